@@ -1,0 +1,572 @@
+//! What an event is once it has left Postmark's words behind, and the facts it tells.
+
+use crate::address::RecipientId;
+use crate::bounce::BounceClass;
+use crate::identity::Identity;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The stream name of a decision about the whole server.
+pub const WHOLE_SERVER: &str = "*";
+
+/// How far the instant that an observation speaks for lies before its dump, in seconds: Postmark's list lags.
+pub const OBSERVATION_LAG_SECONDS: i64 = 600;
+
+/// Postmark's numeric ServerID: one for each client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "i64", try_from = "i64")]
+pub struct ServerId(i64);
+
+/// A server id must be a number from 0 (no server) to 2^63-1, in plain decimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a server id: expected Postmark's numeric ServerID, such as 8123456")]
+pub struct NotAServer;
+
+impl ServerId {
+    /// The server of what bears no valid credential at all.
+    pub const NONE: ServerId = ServerId(0);
+
+    /// From a number that is not negative.
+    pub const fn new(id: i64) -> Result<ServerId, NotAServer> {
+        if id < 0 { Err(NotAServer) } else { Ok(ServerId(id)) }
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// Plain decimal only, so that one server has one spelling.
+impl FromStr for ServerId {
+    type Err = NotAServer;
+
+    fn from_str(text: &str) -> Result<ServerId, NotAServer> {
+        let id: i64 = text.parse().map_err(|_| NotAServer)?;
+        if id.to_string() == text {
+            ServerId::new(id)
+        } else {
+            Err(NotAServer)
+        }
+    }
+}
+
+impl From<ServerId> for i64 {
+    fn from(id: ServerId) -> i64 {
+        id.0
+    }
+}
+
+impl TryFrom<i64> for ServerId {
+    type Error = NotAServer;
+
+    fn try_from(id: i64) -> Result<ServerId, NotAServer> {
+        ServerId::new(id)
+    }
+}
+
+/// What kind of event it is: Postmark's six, and two of our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// The receiving server accepted the message.
+    Delivery,
+    /// The message bounced, or something that Postmark calls a bounce happened.
+    Bounce,
+    /// The recipient marked the message as spam.
+    SpamComplaint,
+    /// The message was opened.
+    Open,
+    /// A link was clicked.
+    Click,
+    /// The address entered or left a stream's suppression list.
+    SubscriptionChange,
+    /// What reconcile read in Postmark's suppression list.
+    Observed,
+    /// What a person or an import ruled.
+    Decision,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 8] = [
+        Kind::Delivery,
+        Kind::Bounce,
+        Kind::SpamComplaint,
+        Kind::Open,
+        Kind::Click,
+        Kind::SubscriptionChange,
+        Kind::Observed,
+        Kind::Decision,
+    ];
+
+    /// The name, as Postmark's `RecordType` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Delivery => "Delivery",
+            Kind::Bounce => "Bounce",
+            Kind::SpamComplaint => "SpamComplaint",
+            Kind::Open => "Open",
+            Kind::Click => "Click",
+            Kind::SubscriptionChange => "SubscriptionChange",
+            Kind::Observed => "Observed",
+            Kind::Decision => "Decision",
+        }
+    }
+
+    /// The kind of a name, if there is one.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The class that its events are kept in.
+    pub const fn class(self) -> Class {
+        match self {
+            Kind::Delivery => Class::Delivery,
+            Kind::Open | Kind::Click => Class::Engagement,
+            Kind::Bounce
+            | Kind::SpamComplaint
+            | Kind::SubscriptionChange
+            | Kind::Observed
+            | Kind::Decision => Class::State,
+        }
+    }
+}
+
+/// How events are kept: those that make state for ever, the others until they expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Class {
+    /// Bounces, complaints, subscription changes, observations, decisions: the fold reads these.
+    #[serde(rename = "s")]
+    State,
+    /// Deliveries.
+    #[serde(rename = "d")]
+    Delivery,
+    /// Opens and clicks.
+    #[serde(rename = "e")]
+    Engagement,
+}
+
+impl Class {
+    /// All classes.
+    pub const ALL: [Class; 3] = [Class::State, Class::Delivery, Class::Engagement];
+
+    /// The letter that keys bear.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Class::State => "s",
+            Class::Delivery => "d",
+            Class::Engagement => "e",
+        }
+    }
+}
+
+/// Where a telling of an event came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A webhook of Postmark.
+    Webhook,
+    /// Postmark's API, read by reconcile.
+    Reconcile,
+    /// Postmark's API, read for the history before the first webhook.
+    Backfill,
+    /// A person at the command line or in the portal.
+    Operator,
+}
+
+impl Source {
+    /// The name that formats use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Webhook => "webhook",
+            Source::Reconcile => "reconcile",
+            Source::Backfill => "backfill",
+            Source::Operator => "operator",
+        }
+    }
+
+    /// The source of a name, if there is one.
+    pub fn named(name: &str) -> Option<Source> {
+        [
+            Source::Webhook,
+            Source::Reconcile,
+            Source::Backfill,
+            Source::Operator,
+        ]
+        .into_iter()
+        .find(|source| source.name() == name)
+    }
+
+    /// Whether a copy of Postmark's bounce list came this way: its `Inactive` is today's, not that day's.
+    pub const fn is_api(self) -> bool {
+        matches!(self, Source::Reconcile | Source::Backfill)
+    }
+}
+
+/// Why an address is on Postmark's suppression list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Mail to it bounced for good.
+    HardBounce,
+    /// The recipient complained of spam.
+    Complaint,
+    /// The recipient unsubscribed.
+    Unsubscribe,
+    /// The customer or Postmark's staff put it there.
+    Manual,
+    /// Postmark gave no reason, or one that did not exist when this was written.
+    Unknown,
+}
+
+impl Cause {
+    /// All causes.
+    pub const ALL: [Cause; 5] = [
+        Cause::HardBounce,
+        Cause::Complaint,
+        Cause::Unsubscribe,
+        Cause::Manual,
+        Cause::Unknown,
+    ];
+
+    /// The name that formats use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Cause::HardBounce => "hard_bounce",
+            Cause::Complaint => "complaint",
+            Cause::Unsubscribe => "unsubscribe",
+            Cause::Manual => "manual",
+            Cause::Unknown => "unknown",
+        }
+    }
+
+    /// The cause of a name, if there is one.
+    pub fn named(name: &str) -> Option<Cause> {
+        Cause::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+
+    /// The cause that Postmark's `SuppressionReason` and `Origin` tell.
+    pub fn told(reason: Option<&str>, origin: Option<&str>) -> Cause {
+        match (reason, origin) {
+            (Some("HardBounce"), _) => Cause::HardBounce,
+            (Some("SpamComplaint"), _) => Cause::Complaint,
+            (Some("ManualSuppression"), Some("Recipient")) => Cause::Unsubscribe,
+            (Some("ManualSuppression"), Some("Customer" | "Admin")) => Cause::Manual,
+            _ => Cause::Unknown,
+        }
+    }
+
+    /// The cause that a deactivating bounce of a `Type` tells.
+    pub fn of_bounce(bounce_type: &str) -> Cause {
+        match bounce_type {
+            "Unsubscribe" => Cause::Unsubscribe,
+            "ManuallyDeactivated" => Cause::Manual,
+            "SpamComplaint" => Cause::Complaint,
+            _ => Cause::HardBounce,
+        }
+    }
+}
+
+/// Why an address is barred by us, beside Postmark's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bar {
+    /// A person ruled so.
+    Decision,
+    /// It stood in an imported list.
+    Import,
+}
+
+/// What a decision rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// Do not mail, for this reason.
+    Suppress(Bar),
+    /// Mail again, as far as it is ours to say.
+    Allow,
+}
+
+/// What happened, as far as state and counters need to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A delivery.
+    Delivery,
+    /// An open.
+    Open {
+        /// Whether it was the first of this message by this recipient.
+        first: bool,
+        /// Whether a machine did it.
+        machine: bool,
+    },
+    /// A click.
+    Click {
+        /// Whether a machine did it.
+        machine: bool,
+    },
+    /// A bounce.
+    Bounce {
+        /// Postmark's `Type`.
+        bounce_type: String,
+        /// Whether Postmark deactivated the address.
+        inactive: bool,
+    },
+    /// A spam complaint.
+    SpamComplaint {
+        /// Whether Postmark deactivated the address.
+        inactive: bool,
+    },
+    /// The address entered Postmark's list.
+    Suppressed {
+        /// For this cause.
+        cause: Cause,
+    },
+    /// The address left Postmark's list.
+    Reactivated,
+    /// Reconcile saw it on Postmark's list.
+    Present {
+        /// For this cause.
+        cause: Cause,
+    },
+    /// Reconcile saw that it had left Postmark's list.
+    Gone,
+    /// A ruling of ours.
+    Decision {
+        /// What was ruled.
+        ruling: Ruling,
+    },
+}
+
+impl What {
+    /// The kind of event that this is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            What::Delivery => Kind::Delivery,
+            What::Open { .. } => Kind::Open,
+            What::Click { .. } => Kind::Click,
+            What::Bounce { .. } => Kind::Bounce,
+            What::SpamComplaint { .. } => Kind::SpamComplaint,
+            What::Suppressed { .. } | What::Reactivated => Kind::SubscriptionChange,
+            What::Present { .. } | What::Gone => Kind::Observed,
+            What::Decision { .. } => Kind::Decision,
+        }
+    }
+
+    /// Whether this telling says that Postmark deactivated the address.
+    const fn inactive(&self) -> bool {
+        matches!(
+            self,
+            What::Bounce { inactive: true, .. } | What::SpamComplaint { inactive: true }
+        )
+    }
+}
+
+/// The class of a bounce type; one that does not exist yet is [`BounceClass::Unknown`].
+pub fn bounce_class(bounce_type: &str) -> BounceClass {
+    BounceClass::of(bounce_type).unwrap_or(BounceClass::Unknown)
+}
+
+/// One telling of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The server it belongs to; from the credential, never from the body.
+    pub server: ServerId,
+    /// The message stream; [`WHOLE_SERVER`] in a decision about all of them.
+    pub stream: String,
+    /// The recipient.
+    pub recipient: RecipientId,
+    /// The address as this telling spells it; `None` once the person has been erased.
+    pub address: Option<String>,
+    /// Which event it is.
+    pub identity: Identity,
+    /// When it happened at Postmark, not when it arrived here. For an observation: when its dump was read.
+    pub at: Time,
+    /// The message it is about, where there is one; never the all-zero UUID.
+    pub message_id: Option<String>,
+    /// What happened.
+    pub what: What,
+    /// Who told it.
+    pub source: Source,
+    /// When it came in.
+    pub received_at: Time,
+    /// The hash of the canonical body; the last word on which copy is kept.
+    pub body_hash: [u8; 16],
+}
+
+/// What orders the copies of one event; the lowest is *the* event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CopyRank {
+    from_api: bool,
+    active: bool,
+    at: Time,
+    body_hash: [u8; 16],
+    source: Source,
+}
+
+/// Something that an event says about its recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// It entered Postmark's list of a stream.
+    Suppressed {
+        /// The stream.
+        stream: String,
+        /// Why.
+        cause: Cause,
+        /// When.
+        at: Time,
+    },
+    /// It left Postmark's list of a stream; every cause there ends.
+    Lifted {
+        /// The stream.
+        stream: String,
+        /// When.
+        at: Time,
+    },
+    /// We barred it.
+    Barred {
+        /// The stream, or `*`.
+        stream: String,
+        /// Why.
+        cause: Bar,
+        /// When.
+        at: Time,
+    },
+    /// We allowed it again; Postmark's list is untouched.
+    Allowed {
+        /// The stream, or `*`.
+        stream: String,
+        /// When.
+        at: Time,
+    },
+    /// Mail to it bounced.
+    Bounced {
+        /// The stream.
+        stream: String,
+        /// How.
+        class: BounceClass,
+        /// When.
+        at: Time,
+        /// Which message.
+        message_id: Option<String>,
+    },
+    /// It complained of spam.
+    Complained {
+        /// The stream.
+        stream: String,
+        /// When.
+        at: Time,
+    },
+}
+
+impl Event {
+    /// What kind of event it is.
+    pub const fn kind(&self) -> Kind {
+        self.what.kind()
+    }
+
+    /// The class that it is kept in.
+    pub const fn class(&self) -> Class {
+        self.kind().class()
+    }
+
+    /// Where this copy stands among the copies of its event: webhook before API, then `Inactive` true first,
+    /// then the earlier time, then the lower hash of the body. (The source again, last, so that the order is total.)
+    pub fn rank(&self) -> CopyRank {
+        CopyRank {
+            from_api: self.source.is_api(),
+            active: !self.what.inactive(),
+            at: self.at,
+            body_hash: self.body_hash,
+            source: self.source,
+        }
+    }
+
+    /// What it says about its recipient; nothing for deliveries, opens and clicks.
+    pub fn facts(&self) -> Vec<Fact> {
+        let stream = || self.stream.clone();
+        let suppressed = |cause, at| {
+            let entered = Fact::Suppressed {
+                stream: stream(),
+                cause,
+                at,
+            };
+            let complained = (cause == Cause::Complaint).then(|| Fact::Complained { stream: stream(), at });
+            std::iter::once(entered).chain(complained).collect::<Vec<_>>()
+        };
+        let bounced = |class| Fact::Bounced {
+            stream: stream(),
+            class,
+            at: self.at,
+            message_id: self.message_id.clone(),
+        };
+        // An observation speaks for an instant before its dump, since the list lags.
+        let observed = self.at.plus_seconds(-OBSERVATION_LAG_SECONDS);
+        match &self.what {
+            What::Delivery | What::Open { .. } | What::Click { .. } => Vec::new(),
+            What::Bounce {
+                bounce_type,
+                inactive,
+            } => {
+                let class = bounce_class(bounce_type);
+                let mut facts = vec![bounced(class)];
+                if *inactive && !self.source.is_api() {
+                    facts.extend(suppressed(Cause::of_bounce(bounce_type), self.at));
+                } else if class == BounceClass::Complaint {
+                    facts.push(Fact::Complained {
+                        stream: stream(),
+                        at: self.at,
+                    });
+                }
+                facts
+            }
+            What::SpamComplaint { .. } => {
+                let mut facts = vec![bounced(BounceClass::Complaint)];
+                if self.source.is_api() {
+                    // A row of Postmark's bounce list proves the complaint, not that the list holds it still.
+                    facts.push(Fact::Complained {
+                        stream: stream(),
+                        at: self.at,
+                    });
+                } else {
+                    facts.extend(suppressed(Cause::Complaint, self.at));
+                }
+                facts
+            }
+            What::Suppressed { cause } => suppressed(*cause, self.at),
+            What::Reactivated => vec![Fact::Lifted {
+                stream: stream(),
+                at: self.at,
+            }],
+            What::Present { cause } => suppressed(*cause, observed),
+            What::Gone => vec![Fact::Lifted {
+                stream: stream(),
+                at: observed,
+            }],
+            What::Decision {
+                ruling: Ruling::Suppress(cause),
+            } => {
+                vec![Fact::Barred {
+                    stream: stream(),
+                    cause: *cause,
+                    at: self.at,
+                }]
+            }
+            What::Decision {
+                ruling: Ruling::Allow,
+            } => vec![Fact::Allowed {
+                stream: stream(),
+                at: self.at,
+            }],
+        }
+    }
+}

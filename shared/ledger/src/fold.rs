@@ -1,0 +1,353 @@
+//! The fold: from the set of a recipient's events to one view of its state.
+//!
+//! The events are first made a set ([`EventSet`]: one copy of each, the best), then every fact is folded in
+//! by maximum or by union. Both are blind to order and repetition, and so is the view; nothing is ever patched.
+//!
+//! A view is bounded however long a history is. Of each cause it keeps the latest [`EVIDENCE_MAX`] marks. Of
+//! the bounces that speak about deliveries it keeps the latest [`BOUNCES_KEPT`] of a stream, and before those
+//! the first of each UTC day, back to [`SOFT_WINDOW_DAYS_MAX`] days before the latest. A policy asks for at
+//! most [`SOFT_COUNT_MAX`] bounces, so thinning never hides that a count is reached; it can shift the start of
+//! a streak of more than that many bounces by less than a day.
+
+use crate::RecipientId;
+use crate::bounce::BounceClass;
+use crate::counters::Counters;
+use crate::event::{Bar, Cause, Class, Event, Fact, ServerId, WHOLE_SERVER};
+use crate::identity::Identity;
+use crate::policy::{SOFT_COUNT_MAX, SOFT_WINDOW_DAYS_MAX};
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How many marks of one cause a view keeps as evidence.
+pub const EVIDENCE_MAX: usize = 4;
+/// How many of a stream's latest bounces a view keeps whole.
+pub const BOUNCES_KEPT: usize = SOFT_COUNT_MAX as usize;
+
+/// What became of an event that was offered to a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It was not there.
+    New,
+    /// It is a better copy; the one it replaced.
+    Better(Box<Event>),
+    /// The set has this copy or a better one.
+    Known,
+}
+
+/// The events of one recipient: one copy of each, the best by [`Event::rank`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventSet(BTreeMap<(Class, Identity), Event>);
+
+impl EventSet {
+    /// Offers an event; a worse or equal copy changes nothing.
+    pub fn offer(&mut self, event: Event) -> Offered {
+        match self.0.entry((event.class(), event.identity)) {
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(event);
+                Offered::New
+            }
+            std::collections::btree_map::Entry::Occupied(mut place) if event.rank() < place.get().rank() => {
+                Offered::Better(Box::new(place.insert(event)))
+            }
+            std::collections::btree_map::Entry::Occupied(_) => Offered::Known,
+        }
+    }
+
+    /// The events, by class and identity.
+    pub fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.0.values()
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The events that had happened by an instant: the set as of then.
+    pub fn as_of(&self, instant: Time) -> EventSet {
+        self.filtered(|event| event.at <= instant)
+    }
+
+    /// The recorded copies that had come in by an instant: what was known then.
+    pub fn known_at(&self, instant: Time) -> EventSet {
+        self.filtered(|event| event.received_at <= instant)
+    }
+
+    fn filtered(&self, keep: impl Fn(&Event) -> bool) -> EventSet {
+        EventSet(
+            self.0
+                .iter()
+                .filter(|(_, event)| keep(event))
+                .map(|(key, event)| (*key, event.clone()))
+                .collect(),
+        )
+    }
+
+    /// What the events count as.
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        self.iter().for_each(|event| counters.add(event, 1));
+        counters
+    }
+
+    /// The view, or `None` where nothing has state.
+    pub fn view(&self) -> Option<View> {
+        fold(self.iter())
+    }
+}
+
+impl FromIterator<Event> for EventSet {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> EventSet {
+        let mut set = EventSet::default();
+        events.into_iter().for_each(|event| {
+            set.offer(event);
+        });
+        set
+    }
+}
+
+/// A fact's place in time and the event that told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// The time of the fact.
+    pub at: Time,
+    /// The event.
+    pub event: Identity,
+}
+
+/// A bounce, as far as soft-bounce evidence needs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BounceMark {
+    /// When it happened.
+    pub at: Time,
+    /// The event.
+    pub event: Identity,
+    /// How it bounced.
+    pub class: BounceClass,
+    /// Which message bounced.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message_id: Option<String>,
+}
+
+/// What is known about a recipient on one stream, or under `*` on the whole server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamView {
+    /// The latest entries to Postmark's list, by cause, in order of time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub listed: BTreeMap<Cause, Vec<Mark>>,
+    /// The latest lift from Postmark's list.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lifted: Option<Mark>,
+    /// The latest bar of ours, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub barred: BTreeMap<Bar, Mark>,
+    /// The latest allowance of ours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub allowed: Option<Mark>,
+    /// The latest complaint.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub complained: Option<Mark>,
+    /// The latest bounce that says the address does not work.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dead: Option<BounceMark>,
+    /// The bounces that count as soft or take back a delivery, in order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub bounces: Vec<BounceMark>,
+}
+
+impl StreamView {
+    /// Why it is on Postmark's list: each cause whose latest entry is at or after the latest lift.
+    pub fn live_causes(&self) -> impl Iterator<Item = (Cause, &[Mark])> {
+        let lifted = self.lifted.map(|mark| mark.at);
+        self.listed.iter().filter_map(move |(cause, marks)| {
+            let first = marks.partition_point(|mark| lifted.is_some_and(|lifted| mark.at < lifted));
+            (first < marks.len()).then_some((*cause, &marks[first..]))
+        })
+    }
+}
+
+/// The folded state of one recipient at one server, over all streams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The server.
+    pub server: ServerId,
+    /// The recipient.
+    pub recipient: RecipientId,
+    /// The address as the latest event that has one spells it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address: Option<String>,
+    /// How many events were folded.
+    pub events: u64,
+    /// What is known by stream; `*` holds rulings about the whole server.
+    pub streams: BTreeMap<String, StreamView>,
+}
+
+impl View {
+    /// The view of a recipient of whom nothing is known.
+    pub fn empty(server: ServerId, recipient: RecipientId) -> View {
+        View {
+            server,
+            recipient,
+            address: None,
+            events: 0,
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// The latest ruling that bars a stream, with the scope it was made for, if no allowance came after it.
+    /// Rulings for the stream and for the whole server speak alike; the latest wins, and a bar wins a tie.
+    pub fn bars<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = (Bar, &'a str, Mark)> {
+        let allowed = self.allowed(stream).map(|mark| mark.at);
+        self.scopes(stream)
+            .flat_map(|(scope, view)| view.barred.iter().map(move |(bar, mark)| (*bar, scope, *mark)))
+            .filter(move |(_, _, mark)| allowed.is_none_or(|allowed| mark.at >= allowed))
+    }
+
+    /// The latest allowance that holds for a stream.
+    pub fn allowed(&self, stream: &str) -> Option<Mark> {
+        self.scopes(stream).filter_map(|(_, view)| view.allowed).max()
+    }
+
+    fn scopes<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = (&'a str, &'a StreamView)> {
+        let whole = (stream != WHOLE_SERVER).then_some(WHOLE_SERVER);
+        [Some(stream), whole]
+            .into_iter()
+            .flatten()
+            .filter_map(|scope| Some((scope, self.streams.get(scope)?)))
+    }
+}
+
+/// Folds a set of events. Deliveries, opens and clicks say nothing; `None` where there is nothing else.
+/// The caller gives each event once: see [`EventSet`].
+pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<View> {
+    let mut events = events
+        .into_iter()
+        .filter(|event| event.class() == Class::State)
+        .peekable();
+    let first = events.peek()?;
+    let mut view = View::empty(first.server, first.recipient);
+    let mut spelled: Option<(Mark, &str)> = None;
+    for event in events {
+        view.events += 1;
+        let told = Mark {
+            at: event.at,
+            event: event.identity,
+        };
+        if let Some(address) = &event.address {
+            spelled = spelled.max(Some((told, address)));
+        }
+        for fact in event.facts() {
+            fold_fact(&mut view, event.identity, fact);
+        }
+    }
+    view.address = spelled.map(|(_, address)| address.to_owned());
+    view.streams.values_mut().for_each(thin);
+    Some(view)
+}
+
+fn fold_fact(view: &mut View, event: Identity, fact: Fact) {
+    let (Fact::Suppressed { stream, at, .. }
+    | Fact::Lifted { stream, at }
+    | Fact::Barred { stream, at, .. }
+    | Fact::Allowed { stream, at }
+    | Fact::Bounced { stream, at, .. }
+    | Fact::Complained { stream, at }) = &fact;
+    let (on, at) = (view.streams.entry(stream.clone()).or_default(), *at);
+    let mark = Mark { at, event };
+    match fact {
+        Fact::Suppressed { cause, .. } => on.listed.entry(cause).or_default().push(mark),
+        Fact::Lifted { .. } => on.lifted = on.lifted.max(Some(mark)),
+        Fact::Allowed { .. } => on.allowed = on.allowed.max(Some(mark)),
+        Fact::Complained { .. } => on.complained = on.complained.max(Some(mark)),
+        Fact::Barred { cause, .. } => {
+            let latest = on.barred.entry(cause).or_insert(mark);
+            *latest = mark.max(*latest);
+        }
+        Fact::Bounced {
+            class, message_id, ..
+        } => {
+            let bounce = BounceMark {
+                at,
+                event,
+                class,
+                message_id,
+            };
+            if matches!(class, BounceClass::Hard | BounceClass::Invalid) && on.dead.as_ref() < Some(&bounce) {
+                on.dead = Some(bounce.clone());
+            }
+            if class.undoes_delivery() {
+                on.bounces.push(bounce);
+            }
+        }
+    }
+}
+
+/// Sorts what was gathered and bounds it, as the module's head says.
+fn thin(stream: &mut StreamView) {
+    for marks in stream.listed.values_mut() {
+        marks.sort_unstable();
+        marks.drain(..marks.len().saturating_sub(EVIDENCE_MAX));
+    }
+    stream.bounces.sort_unstable();
+    let Some(last) = stream.bounces.last() else { return };
+    let horizon = last.at.plus_days(-i64::from(SOFT_WINDOW_DAYS_MAX));
+    let whole = stream.bounces.len().saturating_sub(BOUNCES_KEPT);
+    let mut day = String::new();
+    let mut place = 0;
+    stream.bounces.retain(|bounce| {
+        let old = place < whole;
+        place += 1;
+        if bounce.at < horizon {
+            return false;
+        }
+        !old || {
+            let this = bounce.at.day();
+            let first = this != day;
+            day = this;
+            first
+        }
+    });
+}
+
+/// The reference: all recipients of all servers, in memory, by the same functions that a store's consumer uses.
+/// Every store and stack is compared with it.
+#[derive(Clone, Debug, Default)]
+pub struct Reference(BTreeMap<(ServerId, RecipientId), EventSet>);
+
+impl Reference {
+    /// Offers an event, in any order and however often.
+    pub fn offer(&mut self, event: Event) -> Offered {
+        self.0
+            .entry((event.server, event.recipient))
+            .or_default()
+            .offer(event)
+    }
+
+    /// The views, by server and recipient.
+    pub fn views(&self) -> impl Iterator<Item = View> {
+        self.0.values().filter_map(EventSet::view)
+    }
+
+    /// All counters.
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        self.events().for_each(|event| counters.add(event, 1));
+        counters
+    }
+
+    /// All events, one copy of each.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.0.values().flat_map(EventSet::iter)
+    }
+
+    /// The events of one recipient.
+    pub fn of(&self, server: ServerId, recipient: RecipientId) -> Option<&EventSet> {
+        self.0.get(&(server, recipient))
+    }
+}

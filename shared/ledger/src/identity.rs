@@ -1,0 +1,262 @@
+//! When two tellings are one event: the identity, a hash over what Postmark repeats wherever it tells of it.
+//!
+//! Everything here is frozen. Twelve vectors in `identity-vectors.json` pin it down and never change; another
+//! implementation that agrees with them agrees with this one.
+
+use crate::address::RecipientId;
+use crate::event::ServerId;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The string that opens every canonical form.
+pub const DOMAIN: &str = "postledger/identity/1";
+
+/// The bytes that are hashed: strings as a big-endian `u32` length and UTF-8, everything else as a
+/// big-endian `i64`. Absent, null and empty are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Canonical(Vec<u8>);
+
+impl Canonical {
+    /// Appends a string; an absent one as the empty one.
+    pub fn string<'a>(&mut self, text: impl Into<Option<&'a str>>) -> &mut Canonical {
+        let text = text.into().unwrap_or_default();
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// Appends an integer.
+    pub fn integer(&mut self, value: i64) -> &mut Canonical {
+        self.0.extend_from_slice(&value.to_be_bytes());
+        self
+    }
+
+    /// What has been appended.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The kind tag and the tuple of an event, as told by whoever tells it.
+///
+/// `message_id` is `None` where it is absent, null, empty or the all-zero UUID; the time then takes its place.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// A bounce or complaint that bears an id; both share Postmark's id space.
+    BounceById {
+        /// Postmark's bounce id.
+        id: i64,
+    },
+    /// A bounce or complaint without an id.
+    Bounce {
+        /// The message that bounced.
+        message_id: Option<&'a str>,
+        /// Postmark's `Type`.
+        bounce_type: &'a str,
+    },
+    /// A delivery: one for each message and recipient.
+    Delivery {
+        /// The message that was delivered.
+        message_id: Option<&'a str>,
+    },
+    /// A click: Postmark tells the first of a link only.
+    Click {
+        /// The message that bore the link.
+        message_id: Option<&'a str>,
+        /// The link before Postmark rewrote it.
+        original_link: &'a str,
+    },
+    /// The first open of a message by a recipient.
+    FirstOpen {
+        /// The message that was opened.
+        message_id: Option<&'a str>,
+    },
+    /// A repeated open.
+    Open {
+        /// The message that was opened.
+        message_id: Option<&'a str>,
+        /// The reader's user agent, as sent.
+        user_agent: &'a str,
+    },
+    /// A change of a stream's suppression list.
+    Subscription {
+        /// The stream.
+        stream: &'a str,
+        /// Whether the address entered the list (or left it).
+        suppress: bool,
+        /// Postmark's `Origin`.
+        origin: Option<&'a str>,
+        /// Postmark's `SuppressionReason`.
+        reason: Option<&'a str>,
+    },
+    /// What reconcile read in Postmark's suppression list.
+    Observed {
+        /// The stream.
+        stream: &'a str,
+        /// Whether the address was on the list (or gone from it).
+        present: bool,
+        /// The cause it was listed for; empty when gone.
+        cause: &'a str,
+    },
+    /// A ruling of ours.
+    Decision {
+        /// Its own random id.
+        id: &'a str,
+    },
+}
+
+/// The canonical bytes of an event.
+pub fn canonical(server: ServerId, recipient: RecipientId, time: Time, told: &Told<'_>) -> Canonical {
+    let mut form = Canonical::default();
+    form.string(DOMAIN).integer(server.get());
+    let recipient = recipient.to_string();
+    let message = |form: &mut Canonical, id: Option<&str>| {
+        form.string(id);
+        if id.is_none_or(str::is_empty) {
+            form.integer(time.micros());
+        }
+    };
+    match *told {
+        Told::BounceById { id } => {
+            form.string("bounce").integer(id);
+        }
+        Told::Bounce {
+            message_id,
+            bounce_type,
+        } => {
+            message(form.string("bounce"), message_id);
+            form.string(&*recipient)
+                .string(bounce_type)
+                .integer(time.seconds());
+        }
+        Told::Delivery { message_id } => {
+            message(form.string("delivery"), message_id);
+            form.string(&*recipient);
+        }
+        Told::Click {
+            message_id,
+            original_link,
+        } => {
+            message(form.string("click"), message_id);
+            form.string(&*recipient).string(original_link);
+        }
+        Told::FirstOpen { message_id } => {
+            message(form.string("open.first"), message_id);
+            form.string(&*recipient);
+        }
+        Told::Open {
+            message_id,
+            user_agent,
+        } => {
+            message(form.string("open"), message_id);
+            form.string(&*recipient).integer(time.micros()).string(user_agent);
+        }
+        Told::Subscription {
+            stream,
+            suppress,
+            origin,
+            reason,
+        } => {
+            form.string("subscription")
+                .string(stream)
+                .string(&*recipient)
+                .integer(time.micros());
+            form.integer(i64::from(suppress)).string(origin).string(reason);
+        }
+        Told::Observed {
+            stream,
+            present,
+            cause,
+        } => {
+            form.string("observed").string(stream).string(&*recipient);
+            form.string(if present { "present" } else { "gone" })
+                .string(cause)
+                .integer(time.micros());
+        }
+        Told::Decision { id } => {
+            form.string("decision").string(id);
+        }
+    }
+    form
+}
+
+/// The identity of one event at one server: the first 16 bytes of SHA-256 over its canonical form.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Identity(pub(crate) [u8; 16]);
+
+impl Identity {
+    /// The identity of an event.
+    pub fn of(server: ServerId, recipient: RecipientId, time: Time, told: &Told<'_>) -> Identity {
+        Identity(digest(canonical(server, recipient, time, told).bytes()))
+    }
+
+    /// Its first byte; spreads what would otherwise share one key.
+    pub fn first_byte(self) -> u8 {
+        self.0[0]
+    }
+}
+
+/// The first 16 bytes of SHA-256.
+pub fn digest(bytes: &[u8]) -> [u8; 16] {
+    let mut out = [0; 16];
+    out.copy_from_slice(&ring::digest::digest(&ring::digest::SHA256, bytes).as_ref()[..16]);
+    out
+}
+
+/// Why a text is not 16 bytes in base64url.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a {0}: expected 22 characters of base64url")]
+pub struct NotAnId(pub(crate) &'static str);
+
+/// Text forms of the types that are 16 bytes in base64url without padding.
+macro_rules! base64url {
+    ($name:ident, $what:literal) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                use base64::Engine as _;
+                out.write_str(&base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = crate::identity::NotAnId;
+
+            fn from_str(text: &str) -> Result<$name, crate::identity::NotAnId> {
+                use base64::Engine as _;
+                base64::engine::general_purpose::URL_SAFE_NO_PAD
+                    .decode(text)
+                    .ok()
+                    .and_then(|bytes| bytes.try_into().ok())
+                    .map($name)
+                    .ok_or(crate::identity::NotAnId($what))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = crate::identity::NotAnId;
+
+            fn try_from(text: String) -> Result<$name, crate::identity::NotAnId> {
+                text.parse()
+            }
+        }
+    };
+}
+pub(crate) use base64url;
+
+base64url!(Identity, "event identity");

@@ -1,0 +1,872 @@
+//! The laws of the fold and the verdict, written to be read: they are the specification.
+
+use crate::counters::Counters;
+use crate::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
+use crate::fold::{BOUNCES_KEPT, EventSet, Reference, View};
+use crate::identity::{Told, digest};
+use crate::policy::{SoftBouncePolicy, StreamKind};
+use crate::verdict::{Answer, Code, Deliveries, DeliveryMark, Question, Verdict};
+use crate::{Class, Event, Identity, LedgerKey, RecipientId, ServerId, Source, Time};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const DAY: i64 = 86_400;
+const MINUTE: i64 = 60;
+
+fn server() -> ServerId {
+    ServerId::new(8_123_456).unwrap()
+}
+
+fn recipient() -> RecipientId {
+    LedgerKey::for_tests().recipient_id(server(), "ida@customer.example")
+}
+
+/// An instant so many seconds after the first of May 2026.
+fn at(seconds: i64) -> Time {
+    "2026-05-01T00:00:00Z"
+        .parse::<Time>()
+        .unwrap()
+        .plus_seconds(seconds)
+}
+
+/// An event on a stream; its message is named after the identity unless one is given.
+fn event(name: &str, stream: &str, seconds: i64, what: What) -> Event {
+    Event {
+        server: server(),
+        stream: stream.to_owned(),
+        recipient: recipient(),
+        address: Some("ida@customer.example".to_owned()),
+        identity: Identity(digest(name.as_bytes())),
+        at: at(seconds),
+        message_id: Some(format!("message of {name}")),
+        what,
+        source: Source::Webhook,
+        received_at: at(seconds + 1),
+        body_hash: digest(format!("body of {name}").as_bytes()),
+    }
+}
+
+fn bounce(bounce_type: &str, inactive: bool) -> What {
+    What::Bounce {
+        bounce_type: bounce_type.to_owned(),
+        inactive,
+    }
+}
+
+fn soft() -> What {
+    bounce("SoftBounce", false)
+}
+
+const HARD: Cause = Cause::HardBounce;
+const BAR: What = What::Decision {
+    ruling: Ruling::Suppress(Bar::Decision),
+};
+const ALLOW: What = What::Decision {
+    ruling: Ruling::Allow,
+};
+
+fn view(events: &[Event]) -> View {
+    let set: EventSet = events.iter().cloned().collect();
+    set.view().unwrap_or_else(|| View::empty(server(), recipient()))
+}
+
+fn ask(events: &[Event], stream: &str, seconds: i64, deliveries: &[DeliveryMark]) -> Answer {
+    let view = view(events);
+    let kind = StreamKind::presumed(stream);
+    let policy = SoftBouncePolicy::default();
+    let question = Question {
+        view: &view,
+        stream,
+        kind,
+        policy,
+        at: at(seconds),
+    };
+    question.answer(&Deliveries {
+        marks: deliveries.to_vec(),
+        truncated: false,
+    })
+}
+
+fn codes(answer: &Answer) -> Vec<Code> {
+    answer.reasons.iter().map(|reason| reason.code).collect()
+}
+
+fn verdict(events: &[Event], stream: &str) -> Verdict {
+    ask(events, stream, 300 * DAY, &[]).verdict
+}
+
+fn delivery(message: &str, seconds: i64) -> DeliveryMark {
+    DeliveryMark {
+        at: at(seconds),
+        message_id: Some(message.to_owned()),
+    }
+}
+
+// ---- Postmark's list ------------------------------------------------------------------------------------
+
+#[test]
+fn an_address_of_which_nothing_is_known_may_be_mailed() {
+    assert_eq!(verdict(&[], "outbound"), Verdict::Send);
+}
+
+#[test]
+fn an_address_on_postmarks_list_must_not_be_mailed_on_that_stream_only() {
+    for cause in [Cause::Unsubscribe, Cause::Manual, Cause::Unknown] {
+        let events = [event("in", "news", 10, What::Suppressed { cause })];
+        assert_eq!(verdict(&events, "news"), Verdict::DoNotSend, "{cause:?}");
+        assert_eq!(verdict(&events, "outbound"), Verdict::Send, "{cause:?}");
+    }
+}
+
+#[test]
+fn a_lift_told_by_postmark_ends_every_cause() {
+    let mut events: Vec<Event> = Cause::ALL
+        .into_iter()
+        .filter(|cause| *cause != Cause::Complaint)
+        .map(|cause| event(cause.name(), "outbound", 10, What::Suppressed { cause }))
+        .collect();
+    assert_eq!(verdict(&events, "outbound"), Verdict::DoNotSend);
+    events.push(event("out", "outbound", 11, What::Reactivated));
+    assert_eq!(verdict(&events, "outbound"), Verdict::Send);
+}
+
+#[test]
+fn a_decision_ends_only_what_is_ours() {
+    let listed = event("in", "outbound", 10, What::Suppressed { cause: Cause::Manual });
+    let barred = event("bar", "outbound", 10, BAR);
+    let allowed = event("allow", "outbound", 20, ALLOW);
+    assert_eq!(
+        codes(&ask(&[listed.clone(), barred.clone()], "outbound", 30, &[])),
+        [Code::ListedManual, Code::BarredDecision]
+    );
+    assert_eq!(
+        codes(&ask(
+            &[listed, barred.clone(), allowed.clone()],
+            "outbound",
+            30,
+            &[]
+        )),
+        [Code::ListedManual]
+    );
+    assert_eq!(verdict(&[barred.clone(), allowed], "outbound"), Verdict::Send);
+    let lifted = event("out", "outbound", 20, What::Reactivated);
+    assert_eq!(
+        verdict(&[barred, lifted], "outbound"),
+        Verdict::DoNotSend,
+        "a lift is not ours to rule with"
+    );
+}
+
+#[test]
+fn suppress_wins_ties() {
+    let listed = event("in", "outbound", 10, What::Suppressed { cause: Cause::Manual });
+    let lifted = event("out", "outbound", 10, What::Reactivated);
+    assert_eq!(verdict(&[listed, lifted], "outbound"), Verdict::DoNotSend);
+    let barred = event("bar", "outbound", 10, BAR);
+    let allowed = event("allow", "outbound", 10, ALLOW);
+    assert_eq!(verdict(&[barred, allowed], "outbound"), Verdict::DoNotSend);
+}
+
+#[test]
+fn the_latest_ruling_that_holds_for_a_stream_wins_whatever_its_scope() {
+    let barred = event("bar", WHOLE_SERVER, 10, BAR);
+    assert_eq!(
+        verdict(std::slice::from_ref(&barred), "outbound"),
+        Verdict::DoNotSend
+    );
+    let allowed_here = [barred.clone(), event("allow", "outbound", 20, ALLOW)];
+    assert_eq!(verdict(&allowed_here, "outbound"), Verdict::Send);
+    assert_eq!(verdict(&allowed_here, "broadcast"), Verdict::DoNotSend);
+    let barred_here = [
+        event("bar", "outbound", 10, BAR),
+        event("allow", WHOLE_SERVER, 20, ALLOW),
+    ];
+    assert_eq!(verdict(&barred_here, "outbound"), Verdict::Send);
+}
+
+#[test]
+fn a_hard_bounce_told_twice_is_one_cause_two_events_and_one_counted_bounce() {
+    let events = [
+        event("bounce", "outbound", 10, bounce("HardBounce", true)),
+        event("change", "outbound", 11, What::Suppressed { cause: HARD }),
+    ];
+    let answer = ask(&events, "outbound", 20, &[]);
+    assert_eq!(codes(&answer), [Code::ListedHardBounce, Code::HardBounce]);
+    assert_eq!(
+        answer.reasons[0].evidence,
+        [events[0].identity, events[1].identity]
+    );
+    assert_eq!(
+        answer.reasons[0].since,
+        at(11),
+        "the fact that decides is the latest"
+    );
+    let set: EventSet = events.into_iter().collect();
+    assert_eq!(set.len(), 2);
+    let names: Vec<_> = set
+        .counters()
+        .iter()
+        .flat_map(|(_, counts)| counts.iter().map(|(m, n)| (m.name(), *n)).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(names, [("bounce_hard", 1), ("suppressed_hard_bounce", 1)]);
+}
+
+#[test]
+fn a_deactivating_bounce_is_a_hard_bounce_whatever_its_type_save_three() {
+    for bounce_type in crate::bounce::TYPES.into_iter().chain(["SomethingNew"]) {
+        let code = match bounce_type {
+            "Unsubscribe" => Code::ListedUnsubscribe,
+            "ManuallyDeactivated" => Code::ListedManual,
+            "SpamComplaint" => Code::ListedComplaint,
+            _ => Code::ListedHardBounce,
+        };
+        let inactive = event("b", "outbound", 10, bounce(bounce_type, true));
+        assert_eq!(
+            ask(&[inactive], "outbound", 20, &[]).reasons[0].code,
+            code,
+            "{bounce_type}"
+        );
+        let active = event("b", "outbound", 10, bounce(bounce_type, false));
+        let suppressed = ask(&[active], "outbound", 20, &[]).verdict == Verdict::DoNotSend;
+        assert!(!suppressed, "{bounce_type} without Inactive suppresses nothing");
+    }
+}
+
+#[test]
+fn a_copy_of_postmarks_bounce_list_is_never_evidence_for_suppression() {
+    for source in [Source::Reconcile, Source::Backfill] {
+        let hard = Event {
+            source,
+            ..event("b", "outbound", 10, bounce("HardBounce", true))
+        };
+        assert_eq!(codes(&ask(&[hard], "outbound", 20, &[])), [Code::HardBounce]);
+        let complaint = Event {
+            source,
+            ..event("c", "outbound", 10, What::SpamComplaint { inactive: true })
+        };
+        assert_eq!(codes(&ask(&[complaint], "outbound", 20, &[])), [Code::Complained]);
+    }
+}
+
+// ---- Observations ---------------------------------------------------------------------------------------
+
+#[test]
+fn a_bounce_that_a_dump_had_not_seen_wins_over_observed_gone() {
+    let gone = event("gone", "outbound", 60 * MINUTE, What::Gone);
+    let unseen = event("b", "outbound", 51 * MINUTE, bounce("HardBounce", true));
+    assert_eq!(verdict(&[gone.clone(), unseen], "outbound"), Verdict::DoNotSend);
+    let seen = event("b", "outbound", 49 * MINUTE, bounce("HardBounce", true));
+    assert_eq!(
+        verdict(&[gone, seen], "outbound"),
+        Verdict::Send,
+        "what the dump had seen is lifted"
+    );
+}
+
+#[test]
+fn a_lift_that_a_dump_had_not_seen_wins_over_observed_present() {
+    let present = event(
+        "present",
+        "outbound",
+        60 * MINUTE,
+        What::Present { cause: Cause::Manual },
+    );
+    let unseen = event("out", "outbound", 51 * MINUTE, What::Reactivated);
+    assert_eq!(verdict(&[present.clone(), unseen], "outbound"), Verdict::Send);
+    let seen = event("out", "outbound", 49 * MINUTE, What::Reactivated);
+    assert_eq!(verdict(&[present, seen], "outbound"), Verdict::DoNotSend);
+}
+
+#[test]
+fn a_late_twin_of_an_old_suppression_changes_nothing() {
+    let history = [
+        event("in", "outbound", 10, What::Suppressed { cause: HARD }),
+        event("gone", "outbound", 2 * DAY, What::Gone),
+    ];
+    let twin = event("twin", "outbound", 9, What::Suppressed { cause: HARD });
+    let late = [history[0].clone(), history[1].clone(), twin];
+    assert_eq!(verdict(&history, "outbound"), Verdict::Send);
+    assert_eq!(verdict(&late, "outbound"), Verdict::Send);
+}
+
+#[test]
+fn an_observed_complaint_is_a_complaint() {
+    let present = event(
+        "present",
+        "outbound",
+        DAY,
+        What::Present {
+            cause: Cause::Complaint,
+        },
+    );
+    assert_eq!(
+        codes(&ask(std::slice::from_ref(&present), "broadcast", 2 * DAY, &[])),
+        [Code::Complained]
+    );
+}
+
+// ---- Complaints and dead addresses ----------------------------------------------------------------------
+
+#[test]
+fn a_complaint_on_any_stream_is_remembered_after_the_lift() {
+    let events = [
+        event("c", "broadcast", 10, What::SpamComplaint { inactive: true }),
+        event("out", "broadcast", 20, What::Reactivated),
+    ];
+    assert_eq!(verdict(&events, "broadcast"), Verdict::DoNotSend);
+    assert_eq!(verdict(&events, "outbound"), Verdict::Risky);
+}
+
+#[test]
+fn an_allowance_later_than_the_complaint_makes_it_risky() {
+    let complaint = event(
+        "c",
+        "outbound",
+        10,
+        What::Suppressed {
+            cause: Cause::Complaint,
+        },
+    );
+    let lifted = event("out", "outbound", 20, What::Reactivated);
+    let later = event("allow", "broadcast", 11, ALLOW);
+    assert_eq!(
+        verdict(&[complaint.clone(), lifted.clone(), later], "broadcast"),
+        Verdict::Risky
+    );
+    let same = event("allow", "broadcast", 10, ALLOW);
+    assert_eq!(
+        verdict(&[complaint, lifted, same], "broadcast"),
+        Verdict::DoNotSend
+    );
+}
+
+#[test]
+fn a_dead_address_is_risky_on_every_stream_until_a_lift_or_an_allowance() {
+    for (bounce_type, code) in [
+        ("HardBounce", Code::HardBounce),
+        ("BadEmailAddress", Code::InvalidAddress),
+    ] {
+        let dead = event("b", "outbound", 10, bounce(bounce_type, false));
+        assert_eq!(
+            codes(&ask(std::slice::from_ref(&dead), "broadcast", DAY, &[])),
+            [code]
+        );
+        let lift = event("out", "outbound", 11, What::Reactivated);
+        let elsewhere = event("out", "broadcast", 11, What::Reactivated);
+        let allowed = event("allow", "broadcast", 11, ALLOW);
+        assert_eq!(verdict(&[dead.clone(), lift], "broadcast"), Verdict::Send);
+        assert_eq!(
+            verdict(&[dead.clone(), elsewhere], "broadcast"),
+            Verdict::Risky,
+            "a lift of another list"
+        );
+        assert_eq!(verdict(&[dead, allowed], "broadcast"), Verdict::Send);
+    }
+}
+
+// ---- Soft bounces ---------------------------------------------------------------------------------------
+
+/// Five soft bounces on five messages, two days apart: eight days.
+fn streak(stream: &str) -> Vec<Event> {
+    (0..5)
+        .map(|n| event(&format!("s{n}"), stream, n * 2 * DAY, soft()))
+        .collect()
+}
+
+#[test]
+fn five_soft_bounces_on_three_messages_over_a_week_pause_a_broadcast() {
+    let events = streak("broadcast");
+    let answer = ask(&events, "broadcast", 9 * DAY, &[]);
+    assert_eq!(
+        (answer.verdict, codes(&answer)),
+        (Verdict::DoNotSend, vec![Code::SoftBounces])
+    );
+    assert_eq!(answer.reasons[0].until, Some(at((8 + 14) * DAY)));
+    assert_eq!(answer.reasons[0].evidence.len(), 5);
+    assert_eq!(
+        ask(&events, "broadcast", 22 * DAY - 1, &[]).verdict,
+        Verdict::DoNotSend
+    );
+    assert_eq!(
+        ask(&events, "broadcast", 22 * DAY, &[]).verdict,
+        Verdict::Send,
+        "the pause is over"
+    );
+    assert_eq!(
+        ask(&events, "outbound", 9 * DAY, &[]).verdict,
+        Verdict::Send,
+        "another stream"
+    );
+    assert_eq!(
+        ask(&streak("outbound"), "outbound", 9 * DAY, &[]).verdict,
+        Verdict::Risky
+    );
+}
+
+#[test]
+fn fewer_bounces_fewer_messages_or_a_shorter_span_do_not_reach_the_threshold() {
+    let mut four = streak("broadcast");
+    four.remove(2);
+    assert_eq!(ask(&four, "broadcast", 9 * DAY, &[]).verdict, Verdict::Send);
+    let mut two_messages = streak("broadcast");
+    for (n, event) in two_messages.iter_mut().enumerate() {
+        event.message_id = Some(format!("m{}", n % 2));
+    }
+    assert_eq!(
+        ask(&two_messages, "broadcast", 9 * DAY, &[]).verdict,
+        Verdict::Send
+    );
+    let mut short = streak("broadcast");
+    short[0].at = at(2 * DAY);
+    assert_eq!(ask(&short, "broadcast", 9 * DAY, &[]).verdict, Verdict::Send);
+    let mut wide = streak("broadcast");
+    wide[0].at = at(-23 * DAY);
+    assert_eq!(
+        ask(&wide, "broadcast", 9 * DAY, &[]).verdict,
+        Verdict::Send,
+        "outside the window"
+    );
+}
+
+#[test]
+fn what_is_not_the_recipients_doing_never_counts() {
+    for bounce_type in [
+        "Transient",
+        "DnsError",
+        "Blocked",
+        "DMARCPolicy",
+        "SpamNotification",
+        "VirusNotification",
+        "AutoResponder",
+        "SMTPApiError",
+        "Unknown",
+        "SomethingNew",
+    ] {
+        let mut events = streak("broadcast");
+        for event in &mut events {
+            event.what = bounce(bounce_type, false);
+        }
+        assert_eq!(
+            ask(&events, "broadcast", 9 * DAY, &[]).verdict,
+            Verdict::Send,
+            "{bounce_type}"
+        );
+    }
+}
+
+#[test]
+fn a_delivery_clears_only_older_soft_bounces_of_other_messages() {
+    let events = streak("broadcast");
+    let verdict = |delivery: DeliveryMark| ask(&events, "broadcast", 9 * DAY, &[delivery]).verdict;
+    assert_eq!(
+        verdict(delivery("another", 8 * DAY + 1)),
+        Verdict::Send,
+        "all are older"
+    );
+    assert_eq!(verdict(delivery("another", 1)), Verdict::Send, "four are left");
+    assert_eq!(
+        verdict(delivery("another", -1)),
+        Verdict::DoNotSend,
+        "none is older"
+    );
+    assert_eq!(
+        verdict(delivery("message of s0", 1)),
+        Verdict::DoNotSend,
+        "its own message does not count"
+    );
+}
+
+#[test]
+fn a_delivery_whose_own_message_later_bounced_clears_nothing() {
+    for (bounce_type, verdict) in [
+        ("HardBounce", Verdict::DoNotSend),
+        ("SoftBounce", Verdict::DoNotSend),
+        ("Blocked", Verdict::DoNotSend),
+        ("AutoResponder", Verdict::Send),
+    ] {
+        let mut events = streak("broadcast");
+        let mut later = event(
+            "later",
+            "broadcast",
+            8 * DAY + 2 * MINUTE,
+            bounce(bounce_type, false),
+        );
+        later.message_id = Some("m".to_owned());
+        events.push(later);
+        let answer = ask(&events, "broadcast", 9 * DAY, &[delivery("m", 8 * DAY + MINUTE)]);
+        assert_eq!(answer.verdict, verdict, "{bounce_type}");
+    }
+}
+
+#[test]
+fn an_allowance_clears_older_soft_bounces() {
+    let mut events = streak("broadcast");
+    events.push(event("allow", WHOLE_SERVER, 1, ALLOW));
+    assert_eq!(ask(&events, "broadcast", 9 * DAY, &[]).verdict, Verdict::Send);
+}
+
+#[test]
+fn deliveries_are_asked_for_only_when_soft_bounces_alone_reach_the_threshold() {
+    let needs = |events: &[Event]| {
+        let (view, policy) = (view(events), SoftBouncePolicy::default());
+        Question {
+            view: &view,
+            stream: "broadcast",
+            kind: StreamKind::Broadcast,
+            policy,
+            at: at(9 * DAY),
+        }
+        .needs_deliveries()
+    };
+    assert!(needs(&streak("broadcast")));
+    assert!(!needs(&streak("broadcast")[1..]));
+    assert!(!needs(&[]));
+}
+
+#[test]
+fn more_deliveries_than_are_read_make_it_risky_unless_those_read_already_clear() {
+    let view = view(&streak("broadcast"));
+    let policy = SoftBouncePolicy::default();
+    let question = Question {
+        view: &view,
+        stream: "broadcast",
+        kind: StreamKind::Broadcast,
+        policy,
+        at: at(9 * DAY),
+    };
+    let answer = question.answer(&Deliveries {
+        marks: vec![],
+        truncated: true,
+    });
+    assert_eq!(
+        (answer.verdict, codes(&answer)),
+        (Verdict::Risky, vec![Code::EvidenceTruncated])
+    );
+    let cleared = Deliveries {
+        marks: vec![delivery("another", 8 * DAY + 1)],
+        truncated: true,
+    };
+    assert_eq!(question.answer(&cleared).verdict, Verdict::Send);
+}
+
+#[test]
+fn the_policy_explains_itself() {
+    let answer = ask(
+        &streak("broadcast"),
+        "broadcast",
+        9 * DAY,
+        &[delivery("another", -19 * DAY)],
+    );
+    let soft = answer.reasons[0].soft.unwrap();
+    assert_eq!((soft.count, soft.policy.count, soft.messages), (5, 5, 5));
+    assert_eq!(
+        (soft.first, soft.last, soft.last_delivery),
+        (at(0), at(8 * DAY), Some(at(-19 * DAY)))
+    );
+}
+
+#[test]
+fn a_view_is_bounded_and_thinning_hides_no_count() {
+    let many: Vec<Event> = (0..3_000)
+        .map(|n| event(&n.to_string(), "broadcast", n * 15 * MINUTE, soft()))
+        .collect();
+    let view = view(&many);
+    let kept = view.streams["broadcast"].bounces.len();
+    assert!((BOUNCES_KEPT..=BOUNCES_KEPT + 91).contains(&kept), "{kept}");
+    assert_eq!(
+        ask(&many, "broadcast", 3_000 * 15 * MINUTE, &[]).verdict,
+        Verdict::DoNotSend
+    );
+}
+
+// ---- Any order, any repetition, any split ---------------------------------------------------------------
+
+/// A small world of events that collide often: few instants, few streams, few messages, copies that differ.
+fn any_event() -> impl Strategy<Value = Event> {
+    let cause = prop::sample::select(Cause::ALL.to_vec());
+    let bounce_type = prop::sample::select(vec![
+        "HardBounce",
+        "SoftBounce",
+        "Blocked",
+        "Unsubscribe",
+        "SpamComplaint",
+        "Transient",
+    ]);
+    let what = prop_oneof![
+        (bounce_type, any::<bool>()).prop_map(|(bounce_type, inactive)| bounce(bounce_type, inactive)),
+        any::<bool>().prop_map(|inactive| What::SpamComplaint { inactive }),
+        cause.clone().prop_map(|cause| What::Suppressed { cause }),
+        Just(What::Reactivated),
+        cause.prop_map(|cause| What::Present { cause }),
+        Just(What::Gone),
+        Just(BAR),
+        Just(What::Decision {
+            ruling: Ruling::Suppress(Bar::Import)
+        }),
+        Just(ALLOW),
+        Just(What::Delivery),
+        (any::<bool>(), any::<bool>()).prop_map(|(first, machine)| What::Open { first, machine }),
+    ];
+    let sources = vec![
+        Source::Webhook,
+        Source::Reconcile,
+        Source::Backfill,
+        Source::Operator,
+    ];
+    (
+        0..12_u8,
+        0..3_u8,
+        0..6_i64,
+        what,
+        prop::sample::select(sources),
+        0..3_u8,
+    )
+        .prop_map(|(name, stream, slot, what, source, body)| {
+            let stream = ["outbound", "broadcast", WHOLE_SERVER][usize::from(stream)];
+            // One name is one identity; its copies differ in time, content and source.
+            let mut event = event(&name.to_string(), stream, slot * 5 * MINUTE, what);
+            event.message_id = Some(format!("m{}", name % 3));
+            event.source = source;
+            // A body tells its content: equal hashes mean equal tellings.
+            event.body_hash = digest(format!("{body} {stream} {slot} {:?}", event.what).as_bytes());
+            event
+        })
+}
+
+fn set(events: &[Event]) -> EventSet {
+    events.iter().cloned().collect()
+}
+
+fn bytes(events: &EventSet) -> (Option<String>, Counters) {
+    (
+        events.view().map(|view| serde_json::to_string(&view).unwrap()),
+        events.counters(),
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_permutation_and_duplication_gives_the_same_view_and_counts(
+        events in vec(any_event(), 0..40),
+        again in vec(any::<prop::sample::Index>(), 0..20),
+        seed in any::<u64>(),
+    ) {
+        let mut shuffled = events.clone();
+        if !events.is_empty() {
+            shuffled.extend(again.iter().map(|index| events[index.index(events.len())].clone()));
+        }
+        shuffle(&mut shuffled, seed);
+        prop_assert_eq!(bytes(&set(&shuffled)), bytes(&set(&events)));
+    }
+
+    #[test]
+    fn any_split_into_batches_gives_the_same_view_and_counts(
+        events in vec(any_event(), 0..40),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let whole = set(&events);
+        let (first, second) = events.split_at(cut.index(events.len() + 1));
+        // As a consumer does it: read what is recorded, offer a batch, count what is new, move what is better.
+        let mut recorded = EventSet::default();
+        let mut counters = Counters::default();
+        for batch in [second, first] {
+            for event in batch {
+                match recorded.offer(event.clone()) {
+                    crate::fold::Offered::New => counters.add(event, 1),
+                    crate::fold::Offered::Better(old) => {
+                        counters.add(&old, -1);
+                        counters.add(event, 1);
+                    }
+                    crate::fold::Offered::Known => {}
+                }
+            }
+        }
+        prop_assert_eq!(&counters, &whole.counters());
+        prop_assert_eq!(recorded, whole);
+    }
+
+    #[test]
+    fn as_of_any_instant_equals_the_fold_of_the_facts_up_to_it(
+        events in vec(any_event(), 0..40),
+        slot in 0..8_i64,
+    ) {
+        let instant = at(slot * 5 * MINUTE - MINUTE);
+        let best: Vec<Event> = set(&events).iter().cloned().collect();
+        let until: Vec<Event> = best.into_iter().filter(|event| event.at <= instant).collect();
+        prop_assert_eq!(bytes(&set(&events).as_of(instant)), bytes(&set(&until)));
+    }
+
+    #[test]
+    fn copies_of_an_event_never_count_twice(events in vec(any_event(), 0..40)) {
+        let set = set(&events);
+        let total: i64 = set.counters().iter().flat_map(|(_, counts)| counts.values()).sum();
+        prop_assert_eq!(total, set.len() as i64);
+    }
+
+    #[test]
+    fn the_reference_keeps_servers_and_recipients_apart(events in vec(any_event(), 1..40)) {
+        let mut reference = Reference::default();
+        let other = ServerId::new(7).unwrap();
+        for event in &events {
+            reference.offer(event.clone());
+            reference.offer(Event { server: other, ..event.clone() });
+        }
+        let ours = set(&events);
+        prop_assert_eq!(reference.of(server(), recipient()), Some(&ours));
+        prop_assert_eq!(reference.events().count(), 2 * ours.len());
+        prop_assert_eq!(reference.views().count(), 2 * usize::from(ours.view().is_some()));
+    }
+
+    #[test]
+    fn a_late_delivery_says_the_same_whichever_is_recorded_first(seed in any::<u64>(), when in 0..10_i64) {
+        let mut events = streak("broadcast");
+        let proof = [delivery("another", when * DAY)];
+        let answer = ask(&events, "broadcast", 9 * DAY, &proof);
+        shuffle(&mut events, seed);
+        prop_assert_eq!(ask(&events, "broadcast", 9 * DAY, &proof), answer);
+    }
+
+    #[test]
+    fn the_verdict_is_that_of_the_strictest_reason(events in vec(any_event(), 0..40)) {
+        for stream in ["outbound", "broadcast", "unheard"] {
+            let answer = ask(&events, stream, DAY, &[]);
+            let strictest = answer.reasons.iter().map(|reason| reason.verdict).max();
+            prop_assert_eq!(answer.verdict, strictest.unwrap_or(Verdict::Send));
+            prop_assert!(answer.reasons.iter().all(|reason| !reason.evidence.is_empty()));
+        }
+    }
+}
+
+/// A shuffle that a seed repeats.
+fn shuffle<T>(items: &mut [T], mut seed: u64) {
+    for end in (1..items.len()).rev() {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        items.swap(end, (seed >> 33) as usize % (end + 1));
+    }
+}
+
+// ---- Copies ---------------------------------------------------------------------------------------------
+
+#[test]
+fn the_better_copy_is_the_webhook_then_the_inactive_then_the_earlier_then_the_lower_hash() {
+    let base = event("b", "outbound", 10, bounce("HardBounce", false));
+    let ordered = [
+        Event {
+            what: bounce("HardBounce", true),
+            at: at(12),
+            ..base.clone()
+        },
+        Event {
+            body_hash: [0; 16],
+            at: at(9),
+            ..base.clone()
+        },
+        Event {
+            body_hash: [1; 16],
+            at: at(9),
+            ..base.clone()
+        },
+        base.clone(),
+        Event {
+            source: Source::Reconcile,
+            what: bounce("HardBounce", true),
+            ..base.clone()
+        },
+        Event {
+            source: Source::Backfill,
+            ..base
+        },
+    ];
+    for (n, worse) in ordered.iter().enumerate() {
+        for better in &ordered[..n] {
+            assert!(better.rank() < worse.rank());
+            assert_eq!(
+                set(&[worse.clone(), better.clone()]),
+                set(&[better.clone(), worse.clone()])
+            );
+        }
+    }
+}
+
+#[test]
+fn every_class_has_its_kinds() {
+    for kind in crate::Kind::ALL {
+        let letter = match kind.name() {
+            "Delivery" => Class::Delivery,
+            "Open" | "Click" => Class::Engagement,
+            _ => Class::State,
+        };
+        assert_eq!(kind.class(), letter);
+    }
+}
+
+// ---- Identity -------------------------------------------------------------------------------------------
+
+/// The twelve published vectors. They never change.
+const VECTORS: &str = include_str!("../identity-vectors.json");
+
+#[test]
+fn the_twelve_identity_vectors_hold() {
+    let vectors: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
+    let vectors = vectors["vectors"].as_array().unwrap();
+    assert_eq!(vectors.len(), 12);
+    for vector in vectors {
+        let input = &vector["input"];
+        let text = |name: &str| input[name].as_str();
+        let server = ServerId::new(input["server"].as_i64().unwrap()).unwrap();
+        let recipient = match text("address") {
+            Some(address) => LedgerKey::for_tests().recipient_id(server, &crate::recipient_key(address)),
+            None => RecipientId([0; 16]),
+        };
+        let time: Time = text("time").unwrap().parse().unwrap();
+        let message_id = text("message_id");
+        let told = match vector["kind"].as_str().unwrap() {
+            "bounce" => match input["id"].as_i64() {
+                Some(id) => Told::BounceById { id },
+                None => Told::Bounce {
+                    message_id,
+                    bounce_type: text("type").unwrap(),
+                },
+            },
+            "delivery" => Told::Delivery { message_id },
+            "click" => Told::Click {
+                message_id,
+                original_link: text("original_link").unwrap(),
+            },
+            "open.first" => Told::FirstOpen { message_id },
+            "open" => Told::Open {
+                message_id,
+                user_agent: text("user_agent").unwrap(),
+            },
+            "subscription" => Told::Subscription {
+                stream: text("stream").unwrap(),
+                suppress: input["suppress"].as_bool().unwrap(),
+                origin: text("origin"),
+                reason: text("reason"),
+            },
+            "observed" => Told::Observed {
+                stream: text("stream").unwrap(),
+                present: input["present"].as_bool().unwrap(),
+                cause: text("cause").unwrap_or_default(),
+            },
+            "decision" => Told::Decision {
+                id: text("id").unwrap(),
+            },
+            other => panic!("unknown kind {other}"),
+        };
+        let canonical = crate::identity::canonical(server, recipient, time, &told);
+        let hex: String = canonical
+            .bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let identity = Identity::of(server, recipient, time, &told).to_string();
+        let published = (
+            vector["canonical"].as_str().unwrap(),
+            vector["identity"].as_str().unwrap(),
+        );
+        assert_eq!((&*hex, &*identity), published, "{}", vector["name"]);
+    }
+}

@@ -1,0 +1,149 @@
+//! What a customer decides about soft bounces, by the date from which it holds, and the kinds of streams.
+
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// The most soft bounces that a policy may ask for; the view keeps this many whole.
+pub const SOFT_COUNT_MAX: u32 = 100;
+/// The longest window that a policy may look back, in days; the view keeps this much.
+pub const SOFT_WINDOW_DAYS_MAX: u32 = 90;
+
+/// What a stream is for. Postmark keeps transactional and broadcast mail apart, lists included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamKind {
+    /// Mail that its recipient asked for by doing something.
+    Transactional,
+    /// Mail to many at once.
+    Broadcast,
+}
+
+impl StreamKind {
+    /// The kind of a stream that the registry does not know: Postmark's default broadcast stream is named
+    /// `broadcast`; every other is taken for transactional.
+    pub fn presumed(stream: &str) -> StreamKind {
+        if stream == "broadcast" {
+            StreamKind::Broadcast
+        } else {
+            StreamKind::Transactional
+        }
+    }
+}
+
+/// When soft bounces speak against a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftBouncePolicy {
+    /// At least this many soft bounces,
+    pub count: u32,
+    /// on at least this many different messages,
+    pub messages: u32,
+    /// the first and the last at least this many days apart,
+    pub span_days: u32,
+    /// all within this many days before the last,
+    pub window_days: u32,
+    /// hold until this many days after the last.
+    pub pause_days: u32,
+}
+
+/// Five on three messages over seven days within thirty, until fourteen days after the last.
+impl Default for SoftBouncePolicy {
+    fn default() -> SoftBouncePolicy {
+        SoftBouncePolicy {
+            count: 5,
+            messages: 3,
+            span_days: 7,
+            window_days: 30,
+            pause_days: 14,
+        }
+    }
+}
+
+/// A policy must be one that the kept evidence can decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a soft-bounce policy: count and messages must be 1 to {SOFT_COUNT_MAX} with messages <= count, \
+     window_days 1 to {SOFT_WINDOW_DAYS_MAX} and span_days <= window_days"
+)]
+pub struct PolicyError;
+
+impl SoftBouncePolicy {
+    /// The policy, if the evidence that a view keeps can decide it.
+    pub fn checked(self) -> Result<SoftBouncePolicy, PolicyError> {
+        let sound = (1..=SOFT_COUNT_MAX).contains(&self.count)
+            && (1..=self.count).contains(&self.messages)
+            && (1..=SOFT_WINDOW_DAYS_MAX).contains(&self.window_days)
+            && self.span_days <= self.window_days;
+        if sound { Ok(self) } else { Err(PolicyError) }
+    }
+}
+
+/// The policies of a server and kind of stream, each with the instant from which it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PolicySchedule(Vec<(Time, SoftBouncePolicy)>);
+
+impl PolicySchedule {
+    /// From policies in any order; of two from the same instant the later given one holds.
+    pub fn new(policies: impl IntoIterator<Item = (Time, SoftBouncePolicy)>) -> PolicySchedule {
+        let mut policies: Vec<_> = policies.into_iter().collect();
+        policies.sort_by_key(|(from, _)| *from);
+        PolicySchedule(policies)
+    }
+
+    /// The policy in force at an instant; before the first, the default.
+    pub fn at(&self, instant: Time) -> SoftBouncePolicy {
+        self.0
+            .iter()
+            .rev()
+            .find(|(from, _)| *from <= instant)
+            .map(|(_, policy)| *policy)
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_in_force_is_the_last_that_has_begun() {
+        let strict = SoftBouncePolicy {
+            count: 2,
+            ..SoftBouncePolicy::default()
+        };
+        let lax = SoftBouncePolicy {
+            count: 9,
+            ..SoftBouncePolicy::default()
+        };
+        let day = Time::EARLIEST;
+        let schedule = PolicySchedule::new([(day.plus_days(20), lax), (day.plus_days(10), strict)]);
+        assert_eq!(schedule.at(day), SoftBouncePolicy::default());
+        assert_eq!(schedule.at(day.plus_days(10)), strict);
+        assert_eq!(schedule.at(day.plus_days(19)), strict);
+        assert_eq!(schedule.at(day.plus_days(20)), lax);
+    }
+
+    #[test]
+    fn a_policy_that_kept_evidence_cannot_decide_is_refused() {
+        let policy = SoftBouncePolicy::default();
+        assert_eq!(policy.checked(), Ok(policy));
+        for unsound in [
+            SoftBouncePolicy { count: 0, ..policy },
+            SoftBouncePolicy { count: 101, ..policy },
+            SoftBouncePolicy {
+                messages: 6,
+                ..policy
+            },
+            SoftBouncePolicy {
+                window_days: 91,
+                ..policy
+            },
+            SoftBouncePolicy {
+                span_days: 31,
+                ..policy
+            },
+        ] {
+            assert_eq!(unsound.checked(), Err(PolicyError));
+        }
+    }
+}
