@@ -285,6 +285,23 @@ pub enum Bar {
     Import,
 }
 
+impl Bar {
+    /// The name that formats use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Bar::Decision => "decision",
+            Bar::Import => "import",
+        }
+    }
+
+    /// The bar of a name, if there is one.
+    pub fn named(name: &str) -> Option<Bar> {
+        [Bar::Decision, Bar::Import]
+            .into_iter()
+            .find(|bar| bar.name() == name)
+    }
+}
+
 /// What a decision rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -13,7 +13,7 @@ use crate::RecipientId;
 use crate::bounce::BounceClass;
 use crate::counters::Counters;
 use crate::event::{Bar, Cause, Class, Event, Fact, ServerId, WHOLE_SERVER};
-use crate::identity::Identity;
+use crate::identity::{Canonical, Identity, digest};
 use crate::policy::{SOFT_COUNT_MAX, SOFT_WINDOW_DAYS_MAX};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -172,6 +172,55 @@ impl StreamView {
     }
 }
 
+/// A hash of a set of copies, blind to order: the sum of the hashes of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Folded(u64);
+
+impl Folded {
+    fn add(&mut self, event: &Event) {
+        let mut form = Canonical::default();
+        form.string(&*event.identity.to_string())
+            .string(event.source.name());
+        let hash = digest(&[form.bytes(), &event.body_hash].concat());
+        let [a, b, c, d, e, f, g, h, ..] = hash;
+        self.0 = self.0.wrapping_add(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+    }
+
+    /// The hash of a set of events; only those with state count.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Folded {
+        let mut folded = Folded::default();
+        events
+            .into_iter()
+            .filter(|event| event.class() == Class::State)
+            .for_each(|event| folded.add(event));
+        folded
+    }
+}
+
+impl From<Folded> for String {
+    fn from(folded: Folded) -> String {
+        format!("{:016x}", folded.0)
+    }
+}
+
+impl TryFrom<String> for Folded {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Folded, std::num::ParseIntError> {
+        u64::from_str_radix(&text, 16).map(Folded)
+    }
+}
+
+/// A recipient in the list of those that a stream must not mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The time of the latest fact that holds it there.
+    pub since: Time,
+    /// Why: the names of the causes on Postmark's list and of the bars of ours, in order.
+    pub causes: Vec<&'static str>,
+}
+
 /// The folded state of one recipient at one server, over all streams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
@@ -184,6 +233,9 @@ pub struct View {
     pub address: Option<String>,
     /// How many events were folded.
     pub events: u64,
+    /// Which copies of which events were folded, as a sum of hashes: whoever reads the events again can tell
+    /// whether they are those that the view was made of.
+    pub folded: Folded,
     /// What is known by stream; `*` holds rulings about the whole server.
     pub streams: BTreeMap<String, StreamView>,
 }
@@ -196,6 +248,7 @@ impl View {
             recipient,
             address: None,
             events: 0,
+            folded: Folded::default(),
             streams: BTreeMap::new(),
         }
     }
@@ -212,6 +265,32 @@ impl View {
     /// The latest allowance that holds for a stream.
     pub fn allowed(&self, stream: &str) -> Option<Mark> {
         self.scopes(stream).filter_map(|(_, view)| view.allowed).max()
+    }
+
+    /// The streams whose list it is on or barred from, each with its row; `*` where the whole server is barred.
+    pub fn rows(&self) -> BTreeMap<&str, Row> {
+        let row = |stream: &String| {
+            let listed = self
+                .streams
+                .get(stream)
+                .into_iter()
+                .flat_map(StreamView::live_causes);
+            let listed = listed.filter_map(|(cause, marks)| Some((cause.name(), marks.last()?.at)));
+            // A bar on the whole server has its own row.
+            let bars = self.bars(stream).filter(|(_, scope, _)| scope == stream);
+            let held: Vec<_> = listed
+                .chain(bars.map(|(bar, _, mark)| (bar.name(), mark.at)))
+                .collect();
+            let since = held.iter().map(|(_, at)| *at).max()?;
+            Some(Row {
+                since,
+                causes: held.into_iter().map(|(cause, _)| cause).collect(),
+            })
+        };
+        self.streams
+            .keys()
+            .filter_map(|stream| Some((&**stream, row(stream)?)))
+            .collect()
     }
 
     fn scopes<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = (&'a str, &'a StreamView)> {
@@ -235,6 +314,7 @@ pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<View> {
     let mut spelled: Option<(Mark, &str)> = None;
     for event in events {
         view.events += 1;
+        view.folded.add(event);
         let told = Mark {
             at: event.at,
             event: event.identity,

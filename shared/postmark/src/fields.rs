@@ -1,0 +1,292 @@
+//! The fields that place an event: read strictly where identity and state need them, not at all elsewhere.
+
+use crate::body::Body;
+use crate::{
+    ADDRESS_BYTES_MAX, Context, FUTURE_SECONDS_MAX, MESSAGE_ID_BYTES_MAX, Refusal, Refused, STREAM_BYTES_MAX,
+    WORD_BYTES_MAX,
+};
+use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
+use ledger::identity::{Told, digest};
+use ledger::{Event, Identity, Kind, LedgerKey, Time, engagement, recipient_key};
+use serde_json::Value;
+
+/// The MessageID of no message.
+pub(crate) const ZERO_MESSAGE_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The stream of a body that names none: payloads older than streams.
+const DEFAULT_STREAM: &str = "outbound";
+
+/// What places an event, still without the recipient's id, which needs the ledger key.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    /// The address as the body spells it.
+    pub address: &'a str,
+    /// The stream.
+    pub stream: &'a str,
+    /// When it happened, as the body writes it.
+    pub time: &'a str,
+    /// When it happened.
+    pub at: Time,
+    /// The message; `None` where absent, null, empty or zero.
+    pub message_id: Option<&'a str>,
+    /// What happened.
+    pub what: What,
+    /// What identity is made of.
+    pub told: Told<'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads them from a body of a kind.
+    ///
+    /// # Errors
+    /// [`Refused::MissingField`], [`Refused::BadField`] or [`Refused::TimeOutOfRange`].
+    pub fn read(body: &'a Body, kind: Kind, context: &Context) -> Result<Fields<'a>, Refusal> {
+        let (own, other) = match kind {
+            Kind::Bounce | Kind::SpamComplaint => ("Email", "Recipient"),
+            _ => ("Recipient", "Email"),
+        };
+        let address = match text(body, own, ADDRESS_BYTES_MAX)? {
+            Some(address) => Some(address),
+            None => text(body, other, ADDRESS_BYTES_MAX)?,
+        };
+        let address = address
+            .filter(|address| !address.trim().is_empty())
+            .ok_or_else(|| missing(own))?;
+        let stream = text(body, "MessageStream", STREAM_BYTES_MAX)?.unwrap_or(DEFAULT_STREAM);
+        if stream == WHOLE_SERVER && kind != Kind::Decision {
+            return Err(bad("MessageStream", "* is no stream"));
+        }
+        let time_name = match kind {
+            Kind::Delivery => "DeliveredAt",
+            Kind::Bounce | Kind::SpamComplaint => "BouncedAt",
+            Kind::Open | Kind::Click => "ReceivedAt",
+            Kind::SubscriptionChange => "ChangedAt",
+            Kind::Observed => "ObservedAt",
+            Kind::Decision => "DecidedAt",
+        };
+        let time = text(body, time_name, WORD_BYTES_MAX)?.ok_or_else(|| missing(time_name))?;
+        let at: Time = time
+            .parse()
+            .map_err(|error: ledger::time::TimeError| bad(time_name, &error.to_string()))?;
+        if at < Time::EARLIEST || at > context.received_at.plus_seconds(FUTURE_SECONDS_MAX) {
+            let words =
+                "the event claims to have happened before 2010 or more than 10 minutes after it came in";
+            return Err(Refusal::new(
+                Refused::TimeOutOfRange,
+                format!("/{time_name}"),
+                words,
+            ));
+        }
+        let message_id = text(body, "MessageID", MESSAGE_ID_BYTES_MAX)?
+            .filter(|message_id| *message_id != ZERO_MESSAGE_ID);
+        let (what, told) = match kind {
+            Kind::Delivery => (What::Delivery, Told::Delivery { message_id }),
+            Kind::Bounce => {
+                let bounce_type = required(body, "Type")?;
+                let inactive = flag(body, "Inactive")?.unwrap_or(false);
+                let what = What::Bounce {
+                    bounce_type: bounce_type.to_owned(),
+                    inactive,
+                };
+                (what, bounce(body, message_id, bounce_type)?)
+            }
+            Kind::SpamComplaint => {
+                let bounce_type = text(body, "Type", WORD_BYTES_MAX)?.unwrap_or("SpamComplaint");
+                // A complaint always deactivates.
+                let inactive = flag(body, "Inactive")?.unwrap_or(true);
+                (
+                    What::SpamComplaint { inactive },
+                    bounce(body, message_id, bounce_type)?,
+                )
+            }
+            Kind::Open => {
+                let first = flag(body, "FirstOpen")?.ok_or_else(|| missing("FirstOpen"))?;
+                let user_agent = body.text("UserAgent").unwrap_or_default();
+                let told = if first {
+                    Told::FirstOpen { message_id }
+                } else {
+                    Told::Open {
+                        message_id,
+                        user_agent,
+                    }
+                };
+                (
+                    What::Open {
+                        first,
+                        machine: machine(body),
+                    },
+                    told,
+                )
+            }
+            Kind::Click => {
+                let original_link =
+                    text(body, "OriginalLink", usize::MAX)?.ok_or_else(|| missing("OriginalLink"))?;
+                (
+                    What::Click {
+                        machine: machine(body),
+                    },
+                    Told::Click {
+                        message_id,
+                        original_link,
+                    },
+                )
+            }
+            Kind::SubscriptionChange => {
+                let suppress = flag(body, "SuppressSending")?.ok_or_else(|| missing("SuppressSending"))?;
+                let origin = text(body, "Origin", WORD_BYTES_MAX)?;
+                let reason = text(body, "SuppressionReason", WORD_BYTES_MAX)?;
+                let what = if suppress {
+                    What::Suppressed {
+                        cause: Cause::told(reason, origin),
+                    }
+                } else {
+                    What::Reactivated
+                };
+                (
+                    what,
+                    Told::Subscription {
+                        stream,
+                        suppress,
+                        origin,
+                        reason,
+                    },
+                )
+            }
+            Kind::Observed => {
+                let present = flag(body, "Present")?.ok_or_else(|| missing("Present"))?;
+                let cause = if present { required(body, "Cause")? } else { "" };
+                let what = if present {
+                    What::Present {
+                        cause: Cause::named(cause).ok_or_else(|| bad("Cause", "not a cause"))?,
+                    }
+                } else {
+                    What::Gone
+                };
+                (
+                    what,
+                    Told::Observed {
+                        stream,
+                        present,
+                        cause,
+                    },
+                )
+            }
+            Kind::Decision => {
+                let id = required(body, "ID")?;
+                if id.parse::<Identity>().is_err() {
+                    return Err(bad("ID", "a decision's id is 128 random bits in base64url"));
+                }
+                let ruling = match (required(body, "Ruling")?, text(body, "Cause", WORD_BYTES_MAX)?) {
+                    ("suppress", None | Some("decision")) => Ruling::Suppress(Bar::Decision),
+                    ("suppress", Some("import")) => Ruling::Suppress(Bar::Import),
+                    ("allow", None) => Ruling::Allow,
+                    _ => {
+                        return Err(bad(
+                            "Ruling",
+                            "expected suppress (for decision or import) or allow",
+                        ));
+                    }
+                };
+                (What::Decision { ruling }, Told::Decision { id })
+            }
+        };
+        Ok(Fields {
+            address,
+            stream,
+            time,
+            at,
+            message_id,
+            what,
+            told,
+        })
+    }
+
+    /// The event, under the key that makes recipient ids.
+    pub fn event(self, body: &Body, context: &Context, key: &LedgerKey) -> Event {
+        let recipient = key.recipient_id(context.server, &recipient_key(self.address));
+        Event {
+            server: context.server,
+            stream: self.stream.to_owned(),
+            recipient,
+            address: Some(self.address.trim().to_owned()),
+            identity: Identity::of(context.server, recipient, self.at, &self.told),
+            at: self.at,
+            message_id: self.message_id.map(str::to_owned),
+            what: self.what,
+            source: context.source,
+            received_at: context.received_at,
+            body_hash: digest(body.canonical().as_bytes()),
+        }
+    }
+}
+
+fn missing(name: &str) -> Refusal {
+    Refusal::new(
+        Refused::MissingField,
+        format!("/{name}"),
+        format!("{name} is missing, null or empty"),
+    )
+}
+
+fn bad(name: &str, words: &str) -> Refusal {
+    Refusal::new(Refused::BadField, format!("/{name}"), words)
+}
+
+/// A string of at most so many bytes; `None` where absent, null or empty.
+fn text<'a>(body: &'a Body, name: &str, bytes_max: usize) -> Result<Option<&'a str>, Refusal> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() > bytes_max => {
+            Err(bad(name, &format!("{name} has more than {bytes_max} bytes")))
+        }
+        Some(Value::String(text)) => Ok(Some(text).map(String::as_str).filter(|text| !text.is_empty())),
+        Some(_) => Err(bad(name, &format!("{name} is not a string"))),
+    }
+}
+
+fn required<'a>(body: &'a Body, name: &str) -> Result<&'a str, Refusal> {
+    text(body, name, WORD_BYTES_MAX)?.ok_or_else(|| missing(name))
+}
+
+fn flag(body: &Body, name: &str) -> Result<Option<bool>, Refusal> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(bad(name, &format!("{name} is not true or false"))),
+    }
+}
+
+/// What identifies a bounce or complaint: its id, as a number or a string, or without one what it is about.
+fn bounce<'a>(body: &Body, message_id: Option<&'a str>, bounce_type: &'a str) -> Result<Told<'a>, Refusal> {
+    let id = match body.get("ID") {
+        None | Some(Value::Null) => None,
+        Some(Value::Number(id)) => Some(id.as_i64()),
+        Some(Value::String(id)) if id.is_empty() => None,
+        Some(Value::String(id)) => Some(id.parse().ok()),
+        Some(_) => Some(None),
+    };
+    match id {
+        None | Some(Some(0)) => Ok(Told::Bounce {
+            message_id,
+            bounce_type,
+        }),
+        Some(Some(id)) if id > 0 => Ok(Told::BounceById { id }),
+        Some(_) => Err(bad("ID", "not a positive 64-bit integer")),
+    }
+}
+
+/// Whether a machine opened or clicked.
+fn machine(body: &Body) -> bool {
+    let client = |name: &str| {
+        body.get("Client")
+            .and_then(|client| client.get(name))
+            .and_then(Value::as_str)
+    };
+    engagement::machine(
+        body.text("UserAgent").unwrap_or_default(),
+        client("Name").unwrap_or_default(),
+        client("Family").unwrap_or_default(),
+        body.text("Platform").unwrap_or_default(),
+    )
+    .is_some()
+}

@@ -1,0 +1,238 @@
+//! Postmark's words, and the only place that knows them: a webhook body comes in, an event of the ledger or a
+//! refusal with its reason and place goes out.
+//!
+//! Invariant: a body is looked at once, by [`examine`], whoever holds it: the door, the consumer, the command
+//! line, a replay. Unknown keys are kept, unknown bounce types and reasons are accepted; what is refused is
+//! what cannot be placed: no JSON object, no known record type, a missing or unusable key field, an impossible
+//! time. A refusal never quotes the body.
+//!
+//! The two kinds of our own, `Observed` and `Decision`, wear the same clothes (a JSON object with a
+//! `RecordType`), so that they take the same way through queue and consumer; a webhook cannot bear them.
+
+mod body;
+mod fields;
+mod json;
+mod ours;
+mod probe;
+
+pub use body::Body;
+pub use fields::Fields;
+pub use ours::{Decision, Observed};
+
+use ledger::{Event, Kind, LedgerKey, ServerId, Source, Time};
+
+/// How far after its receipt an event may claim to have happened, in seconds. A future time would win for ever.
+pub const FUTURE_SECONDS_MAX: i64 = 600;
+/// The longest address that has a key, in bytes. SMTP allows 254; a longer one is still kept apart.
+pub const ADDRESS_BYTES_MAX: usize = 1_024;
+/// The longest MessageID, in bytes. Postmark's are UUIDs of 36; old ones were longer.
+pub const MESSAGE_ID_BYTES_MAX: usize = 256;
+/// The longest stream name, in bytes. Postmark's ids have at most 30 characters.
+pub const STREAM_BYTES_MAX: usize = 128;
+/// The longest `Type`, `Origin` or `SuppressionReason`, in bytes.
+pub const WORD_BYTES_MAX: usize = 64;
+/// How much of a bounce's or delivery's `Details` is kept, in bytes.
+pub const DETAILS_BYTES_MAX: usize = 2_048;
+/// How large `Metadata` may be as JSON, in bytes; Postmark allows 10 pairs of 20 and 80 characters.
+pub const METADATA_BYTES_MAX: usize = 8_192;
+
+/// The six kinds of webhook bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordType {
+    /// A message was accepted by the receiving server.
+    Delivery,
+    /// A message bounced.
+    Bounce,
+    /// A recipient complained of spam.
+    SpamComplaint,
+    /// A message was opened.
+    Open,
+    /// A link was clicked.
+    Click,
+    /// An address entered or left a suppression list.
+    SubscriptionChange,
+}
+
+impl RecordType {
+    /// All six.
+    pub const ALL: [RecordType; 6] = [
+        RecordType::Delivery,
+        RecordType::Bounce,
+        RecordType::SpamComplaint,
+        RecordType::Open,
+        RecordType::Click,
+        RecordType::SubscriptionChange,
+    ];
+
+    /// The kind of event that such a body tells.
+    pub const fn kind(self) -> Kind {
+        match self {
+            RecordType::Delivery => Kind::Delivery,
+            RecordType::Bounce => Kind::Bounce,
+            RecordType::SpamComplaint => Kind::SpamComplaint,
+            RecordType::Open => Kind::Open,
+            RecordType::Click => Kind::Click,
+            RecordType::SubscriptionChange => Kind::SubscriptionChange,
+        }
+    }
+
+    /// The last segment of its webhook URL.
+    pub const fn segment(self) -> &'static str {
+        match self {
+            RecordType::Delivery => "delivery",
+            RecordType::Bounce => "bounce",
+            RecordType::SpamComplaint => "spam-complaint",
+            RecordType::Open => "open",
+            RecordType::Click => "click",
+            RecordType::SubscriptionChange => "subscription-change",
+        }
+    }
+
+    /// The record type of a kind; `None` for the two kinds of our own.
+    pub fn of(kind: Kind) -> Option<RecordType> {
+        RecordType::ALL
+            .into_iter()
+            .find(|record_type| record_type.kind() == kind)
+    }
+
+    /// The record type of a URL segment, if there is one.
+    pub fn of_segment(segment: &str) -> Option<RecordType> {
+        RecordType::ALL
+            .into_iter()
+            .find(|record_type| record_type.segment() == segment)
+    }
+}
+
+/// Why a body is set aside. The codes stand in the quarantine table: they never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refused {
+    /// The body is larger than anything that is read.
+    TooLarge,
+    /// The body is not JSON, or JSON that contradicts itself.
+    NotJson,
+    /// The body is JSON, but no object.
+    NotAnObject,
+    /// Postmark's verification probe or its "send test"; expected, and no event.
+    Probe,
+    /// The body has no `RecordType`, or one that is not known.
+    UnknownRecordType,
+    /// The body names another server than the credential.
+    ServerMismatch,
+    /// A field that the event cannot be placed without is missing, null or empty.
+    MissingField,
+    /// A field that the event cannot be placed without is not usable.
+    BadField,
+    /// The event claims to have happened before 2010 or in the future.
+    TimeOutOfRange,
+}
+
+impl Refused {
+    /// The code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Refused::TooLarge => "too_large",
+            Refused::NotJson => "not_json",
+            Refused::NotAnObject => "not_an_object",
+            Refused::Probe => "probe",
+            Refused::UnknownRecordType => "unknown_record_type",
+            Refused::ServerMismatch => "server_mismatch",
+            Refused::MissingField => "missing_field",
+            Refused::BadField => "bad_field",
+            Refused::TimeOutOfRange => "time_out_of_range",
+        }
+    }
+}
+
+/// A refusal: why, where in the JSON (a JSON pointer, or line and column), and in words. It quotes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {words} (at {place})", code = refused.code())]
+pub struct Refusal {
+    /// Why.
+    pub refused: Refused,
+    /// Where in the JSON.
+    pub place: String,
+    /// What is wrong there.
+    pub words: String,
+}
+
+impl Refusal {
+    /// A refusal for a reason, at a place.
+    pub fn new(refused: Refused, place: impl Into<String>, words: impl Into<String>) -> Refusal {
+        Refusal {
+            refused,
+            place: place.into(),
+            words: words.into(),
+        }
+    }
+}
+
+/// Under what circumstances a body is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The server that its credential names.
+    pub server: ServerId,
+    /// When it came in.
+    pub received_at: Time,
+    /// Who told it.
+    pub source: Source,
+    /// Whether IP, coordinates, city and zip of opens and clicks stay.
+    pub keep_engagement_detail: bool,
+}
+
+/// A body that was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Examined {
+    /// The body, reduced to what is kept.
+    pub body: Body,
+    /// What kind of event it tells.
+    pub kind: Kind,
+    /// What was taken out of it, by name.
+    pub dropped: Vec<String>,
+}
+
+impl Examined {
+    /// The event, under the ledger key that makes recipient ids. `context` must be the one it was examined in.
+    ///
+    /// # Errors
+    /// None for a body that [`examine`] returned.
+    pub fn event(&self, context: &Context, key: &LedgerKey) -> Result<Event, Refusal> {
+        Ok(Fields::read(&self.body, self.kind, context)?.event(&self.body, context, key))
+    }
+}
+
+/// Looks at a body: JSON, probe, record type, server, fields, in this order.
+///
+/// # Errors
+/// A [`Refusal`] for what has to be set aside.
+pub fn examine(raw: &[u8], context: &Context) -> Result<Examined, Refusal> {
+    examine_body(Body::parse(raw)?, context)
+}
+
+/// Looks at a body that has been parsed already.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_body(mut body: Body, context: &Context) -> Result<Examined, Refusal> {
+    if context.source == Source::Webhook && probe::is_probe(&body) {
+        return Err(Refusal::new(
+            Refused::Probe,
+            "/MessageID",
+            "Postmark's verification probe or \"send test\"",
+        ));
+    }
+    let kind = body.kind(context.source)?;
+    if let Some(named) = body.server_id()?
+        && named != context.server
+    {
+        let words = "the body names another server than the credential";
+        return Err(Refusal::new(Refused::ServerMismatch, "/ServerID", words));
+    }
+    let dropped = body.reduce(context.keep_engagement_detail);
+    Fields::read(&body, kind, context)?;
+    Ok(Examined { body, kind, dropped })
+}
+
+/// Whether a body is Postmark's verification probe or "send test".
+pub fn is_probe(body: &Body) -> bool {
+    probe::is_probe(body)
+}

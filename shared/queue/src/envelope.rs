@@ -1,0 +1,152 @@
+//! What travels on the critical and bulk queues: a body, and what the door knew of it.
+//!
+//! The format is versioned. Fields may be added, since readers ignore what they do not know; a change that an
+//! older consumer would misread raises the version, which an older consumer refuses to read.
+
+use ledger::{Kind, ServerId, Source, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The version that is written.
+pub const ENVELOPE_VERSION: u32 = 1;
+
+/// One event on its way from the door to the ledger. Its text is ASCII.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// [`ENVELOPE_VERSION`].
+    pub v: u32,
+    /// The server that the credential names.
+    pub server: ServerId,
+    /// The generation of the credential; 0 where none was used.
+    #[serde(default)]
+    pub generation: u32,
+    /// The public key that verified the credential; empty where none was used.
+    #[serde(default)]
+    pub key_id: String,
+    /// The kind of event.
+    pub record_type: Kind,
+    /// When the door took it in, in microseconds since 1970.
+    pub received_at: Time,
+    /// Postmark's `X-PM-Webhook-Trace-Id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Postmark's `X-PM-Retries-Remaining`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries_remaining: Option<u32>,
+    /// Who told it.
+    pub source: Source,
+    /// Whether an operator said that revocation and age shall not matter.
+    #[serde(default, rename = "override")]
+    pub overridden: bool,
+    /// What the door took out of the body, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
+    /// The body, canonical.
+    pub body: Box<RawValue>,
+}
+
+/// Why a message is no envelope. It quotes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Not JSON, or without a field that every envelope has.
+    #[error("the message is no envelope")]
+    NotAnEnvelope,
+    /// Written by a later release.
+    #[error("the envelope's version is later than {ENVELOPE_VERSION}")]
+    LaterVersion,
+    /// The body is not JSON.
+    #[error("the body is not JSON")]
+    NotJson,
+}
+
+impl Envelope {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
+    pub fn decode(message: &str) -> Result<Envelope, EnvelopeError> {
+        #[derive(Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        match serde_json::from_str::<Version>(message) {
+            Ok(Version { v: ENVELOPE_VERSION }) => {
+                serde_json::from_str(message).map_err(|_| EnvelopeError::NotAnEnvelope)
+            }
+            Ok(Version { v }) if v > ENVELOPE_VERSION => Err(EnvelopeError::LaterVersion),
+            _ => Err(EnvelopeError::NotAnEnvelope),
+        }
+    }
+
+    /// The message.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| unreachable!("every field is plain JSON"))
+    }
+
+    /// A body's text as it stands in an envelope.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::NotJson`].
+    pub fn raw(canonical_body: String) -> Result<Box<RawValue>, EnvelopeError> {
+        RawValue::from_string(canonical_body).map_err(|_| EnvelopeError::NotJson)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The golden file of version 1: a later release must still read it.
+    const GOLDEN: &str = include_str!("../envelope-v1.json");
+
+    fn golden() -> Envelope {
+        Envelope {
+            v: 1,
+            server: ServerId::new(8_123_456).unwrap(),
+            generation: 2,
+            key_id: "Zm9vYmFy".to_owned(),
+            record_type: Kind::Bounce,
+            received_at: Time::from_micros(1_789_978_451_900_000),
+            trace_id: Some("5f2c".to_owned()),
+            retries_remaining: Some(9),
+            source: Source::Webhook,
+            overridden: false,
+            dropped: vec!["Content".to_owned()],
+            body: Envelope::raw(r#"{"Email":"ida@customer.example","RecordType":"Bounce"}"#.to_owned())
+                .unwrap(),
+        }
+    }
+
+    #[test]
+    fn version_1_is_written_as_published() {
+        assert_eq!(golden().encode(), GOLDEN.trim_end());
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        assert_eq!(Envelope::decode(GOLDEN).unwrap().encode(), GOLDEN.trim_end());
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_absent_ones_have_their_defaults() {
+        let sparse = r#"{"v":1,"server":1,"record_type":"Open","received_at":5,"source":"backfill","body":{},"new":1}"#;
+        let envelope = Envelope::decode(sparse).unwrap();
+        assert_eq!(
+            (envelope.generation, envelope.overridden, &*envelope.key_id),
+            (0, false, "")
+        );
+    }
+
+    #[test]
+    fn a_later_version_and_what_is_no_envelope_are_told_apart() {
+        for (message, error) in [
+            (r#"{"v":2,"anything":1}"#, EnvelopeError::LaterVersion),
+            (r#"{"v":1}"#, EnvelopeError::NotAnEnvelope),
+            (r#"{"v":0}"#, EnvelopeError::NotAnEnvelope),
+            ("not json", EnvelopeError::NotAnEnvelope),
+            ("[]", EnvelopeError::NotAnEnvelope),
+        ] {
+            assert_eq!(Envelope::decode(message).unwrap_err(), error, "{message}");
+        }
+    }
+}

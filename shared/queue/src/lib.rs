@@ -1,0 +1,169 @@
+//! The queues between the door and the ledger.
+//!
+//! Invariant: a message that was accepted is delivered at least once, in no promised order, until it is
+//! deleted, or comes to rest in its dead-letter queue. The port has the semantics of SQS standard queues; the
+//! memory implementation is held to them by the same contract suite ([`contract`]) as the one for AWS.
+
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
+mod envelope;
+#[cfg(any(test, feature = "testing"))]
+mod faulty;
+mod memory;
+mod set_aside;
+
+pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError};
+#[cfg(any(test, feature = "testing"))]
+pub use faulty::Faulty;
+pub use memory::{Memory, Settings};
+pub use set_aside::{PART_BYTES_MAX, Part, SetAside};
+
+use async_trait::async_trait;
+use ledger::{Class, Kind};
+
+/// The largest message that we put on a queue, in bytes. SQS takes 1 MiB but bills each 64 KiB.
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// The largest message that SQS takes, in bytes.
+pub const SQS_BYTES_MAX: usize = 1024 * 1024;
+/// The most messages that one receive returns, as with SQS.
+pub const RECEIVE_MAX: usize = 10;
+
+/// The queues, and for each its dead-letter queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueueName {
+    /// Events that change state.
+    Critical,
+    /// Deliveries, opens and clicks.
+    Bulk,
+    /// Bodies that were set aside.
+    Quarantine,
+    /// What could not be consumed from the critical queue.
+    CriticalDead,
+    /// What could not be consumed from the bulk queue.
+    BulkDead,
+    /// What could not be consumed from the quarantine queue.
+    QuarantineDead,
+}
+
+impl QueueName {
+    /// The queues that are consumed.
+    pub const LIVE: [QueueName; 3] = [QueueName::Critical, QueueName::Bulk, QueueName::Quarantine];
+
+    /// The queue for events of a kind: a campaign's opens must not hold up a complaint.
+    pub const fn of(kind: Kind) -> QueueName {
+        match kind.class() {
+            Class::State => QueueName::Critical,
+            Class::Delivery | Class::Engagement => QueueName::Bulk,
+        }
+    }
+
+    /// Where its messages come to rest after too many receives; a dead-letter queue has none itself.
+    pub const fn dead(self) -> Option<QueueName> {
+        match self {
+            QueueName::Critical => Some(QueueName::CriticalDead),
+            QueueName::Bulk => Some(QueueName::BulkDead),
+            QueueName::Quarantine => Some(QueueName::QuarantineDead),
+            QueueName::CriticalDead | QueueName::BulkDead | QueueName::QuarantineDead => None,
+        }
+    }
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            QueueName::Critical => "critical",
+            QueueName::Bulk => "bulk",
+            QueueName::Quarantine => "quarantine",
+            QueueName::CriticalDead => "critical-dlq",
+            QueueName::BulkDead => "bulk-dlq",
+            QueueName::QuarantineDead => "quarantine-dlq",
+        }
+    }
+}
+
+/// A message as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The same over all its receives.
+    pub id: String,
+    /// The handle of this receive; deletes it.
+    pub receipt: String,
+    /// What was sent.
+    pub body: String,
+    /// How often it has been received, this time included.
+    pub receives: u32,
+}
+
+/// How many messages there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// That can be received now.
+    pub visible: usize,
+    /// That are received and not yet deleted.
+    pub in_flight: usize,
+}
+
+/// Why a call failed. It never quotes a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// The message is larger than SQS takes.
+    #[error("the message is larger than {SQS_BYTES_MAX} bytes")]
+    TooLarge,
+    /// The message is empty or holds a character that SQS refuses.
+    #[error("the message is empty or holds a character that SQS refuses")]
+    BadCharacter,
+    /// The queue refused or did not answer in time.
+    #[error("the queue refused or did not answer in time")]
+    Unavailable,
+}
+
+/// Puts messages on queues. All that the door needs.
+#[async_trait]
+pub trait Sender: Send + Sync {
+    /// Returns once the message is durable.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being durable.
+    async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError>;
+}
+
+/// Takes messages from queues.
+#[async_trait]
+pub trait Queue: Sender {
+    /// Up to `max` (at most [`RECEIVE_MAX`]) messages, which nobody else receives until their visibility
+    /// timeout is over. Does not wait for messages.
+    ///
+    /// # Errors
+    /// [`QueueError::Unavailable`].
+    async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError>;
+
+    /// Deletes received messages. A receipt from before the latest receive deletes nothing.
+    ///
+    /// # Errors
+    /// [`QueueError::Unavailable`]; some may have been deleted.
+    async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError>;
+
+    /// Lets a received message be received again at once, by whoever comes first.
+    ///
+    /// # Errors
+    /// [`QueueError::Unavailable`].
+    async fn release(&self, from: QueueName, receipt: &str) -> Result<(), QueueError>;
+
+    /// How many messages there are (about, on AWS).
+    ///
+    /// # Errors
+    /// [`QueueError::Unavailable`].
+    async fn depth(&self, of: QueueName) -> Result<Depth, QueueError>;
+}
+
+/// Checks what SQS checks of a message body.
+pub(crate) fn check_body(body: &str) -> Result<(), QueueError> {
+    if body.len() > SQS_BYTES_MAX {
+        return Err(QueueError::TooLarge);
+    }
+    let taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    if body.is_empty() || !body.chars().all(taken) {
+        Err(QueueError::BadCharacter)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! A store that fails by plan, whatever implementation is behind it.
+
+use crate::{
+    Action, Cancel, CommitError, Kept, Page, Recorded, Rules, ServerSettings, Store, StoreError, Versioned,
+};
+use async_trait::async_trait;
+use faults::{Fault, Plan};
+use ledger::counters::Counts;
+use ledger::{Class, Identity, RecipientId, ServerId, Time};
+use queue::Part;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Calls go through under a plan, under the names of the port's methods.
+pub struct Faulty<S> {
+    inner: S,
+    plan: Plan,
+}
+
+impl<S> Faulty<S> {
+    /// A store under a plan.
+    pub fn new(inner: S, plan: Plan) -> Faulty<S> {
+        Faulty { inner, plan }
+    }
+}
+
+fn unavailable(_: Fault) -> StoreError {
+    StoreError::Unavailable
+}
+
+/// Passes each call of the port to the implementation behind it, under the plan. Only `commit` has errors of
+/// its own. (One macro makes the whole `impl`, since `async_trait` must see the methods.)
+macro_rules! under_plan {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl<S: Store> Store for Faulty<S> {
+            async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
+                let places = actions.len();
+                let error = |fault| match fault {
+                    Fault::Conflict => {
+                        let mut cancels = vec![Cancel::None; places];
+                        cancels[places / 2] = Cancel::Conflict;
+                        CommitError::Cancelled(cancels)
+                    }
+                    Fault::Refuse => {
+                        let mut cancels = vec![Cancel::None; places];
+                        cancels[0] = Cancel::Throttled;
+                        CommitError::Cancelled(cancels)
+                    }
+                    _ => StoreError::Unavailable.into(),
+                };
+                self.plan.call("commit", self.inner.commit(actions), error).await
+            }
+
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
+                self.plan.call(stringify!($name), self.inner.$name($($arg),*), unavailable).await
+            })*
+        }
+    };
+}
+
+under_plan! {
+    state_events(server: ServerId, recipient: RecipientId) -> Vec<Recorded>;
+    events(server: ServerId, recipient: RecipientId, class: Class, limit: usize) -> Page;
+    event(server: ServerId, recipient: RecipientId, class: Class, identity: Identity) -> Option<Recorded>;
+    views(server: ServerId, recipients: &[RecipientId]) -> Vec<Option<Versioned>>;
+    counters(server: ServerId, stream: &str, from: &str, before: &str) -> BTreeMap<String, Counts>;
+    note_stream(server: ServerId, stream: &str) -> ();
+    streams(server: ServerId) -> BTreeSet<String>;
+    rules() -> Rules;
+    revoke(server: ServerId, generation: u32, from: Time) -> ();
+    raise_floor(class: Class, to: Time) -> ();
+    settings(server: ServerId) -> ServerSettings;
+    put_settings(server: ServerId, settings: ServerSettings) -> ();
+    keep(part: Part, expires_at: Option<Time>) -> ();
+    kept_on(day: &str) -> Vec<Kept>;
+    kept(received_at: Time, id: &str) -> Vec<Kept>;
+    mark_replayed(received_at: Time, id: &str, at: Time) -> ();
+}

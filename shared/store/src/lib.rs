@@ -1,0 +1,339 @@
+//! The ledger's five tables: events, recipients, counters, registry, quarantine.
+//!
+//! Invariant: what is recorded, counted and applied is written by one [`commit`](Store::commit), all or
+//! nothing; every condition names the race it settles. The port has the semantics and the limits of DynamoDB;
+//! the memory implementation keeps the same items in the same keys and is held to the same contract suite
+//! ([`contract`]) as the one for AWS.
+
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
+#[cfg(any(test, feature = "testing"))]
+mod faulty;
+pub mod item;
+mod memory;
+
+#[cfg(any(test, feature = "testing"))]
+pub use faulty::Faulty;
+pub use memory::Memory;
+
+use async_trait::async_trait;
+use ledger::counters::{Counts, Hour};
+use ledger::fold::{Row, View};
+use ledger::policy::{PolicySchedule, StreamKind};
+use ledger::{Class, Event, Identity, RecipientId, ServerId, Source, Time};
+use queue::Part;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most actions in one transaction.
+pub const ACTIONS_MAX: usize = 100;
+/// The most bytes in one transaction.
+pub const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The most bytes in one item, keys and attribute names included.
+pub const ITEM_BYTES_MAX: usize = 400 * 1024;
+/// The most bytes that one page of a query reads.
+pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// How many counter shards there are: eight for bulk, then eight for critical.
+pub const SHARDS: u8 = 16;
+
+/// An event as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The event.
+    pub event: Event,
+    /// The body, canonical; `None` once the person has been erased.
+    pub body: Option<String>,
+    /// What the door took out of the body, by name.
+    pub dropped: Vec<String>,
+    /// When the table forgets it; never for events with state.
+    pub expires_at: Option<Time>,
+}
+
+/// Which stored copy a replacement was decided against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its body's hash.
+    pub body_hash: [u8; 16],
+    /// Its source.
+    pub source: Source,
+}
+
+impl From<&Event> for Seen {
+    fn from(event: &Event) -> Seen {
+        Seen {
+            body_hash: event.body_hash,
+            source: event.source,
+        }
+    }
+}
+
+/// One write of a transaction.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Records an event, demanding that no copy of it is recorded: settles the race of two copies.
+    Record(Recorded),
+    /// Replaces a recorded copy by a better one, demanding that it is still the copy that was seen: settles
+    /// the race of two better copies.
+    Replace(Recorded, Seen),
+    /// Adds to the counters of an hour, in a shard. Demands nothing.
+    Count(Hour, u8, Counts),
+    /// Writes a view as `version`, demanding that the stored version is the one before (or that there is none,
+    /// for version 1): settles the race of two folds.
+    PutView(View, u64),
+    /// Writes the row of a stream (`*` for the whole server). Guarded by the view in the same transaction.
+    PutRow(ServerId, RecipientId, String, Row, Option<String>),
+    /// Deletes the row of a stream. Guarded by the view in the same transaction.
+    DeleteRow(ServerId, RecipientId, String),
+}
+
+/// Why one action cancelled its transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cancel {
+    /// It did not.
+    None,
+    /// A copy of the event is recorded already, or another one than was seen: this one.
+    Recorded(Box<Recorded>),
+    /// The copy that was to be replaced is gone, or the view has another version.
+    Moved,
+    /// Another transaction is writing the same item.
+    Conflict,
+    /// The table cannot take more writes now.
+    Throttled,
+}
+
+/// Why a call failed. It never quotes an item.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The store refused or did not answer in time; a write may have happened.
+    #[error("the store refused or did not answer in time")]
+    Unavailable,
+    /// The request breaks a limit: a fault of ours.
+    #[error("the request breaks a limit of the store: {0}")]
+    Invalid(&'static str),
+    /// An item is not what this version writes.
+    #[error("an item of the {0} table cannot be read")]
+    Damaged(&'static str),
+}
+
+/// Why a transaction was not committed, or may not have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// It was cancelled and has no effect; the reason of each action, by its place.
+    #[error("the transaction was cancelled")]
+    Cancelled(Vec<Cancel>),
+    /// The call failed.
+    #[error("the transaction failed")]
+    Store(#[from] StoreError),
+}
+
+/// A view with the version that a commit must build on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned {
+    /// The view.
+    pub view: View,
+    /// How often it has been written.
+    pub version: u64,
+}
+
+/// The first events of a recipient and class, by identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The events.
+    pub events: Vec<Recorded>,
+    /// Whether there are more.
+    pub truncated: bool,
+}
+
+/// What every consumer must know before it records anything. Read once for each batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// From when a generation of a server's credential is revoked.
+    #[serde(default)]
+    pub revoked: BTreeMap<String, Time>,
+    /// The expiry floor by class: an older event is not recorded, since its twin may have expired.
+    #[serde(default)]
+    pub floors: BTreeMap<Class, Time>,
+}
+
+impl Rules {
+    /// From when a generation of a server's credential is revoked, if it is.
+    pub fn revoked_at(&self, server: ServerId, generation: u32) -> Option<Time> {
+        self.revoked.get(&format!("{server}.{generation}")).copied()
+    }
+}
+
+/// What is configured for a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerSettings {
+    /// What its streams are for, where that is not as presumed.
+    #[serde(default)]
+    pub kinds: BTreeMap<String, StreamKind>,
+    /// Its soft-bounce policies for transactional streams.
+    #[serde(default)]
+    pub transactional: PolicySchedule,
+    /// Its soft-bounce policies for broadcast streams.
+    #[serde(default)]
+    pub broadcast: PolicySchedule,
+}
+
+impl ServerSettings {
+    /// What a stream is for.
+    pub fn kind(&self, stream: &str) -> StreamKind {
+        self.kinds
+            .get(stream)
+            .copied()
+            .unwrap_or_else(|| StreamKind::presumed(stream))
+    }
+
+    /// The policies for a kind of stream.
+    pub fn policies(&self, kind: StreamKind) -> &PolicySchedule {
+        match kind {
+            StreamKind::Transactional => &self.transactional,
+            StreamKind::Broadcast => &self.broadcast,
+        }
+    }
+}
+
+/// A part in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The part, as it travelled.
+    pub part: Part,
+    /// When the table forgets it, if it does.
+    pub expires_at: Option<Time>,
+    /// When an operator replayed it.
+    pub replayed_at: Option<Time>,
+}
+
+/// The tables.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Writes all actions or none. No two actions may touch the same item.
+    ///
+    /// # Errors
+    /// [`CommitError::Cancelled`] with the reason of each action; or the call's own failure, after which the
+    /// transaction may have been committed.
+    async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError>;
+
+    /// All events with state of a recipient, by a consistent read.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn state_events(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+    ) -> Result<Vec<Recorded>, StoreError>;
+
+    /// The first `limit` events of a class of a recipient, by identity.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn events(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        class: Class,
+        limit: usize,
+    ) -> Result<Page, StoreError>;
+
+    /// One recorded event, by a consistent read.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn event(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        class: Class,
+        identity: Identity,
+    ) -> Result<Option<Recorded>, StoreError>;
+
+    /// The views of recipients, in their order, by a consistent read.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn views(
+        &self,
+        server: ServerId,
+        recipients: &[RecipientId],
+    ) -> Result<Vec<Option<Versioned>>, StoreError>;
+
+    /// The counts of a stream by hour, summed over the shards, from one hour to before another.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn counters(
+        &self,
+        server: ServerId,
+        stream: &str,
+        from: &str,
+        before: &str,
+    ) -> Result<BTreeMap<String, Counts>, StoreError>;
+
+    /// Remembers that a server has a stream.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError>;
+
+    /// The streams that a server is known to have; `*` among them where decisions were made about all.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError>;
+
+    /// The rules, by a consistent read.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn rules(&self) -> Result<Rules, StoreError>;
+
+    /// Revokes a generation of a server's credential from an instant on; the earliest instant given counts.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn revoke(&self, server: ServerId, generation: u32, from: Time) -> Result<(), StoreError>;
+
+    /// Moves the expiry floor of a class forward; a floor that is further on already stays.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn raise_floor(&self, class: Class, to: Time) -> Result<(), StoreError>;
+
+    /// What is configured for a server.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError>;
+
+    /// Configures a server.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError>;
+
+    /// Keeps a part in quarantine; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError>;
+
+    /// What was set aside on a day (UTC), by the time of receipt.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError>;
+
+    /// All parts of one body in quarantine.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn kept(&self, received_at: Time, id: &str) -> Result<Vec<Kept>, StoreError>;
+
+    /// Marks all parts of one body as replayed.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError>;
+}

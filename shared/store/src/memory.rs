@@ -1,0 +1,462 @@
+//! The tables in memory: the same items under the same keys, the same conditions, the same limits.
+
+use crate::item::{self, Item, Key};
+use crate::{
+    ACTIONS_MAX, Action, Cancel, CommitError, ITEM_BYTES_MAX, Kept, PAGE_BYTES_MAX, Page, Recorded, Rules,
+    Seen, ServerSettings, Store, StoreError, TRANSACTION_BYTES_MAX, Versioned,
+};
+use async_trait::async_trait;
+use ledger::counters::{Counters, Counts, Hour};
+use ledger::fold::View;
+use ledger::{Class, Identity, RecipientId, ServerId, Time};
+use queue::Part;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+type Table = BTreeMap<Key, Item>;
+
+/// All tables of a stack.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    events: Table,
+    recipients: Table,
+    counters: Table,
+    quarantine: Table,
+    streams: BTreeMap<ServerId, BTreeSet<String>>,
+    settings: BTreeMap<ServerId, ServerSettings>,
+    rules: Rules,
+}
+
+/// A write that passed its condition.
+enum Write {
+    Event(Key, Item),
+    Recipient(Key, Option<Item>),
+    Count(Key, Counts),
+}
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All views, by server and recipient: for comparing a whole ledger with the reference.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn all_views(&self) -> Result<Vec<View>, StoreError> {
+        let tables = self.lock();
+        let mut views = Vec::new();
+        for ((_, sk), item) in &tables.recipients {
+            if sk == ledger::event::WHOLE_SERVER {
+                views.push(item::to_view(item)?.view);
+            }
+        }
+        views.sort_by_key(|view| (view.server, view.recipient));
+        Ok(views)
+    }
+
+    /// All rows of streams, as `(partition, stream)`.
+    pub fn all_rows(&self) -> Vec<Key> {
+        let tables = self.lock();
+        tables
+            .recipients
+            .keys()
+            .filter(|(_, sk)| sk != ledger::event::WHOLE_SERVER)
+            .cloned()
+            .collect()
+    }
+
+    /// All counters, summed over the shards.
+    pub fn all_counters(&self) -> Counters {
+        let tables = self.lock();
+        let mut counters = Counters::default();
+        for ((pk, sk), item) in &tables.counters {
+            let (Some((server, stream)), Some((hour, _))) = (pk.split_once('#'), sk.split_once('#')) else {
+                continue;
+            };
+            let Ok(server) = server.parse() else { continue };
+            let hour = Hour {
+                server,
+                stream: stream.to_owned(),
+                hour: hour.to_owned(),
+            };
+            item::to_counts(item)
+                .into_iter()
+                .for_each(|(measure, n)| counters.add_to(hour.clone(), measure, n));
+        }
+        counters
+    }
+
+    /// All recorded events.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn all_events(&self) -> Result<Vec<Recorded>, StoreError> {
+        self.lock()
+            .events
+            .iter()
+            .map(|(key, item)| item::to_event(key, item))
+            .collect()
+    }
+
+    /// Everything in quarantine.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn all_kept(&self) -> Result<Vec<Kept>, StoreError> {
+        self.lock().quarantine.values().map(item::to_kept).collect()
+    }
+}
+
+/// One page of a partition: items whose sort key begins with a prefix, after a sort key, up to 1 MB.
+fn page<'a>(
+    table: &'a Table,
+    pk: &str,
+    prefix: &str,
+    after: Option<&Key>,
+) -> (Vec<(&'a Key, &'a Item)>, bool) {
+    let start = match after {
+        Some(key) => Bound::Excluded(key.clone()),
+        None => Bound::Included((pk.to_owned(), prefix.to_owned())),
+    };
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    for (key, item) in table.range((start, Bound::Unbounded)) {
+        if key.0 != pk || !key.1.starts_with(prefix) {
+            break;
+        }
+        bytes += item.size(&key.0, &key.1);
+        if bytes > PAGE_BYTES_MAX && !found.is_empty() {
+            return (found, true);
+        }
+        found.push((key, item));
+    }
+    (found, false)
+}
+
+/// All pages of a partition.
+fn query<'a>(table: &'a Table, pk: &str, prefix: &str) -> Vec<(&'a Key, &'a Item)> {
+    let mut all: Vec<(&Key, &Item)> = Vec::new();
+    loop {
+        let (found, more) = page(table, pk, prefix, all.last().map(|(key, _)| *key));
+        all.extend(found);
+        if !more {
+            return all;
+        }
+    }
+}
+
+impl Tables {
+    /// What an action writes, or why it cancels.
+    fn check(&self, action: Action) -> Result<Result<Write, Cancel>, StoreError> {
+        Ok(match action {
+            Action::Record(recorded) => {
+                let key = key_of(&recorded);
+                match self.events.get(&key) {
+                    Some(old) => Err(Cancel::Recorded(Box::new(item::to_event(&key, old)?))),
+                    None => Ok(Write::Event(key, item::of_event(&recorded))),
+                }
+            }
+            Action::Replace(recorded, seen) => {
+                let key = key_of(&recorded);
+                match self.events.get(&key) {
+                    None => Err(Cancel::Moved),
+                    Some(old) => match item::to_event(&key, old)? {
+                        old if Seen::from(&old.event) != seen => Err(Cancel::Recorded(Box::new(old))),
+                        _ => Ok(Write::Event(key, item::of_event(&recorded))),
+                    },
+                }
+            }
+            Action::Count(hour, shard, counts) => Ok(Write::Count(
+                item::counter_key(hour.server, &hour.stream, &hour.hour, shard),
+                counts,
+            )),
+            Action::PutView(view, version) => {
+                let key = item::view_key(view.server, view.recipient);
+                let stored = self
+                    .recipients
+                    .get(&key)
+                    .map(item::to_view)
+                    .transpose()?
+                    .map(|old| old.version);
+                if stored.unwrap_or(0) + 1 == version {
+                    Ok(Write::Recipient(
+                        key,
+                        Some(item::of_view(&Versioned { view, version })),
+                    ))
+                } else {
+                    Err(Cancel::Moved)
+                }
+            }
+            Action::PutRow(server, recipient, stream, row, address) => {
+                let row = item::of_row(server, &stream, &row, address.as_deref());
+                Ok(Write::Recipient(
+                    item::row_key(server, recipient, &stream),
+                    Some(row),
+                ))
+            }
+            Action::DeleteRow(server, recipient, stream) => {
+                Ok(Write::Recipient(item::row_key(server, recipient, &stream), None))
+            }
+        })
+    }
+}
+
+fn key_of(recorded: &Recorded) -> Key {
+    let event = &recorded.event;
+    item::event_key(event.server, event.recipient, event.class(), event.identity)
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
+        if actions.is_empty() || actions.len() > ACTIONS_MAX {
+            return Err(StoreError::Invalid("a transaction has 1 to 100 actions").into());
+        }
+        let mut tables = self.lock();
+        let mut writes = Vec::new();
+        let mut cancels = Vec::new();
+        let mut touched = HashSet::new();
+        let mut bytes = 0;
+        for action in actions {
+            let checked = tables.check(action)?;
+            if let Ok(write) = &checked {
+                let (table, key, size) = match write {
+                    Write::Event(key, item) => ("events", key, item.size(&key.0, &key.1)),
+                    Write::Recipient(key, item) => (
+                        "recipients",
+                        key,
+                        item.as_ref().map_or(0, |item| item.size(&key.0, &key.1)),
+                    ),
+                    Write::Count(key, counts) => ("counters", key, 32 * counts.len()),
+                };
+                if !touched.insert((table, key.clone())) {
+                    return Err(StoreError::Invalid("two actions touch the same item").into());
+                }
+                if size > ITEM_BYTES_MAX {
+                    return Err(StoreError::Invalid("an item is larger than 400 KB").into());
+                }
+                bytes += size;
+            }
+            match checked {
+                Ok(write) => {
+                    writes.push(write);
+                    cancels.push(Cancel::None);
+                }
+                Err(cancel) => cancels.push(cancel),
+            }
+        }
+        if bytes > TRANSACTION_BYTES_MAX {
+            return Err(StoreError::Invalid("a transaction is larger than 4 MB").into());
+        }
+        if cancels.iter().any(|cancel| *cancel != Cancel::None) {
+            return Err(CommitError::Cancelled(cancels));
+        }
+        for write in writes {
+            match write {
+                Write::Event(key, item) => drop(tables.events.insert(key, item)),
+                Write::Recipient(key, Some(item)) => drop(tables.recipients.insert(key, item)),
+                Write::Recipient(key, None) => drop(tables.recipients.remove(&key)),
+                Write::Count(key, counts) => {
+                    let item = tables.counters.entry(key).or_default();
+                    counts
+                        .into_iter()
+                        .for_each(|(measure, n)| item.add(measure.name(), n));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn state_events(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let tables = self.lock();
+        let pk = item::recipient_pk(server, recipient);
+        let found = query(&tables.events, &pk, &item::class_prefix(Class::State));
+        found
+            .into_iter()
+            .map(|(key, item)| item::to_event(key, item))
+            .collect()
+    }
+
+    async fn events(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        class: Class,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let tables = self.lock();
+        let pk = item::recipient_pk(server, recipient);
+        let mut found = query(&tables.events, &pk, &item::class_prefix(class));
+        let truncated = found.len() > limit;
+        found.truncate(limit);
+        let events = found
+            .into_iter()
+            .map(|(key, item)| item::to_event(key, item))
+            .collect::<Result<_, _>>()?;
+        Ok(Page { events, truncated })
+    }
+
+    async fn event(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        class: Class,
+        identity: Identity,
+    ) -> Result<Option<Recorded>, StoreError> {
+        let key = item::event_key(server, recipient, class, identity);
+        self.lock()
+            .events
+            .get(&key)
+            .map(|item| item::to_event(&key, item))
+            .transpose()
+    }
+
+    async fn views(
+        &self,
+        server: ServerId,
+        recipients: &[RecipientId],
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        let tables = self.lock();
+        let view = |recipient: &RecipientId| {
+            tables
+                .recipients
+                .get(&item::view_key(server, *recipient))
+                .map(item::to_view)
+                .transpose()
+        };
+        recipients.iter().map(view).collect()
+    }
+
+    async fn counters(
+        &self,
+        server: ServerId,
+        stream: &str,
+        from: &str,
+        before: &str,
+    ) -> Result<BTreeMap<String, Counts>, StoreError> {
+        let tables = self.lock();
+        let pk = item::stream_pk(server, stream);
+        let mut hours: BTreeMap<String, Counts> = BTreeMap::new();
+        for (key, item) in tables
+            .counters
+            .range((pk.clone(), from.to_owned())..(pk, before.to_owned()))
+        {
+            let hour = key.1.split_once('#').map_or(&*key.1, |(hour, _)| hour);
+            let counts = hours.entry(hour.to_owned()).or_default();
+            item::to_counts(item)
+                .into_iter()
+                .for_each(|(measure, n)| *counts.entry(measure).or_default() += n);
+        }
+        Ok(hours)
+    }
+
+    async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        self.lock()
+            .streams
+            .entry(server)
+            .or_default()
+            .insert(stream.to_owned());
+        Ok(())
+    }
+
+    async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self.lock().streams.get(&server).cloned().unwrap_or_default())
+    }
+
+    async fn rules(&self) -> Result<Rules, StoreError> {
+        Ok(self.lock().rules.clone())
+    }
+
+    async fn revoke(&self, server: ServerId, generation: u32, from: Time) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        let revoked = tables
+            .rules
+            .revoked
+            .entry(format!("{server}.{generation}"))
+            .or_insert(from);
+        *revoked = from.min(*revoked);
+        Ok(())
+    }
+
+    async fn raise_floor(&self, class: Class, to: Time) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        let floor = tables.rules.floors.entry(class).or_insert(to);
+        *floor = to.max(*floor);
+        Ok(())
+    }
+
+    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError> {
+        Ok(self.lock().settings.get(&server).cloned().unwrap_or_default())
+    }
+
+    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError> {
+        self.lock().settings.insert(server, settings);
+        Ok(())
+    }
+
+    async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
+        let key = item::part_key(part.received_at, &part.id, part.part);
+        let item = item::of_kept(&Kept {
+            part,
+            expires_at,
+            replayed_at: None,
+        });
+        if item.size(&key.0, &key.1) > ITEM_BYTES_MAX {
+            return Err(StoreError::Invalid("an item is larger than 400 KB"));
+        }
+        self.lock().quarantine.entry(key).or_insert(item);
+        Ok(())
+    }
+
+    async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError> {
+        let tables = self.lock();
+        query(&tables.quarantine, day, "")
+            .into_iter()
+            .map(|(_, item)| item::to_kept(item))
+            .collect()
+    }
+
+    async fn kept(&self, received_at: Time, id: &str) -> Result<Vec<Kept>, StoreError> {
+        let tables = self.lock();
+        let prefix = format!("{}#{id}#", received_at.key());
+        let found = query(&tables.quarantine, &received_at.day(), &prefix);
+        found.into_iter().map(|(_, item)| item::to_kept(item)).collect()
+    }
+
+    async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError> {
+        let kept = self.kept(received_at, id).await?;
+        let mut tables = self.lock();
+        for kept in kept {
+            let key = item::part_key(received_at, id, kept.part.part);
+            tables.quarantine.insert(
+                key,
+                item::of_kept(&Kept {
+                    replayed_at: Some(at),
+                    ..kept
+                }),
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn the_memory_tables_keep_the_contract() {
+        contract::run(|| async { Arc::new(Memory::default()) as Arc<dyn Store> }).await;
+    }
+}
