@@ -186,6 +186,8 @@ pub struct Examined {
     pub body: Body,
     /// What kind of event it tells.
     pub kind: Kind,
+    /// When it happened.
+    pub at: Time,
     /// What was taken out of it, by name.
     pub dropped: Vec<String>,
 }
@@ -228,8 +230,13 @@ pub fn examine_body(mut body: Body, context: &Context) -> Result<Examined, Refus
         return Err(Refusal::new(Refused::ServerMismatch, "/ServerID", words));
     }
     let dropped = body.reduce(context.keep_engagement_detail);
-    Fields::read(&body, kind, context)?;
-    Ok(Examined { body, kind, dropped })
+    let at = Fields::read(&body, kind, context)?.at;
+    Ok(Examined {
+        body,
+        kind,
+        at,
+        dropped,
+    })
 }
 
 /// Whether a body is Postmark's verification probe or "send test".

@@ -18,7 +18,7 @@ pub use memory::Memory;
 
 use async_trait::async_trait;
 use ledger::counters::{Counts, Hour};
-use ledger::fold::{Row, View};
+use ledger::fold::{Row, StreamView, View};
 use ledger::policy::{PolicySchedule, StreamKind};
 use ledger::{Class, Event, Identity, RecipientId, ServerId, Source, Time};
 use queue::Part;
@@ -84,6 +84,42 @@ pub enum Action {
     PutRow(ServerId, RecipientId, String, Row, Option<String>),
     /// Deletes the row of a stream. Guarded by the view in the same transaction.
     DeleteRow(ServerId, RecipientId, String),
+}
+
+impl Action {
+    /// An upper bound of the bytes that it writes, for filling a transaction.
+    pub fn weight(&self) -> usize {
+        const FRAME: usize = 1_024;
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Action::Record(recorded) | Action::Replace(recorded, _) => {
+                let event = &recorded.event;
+                let dropped: usize = recorded.dropped.iter().map(|name| name.len() + 1).sum();
+                let texts = text(&recorded.body) + text(&event.address) + text(&event.message_id);
+                FRAME + event.stream.len() + dropped + texts
+            }
+            Action::Count(hour, _, counts) => FRAME + hour.stream.len() + 32 * counts.len(),
+            Action::PutView(view, _) => {
+                let mark = |message_id: &Option<String>| 160 + 6 * text(message_id);
+                let stream = |(name, view): (&String, &StreamView)| {
+                    let bounces = view
+                        .bounces
+                        .iter()
+                        .chain(&view.dead)
+                        .map(|bounce| mark(&bounce.message_id));
+                    let marks = view
+                        .listed
+                        .values()
+                        .map(|marks| 64 + 80 * marks.len())
+                        .sum::<usize>();
+                    FRAME + 6 * name.len() + marks + bounces.sum::<usize>()
+                };
+                FRAME + 6 * text(&view.address) + view.streams.iter().map(stream).sum::<usize>()
+            }
+            Action::PutRow(_, _, stream, _, address) => FRAME + 2 * stream.len() + text(address),
+            Action::DeleteRow(_, _, stream) => FRAME + stream.len(),
+        }
+    }
 }
 
 /// Why one action cancelled its transaction.

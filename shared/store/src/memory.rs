@@ -223,6 +223,7 @@ impl Store for Memory {
         let mut touched = HashSet::new();
         let mut bytes = 0;
         for action in actions {
+            let weight = action.weight();
             let checked = tables.check(action)?;
             if let Ok(write) = &checked {
                 let (table, key, size) = match write {
@@ -237,6 +238,7 @@ impl Store for Memory {
                 if !touched.insert((table, key.clone())) {
                     return Err(StoreError::Invalid("two actions touch the same item").into());
                 }
+                debug_assert!(size <= weight, "an action weighs at least what it writes");
                 if size > ITEM_BYTES_MAX {
                     return Err(StoreError::Invalid("an item is larger than 400 KB").into());
                 }

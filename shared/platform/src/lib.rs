@@ -1,0 +1,27 @@
+//! What every binary shares at start-up: environment, clock, logs and metrics.
+//!
+//! Invariant: the only reader of the environment and of the clock. Configuration is read once; a missing or
+//! unusable variable names itself and says what it should hold.
+
+pub mod env;
+pub mod logs;
+pub mod metrics;
+
+use ledger::Time;
+
+/// The current instant.
+pub fn now() -> Time {
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+    let since_1970 = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    Time::from_micros(since_1970.as_micros().try_into().unwrap_or(i64::MAX))
+}
+
+/// A clock that can be handed around; tests hand another.
+pub type Clock = std::sync::Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// The real clock.
+pub fn clock() -> Clock {
+    std::sync::Arc::new(now)
+}

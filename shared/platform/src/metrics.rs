@@ -1,0 +1,208 @@
+//! Metrics: counted through the `metrics` facade, printed as CloudWatch's embedded metric format, one document
+//! an invocation and set of dimensions. Dimensions never name a server, stream or recipient: each would be a
+//! billed series for every client.
+
+use ::metrics::Unit;
+use metrics_cloudwatch_embedded::{Builder, Collector};
+use std::io::Write;
+use std::sync::OnceLock;
+
+/// CloudWatch's namespace.
+pub const NAMESPACE: &str = "Postledger";
+
+/// Every metric there is: name, unit, the dimension it has beside `Stage`, what it counts.
+pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
+    (
+        "EventsAccepted",
+        Unit::Count,
+        Some("RecordType"),
+        "events that were enqueued",
+    ),
+    (
+        "EventBytes",
+        Unit::Bytes,
+        Some("RecordType"),
+        "bytes of the bodies of enqueued events",
+    ),
+    (
+        "EventsRejected",
+        Unit::Count,
+        Some("Reason"),
+        "requests that were not taken in: auth, method",
+    ),
+    (
+        "CredentialMismatch",
+        Unit::Count,
+        Some("Marked"),
+        "wrong credentials; Marked: the request looks like Postmark's",
+    ),
+    (
+        "Misrouted",
+        Unit::Count,
+        None,
+        "events at another type's URL; taken in all the same",
+    ),
+    ("Quarantined", Unit::Count, Some("Reason"), "bodies set aside"),
+    (
+        "EnqueueFailed",
+        Unit::Count,
+        None,
+        "sends that the queue refused; answered 503",
+    ),
+    (
+        "AuthSlotUsed",
+        Unit::Count,
+        Some("Slot"),
+        "which of the two public keys verified",
+    ),
+    ("SourceLag", Unit::Seconds, None, "from the event to its receipt"),
+    (
+        "RetriesRemainingMin",
+        Unit::Count,
+        None,
+        "how many retries Postmark has left",
+    ),
+    (
+        "ClientErrors4xx",
+        Unit::Count,
+        None,
+        "every 4xx that was answered",
+    ),
+    (
+        "EventsProcessed",
+        Unit::Count,
+        Some("RecordType"),
+        "events recorded for the first time",
+    ),
+    (
+        "EventsDuplicate",
+        Unit::Count,
+        Some("RecordType"),
+        "copies of recorded events, dropped",
+    ),
+    (
+        "EventsReplaced",
+        Unit::Count,
+        Some("RecordType"),
+        "recorded copies replaced by better ones",
+    ),
+    (
+        "UnknownType",
+        Unit::Count,
+        None,
+        "bounces of a type that is not known",
+    ),
+    (
+        "CommitRetried",
+        Unit::Count,
+        Some("Reason"),
+        "transactions tried again: cancelled, unavailable, drift",
+    ),
+    (
+        "EndToEndLatency",
+        Unit::Seconds,
+        Some("Queue"),
+        "from receipt to commit",
+    ),
+    ("Delivered", Unit::Count, None, "first-seen deliveries"),
+    (
+        "HardBounced",
+        Unit::Count,
+        None,
+        "first-seen hard bounces and invalid addresses",
+    ),
+    ("SoftBounced", Unit::Count, None, "first-seen soft bounces"),
+    ("Blocked", Unit::Count, None, "first-seen blocks"),
+    ("Complained", Unit::Count, None, "first-seen complaints"),
+    ("Unsubscribed", Unit::Count, None, "first-seen unsubscribes"),
+    ("Reactivated", Unit::Count, None, "first-seen reactivations"),
+];
+
+static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
+
+/// Collects metrics from here on, under a stage. The first call counts; without one, nothing is collected.
+pub fn init(stage: &str) {
+    COLLECTOR.get_or_init(|| {
+        let builder = Builder::new()
+            .cloudwatch_namespace(NAMESPACE)
+            .with_dimension("Stage", stage.to_owned());
+        let collector = match builder.init() {
+            Ok(collector) => collector,
+            Err(error) => unreachable!("nothing else installs a recorder: {error}"),
+        };
+        for (name, unit, _, what) in METRICS {
+            ::metrics::describe_counter!(*name, *unit, *what);
+            ::metrics::describe_histogram!(*name, *unit, *what);
+        }
+        collector
+    });
+}
+
+/// Prints what has been counted since the last time, each document as a line of its own.
+pub fn flush(out: impl Write) {
+    if let Some(collector) = COLLECTOR.get()
+        && let Err(error) = collector.flush(out)
+    {
+        tracing::warn!(error = %error, "metrics could not be printed");
+    }
+}
+
+/// Counts one of something.
+#[macro_export]
+macro_rules! count {
+    ($name:literal $(, $dimension:literal => $value:expr)?) => {
+        ::metrics::counter!($name $(, $dimension => $value)?).increment(1)
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_printed_as_valid_emf_under_the_stage() {
+        init("test");
+        ::metrics::counter!("EventsAccepted", "RecordType" => "Bounce").increment(2);
+        ::metrics::histogram!("SourceLag").record(1.5);
+        let mut out = Vec::new();
+        flush(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2, "one document for each set of dimensions");
+        for line in &lines {
+            assert!(line["_aws"]["Timestamp"].as_u64().unwrap() > 1_600_000_000_000);
+            assert_eq!(
+                (&line["_aws"]["CloudWatchMetrics"][0]["Namespace"], &line["Stage"]),
+                (&"Postledger".into(), &"test".into())
+            );
+        }
+        let accepted = lines
+            .iter()
+            .find(|line| line.get("EventsAccepted").is_some())
+            .unwrap();
+        assert_eq!(
+            (&accepted["EventsAccepted"], &accepted["RecordType"]),
+            (&2.into(), &"Bounce".into())
+        );
+        let unit = &accepted["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"];
+        assert_eq!(unit, "Count");
+    }
+
+    #[test]
+    fn no_dimension_names_a_tenant() {
+        for (name, _, dimension, _) in METRICS {
+            let allowed = [
+                None,
+                Some("RecordType"),
+                Some("Reason"),
+                Some("Marked"),
+                Some("Slot"),
+                Some("Queue"),
+            ];
+            assert!(allowed.contains(dimension), "{name}");
+        }
+    }
+}
