@@ -147,14 +147,6 @@ pub fn flush(out: impl Write) {
     }
 }
 
-/// Counts one of something.
-#[macro_export]
-macro_rules! count {
-    ($name:literal $(, $dimension:literal => $value:expr)?) => {
-        ::metrics::counter!($name $(, $dimension => $value)?).increment(1)
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,286 @@
+//! One request at the door. The order: method and size, credential, JSON, probe, record type, fields.
+
+use crate::answer::Answer;
+use crate::credential::{Credential, Presented, Verifier};
+use crate::observe::Happened;
+use http::header::{AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, Method};
+use ledger::{Kind, ServerId, Source, Time};
+use platform::Clock;
+use postmark::{Body, Context, RecordType, Refusal, Refused};
+use queue::{ENVELOPE_VERSION, Envelope, MESSAGE_BYTES_MAX, QueueError, QueueName, Sender, SetAside};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// The largest body that is read as JSON, in bytes: what API Gateway lets through.
+pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// The longest trace id that is kept, in bytes.
+const TRACE_ID_BYTES_MAX: usize = 128;
+
+/// The addresses that Postmark publishes for its webhooks; a hint for an alarm, never a condition.
+const POSTMARK_IPS: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(3, 134, 147, 250)),
+    IpAddr::V4(Ipv4Addr::new(50, 31, 156, 6)),
+    IpAddr::V4(Ipv4Addr::new(50, 31, 156, 77)),
+    IpAddr::V4(Ipv4Addr::new(18, 217, 206, 57)),
+];
+
+/// A request, whatever server or gateway took it in.
+#[derive(Clone, Copy, Debug)]
+pub struct Knock<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The path, without query.
+    pub path: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body, decoded if the gateway had encoded it.
+    pub body: &'a [u8],
+    /// Where it came from, as the gateway says (never as a header does).
+    pub source_ip: Option<IpAddr>,
+}
+
+/// The handler of an ingest function.
+pub struct Door {
+    /// The record type that it is for; `None` for the URL that takes all.
+    pub route: Option<RecordType>,
+    /// What verifies credentials.
+    pub verifier: Arc<Verifier>,
+    /// Where events go.
+    pub queue: Arc<dyn Sender>,
+    /// Whether IP, coordinates, city and zip of opens and clicks stay.
+    pub keep_engagement_detail: bool,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Door {
+    /// Answers a request. Nothing foreseeable is an error: all of it has a status.
+    pub async fn answer(&self, knock: Knock<'_>) -> Answer {
+        let reading = knock.method == Method::GET || knock.method == Method::HEAD;
+        if reading && knock.path.trim_end_matches('/') == "/health" {
+            return Answer::Healthy;
+        }
+        let bears_credential = knock
+            .headers
+            .get(AUTHORIZATION)
+            .is_some_and(|header| !header.is_empty());
+        if knock.method != Method::POST && bears_credential {
+            Happened::WrongMethod.emit();
+            return Answer::WrongMethod;
+        }
+        match self.verifier.verify(knock.headers) {
+            Presented::Valid(credential) => self.take_in(knock, credential).await,
+            Presented::Wrong => {
+                Happened::WrongCredential {
+                    marked: is_marked(&knock),
+                }
+                .emit();
+                Answer::WrongCredential
+            }
+            Presented::Nothing => {
+                Happened::NoCredential.emit();
+                Answer::NoCredential
+            }
+        }
+    }
+
+    async fn take_in(&self, knock: Knock<'_>, credential: Credential) -> Answer {
+        let received_at = (self.clock)();
+        let context = Context {
+            server: credential.user.server,
+            received_at,
+            source: Source::Webhook,
+            keep_engagement_detail: self.keep_engagement_detail,
+        };
+        match self.envelope(&knock, &credential, &context) {
+            Ok((envelope, at)) => {
+                self.enqueue(envelope, at, credential.slot, knock.body.len())
+                    .await
+            }
+            Err(refusal) => self.set_aside(knock.body, &credential, &context, refusal).await,
+        }
+    }
+
+    /// The envelope of an event that is understood.
+    fn envelope(
+        &self,
+        knock: &Knock<'_>,
+        credential: &Credential,
+        context: &Context,
+    ) -> Result<(Envelope, Time), Refusal> {
+        if knock.body.len() > BODY_BYTES_MAX {
+            return Err(Refusal::new(
+                Refused::TooLarge,
+                "/",
+                "the body is larger than anything that is read",
+            ));
+        }
+        if server_in_path(knock.path).is_some_and(|named| named != context.server) {
+            let words = "the URL names another server than the credential";
+            return Err(Refusal::new(Refused::ServerMismatch, "the path", words));
+        }
+        let examined = postmark::examine(knock.body, context)?;
+        if self.route.is_some_and(|route| route.kind() != examined.kind) {
+            Happened::Misrouted.emit();
+        }
+        let header = |name: &str| knock.headers.get(name).and_then(|value| value.to_str().ok());
+        let envelope = Envelope {
+            v: ENVELOPE_VERSION,
+            server: context.server,
+            generation: credential.user.generation,
+            key_id: credential.key_id.clone(),
+            record_type: examined.kind,
+            received_at: context.received_at,
+            trace_id: header("x-pm-webhook-trace-id")
+                .filter(|id| !id.is_empty() && id.len() <= TRACE_ID_BYTES_MAX)
+                .map(str::to_owned),
+            retries_remaining: header("x-pm-retries-remaining").and_then(|left| left.trim().parse().ok()),
+            source: Source::Webhook,
+            overridden: false,
+            dropped: examined.dropped,
+            body: Envelope::raw(examined.body.canonical())
+                .map_err(|error| Refusal::new(Refused::NotJson, "/", error.to_string()))?,
+        };
+        Ok((envelope, examined.at))
+    }
+
+    async fn enqueue(&self, envelope: Envelope, at: Time, slot: usize, bytes: usize) -> Answer {
+        let kind = envelope.record_type;
+        let message = envelope.encode();
+        if message.len() > MESSAGE_BYTES_MAX {
+            let refusal = Refusal::new(
+                Refused::TooLarge,
+                "/",
+                "too large for a queue, even after reduction",
+            );
+            let body = envelope.body.get().as_bytes();
+            return self
+                .put_aside(set_aside(&envelope, refusal.clone(), Some(kind), body), &refusal)
+                .await;
+        }
+        match self.queue.send(QueueName::of(kind), &message).await {
+            Ok(()) => {
+                let lag_seconds = (envelope.received_at.micros() - at.micros()) as f64 / 1e6;
+                let retries_remaining = envelope.retries_remaining;
+                Happened::Accepted {
+                    kind,
+                    bytes,
+                    lag_seconds,
+                    slot,
+                    retries_remaining,
+                }
+                .emit();
+                Answer::Accepted
+            }
+            Err(error) => enqueue_failed(QueueName::of(kind), error),
+        }
+    }
+
+    async fn set_aside(
+        &self,
+        body: &[u8],
+        credential: &Credential,
+        context: &Context,
+        refusal: Refusal,
+    ) -> Answer {
+        // Which kind it is decides how long it is kept; only the body itself can tell.
+        let told = (body.len() <= BODY_BYTES_MAX)
+            .then(|| Body::parse(body).ok())
+            .flatten();
+        let record_type = told.and_then(|body| Kind::named(body.text("RecordType")?));
+        let aside = SetAside {
+            server: context.server,
+            generation: credential.user.generation,
+            key_id: credential.key_id.clone(),
+            received_at: context.received_at,
+            source: context.source,
+            reason: refusal.refused.code().to_owned(),
+            detail: format!("{} (at {})", refusal.words, refusal.place),
+            record_type,
+            body: body.to_vec(),
+        };
+        self.put_aside(aside, &refusal).await
+    }
+
+    async fn put_aside(&self, aside: SetAside, refusal: &Refusal) -> Answer {
+        let parts = aside.parts();
+        for part in &parts {
+            if let Err(error) = self.queue.send(QueueName::Quarantine, &part.encode()).await {
+                return enqueue_failed(QueueName::Quarantine, error);
+            }
+        }
+        let (server, refused, place) = (aside.server.get(), refusal.refused, refusal.place.clone());
+        Happened::SetAside {
+            server,
+            refused,
+            place,
+            parts: parts.len(),
+        }
+        .emit();
+        Answer::SetAside(refused)
+    }
+}
+
+fn set_aside(envelope: &Envelope, refusal: Refusal, record_type: Option<Kind>, body: &[u8]) -> SetAside {
+    SetAside {
+        server: envelope.server,
+        generation: envelope.generation,
+        key_id: envelope.key_id.clone(),
+        received_at: envelope.received_at,
+        source: envelope.source,
+        reason: refusal.refused.code().to_owned(),
+        detail: format!("{} (at {})", refusal.words, refusal.place),
+        record_type,
+        body: body.to_vec(),
+    }
+}
+
+fn enqueue_failed(queue: QueueName, error: QueueError) -> Answer {
+    Happened::EnqueueFailed { queue, error }.emit();
+    Answer::TryAgain
+}
+
+/// The server that a webhook's path names: `/v1/{server}/…`. Any other path names none.
+fn server_in_path(path: &str) -> Option<ServerId> {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    (segments.next() == Some("v1"))
+        .then(|| segments.next()?.parse().ok())
+        .flatten()
+}
+
+/// Whether a request bears Postmark's marks: then a wrong credential is a slip in a rotation, not a scanner.
+fn is_marked(knock: &Knock<'_>) -> bool {
+    let agent = knock
+        .headers
+        .get(USER_AGENT)
+        .is_some_and(|agent| agent.as_bytes() == b"Postmark");
+    let header = knock
+        .headers
+        .keys()
+        .any(|name| name.as_str().starts_with("x-pm-"));
+    agent || header || knock.source_ip.is_some_and(|ip| POSTMARK_IPS.contains(&ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_webhooks_path_names_a_server() {
+        let server = |id| ServerId::new(id).ok();
+        assert_eq!(server_in_path("/v1/8123456/bounce"), server(8_123_456));
+        assert_eq!(server_in_path("//v1/8123456/bouncee"), server(8_123_456));
+        for path in [
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/abc/bounce",
+            "/v1/08123456/bounce",
+            "/v2/8123456/bounce",
+            "/8123456",
+        ] {
+            assert_eq!(server_in_path(path), None, "{path}");
+        }
+    }
+}
