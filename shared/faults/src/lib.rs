@@ -35,10 +35,7 @@ pub struct Plan {
 impl Plan {
     /// A plan that asks a function, in the order of the calls.
     pub fn new(decide: impl Fn(&'static str) -> Fault + Send + Sync + 'static) -> Plan {
-        Plan {
-            decide: Arc::new(decide),
-            stopped: Arc::default(),
-        }
+        Plan { decide: Arc::new(decide), stopped: Arc::default() }
     }
 
     /// Resolves once a call has stopped.

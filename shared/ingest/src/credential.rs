@@ -78,10 +78,7 @@ impl FromStr for User {
     fn from_str(text: &str) -> Result<User, CredentialError> {
         let read = || {
             let (server, generation) = text.split_once('.')?;
-            let user = User {
-                server: server.parse().ok()?,
-                generation: generation.parse().ok()?,
-            };
+            let user = User { server: server.parse().ok()?, generation: generation.parse().ok()? };
             (user.to_string() == text && user.generation > 0 && user.server != ServerId::NONE).then_some(user)
         };
         read().ok_or(CredentialError::User)
@@ -118,10 +115,7 @@ impl PublicKey {
 
 impl From<[u8; 32]> for PublicKey {
     fn from(bytes: [u8; 32]) -> PublicKey {
-        PublicKey {
-            id: URL_SAFE_NO_PAD.encode(&digest(&bytes)[..6]),
-            bytes,
-        }
+        PublicKey { id: URL_SAFE_NO_PAD.encode(&digest(&bytes)[..6]), bytes }
     }
 }
 
@@ -135,13 +129,8 @@ impl FromStr for PublicKey {
     type Err = CredentialError;
 
     fn from_str(text: &str) -> Result<PublicKey, CredentialError> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok());
-        bytes
-            .map(|bytes: [u8; 32]| PublicKey::from(bytes))
-            .ok_or(CredentialError::PublicKey)
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(|bytes: [u8; 32]| PublicKey::from(bytes)).ok_or(CredentialError::PublicKey)
     }
 }
 
@@ -157,9 +146,8 @@ impl PrivateKey {
     /// # Errors
     /// [`CredentialError::Random`].
     pub fn generate() -> Result<PrivateKey, CredentialError> {
-        let seed: [u8; 32] = ring::rand::generate(&SystemRandom::new())
-            .map_err(|_| CredentialError::Random)?
-            .expose();
+        let seed: [u8; 32] =
+            ring::rand::generate(&SystemRandom::new()).map_err(|_| CredentialError::Random)?.expose();
         PrivateKey::from_seed(seed)
     }
 
@@ -178,10 +166,7 @@ impl PrivateKey {
     /// # Errors
     /// [`CredentialError::PrivateKey`].
     pub fn from_secret(text: &str) -> Result<PrivateKey, CredentialError> {
-        let seed = URL_SAFE_NO_PAD
-            .decode(text.trim())
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok());
+        let seed = URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
         PrivateKey::from_seed(seed.ok_or(CredentialError::PrivateKey)?)
     }
 
@@ -236,18 +221,12 @@ impl Verifier {
         keys: impl IntoIterator<Item = PublicKey>,
         denied: impl IntoIterator<Item = User>,
     ) -> Result<Verifier, CredentialError> {
-        let keys: Vec<_> = keys
-            .into_iter()
-            .map(|key| (key.id, UnparsedPublicKey::new(&ED25519, key.bytes)))
-            .collect();
+        let keys: Vec<_> =
+            keys.into_iter().map(|key| (key.id, UnparsedPublicKey::new(&ED25519, key.bytes))).collect();
         if keys.is_empty() || keys.len() > KEYS_MAX {
             return Err(CredentialError::Keys);
         }
-        Ok(Verifier {
-            stack: checked_stack(stack)?,
-            keys,
-            denied: denied.into_iter().collect(),
-        })
+        Ok(Verifier { stack: checked_stack(stack)?, keys, denied: denied.into_iter().collect() })
     }
 
     /// What a request's headers present.
@@ -277,20 +256,11 @@ impl Verifier {
         let (user, password) = decoded.split_once(':')?;
         let user: User = user.parse().ok()?;
         // Strict: no padding, no other alphabet, no spare bits; a signature has one spelling.
-        let signature = URL_SAFE_NO_PAD
-            .decode(password)
-            .ok()
-            .filter(|signature| signature.len() == 64)?;
+        let signature = URL_SAFE_NO_PAD.decode(password).ok().filter(|signature| signature.len() == 64)?;
         let message = message(&self.stack, user);
-        let slot = self
-            .keys
-            .iter()
-            .position(|(_, key)| key.verify(message.as_bytes(), &signature).is_ok())?;
-        (!self.denied.contains(&user)).then(|| Credential {
-            user,
-            key_id: self.keys[slot].0.clone(),
-            slot,
-        })
+        let slot =
+            self.keys.iter().position(|(_, key)| key.verify(message.as_bytes(), &signature).is_ok())?;
+        (!self.denied.contains(&user)).then(|| Credential { user, key_id: self.keys[slot].0.clone(), slot })
     }
 }
 
@@ -341,25 +311,13 @@ mod tests {
         assert_eq!(password.len(), 86);
         let presented = present(&verifier(&[1], &[]), &basic(user("8123456.1"), &password));
         let key_id = key(1).public().id().to_owned();
-        assert_eq!(
-            presented,
-            Presented::Valid(Credential {
-                user: user("8123456.1"),
-                key_id,
-                slot: 0
-            })
-        );
+        assert_eq!(presented, Presented::Valid(Credential { user: user("8123456.1"), key_id, slot: 0 }));
     }
 
     #[test]
     fn two_keys_are_valid_at_once_and_a_third_is_not() {
         let verifier = verifier(&[1, 2], &[]);
-        let of = |n| {
-            slot(present(
-                &verifier,
-                &basic(user("7.1"), &password(n, STACK, "7.1")),
-            ))
-        };
+        let of = |n| slot(present(&verifier, &basic(user("7.1"), &password(n, STACK, "7.1"))));
         assert_eq!((of(1), of(2), of(3)), (Some(0), Some(1), None));
     }
 
@@ -379,10 +337,7 @@ mod tests {
             password(1, "eu-prod", "7.1"),
             password(1, "us-prod-7", "7.1"),
         ] {
-            assert_eq!(
-                present(&verifier, &basic(user("7.1"), &password)),
-                Presented::Wrong
-            );
+            assert_eq!(present(&verifier, &basic(user("7.1"), &password)), Presented::Wrong);
         }
     }
 
@@ -422,11 +377,7 @@ mod tests {
             URL_SAFE_NO_PAD.encode(malleable),
             URL_SAFE_NO_PAD.encode([0; 64]),
         ] {
-            assert_eq!(
-                present(&verifier, &basic(user("7.1"), &wrong)),
-                Presented::Wrong,
-                "{wrong}"
-            );
+            assert_eq!(present(&verifier, &basic(user("7.1"), &wrong)), Presented::Wrong, "{wrong}");
         }
         assert_eq!(slot(present(&verifier, &basic(user("7.1"), &good))), Some(0));
     }
@@ -469,11 +420,7 @@ mod tests {
             let header = format!("Basic {}", STANDARD.encode(format!("{odd}:{good}")));
             assert_eq!(present(&verifier, &header), Presented::Wrong, "{odd}");
         }
-        assert_eq!(
-            slot(present(&verifier, &format!("bAsIc {encoded}"))),
-            Some(0),
-            "schemes have no case"
-        );
+        assert_eq!(slot(present(&verifier, &format!("bAsIc {encoded}"))), Some(0), "schemes have no case");
     }
 
     #[test]
@@ -493,10 +440,7 @@ mod tests {
         let private = PrivateKey::generate().unwrap();
         let again = PrivateKey::from_secret(&private.secret()).unwrap();
         assert_eq!(private.public().to_string(), again.public().to_string());
-        assert_eq!(
-            private.public().to_string().parse::<PublicKey>().unwrap().id(),
-            private.public().id()
-        );
+        assert_eq!(private.public().to_string().parse::<PublicKey>().unwrap().id(), private.public().id());
         assert_eq!(format!("{private:?}"), "PrivateKey(..)");
         assert!("short".parse::<PublicKey>().is_err() && PrivateKey::from_secret("short").is_err());
     }

@@ -5,7 +5,7 @@ use crate::credential::{Credential, Presented, Verifier};
 use crate::observe::Happened;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method};
-use ledger::{Kind, ServerId, Source, Time};
+use ledger::{Kind, ServerId, Source};
 use platform::Clock;
 use postmark::{Body, Context, RecordType, Refusal, Refused};
 use queue::{ENVELOPE_VERSION, Envelope, MESSAGE_BYTES_MAX, QueueError, QueueName, Sender, SetAside};
@@ -61,10 +61,7 @@ impl Door {
         if reading && knock.path.trim_end_matches('/') == "/health" {
             return Answer::Healthy;
         }
-        let bears_credential = knock
-            .headers
-            .get(AUTHORIZATION)
-            .is_some_and(|header| !header.is_empty());
+        let bears_credential = knock.headers.get(AUTHORIZATION).is_some_and(|header| !header.is_empty());
         if knock.method != Method::POST && bears_credential {
             Happened::WrongMethod.emit();
             return Answer::WrongMethod;
@@ -72,10 +69,7 @@ impl Door {
         match self.verifier.verify(knock.headers) {
             Presented::Valid(credential) => self.take_in(knock, credential).await,
             Presented::Wrong => {
-                Happened::WrongCredential {
-                    marked: is_marked(&knock),
-                }
-                .emit();
+                Happened::WrongCredential { marked: is_marked(&knock) }.emit();
                 Answer::WrongCredential
             }
             Presented::Nothing => {
@@ -93,22 +87,25 @@ impl Door {
             source: Source::Webhook,
             keep_engagement_detail: self.keep_engagement_detail,
         };
-        match self.envelope(&knock, &credential, &context) {
-            Ok((envelope, at)) => {
-                self.enqueue(envelope, at, credential.slot, knock.body.len())
-                    .await
-            }
+        match self.message(&knock, &credential, &context) {
+            Ok((kind, message, accepted)) => match self.queue.send(QueueName::of(kind), &message).await {
+                Ok(()) => {
+                    accepted.emit();
+                    Answer::Accepted
+                }
+                Err(error) => enqueue_failed(QueueName::of(kind), error),
+            },
             Err(refusal) => self.set_aside(knock.body, &credential, &context, refusal).await,
         }
     }
 
-    /// The envelope of an event that is understood.
-    fn envelope(
+    /// The message of an event that is understood, and what to tell once it is enqueued.
+    fn message(
         &self,
         knock: &Knock<'_>,
         credential: &Credential,
         context: &Context,
-    ) -> Result<(Envelope, Time), Refusal> {
+    ) -> Result<(Kind, String, Happened), Refusal> {
         if knock.body.len() > BODY_BYTES_MAX {
             return Err(Refusal::new(
                 Refused::TooLarge,
@@ -142,39 +139,18 @@ impl Door {
             body: Envelope::raw(examined.body.canonical())
                 .map_err(|error| Refusal::new(Refused::NotJson, "/", error.to_string()))?,
         };
-        Ok((envelope, examined.at))
-    }
-
-    async fn enqueue(&self, envelope: Envelope, at: Time, slot: usize, bytes: usize) -> Answer {
-        let kind = envelope.record_type;
         let message = envelope.encode();
         if message.len() > MESSAGE_BYTES_MAX {
-            let refusal = Refusal::new(
-                Refused::TooLarge,
-                "/",
-                "too large for a queue, even after reduction",
-            );
-            let body = envelope.body.get().as_bytes();
-            return self
-                .put_aside(set_aside(&envelope, refusal.clone(), Some(kind), body), &refusal)
-                .await;
+            return Err(Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction"));
         }
-        match self.queue.send(QueueName::of(kind), &message).await {
-            Ok(()) => {
-                let lag_seconds = (envelope.received_at.micros() - at.micros()) as f64 / 1e6;
-                let retries_remaining = envelope.retries_remaining;
-                Happened::Accepted {
-                    kind,
-                    bytes,
-                    lag_seconds,
-                    slot,
-                    retries_remaining,
-                }
-                .emit();
-                Answer::Accepted
-            }
-            Err(error) => enqueue_failed(QueueName::of(kind), error),
-        }
+        let accepted = Happened::Accepted {
+            kind: examined.kind,
+            bytes: knock.body.len(),
+            lag_seconds: (context.received_at.micros() - examined.at.micros()) as f64 / 1e6,
+            slot: credential.slot,
+            retries_remaining: envelope.retries_remaining,
+        };
+        Ok((examined.kind, message, accepted))
     }
 
     async fn set_aside(
@@ -185,9 +161,7 @@ impl Door {
         refusal: Refusal,
     ) -> Answer {
         // Which kind it is decides how long it is kept; only the body itself can tell.
-        let told = (body.len() <= BODY_BYTES_MAX)
-            .then(|| Body::parse(body).ok())
-            .flatten();
+        let told = (body.len() <= BODY_BYTES_MAX).then(|| Body::parse(body).ok()).flatten();
         let record_type = told.and_then(|body| Kind::named(body.text("RecordType")?));
         let aside = SetAside {
             server: context.server,
@@ -200,39 +174,15 @@ impl Door {
             record_type,
             body: body.to_vec(),
         };
-        self.put_aside(aside, &refusal).await
-    }
-
-    async fn put_aside(&self, aside: SetAside, refusal: &Refusal) -> Answer {
         let parts = aside.parts();
         for part in &parts {
             if let Err(error) = self.queue.send(QueueName::Quarantine, &part.encode()).await {
                 return enqueue_failed(QueueName::Quarantine, error);
             }
         }
-        let (server, refused, place) = (aside.server.get(), refusal.refused, refusal.place.clone());
-        Happened::SetAside {
-            server,
-            refused,
-            place,
-            parts: parts.len(),
-        }
-        .emit();
+        let (server, refused) = (context.server.get(), refusal.refused);
+        Happened::SetAside { server, refused, place: refusal.place, parts: parts.len() }.emit();
         Answer::SetAside(refused)
-    }
-}
-
-fn set_aside(envelope: &Envelope, refusal: Refusal, record_type: Option<Kind>, body: &[u8]) -> SetAside {
-    SetAside {
-        server: envelope.server,
-        generation: envelope.generation,
-        key_id: envelope.key_id.clone(),
-        received_at: envelope.received_at,
-        source: envelope.source,
-        reason: refusal.refused.code().to_owned(),
-        detail: format!("{} (at {})", refusal.words, refusal.place),
-        record_type,
-        body: body.to_vec(),
     }
 }
 
@@ -244,21 +194,13 @@ fn enqueue_failed(queue: QueueName, error: QueueError) -> Answer {
 /// The server that a webhook's path names: `/v1/{server}/…`. Any other path names none.
 fn server_in_path(path: &str) -> Option<ServerId> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    (segments.next() == Some("v1"))
-        .then(|| segments.next()?.parse().ok())
-        .flatten()
+    (segments.next() == Some("v1")).then(|| segments.next()?.parse().ok()).flatten()
 }
 
 /// Whether a request bears Postmark's marks: then a wrong credential is a slip in a rotation, not a scanner.
 fn is_marked(knock: &Knock<'_>) -> bool {
-    let agent = knock
-        .headers
-        .get(USER_AGENT)
-        .is_some_and(|agent| agent.as_bytes() == b"Postmark");
-    let header = knock
-        .headers
-        .keys()
-        .any(|name| name.as_str().starts_with("x-pm-"));
+    let agent = knock.headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes() == b"Postmark");
+    let header = knock.headers.keys().any(|name| name.as_str().starts_with("x-pm-"));
     agent || header || knock.source_ip.is_some_and(|ip| POSTMARK_IPS.contains(&ip))
 }
 
@@ -271,15 +213,9 @@ mod tests {
         let server = |id| ServerId::new(id).ok();
         assert_eq!(server_in_path("/v1/8123456/bounce"), server(8_123_456));
         assert_eq!(server_in_path("//v1/8123456/bouncee"), server(8_123_456));
-        for path in [
-            "/",
-            "/v1",
-            "/v1/",
-            "/v1/abc/bounce",
-            "/v1/08123456/bounce",
-            "/v2/8123456/bounce",
-            "/8123456",
-        ] {
+        for path in
+            ["/", "/v1", "/v1/", "/v1/abc/bounce", "/v1/08123456/bounce", "/v2/8123456/bounce", "/8123456"]
+        {
             assert_eq!(server_in_path(path), None, "{path}");
         }
     }

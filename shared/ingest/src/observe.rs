@@ -8,22 +8,11 @@ use queue::QueueName;
 #[derive(Clone, Debug)]
 pub(crate) enum Happened {
     /// An event is on its queue.
-    Accepted {
-        kind: Kind,
-        bytes: usize,
-        lag_seconds: f64,
-        slot: usize,
-        retries_remaining: Option<u32>,
-    },
+    Accepted { kind: Kind, bytes: usize, lag_seconds: f64, slot: usize, retries_remaining: Option<u32> },
     /// An event came to another type's URL.
     Misrouted,
     /// A body is on its way to quarantine.
-    SetAside {
-        server: i64,
-        refused: Refused,
-        place: String,
-        parts: usize,
-    },
+    SetAside { server: i64, refused: Refused, place: String, parts: usize },
     /// A request without a credential.
     NoCredential,
     /// A request with a wrong one. `marked`: it looks like Postmark's.
@@ -31,22 +20,13 @@ pub(crate) enum Happened {
     /// A request by another method.
     WrongMethod,
     /// The queue did not accept.
-    EnqueueFailed {
-        queue: QueueName,
-        error: queue::QueueError,
-    },
+    EnqueueFailed { queue: QueueName, error: queue::QueueError },
 }
 
 impl Happened {
     pub(crate) fn emit(self) {
         match self {
-            Happened::Accepted {
-                kind,
-                bytes,
-                lag_seconds,
-                slot,
-                retries_remaining,
-            } => {
+            Happened::Accepted { kind, bytes, lag_seconds, slot, retries_remaining } => {
                 let slot = ["current", "previous"][slot.min(1)];
                 metrics::counter!("EventsAccepted", "RecordType" => kind.name()).increment(1);
                 metrics::counter!("EventBytes", "RecordType" => kind.name()).increment(bytes as u64);
@@ -55,22 +35,13 @@ impl Happened {
                 if let Some(left) = retries_remaining {
                     metrics::histogram!("RetriesRemainingMin").record(left);
                 }
-                tracing::debug!(
-                    event.kind = kind.name(),
-                    event.bytes = bytes,
-                    "an event was enqueued"
-                );
+                tracing::debug!(event.kind = kind.name(), event.bytes = bytes, "an event was enqueued");
             }
             Happened::Misrouted => {
                 metrics::counter!("Misrouted").increment(1);
                 tracing::info!("an event came to another type's URL; it was taken in all the same");
             }
-            Happened::SetAside {
-                server,
-                refused,
-                place,
-                parts,
-            } => {
+            Happened::SetAside { server, refused, place, parts } => {
                 metrics::counter!("Quarantined", "Reason" => refused.code()).increment(1);
                 let reason = refused.code();
                 if refused == Refused::Probe {
@@ -94,10 +65,7 @@ impl Happened {
                 rejected("auth");
                 let value = if marked { "yes" } else { "no" };
                 metrics::counter!("CredentialMismatch", "Marked" => value).increment(1);
-                tracing::warn!(
-                    request.marked = marked,
-                    "a request with a wrong credential was put off"
-                );
+                tracing::warn!(request.marked = marked, "a request with a wrong credential was put off");
             }
             Happened::WrongMethod => {
                 rejected("method");

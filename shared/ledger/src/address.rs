@@ -34,12 +34,7 @@ pub fn recipient_key(address: &str) -> String {
 fn ascii_domain(domain: &str) -> Option<String> {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     Uts46::new()
-        .to_ascii(
-            domain.as_bytes(),
-            AsciiDenyList::URL,
-            Hyphens::Allow,
-            DnsLength::Verify,
-        )
+        .to_ascii(domain.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, DnsLength::Verify)
         .ok()
         .map(|ascii| ascii.into_owned())
 }
@@ -87,10 +82,7 @@ impl LedgerKey {
     /// The id of a recipient key at a server: the first 16 bytes of HMAC-SHA256 over version, server and key.
     pub fn recipient_id(&self, server: ServerId, recipient_key: &str) -> RecipientId {
         let mut message = Canonical::default();
-        message
-            .integer(KEY_VERSION)
-            .integer(server.get())
-            .string(recipient_key);
+        message.integer(KEY_VERSION).integer(server.get()).string(recipient_key);
         let tag = ring::hmac::sign(&self.0, message.bytes());
         let mut id = [0; 16];
         id.copy_from_slice(&tag.as_ref()[..16]);
@@ -123,20 +115,14 @@ mod tests {
         // White space, display name, brackets.
         ("  ida@customer.example\r\n", "ida@customer.example"),
         ("Ida Moreau <ida@customer.example>", "ida@customer.example"),
-        (
-            "\"Moreau, Ida <boss>\" <ida@customer.example>",
-            "ida@customer.example",
-        ),
+        ("\"Moreau, Ida <boss>\" <ida@customer.example>", "ida@customer.example"),
         ("<ida@customer.example>", "ida@customer.example"),
         ("\"a \\\" < b\" < ida@customer.example >", "ida@customer.example"),
         // Plus tags and dots are other mailboxes.
         ("ida+news@customer.example", "ida+news@customer.example"),
         ("i.d.a@customer.example", "i.d.a@customer.example"),
         // Quoted local parts keep their quotes; the last @ splits.
-        (
-            "\"ida moreau\"@customer.example",
-            "\"ida moreau\"@customer.example",
-        ),
+        ("\"ida moreau\"@customer.example", "\"ida moreau\"@customer.example"),
         ("\"a@b\"@customer.example", "\"a@b\"@customer.example"),
         ("<\"a<b\"@customer.example>", "\"a<b\"@customer.example"),
         // Internationalised domains, as U-label and A-label; sharp s is not ss.
@@ -197,38 +183,20 @@ mod tests {
         let local = "a".repeat(64);
         let domain = format!("{}.{}.{}.example", "b".repeat(63), "c".repeat(63), "d".repeat(53));
         let longest = format!("{local}@{domain}");
-        assert_eq!(
-            (local.len(), longest.len()),
-            (64, 254),
-            "SMTP's limits, in octets"
-        );
+        assert_eq!((local.len(), longest.len()), (64, 254), "SMTP's limits, in octets");
         assert_eq!(recipient_key(&longest), longest);
         let longer = format!("{local}a@{domain}");
-        assert_eq!(
-            recipient_key(&longer),
-            longer,
-            "a local part of 65 octets is kept"
-        );
+        assert_eq!(recipient_key(&longer), longer, "a local part of 65 octets is kept");
         let label = format!("ida@{}.example", "b".repeat(64));
-        assert_eq!(
-            recipient_key(&label),
-            format!("!{label}"),
-            "a label of 64 octets is no label"
-        );
+        assert_eq!(recipient_key(&label), format!("!{label}"), "a label of 64 octets is no label");
         let name = format!("ida@{}", vec!["b"; 128].join("."));
-        assert_eq!(
-            recipient_key(&name),
-            format!("!{name}"),
-            "a name of over 253 octets is no name"
-        );
+        assert_eq!(recipient_key(&name), format!("!{name}"), "a name of over 253 octets is no name");
     }
 
     #[test]
     fn an_id_depends_on_server_key_and_secret() {
         let id = |secret: &[u8], server, key| {
-            LedgerKey::new(secret)
-                .recipient_id(ServerId::new(server).unwrap(), key)
-                .to_string()
+            LedgerKey::new(secret).recipient_id(ServerId::new(server).unwrap(), key).to_string()
         };
         let base = id(b"one", 8_123_456, "ida@customer.example");
         assert_eq!(base.len(), 22);

@@ -65,10 +65,7 @@ impl BounceClass {
 
     /// Whether a later bounce of this class takes back what a delivery of the same message had said.
     pub fn undoes_delivery(self) -> bool {
-        matches!(
-            self,
-            BounceClass::Hard | BounceClass::Invalid | BounceClass::Soft | BounceClass::Block
-        )
+        matches!(self, BounceClass::Hard | BounceClass::Invalid | BounceClass::Soft | BounceClass::Block)
     }
 }
 

@@ -66,22 +66,10 @@ impl Measure {
     pub fn of(what: &What) -> Measure {
         Measure(match what {
             What::Delivery => "delivered",
-            What::Open {
-                first: true,
-                machine: false,
-            } => "open_first",
-            What::Open {
-                first: true,
-                machine: true,
-            } => "open_first_machine",
-            What::Open {
-                first: false,
-                machine: false,
-            } => "open_repeat",
-            What::Open {
-                first: false,
-                machine: true,
-            } => "open_repeat_machine",
+            What::Open { first: true, machine: false } => "open_first",
+            What::Open { first: true, machine: true } => "open_first_machine",
+            What::Open { first: false, machine: false } => "open_repeat",
+            What::Open { first: false, machine: true } => "open_repeat_machine",
             What::Click { machine: false } => "click",
             What::Click { machine: true } => "click_machine",
             What::Bounce { bounce_type, .. } => match bounce_class(bounce_type) {
@@ -110,12 +98,8 @@ impl Measure {
             What::Reactivated => "reactivated",
             What::Present { .. } => "observed_present",
             What::Gone => "observed_gone",
-            What::Decision {
-                ruling: Ruling::Suppress(_),
-            } => "decision_suppress",
-            What::Decision {
-                ruling: Ruling::Allow,
-            } => "decision_allow",
+            What::Decision { ruling: Ruling::Suppress(_) } => "decision_suppress",
+            What::Decision { ruling: Ruling::Allow } => "decision_allow",
         })
     }
 }
@@ -134,11 +118,7 @@ pub struct Hour {
 impl Hour {
     /// Where an event is counted.
     pub fn of(event: &Event) -> Hour {
-        Hour {
-            server: event.server,
-            stream: event.stream.clone(),
-            hour: event.at.hour(),
-        }
+        Hour { server: event.server, stream: event.stream.clone(), hour: event.at.hour() }
     }
 }
 
@@ -212,23 +192,12 @@ mod tests {
         let bounces = crate::bounce::TYPES
             .into_iter()
             .chain(["SomethingNew"])
-            .map(|bounce_type| What::Bounce {
-                bounce_type: bounce_type.to_owned(),
-                inactive: false,
-            });
-        let causes = Cause::ALL
-            .into_iter()
-            .flat_map(|cause| [What::Suppressed { cause }, What::Present { cause }]);
+            .map(|bounce_type| What::Bounce { bounce_type: bounce_type.to_owned(), inactive: false });
+        let causes =
+            Cause::ALL.into_iter().flat_map(|cause| [What::Suppressed { cause }, What::Present { cause }]);
         let flags = [(false, false), (false, true), (true, false), (true, true)];
-        let opens = flags
-            .into_iter()
-            .map(|(first, machine)| What::Open { first, machine });
-        let others = [
-            What::Delivery,
-            What::Reactivated,
-            What::Gone,
-            What::SpamComplaint { inactive: true },
-        ];
+        let opens = flags.into_iter().map(|(first, machine)| What::Open { first, machine });
+        let others = [What::Delivery, What::Reactivated, What::Gone, What::SpamComplaint { inactive: true }];
         for what in bounces.chain(causes).chain(opens).chain(others) {
             let measure = Measure::of(&what);
             assert_eq!(Measure::named(measure.name()), Some(measure), "{what:?}");

@@ -27,12 +27,8 @@ pub enum Machine {
     Script,
 }
 
-const IMAGE_PROXIES: &[&str] = &[
-    "googleimageproxy",
-    "yahoomailproxy",
-    "yahoocachesystem",
-    "duckduckgo-privacy",
-];
+const IMAGE_PROXIES: &[&str] =
+    &["googleimageproxy", "yahoomailproxy", "yahoocachesystem", "duckduckgo-privacy"];
 const SCANNERS: &[&str] = &[
     "barracuda",
     "bitdefender",
@@ -73,10 +69,7 @@ const SCRIPTS: &[&str] = &[
 pub fn machine(user_agent: &str, client: &str, family: &str, platform: &str) -> Option<Machine> {
     let agent = user_agent.trim().to_ascii_lowercase();
     let client = format!("{client} {family}").to_ascii_lowercase();
-    let named = |list: &[&str]| {
-        list.iter()
-            .any(|word| agent.contains(word) || client.contains(word))
-    };
+    let named = |list: &[&str]| list.iter().any(|word| agent.contains(word) || client.contains(word));
     if agent == "mozilla/5.0" || client.contains("privacy protection") {
         Some(Machine::ApplePrivacy)
     } else if named(IMAGE_PROXIES) {
@@ -99,28 +92,16 @@ mod tests {
 
     #[test]
     fn apples_privacy_protection_is_a_machine() {
-        assert_eq!(
-            machine("Mozilla/5.0", "", "", "Unknown"),
-            Some(Machine::ApplePrivacy)
-        );
-        assert_eq!(
-            machine("", "Apple Mail Privacy Protection", "", ""),
-            Some(Machine::ApplePrivacy)
-        );
+        assert_eq!(machine("Mozilla/5.0", "", "", "Unknown"), Some(Machine::ApplePrivacy));
+        assert_eq!(machine("", "Apple Mail Privacy Protection", "", ""), Some(Machine::ApplePrivacy));
     }
 
     #[test]
     fn proxies_scanners_and_scripts_are_machines() {
         let google =
             "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)";
-        assert_eq!(
-            machine(google, "Gmail", "Gmail", "WebMail"),
-            Some(Machine::ImageProxy)
-        );
-        assert_eq!(
-            machine("Barracuda Sentinel (EE)", "", "", ""),
-            Some(Machine::Scanner)
-        );
+        assert_eq!(machine(google, "Gmail", "Gmail", "WebMail"), Some(Machine::ImageProxy));
+        assert_eq!(machine("Barracuda Sentinel (EE)", "", "", ""), Some(Machine::Scanner));
         assert_eq!(machine(CHROME, "", "", "Bot"), Some(Machine::Scanner));
         assert_eq!(machine("python-requests/2.32", "", "", ""), Some(Machine::Script));
     }

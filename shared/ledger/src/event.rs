@@ -51,11 +51,7 @@ impl FromStr for ServerId {
 
     fn from_str(text: &str) -> Result<ServerId, NotAServer> {
         let id: i64 = text.parse().map_err(|_| NotAServer)?;
-        if id.to_string() == text {
-            ServerId::new(id)
-        } else {
-            Err(NotAServer)
-        }
+        if id.to_string() == text { ServerId::new(id) } else { Err(NotAServer) }
     }
 }
 
@@ -195,14 +191,9 @@ impl Source {
 
     /// The source of a name, if there is one.
     pub fn named(name: &str) -> Option<Source> {
-        [
-            Source::Webhook,
-            Source::Reconcile,
-            Source::Backfill,
-            Source::Operator,
-        ]
-        .into_iter()
-        .find(|source| source.name() == name)
+        [Source::Webhook, Source::Reconcile, Source::Backfill, Source::Operator]
+            .into_iter()
+            .find(|source| source.name() == name)
     }
 
     /// Whether a copy of Postmark's bounce list came this way: its `Inactive` is today's, not that day's.
@@ -229,13 +220,8 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 5] = [
-        Cause::HardBounce,
-        Cause::Complaint,
-        Cause::Unsubscribe,
-        Cause::Manual,
-        Cause::Unknown,
-    ];
+    pub const ALL: [Cause; 5] =
+        [Cause::HardBounce, Cause::Complaint, Cause::Unsubscribe, Cause::Manual, Cause::Unknown];
 
     /// The name that formats use.
     pub const fn name(self) -> &'static str {
@@ -296,9 +282,7 @@ impl Bar {
 
     /// The bar of a name, if there is one.
     pub fn named(name: &str) -> Option<Bar> {
-        [Bar::Decision, Bar::Import]
-            .into_iter()
-            .find(|bar| bar.name() == name)
+        [Bar::Decision, Bar::Import].into_iter().find(|bar| bar.name() == name)
     }
 }
 
@@ -380,10 +364,7 @@ impl What {
 
     /// Whether this telling says that Postmark deactivated the address.
     const fn inactive(&self) -> bool {
-        matches!(
-            self,
-            What::Bounce { inactive: true, .. } | What::SpamComplaint { inactive: true }
-        )
+        matches!(self, What::Bounce { inactive: true, .. } | What::SpamComplaint { inactive: true })
     }
 }
 
@@ -512,11 +493,7 @@ impl Event {
     pub fn facts(&self) -> Vec<Fact> {
         let stream = || self.stream.clone();
         let suppressed = |cause, at| {
-            let entered = Fact::Suppressed {
-                stream: stream(),
-                cause,
-                at,
-            };
+            let entered = Fact::Suppressed { stream: stream(), cause, at };
             let complained = (cause == Cause::Complaint).then(|| Fact::Complained { stream: stream(), at });
             std::iter::once(entered).chain(complained).collect::<Vec<_>>()
         };
@@ -530,19 +507,13 @@ impl Event {
         let observed = self.at.plus_seconds(-OBSERVATION_LAG_SECONDS);
         match &self.what {
             What::Delivery | What::Open { .. } | What::Click { .. } => Vec::new(),
-            What::Bounce {
-                bounce_type,
-                inactive,
-            } => {
+            What::Bounce { bounce_type, inactive } => {
                 let class = bounce_class(bounce_type);
                 let mut facts = vec![bounced(class)];
                 if *inactive && !self.source.is_api() {
                     facts.extend(suppressed(Cause::of_bounce(bounce_type), self.at));
                 } else if class == BounceClass::Complaint {
-                    facts.push(Fact::Complained {
-                        stream: stream(),
-                        at: self.at,
-                    });
+                    facts.push(Fact::Complained { stream: stream(), at: self.at });
                 }
                 facts
             }
@@ -550,40 +521,20 @@ impl Event {
                 let mut facts = vec![bounced(BounceClass::Complaint)];
                 if self.source.is_api() {
                     // A row of Postmark's bounce list proves the complaint, not that the list holds it still.
-                    facts.push(Fact::Complained {
-                        stream: stream(),
-                        at: self.at,
-                    });
+                    facts.push(Fact::Complained { stream: stream(), at: self.at });
                 } else {
                     facts.extend(suppressed(Cause::Complaint, self.at));
                 }
                 facts
             }
             What::Suppressed { cause } => suppressed(*cause, self.at),
-            What::Reactivated => vec![Fact::Lifted {
-                stream: stream(),
-                at: self.at,
-            }],
+            What::Reactivated => vec![Fact::Lifted { stream: stream(), at: self.at }],
             What::Present { cause } => suppressed(*cause, observed),
-            What::Gone => vec![Fact::Lifted {
-                stream: stream(),
-                at: observed,
-            }],
-            What::Decision {
-                ruling: Ruling::Suppress(cause),
-            } => {
-                vec![Fact::Barred {
-                    stream: stream(),
-                    cause: *cause,
-                    at: self.at,
-                }]
+            What::Gone => vec![Fact::Lifted { stream: stream(), at: observed }],
+            What::Decision { ruling: Ruling::Suppress(cause) } => {
+                vec![Fact::Barred { stream: stream(), cause: *cause, at: self.at }]
             }
-            What::Decision {
-                ruling: Ruling::Allow,
-            } => vec![Fact::Allowed {
-                stream: stream(),
-                at: self.at,
-            }],
+            What::Decision { ruling: Ruling::Allow } => vec![Fact::Allowed { stream: stream(), at: self.at }],
         }
     }
 }

@@ -180,8 +180,7 @@ pub struct Folded(u64);
 impl Folded {
     fn add(&mut self, event: &Event) {
         let mut form = Canonical::default();
-        form.string(&*event.identity.to_string())
-            .string(event.source.name());
+        form.string(&*event.identity.to_string()).string(event.source.name());
         let hash = digest(&[form.bytes(), &event.body_hash].concat());
         let [a, b, c, d, e, f, g, h, ..] = hash;
         self.0 = self.0.wrapping_add(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
@@ -190,10 +189,7 @@ impl Folded {
     /// The hash of a set of events; only those with state count.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Folded {
         let mut folded = Folded::default();
-        events
-            .into_iter()
-            .filter(|event| event.class() == Class::State)
-            .for_each(|event| folded.add(event));
+        events.into_iter().filter(|event| event.class() == Class::State).for_each(|event| folded.add(event));
         folded
     }
 }
@@ -270,27 +266,15 @@ impl View {
     /// The streams whose list it is on or barred from, each with its row; `*` where the whole server is barred.
     pub fn rows(&self) -> BTreeMap<&str, Row> {
         let row = |stream: &String| {
-            let listed = self
-                .streams
-                .get(stream)
-                .into_iter()
-                .flat_map(StreamView::live_causes);
+            let listed = self.streams.get(stream).into_iter().flat_map(StreamView::live_causes);
             let listed = listed.filter_map(|(cause, marks)| Some((cause.name(), marks.last()?.at)));
             // A bar on the whole server has its own row.
             let bars = self.bars(stream).filter(|(_, scope, _)| scope == stream);
-            let held: Vec<_> = listed
-                .chain(bars.map(|(bar, _, mark)| (bar.name(), mark.at)))
-                .collect();
+            let held: Vec<_> = listed.chain(bars.map(|(bar, _, mark)| (bar.name(), mark.at))).collect();
             let since = held.iter().map(|(_, at)| *at).max()?;
-            Some(Row {
-                since,
-                causes: held.into_iter().map(|(cause, _)| cause).collect(),
-            })
+            Some(Row { since, causes: held.into_iter().map(|(cause, _)| cause).collect() })
         };
-        self.streams
-            .keys()
-            .filter_map(|stream| Some((&**stream, row(stream)?)))
-            .collect()
+        self.streams.keys().filter_map(|stream| Some((&**stream, row(stream)?))).collect()
     }
 
     fn scopes<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = (&'a str, &'a StreamView)> {
@@ -305,20 +289,14 @@ impl View {
 /// Folds a set of events. Deliveries, opens and clicks say nothing; `None` where there is nothing else.
 /// The caller gives each event once: see [`EventSet`].
 pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<View> {
-    let mut events = events
-        .into_iter()
-        .filter(|event| event.class() == Class::State)
-        .peekable();
+    let mut events = events.into_iter().filter(|event| event.class() == Class::State).peekable();
     let first = events.peek()?;
     let mut view = View::empty(first.server, first.recipient);
     let mut spelled: Option<(Mark, &str)> = None;
     for event in events {
         view.events += 1;
         view.folded.add(event);
-        let told = Mark {
-            at: event.at,
-            event: event.identity,
-        };
+        let told = Mark { at: event.at, event: event.identity };
         if let Some(address) = &event.address {
             spelled = spelled.max(Some((told, address)));
         }
@@ -349,15 +327,8 @@ fn fold_fact(view: &mut View, event: Identity, fact: Fact) {
             let latest = on.barred.entry(cause).or_insert(mark);
             *latest = mark.max(*latest);
         }
-        Fact::Bounced {
-            class, message_id, ..
-        } => {
-            let bounce = BounceMark {
-                at,
-                event,
-                class,
-                message_id,
-            };
+        Fact::Bounced { class, message_id, .. } => {
+            let bounce = BounceMark { at, event, class, message_id };
             if matches!(class, BounceClass::Hard | BounceClass::Invalid) && on.dead.as_ref() < Some(&bounce) {
                 on.dead = Some(bounce.clone());
             }
@@ -403,10 +374,7 @@ pub struct Reference(BTreeMap<(ServerId, RecipientId), EventSet>);
 impl Reference {
     /// Offers an event, in any order and however often.
     pub fn offer(&mut self, event: Event) -> Offered {
-        self.0
-            .entry((event.server, event.recipient))
-            .or_default()
-            .offer(event)
+        self.0.entry((event.server, event.recipient)).or_default().offer(event)
     }
 
     /// The views, by server and recipient.

@@ -123,23 +123,15 @@ pub fn canonical(server: ServerId, recipient: RecipientId, time: Time, told: &To
         Told::BounceById { id } => {
             form.string("bounce").integer(id);
         }
-        Told::Bounce {
-            message_id,
-            bounce_type,
-        } => {
+        Told::Bounce { message_id, bounce_type } => {
             message(form.string("bounce"), message_id);
-            form.string(&*recipient)
-                .string(bounce_type)
-                .integer(time.seconds());
+            form.string(&*recipient).string(bounce_type).integer(time.seconds());
         }
         Told::Delivery { message_id } => {
             message(form.string("delivery"), message_id);
             form.string(&*recipient);
         }
-        Told::Click {
-            message_id,
-            original_link,
-        } => {
+        Told::Click { message_id, original_link } => {
             message(form.string("click"), message_id);
             form.string(&*recipient).string(original_link);
         }
@@ -147,34 +139,17 @@ pub fn canonical(server: ServerId, recipient: RecipientId, time: Time, told: &To
             message(form.string("open.first"), message_id);
             form.string(&*recipient);
         }
-        Told::Open {
-            message_id,
-            user_agent,
-        } => {
+        Told::Open { message_id, user_agent } => {
             message(form.string("open"), message_id);
             form.string(&*recipient).integer(time.micros()).string(user_agent);
         }
-        Told::Subscription {
-            stream,
-            suppress,
-            origin,
-            reason,
-        } => {
-            form.string("subscription")
-                .string(stream)
-                .string(&*recipient)
-                .integer(time.micros());
+        Told::Subscription { stream, suppress, origin, reason } => {
+            form.string("subscription").string(stream).string(&*recipient).integer(time.micros());
             form.integer(i64::from(suppress)).string(origin).string(reason);
         }
-        Told::Observed {
-            stream,
-            present,
-            cause,
-        } => {
+        Told::Observed { stream, present, cause } => {
             form.string("observed").string(stream).string(&*recipient);
-            form.string(if present { "present" } else { "gone" })
-                .string(cause)
-                .integer(time.micros());
+            form.string(if present { "present" } else { "gone" }).string(cause).integer(time.micros());
         }
         Told::Decision { id } => {
             form.string("decision").string(id);

@@ -23,10 +23,7 @@ fn recipient() -> RecipientId {
 
 /// An instant so many seconds after the first of May 2026.
 fn at(seconds: i64) -> Time {
-    "2026-05-01T00:00:00Z"
-        .parse::<Time>()
-        .unwrap()
-        .plus_seconds(seconds)
+    "2026-05-01T00:00:00Z".parse::<Time>().unwrap().plus_seconds(seconds)
 }
 
 /// An event on a stream; its message is named after the identity unless one is given.
@@ -47,10 +44,7 @@ fn event(name: &str, stream: &str, seconds: i64, what: What) -> Event {
 }
 
 fn bounce(bounce_type: &str, inactive: bool) -> What {
-    What::Bounce {
-        bounce_type: bounce_type.to_owned(),
-        inactive,
-    }
+    What::Bounce { bounce_type: bounce_type.to_owned(), inactive }
 }
 
 fn soft() -> What {
@@ -58,12 +52,8 @@ fn soft() -> What {
 }
 
 const HARD: Cause = Cause::HardBounce;
-const BAR: What = What::Decision {
-    ruling: Ruling::Suppress(Bar::Decision),
-};
-const ALLOW: What = What::Decision {
-    ruling: Ruling::Allow,
-};
+const BAR: What = What::Decision { ruling: Ruling::Suppress(Bar::Decision) };
+const ALLOW: What = What::Decision { ruling: Ruling::Allow };
 
 fn view(events: &[Event]) -> View {
     let set: EventSet = events.iter().cloned().collect();
@@ -74,17 +64,8 @@ fn ask(events: &[Event], stream: &str, seconds: i64, deliveries: &[DeliveryMark]
     let view = view(events);
     let kind = StreamKind::presumed(stream);
     let policy = SoftBouncePolicy::default();
-    let question = Question {
-        view: &view,
-        stream,
-        kind,
-        policy,
-        at: at(seconds),
-    };
-    question.answer(&Deliveries {
-        marks: deliveries.to_vec(),
-        truncated: false,
-    })
+    let question = Question { view: &view, stream, kind, policy, at: at(seconds) };
+    question.answer(&Deliveries { marks: deliveries.to_vec(), truncated: false })
 }
 
 fn codes(answer: &Answer) -> Vec<Code> {
@@ -96,10 +77,7 @@ fn verdict(events: &[Event], stream: &str) -> Verdict {
 }
 
 fn delivery(message: &str, seconds: i64) -> DeliveryMark {
-    DeliveryMark {
-        at: at(seconds),
-        message_id: Some(message.to_owned()),
-    }
+    DeliveryMark { at: at(seconds), message_id: Some(message.to_owned()) }
 }
 
 // ---- Postmark's list ------------------------------------------------------------------------------------
@@ -140,21 +118,12 @@ fn a_decision_ends_only_what_is_ours() {
         [Code::ListedManual, Code::BarredDecision]
     );
     assert_eq!(
-        codes(&ask(
-            &[listed, barred.clone(), allowed.clone()],
-            "outbound",
-            30,
-            &[]
-        )),
+        codes(&ask(&[listed, barred.clone(), allowed.clone()], "outbound", 30, &[])),
         [Code::ListedManual]
     );
     assert_eq!(verdict(&[barred.clone(), allowed], "outbound"), Verdict::Send);
     let lifted = event("out", "outbound", 20, What::Reactivated);
-    assert_eq!(
-        verdict(&[barred, lifted], "outbound"),
-        Verdict::DoNotSend,
-        "a lift is not ours to rule with"
-    );
+    assert_eq!(verdict(&[barred, lifted], "outbound"), Verdict::DoNotSend, "a lift is not ours to rule with");
 }
 
 #[test]
@@ -170,17 +139,11 @@ fn suppress_wins_ties() {
 #[test]
 fn the_latest_ruling_that_holds_for_a_stream_wins_whatever_its_scope() {
     let barred = event("bar", WHOLE_SERVER, 10, BAR);
-    assert_eq!(
-        verdict(std::slice::from_ref(&barred), "outbound"),
-        Verdict::DoNotSend
-    );
+    assert_eq!(verdict(std::slice::from_ref(&barred), "outbound"), Verdict::DoNotSend);
     let allowed_here = [barred.clone(), event("allow", "outbound", 20, ALLOW)];
     assert_eq!(verdict(&allowed_here, "outbound"), Verdict::Send);
     assert_eq!(verdict(&allowed_here, "broadcast"), Verdict::DoNotSend);
-    let barred_here = [
-        event("bar", "outbound", 10, BAR),
-        event("allow", WHOLE_SERVER, 20, ALLOW),
-    ];
+    let barred_here = [event("bar", "outbound", 10, BAR), event("allow", WHOLE_SERVER, 20, ALLOW)];
     assert_eq!(verdict(&barred_here, "outbound"), Verdict::Send);
 }
 
@@ -192,15 +155,8 @@ fn a_hard_bounce_told_twice_is_one_cause_two_events_and_one_counted_bounce() {
     ];
     let answer = ask(&events, "outbound", 20, &[]);
     assert_eq!(codes(&answer), [Code::ListedHardBounce, Code::HardBounce]);
-    assert_eq!(
-        answer.reasons[0].evidence,
-        [events[0].identity, events[1].identity]
-    );
-    assert_eq!(
-        answer.reasons[0].since,
-        at(11),
-        "the fact that decides is the latest"
-    );
+    assert_eq!(answer.reasons[0].evidence, [events[0].identity, events[1].identity]);
+    assert_eq!(answer.reasons[0].since, at(11), "the fact that decides is the latest");
     let set: EventSet = events.into_iter().collect();
     assert_eq!(set.len(), 2);
     let names: Vec<_> = set
@@ -221,11 +177,7 @@ fn a_deactivating_bounce_is_a_hard_bounce_whatever_its_type_save_three() {
             _ => Code::ListedHardBounce,
         };
         let inactive = event("b", "outbound", 10, bounce(bounce_type, true));
-        assert_eq!(
-            ask(&[inactive], "outbound", 20, &[]).reasons[0].code,
-            code,
-            "{bounce_type}"
-        );
+        assert_eq!(ask(&[inactive], "outbound", 20, &[]).reasons[0].code, code, "{bounce_type}");
         let active = event("b", "outbound", 10, bounce(bounce_type, false));
         let suppressed = ask(&[active], "outbound", 20, &[]).verdict == Verdict::DoNotSend;
         assert!(!suppressed, "{bounce_type} without Inactive suppresses nothing");
@@ -235,15 +187,10 @@ fn a_deactivating_bounce_is_a_hard_bounce_whatever_its_type_save_three() {
 #[test]
 fn a_copy_of_postmarks_bounce_list_is_never_evidence_for_suppression() {
     for source in [Source::Reconcile, Source::Backfill] {
-        let hard = Event {
-            source,
-            ..event("b", "outbound", 10, bounce("HardBounce", true))
-        };
+        let hard = Event { source, ..event("b", "outbound", 10, bounce("HardBounce", true)) };
         assert_eq!(codes(&ask(&[hard], "outbound", 20, &[])), [Code::HardBounce]);
-        let complaint = Event {
-            source,
-            ..event("c", "outbound", 10, What::SpamComplaint { inactive: true })
-        };
+        let complaint =
+            Event { source, ..event("c", "outbound", 10, What::SpamComplaint { inactive: true }) };
         assert_eq!(codes(&ask(&[complaint], "outbound", 20, &[])), [Code::Complained]);
     }
 }
@@ -256,21 +203,12 @@ fn a_bounce_that_a_dump_had_not_seen_wins_over_observed_gone() {
     let unseen = event("b", "outbound", 51 * MINUTE, bounce("HardBounce", true));
     assert_eq!(verdict(&[gone.clone(), unseen], "outbound"), Verdict::DoNotSend);
     let seen = event("b", "outbound", 49 * MINUTE, bounce("HardBounce", true));
-    assert_eq!(
-        verdict(&[gone, seen], "outbound"),
-        Verdict::Send,
-        "what the dump had seen is lifted"
-    );
+    assert_eq!(verdict(&[gone, seen], "outbound"), Verdict::Send, "what the dump had seen is lifted");
 }
 
 #[test]
 fn a_lift_that_a_dump_had_not_seen_wins_over_observed_present() {
-    let present = event(
-        "present",
-        "outbound",
-        60 * MINUTE,
-        What::Present { cause: Cause::Manual },
-    );
+    let present = event("present", "outbound", 60 * MINUTE, What::Present { cause: Cause::Manual });
     let unseen = event("out", "outbound", 51 * MINUTE, What::Reactivated);
     assert_eq!(verdict(&[present.clone(), unseen], "outbound"), Verdict::Send);
     let seen = event("out", "outbound", 49 * MINUTE, What::Reactivated);
@@ -291,18 +229,8 @@ fn a_late_twin_of_an_old_suppression_changes_nothing() {
 
 #[test]
 fn an_observed_complaint_is_a_complaint() {
-    let present = event(
-        "present",
-        "outbound",
-        DAY,
-        What::Present {
-            cause: Cause::Complaint,
-        },
-    );
-    assert_eq!(
-        codes(&ask(std::slice::from_ref(&present), "broadcast", 2 * DAY, &[])),
-        [Code::Complained]
-    );
+    let present = event("present", "outbound", DAY, What::Present { cause: Cause::Complaint });
+    assert_eq!(codes(&ask(std::slice::from_ref(&present), "broadcast", 2 * DAY, &[])), [Code::Complained]);
 }
 
 // ---- Complaints and dead addresses ----------------------------------------------------------------------
@@ -319,38 +247,19 @@ fn a_complaint_on_any_stream_is_remembered_after_the_lift() {
 
 #[test]
 fn an_allowance_later_than_the_complaint_makes_it_risky() {
-    let complaint = event(
-        "c",
-        "outbound",
-        10,
-        What::Suppressed {
-            cause: Cause::Complaint,
-        },
-    );
+    let complaint = event("c", "outbound", 10, What::Suppressed { cause: Cause::Complaint });
     let lifted = event("out", "outbound", 20, What::Reactivated);
     let later = event("allow", "broadcast", 11, ALLOW);
-    assert_eq!(
-        verdict(&[complaint.clone(), lifted.clone(), later], "broadcast"),
-        Verdict::Risky
-    );
+    assert_eq!(verdict(&[complaint.clone(), lifted.clone(), later], "broadcast"), Verdict::Risky);
     let same = event("allow", "broadcast", 10, ALLOW);
-    assert_eq!(
-        verdict(&[complaint, lifted, same], "broadcast"),
-        Verdict::DoNotSend
-    );
+    assert_eq!(verdict(&[complaint, lifted, same], "broadcast"), Verdict::DoNotSend);
 }
 
 #[test]
 fn a_dead_address_is_risky_on_every_stream_until_a_lift_or_an_allowance() {
-    for (bounce_type, code) in [
-        ("HardBounce", Code::HardBounce),
-        ("BadEmailAddress", Code::InvalidAddress),
-    ] {
+    for (bounce_type, code) in [("HardBounce", Code::HardBounce), ("BadEmailAddress", Code::InvalidAddress)] {
         let dead = event("b", "outbound", 10, bounce(bounce_type, false));
-        assert_eq!(
-            codes(&ask(std::slice::from_ref(&dead), "broadcast", DAY, &[])),
-            [code]
-        );
+        assert_eq!(codes(&ask(std::slice::from_ref(&dead), "broadcast", DAY, &[])), [code]);
         let lift = event("out", "outbound", 11, What::Reactivated);
         let elsewhere = event("out", "broadcast", 11, What::Reactivated);
         let allowed = event("allow", "broadcast", 11, ALLOW);
@@ -368,39 +277,20 @@ fn a_dead_address_is_risky_on_every_stream_until_a_lift_or_an_allowance() {
 
 /// Five soft bounces on five messages, two days apart: eight days.
 fn streak(stream: &str) -> Vec<Event> {
-    (0..5)
-        .map(|n| event(&format!("s{n}"), stream, n * 2 * DAY, soft()))
-        .collect()
+    (0..5).map(|n| event(&format!("s{n}"), stream, n * 2 * DAY, soft())).collect()
 }
 
 #[test]
 fn five_soft_bounces_on_three_messages_over_a_week_pause_a_broadcast() {
     let events = streak("broadcast");
     let answer = ask(&events, "broadcast", 9 * DAY, &[]);
-    assert_eq!(
-        (answer.verdict, codes(&answer)),
-        (Verdict::DoNotSend, vec![Code::SoftBounces])
-    );
+    assert_eq!((answer.verdict, codes(&answer)), (Verdict::DoNotSend, vec![Code::SoftBounces]));
     assert_eq!(answer.reasons[0].until, Some(at((8 + 14) * DAY)));
     assert_eq!(answer.reasons[0].evidence.len(), 5);
-    assert_eq!(
-        ask(&events, "broadcast", 22 * DAY - 1, &[]).verdict,
-        Verdict::DoNotSend
-    );
-    assert_eq!(
-        ask(&events, "broadcast", 22 * DAY, &[]).verdict,
-        Verdict::Send,
-        "the pause is over"
-    );
-    assert_eq!(
-        ask(&events, "outbound", 9 * DAY, &[]).verdict,
-        Verdict::Send,
-        "another stream"
-    );
-    assert_eq!(
-        ask(&streak("outbound"), "outbound", 9 * DAY, &[]).verdict,
-        Verdict::Risky
-    );
+    assert_eq!(ask(&events, "broadcast", 22 * DAY - 1, &[]).verdict, Verdict::DoNotSend);
+    assert_eq!(ask(&events, "broadcast", 22 * DAY, &[]).verdict, Verdict::Send, "the pause is over");
+    assert_eq!(ask(&events, "outbound", 9 * DAY, &[]).verdict, Verdict::Send, "another stream");
+    assert_eq!(ask(&streak("outbound"), "outbound", 9 * DAY, &[]).verdict, Verdict::Risky);
 }
 
 #[test]
@@ -412,20 +302,13 @@ fn fewer_bounces_fewer_messages_or_a_shorter_span_do_not_reach_the_threshold() {
     for (n, event) in two_messages.iter_mut().enumerate() {
         event.message_id = Some(format!("m{}", n % 2));
     }
-    assert_eq!(
-        ask(&two_messages, "broadcast", 9 * DAY, &[]).verdict,
-        Verdict::Send
-    );
+    assert_eq!(ask(&two_messages, "broadcast", 9 * DAY, &[]).verdict, Verdict::Send);
     let mut short = streak("broadcast");
     short[0].at = at(2 * DAY);
     assert_eq!(ask(&short, "broadcast", 9 * DAY, &[]).verdict, Verdict::Send);
     let mut wide = streak("broadcast");
     wide[0].at = at(-23 * DAY);
-    assert_eq!(
-        ask(&wide, "broadcast", 9 * DAY, &[]).verdict,
-        Verdict::Send,
-        "outside the window"
-    );
+    assert_eq!(ask(&wide, "broadcast", 9 * DAY, &[]).verdict, Verdict::Send, "outside the window");
 }
 
 #[test]
@@ -446,11 +329,7 @@ fn what_is_not_the_recipients_doing_never_counts() {
         for event in &mut events {
             event.what = bounce(bounce_type, false);
         }
-        assert_eq!(
-            ask(&events, "broadcast", 9 * DAY, &[]).verdict,
-            Verdict::Send,
-            "{bounce_type}"
-        );
+        assert_eq!(ask(&events, "broadcast", 9 * DAY, &[]).verdict, Verdict::Send, "{bounce_type}");
     }
 }
 
@@ -458,22 +337,10 @@ fn what_is_not_the_recipients_doing_never_counts() {
 fn a_delivery_clears_only_older_soft_bounces_of_other_messages() {
     let events = streak("broadcast");
     let verdict = |delivery: DeliveryMark| ask(&events, "broadcast", 9 * DAY, &[delivery]).verdict;
-    assert_eq!(
-        verdict(delivery("another", 8 * DAY + 1)),
-        Verdict::Send,
-        "all are older"
-    );
+    assert_eq!(verdict(delivery("another", 8 * DAY + 1)), Verdict::Send, "all are older");
     assert_eq!(verdict(delivery("another", 1)), Verdict::Send, "four are left");
-    assert_eq!(
-        verdict(delivery("another", -1)),
-        Verdict::DoNotSend,
-        "none is older"
-    );
-    assert_eq!(
-        verdict(delivery("message of s0", 1)),
-        Verdict::DoNotSend,
-        "its own message does not count"
-    );
+    assert_eq!(verdict(delivery("another", -1)), Verdict::DoNotSend, "none is older");
+    assert_eq!(verdict(delivery("message of s0", 1)), Verdict::DoNotSend, "its own message does not count");
 }
 
 #[test]
@@ -485,12 +352,7 @@ fn a_delivery_whose_own_message_later_bounced_clears_nothing() {
         ("AutoResponder", Verdict::Send),
     ] {
         let mut events = streak("broadcast");
-        let mut later = event(
-            "later",
-            "broadcast",
-            8 * DAY + 2 * MINUTE,
-            bounce(bounce_type, false),
-        );
+        let mut later = event("later", "broadcast", 8 * DAY + 2 * MINUTE, bounce(bounce_type, false));
         later.message_id = Some("m".to_owned());
         events.push(later);
         let answer = ask(&events, "broadcast", 9 * DAY, &[delivery("m", 8 * DAY + MINUTE)]);
@@ -509,14 +371,8 @@ fn an_allowance_clears_older_soft_bounces() {
 fn deliveries_are_asked_for_only_when_soft_bounces_alone_reach_the_threshold() {
     let needs = |events: &[Event]| {
         let (view, policy) = (view(events), SoftBouncePolicy::default());
-        Question {
-            view: &view,
-            stream: "broadcast",
-            kind: StreamKind::Broadcast,
-            policy,
-            at: at(9 * DAY),
-        }
-        .needs_deliveries()
+        Question { view: &view, stream: "broadcast", kind: StreamKind::Broadcast, policy, at: at(9 * DAY) }
+            .needs_deliveries()
     };
     assert!(needs(&streak("broadcast")));
     assert!(!needs(&streak("broadcast")[1..]));
@@ -527,56 +383,30 @@ fn deliveries_are_asked_for_only_when_soft_bounces_alone_reach_the_threshold() {
 fn more_deliveries_than_are_read_make_it_risky_unless_those_read_already_clear() {
     let view = view(&streak("broadcast"));
     let policy = SoftBouncePolicy::default();
-    let question = Question {
-        view: &view,
-        stream: "broadcast",
-        kind: StreamKind::Broadcast,
-        policy,
-        at: at(9 * DAY),
-    };
-    let answer = question.answer(&Deliveries {
-        marks: vec![],
-        truncated: true,
-    });
-    assert_eq!(
-        (answer.verdict, codes(&answer)),
-        (Verdict::Risky, vec![Code::EvidenceTruncated])
-    );
-    let cleared = Deliveries {
-        marks: vec![delivery("another", 8 * DAY + 1)],
-        truncated: true,
-    };
+    let question =
+        Question { view: &view, stream: "broadcast", kind: StreamKind::Broadcast, policy, at: at(9 * DAY) };
+    let answer = question.answer(&Deliveries { marks: vec![], truncated: true });
+    assert_eq!((answer.verdict, codes(&answer)), (Verdict::Risky, vec![Code::EvidenceTruncated]));
+    let cleared = Deliveries { marks: vec![delivery("another", 8 * DAY + 1)], truncated: true };
     assert_eq!(question.answer(&cleared).verdict, Verdict::Send);
 }
 
 #[test]
 fn the_policy_explains_itself() {
-    let answer = ask(
-        &streak("broadcast"),
-        "broadcast",
-        9 * DAY,
-        &[delivery("another", -19 * DAY)],
-    );
+    let answer = ask(&streak("broadcast"), "broadcast", 9 * DAY, &[delivery("another", -19 * DAY)]);
     let soft = answer.reasons[0].soft.unwrap();
     assert_eq!((soft.count, soft.policy.count, soft.messages), (5, 5, 5));
-    assert_eq!(
-        (soft.first, soft.last, soft.last_delivery),
-        (at(0), at(8 * DAY), Some(at(-19 * DAY)))
-    );
+    assert_eq!((soft.first, soft.last, soft.last_delivery), (at(0), at(8 * DAY), Some(at(-19 * DAY))));
 }
 
 #[test]
 fn a_view_is_bounded_and_thinning_hides_no_count() {
-    let many: Vec<Event> = (0..3_000)
-        .map(|n| event(&n.to_string(), "broadcast", n * 15 * MINUTE, soft()))
-        .collect();
+    let many: Vec<Event> =
+        (0..3_000).map(|n| event(&n.to_string(), "broadcast", n * 15 * MINUTE, soft())).collect();
     let view = view(&many);
     let kept = view.streams["broadcast"].bounces.len();
     assert!((BOUNCES_KEPT..=BOUNCES_KEPT + 91).contains(&kept), "{kept}");
-    assert_eq!(
-        ask(&many, "broadcast", 3_000 * 15 * MINUTE, &[]).verdict,
-        Verdict::DoNotSend
-    );
+    assert_eq!(ask(&many, "broadcast", 3_000 * 15 * MINUTE, &[]).verdict, Verdict::DoNotSend);
 }
 
 // ---- Any order, any repetition, any split ---------------------------------------------------------------
@@ -600,28 +430,14 @@ fn any_event() -> impl Strategy<Value = Event> {
         cause.prop_map(|cause| What::Present { cause }),
         Just(What::Gone),
         Just(BAR),
-        Just(What::Decision {
-            ruling: Ruling::Suppress(Bar::Import)
-        }),
+        Just(What::Decision { ruling: Ruling::Suppress(Bar::Import) }),
         Just(ALLOW),
         Just(What::Delivery),
         (any::<bool>(), any::<bool>()).prop_map(|(first, machine)| What::Open { first, machine }),
     ];
-    let sources = vec![
-        Source::Webhook,
-        Source::Reconcile,
-        Source::Backfill,
-        Source::Operator,
-    ];
-    (
-        0..12_u8,
-        0..3_u8,
-        0..6_i64,
-        what,
-        prop::sample::select(sources),
-        0..3_u8,
-    )
-        .prop_map(|(name, stream, slot, what, source, body)| {
+    let sources = vec![Source::Webhook, Source::Reconcile, Source::Backfill, Source::Operator];
+    (0..12_u8, 0..3_u8, 0..6_i64, what, prop::sample::select(sources), 0..3_u8).prop_map(
+        |(name, stream, slot, what, source, body)| {
             let stream = ["outbound", "broadcast", WHOLE_SERVER][usize::from(stream)];
             // One name is one identity; its copies differ in time, content and source.
             let mut event = event(&name.to_string(), stream, slot * 5 * MINUTE, what);
@@ -630,7 +446,8 @@ fn any_event() -> impl Strategy<Value = Event> {
             // A body tells its content: equal hashes mean equal tellings.
             event.body_hash = digest(format!("{body} {stream} {slot} {:?}", event.what).as_bytes());
             event
-        })
+        },
+    )
 }
 
 fn set(events: &[Event]) -> EventSet {
@@ -638,10 +455,7 @@ fn set(events: &[Event]) -> EventSet {
 }
 
 fn bytes(events: &EventSet) -> (Option<String>, Counters) {
-    (
-        events.view().map(|view| serde_json::to_string(&view).unwrap()),
-        events.counters(),
-    )
+    (events.view().map(|view| serde_json::to_string(&view).unwrap()), events.counters())
 }
 
 proptest! {
@@ -740,9 +554,7 @@ proptest! {
 /// A shuffle that a seed repeats.
 fn shuffle<T>(items: &mut [T], mut seed: u64) {
     for end in (1..items.len()).rev() {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         items.swap(end, (seed >> 33) as usize % (end + 1));
     }
 }
@@ -753,39 +565,17 @@ fn shuffle<T>(items: &mut [T], mut seed: u64) {
 fn the_better_copy_is_the_webhook_then_the_inactive_then_the_earlier_then_the_lower_hash() {
     let base = event("b", "outbound", 10, bounce("HardBounce", false));
     let ordered = [
-        Event {
-            what: bounce("HardBounce", true),
-            at: at(12),
-            ..base.clone()
-        },
-        Event {
-            body_hash: [0; 16],
-            at: at(9),
-            ..base.clone()
-        },
-        Event {
-            body_hash: [1; 16],
-            at: at(9),
-            ..base.clone()
-        },
+        Event { what: bounce("HardBounce", true), at: at(12), ..base.clone() },
+        Event { body_hash: [0; 16], at: at(9), ..base.clone() },
+        Event { body_hash: [1; 16], at: at(9), ..base.clone() },
         base.clone(),
-        Event {
-            source: Source::Reconcile,
-            what: bounce("HardBounce", true),
-            ..base.clone()
-        },
-        Event {
-            source: Source::Backfill,
-            ..base
-        },
+        Event { source: Source::Reconcile, what: bounce("HardBounce", true), ..base.clone() },
+        Event { source: Source::Backfill, ..base },
     ];
     for (n, worse) in ordered.iter().enumerate() {
         for better in &ordered[..n] {
             assert!(better.rank() < worse.rank());
-            assert_eq!(
-                set(&[worse.clone(), better.clone()]),
-                set(&[better.clone(), worse.clone()])
-            );
+            assert_eq!(set(&[worse.clone(), better.clone()]), set(&[better.clone(), worse.clone()]));
         }
     }
 }
@@ -825,21 +615,12 @@ fn the_twelve_identity_vectors_hold() {
         let told = match vector["kind"].as_str().unwrap() {
             "bounce" => match input["id"].as_i64() {
                 Some(id) => Told::BounceById { id },
-                None => Told::Bounce {
-                    message_id,
-                    bounce_type: text("type").unwrap(),
-                },
+                None => Told::Bounce { message_id, bounce_type: text("type").unwrap() },
             },
             "delivery" => Told::Delivery { message_id },
-            "click" => Told::Click {
-                message_id,
-                original_link: text("original_link").unwrap(),
-            },
+            "click" => Told::Click { message_id, original_link: text("original_link").unwrap() },
             "open.first" => Told::FirstOpen { message_id },
-            "open" => Told::Open {
-                message_id,
-                user_agent: text("user_agent").unwrap(),
-            },
+            "open" => Told::Open { message_id, user_agent: text("user_agent").unwrap() },
             "subscription" => Told::Subscription {
                 stream: text("stream").unwrap(),
                 suppress: input["suppress"].as_bool().unwrap(),
@@ -851,22 +632,13 @@ fn the_twelve_identity_vectors_hold() {
                 present: input["present"].as_bool().unwrap(),
                 cause: text("cause").unwrap_or_default(),
             },
-            "decision" => Told::Decision {
-                id: text("id").unwrap(),
-            },
+            "decision" => Told::Decision { id: text("id").unwrap() },
             other => panic!("unknown kind {other}"),
         };
         let canonical = crate::identity::canonical(server, recipient, time, &told);
-        let hex: String = canonical
-            .bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hex: String = canonical.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         let identity = Identity::of(server, recipient, time, &told).to_string();
-        let published = (
-            vector["canonical"].as_str().unwrap(),
-            vector["identity"].as_str().unwrap(),
-        );
+        let published = (vector["canonical"].as_str().unwrap(), vector["identity"].as_str().unwrap());
         assert_eq!((&*hex, &*identity), published, "{}", vector["name"]);
     }
 }

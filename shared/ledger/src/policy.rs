@@ -22,11 +22,7 @@ impl StreamKind {
     /// The kind of a stream that the registry does not know: Postmark's default broadcast stream is named
     /// `broadcast`; every other is taken for transactional.
     pub fn presumed(stream: &str) -> StreamKind {
-        if stream == "broadcast" {
-            StreamKind::Broadcast
-        } else {
-            StreamKind::Transactional
-        }
+        if stream == "broadcast" { StreamKind::Broadcast } else { StreamKind::Transactional }
     }
 }
 
@@ -48,13 +44,7 @@ pub struct SoftBouncePolicy {
 /// Five on three messages over seven days within thirty, until fourteen days after the last.
 impl Default for SoftBouncePolicy {
     fn default() -> SoftBouncePolicy {
-        SoftBouncePolicy {
-            count: 5,
-            messages: 3,
-            span_days: 7,
-            window_days: 30,
-            pause_days: 14,
-        }
+        SoftBouncePolicy { count: 5, messages: 3, span_days: 7, window_days: 30, pause_days: 14 }
     }
 }
 
@@ -92,12 +82,7 @@ impl PolicySchedule {
 
     /// The policy in force at an instant; before the first, the default.
     pub fn at(&self, instant: Time) -> SoftBouncePolicy {
-        self.0
-            .iter()
-            .rev()
-            .find(|(from, _)| *from <= instant)
-            .map(|(_, policy)| *policy)
-            .unwrap_or_default()
+        self.0.iter().rev().find(|(from, _)| *from <= instant).map(|(_, policy)| *policy).unwrap_or_default()
     }
 }
 
@@ -107,14 +92,8 @@ mod tests {
 
     #[test]
     fn the_policy_in_force_is_the_last_that_has_begun() {
-        let strict = SoftBouncePolicy {
-            count: 2,
-            ..SoftBouncePolicy::default()
-        };
-        let lax = SoftBouncePolicy {
-            count: 9,
-            ..SoftBouncePolicy::default()
-        };
+        let strict = SoftBouncePolicy { count: 2, ..SoftBouncePolicy::default() };
+        let lax = SoftBouncePolicy { count: 9, ..SoftBouncePolicy::default() };
         let day = Time::EARLIEST;
         let schedule = PolicySchedule::new([(day.plus_days(20), lax), (day.plus_days(10), strict)]);
         assert_eq!(schedule.at(day), SoftBouncePolicy::default());
@@ -130,18 +109,9 @@ mod tests {
         for unsound in [
             SoftBouncePolicy { count: 0, ..policy },
             SoftBouncePolicy { count: 101, ..policy },
-            SoftBouncePolicy {
-                messages: 6,
-                ..policy
-            },
-            SoftBouncePolicy {
-                window_days: 91,
-                ..policy
-            },
-            SoftBouncePolicy {
-                span_days: 31,
-                ..policy
-            },
+            SoftBouncePolicy { messages: 6, ..policy },
+            SoftBouncePolicy { window_days: 91, ..policy },
+            SoftBouncePolicy { span_days: 31, ..policy },
         ] {
             assert_eq!(unsound.checked(), Err(PolicyError));
         }

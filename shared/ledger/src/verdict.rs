@@ -200,10 +200,7 @@ impl<'a> Question<'a> {
         reasons.extend(self.dead());
         reasons.extend(self.soft_bounces(deliveries));
         reasons.sort_by(|a, b| (b.verdict, a.code, a.since).cmp(&(a.verdict, b.code, b.since)));
-        Answer {
-            verdict: reasons.first().map_or(Verdict::Send, |reason| reason.verdict),
-            reasons,
-        }
+        Answer { verdict: reasons.first().map_or(Verdict::Send, |reason| reason.verdict), reasons }
     }
 
     fn here(&self) -> Option<&'a StreamView> {
@@ -228,16 +225,9 @@ impl<'a> Question<'a> {
     }
 
     fn complained(&self) -> Option<Reason> {
-        let (mark, stream) = self
-            .view
-            .streams
-            .iter()
-            .filter_map(|(stream, view)| Some((view.complained?, stream)))
-            .max()?;
-        let forgiven = self
-            .view
-            .allowed(self.stream)
-            .is_some_and(|allowed| allowed.at > mark.at);
+        let (mark, stream) =
+            self.view.streams.iter().filter_map(|(stream, view)| Some((view.complained?, stream))).max()?;
+        let forgiven = self.view.allowed(self.stream).is_some_and(|allowed| allowed.at > mark.at);
         let verdict = match self.kind {
             StreamKind::Broadcast if !forgiven => Verdict::DoNotSend,
             _ => Verdict::Risky,
@@ -253,45 +243,22 @@ impl<'a> Question<'a> {
             if ended.into_iter().flatten().any(|mark| mark.at > bounce.at) {
                 return None;
             }
-            let code = if bounce.class == BounceClass::Invalid {
-                Code::InvalidAddress
-            } else {
-                Code::HardBounce
-            };
-            Some(reason(
-                code,
-                Verdict::Risky,
-                stream,
-                &[Mark {
-                    at: bounce.at,
-                    event: bounce.event,
-                }],
-            ))
+            let code =
+                if bounce.class == BounceClass::Invalid { Code::InvalidAddress } else { Code::HardBounce };
+            Some(reason(code, Verdict::Risky, stream, &[Mark { at: bounce.at, event: bounce.event }]))
         })
     }
 
     fn soft_bounces(&self, deliveries: &Deliveries) -> Option<Reason> {
-        let (bounces, evidence) = match self.soft(&deliveries.marks) {
-            Some(found) => found,
-            // What was read clears the streak: then so does the whole.
-            None => return None,
-        };
-        let code = if deliveries.truncated {
-            Code::EvidenceTruncated
-        } else {
-            Code::SoftBounces
-        };
+        // What was read and clears the streak clears it for good: more deliveries only clear more.
+        let (bounces, evidence) = self.soft(&deliveries.marks)?;
+        let code = if deliveries.truncated { Code::EvidenceTruncated } else { Code::SoftBounces };
         let verdict = match self.kind {
             StreamKind::Broadcast if !deliveries.truncated => Verdict::DoNotSend,
             _ => Verdict::Risky,
         };
-        let marks: Vec<Mark> = bounces
-            .iter()
-            .map(|bounce| Mark {
-                at: bounce.at,
-                event: bounce.event,
-            })
-            .collect();
+        let marks: Vec<Mark> =
+            bounces.iter().map(|bounce| Mark { at: bounce.at, event: bounce.event }).collect();
         Some(Reason {
             since: evidence.last,
             until: Some(evidence.last.plus_days(i64::from(evidence.policy.pause_days))),

@@ -25,10 +25,7 @@ pub enum EnvError {
 
 /// A variable that may be absent; an empty one is absent.
 pub fn text(name: &str) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -58,10 +55,7 @@ mod tests {
     #[test]
     fn a_missing_variable_names_itself_and_says_what_it_should_hold() {
         let error = required("POSTLEDGER_NO_SUCH", "the name of the stack").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "POSTLEDGER_NO_SUCH is not set: the name of the stack"
-        );
+        assert_eq!(error.to_string(), "POSTLEDGER_NO_SUCH is not set: the name of the stack");
         assert_eq!(parsed("POSTLEDGER_NO_SUCH", "a number", 7), Ok(7));
     }
 

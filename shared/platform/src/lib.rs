@@ -12,9 +12,7 @@ use ledger::Time;
 /// The current instant.
 pub fn now() -> Time {
     #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
-    let since_1970 = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Time::from_micros(since_1970.as_micros().try_into().unwrap_or(i64::MAX))
 }
 

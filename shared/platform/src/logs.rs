@@ -71,10 +71,7 @@ mod tests {
         let lines: Vec<&[u8]> = bytes.trim_ascii().split(|byte| *byte == b'\n').collect();
         assert_eq!(lines.len(), 1);
         let line: serde_json::Value = serde_json::from_slice(lines[0]).unwrap();
-        assert_eq!(
-            (&line["level"], &line["fields"]["event.server"]),
-            (&"INFO".into(), &7.into())
-        );
+        assert_eq!((&line["level"], &line["fields"]["event.server"]), (&"INFO".into(), &7.into()));
         assert!(line.get("span").is_none() && line.get("spans").is_none());
     }
 }

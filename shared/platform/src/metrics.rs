@@ -12,105 +12,30 @@ pub const NAMESPACE: &str = "Postledger";
 
 /// Every metric there is: name, unit, the dimension it has beside `Stage`, what it counts.
 pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
-    (
-        "EventsAccepted",
-        Unit::Count,
-        Some("RecordType"),
-        "events that were enqueued",
-    ),
-    (
-        "EventBytes",
-        Unit::Bytes,
-        Some("RecordType"),
-        "bytes of the bodies of enqueued events",
-    ),
-    (
-        "EventsRejected",
-        Unit::Count,
-        Some("Reason"),
-        "requests that were not taken in: auth, method",
-    ),
+    ("EventsAccepted", Unit::Count, Some("RecordType"), "events that were enqueued"),
+    ("EventBytes", Unit::Bytes, Some("RecordType"), "bytes of the bodies of enqueued events"),
+    ("EventsRejected", Unit::Count, Some("Reason"), "requests that were not taken in: auth, method"),
     (
         "CredentialMismatch",
         Unit::Count,
         Some("Marked"),
         "wrong credentials; Marked: the request looks like Postmark's",
     ),
-    (
-        "Misrouted",
-        Unit::Count,
-        None,
-        "events at another type's URL; taken in all the same",
-    ),
+    ("Misrouted", Unit::Count, None, "events at another type's URL; taken in all the same"),
     ("Quarantined", Unit::Count, Some("Reason"), "bodies set aside"),
-    (
-        "EnqueueFailed",
-        Unit::Count,
-        None,
-        "sends that the queue refused; answered 503",
-    ),
-    (
-        "AuthSlotUsed",
-        Unit::Count,
-        Some("Slot"),
-        "which of the two public keys verified",
-    ),
+    ("EnqueueFailed", Unit::Count, None, "sends that the queue refused; answered 503"),
+    ("AuthSlotUsed", Unit::Count, Some("Slot"), "which of the two public keys verified"),
     ("SourceLag", Unit::Seconds, None, "from the event to its receipt"),
-    (
-        "RetriesRemainingMin",
-        Unit::Count,
-        None,
-        "how many retries Postmark has left",
-    ),
-    (
-        "ClientErrors4xx",
-        Unit::Count,
-        None,
-        "every 4xx that was answered",
-    ),
-    (
-        "EventsProcessed",
-        Unit::Count,
-        Some("RecordType"),
-        "events recorded for the first time",
-    ),
-    (
-        "EventsDuplicate",
-        Unit::Count,
-        Some("RecordType"),
-        "copies of recorded events, dropped",
-    ),
-    (
-        "EventsReplaced",
-        Unit::Count,
-        Some("RecordType"),
-        "recorded copies replaced by better ones",
-    ),
-    (
-        "UnknownType",
-        Unit::Count,
-        None,
-        "bounces of a type that is not known",
-    ),
-    (
-        "CommitRetried",
-        Unit::Count,
-        Some("Reason"),
-        "transactions tried again: cancelled, unavailable, drift",
-    ),
-    (
-        "EndToEndLatency",
-        Unit::Seconds,
-        Some("Queue"),
-        "from receipt to commit",
-    ),
+    ("RetriesRemainingMin", Unit::Count, None, "how many retries Postmark has left"),
+    ("ClientErrors4xx", Unit::Count, None, "every 4xx that was answered"),
+    ("EventsProcessed", Unit::Count, Some("RecordType"), "events recorded for the first time"),
+    ("EventsDuplicate", Unit::Count, Some("RecordType"), "copies of recorded events, dropped"),
+    ("EventsReplaced", Unit::Count, Some("RecordType"), "recorded copies replaced by better ones"),
+    ("UnknownType", Unit::Count, None, "bounces of a type that is not known"),
+    ("CommitRetried", Unit::Count, Some("Reason"), "transactions tried again: cancelled, unavailable, drift"),
+    ("EndToEndLatency", Unit::Seconds, Some("Queue"), "from receipt to commit"),
     ("Delivered", Unit::Count, None, "first-seen deliveries"),
-    (
-        "HardBounced",
-        Unit::Count,
-        None,
-        "first-seen hard bounces and invalid addresses",
-    ),
+    ("HardBounced", Unit::Count, None, "first-seen hard bounces and invalid addresses"),
     ("SoftBounced", Unit::Count, None, "first-seen soft bounces"),
     ("Blocked", Unit::Count, None, "first-seen blocks"),
     ("Complained", Unit::Count, None, "first-seen complaints"),
@@ -123,9 +48,8 @@ static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 /// Collects metrics from here on, under a stage. The first call counts; without one, nothing is collected.
 pub fn init(stage: &str) {
     COLLECTOR.get_or_init(|| {
-        let builder = Builder::new()
-            .cloudwatch_namespace(NAMESPACE)
-            .with_dimension("Stage", stage.to_owned());
+        let builder =
+            Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("Stage", stage.to_owned());
         let collector = match builder.init() {
             Ok(collector) => collector,
             Err(error) => unreachable!("nothing else installs a recorder: {error}"),
@@ -159,10 +83,8 @@ mod tests {
         let mut out = Vec::new();
         flush(&mut out);
         let text = String::from_utf8(out).unwrap();
-        let lines: Vec<serde_json::Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2, "one document for each set of dimensions");
         for line in &lines {
             assert!(line["_aws"]["Timestamp"].as_u64().unwrap() > 1_600_000_000_000);
@@ -171,14 +93,8 @@ mod tests {
                 (&"Postledger".into(), &"test".into())
             );
         }
-        let accepted = lines
-            .iter()
-            .find(|line| line.get("EventsAccepted").is_some())
-            .unwrap();
-        assert_eq!(
-            (&accepted["EventsAccepted"], &accepted["RecordType"]),
-            (&2.into(), &"Bounce".into())
-        );
+        let accepted = lines.iter().find(|line| line.get("EventsAccepted").is_some()).unwrap();
+        assert_eq!((&accepted["EventsAccepted"], &accepted["RecordType"]), (&2.into(), &"Bounce".into()));
         let unit = &accepted["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"];
         assert_eq!(unit, "Count");
     }
@@ -186,14 +102,8 @@ mod tests {
     #[test]
     fn no_dimension_names_a_tenant() {
         for (name, _, dimension, _) in METRICS {
-            let allowed = [
-                None,
-                Some("RecordType"),
-                Some("Reason"),
-                Some("Marked"),
-                Some("Slot"),
-                Some("Queue"),
-            ];
+            let allowed =
+                [None, Some("RecordType"), Some("Reason"), Some("Marked"), Some("Slot"), Some("Queue")];
             assert!(allowed.contains(dimension), "{name}");
         }
     }

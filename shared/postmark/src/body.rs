@@ -23,11 +23,7 @@ impl Body {
     pub fn parse(raw: &[u8]) -> Result<Body, Refusal> {
         match json::parse(raw)? {
             Value::Object(object) => Ok(Body(object)),
-            _ => Err(Refusal::new(
-                Refused::NotAnObject,
-                "/",
-                "a webhook body is one JSON object",
-            )),
+            _ => Err(Refusal::new(Refused::NotAnObject, "/", "a webhook body is one JSON object")),
         }
     }
 
@@ -45,10 +41,7 @@ impl Body {
 
     /// A field where it is a string that is not empty.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
+        self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
     /// The kind of event that the body claims to tell. Webhooks tell Postmark's six only.

@@ -49,9 +49,7 @@ impl<'a> Fields<'a> {
             Some(address) => Some(address),
             None => text(body, other, ADDRESS_BYTES_MAX)?,
         };
-        let address = address
-            .filter(|address| !address.trim().is_empty())
-            .ok_or_else(|| missing(own))?;
+        let address = address.filter(|address| !address.trim().is_empty()).ok_or_else(|| missing(own))?;
         let stream = text(body, "MessageStream", STREAM_BYTES_MAX)?.unwrap_or(DEFAULT_STREAM);
         if stream == WHOLE_SERVER && kind != Kind::Decision {
             return Err(bad("MessageStream", "* is no stream"));
@@ -65,17 +63,12 @@ impl<'a> Fields<'a> {
             Kind::Decision => "DecidedAt",
         };
         let time = text(body, time_name, WORD_BYTES_MAX)?.ok_or_else(|| missing(time_name))?;
-        let at: Time = time
-            .parse()
-            .map_err(|error: ledger::time::TimeError| bad(time_name, &error.to_string()))?;
+        let at: Time =
+            time.parse().map_err(|error: ledger::time::TimeError| bad(time_name, &error.to_string()))?;
         if at < Time::EARLIEST || at > context.received_at.plus_seconds(FUTURE_SECONDS_MAX) {
             let words =
                 "the event claims to have happened before 2010 or more than 10 minutes after it came in";
-            return Err(Refusal::new(
-                Refused::TimeOutOfRange,
-                format!("/{time_name}"),
-                words,
-            ));
+            return Err(Refusal::new(Refused::TimeOutOfRange, format!("/{time_name}"), words));
         }
         let message_id = text(body, "MessageID", MESSAGE_ID_BYTES_MAX)?
             .filter(|message_id| *message_id != ZERO_MESSAGE_ID);
@@ -84,20 +77,14 @@ impl<'a> Fields<'a> {
             Kind::Bounce => {
                 let bounce_type = required(body, "Type")?;
                 let inactive = flag(body, "Inactive")?.unwrap_or(false);
-                let what = What::Bounce {
-                    bounce_type: bounce_type.to_owned(),
-                    inactive,
-                };
+                let what = What::Bounce { bounce_type: bounce_type.to_owned(), inactive };
                 (what, bounce(body, message_id, bounce_type)?)
             }
             Kind::SpamComplaint => {
                 let bounce_type = text(body, "Type", WORD_BYTES_MAX)?.unwrap_or("SpamComplaint");
                 // A complaint always deactivates.
                 let inactive = flag(body, "Inactive")?.unwrap_or(true);
-                (
-                    What::SpamComplaint { inactive },
-                    bounce(body, message_id, bounce_type)?,
-                )
+                (What::SpamComplaint { inactive }, bounce(body, message_id, bounce_type)?)
             }
             Kind::Open => {
                 let first = flag(body, "FirstOpen")?.ok_or_else(|| missing("FirstOpen"))?;
@@ -105,71 +92,35 @@ impl<'a> Fields<'a> {
                 let told = if first {
                     Told::FirstOpen { message_id }
                 } else {
-                    Told::Open {
-                        message_id,
-                        user_agent,
-                    }
+                    Told::Open { message_id, user_agent }
                 };
-                (
-                    What::Open {
-                        first,
-                        machine: machine(body),
-                    },
-                    told,
-                )
+                (What::Open { first, machine: machine(body) }, told)
             }
             Kind::Click => {
                 let original_link =
                     text(body, "OriginalLink", usize::MAX)?.ok_or_else(|| missing("OriginalLink"))?;
-                (
-                    What::Click {
-                        machine: machine(body),
-                    },
-                    Told::Click {
-                        message_id,
-                        original_link,
-                    },
-                )
+                (What::Click { machine: machine(body) }, Told::Click { message_id, original_link })
             }
             Kind::SubscriptionChange => {
                 let suppress = flag(body, "SuppressSending")?.ok_or_else(|| missing("SuppressSending"))?;
                 let origin = text(body, "Origin", WORD_BYTES_MAX)?;
                 let reason = text(body, "SuppressionReason", WORD_BYTES_MAX)?;
                 let what = if suppress {
-                    What::Suppressed {
-                        cause: Cause::told(reason, origin),
-                    }
+                    What::Suppressed { cause: Cause::told(reason, origin) }
                 } else {
                     What::Reactivated
                 };
-                (
-                    what,
-                    Told::Subscription {
-                        stream,
-                        suppress,
-                        origin,
-                        reason,
-                    },
-                )
+                (what, Told::Subscription { stream, suppress, origin, reason })
             }
             Kind::Observed => {
                 let present = flag(body, "Present")?.ok_or_else(|| missing("Present"))?;
                 let cause = if present { required(body, "Cause")? } else { "" };
                 let what = if present {
-                    What::Present {
-                        cause: Cause::named(cause).ok_or_else(|| bad("Cause", "not a cause"))?,
-                    }
+                    What::Present { cause: Cause::named(cause).ok_or_else(|| bad("Cause", "not a cause"))? }
                 } else {
                     What::Gone
                 };
-                (
-                    what,
-                    Told::Observed {
-                        stream,
-                        present,
-                        cause,
-                    },
-                )
+                (what, Told::Observed { stream, present, cause })
             }
             Kind::Decision => {
                 let id = required(body, "ID")?;
@@ -181,24 +132,13 @@ impl<'a> Fields<'a> {
                     ("suppress", Some("import")) => Ruling::Suppress(Bar::Import),
                     ("allow", None) => Ruling::Allow,
                     _ => {
-                        return Err(bad(
-                            "Ruling",
-                            "expected suppress (for decision or import) or allow",
-                        ));
+                        return Err(bad("Ruling", "expected suppress (for decision or import) or allow"));
                     }
                 };
                 (What::Decision { ruling }, Told::Decision { id })
             }
         };
-        Ok(Fields {
-            address,
-            stream,
-            time,
-            at,
-            message_id,
-            what,
-            told,
-        })
+        Ok(Fields { address, stream, time, at, message_id, what, told })
     }
 
     /// The event, under the key that makes recipient ids.
@@ -221,11 +161,7 @@ impl<'a> Fields<'a> {
 }
 
 fn missing(name: &str) -> Refusal {
-    Refusal::new(
-        Refused::MissingField,
-        format!("/{name}"),
-        format!("{name} is missing, null or empty"),
-    )
+    Refusal::new(Refused::MissingField, format!("/{name}"), format!("{name} is missing, null or empty"))
 }
 
 fn bad(name: &str, words: &str) -> Refusal {
@@ -239,7 +175,7 @@ fn text<'a>(body: &'a Body, name: &str, bytes_max: usize) -> Result<Option<&'a s
         Some(Value::String(text)) if text.len() > bytes_max => {
             Err(bad(name, &format!("{name} has more than {bytes_max} bytes")))
         }
-        Some(Value::String(text)) => Ok(Some(text).map(String::as_str).filter(|text| !text.is_empty())),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
         Some(_) => Err(bad(name, &format!("{name} is not a string"))),
     }
 }
@@ -266,10 +202,7 @@ fn bounce<'a>(body: &Body, message_id: Option<&'a str>, bounce_type: &'a str) ->
         Some(_) => Some(None),
     };
     match id {
-        None | Some(Some(0)) => Ok(Told::Bounce {
-            message_id,
-            bounce_type,
-        }),
+        None | Some(Some(0)) => Ok(Told::Bounce { message_id, bounce_type }),
         Some(Some(id)) if id > 0 => Ok(Told::BounceById { id }),
         Some(_) => Err(bad("ID", "not a positive 64-bit integer")),
     }
@@ -277,11 +210,7 @@ fn bounce<'a>(body: &Body, message_id: Option<&'a str>, bounce_type: &'a str) ->
 
 /// Whether a machine opened or clicked.
 fn machine(body: &Body) -> bool {
-    let client = |name: &str| {
-        body.get("Client")
-            .and_then(|client| client.get(name))
-            .and_then(Value::as_str)
-    };
+    let client = |name: &str| body.get("Client").and_then(|client| client.get(name)).and_then(Value::as_str);
     engagement::machine(
         body.text("UserAgent").unwrap_or_default(),
         client("Name").unwrap_or_default(),

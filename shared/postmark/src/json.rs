@@ -17,9 +17,7 @@ pub(crate) fn parse(raw: &[u8]) -> Result<Value, Refusal> {
         let words = text.split(" at line ").next().unwrap_or("not JSON").to_owned();
         Refusal::new(Refused::NotJson, place, words)
     };
-    serde_json::from_slice::<Strict>(raw)
-        .map(|strict| strict.0)
-        .map_err(refusal)
+    serde_json::from_slice::<Strict>(raw).map(|strict| strict.0).map_err(refusal)
 }
 
 /// A value in which no object has a key twice.
@@ -66,9 +64,7 @@ impl<'de> Visitor<'de> for StrictSeed {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -182,11 +178,7 @@ mod tests {
 
     #[test]
     fn a_key_that_appears_twice_is_refused_at_its_place() {
-        for text in [
-            r#"{"a":1,"a":1}"#,
-            r#"{"a":{"b":1,"c":2,"b":3}}"#,
-            r#"[{"a":1,"\u0061":2}]"#,
-        ] {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"c":2,"b":3}}"#, r#"[{"a":1,"\u0061":2}]"#] {
             let refusal = parse(text.as_bytes()).unwrap_err();
             assert_eq!(
                 (refusal.refused, &*refusal.words),
@@ -215,11 +207,7 @@ mod tests {
             "NaN",
             &deep,
         ] {
-            assert_eq!(
-                parse(text.as_bytes()).unwrap_err().refused,
-                Refused::NotJson,
-                "{text:.20}"
-            );
+            assert_eq!(parse(text.as_bytes()).unwrap_err().refused, Refused::NotJson, "{text:.20}");
         }
         assert!(parse(b"{\"a\":\"\xff\"}").is_err(), "invalid UTF-8");
     }

@@ -90,16 +90,12 @@ impl RecordType {
 
     /// The record type of a kind; `None` for the two kinds of our own.
     pub fn of(kind: Kind) -> Option<RecordType> {
-        RecordType::ALL
-            .into_iter()
-            .find(|record_type| record_type.kind() == kind)
+        RecordType::ALL.into_iter().find(|record_type| record_type.kind() == kind)
     }
 
     /// The record type of a URL segment, if there is one.
     pub fn of_segment(segment: &str) -> Option<RecordType> {
-        RecordType::ALL
-            .into_iter()
-            .find(|record_type| record_type.segment() == segment)
+        RecordType::ALL.into_iter().find(|record_type| record_type.segment() == segment)
     }
 }
 
@@ -158,11 +154,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal for a reason, at a place.
     pub fn new(refused: Refused, place: impl Into<String>, words: impl Into<String>) -> Refusal {
-        Refusal {
-            refused,
-            place: place.into(),
-            words: words.into(),
-        }
+        Refusal { refused, place: place.into(), words: words.into() }
     }
 }
 
@@ -231,12 +223,7 @@ pub fn examine_body(mut body: Body, context: &Context) -> Result<Examined, Refus
     }
     let dropped = body.reduce(context.keep_engagement_detail);
     let at = Fields::read(&body, kind, context)?.at;
-    Ok(Examined {
-        body,
-        kind,
-        at,
-        dropped,
-    })
+    Ok(Examined { body, kind, at, dropped })
 }
 
 /// Whether a body is Postmark's verification probe or "send test".

@@ -111,43 +111,23 @@ mod tests {
 
     #[test]
     fn a_decision_survives_its_travel() {
-        for ruling in [
-            Ruling::Suppress(Bar::Decision),
-            Ruling::Suppress(Bar::Import),
-            Ruling::Allow,
-        ] {
-            assert_eq!(
-                examine(decision(ruling), Source::Operator),
-                Ok(What::Decision { ruling })
-            );
+        for ruling in [Ruling::Suppress(Bar::Decision), Ruling::Suppress(Bar::Import), Ruling::Allow] {
+            assert_eq!(examine(decision(ruling), Source::Operator), Ok(What::Decision { ruling }));
         }
     }
 
     #[test]
     fn an_observation_survives_its_travel() {
-        let observed = |cause| {
-            Observed {
-                stream: "outbound",
-                address: "ida@customer.example",
-                cause,
-                at: at(),
-            }
-            .body()
-        };
+        let observed =
+            |cause| Observed { stream: "outbound", address: "ida@customer.example", cause, at: at() }.body();
         for cause in Cause::ALL {
-            assert_eq!(
-                examine(observed(Some(cause)), Source::Reconcile),
-                Ok(What::Present { cause })
-            );
+            assert_eq!(examine(observed(Some(cause)), Source::Reconcile), Ok(What::Present { cause }));
         }
         assert_eq!(examine(observed(None), Source::Reconcile), Ok(What::Gone));
     }
 
     #[test]
     fn a_webhook_cannot_bear_a_kind_of_our_own() {
-        assert_eq!(
-            examine(decision(Ruling::Allow), Source::Webhook),
-            Err("unknown_record_type")
-        );
+        assert_eq!(examine(decision(Ruling::Allow), Source::Webhook), Err("unknown_record_type"));
     }
 }

@@ -44,10 +44,7 @@ async fn take(queue: &dyn Queue, from: QueueName, wanted: usize) -> Vec<Message>
     let mut messages = Vec::new();
     let mut empty = 0;
     while messages.len() < wanted && empty < EMPTY_MAX {
-        let some = queue
-            .receive(from, RECEIVE_MAX.min(wanted - messages.len()))
-            .await
-            .expect("receive");
+        let some = queue.receive(from, RECEIVE_MAX.min(wanted - messages.len())).await.expect("receive");
         empty = if some.is_empty() { empty + 1 } else { 0 };
         messages.extend(some);
     }
@@ -56,21 +53,13 @@ async fn take(queue: &dyn Queue, from: QueueName, wanted: usize) -> Vec<Message>
 
 async fn what_is_sent_is_received_with_its_body<H: Harness>(harness: &H) {
     let queue = harness.queue();
-    let sent: BTreeSet<String> = (0..25)
-        .map(|n| format!("body {n} \t\r\n \u{e9} \u{1f600}"))
-        .collect();
+    let sent: BTreeSet<String> = (0..25).map(|n| format!("body {n} \t\r\n \u{e9} \u{1f600}")).collect();
     for body in &sent {
         queue.send(QueueName::Bulk, body).await.expect("send");
     }
     let received = take(&*queue, QueueName::Bulk, sent.len()).await;
     assert!(received.iter().all(|message| message.receives == 1));
-    assert_eq!(
-        received
-            .into_iter()
-            .map(|message| message.body)
-            .collect::<BTreeSet<_>>(),
-        sent
-    );
+    assert_eq!(received.into_iter().map(|message| message.body).collect::<BTreeSet<_>>(), sent);
 }
 
 async fn queues_do_not_mix<H: Harness>(harness: &H) {
@@ -79,11 +68,8 @@ async fn queues_do_not_mix<H: Harness>(harness: &H) {
         queue.send(name, name.name()).await.expect("send");
     }
     for name in QueueName::LIVE {
-        let bodies: Vec<String> = take(&*queue, name, 2)
-            .await
-            .into_iter()
-            .map(|message| message.body)
-            .collect();
+        let bodies: Vec<String> =
+            take(&*queue, name, 2).await.into_iter().map(|message| message.body).collect();
         assert_eq!(bodies, [name.name()]);
     }
 }
@@ -91,37 +77,17 @@ async fn queues_do_not_mix<H: Harness>(harness: &H) {
 async fn a_receive_returns_at_most_ten<H: Harness>(harness: &H) {
     let queue = harness.queue();
     for n in 0..RECEIVE_MAX * 2 {
-        queue
-            .send(QueueName::Critical, &n.to_string())
-            .await
-            .expect("send");
+        queue.send(QueueName::Critical, &n.to_string()).await.expect("send");
     }
-    assert!(
-        queue
-            .receive(QueueName::Critical, RECEIVE_MAX)
-            .await
-            .expect("receive")
-            .len()
-            <= RECEIVE_MAX
-    );
-    assert!(
-        queue
-            .receive(QueueName::Critical, 3)
-            .await
-            .expect("receive")
-            .len()
-            <= 3
-    );
+    assert!(queue.receive(QueueName::Critical, RECEIVE_MAX).await.expect("receive").len() <= RECEIVE_MAX);
+    assert!(queue.receive(QueueName::Critical, 3).await.expect("receive").len() <= 3);
 }
 
 async fn a_received_message_is_invisible_until_its_timeout<H: Harness>(harness: &H) {
     let queue = harness.queue();
     queue.send(QueueName::Critical, "one").await.expect("send");
     let first = take(&*queue, QueueName::Critical, 1).await;
-    assert!(
-        take(&*queue, QueueName::Critical, 1).await.is_empty(),
-        "nobody else receives it"
-    );
+    assert!(take(&*queue, QueueName::Critical, 1).await.is_empty(), "nobody else receives it");
     harness.let_visibility_pass().await;
     let second = take(&*queue, QueueName::Critical, 1).await;
     assert_eq!((&second[0].id, second[0].receives), (&first[0].id, 2));
@@ -134,16 +100,10 @@ async fn a_deleted_message_never_comes_back<H: Harness>(harness: &H) {
     queue.send(QueueName::Bulk, "two").await.expect("send");
     let messages = take(&*queue, QueueName::Bulk, 2).await;
     let (gone, kept) = (&messages[0], &messages[1]);
-    queue
-        .delete(QueueName::Bulk, std::slice::from_ref(&gone.receipt))
-        .await
-        .expect("delete");
+    queue.delete(QueueName::Bulk, std::slice::from_ref(&gone.receipt)).await.expect("delete");
     harness.let_visibility_pass().await;
     let back = take(&*queue, QueueName::Bulk, 2).await;
-    assert_eq!(
-        back.iter().map(|message| &message.body).collect::<Vec<_>>(),
-        [&kept.body]
-    );
+    assert_eq!(back.iter().map(|message| &message.body).collect::<Vec<_>>(), [&kept.body]);
     queue
         .delete(QueueName::Bulk, std::slice::from_ref(&gone.receipt))
         .await
@@ -166,10 +126,7 @@ async fn a_released_message_comes_back_at_once<H: Harness>(harness: &H) {
     let queue = harness.queue();
     queue.send(QueueName::Bulk, "one").await.expect("send");
     let held = take(&*queue, QueueName::Bulk, 1).await.remove(0);
-    queue
-        .release(QueueName::Bulk, &held.receipt)
-        .await
-        .expect("release");
+    queue.release(QueueName::Bulk, &held.receipt).await.expect("release");
     assert_eq!(take(&*queue, QueueName::Bulk, 1).await[0].receives, 2);
 }
 
@@ -188,21 +145,11 @@ async fn a_message_received_too_often_is_dead<H: Harness>(harness: &H) {
 async fn what_sqs_refuses_is_refused<H: Harness>(harness: &H) {
     let queue = harness.queue();
     for body in ["", "\u{0}", "a\u{b}", "a\u{fffe}", "\u{ffff}"] {
-        assert_eq!(
-            queue.send(QueueName::Bulk, body).await,
-            Err(QueueError::BadCharacter),
-            "{body:?}"
-        );
+        assert_eq!(queue.send(QueueName::Bulk, body).await, Err(QueueError::BadCharacter), "{body:?}");
     }
     let largest = "x".repeat(SQS_BYTES_MAX);
-    queue
-        .send(QueueName::Bulk, &largest)
-        .await
-        .expect("the largest message");
-    assert_eq!(
-        queue.send(QueueName::Bulk, &(largest + "x")).await,
-        Err(QueueError::TooLarge)
-    );
+    queue.send(QueueName::Bulk, &largest).await.expect("the largest message");
+    assert_eq!(queue.send(QueueName::Bulk, &(largest + "x")).await, Err(QueueError::TooLarge));
     assert_eq!(take(&*queue, QueueName::Bulk, 5).await.len(), 1);
 }
 
@@ -214,9 +161,6 @@ async fn depth_tells_visible_and_in_flight<H: Harness>(harness: &H) {
     let held = take(&*queue, QueueName::Bulk, 1).await.remove(0);
     let depth = queue.depth(QueueName::Bulk).await.expect("depth");
     assert_eq!((depth.visible, depth.in_flight), (2, 1));
-    queue
-        .delete(QueueName::Bulk, &[held.receipt])
-        .await
-        .expect("delete");
+    queue.delete(QueueName::Bulk, &[held.receipt]).await.expect("delete");
     assert_eq!(queue.depth(QueueName::Bulk).await.expect("depth").in_flight, 0);
 }

@@ -131,10 +131,7 @@ mod tests {
     fn unknown_fields_are_ignored_and_absent_ones_have_their_defaults() {
         let sparse = r#"{"v":1,"server":1,"record_type":"Open","received_at":5,"source":"backfill","body":{},"new":1}"#;
         let envelope = Envelope::decode(sparse).unwrap();
-        assert_eq!(
-            (envelope.generation, envelope.overridden, &*envelope.key_id),
-            (0, false, "")
-        );
+        assert_eq!((envelope.generation, envelope.overridden, &*envelope.key_id), (0, false, ""));
     }
 
     #[test]

@@ -20,42 +20,26 @@ impl<Q> Faulty<Q> {
 #[async_trait]
 impl<Q: Sender> Sender for Faulty<Q> {
     async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
-        self.plan
-            .call("send", self.inner.send(to, body), |_| QueueError::Unavailable)
-            .await
+        self.plan.call("send", self.inner.send(to, body), |_| QueueError::Unavailable).await
     }
 }
 
 #[async_trait]
 impl<Q: Queue> Queue for Faulty<Q> {
     async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError> {
-        self.plan
-            .call("receive", self.inner.receive(from, max), |_| {
-                QueueError::Unavailable
-            })
-            .await
+        self.plan.call("receive", self.inner.receive(from, max), |_| QueueError::Unavailable).await
     }
 
     async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError> {
-        self.plan
-            .call("delete", self.inner.delete(from, receipts), |_| {
-                QueueError::Unavailable
-            })
-            .await
+        self.plan.call("delete", self.inner.delete(from, receipts), |_| QueueError::Unavailable).await
     }
 
     async fn release(&self, from: QueueName, receipt: &str) -> Result<(), QueueError> {
-        self.plan
-            .call("release", self.inner.release(from, receipt), |_| {
-                QueueError::Unavailable
-            })
-            .await
+        self.plan.call("release", self.inner.release(from, receipt), |_| QueueError::Unavailable).await
     }
 
     async fn depth(&self, of: QueueName) -> Result<Depth, QueueError> {
-        self.plan
-            .call("depth", self.inner.depth(of), |_| QueueError::Unavailable)
-            .await
+        self.plan.call("depth", self.inner.depth(of), |_| QueueError::Unavailable).await
     }
 }
 

@@ -161,9 +161,5 @@ pub(crate) fn check_body(body: &str) -> Result<(), QueueError> {
         return Err(QueueError::TooLarge);
     }
     let taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    if body.is_empty() || !body.chars().all(taken) {
-        Err(QueueError::BadCharacter)
-    } else {
-        Ok(())
-    }
+    if body.is_empty() || !body.chars().all(taken) { Err(QueueError::BadCharacter) } else { Ok(()) }
 }

@@ -76,14 +76,8 @@ impl State {
 impl Memory {
     /// Empty queues.
     pub fn new(settings: Settings) -> Memory {
-        let state = State {
-            random: settings.shuffle.unwrap_or(1).max(1),
-            ..State::default()
-        };
-        Memory {
-            settings,
-            state: Mutex::new(state),
-        }
+        let state = State { random: settings.shuffle.unwrap_or(1).max(1), ..State::default() };
+        Memory { settings, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,11 +97,7 @@ impl Sender for Memory {
         check_body(body)?;
         let mut state = self.lock();
         state.sent += 1;
-        let entry = Entry {
-            id: state.sent,
-            body: body.to_owned(),
-            receives: 0,
-        };
+        let entry = Entry { id: state.sent, body: body.to_owned(), receives: 0 };
         state.queues.entry(to).or_default().visible.push_back(entry);
         Ok(())
     }
@@ -127,19 +117,12 @@ impl Queue for Memory {
             if waiting == 0 {
                 break;
             }
-            let place = if self.settings.shuffle.is_some() {
-                state.below(waiting)
-            } else {
-                0
-            };
+            let place = if self.settings.shuffle.is_some() { state.below(waiting) } else { 0 };
             let duplicate = self.settings.duplicate_one_in > 0
                 && state.below(self.settings.duplicate_one_in as usize) == 0;
             let queue = state.queues.entry(from).or_default();
-            let taken = if place == 0 {
-                queue.visible.pop_front()
-            } else {
-                queue.visible.swap_remove_back(place)
-            };
+            let taken =
+                if place == 0 { queue.visible.pop_front() } else { queue.visible.swap_remove_back(place) };
             let Some(mut entry) = taken else { break };
             if from.dead().is_some() && entry.receives >= self.settings.receives_max {
                 dead.push(entry);
@@ -157,9 +140,7 @@ impl Queue for Memory {
             if duplicate {
                 queue.visible.push_back(entry.clone());
             }
-            queue
-                .due
-                .push(Reverse((now + self.settings.visibility, receipt.clone())));
+            queue.due.push(Reverse((now + self.settings.visibility, receipt.clone())));
             queue.in_flight.insert(receipt, entry);
         }
         if let Some(to) = from.dead() {
@@ -190,10 +171,7 @@ impl Queue for Memory {
         let mut state = self.lock();
         let queue = state.queues.entry(of).or_default();
         expire(queue, Instant::now());
-        Ok(Depth {
-            visible: queue.visible.len(),
-            in_flight: queue.in_flight.len(),
-        })
+        Ok(Depth { visible: queue.visible.len(), in_flight: queue.in_flight.len() })
     }
 }
 
@@ -234,21 +212,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_memory_queues_keep_the_contract() {
         for shuffle in [None, Some(7)] {
-            let settings = Settings {
-                receives_max: 3,
-                shuffle,
-                ..Settings::default()
-            };
+            let settings = Settings { receives_max: 3, shuffle, ..Settings::default() };
             contract::run(|| InMemory(Arc::new(Memory::new(settings)), settings)).await;
         }
     }
 
     #[tokio::test]
     async fn a_message_comes_twice_when_asked_for() {
-        let queue = Memory::new(Settings {
-            duplicate_one_in: 1,
-            ..Settings::default()
-        });
+        let queue = Memory::new(Settings { duplicate_one_in: 1, ..Settings::default() });
         queue.send(QueueName::Bulk, "one").await.unwrap();
         let first = queue.receive(QueueName::Bulk, 1).await.unwrap().remove(0);
         let second = queue.receive(QueueName::Bulk, 1).await.unwrap().remove(0);

@@ -72,9 +72,7 @@ impl SetAside {
     /// The id that all parts bear.
     pub fn id(&self) -> String {
         let mut form = Canonical::default();
-        form.string("postledger/quarantine/1")
-            .integer(self.server.get())
-            .integer(self.received_at.micros());
+        form.string("postledger/quarantine/1").integer(self.server.get()).integer(self.received_at.micros());
         let mut bytes = form.bytes().to_vec();
         bytes.extend_from_slice(&self.body);
         URL_SAFE_NO_PAD.encode(digest(&bytes))
@@ -83,11 +81,8 @@ impl SetAside {
     /// The parts; at least one, even of an empty body.
     pub fn parts(&self) -> Vec<Part> {
         let id = self.id();
-        let chunks: Vec<&[u8]> = if self.body.is_empty() {
-            vec![&[]]
-        } else {
-            self.body.chunks(PART_BYTES_MAX).collect()
-        };
+        let chunks: Vec<&[u8]> =
+            if self.body.is_empty() { vec![&[]] } else { self.body.chunks(PART_BYTES_MAX).collect() };
         let parts = chunks.len() as u32;
         let short = |text: &str| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
         chunks
@@ -140,9 +135,7 @@ impl SetAside {
 impl Part {
     /// Reads a message of the quarantine queue.
     pub fn decode(message: &str) -> Option<Part> {
-        serde_json::from_str::<Part>(message)
-            .ok()
-            .filter(|part| part.v == 1)
+        serde_json::from_str::<Part>(message).ok().filter(|part| part.v == 1)
     }
 
     /// The message.
@@ -177,10 +170,7 @@ mod tests {
             assert_eq!(parts.len(), size.div_ceil(PART_BYTES_MAX).max(1));
             assert!(parts.iter().all(|part| part.encode().len() <= MESSAGE_BYTES_MAX));
             parts.reverse();
-            let travelled = parts
-                .iter()
-                .map(|part| Part::decode(&part.encode()).unwrap())
-                .collect();
+            let travelled = parts.iter().map(|part| Part::decode(&part.encode()).unwrap()).collect();
             assert_eq!(SetAside::whole(travelled).unwrap().body, body);
         }
     }
@@ -199,13 +189,6 @@ mod tests {
         let one = set_aside(vec![1]);
         assert_eq!(one.id(), set_aside(vec![1]).id());
         assert_ne!(one.id(), set_aside(vec![2]).id());
-        assert_ne!(
-            one.id(),
-            SetAside {
-                received_at: Time::from_micros(6),
-                ..one.clone()
-            }
-            .id()
-        );
+        assert_ne!(one.id(), SetAside { received_at: Time::from_micros(6), ..one.clone() }.id());
     }
 }

@@ -88,11 +88,7 @@ fn counts(n: i64) -> Counts {
 
 fn count(n: i64, shard: u8, times: i64) -> Action {
     Action::Count(
-        Hour {
-            server: server(),
-            stream: "outbound".to_owned(),
-            hour: at(n).hour(),
-        },
+        Hour { server: server(), stream: "outbound".to_owned(), hour: at(n).hour() },
         shard,
         counts(times),
     )
@@ -104,10 +100,7 @@ fn view(events: &[Recorded]) -> View {
 }
 
 async fn state(store: &dyn Store) -> Vec<Recorded> {
-    let mut events = store
-        .state_events(server(), recipient())
-        .await
-        .expect("state events");
+    let mut events = store.state_events(server(), recipient()).await.expect("state events");
     events.sort_by_key(|recorded| recorded.event.at);
     events
 }
@@ -120,46 +113,26 @@ fn cancels(result: Result<(), CommitError>) -> Vec<Cancel> {
 }
 
 async fn total(store: &dyn Store) -> i64 {
-    let hours = store
-        .counters(server(), "outbound", "2010", "2011")
-        .await
-        .expect("counters");
+    let hours = store.counters(server(), "outbound", "2010", "2011").await.expect("counters");
     hours.values().flat_map(|counts| counts.values()).sum()
 }
 
 async fn every_kind_of_event_comes_back_as_it_was(store: &dyn Store) {
-    let bounce = |inactive| What::Bounce {
-        bounce_type: "SoftBounce".to_owned(),
-        inactive,
-    };
+    let bounce = |inactive| What::Bounce { bounce_type: "SoftBounce".to_owned(), inactive };
     let whats = [
         What::Delivery,
-        What::Open {
-            first: true,
-            machine: false,
-        },
-        What::Open {
-            first: false,
-            machine: true,
-        },
+        What::Open { first: true, machine: false },
+        What::Open { first: false, machine: true },
         What::Click { machine: true },
         bounce(true),
         bounce(false),
         What::SpamComplaint { inactive: true },
-        What::Suppressed {
-            cause: Cause::Unknown,
-        },
+        What::Suppressed { cause: Cause::Unknown },
         What::Reactivated,
-        What::Present {
-            cause: Cause::HardBounce,
-        },
+        What::Present { cause: Cause::HardBounce },
         What::Gone,
-        What::Decision {
-            ruling: Ruling::Suppress(Bar::Import),
-        },
-        What::Decision {
-            ruling: Ruling::Allow,
-        },
+        What::Decision { ruling: Ruling::Suppress(Bar::Import) },
+        What::Decision { ruling: Ruling::Allow },
     ];
     for (n, what) in (0..).zip(whats) {
         let mut event = recorded(n, what, 10);
@@ -173,34 +146,22 @@ async fn every_kind_of_event_comes_back_as_it_was(store: &dyn Store) {
         } else {
             event.event.message_id = Some("a # message".to_owned());
         }
-        store
-            .commit(vec![Action::Record(event.clone())])
-            .await
-            .expect("commit");
+        store.commit(vec![Action::Record(event.clone())]).await.expect("commit");
         let class = event.event.class();
-        let back = store
-            .event(server(), recipient(), class, event.event.identity)
-            .await
-            .expect("event");
+        let back = store.event(server(), recipient(), class, event.event.identity).await.expect("event");
         assert_eq!(back, Some(event));
     }
 }
 
 async fn a_transaction_is_all_or_nothing(store: &dyn Store) {
     let old = suppressed(1);
-    store
-        .commit(vec![Action::Record(old.clone())])
-        .await
-        .expect("commit");
+    store.commit(vec![Action::Record(old.clone())]).await.expect("commit");
     let both = vec![Action::Record(suppressed(2)), count(1, 0, 1), Action::Record(old)];
     let reasons = cancels(store.commit(both).await);
     assert_eq!((&reasons[0], &reasons[1]), (&Cancel::None, &Cancel::None));
     assert_eq!(state(store).await.len(), 1);
     assert_eq!(total(store).await, 0);
-    store
-        .commit(vec![Action::Record(suppressed(2)), count(1, 0, 1)])
-        .await
-        .expect("commit");
+    store.commit(vec![Action::Record(suppressed(2)), count(1, 0, 1)]).await.expect("commit");
     assert_eq!((state(store).await.len(), total(store).await), (2, 2));
 }
 
@@ -208,15 +169,8 @@ async fn a_second_copy_cancels_and_returns_the_first(store: &dyn Store) {
     let first = suppressed(1);
     let mut second = first.clone();
     second.event.source = Source::Reconcile;
-    store
-        .commit(vec![Action::Record(first.clone())])
-        .await
-        .expect("commit");
-    let reasons = cancels(
-        store
-            .commit(vec![Action::Record(suppressed(2)), Action::Record(second)])
-            .await,
-    );
+    store.commit(vec![Action::Record(first.clone())]).await.expect("commit");
+    let reasons = cancels(store.commit(vec![Action::Record(suppressed(2)), Action::Record(second)]).await);
     assert_eq!(reasons, [Cancel::None, Cancel::Recorded(Box::new(first))]);
 }
 
@@ -231,28 +185,18 @@ async fn a_replacement_demands_the_copy_that_was_seen(store: &dyn Store) {
         [Cancel::Moved],
         "there is nothing to replace"
     );
-    store
-        .commit(vec![Action::Record(two.clone())])
-        .await
-        .expect("commit");
+    store.commit(vec![Action::Record(two.clone())]).await.expect("commit");
     let reasons = cancels(store.commit(replace(&one, &three)).await);
     assert_eq!(reasons, [Cancel::Recorded(Box::new(two.clone()))]);
     store.commit(replace(&one, &two)).await.expect("commit");
-    assert_eq!(
-        cancels(store.commit(replace(&three, &two)).await),
-        [Cancel::Recorded(Box::new(one.clone()))]
-    );
+    assert_eq!(cancels(store.commit(replace(&three, &two)).await), [Cancel::Recorded(Box::new(one.clone()))]);
     assert_eq!(state(store).await, [one]);
 }
 
 async fn a_view_demands_the_version_before(store: &dyn Store) {
     let view = view(&[suppressed(1)]);
     let put = |version| vec![Action::PutView(view.clone(), version)];
-    assert_eq!(
-        cancels(store.commit(put(2)).await),
-        [Cancel::Moved],
-        "there is no version 1"
-    );
+    assert_eq!(cancels(store.commit(put(2)).await), [Cancel::Moved], "there is no version 1");
     store.commit(put(1)).await.expect("commit");
     assert_eq!(cancels(store.commit(put(1)).await), [Cancel::Moved]);
     assert_eq!(cancels(store.commit(put(3)).await), [Cancel::Moved]);
@@ -265,21 +209,14 @@ async fn a_view_demands_the_version_before(store: &dyn Store) {
 }
 
 async fn of_many_who_record_the_same_event_at_once_one_wins(store: Arc<dyn Store>) {
-    let won = race(
-        |_| store.clone(),
-        |_| vec![Action::Record(suppressed(1)), count(1, 0, 1)],
-    )
-    .await;
+    let won = race(|_| store.clone(), |_| vec![Action::Record(suppressed(1)), count(1, 0, 1)]).await;
     assert_eq!((won, state(&*store).await.len(), total(&*store).await), (1, 1, 2));
 }
 
 async fn of_many_who_fold_past_each_other_one_wins(store: Arc<dyn Store>) {
     let actions = |n| {
         let event = suppressed(n);
-        vec![
-            Action::PutView(view(std::slice::from_ref(&event)), 1),
-            Action::Record(event),
-        ]
+        vec![Action::PutView(view(std::slice::from_ref(&event)), 1), Action::Record(event)]
     };
     let won = race(|_| store.clone(), actions).await;
     assert_eq!((won, state(&*store).await.len()), (1, 1));
@@ -316,47 +253,26 @@ async fn a_hundred_actions_are_taken_and_one_more_is_not(store: &dyn Store) {
     let most = ACTIONS_MAX as i64;
     let actions = |n: i64| (0..n).map(|n| Action::Record(suppressed(n))).collect::<Vec<_>>();
     let refused = store.commit(actions(most + 1)).await;
-    assert!(
-        matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
     store.commit(actions(most)).await.expect("a hundred actions");
     assert_eq!(state(store).await.len(), ACTIONS_MAX);
 }
 
 async fn no_two_actions_touch_the_same_item(store: &dyn Store) {
     let refused = store.commit(vec![count(1, 0, 1), count(1, 0, 1)]).await;
-    assert!(
-        matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))),
-        "{refused:?}"
-    );
-    store
-        .commit(vec![count(1, 0, 1), count(1, 1, 1)])
-        .await
-        .expect("other shards are other items");
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
+    store.commit(vec![count(1, 0, 1), count(1, 1, 1)]).await.expect("other shards are other items");
 }
 
 async fn items_and_transactions_have_their_size_limits(store: &dyn Store) {
     let of = |n, bytes| Action::Record(recorded(n, What::Delivery, bytes));
     let refused = store.commit(vec![of(0, ITEM_BYTES_MAX)]).await;
-    assert!(
-        matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
     let nearly = ITEM_BYTES_MAX - 1024;
-    store
-        .commit(vec![of(1, nearly)])
-        .await
-        .expect("an item of nearly 400 KB");
+    store.commit(vec![of(1, nearly)]).await.expect("an item of nearly 400 KB");
     let refused = store.commit((2..13).map(|n| of(n, nearly)).collect()).await;
-    assert!(
-        matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))),
-        "{refused:?}"
-    );
-    store
-        .commit((2..12).map(|n| of(n, nearly)).collect())
-        .await
-        .expect("a transaction of nearly 4 MB");
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
+    store.commit((2..12).map(|n| of(n, nearly)).collect()).await.expect("a transaction of nearly 4 MB");
 }
 
 async fn what_is_larger_than_a_page_is_read_whole(store: &dyn Store) {
@@ -364,63 +280,34 @@ async fn what_is_larger_than_a_page_is_read_whole(store: &dyn Store) {
     let events: Vec<Recorded> = (0..12).map(|n| recorded(n, What::Reactivated, bytes)).collect();
     assert!(events.len() * bytes > 3 * PAGE_BYTES_MAX);
     for event in &events {
-        store
-            .commit(vec![Action::Record(event.clone())])
-            .await
-            .expect("commit");
+        store.commit(vec![Action::Record(event.clone())]).await.expect("commit");
     }
-    store
-        .commit(vec![Action::Record(recorded(99, What::Delivery, 10))])
-        .await
-        .expect("another class");
+    store.commit(vec![Action::Record(recorded(99, What::Delivery, 10))]).await.expect("another class");
     assert_eq!(state(store).await, events);
 }
 
 async fn a_limit_on_events_tells_that_there_are_more(store: &dyn Store) {
     for n in 0..5 {
-        store
-            .commit(vec![Action::Record(recorded(n, What::Delivery, 10))])
-            .await
-            .expect("commit");
+        store.commit(vec![Action::Record(recorded(n, What::Delivery, 10))]).await.expect("commit");
     }
     for (limit, found, truncated) in [(4, 4, true), (5, 5, false), (6, 5, false)] {
-        let page = store
-            .events(server(), recipient(), Class::Delivery, limit)
-            .await
-            .expect("events");
+        let page = store.events(server(), recipient(), Class::Delivery, limit).await.expect("events");
         assert_eq!((page.events.len(), page.truncated), (found, truncated));
-        assert!(
-            page.events
-                .is_sorted_by_key(|recorded| recorded.event.identity.to_string())
-        );
+        assert!(page.events.is_sorted_by_key(|recorded| recorded.event.identity.to_string()));
     }
-    let page = store
-        .events(server(), recipient(), Class::Engagement, 5)
-        .await
-        .expect("events");
+    let page = store.events(server(), recipient(), Class::Engagement, 5).await.expect("events");
     assert!(page.events.is_empty());
 }
 
 async fn rows_come_and_go_with_the_view(store: &dyn Store) {
-    let row = Row {
-        since: at(1),
-        causes: vec!["manual"],
-    };
+    let row = Row { since: at(1), causes: vec!["manual"] };
     let view = view(&[suppressed(1)]);
     for stream in ["outbound", "*"] {
-        let put = Action::PutRow(
-            server(),
-            recipient(),
-            stream.to_owned(),
-            row.clone(),
-            Some("i@x".to_owned()),
-        );
+        let put =
+            Action::PutRow(server(), recipient(), stream.to_owned(), row.clone(), Some("i@x".to_owned()));
         store.commit(vec![put]).await.expect("commit");
     }
-    store
-        .commit(vec![Action::PutView(view.clone(), 1)])
-        .await
-        .expect("no row is the view");
+    store.commit(vec![Action::PutView(view.clone(), 1)]).await.expect("no row is the view");
     for stream in ["outbound", "*", "never"] {
         let delete = Action::DeleteRow(server(), recipient(), stream.to_owned());
         store.commit(vec![delete]).await.expect("commit");
@@ -431,79 +318,47 @@ async fn rows_come_and_go_with_the_view(store: &dyn Store) {
 
 async fn counters_add_up_over_shards_and_hours(store: &dyn Store) {
     let hour = 3_600;
-    store
-        .commit(vec![count(0, 0, 2), count(0, 9, 3), count(hour, 0, 5)])
-        .await
-        .expect("commit");
-    store
-        .commit(vec![count(0, 0, -1), count(2 * hour, 15, 7)])
-        .await
-        .expect("commit");
+    store.commit(vec![count(0, 0, 2), count(0, 9, 3), count(hour, 0, 5)]).await.expect("commit");
+    store.commit(vec![count(0, 0, -1), count(2 * hour, 15, 7)]).await.expect("commit");
     let read = async |from: i64, before: i64| {
-        let hours = store
-            .counters(server(), "outbound", &at(from).hour(), &at(before).hour())
-            .await;
+        let hours = store.counters(server(), "outbound", &at(from).hour(), &at(before).hour()).await;
         hours.expect("counters").into_values().collect::<Vec<_>>()
     };
     assert_eq!(read(0, 3 * hour).await, [counts(4), counts(5), counts(7)]);
     assert_eq!(read(hour, 2 * hour).await, [counts(5)]);
     assert!(read(3 * hour, 9 * hour).await.is_empty());
-    assert!(
-        store
-            .counters(server(), "other", "2010", "2011")
-            .await
-            .expect("counters")
-            .is_empty()
-    );
+    assert!(store.counters(server(), "other", "2010", "2011").await.expect("counters").is_empty());
 }
 
 async fn rules_only_become_stricter(store: &dyn Store) {
     assert_eq!(store.rules().await.expect("rules").revoked_at(server(), 1), None);
     for seconds in [20, 10, 30] {
         store.revoke(server(), 1, at(seconds)).await.expect("revoke");
-        store
-            .raise_floor(Class::Delivery, at(seconds))
-            .await
-            .expect("raise floor");
+        store.raise_floor(Class::Delivery, at(seconds)).await.expect("raise floor");
     }
     let rules = store.rules().await.expect("rules");
-    assert_eq!(
-        (rules.revoked_at(server(), 1), rules.revoked_at(server(), 2)),
-        (Some(at(10)), None)
-    );
+    assert_eq!((rules.revoked_at(server(), 1), rules.revoked_at(server(), 2)), (Some(at(10)), None));
     assert_eq!(rules.floors.get(&Class::Delivery), Some(&at(30)));
     assert_eq!(rules.floors.get(&Class::Engagement), None);
 }
 
 async fn what_is_configured_comes_back(store: &dyn Store) {
-    assert_eq!(
-        store.settings(server()).await.expect("settings"),
-        ServerSettings::default()
-    );
+    assert_eq!(store.settings(server()).await.expect("settings"), ServerSettings::default());
     let settings = ServerSettings {
         kinds: [("news".to_owned(), StreamKind::Broadcast)].into(),
         broadcast: PolicySchedule::new([(
             at(1),
-            SoftBouncePolicy {
-                count: 9,
-                ..SoftBouncePolicy::default()
-            },
+            SoftBouncePolicy { count: 9, ..SoftBouncePolicy::default() },
         )]),
         ..ServerSettings::default()
     };
-    store
-        .put_settings(server(), settings.clone())
-        .await
-        .expect("put settings");
+    store.put_settings(server(), settings.clone()).await.expect("put settings");
     assert_eq!(store.settings(server()).await.expect("settings"), settings);
     for stream in ["b", "a", "b", "*"] {
         store.note_stream(server(), stream).await.expect("note stream");
     }
     let streams = store.streams(server()).await.expect("streams");
-    assert_eq!(
-        streams,
-        BTreeSet::from(["*".to_owned(), "a".to_owned(), "b".to_owned()])
-    );
+    assert_eq!(streams, BTreeSet::from(["*".to_owned(), "a".to_owned(), "b".to_owned()]));
 }
 
 async fn what_is_set_aside_is_kept_once_and_comes_back(store: &dyn Store) {
@@ -528,24 +383,11 @@ async fn what_is_set_aside_is_kept_once_and_comes_back(store: &dyn Store) {
     }
     let day = store.kept_on(&at(0).day()).await.expect("kept on");
     assert_eq!(day.len(), 9, "more than a page, and nothing twice");
-    assert_eq!(
-        (&day[0].part.id, &day[1].part.id),
-        (&small.id(), &large.id()),
-        "by the time of receipt"
-    );
+    assert_eq!((&day[0].part.id, &day[1].part.id), (&small.id(), &large.id()), "by the time of receipt");
     let kept = store.kept(large.received_at, &large.id()).await.expect("kept");
-    assert!(
-        kept.iter()
-            .all(|kept| kept.expires_at == Some(at(99)) && kept.replayed_at.is_none())
-    );
-    assert_eq!(
-        SetAside::whole(kept.into_iter().map(|kept| kept.part).collect()),
-        Some(large.clone())
-    );
-    store
-        .mark_replayed(large.received_at, &large.id(), at(50))
-        .await
-        .expect("mark replayed");
+    assert!(kept.iter().all(|kept| kept.expires_at == Some(at(99)) && kept.replayed_at.is_none()));
+    assert_eq!(SetAside::whole(kept.into_iter().map(|kept| kept.part).collect()), Some(large.clone()));
+    store.mark_replayed(large.received_at, &large.id(), at(50)).await.expect("mark replayed");
     let kept = store.kept(large.received_at, &large.id()).await.expect("kept");
     assert!(kept.iter().all(|kept| kept.replayed_at == Some(at(50))));
     assert!(store.kept(at(20), "nobody").await.expect("kept").is_empty());

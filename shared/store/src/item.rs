@@ -56,10 +56,7 @@ impl Item {
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(other, _)| *other == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -91,25 +88,13 @@ impl Item {
             Value::B(bytes) => bytes.len(),
             Value::Bool(_) => 1,
             // One byte for each two significant digits, and one.
-            Value::N(number) => {
-                number
-                    .unsigned_abs()
-                    .to_string()
-                    .trim_end_matches('0')
-                    .len()
-                    .div_ceil(2)
-                    + 1
-            }
+            Value::N(number) => number.unsigned_abs().to_string().trim_end_matches('0').len().div_ceil(2) + 1,
         };
         "pk".len()
             + pk.len()
             + "sk".len()
             + sk.len()
-            + self
-                .0
-                .iter()
-                .map(|(name, attribute)| name.len() + value(attribute))
-                .sum::<usize>()
+            + self.0.iter().map(|(name, attribute)| name.len() + value(attribute)).sum::<usize>()
     }
 }
 
@@ -123,10 +108,7 @@ pub fn recipient_pk(server: ServerId, recipient: RecipientId) -> String {
 
 /// The key of an event.
 pub fn event_key(server: ServerId, recipient: RecipientId, class: Class, identity: Identity) -> Key {
-    (
-        recipient_pk(server, recipient),
-        format!("{}{identity}", class_prefix(class)),
-    )
+    (recipient_pk(server, recipient), format!("{}{identity}", class_prefix(class)))
 }
 
 /// What the sort keys of a class begin with.
@@ -167,10 +149,7 @@ fn s(text: impl Into<String>) -> Value {
 /// An event's item. `message` is the key of the index `by_message` and holds the MessageID.
 pub fn of_event(recorded: &Recorded) -> Item {
     let event = &recorded.event;
-    let message = event
-        .message_id
-        .as_ref()
-        .map(|message_id| s(format!("{}#{message_id}", event.server)));
+    let message = event.message_id.as_ref().map(|message_id| s(format!("{}#{message_id}", event.server)));
     let item = Item::default()
         .with("kind", s(event.kind().name()))
         .with("stream", s(&*event.stream))
@@ -181,32 +160,24 @@ pub fn of_event(recorded: &Recorded) -> Item {
         .with("received_at", Value::N(event.received_at.micros()))
         .with("hash", Value::B(event.body_hash.to_vec()))
         .with_some("body", recorded.body.as_deref().map(s))
-        .with_some(
-            "dropped",
-            (!recorded.dropped.is_empty()).then(|| s(recorded.dropped.join(" "))),
-        )
+        .with_some("dropped", (!recorded.dropped.is_empty()).then(|| s(recorded.dropped.join(" "))))
         .with_some("expires_at", recorded.expires_at.map(|at| Value::N(at.seconds())));
     match &event.what {
         What::Delivery => item,
-        What::Open { first, machine } => item
-            .with("first", Value::Bool(*first))
-            .with("machine", Value::Bool(*machine)),
+        What::Open { first, machine } => {
+            item.with("first", Value::Bool(*first)).with("machine", Value::Bool(*machine))
+        }
         What::Click { machine } => item.with("machine", Value::Bool(*machine)),
-        What::Bounce {
-            bounce_type,
-            inactive,
-        } => item
-            .with("type", s(&**bounce_type))
-            .with("inactive", Value::Bool(*inactive)),
+        What::Bounce { bounce_type, inactive } => {
+            item.with("type", s(&**bounce_type)).with("inactive", Value::Bool(*inactive))
+        }
         What::SpamComplaint { inactive } => item.with("inactive", Value::Bool(*inactive)),
         What::Suppressed { cause } | What::Present { cause } => item.with("cause", s(cause.name())),
         What::Reactivated | What::Gone => item,
-        What::Decision {
-            ruling: Ruling::Suppress(bar),
-        } => item.with("ruling", s("suppress")).with("cause", s(bar.name())),
-        What::Decision {
-            ruling: Ruling::Allow,
-        } => item.with("ruling", s("allow")),
+        What::Decision { ruling: Ruling::Suppress(bar) } => {
+            item.with("ruling", s("suppress")).with("cause", s(bar.name()))
+        }
+        What::Decision { ruling: Ruling::Allow } => item.with("ruling", s("allow")),
     }
 }
 
@@ -222,20 +193,12 @@ pub fn to_event(key: &Key, item: &Item) -> Result<Recorded, StoreError> {
         let cause = || Cause::named(item.text("cause")?);
         let what = match kind {
             Kind::Delivery => What::Delivery,
-            Kind::Open => What::Open {
-                first: item.flag("first")?,
-                machine: item.flag("machine")?,
-            },
-            Kind::Click => What::Click {
-                machine: item.flag("machine")?,
-            },
-            Kind::Bounce => What::Bounce {
-                bounce_type: item.text("type")?.to_owned(),
-                inactive: item.flag("inactive")?,
-            },
-            Kind::SpamComplaint => What::SpamComplaint {
-                inactive: item.flag("inactive")?,
-            },
+            Kind::Open => What::Open { first: item.flag("first")?, machine: item.flag("machine")? },
+            Kind::Click => What::Click { machine: item.flag("machine")? },
+            Kind::Bounce => {
+                What::Bounce { bounce_type: item.text("type")?.to_owned(), inactive: item.flag("inactive")? }
+            }
+            Kind::SpamComplaint => What::SpamComplaint { inactive: item.flag("inactive")? },
             Kind::SubscriptionChange => match item.text("cause") {
                 Some(_) => What::Suppressed { cause: cause()? },
                 None => What::Reactivated,
@@ -263,24 +226,18 @@ pub fn to_event(key: &Key, item: &Item) -> Result<Recorded, StoreError> {
             address: item.text("address").map(str::to_owned),
             identity: identity.parse().ok()?,
             at: Time::from_micros(item.number("at")?),
-            message_id: item
-                .text("message")
-                .and_then(|message| Some(message.split_once('#')?.1.to_owned())),
+            message_id: item.text("message").and_then(|message| Some(message.split_once('#')?.1.to_owned())),
             what,
             source: Source::named(item.text("source")?)?,
             received_at: Time::from_micros(item.number("received_at")?),
             body_hash,
         };
-        let dropped = item
-            .text("dropped")
-            .map(|names| names.split(' ').map(str::to_owned).collect());
+        let dropped = item.text("dropped").map(|names| names.split(' ').map(str::to_owned).collect());
         Some(Recorded {
             event,
             body: item.text("body").map(str::to_owned),
             dropped: dropped.unwrap_or_default(),
-            expires_at: item
-                .number("expires_at")
-                .map(|seconds| Time::default().plus_seconds(seconds)),
+            expires_at: item.number("expires_at").map(|seconds| Time::default().plus_seconds(seconds)),
         })
     };
     read().ok_or(StoreError::Damaged("events"))
@@ -290,9 +247,7 @@ pub fn to_event(key: &Key, item: &Item) -> Result<Recorded, StoreError> {
 pub fn of_view(versioned: &Versioned) -> Item {
     let view =
         serde_json::to_string(&versioned.view).unwrap_or_else(|_| unreachable!("a view is plain JSON"));
-    Item::default()
-        .with("version", Value::N(versioned.version as i64))
-        .with("view", s(view))
+    Item::default().with("version", Value::N(versioned.version as i64)).with("view", s(view))
 }
 
 /// A view from its item.
@@ -302,10 +257,7 @@ pub fn of_view(versioned: &Versioned) -> Item {
 pub fn to_view(item: &Item) -> Result<Versioned, StoreError> {
     let read = || {
         let view = serde_json::from_str(item.text("view")?).ok()?;
-        Some(Versioned {
-            view,
-            version: item.number("version")?.try_into().ok()?,
-        })
+        Some(Versioned { view, version: item.number("version")?.try_into().ok()? })
     };
     read().ok_or(StoreError::Damaged("recipients"))
 }
@@ -325,10 +277,7 @@ pub fn to_counts(item: &Item) -> Counts {
         Value::N(count) => Some((Measure::named(name)?, *count)),
         _ => None,
     };
-    item.attributes()
-        .filter_map(count)
-        .filter(|(_, count)| *count != 0)
-        .collect()
+    item.attributes().filter_map(count).filter(|(_, count)| *count != 0).collect()
 }
 
 /// A quarantined part's item.
@@ -344,15 +293,10 @@ pub fn of_kept(kept: &Kept) -> Item {
 /// # Errors
 /// [`StoreError::Damaged`].
 pub fn to_kept(item: &Item) -> Result<Kept, StoreError> {
-    let part = item
-        .text("part")
-        .and_then(queue::Part::decode)
-        .ok_or(StoreError::Damaged("quarantine"))?;
+    let part = item.text("part").and_then(queue::Part::decode).ok_or(StoreError::Damaged("quarantine"))?;
     Ok(Kept {
         part,
-        expires_at: item
-            .number("expires_at")
-            .map(|seconds| Time::default().plus_seconds(seconds)),
+        expires_at: item.number("expires_at").map(|seconds| Time::default().plus_seconds(seconds)),
         replayed_at: item.number("replayed_at").map(Time::from_micros),
     })
 }

@@ -60,10 +60,7 @@ pub struct Seen {
 
 impl From<&Event> for Seen {
     fn from(event: &Event) -> Seen {
-        Seen {
-            body_hash: event.body_hash,
-            source: event.source,
-        }
+        Seen { body_hash: event.body_hash, source: event.source }
     }
 }
 
@@ -102,16 +99,9 @@ impl Action {
             Action::PutView(view, _) => {
                 let mark = |message_id: &Option<String>| 160 + 6 * text(message_id);
                 let stream = |(name, view): (&String, &StreamView)| {
-                    let bounces = view
-                        .bounces
-                        .iter()
-                        .chain(&view.dead)
-                        .map(|bounce| mark(&bounce.message_id));
-                    let marks = view
-                        .listed
-                        .values()
-                        .map(|marks| 64 + 80 * marks.len())
-                        .sum::<usize>();
+                    let bounces =
+                        view.bounces.iter().chain(&view.dead).map(|bounce| mark(&bounce.message_id));
+                    let marks = view.listed.values().map(|marks| 64 + 80 * marks.len()).sum::<usize>();
                     FRAME + 6 * name.len() + marks + bounces.sum::<usize>()
                 };
                 FRAME + 6 * text(&view.address) + view.streams.iter().map(stream).sum::<usize>()
@@ -215,10 +205,7 @@ pub struct ServerSettings {
 impl ServerSettings {
     /// What a stream is for.
     pub fn kind(&self, stream: &str) -> StreamKind {
-        self.kinds
-            .get(stream)
-            .copied()
-            .unwrap_or_else(|| StreamKind::presumed(stream))
+        self.kinds.get(stream).copied().unwrap_or_else(|| StreamKind::presumed(stream))
     }
 
     /// The policies for a kind of stream.

@@ -62,12 +62,7 @@ impl Memory {
     /// All rows of streams, as `(partition, stream)`.
     pub fn all_rows(&self) -> Vec<Key> {
         let tables = self.lock();
-        tables
-            .recipients
-            .keys()
-            .filter(|(_, sk)| sk != ledger::event::WHOLE_SERVER)
-            .cloned()
-            .collect()
+        tables.recipients.keys().filter(|(_, sk)| sk != ledger::event::WHOLE_SERVER).cloned().collect()
     }
 
     /// All counters, summed over the shards.
@@ -79,11 +74,7 @@ impl Memory {
                 continue;
             };
             let Ok(server) = server.parse() else { continue };
-            let hour = Hour {
-                server,
-                stream: stream.to_owned(),
-                hour: hour.to_owned(),
-            };
+            let hour = Hour { server, stream: stream.to_owned(), hour: hour.to_owned() };
             item::to_counts(item)
                 .into_iter()
                 .for_each(|(measure, n)| counters.add_to(hour.clone(), measure, n));
@@ -96,11 +87,7 @@ impl Memory {
     /// # Errors
     /// [`StoreError::Damaged`].
     pub fn all_events(&self) -> Result<Vec<Recorded>, StoreError> {
-        self.lock()
-            .events
-            .iter()
-            .map(|(key, item)| item::to_event(key, item))
-            .collect()
+        self.lock().events.iter().map(|(key, item)| item::to_event(key, item)).collect()
     }
 
     /// Everything in quarantine.
@@ -171,33 +158,21 @@ impl Tables {
                     },
                 }
             }
-            Action::Count(hour, shard, counts) => Ok(Write::Count(
-                item::counter_key(hour.server, &hour.stream, &hour.hour, shard),
-                counts,
-            )),
+            Action::Count(hour, shard, counts) => {
+                Ok(Write::Count(item::counter_key(hour.server, &hour.stream, &hour.hour, shard), counts))
+            }
             Action::PutView(view, version) => {
                 let key = item::view_key(view.server, view.recipient);
-                let stored = self
-                    .recipients
-                    .get(&key)
-                    .map(item::to_view)
-                    .transpose()?
-                    .map(|old| old.version);
+                let stored = self.recipients.get(&key).map(item::to_view).transpose()?.map(|old| old.version);
                 if stored.unwrap_or(0) + 1 == version {
-                    Ok(Write::Recipient(
-                        key,
-                        Some(item::of_view(&Versioned { view, version })),
-                    ))
+                    Ok(Write::Recipient(key, Some(item::of_view(&Versioned { view, version }))))
                 } else {
                     Err(Cancel::Moved)
                 }
             }
             Action::PutRow(server, recipient, stream, row, address) => {
                 let row = item::of_row(server, &stream, &row, address.as_deref());
-                Ok(Write::Recipient(
-                    item::row_key(server, recipient, &stream),
-                    Some(row),
-                ))
+                Ok(Write::Recipient(item::row_key(server, recipient, &stream), Some(row)))
             }
             Action::DeleteRow(server, recipient, stream) => {
                 Ok(Write::Recipient(item::row_key(server, recipient, &stream), None))
@@ -228,11 +203,9 @@ impl Store for Memory {
             if let Ok(write) = &checked {
                 let (table, key, size) = match write {
                     Write::Event(key, item) => ("events", key, item.size(&key.0, &key.1)),
-                    Write::Recipient(key, item) => (
-                        "recipients",
-                        key,
-                        item.as_ref().map_or(0, |item| item.size(&key.0, &key.1)),
-                    ),
+                    Write::Recipient(key, item) => {
+                        ("recipients", key, item.as_ref().map_or(0, |item| item.size(&key.0, &key.1)))
+                    }
                     Write::Count(key, counts) => ("counters", key, 32 * counts.len()),
                 };
                 if !touched.insert((table, key.clone())) {
@@ -265,9 +238,7 @@ impl Store for Memory {
                 Write::Recipient(key, None) => drop(tables.recipients.remove(&key)),
                 Write::Count(key, counts) => {
                     let item = tables.counters.entry(key).or_default();
-                    counts
-                        .into_iter()
-                        .for_each(|(measure, n)| item.add(measure.name(), n));
+                    counts.into_iter().for_each(|(measure, n)| item.add(measure.name(), n));
                 }
             }
         }
@@ -282,10 +253,7 @@ impl Store for Memory {
         let tables = self.lock();
         let pk = item::recipient_pk(server, recipient);
         let found = query(&tables.events, &pk, &item::class_prefix(Class::State));
-        found
-            .into_iter()
-            .map(|(key, item)| item::to_event(key, item))
-            .collect()
+        found.into_iter().map(|(key, item)| item::to_event(key, item)).collect()
     }
 
     async fn events(
@@ -300,10 +268,8 @@ impl Store for Memory {
         let mut found = query(&tables.events, &pk, &item::class_prefix(class));
         let truncated = found.len() > limit;
         found.truncate(limit);
-        let events = found
-            .into_iter()
-            .map(|(key, item)| item::to_event(key, item))
-            .collect::<Result<_, _>>()?;
+        let events =
+            found.into_iter().map(|(key, item)| item::to_event(key, item)).collect::<Result<_, _>>()?;
         Ok(Page { events, truncated })
     }
 
@@ -315,11 +281,7 @@ impl Store for Memory {
         identity: Identity,
     ) -> Result<Option<Recorded>, StoreError> {
         let key = item::event_key(server, recipient, class, identity);
-        self.lock()
-            .events
-            .get(&key)
-            .map(|item| item::to_event(&key, item))
-            .transpose()
+        self.lock().events.get(&key).map(|item| item::to_event(&key, item)).transpose()
     }
 
     async fn views(
@@ -329,11 +291,7 @@ impl Store for Memory {
     ) -> Result<Vec<Option<Versioned>>, StoreError> {
         let tables = self.lock();
         let view = |recipient: &RecipientId| {
-            tables
-                .recipients
-                .get(&item::view_key(server, *recipient))
-                .map(item::to_view)
-                .transpose()
+            tables.recipients.get(&item::view_key(server, *recipient)).map(item::to_view).transpose()
         };
         recipients.iter().map(view).collect()
     }
@@ -348,10 +306,7 @@ impl Store for Memory {
         let tables = self.lock();
         let pk = item::stream_pk(server, stream);
         let mut hours: BTreeMap<String, Counts> = BTreeMap::new();
-        for (key, item) in tables
-            .counters
-            .range((pk.clone(), from.to_owned())..(pk, before.to_owned()))
-        {
+        for (key, item) in tables.counters.range((pk.clone(), from.to_owned())..(pk, before.to_owned())) {
             let hour = key.1.split_once('#').map_or(&*key.1, |(hour, _)| hour);
             let counts = hours.entry(hour.to_owned()).or_default();
             item::to_counts(item)
@@ -362,11 +317,7 @@ impl Store for Memory {
     }
 
     async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
-        self.lock()
-            .streams
-            .entry(server)
-            .or_default()
-            .insert(stream.to_owned());
+        self.lock().streams.entry(server).or_default().insert(stream.to_owned());
         Ok(())
     }
 
@@ -380,11 +331,7 @@ impl Store for Memory {
 
     async fn revoke(&self, server: ServerId, generation: u32, from: Time) -> Result<(), StoreError> {
         let mut tables = self.lock();
-        let revoked = tables
-            .rules
-            .revoked
-            .entry(format!("{server}.{generation}"))
-            .or_insert(from);
+        let revoked = tables.rules.revoked.entry(format!("{server}.{generation}")).or_insert(from);
         *revoked = from.min(*revoked);
         Ok(())
     }
@@ -407,11 +354,7 @@ impl Store for Memory {
 
     async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
         let key = item::part_key(part.received_at, &part.id, part.part);
-        let item = item::of_kept(&Kept {
-            part,
-            expires_at,
-            replayed_at: None,
-        });
+        let item = item::of_kept(&Kept { part, expires_at, replayed_at: None });
         if item.size(&key.0, &key.1) > ITEM_BYTES_MAX {
             return Err(StoreError::Invalid("an item is larger than 400 KB"));
         }
@@ -421,10 +364,7 @@ impl Store for Memory {
 
     async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError> {
         let tables = self.lock();
-        query(&tables.quarantine, day, "")
-            .into_iter()
-            .map(|(_, item)| item::to_kept(item))
-            .collect()
+        query(&tables.quarantine, day, "").into_iter().map(|(_, item)| item::to_kept(item)).collect()
     }
 
     async fn kept(&self, received_at: Time, id: &str) -> Result<Vec<Kept>, StoreError> {
@@ -439,13 +379,7 @@ impl Store for Memory {
         let mut tables = self.lock();
         for kept in kept {
             let key = item::part_key(received_at, id, kept.part.part);
-            tables.quarantine.insert(
-                key,
-                item::of_kept(&Kept {
-                    replayed_at: Some(at),
-                    ..kept
-                }),
-            );
+            tables.quarantine.insert(key, item::of_kept(&Kept { replayed_at: Some(at), ..kept }));
         }
         Ok(())
     }

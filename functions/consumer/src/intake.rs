@@ -1,0 +1,183 @@
+//! From messages to work: events by recipient for the state, events for bulk, and what is set aside.
+
+use crate::{EXPIRY_SLACK_DAYS, EventKey, Item, Settings};
+use ledger::event::{Class, bounce_class};
+use ledger::{Kind, RecipientId, ServerId, Source, Time};
+use postmark::Context;
+use queue::{Envelope, EnvelopeError, SetAside};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use store::{Recorded, Rules};
+
+/// A batch, taken apart.
+pub(crate) struct Intake<'a> {
+    settings: &'a Settings,
+    rules: &'a Rules,
+    now: Time,
+    /// Events with state, by recipient.
+    pub(crate) state: BTreeMap<(ServerId, RecipientId), BTreeMap<EventKey, Item>>,
+    /// Deliveries, opens and clicks.
+    pub(crate) bulk: BTreeMap<EventKey, Item>,
+    /// What is set aside, each with the place of its message.
+    pub(crate) aside: Vec<(usize, SetAside)>,
+}
+
+impl<'a> Intake<'a> {
+    pub(crate) fn new(settings: &'a Settings, rules: &'a Rules, now: Time) -> Intake<'a> {
+        Intake { settings, rules, now, state: BTreeMap::new(), bulk: BTreeMap::new(), aside: Vec::new() }
+    }
+
+    /// Takes one message. A later release's envelope is neither taken nor set aside: it comes again.
+    pub(crate) fn take(&mut self, place: usize, message: &str) {
+        let envelope = match Envelope::decode(message) {
+            Ok(envelope) => envelope,
+            Err(EnvelopeError::LaterVersion) => return,
+            Err(_) => {
+                self.aside.push((place, undecodable(message, self.now)));
+                return;
+            }
+        };
+        match self.recorded(&envelope) {
+            Ok(recorded) => self.sort(place, recorded),
+            Err((reason, detail)) => {
+                let aside = SetAside {
+                    server: envelope.server,
+                    generation: envelope.generation,
+                    key_id: envelope.key_id.clone(),
+                    received_at: envelope.received_at,
+                    source: envelope.source,
+                    reason: reason.to_owned(),
+                    detail,
+                    record_type: Some(envelope.record_type),
+                    body: envelope.body.get().as_bytes().to_vec(),
+                };
+                self.aside.push((place, aside));
+            }
+        }
+    }
+
+    /// The event as it would be recorded, or the code and words of why it is set aside.
+    fn recorded(&self, envelope: &Envelope) -> Result<Recorded, (&'static str, String)> {
+        let revoked = self.rules.revoked_at(envelope.server, envelope.generation);
+        if !envelope.overridden && revoked.is_some_and(|revoked| envelope.received_at > revoked) {
+            return Err((
+                "revoked",
+                "the credential's generation had been revoked when it came in".to_owned(),
+            ));
+        }
+        let context = Context {
+            server: envelope.server,
+            received_at: envelope.received_at,
+            source: envelope.source,
+            // The door has reduced it already, as its stack demands.
+            keep_engagement_detail: true,
+        };
+        let refused = |refusal: postmark::Refusal| {
+            (refusal.refused.code(), format!("{} (at {})", refusal.words, refusal.place))
+        };
+        let examined = postmark::examine(envelope.body.get().as_bytes(), &context).map_err(refused)?;
+        let event = examined.event(&context, &self.settings.ledger_key).map_err(refused)?;
+        let class = event.class();
+        let floor = self.rules.floors.get(&class).copied().max(Some(self.settings.floor(self.now)));
+        if class != Class::State && !envelope.overridden && Some(event.at) < floor {
+            return Err((
+                "too_old",
+                "events of its day have expired, and its twin may be among them".to_owned(),
+            ));
+        }
+        Ok(Recorded {
+            expires_at: self.settings.expires_at(class, event.at),
+            body: Some(examined.body.canonical()),
+            dropped: [envelope.dropped.clone(), examined.dropped].concat(),
+            event,
+        })
+    }
+
+    /// Puts an event where it belongs; of two copies in one batch the better one stays, for both messages.
+    fn sort(&mut self, place: usize, recorded: Recorded) {
+        if let ledger::event::What::Bounce { bounce_type, .. } = &recorded.event.what
+            && ledger::bounce::BounceClass::of(bounce_type).is_none()
+        {
+            crate::observe::Happened::UnknownType { class: bounce_class(bounce_type) }.emit();
+        }
+        let item = Item { recorded, messages: vec![place] };
+        let key = item.key();
+        let place_for = match key.2 {
+            Class::State => self.state.entry((key.0, key.1)).or_default().entry(key),
+            Class::Delivery | Class::Engagement => self.bulk.entry(key),
+        };
+        match place_for {
+            Entry::Vacant(free) => drop(free.insert(item)),
+            Entry::Occupied(mut taken) => {
+                let known = taken.get_mut();
+                known.messages.extend(item.messages);
+                if item.recorded.event.rank() < known.recorded.event.rank() {
+                    known.recorded = item.recorded;
+                }
+            }
+        }
+    }
+
+    /// The streams that events of this batch happened on.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = (ServerId, String)> {
+        let state = self.state.values().flat_map(BTreeMap::values);
+        state.chain(self.bulk.values()).map(|item| {
+            let event = &item.recorded.event;
+            (event.server, event.stream.clone())
+        })
+    }
+}
+
+/// What is neither an envelope nor a part. Its receipt is taken as the beginning of the day, so that a
+/// redelivery on the same day is the same.
+pub(crate) fn undecodable(message: &str, now: Time) -> SetAside {
+    let day = now.plus_seconds(-now.seconds().rem_euclid(86_400));
+    SetAside {
+        server: ServerId::NONE,
+        generation: 0,
+        key_id: String::new(),
+        received_at: Time::from_micros(day.micros() - day.micros().rem_euclid(1_000_000)),
+        source: Source::Operator,
+        reason: "not_an_envelope".to_owned(),
+        detail: format!("a message of {} bytes that no door has sent", message.len()),
+        record_type: None,
+        body: message.as_bytes().to_vec(),
+    }
+}
+
+impl Settings {
+    /// Before when deliveries, opens and clicks may have expired.
+    pub(crate) fn floor(&self, now: Time) -> Time {
+        now.plus_days(-i64::from(self.retention_days.max(crate::RETENTION_DAYS_MIN)))
+    }
+
+    /// When an event expires: by its own time, never one with state.
+    fn expires_at(&self, class: Class, at: Time) -> Option<Time> {
+        let days = i64::from(self.retention_days.max(crate::RETENTION_DAYS_MIN)) + EXPIRY_SLACK_DAYS;
+        (class != Class::State).then(|| Time::default().plus_seconds(at.plus_days(days).seconds()))
+    }
+
+    /// When something in quarantine expires: by receipt, and only what surely has no state.
+    pub(crate) fn expires_at_receipt(&self, kind: Option<Kind>, received_at: Time) -> Option<Time> {
+        kind.and_then(|kind| self.expires_at(kind.class(), received_at))
+    }
+
+    /// As [`expires_at_receipt`](Self::expires_at_receipt).
+    pub(crate) fn set_aside_expires_at(&self, aside: &SetAside) -> Option<Time> {
+        self.expires_at_receipt(aside.record_type, aside.received_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_no_door_has_sent_has_one_id_a_day() {
+        let at = |text: &str| text.parse::<Time>().unwrap();
+        let one = undecodable("x", at("2026-09-21T00:00:00.5Z")).id();
+        assert_eq!(one, undecodable("x", at("2026-09-21T23:59:59.999999Z")).id());
+        assert_ne!(one, undecodable("x", at("2026-09-22T00:00:00Z")).id());
+        assert_ne!(one, undecodable("y", at("2026-09-21T00:00:00Z")).id());
+    }
+}

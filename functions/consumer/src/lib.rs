@@ -1,0 +1,294 @@
+//! The consumer: a batch of messages in, the ids of those that must come again out.
+//!
+//! Invariants:
+//! - An event is recorded, counted and applied by one transaction or not at all, so the consumer may be killed
+//!   between any two calls and nothing is half done.
+//! - The view of a recipient is folded anew from what is recorded, never patched.
+//! - A message whose id is not returned is in the ledger or in quarantine. Poison never comes again: it is
+//!   sorted out here, so that dead-letter queues stand for outages and bugs only.
+//! - Near its deadline a batch stops and gives back the rest.
+
+mod bulk;
+mod intake;
+mod observe;
+mod state;
+
+use intake::Intake;
+use ledger::event::Class;
+use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
+use observe::Happened;
+use platform::Clock;
+use queue::QueueName;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::{CommitError, Recorded, Store, StoreError};
+use tokio::time::Instant;
+
+/// How long before its deadline a batch begins nothing new.
+pub const DEADLINE_RESERVE: Duration = Duration::from_secs(3);
+/// How long deliveries, opens and clicks are kept, in days, unless the stack says otherwise.
+pub const RETENTION_DAYS_DEFAULT: u32 = 400;
+/// The shortest time that deliveries, opens and clicks may be kept, in days.
+pub const RETENTION_DAYS_MIN: u32 = 90;
+/// How much longer than the floor demands an event stays, in days, so that none can expire above the floor.
+const EXPIRY_SLACK_DAYS: i64 = 2;
+/// The waits between tries of a call, doubling from the first to the last.
+const BACKOFF_MS: std::ops::Range<u64> = 20..1_000;
+
+/// What a consumer needs to know.
+#[derive(Clone)]
+pub struct Settings {
+    /// Makes recipient ids.
+    pub ledger_key: LedgerKey,
+    /// Which of the eight counter shards this environment adds to; drawn once, at init.
+    pub shard: u8,
+    /// How long deliveries, opens and clicks are kept, in days.
+    pub retention_days: u32,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Settings {
+    /// Settings with a random shard and the default retention.
+    pub fn new(ledger_key: LedgerKey, clock: Clock) -> Settings {
+        Settings {
+            ledger_key,
+            shard: fastrand::u8(..store::SHARDS / 2),
+            retention_days: RETENTION_DAYS_DEFAULT,
+            clock,
+        }
+    }
+
+    /// The shard for counters of a class: bulk and critical never meet.
+    fn shard(&self, class: Class) -> u8 {
+        let half = store::SHARDS / 2;
+        match class {
+            Class::State => half + self.shard % half,
+            Class::Delivery | Class::Engagement => self.shard % half,
+        }
+    }
+}
+
+/// A message, as the batch bears it.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// What names it in the answer.
+    pub id: String,
+    /// What was sent.
+    pub body: String,
+}
+
+/// Folds batches into a store.
+pub struct Consumer {
+    store: Arc<dyn Store>,
+    settings: Settings,
+    noted: Mutex<HashSet<(ServerId, String)>>,
+}
+
+/// Which event of the ledger an item is about.
+type EventKey = (ServerId, RecipientId, Class, Identity);
+
+/// One event of a batch: its best copy, and the messages that told it.
+#[derive(Clone, Debug)]
+struct Item {
+    recorded: Recorded,
+    messages: Vec<usize>,
+}
+
+impl Item {
+    fn key(&self) -> EventKey {
+        let event = &self.recorded.event;
+        (event.server, event.recipient, event.class(), event.identity)
+    }
+}
+
+/// How a batch stands: until when it may go on, and which messages are done.
+struct Batch {
+    until: Instant,
+    done: HashSet<usize>,
+}
+
+impl Batch {
+    fn time_is_up(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    fn done(&mut self, item: &Item) {
+        self.done.extend(&item.messages);
+    }
+}
+
+/// Waits between tries: jittered, doubling.
+struct Backoff(u64);
+
+impl Backoff {
+    fn new() -> Backoff {
+        Backoff(BACKOFF_MS.start)
+    }
+
+    async fn wait(&mut self, batch: &Batch) {
+        let wait = Duration::from_millis(fastrand::u64(self.0 / 2..=self.0));
+        self.0 = (self.0 * 2).min(BACKOFF_MS.end);
+        tokio::time::sleep_until((Instant::now() + wait).min(batch.until)).await;
+    }
+}
+
+impl Consumer {
+    /// A consumer over a store.
+    pub fn new(store: Arc<dyn Store>, settings: Settings) -> Consumer {
+        Consumer { store, settings, noted: Mutex::default() }
+    }
+
+    /// Takes in a batch from a queue. Returns the ids of the messages that must come again: those that could
+    /// not be committed before `deadline` (less [`DEADLINE_RESERVE`]).
+    pub async fn handle(&self, from: QueueName, messages: &[Incoming], deadline: Instant) -> Vec<String> {
+        let until = deadline.checked_sub(DEADLINE_RESERVE).unwrap_or(deadline);
+        let mut batch = Batch { until, done: HashSet::new() };
+        match from {
+            QueueName::Quarantine | QueueName::QuarantineDead => self.keep_parts(messages, &mut batch).await,
+            _ => self.record(messages, &mut batch).await,
+        }
+        let failed: Vec<String> = (0..messages.len())
+            .filter(|place| !batch.done.contains(place))
+            .map(|place| messages[place].id.clone())
+            .collect();
+        if !failed.is_empty() {
+            Happened::GaveBack { queue: from, failed: failed.len(), of: messages.len() }.emit();
+        }
+        failed
+    }
+
+    async fn record(&self, messages: &[Incoming], batch: &mut Batch) {
+        let Some(rules) = self.retried(batch, || self.store.rules()).await else {
+            return;
+        };
+        let now = (self.settings.clock)();
+        self.raise_floors(&rules, now).await;
+        let mut intake = Intake::new(&self.settings, &rules, now);
+        for (place, message) in messages.iter().enumerate() {
+            intake.take(place, &message.body);
+        }
+        for (place, aside) in std::mem::take(&mut intake.aside) {
+            let expires_at = self.settings.set_aside_expires_at(&aside);
+            let mut kept = true;
+            for part in aside.parts() {
+                kept &= self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_some();
+            }
+            if kept {
+                Happened::SetAside { reason: aside.reason }.emit();
+                batch.done.insert(place);
+            }
+        }
+        if !self.note_streams(&intake, batch).await {
+            return;
+        }
+        let Intake { state, bulk, .. } = intake;
+        self.commit_state(state, batch).await;
+        self.commit_bulk(bulk, batch).await;
+    }
+
+    async fn keep_parts(&self, messages: &[Incoming], batch: &mut Batch) {
+        for (place, message) in messages.iter().enumerate() {
+            let kept = match queue::Part::decode(&message.body) {
+                Some(part) => {
+                    let expires_at = self.settings.expires_at_receipt(part.record_type, part.received_at);
+                    self.retried(batch, || self.store.keep(part.clone(), expires_at)).await
+                }
+                None => {
+                    let aside = intake::undecodable(&message.body, (self.settings.clock)());
+                    let mut kept = Some(());
+                    for part in aside.parts() {
+                        let one = self.retried(batch, || self.store.keep(part.clone(), None)).await;
+                        kept = kept.and(one);
+                    }
+                    kept
+                }
+            };
+            if kept.is_some() {
+                batch.done.insert(place);
+            }
+        }
+    }
+
+    /// Registers streams that this environment has not seen yet, before anything is counted on them.
+    async fn note_streams(&self, intake: &Intake<'_>, batch: &Batch) -> bool {
+        let streams: BTreeSet<(ServerId, String)> = intake.streams().collect();
+        for (server, stream) in streams {
+            let key = (server, stream);
+            if self.noted.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+                continue;
+            }
+            if self.retried(batch, || self.store.note_stream(key.0, &key.1)).await.is_none() {
+                return false;
+            }
+            self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        }
+        true
+    }
+
+    /// Keeps the stored floors within a day of what retention demands, so that a longer retention set later
+    /// does not reach back to what has expired. Best effort: what is stored is a lower bound.
+    async fn raise_floors(&self, rules: &store::Rules, now: Time) {
+        let floor = self.settings.floor(now);
+        for class in [Class::Delivery, Class::Engagement] {
+            let stored = rules.floors.get(&class).copied();
+            if stored.is_none_or(|stored| floor >= stored.plus_days(1)) {
+                let _ = self.store.raise_floor(class, floor).await;
+            }
+        }
+    }
+
+    /// A call, tried again until it succeeds or the batch's time is up.
+    async fn retried<T, F>(&self, batch: &Batch, mut call: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut backoff = Backoff::new();
+        while !batch.time_is_up() {
+            match call().await {
+                Ok(value) => return Some(value),
+                Err(StoreError::Unavailable) => {
+                    Happened::Retried { reason: "unavailable" }.emit();
+                    backoff.wait(batch).await;
+                }
+                Err(error) => {
+                    // A fault of ours: the messages stay on their queue until a release that mends it.
+                    Happened::Broken { error }.emit();
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// What to do about a transaction that was not committed: the cancellations, or `None` after a wait (or
+    /// at once where the fault is ours).
+    async fn not_committed(&self, error: CommitError, backoff: &mut Backoff, batch: &Batch) -> Next {
+        match error {
+            CommitError::Cancelled(reasons) => {
+                Happened::Retried { reason: "cancelled" }.emit();
+                Next::Look(reasons)
+            }
+            CommitError::Store(StoreError::Unavailable) => {
+                Happened::Retried { reason: "unavailable" }.emit();
+                backoff.wait(batch).await;
+                Next::Again
+            }
+            CommitError::Store(error) => {
+                Happened::Broken { error }.emit();
+                Next::GiveUp
+            }
+        }
+    }
+}
+
+/// What follows a transaction that was not committed.
+enum Next {
+    /// Look at the reasons of its actions.
+    Look(Vec<store::Cancel>),
+    /// Try again.
+    Again,
+    /// Leave it; the messages come again.
+    GiveUp,
+}

@@ -1,0 +1,100 @@
+//! What the consumer tells of itself: one type whose `emit` both logs and counts.
+
+use ledger::bounce::BounceClass;
+use ledger::event::{Cause, Event, What, bounce_class};
+use ledger::{Kind, Time};
+use queue::QueueName;
+use store::StoreError;
+
+/// Something that happened in the consumer.
+#[derive(Clone, Debug)]
+pub(crate) enum Happened {
+    /// An event was recorded for the first time.
+    Recorded { kind: Kind, seconds: f64, measure: Option<&'static str> },
+    /// A copy of a recorded event was dropped.
+    Duplicate { kind: Kind },
+    /// A recorded copy was replaced by a better one.
+    Replaced { kind: Kind },
+    /// A bounce of a type that is not known.
+    UnknownType { class: BounceClass },
+    /// A body was set aside.
+    SetAside { reason: String },
+    /// Something is tried again.
+    Retried { reason: &'static str },
+    /// A stored view was not the fold of what is recorded; it is being folded anew.
+    Drift,
+    /// The store says that a request or an item is not what it should be.
+    Broken { error: StoreError },
+    /// Messages must come again.
+    GaveBack { queue: QueueName, failed: usize, of: usize },
+}
+
+impl Happened {
+    /// An event was recorded for the first time, at an instant.
+    pub(crate) fn recorded(event: &Event, now: Time) -> Happened {
+        let measure = match &event.what {
+            What::Delivery => Some("Delivered"),
+            What::Bounce { bounce_type, .. } => match bounce_class(bounce_type) {
+                BounceClass::Hard | BounceClass::Invalid => Some("HardBounced"),
+                BounceClass::Soft => Some("SoftBounced"),
+                BounceClass::Block => Some("Blocked"),
+                BounceClass::Complaint => Some("Complained"),
+                _ => None,
+            },
+            What::SpamComplaint { .. } => Some("Complained"),
+            What::Suppressed { cause: Cause::Unsubscribe } => Some("Unsubscribed"),
+            What::Reactivated => Some("Reactivated"),
+            _ => None,
+        };
+        let seconds = (now.micros() - event.received_at.micros()) as f64 / 1e6;
+        Happened::Recorded { kind: event.kind(), seconds, measure }
+    }
+
+    pub(crate) fn emit(self) {
+        match self {
+            Happened::Recorded { kind, seconds, measure } => {
+                metrics::counter!("EventsProcessed", "RecordType" => kind.name()).increment(1);
+                metrics::histogram!("EndToEndLatency", "Queue" => QueueName::of(kind).name()).record(seconds);
+                if let Some(measure) = measure {
+                    metrics::counter!(measure).increment(1);
+                }
+            }
+            Happened::Duplicate { kind } => {
+                metrics::counter!("EventsDuplicate", "RecordType" => kind.name()).increment(1);
+            }
+            Happened::Replaced { kind } => {
+                metrics::counter!("EventsReplaced", "RecordType" => kind.name()).increment(1);
+            }
+            Happened::UnknownType { class } => {
+                metrics::counter!("UnknownType").increment(1);
+                tracing::warn!(bounce.class = ?class, "a bounce of a type that is not known; it counts as unknown");
+            }
+            Happened::SetAside { reason } => {
+                tracing::warn!(
+                    event.reason = reason,
+                    "an event was set aside; see it by `postledger quarantine list`"
+                );
+                metrics::counter!("Quarantined", "Reason" => reason).increment(1);
+            }
+            Happened::Retried { reason } => {
+                metrics::counter!("CommitRetried", "Reason" => reason).increment(1);
+                tracing::debug!(retry.reason = reason, "a call to the store is tried again");
+            }
+            Happened::Drift => {
+                metrics::counter!("CommitRetried", "Reason" => "drift").increment(1);
+                tracing::error!("a view is not the fold of what is recorded; it is folded anew");
+            }
+            Happened::Broken { error } => {
+                tracing::error!(error = %error, "the store cannot take what this release writes; messages stay queued");
+            }
+            Happened::GaveBack { queue, failed, of } => {
+                tracing::warn!(
+                    queue.name = queue.name(),
+                    batch.failed = failed,
+                    batch.messages = of,
+                    "messages were given back; they come again"
+                );
+            }
+        }
+    }
+}
