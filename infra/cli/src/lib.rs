@@ -1,1 +1,89 @@
-//! cli
+//! The command line `postledger`, and the embedded mode: the whole ledger in one process.
+//!
+//! Invariant: nothing is decided here. The commands ask the same functions that the Lambda functions run, and
+//! the embedded mode is those functions behind one small HTTP server.
+
+pub mod args;
+pub mod client;
+pub mod embedded;
+pub mod fold;
+pub mod keys;
+pub mod post;
+pub mod report;
+pub mod run;
+pub mod sample;
+pub mod show;
+
+use ledger::Time;
+use std::fmt;
+use std::io::Write;
+
+/// Why a command did not do what it should, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    what: String,
+    next: Option<String>,
+}
+
+impl Failure {
+    /// A failure, in a sentence.
+    pub fn new(what: impl Into<String>) -> Failure {
+        Failure { what: what.into(), next: None }
+    }
+
+    /// What to do next, in a sentence.
+    pub fn next(self, next: impl Into<String>) -> Failure {
+        Failure { next: Some(next.into()), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.what)?;
+        match &self.next {
+            Some(next) => write!(out, "\n  next: {next}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Any error that explains itself is a failure.
+macro_rules! failures {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Failure {
+                Failure::new(error.to_string())
+            }
+        })*
+    };
+}
+failures!(
+    ingest::credential::CredentialError,
+    ledger::event::NotAServer,
+    ledger::time::TimeError,
+    platform::env::EnvError,
+    postmark::Refusal,
+    queue::QueueError,
+    store::StoreError,
+    std::io::Error,
+    serde_json::Error
+);
+
+/// Prints to standard output. A reader that has gone away is no failure.
+pub fn say(text: impl fmt::Display) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// A time given by a person: RFC 3339, or microseconds since 1970.
+///
+/// # Errors
+/// Where it is neither.
+pub fn time(text: &str) -> Result<Time, String> {
+    match text.parse::<i64>() {
+        Ok(micros) => Ok(Time::from_micros(micros)),
+        Err(_) => text.parse().map_err(|error: ledger::time::TimeError| error.to_string()),
+    }
+}

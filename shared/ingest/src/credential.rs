@@ -100,7 +100,7 @@ fn message(stack: &str, user: User) -> String {
 }
 
 /// A public key and its short name.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     id: String,
     bytes: [u8; 32],

@@ -11,8 +11,12 @@
 mod answer;
 pub mod credential;
 mod door;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod observe;
 
 pub use answer::Answer;
 pub use credential::{Credential, PublicKey, Verifier};
 pub use door::{BODY_BYTES_MAX, Door, Knock};
+#[cfg(feature = "lambda")]
+pub use lambda::run;

@@ -5,6 +5,7 @@
 //! the memory implementation keeps the same items in the same keys and is held to the same contract suite
 //! ([`contract`]) as the one for AWS.
 
+pub mod ask;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 #[cfg(any(test, feature = "testing"))]

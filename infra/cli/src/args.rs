@@ -1,0 +1,304 @@
+//! The arguments: `postledger --help` is made of this.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ledger::{ServerId, Time};
+use std::path::PathBuf;
+
+/// The port of the embedded mode.
+pub const PORT: u16 = 8630;
+/// The sample's server.
+pub const SAMPLE_SERVER: &str = "8123456";
+
+/// The exact ledger of what happened to mail sent through Postmark.
+#[derive(Debug, Parser)]
+#[command(
+    name = "postledger",
+    version,
+    after_help = "Start with `postledger run`, then ask it: `postledger recipient --server 8123456 ADDRESS`."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where keys are kept, in files of mode 0600 [default: ~/.postledger].
+    #[arg(long, global = true, env = "POSTLEDGER_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// The stack whose keys sign.
+    #[arg(long, global = true, env = "POSTLEDGER_STACK", default_value = "local", value_name = "NAME")]
+    pub stack: String,
+}
+
+/// Where a running Postledger is asked.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// Where the embedded Postledger listens.
+    #[arg(long, env = "POSTLEDGER_URL", default_value_t = format!("http://127.0.0.1:{PORT}"), value_name = "URL")]
+    pub url: String,
+}
+
+/// Which server's mail.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Postmark's numeric ServerID.
+    #[arg(long, value_name = "ID")]
+    pub server: ServerId,
+}
+
+/// How a body was told, where it does not say so itself.
+#[derive(Debug, Args)]
+pub struct Circumstances {
+    /// Postmark's numeric ServerID, as the credential would name it [default: the body's own].
+    #[arg(long, value_name = "ID")]
+    pub server: Option<ServerId>,
+    /// When it came in: RFC 3339, or microseconds since 1970 [default: now].
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub received_at: Option<Time>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole ledger in this process, with a sample.
+    Run(Run),
+    /// Make and list the keys that credentials are signed with.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Print webhook URLs with their credentials, to put into Postmark.
+    Url(Url),
+    /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside.
+    Event(Event),
+    /// Fold bodies from standard input, one a line, into states and counters: the reference.
+    Fold(Circumstances),
+    /// May this address be mailed, and if not, why not?
+    Recipient(Recipient),
+    /// Post bodies from files or standard input, with the right credential.
+    Post(Post),
+    /// How many of what, by stream and hour or day.
+    Counts(Counts),
+    /// Look at what was set aside, and replay it.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Rule that an address must not be mailed, or may be again.
+    Decide(Decide),
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Post the sample, show the ledger and exit.
+    #[arg(long)]
+    pub once: bool,
+    /// The port on 127.0.0.1; 0 takes any that is free.
+    #[arg(long, default_value_t = PORT, value_name = "N")]
+    pub port: u16,
+    /// Start with an empty ledger.
+    #[arg(long)]
+    pub no_sample: bool,
+    /// Print logs and metrics to standard error, at this level [possible: error, warn, info, debug].
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "info")]
+    pub logs: Option<String>,
+}
+
+/// `keys`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key. A second one may stand beside the first while webhooks are moved over.
+    New,
+    /// List the public keys.
+    List,
+    /// Forget a key; credentials that it signed are wrong from then on.
+    Retire {
+        /// The key's id, as `keys list` shows it.
+        key_id: String,
+    },
+}
+
+/// `url`.
+#[derive(Debug, Args)]
+pub struct Url {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// Which URL: a record type's segment, `events` (takes all), or `all` seven.
+    #[arg(long = "type", default_value = "all", value_name = "TYPE",
+        value_parser = ["all", "events", "delivery", "bounce", "spam-complaint", "open", "click", "subscription-change"])]
+    pub kind: String,
+    /// Which of the server's passwords.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub generation: u32,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `event`.
+#[derive(Debug, Args)]
+pub struct Event {
+    /// How it was told.
+    #[command(flatten)]
+    pub circumstances: Circumstances,
+    /// Print the JSON Schema of the output instead.
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// `recipient`.
+#[derive(Debug, Args)]
+pub struct Recipient {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// The address, in any spelling.
+    pub address: String,
+    /// The stream to mail on [default: all that are known].
+    #[arg(long, value_name = "STREAM")]
+    pub stream: Option<String>,
+    /// As of a past instant: RFC 3339, or microseconds since 1970.
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub at: Option<Time>,
+    /// By what had come in by an instant.
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub known_at: Option<Time>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `post`.
+#[derive(Debug, Args)]
+pub struct Post {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// Files of JSON bodies, one or more in each [default: standard input].
+    pub files: Vec<PathBuf>,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+    /// At most so many a second.
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+    /// Which of the server's passwords.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub generation: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// By hour or by day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// By hour, UTC.
+    Hour,
+    /// By day, UTC.
+    Day,
+}
+
+/// `counts`.
+#[derive(Debug, Args)]
+pub struct Counts {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// The stream [default: all].
+    #[arg(long, value_name = "STREAM")]
+    pub stream: Option<String>,
+    /// From when [default: 30 days before --to].
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub from: Option<Time>,
+    /// To before when [default: now].
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub to: Option<Time>,
+    /// By hour or by day.
+    #[arg(long, value_enum, default_value_t = By::Day)]
+    pub by: By,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `quarantine`.
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// What was set aside, the latest last.
+    List {
+        /// How many days back.
+        #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=400))]
+        days: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Where Postledger is reached.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// One body, with the reason.
+    Show {
+        /// The key, as `quarantine list` shows it.
+        key: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Where Postledger is reached.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Put a body on its queue again, as it was received then.
+    Replay {
+        /// The key, as `quarantine list` shows it.
+        key: String,
+        /// A completed or corrected body to replay in its place.
+        #[arg(long, value_name = "FILE")]
+        body: Option<PathBuf>,
+        /// Record it although its credential was revoked or it is too old.
+        #[arg(long = "override")]
+        overridden: bool,
+        /// Where Postledger is reached.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// What is ruled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ruling {
+    /// Must not be mailed.
+    Suppress,
+    /// May be mailed again, as far as it is ours to say: Postmark's list is untouched.
+    Allow,
+}
+
+/// `decide`.
+#[derive(Debug, Args)]
+pub struct Decide {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// The stream, or `*` for the whole server.
+    #[arg(long, value_name = "STREAM")]
+    pub stream: String,
+    /// The address.
+    pub address: String,
+    /// What is ruled.
+    #[arg(value_enum)]
+    pub ruling: Ruling,
+    /// Why, for whoever reads the timeline.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Who rules.
+    #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]
+    pub actor: String,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}

@@ -1,0 +1,73 @@
+//! How the commands ask a running embedded Postledger.
+
+use crate::Failure;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use ureq::Agent;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An HTTP agent that treats every status as an answer.
+pub fn agent() -> Agent {
+    Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().into()
+}
+
+/// Asks the admin surface at a base URL.
+pub struct Client<'a> {
+    base: &'a str,
+    agent: Agent,
+}
+
+impl<'a> Client<'a> {
+    /// A client for a base URL.
+    pub fn new(base: &'a str) -> Client<'a> {
+        Client { base: base.trim_end_matches('/'), agent: agent() }
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// Where nobody answers, or the answer is a refusal.
+    pub fn get<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<T, Failure> {
+        let pairs = serde_json::to_value(query)?;
+        let mut request = self.agent.get(format!("{}/admin/{path}", self.base));
+        for (name, value) in pairs.as_object().into_iter().flatten() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            request = request.query(name, text);
+        }
+        self.answer(request.call())
+    }
+
+    /// Tells.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.answer(self.agent.post(format!("{}/admin/{path}", self.base)).send_json(body))
+    }
+
+    fn answer<T: DeserializeOwned>(
+        &self,
+        answer: Result<http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, Failure> {
+        let mut response = answer.map_err(|_| unreachable_at(self.base))?;
+        let status = response.status();
+        let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+        let body = body.map_err(|_| unreachable_at(self.base))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|_| unreachable_at(self.base));
+        }
+        let told: Option<String> = serde_json::from_slice::<serde_json::Value>(&body)
+            .ok()
+            .and_then(|body| body["error"].as_str().map(str::to_owned));
+        Err(Failure::new(told.unwrap_or_else(|| format!("the answer was {status}"))))
+    }
+}
+
+/// Nobody, or somebody else, is at a base URL.
+pub fn unreachable_at(base: &str) -> Failure {
+    Failure::new(format!("no Postledger answers at {base}"))
+        .next("start one by `postledger run`, or name another by --url or POSTLEDGER_URL")
+}

@@ -1,0 +1,51 @@
+//! What API Gateway does: one HTTP server before all doors, and the admin surface beside them.
+
+use super::{Stack, admin};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use ingest::{BODY_BYTES_MAX, Knock};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// The largest request that is read. What lies between this and the door's limit is set aside whole.
+pub const REQUEST_BYTES_MAX: usize = 3 * BODY_BYTES_MAX;
+
+/// Serves a stack until `stop` resolves, then finishes what has begun.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn serve(
+    stack: Arc<Stack>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let app = Router::new().nest("/admin", admin::routes()).fallback(knock).with_state(stack);
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await
+}
+
+async fn knock(
+    State(stack): State<Arc<Stack>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, REQUEST_BYTES_MAX).await else {
+        // Cut off, or larger than is read at all: let it come again, as a gateway's own fault would.
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let path = parts.uri.path();
+    let knock = Knock {
+        method: &parts.method,
+        path,
+        headers: &parts.headers,
+        body: &body,
+        source_ip: Some(peer.ip()),
+    };
+    stack.door(path).answer(knock).await.response::<Body>()
+}

@@ -1,0 +1,243 @@
+//! The operator's keys: a file of mode 0600 for each stack, and what is minted from it.
+
+use crate::Failure;
+use ingest::credential::{KEYS_MAX, PrivateKey, PublicKey, User};
+use ledger::ServerId;
+use postmark::RecordType;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The keys of a stack, the newest last. It is the newest that signs.
+#[derive(Debug)]
+pub struct KeyRing {
+    stack: String,
+    path: PathBuf,
+    keys: Vec<PrivateKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    stack: String,
+    private_keys: Vec<String>,
+}
+
+impl KeyRing {
+    /// The keys of a stack, from a folder; there may be none.
+    ///
+    /// # Errors
+    /// Where the file is there but cannot be read.
+    pub fn open(home: &Path, stack: &str) -> Result<KeyRing, Failure> {
+        let path = home.join(format!("{stack}.keys.json"));
+        let damaged = || Failure::new(format!("the key file {} cannot be read", path.display()));
+        let keys = match fs::read_to_string(&path) {
+            Ok(text) => {
+                let kept: Kept = serde_json::from_str(&text).map_err(|_| damaged())?;
+                let keys = kept.private_keys.iter().map(|text| PrivateKey::from_secret(text));
+                keys.collect::<Result<_, _>>().map_err(|_| damaged())?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Failure::new(format!("the key file {}: {error}", path.display()))),
+        };
+        Ok(KeyRing { stack: stack.to_owned(), path, keys })
+    }
+
+    /// As [`open`](Self::open), with a first key made where there is none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or written.
+    pub fn open_or_make(home: &Path, stack: &str) -> Result<KeyRing, Failure> {
+        let mut ring = KeyRing::open(home, stack)?;
+        if ring.keys.is_empty() {
+            ring.add()?;
+        }
+        Ok(ring)
+    }
+
+    /// Makes a key and keeps it; its public half.
+    ///
+    /// # Errors
+    /// Where there are two already, or the file cannot be written.
+    pub fn add(&mut self) -> Result<PublicKey, Failure> {
+        if self.keys.len() >= KEYS_MAX {
+            return Err(Failure::new(format!("stack {} has two keys already", self.stack))
+                .next("move all webhooks to the newer one, then `postledger keys retire KEY_ID` the older"));
+        }
+        let key = PrivateKey::generate()?;
+        let public = key.public();
+        self.keys.push(key);
+        self.write()?;
+        Ok(public)
+    }
+
+    /// Forgets a key.
+    ///
+    /// # Errors
+    /// Where there is none of that id, or the file cannot be written.
+    pub fn retire(&mut self, key_id: &str) -> Result<(), Failure> {
+        let before = self.keys.len();
+        self.keys.retain(|key| key.public().id() != key_id);
+        if self.keys.len() == before {
+            let failure = Failure::new(format!("stack {} has no key of that id", self.stack));
+            return Err(failure.next("`postledger keys list` shows those that it has"));
+        }
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), Failure> {
+        let kept = Kept {
+            stack: self.stack.clone(),
+            private_keys: self.keys.iter().map(PrivateKey::secret).collect(),
+        };
+        let text = serde_json::to_string_pretty(&kept)?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let failed = |error: std::io::Error| {
+            let failure =
+                Failure::new(format!("the key file {} cannot be written: {error}", self.path.display()));
+            failure.next("choose another folder by --home DIR or POSTLEDGER_HOME")
+        };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        // A new file beside it, renamed over it: never half a file, never one that others could read.
+        let new = self.path.with_extension("new");
+        let _ = fs::remove_file(&new);
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&new, &self.path).map_err(failed)
+    }
+
+    /// The public keys, the newest first.
+    pub fn public(&self) -> Vec<PublicKey> {
+        self.keys.iter().rev().map(PrivateKey::public).collect()
+    }
+
+    /// The password of a generation of a server, signed by the newest key.
+    ///
+    /// # Errors
+    /// Where there is no key.
+    pub fn credential(&self, server: ServerId, generation: u32) -> Result<(User, String), Failure> {
+        let user = User { server, generation };
+        let key = self.keys.last().ok_or_else(|| {
+            Failure::new(format!("stack {} has no key in {}", self.stack, self.path.display()))
+                .next("make one by `postledger keys new`, or name the stack by --stack")
+        })?;
+        Ok((user, key.password(&self.stack, user)?))
+    }
+
+    /// Where the keys are kept.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The folder that keys are kept in.
+///
+/// # Errors
+/// Where neither it nor a home folder is given.
+pub fn home(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    given.or_else(|| platform::env::text("HOME").map(|home| Path::new(&home).join(".postledger"))).ok_or_else(
+        || {
+            Failure::new("there is no home folder to keep keys in")
+                .next("name a folder by --home or POSTLEDGER_HOME")
+        },
+    )
+}
+
+/// A webhook URL and its credential.
+#[derive(Clone, Debug, Serialize)]
+pub struct Webhook {
+    /// Which URL it is: a record type's segment, or `events`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The URL, without credential.
+    pub url: String,
+    /// The user name.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// The URL with the credential in it, for forms that have no fields for it.
+    pub url_with_credential: String,
+}
+
+/// The webhook URLs of a server at a base; `kind` is a segment, `events` or `all`.
+pub fn webhooks(base: &str, user: User, password: &str, kind: &str) -> Vec<Webhook> {
+    let base = base.trim_end_matches('/');
+    let segments = RecordType::ALL.map(RecordType::segment).into_iter().chain(["events"]);
+    let wanted = segments.filter(|segment| kind == "all" || kind == *segment);
+    wanted
+        .map(|segment| {
+            let path = format!("v1/{}/{segment}", user.server);
+            let (scheme, host) = base.split_once("://").unwrap_or(("https", base));
+            Webhook {
+                kind: segment.to_owned(),
+                url: format!("{scheme}://{host}/{path}"),
+                user: user.to_string(),
+                password: password.to_owned(),
+                url_with_credential: format!("{scheme}://{user}:{password}@{host}/{path}"),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("postledger-keys-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    #[test]
+    fn keys_are_kept_where_only_their_owner_reads_them() {
+        let home = folder("mode");
+        let ring = KeyRing::open_or_make(&home, "local").unwrap();
+        assert_eq!(fs::metadata(ring.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&home).unwrap().permissions().mode() & 0o777, 0o700);
+        let again = KeyRing::open_or_make(&home, "local").unwrap();
+        assert_eq!(again.public()[0].to_string(), ring.public()[0].to_string());
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_third_key_is_refused_until_one_is_retired() {
+        let home = folder("two");
+        let mut ring = KeyRing::open(&home, "local").unwrap();
+        assert!(ring.credential(ServerId::new(7).unwrap(), 1).is_err());
+        let first = ring.add().unwrap();
+        ring.add().unwrap();
+        assert!(ring.add().unwrap_err().to_string().contains("keys retire"));
+        ring.retire(first.id()).unwrap();
+        assert!(ring.retire(first.id()).is_err());
+        assert_eq!(ring.public().len(), 1);
+        ring.add().unwrap();
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_key_file_is_named_and_left_alone() {
+        let home = folder("damaged");
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("local.keys.json"), "{}").unwrap();
+        assert!(KeyRing::open_or_make(&home, "local").unwrap_err().to_string().contains("local.keys.json"));
+        assert_eq!(fs::read_to_string(home.join("local.keys.json")).unwrap(), "{}");
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn there_are_seven_urls_each_with_its_credential() {
+        let user: User = "8123456.2".parse().unwrap();
+        let all = webhooks("https://hooks.example.com/", user, "secret", "all");
+        assert_eq!(all.len(), 7);
+        let one = webhooks("https://hooks.example.com/", user, "secret", "bounce");
+        assert_eq!(one[0].url, "https://hooks.example.com/v1/8123456/bounce");
+        assert_eq!(
+            one[0].url_with_credential,
+            "https://8123456.2:secret@hooks.example.com/v1/8123456/bounce"
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! Posting bodies as Postmark would: with the credential, at a rate, several at a time.
+
+use crate::args::Post;
+use crate::client::{agent, unreachable_at};
+use crate::keys::KeyRing;
+use crate::{Failure, say, show};
+use indicatif::{ProgressBar, ProgressStyle};
+use ingest::credential::basic;
+use postmark::RecordType;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, stdin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 4;
+
+/// A body, or a line of the command `fold` that holds one.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+    #[serde(rename = "RecordType")]
+    record_type: Option<String>,
+}
+
+/// A body and the URL that Postmark would post it to.
+pub struct Parcel {
+    segment: &'static str,
+    body: String,
+}
+
+/// Takes apart what holds one or more JSON values.
+///
+/// # Errors
+/// Where something is not JSON; nothing is posted then.
+pub fn parcels(name: &str, input: impl Read) -> Result<Vec<Parcel>, Failure> {
+    let mut parcels = Vec::new();
+    for value in serde_json::Deserializer::from_reader(BufReader::new(input)).into_iter::<Box<RawValue>>() {
+        let value = value.map_err(|error| {
+            Failure::new(format!("{name} is not JSON: {error}")).next("mend it; nothing was posted")
+        })?;
+        let text = value.get();
+        let line: Option<Line<'_>> = serde_json::from_str(text).ok();
+        let body = match line.as_ref().and_then(|line| line.body) {
+            Some(body) if line.as_ref().is_some_and(|line| line.record_type.is_none()) => body.get(),
+            _ => text,
+        };
+        let kind = serde_json::from_str::<Line<'_>>(body).ok().and_then(|line| line.record_type);
+        let kind = RecordType::ALL.into_iter().find(|known| Some(known.kind().name()) == kind.as_deref());
+        parcels.push(Parcel { segment: kind.map_or("events", RecordType::segment), body: body.to_owned() });
+    }
+    Ok(parcels)
+}
+
+/// Posts, and returns how many had which answer. `authorization` is the whole header.
+///
+/// # Errors
+/// Where nobody answers.
+pub fn post(
+    base: &str,
+    server: &str,
+    authorization: &str,
+    parcels: &[Parcel],
+    rate: Option<u32>,
+    progress: &ProgressBar,
+) -> Result<BTreeMap<String, u64>, Failure> {
+    let base = base.trim_end_matches('/');
+    let answers: Mutex<BTreeMap<String, u64>> = Mutex::default();
+    let failed: Mutex<Option<Failure>> = Mutex::default();
+    let next = AtomicUsize::new(0);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(parcels.len()) {
+            scope.spawn(|| {
+                let agent = agent();
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(parcel) = parcels.get(place) else { return };
+                    if failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+                        return;
+                    }
+                    if let Some(rate) = rate {
+                        let due = start + Duration::from_secs_f64(place as f64 / f64::from(rate));
+                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                    }
+                    let request = agent
+                        .post(format!("{base}/v1/{server}/{}", parcel.segment))
+                        .header("authorization", authorization)
+                        .header("content-type", "application/json");
+                    let answer = match request.send(&parcel.body) {
+                        Ok(mut response) => {
+                            let status = response.status().as_u16();
+                            let body: serde_json::Value = response.body_mut().read_json().unwrap_or_default();
+                            let told =
+                                [&body["status"], &body["reason"]].map(|word| word.as_str().unwrap_or(""));
+                            format!("{status} {}", told.join(" ").trim()).trim().to_owned()
+                        }
+                        Err(_) => {
+                            *failed.lock().unwrap_or_else(PoisonError::into_inner) =
+                                Some(unreachable_at(base));
+                            return;
+                        }
+                    };
+                    *answers.lock().unwrap_or_else(PoisonError::into_inner).entry(answer).or_default() += 1;
+                    progress.inc(1);
+                }
+            });
+        }
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(failure) => Err(failure),
+        None => Ok(answers.into_inner().unwrap_or_else(PoisonError::into_inner)),
+    }
+}
+
+/// A progress bar on standard error.
+pub fn progress(length: Option<u64>, what: &str) -> ProgressBar {
+    let bar = match length {
+        Some(length) => ProgressBar::new(length),
+        None => ProgressBar::new_spinner(),
+    };
+    let template = if length.is_some() {
+        "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}"
+    } else {
+        "{msg} {pos} {per_sec}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}
+
+/// The command. Whether every answer was 200.
+///
+/// # Errors
+/// Where the input is not JSON, there is no key, or nobody answers.
+pub fn run(args: &Post, keys: &KeyRing) -> Result<bool, Failure> {
+    let mut all = Vec::new();
+    for path in &args.files {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        all.extend(parcels(&name, file)?);
+    }
+    if args.files.is_empty() {
+        all = parcels("standard input", stdin().lock())?;
+    }
+    let (user, password) = keys.credential(args.server.server, args.generation)?;
+    let bar = progress(Some(all.len() as u64), "posting");
+    let server = args.server.server.to_string();
+    let answers = post(&args.target.url, &server, &basic(user, &password), &all, args.rate, &bar)?;
+    bar.finish_and_clear();
+    let good = answers.keys().all(|answer| answer.starts_with("200"));
+    if args.json {
+        say(serde_json::to_string(&answers)?);
+    } else {
+        say(show::table(
+            ["answer", "bodies"],
+            answers.into_iter().map(|(answer, n)| [answer, n.to_string()]),
+        ));
+    }
+    Ok(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn concatenated_files_and_lines_are_taken_apart() {
+        let input = "{\"RecordType\":\"Open\"}\n{\n  \"RecordType\": \"Bounce\" }{\"server\":1,\"body\":{\"RecordType\":\"Click\"}} [1]";
+        let parcels = parcels("input", input.as_bytes()).unwrap();
+        let segments: Vec<_> = parcels.iter().map(|parcel| parcel.segment).collect();
+        assert_eq!(segments, ["open", "bounce", "click", "events"]);
+        assert_eq!(parcels[2].body, "{\"RecordType\":\"Click\"}");
+    }
+
+    #[test]
+    fn what_is_not_json_is_named_and_nothing_is_posted() {
+        let failure = parcels("input", "{} {oops".as_bytes()).err().unwrap();
+        assert!(failure.to_string().contains("line 1 column"), "{failure}");
+    }
+}

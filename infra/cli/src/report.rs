@@ -1,0 +1,159 @@
+//! What Postledger makes of one webhook body: the command `event`.
+
+use crate::Failure;
+use ledger::counters::Measure;
+use ledger::event::{Fact, What, bounce_class};
+use ledger::{LedgerKey, ServerId, Source, Time, recipient_key};
+use postmark::{Body, Context, Examined, Fields, Refusal};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What Postledger makes of one webhook body. For a probe, which is never recorded, whatever can be read.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Report {
+    /// The kind of event: Postmark's `RecordType`, or `Observed` or `Decision`.
+    pub kind: Option<String>,
+    /// Which event it is: 16 bytes in base64url. Equal identities are one event.
+    pub identity: Option<String>,
+    /// The server it belongs to; 0 where neither `--server` nor the body names one.
+    pub server: i64,
+    /// The message stream.
+    pub stream: Option<String>,
+    /// The address, as the body spells it.
+    pub recipient: Option<String>,
+    /// The key that all spellings of the address share.
+    pub recipient_key: Option<String>,
+    /// The id that stands for the recipient in keys and logs; here under the fixed test key.
+    pub recipient_id: Option<String>,
+    /// The message, unless it is absent, null, empty or the all-zero UUID.
+    pub message_id: Option<String>,
+    /// When it happened, in microseconds since 1970.
+    pub time_us: Option<i64>,
+    /// When it happened, as the body writes it.
+    pub time: Option<String>,
+    /// How it is kept: `s` (makes state, kept for ever), `d` (delivery) or `e` (open, click).
+    pub class: Option<String>,
+    /// For bounces and complaints: what the type says about the recipient.
+    pub bounce_class: Option<String>,
+    /// What it is counted as.
+    pub measure: Option<String>,
+    /// What it says about the recipient.
+    pub facts: Vec<ReportedFact>,
+    /// Whether a machine opened or clicked, by the stated rule.
+    pub machine: bool,
+    /// Whether it is Postmark's verification probe or "send test": answered, never recorded.
+    pub probe: bool,
+    /// What the door takes out of the body, by name.
+    pub dropped: Vec<String>,
+}
+
+/// A fact that an event tells.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ReportedFact {
+    /// `suppressed`, `lifted`, `barred`, `allowed`, `bounced` or `complained`.
+    pub fact: String,
+    /// The stream, or `*` for the whole server.
+    pub stream: String,
+    /// From when it holds, in microseconds since 1970. (An observation speaks for 10 minutes before its dump.)
+    pub at_us: i64,
+    /// For `suppressed` and `barred`: the cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// For `bounced`: the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// For `bounced`: the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+}
+
+impl From<Fact> for ReportedFact {
+    fn from(fact: Fact) -> ReportedFact {
+        let of = |name: &str, stream, at: Time| ReportedFact {
+            fact: name.to_owned(),
+            stream,
+            at_us: at.micros(),
+            cause: None,
+            class: None,
+            message_id: None,
+        };
+        match fact {
+            Fact::Suppressed { stream, cause, at } => {
+                ReportedFact { cause: Some(cause.name().to_owned()), ..of("suppressed", stream, at) }
+            }
+            Fact::Lifted { stream, at } => of("lifted", stream, at),
+            Fact::Barred { stream, cause, at } => {
+                ReportedFact { cause: Some(cause.name().to_owned()), ..of("barred", stream, at) }
+            }
+            Fact::Allowed { stream, at } => of("allowed", stream, at),
+            Fact::Bounced { stream, class, at, message_id } => {
+                ReportedFact { class: Some(word(class)), message_id, ..of("bounced", stream, at) }
+            }
+            Fact::Complained { stream, at } => of("complained", stream, at),
+        }
+    }
+}
+
+/// The name that serde gives a unit variant.
+fn word(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The JSON Schema of a report.
+///
+/// # Errors
+/// None that is known.
+pub fn schema() -> Result<String, Failure> {
+    Ok(serde_json::to_string_pretty(&schemars::schema_for!(Report))?)
+}
+
+/// What Postledger makes of a body under a server and receipt.
+///
+/// # Errors
+/// The refusal, where the body would be set aside (but for a probe).
+pub fn report(raw: &[u8], server: Option<ServerId>, received_at: Time) -> Result<Report, Refusal> {
+    let body = Body::parse(raw)?;
+    let probe = postmark::is_probe(&body);
+    let named = body.server_id()?;
+    let server = if probe { named.or(server) } else { server.or(named) }.unwrap_or(ServerId::NONE);
+    // Our own kinds are told by operators; looking at one as an operator would is no use for Postmark's six.
+    let own = matches!(body.text("RecordType"), Some("Observed" | "Decision"));
+    let source = if probe || own { Source::Operator } else { Source::Webhook };
+    let context = Context { server, received_at, source, keep_engagement_detail: false };
+    match postmark::examine_body(body, &context) {
+        Ok(examined) => describe(&examined, &context, probe),
+        Err(_) if probe => Ok(Report { server: server.get(), probe, ..Report::default() }),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+fn describe(examined: &Examined, context: &Context, probe: bool) -> Result<Report, Refusal> {
+    let event = examined.event(context, &LedgerKey::for_tests())?;
+    let fields = Fields::read(&examined.body, examined.kind, context)?;
+    let class = match &event.what {
+        What::Bounce { bounce_type, .. } => Some(word(bounce_class(bounce_type))),
+        What::SpamComplaint { .. } => Some("complaint".to_owned()),
+        _ => None,
+    };
+    // A probe tells nothing.
+    let facts = if probe { Vec::new() } else { event.facts() };
+    Ok(Report {
+        kind: Some(event.kind().name().to_owned()),
+        identity: Some(event.identity.to_string()),
+        server: event.server.get(),
+        stream: Some(event.stream.clone()),
+        recipient: event.address.clone(),
+        recipient_key: Some(recipient_key(fields.address)),
+        recipient_id: Some(event.recipient.to_string()),
+        message_id: event.message_id.clone(),
+        time_us: Some(event.at.micros()),
+        time: Some(fields.time.to_owned()),
+        class: Some(event.class().letter().to_owned()),
+        bounce_class: class,
+        measure: Some(Measure::of(&event.what).name().to_owned()),
+        facts: facts.into_iter().map(ReportedFact::from).collect(),
+        machine: matches!(event.what, What::Open { machine: true, .. } | What::Click { machine: true }),
+        probe,
+        dropped: examined.dropped.clone(),
+    })
+}

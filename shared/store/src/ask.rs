@@ -1,0 +1,234 @@
+//! What the tables answer about a recipient: verdict by stream, suppression, bounces and the timeline, now or
+//! as of a past instant, with the evidence.
+
+use crate::{Recorded, Store, StoreError};
+use ledger::counters::Measure;
+use ledger::event::{Event, WHOLE_SERVER};
+use ledger::fold::{BounceMark, EventSet, Mark, StreamView, View};
+use ledger::policy::StreamKind;
+use ledger::verdict::{Answer, DELIVERIES_MAX, Deliveries, DeliveryMark, Question};
+use ledger::{Class, Identity, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most deliveries, and the most opens and clicks, that a timeline shows.
+pub const TIMELINE_MAX: usize = 1_000;
+
+/// What is asked about a recipient.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The server.
+    pub server: ServerId,
+    /// The address, in any spelling.
+    pub address: String,
+    /// The stream; without one, all that the server is known to have.
+    pub stream: Option<String>,
+    /// As of when; `None` is now.
+    pub at: Option<Time>,
+    /// By what had come in by then.
+    pub known_at: Option<Time>,
+}
+
+/// The answer about a recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The server.
+    pub server: ServerId,
+    /// The address as it was asked for.
+    pub address: String,
+    /// Its key.
+    pub recipient_key: String,
+    /// Its id.
+    pub recipient_id: RecipientId,
+    /// As of when.
+    pub at: Time,
+    /// By what had come in by then, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub known_at: Option<Time>,
+    /// Whether anything is recorded about it.
+    pub known: bool,
+    /// The answer by stream.
+    pub streams: BTreeMap<String, StreamAnswer>,
+    /// What happened, in order of time.
+    pub timeline: Vec<Entry>,
+    /// Whether there are more deliveries, opens or clicks than the timeline shows.
+    pub timeline_truncated: bool,
+}
+
+/// The answer for one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamAnswer {
+    /// What the stream is for.
+    pub kind: StreamKind,
+    /// The verdict and its reasons.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// What Postmark's list says: each cause that holds, with its evidence.
+    pub listed: BTreeMap<String, Vec<Mark>>,
+    /// The latest lift from Postmark's list.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lifted: Option<Mark>,
+    /// The latest allowance of ours that holds here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub allowed: Option<Mark>,
+    /// The latest bounces that speak about the address.
+    pub bounces: Vec<BounceMark>,
+    /// Whether deliveries that could have cleared soft bounces may have expired.
+    pub soft_evidence_incomplete: bool,
+}
+
+/// One event of the timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it happened.
+    pub time: Time,
+    /// Postmark's `RecordType`, or one of our own kinds.
+    pub kind: String,
+    /// What it counts as.
+    pub measure: String,
+    /// The stream.
+    pub stream: String,
+    /// The message.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message_id: Option<String>,
+    /// Who told it.
+    pub source: Source,
+    /// When it came in.
+    pub received_at: Time,
+    /// Which event it is.
+    pub identity: Identity,
+    /// What it says about the recipient.
+    pub facts: Vec<serde_json::Value>,
+}
+
+impl Entry {
+    fn of(event: &Event) -> Entry {
+        let fact = |fact| serde_json::to_value(fact).unwrap_or_default();
+        Entry {
+            time: event.at,
+            kind: event.kind().name().to_owned(),
+            measure: Measure::of(&event.what).name().to_owned(),
+            stream: event.stream.clone(),
+            message_id: event.message_id.clone(),
+            source: event.source,
+            received_at: event.received_at,
+            identity: event.identity,
+            facts: event.facts().into_iter().map(fact).collect(),
+        }
+    }
+}
+
+/// Answers about a recipient. The current verdict is read from the stored view; a past one is folded from the
+/// events that had happened (or had come in) by then.
+///
+/// # Errors
+/// The store's own.
+pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) -> Result<Told, StoreError> {
+    let server = ask.server;
+    let recipient_key = recipient_key(&ask.address);
+    let recipient = key.recipient_id(server, &recipient_key);
+    let at = ask.at.unwrap_or(now);
+    let holds = |recorded: &Recorded| {
+        let event = &recorded.event;
+        ask.at.is_none_or(|at| event.at <= at) && ask.known_at.is_none_or(|by| event.received_at <= by)
+    };
+    let state: Vec<Recorded> = store.state_events(server, recipient).await?;
+    let state: Vec<Event> = state.into_iter().filter(holds).map(|recorded| recorded.event).collect();
+    let view = if ask.at.is_none() && ask.known_at.is_none() {
+        store.views(server, &[recipient]).await?.pop().flatten().map(|stored| stored.view)
+    } else {
+        state.iter().cloned().collect::<EventSet>().view()
+    };
+    let mut deliveries = store.events(server, recipient, Class::Delivery, DELIVERIES_MAX).await?;
+    deliveries.events.retain(holds);
+    let mut engagement = store.events(server, recipient, Class::Engagement, TIMELINE_MAX).await?;
+    engagement.events.retain(holds);
+
+    let known = view.is_some() || !deliveries.events.is_empty() || !engagement.events.is_empty();
+    let view = view.unwrap_or_else(|| View::empty(server, recipient));
+    let settings = store.settings(server).await?;
+    let floor = store.rules().await?.floors.get(&Class::Delivery).copied();
+    let streams: BTreeSet<String> = match ask.stream {
+        Some(stream) => BTreeSet::from([stream]),
+        None => store.streams(server).await?.into_iter().chain(view.streams.keys().cloned()).collect(),
+    };
+    let answer = |stream: &str| {
+        let kind = settings.kind(stream);
+        let policy = settings.policies(kind).at(at);
+        let question = Question { view: &view, stream, kind, policy, at };
+        let mut evidence = Deliveries::default();
+        if question.needs_deliveries() {
+            let here =
+                deliveries.events.iter().map(|recorded| &recorded.event).filter(|e| e.stream == stream);
+            let mark = |e: &Event| DeliveryMark { at: e.at, message_id: e.message_id.clone() };
+            evidence = Deliveries { marks: here.map(mark).collect(), truncated: deliveries.truncated };
+        }
+        let here = view.streams.get(stream);
+        let listed = here.into_iter().flat_map(StreamView::live_causes);
+        StreamAnswer {
+            kind,
+            answer: question.answer(&evidence),
+            listed: listed.map(|(cause, marks)| (cause.name().to_owned(), marks.to_vec())).collect(),
+            lifted: here.and_then(|here| here.lifted),
+            allowed: view.allowed(stream),
+            bounces: here.map(|here| here.bounces.clone()).unwrap_or_default(),
+            soft_evidence_incomplete: floor
+                .is_some_and(|floor| at.plus_days(-i64::from(policy.window_days)) < floor),
+        }
+    };
+    let streams: BTreeMap<String, StreamAnswer> = streams
+        .iter()
+        .filter(|stream| *stream != WHOLE_SERVER)
+        .map(|stream| (stream.clone(), answer(stream)))
+        .collect();
+    let timeline_truncated = deliveries.truncated || engagement.truncated;
+    let others = deliveries.events.iter().chain(&engagement.events).map(|recorded| &recorded.event);
+    let mut timeline: Vec<Entry> = state.iter().chain(others).map(Entry::of).collect();
+    timeline.sort_by_key(|entry| (entry.time, entry.identity));
+    Ok(Told {
+        server,
+        address: ask.address,
+        recipient_key,
+        recipient_id: recipient,
+        at,
+        known_at: ask.known_at,
+        known,
+        streams,
+        timeline,
+        timeline_truncated,
+    })
+}
+
+/// Counts by stream and hour or day.
+pub type Counted = BTreeMap<String, BTreeMap<String, BTreeMap<String, i64>>>;
+
+/// What is counted of a server from one instant to before another, by hour or by day (UTC).
+///
+/// # Errors
+/// The store's own.
+pub async fn counts(
+    store: &dyn Store,
+    server: ServerId,
+    stream: Option<String>,
+    from: Time,
+    before: Time,
+    by_day: bool,
+) -> Result<Counted, StoreError> {
+    let streams = match stream {
+        Some(stream) => BTreeSet::from([stream]),
+        None => store.streams(server).await?,
+    };
+    let mut counted = Counted::new();
+    for stream in streams {
+        // Hours are whole: the one that `before` lies in is left out only where it begins there.
+        let last = before.plus_seconds(3_599).hour();
+        for (hour, counts) in store.counters(server, &stream, &from.hour(), &last).await? {
+            let slot = if by_day { hour[..10].to_owned() } else { hour };
+            let here = counted.entry(stream.clone()).or_default().entry(slot).or_default();
+            for (measure, n) in counts {
+                *here.entry(measure.name().to_owned()).or_default() += n;
+            }
+        }
+    }
+    Ok(counted)
+}
