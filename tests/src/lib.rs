@@ -1,1 +1,226 @@
-//! tests
+//! What the tests that cross crates stand on: a whole Postledger over memory queues and tables, real HTTP
+//! before it, and faults wherever a test wants them.
+//!
+//! Invariant: the only crate that may see everything; nothing depends on it.
+
+pub mod generator;
+pub mod soak;
+
+use consumer::{Consumer, Incoming};
+use http::{Request, Response};
+use ingest::credential::{PrivateKey, User, basic};
+use ingest::{PublicKey, Verifier};
+use ledger::fold::{Reference, View};
+use ledger::{LedgerKey, ServerId, Time};
+use platform::Clock;
+use postledger::embedded::{Parts, Stack, pump, server};
+use queue::{Queue, QueueName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+/// The stack that the tests' credentials are for.
+pub const STACK: &str = "test";
+/// The server of the fixtures.
+pub const SERVER: i64 = 8_123_456;
+
+/// The clock of a world: it stands still, after all events of the fixtures.
+pub fn now() -> Time {
+    "2026-10-01T00:00:00Z".parse().unwrap_or_default()
+}
+
+/// A clock that stands still.
+pub fn clock() -> Clock {
+    Arc::new(now)
+}
+
+/// The server of a number.
+pub fn server_id(id: i64) -> ServerId {
+    ServerId::new(id).unwrap_or(ServerId::NONE)
+}
+
+/// A whole Postledger, and the keys to its door.
+pub struct World {
+    runtime: Runtime,
+    /// The stack.
+    pub stack: Arc<Stack>,
+    /// Its queues.
+    pub queue: Arc<queue::Memory>,
+    /// Its tables.
+    pub store: Arc<store::Memory>,
+    key: PrivateKey,
+    base: String,
+}
+
+impl Default for World {
+    fn default() -> World {
+        World::new(|queue| queue, |key| vec![key], &[])
+    }
+}
+
+impl World {
+    /// A world whose queues are wrapped, whose door has some public keys (its own is given), and which denies
+    /// some users.
+    ///
+    /// # Panics
+    /// Where the machine has no port, thread or random number to give.
+    pub fn new(
+        wrap: impl FnOnce(Arc<dyn Queue>) -> Arc<dyn Queue>,
+        keys: impl FnOnce(PublicKey) -> Vec<PublicKey>,
+        denied: &[&str],
+    ) -> World {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("threads");
+        let key = PrivateKey::generate().expect("random numbers");
+        let denied = denied.iter().map(|text| text.parse().expect("a user"));
+        let verifier = Verifier::new(STACK, keys(key.public()), denied).expect("keys");
+        let (queue, store) = (Arc::new(queue::Memory::default()), Arc::new(store::Memory::default()));
+        let stack = Arc::new(Stack::new(Parts {
+            name: STACK.to_owned(),
+            verifier: Arc::new(verifier),
+            queue: wrap(queue.clone()),
+            store: store.clone(),
+            ledger_key: LedgerKey::for_tests(),
+            clock: clock(),
+        }));
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("its address"));
+        runtime.spawn(server::serve(stack.clone(), listener, std::future::pending()));
+        World { runtime, stack, queue, store, key, base }
+    }
+
+    /// Where it listens.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Runs a future in this world.
+    pub fn block<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// The `Authorization` header of a user such as `8123456.1`.
+    ///
+    /// # Panics
+    /// Where it is no user.
+    pub fn authorization(&self, user: &str) -> String {
+        let user: User = user.parse().expect("a user");
+        basic(user, &self.key.password(STACK, user).expect("a password"))
+    }
+
+    /// A request to a path.
+    pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        Request::builder().method(method).uri(format!("{}{path}", self.base))
+    }
+
+    /// Sends a request: status, headers and body of the answer.
+    ///
+    /// # Panics
+    /// Where nobody answers.
+    pub fn send(&self, request: Request<Vec<u8>>) -> Response<String> {
+        let agent = postledger::client::agent();
+        let (parts, mut body) = agent.run(request).expect("an answer").into_parts();
+        Response::from_parts(parts, body.read_to_string().expect("a text"))
+    }
+
+    /// Posts a body to a type's URL of the fixtures' server, as Postmark would: the status and body.
+    ///
+    /// # Panics
+    /// Where nobody answers.
+    pub fn post(&self, segment: &str, body: impl Into<Vec<u8>>) -> (u16, String) {
+        let user = format!("{SERVER}.1");
+        let request = self
+            .request("POST", &format!("/v1/{SERVER}/{segment}"))
+            .header("authorization", self.authorization(&user))
+            .header("content-type", "application/json")
+            .body(body.into());
+        let answer = self.send(request.expect("a request"));
+        (answer.status().as_u16(), answer.into_body())
+    }
+
+    /// Consumes until all queues are empty.
+    ///
+    /// # Panics
+    /// Where the memory queue fails, which it does not.
+    pub fn drain(&self) {
+        self.block(async {
+            for name in QueueName::LIVE {
+                while pump::once(&*self.queue, &self.stack.consumer, name).await.expect("the queue") > 0 {}
+            }
+        });
+    }
+
+    /// What is in quarantine, by reason.
+    ///
+    /// # Panics
+    /// Where an item is damaged.
+    pub fn set_aside(&self) -> BTreeMap<String, usize> {
+        let mut reasons = BTreeMap::new();
+        for kept in self.store.all_kept().expect("readable items") {
+            if kept.part.part == 1 {
+                *reasons.entry(kept.part.reason).or_default() += 1;
+            }
+        }
+        reasons
+    }
+
+    /// How many messages wait on a queue.
+    ///
+    /// # Panics
+    /// Where the memory queue fails, which it does not.
+    pub fn waiting(&self, name: QueueName) -> usize {
+        self.block(self.queue.depth(name)).expect("the queue").visible
+    }
+
+    /// The bodies of the messages that wait on a queue.
+    ///
+    /// # Panics
+    /// Where the memory queue fails, which it does not.
+    pub fn messages(&self, name: QueueName) -> Vec<String> {
+        let mut bodies = Vec::new();
+        while let Some(message) = self.block(self.queue.receive(name, 1)).expect("the queue").pop() {
+            bodies.push(message.body);
+        }
+        bodies
+    }
+}
+
+/// A consumer over a store, with the tests' key and clock.
+pub fn consumer(store: Arc<dyn Store>) -> Consumer {
+    let settings = consumer::Settings::new(LedgerKey::for_tests(), clock());
+    Consumer::new(store, settings)
+}
+
+/// Hands messages to a consumer as one batch of a queue; the ids (places) that must come again.
+pub async fn handle(consumer: &Consumer, from: QueueName, bodies: &[String], seconds: u64) -> Vec<String> {
+    let incoming: Vec<Incoming> = bodies
+        .iter()
+        .enumerate()
+        .map(|(place, body)| Incoming { id: place.to_string(), body: body.clone() })
+        .collect();
+    consumer.handle(from, &incoming, Instant::now() + Duration::from_secs(seconds)).await
+}
+
+/// Fails unless the tables are whole: counters are a recount of the recorded events, every view is the fold of
+/// its recipient's events, and rows stand for exactly what the views hold.
+///
+/// # Panics
+/// Where they are not.
+pub fn assert_whole(store: &store::Memory) {
+    let mut reference = Reference::default();
+    let recorded = store.all_events().expect("readable items");
+    let events = recorded.len();
+    recorded.into_iter().for_each(|recorded| {
+        reference.offer(recorded.event);
+    });
+    assert_eq!(reference.events().count(), events, "every event is recorded once");
+    assert_eq!(store.all_counters(), reference.counters(), "counters are a recount");
+    let views: Vec<View> = reference.views().collect();
+    assert_eq!(store.all_views().expect("readable items"), views, "views are folds");
+    let rows: usize = views.iter().map(|view| view.rows().len()).sum();
+    assert_eq!(store.all_rows().len(), rows, "rows are those of the views");
+}

@@ -3,29 +3,30 @@
 use crate::{Depth, Message, Queue, QueueError, QueueName, Sender};
 use async_trait::async_trait;
 use faults::Plan;
+use std::sync::Arc;
 
 /// Calls go through under a plan. They are named `send`, `receive`, `delete`, `release` and `depth`.
-pub struct Faulty<Q> {
-    inner: Q,
+pub struct Faulty {
+    inner: Arc<dyn Queue>,
     plan: Plan,
 }
 
-impl<Q> Faulty<Q> {
+impl Faulty {
     /// A queue under a plan.
-    pub fn new(inner: Q, plan: Plan) -> Faulty<Q> {
+    pub fn new(inner: Arc<dyn Queue>, plan: Plan) -> Faulty {
         Faulty { inner, plan }
     }
 }
 
 #[async_trait]
-impl<Q: Sender> Sender for Faulty<Q> {
+impl Sender for Faulty {
     async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
         self.plan.call("send", self.inner.send(to, body), |_| QueueError::Unavailable).await
     }
 }
 
 #[async_trait]
-impl<Q: Queue> Queue for Faulty<Q> {
+impl Queue for Faulty {
     async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError> {
         self.plan.call("receive", self.inner.receive(from, max), |_| QueueError::Unavailable).await
     }
@@ -40,31 +41,5 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     async fn depth(&self, of: QueueName) -> Result<Depth, QueueError> {
         self.plan.call("depth", self.inner.depth(of), |_| QueueError::Unavailable).await
-    }
-}
-
-#[async_trait]
-impl<S: Sender + ?Sized> Sender for std::sync::Arc<S> {
-    async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
-        (**self).send(to, body).await
-    }
-}
-
-#[async_trait]
-impl<Q: Queue + ?Sized> Queue for std::sync::Arc<Q> {
-    async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError> {
-        (**self).receive(from, max).await
-    }
-
-    async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError> {
-        (**self).delete(from, receipts).await
-    }
-
-    async fn release(&self, from: QueueName, receipt: &str) -> Result<(), QueueError> {
-        (**self).release(from, receipt).await
-    }
-
-    async fn depth(&self, of: QueueName) -> Result<Depth, QueueError> {
-        (**self).depth(of).await
     }
 }

@@ -9,16 +9,17 @@ use ledger::counters::Counts;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use queue::Part;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Calls go through under a plan, under the names of the port's methods.
-pub struct Faulty<S> {
-    inner: S,
+pub struct Faulty {
+    inner: Arc<dyn Store>,
     plan: Plan,
 }
 
-impl<S> Faulty<S> {
+impl Faulty {
     /// A store under a plan.
-    pub fn new(inner: S, plan: Plan) -> Faulty<S> {
+    pub fn new(inner: Arc<dyn Store>, plan: Plan) -> Faulty {
         Faulty { inner, plan }
     }
 }
@@ -32,7 +33,7 @@ fn unavailable(_: Fault) -> StoreError {
 macro_rules! under_plan {
     ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl<S: Store> Store for Faulty<S> {
+        impl Store for Faulty {
             async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
                 let places = actions.len();
                 let error = |fault| match fault {
