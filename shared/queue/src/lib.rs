@@ -11,12 +11,16 @@ mod envelope;
 mod faulty;
 mod memory;
 mod set_aside;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
 pub use memory::{Memory, Settings};
 pub use set_aside::{PART_BYTES_MAX, Part, SetAside};
+#[cfg(feature = "sqs")]
+pub use sqs::Sqs;
 
 use async_trait::async_trait;
 use ledger::{Class, Kind};

@@ -82,6 +82,12 @@ impl Memory {
         counters
     }
 
+    /// The shards that anything was counted in, one for each hour and stream.
+    pub fn counter_shards(&self) -> Vec<u8> {
+        let tables = self.lock();
+        tables.counters.keys().filter_map(|(_, sk)| sk.split_once('#')?.1.parse().ok()).collect()
+    }
+
     /// All recorded events.
     ///
     /// # Errors

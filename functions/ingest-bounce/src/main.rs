@@ -1,0 +1,8 @@
+//! Lambda: takes Postmark `Bounce` webhooks.
+
+use postmark::RecordType;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    ingest::run(RecordType::Bounce).await
+}

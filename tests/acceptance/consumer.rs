@@ -1,0 +1,411 @@
+//! The consumer's promises: once, whatever the copies, the batches and the moment it is killed at.
+
+use crate::fixtures;
+use faults::{Fault, Plan};
+use ledger::{LedgerKey, Source, Time};
+use postledger_tests::{SERVER, World, assert_whole, consumer, handle, now, server_id};
+use queue::{ENVELOPE_VERSION, Envelope, QueueName, SetAside};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use store::{Memory, Store};
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+fn envelope(source: Source, body: &Value) -> Envelope {
+    let text = String::from_utf8(serde_json::to_vec(body).unwrap()).unwrap();
+    let context = postmark::Context {
+        server: server_id(SERVER),
+        received_at: now(),
+        source,
+        keep_engagement_detail: false,
+    };
+    let examined = postmark::examine(text.as_bytes(), &context).unwrap();
+    Envelope {
+        v: ENVELOPE_VERSION,
+        server: context.server,
+        generation: 1,
+        key_id: "key".to_owned(),
+        record_type: examined.kind,
+        received_at: context.received_at,
+        trace_id: None,
+        retries_remaining: None,
+        source,
+        overridden: false,
+        dropped: examined.dropped,
+        body: Envelope::raw(examined.body.canonical()).unwrap(),
+    }
+}
+
+fn message(source: Source, body: &Value) -> String {
+    envelope(source, body).encode()
+}
+
+fn delivery(n: usize, at: &str) -> Value {
+    json!({ "RecordType": "Delivery", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": format!("m{n}"),
+        "Recipient": format!("r{}@customer.example", n % 5), "DeliveredAt": at, "Details": "" })
+}
+
+fn bounce(n: usize, recipient: usize, at: &str, inactive: bool) -> Value {
+    json!({ "RecordType": "Bounce", "MessageStream": "outbound", "ServerID": SERVER, "ID": 100 + n,
+        "Type": "HardBounce", "MessageID": format!("m{n}"), "Email": format!("r{recipient}@customer.example"),
+        "BouncedAt": at, "Inactive": inactive })
+}
+
+fn lift(recipient: usize, at: &str) -> Value {
+    json!({ "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": null,
+        "Recipient": format!("r{recipient}@customer.example"), "ChangedAt": at, "SuppressSending": false,
+        "Origin": "Customer", "SuppressionReason": null })
+}
+
+const EARLY: &str = "2026-09-20T08:00:00Z";
+const LATE: &str = "2026-09-20T18:00:00Z";
+
+/// Everything at once: new events, copies in the batch, better and worse copies of what is recorded, several
+/// recipients, more than a chunk, and poison.
+fn before() -> Vec<String> {
+    vec![
+        message(Source::Reconcile, &bounce(1, 1, LATE, false)),
+        message(Source::Reconcile, &delivery(1, LATE)),
+        message(Source::Webhook, &bounce(2, 2, EARLY, true)),
+    ]
+}
+
+fn critical() -> Vec<String> {
+    let mut batch = vec![
+        message(Source::Webhook, &bounce(1, 1, EARLY, true)),
+        message(Source::Reconcile, &bounce(2, 2, LATE, true)),
+        message(Source::Webhook, &bounce(3, 3, EARLY, true)),
+        message(Source::Webhook, &bounce(3, 3, LATE, false)),
+        message(Source::Webhook, &lift(2, LATE)),
+        "not an envelope".to_owned(),
+        json!({ "v": 1, "server": SERVER, "record_type": "Bounce", "received_at": now(), "source": "webhook", "body": {} })
+            .to_string(),
+    ];
+    for n in 0..60 {
+        batch.push(message(Source::Webhook, &lift(4, &format!("2026-09-20T{:02}:{:02}:00Z", n % 24, n))));
+    }
+    batch
+}
+
+fn bulk() -> Vec<String> {
+    let mut batch =
+        vec![message(Source::Webhook, &delivery(1, EARLY)), message(Source::Webhook, &delivery(2, LATE))];
+    for n in 0..150 {
+        batch.push(message(Source::Webhook, &delivery(n, EARLY)));
+    }
+    batch
+}
+
+fn quarantined() -> Vec<String> {
+    let aside = SetAside {
+        server: server_id(SERVER),
+        generation: 1,
+        key_id: String::new(),
+        received_at: now(),
+        source: Source::Webhook,
+        reason: "not_json".to_owned(),
+        detail: String::new(),
+        record_type: None,
+        body: vec![1; 3 * queue::PART_BYTES_MAX],
+    };
+    aside.parts().iter().map(queue::Part::encode).collect()
+}
+
+fn all() -> [(QueueName, Vec<String>); 3] {
+    [(QueueName::Critical, critical()), (QueueName::Bulk, bulk()), (QueueName::Quarantine, quarantined())]
+}
+
+async fn finish(store: &Arc<Memory>) {
+    let consumer = consumer(store.clone());
+    for (queue, batch) in all() {
+        assert!(handle(&consumer, queue, &batch, 60).await.is_empty());
+    }
+}
+
+async fn begun() -> Arc<Memory> {
+    let store = Arc::new(Memory::default());
+    assert!(handle(&consumer(store.clone()), QueueName::Critical, &before(), 60).await.is_empty());
+    store
+}
+
+/// What a ledger holds, to be compared.
+fn contents(store: &Memory) -> (Vec<String>, Vec<String>, usize) {
+    let views = store.all_views().unwrap().iter().map(postledger::fold::state_line).collect();
+    (views, postledger::fold::counter_lines(&store.all_counters()), store.all_kept().unwrap().len())
+}
+
+#[test]
+fn stopped_at_any_call_it_leaves_nothing_or_everything_and_the_rest_is_done_later() {
+    let expected = runtime().block_on(async {
+        let store = begun().await;
+        finish(&store).await;
+        assert_whole(&store);
+        contents(&store)
+    });
+    for fault in [Fault::StopBefore, Fault::StopAfter, Fault::LoseAnswer, Fault::Refuse, Fault::Conflict] {
+        for (queue, batch) in all() {
+            let mut place = 0;
+            loop {
+                let reached = runtime().block_on(async {
+                    let store = begun().await;
+                    let calls = Arc::new(AtomicUsize::new(0));
+                    let counted = calls.clone();
+                    let plan = Plan::new(move |_| {
+                        if counted.fetch_add(1, Ordering::Relaxed) == place { fault } else { Fault::None }
+                    });
+                    let faulty = consumer(Arc::new(store::Faulty::new(store.clone(), plan.clone())));
+                    tokio::select! {
+                        failed = handle(&faulty, queue, &batch, 60) => {
+                            assert!(failed.is_empty(), "one {fault:?} is overcome");
+                        }
+                        () = plan.stopped() => {}
+                    }
+                    assert_whole(&store);
+                    finish(&store).await;
+                    assert_whole(&store);
+                    assert_eq!(contents(&store), expected, "{fault:?} at call {place} of {queue:?}");
+                    calls.load(Ordering::Relaxed) > place
+                });
+                if !reached {
+                    break;
+                }
+                place += 1;
+            }
+            assert!(place >= 3, "{queue:?} makes several calls");
+        }
+    }
+}
+
+#[test]
+fn a_better_copy_replaces_the_recorded_one_and_moves_its_count_whichever_comes_first() {
+    let copies = [
+        message(Source::Reconcile, &bounce(1, 1, LATE, true)),
+        message(Source::Webhook, &bounce(1, 1, LATE, false)),
+        message(Source::Webhook, &bounce(1, 1, LATE, true)),
+        message(Source::Webhook, &bounce(1, 1, EARLY, true)),
+    ];
+    let deliveries =
+        [message(Source::Reconcile, &delivery(1, LATE)), message(Source::Webhook, &delivery(1, EARLY))];
+    let mut seen = Vec::new();
+    for turn in 0..copies.len() {
+        let store = runtime().block_on(async {
+            let store = Arc::new(Memory::default());
+            let consumer = consumer(store.clone());
+            for place in 0..copies.len() {
+                let one = [copies[(place + turn) % copies.len()].clone()];
+                assert!(handle(&consumer, QueueName::Critical, &one, 60).await.is_empty());
+                let one = [deliveries[(place + turn) % 2].clone()];
+                assert!(handle(&consumer, QueueName::Bulk, &one, 60).await.is_empty());
+            }
+            store
+        });
+        assert_whole(&store);
+        seen.push(contents(&store));
+        let recorded = store.all_events().unwrap();
+        assert_eq!(recorded.len(), 2);
+        assert!(
+            recorded
+                .iter()
+                .all(|one| one.event.source == Source::Webhook && one.event.at.to_string().contains("T08"))
+        );
+    }
+    assert!(seen.iter().all(|contents| *contents == seen[0]));
+    assert_eq!(seen[0].1.len(), 1, "the late hour counts nothing any more");
+}
+
+#[test]
+fn consumers_that_race_for_one_recipient_lose_no_event_and_count_none_twice() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let store = Arc::new(Memory::default());
+    let mut running = tokio::task::JoinSet::new();
+    for worker in 0..6_usize {
+        let store = store.clone();
+        running.spawn_on(
+            async move {
+                let consumer = consumer(store);
+                for n in 0..20 {
+                    // Every other message is every worker's.
+                    let name = if n % 2 == 0 { n } else { 100 * (worker + 1) + n };
+                    let batch = [
+                        message(Source::Webhook, &bounce(name, 1, EARLY, true)),
+                        message(Source::Webhook, &delivery(name, EARLY)),
+                    ];
+                    assert!(handle(&consumer, QueueName::Critical, &batch, 600).await.is_empty());
+                }
+            },
+            runtime.handle(),
+        );
+    }
+    runtime.block_on(running.join_all());
+    assert_whole(&store);
+    assert_eq!(store.all_events().unwrap().len(), 2 * (10 + 6 * 10));
+}
+
+#[test]
+fn a_poison_message_does_not_hold_back_its_batch() {
+    let world = World::default();
+    let batch = ["not json".to_owned(), message(Source::Webhook, &bounce(1, 1, EARLY, true))];
+    let failed = world.block(handle(&world.stack.consumer, QueueName::Critical, &batch, 60));
+    assert!(failed.is_empty());
+    assert_eq!(world.store.all_events().unwrap().len(), 1);
+    assert_eq!(world.set_aside(), [("not_an_envelope".to_owned(), 1)].into());
+}
+
+#[test]
+fn an_envelope_of_a_later_release_comes_again_and_the_rest_is_done() {
+    let world = World::default();
+    let later = r#"{"v":2,"server":1}"#.to_owned();
+    let batch = [later, message(Source::Webhook, &bounce(1, 1, EARLY, true))];
+    assert_eq!(world.block(handle(&world.stack.consumer, QueueName::Critical, &batch, 60)), ["0"]);
+    assert_eq!(world.store.all_events().unwrap().len(), 1);
+}
+
+#[test]
+fn near_its_deadline_a_batch_gives_back_the_rest_and_what_was_done_is_done() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        // From the second commit on the store takes none.
+        let commits = AtomicUsize::new(0);
+        let plan = Plan::new(move |call| match call {
+            "commit" if commits.fetch_add(1, Ordering::Relaxed) >= 1 => Fault::Refuse,
+            _ => Fault::None,
+        });
+        let faulty = consumer(Arc::new(store::Faulty::new(store.clone(), plan)));
+        let started = tokio::time::Instant::now();
+        let batch = bulk();
+        let failed = handle(&faulty, QueueName::Bulk, &batch, 30).await;
+        let took = started.elapsed().as_secs();
+        assert!((26..=27).contains(&took), "it stops three seconds before its deadline, not at {took}");
+        let recorded = store.all_events().unwrap().len();
+        assert!(recorded > 50 && !failed.is_empty() && failed.len() < batch.len());
+        assert_whole(&store);
+        assert!(handle(&consumer(store.clone()), QueueName::Bulk, &batch, 30).await.is_empty());
+        assert_eq!(store.all_events().unwrap().len(), 150);
+    });
+}
+
+#[test]
+fn a_batch_whose_time_is_up_touches_nothing() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let failed = handle(&consumer(store.clone()), QueueName::Bulk, &bulk(), 3).await;
+        assert_eq!(failed.len(), bulk().len());
+        assert!(store.all_events().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn events_received_after_their_generation_was_revoked_are_set_aside_whenever_they_are_consumed() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let consumer = consumer(store.clone());
+        let of = |n: usize, received_at: Time, overridden: bool, generation: u32| {
+            let mut envelope = envelope(Source::Webhook, &bounce(n, n, EARLY, true));
+            (envelope.received_at, envelope.overridden, envelope.generation) =
+                (received_at, overridden, generation);
+            envelope.encode()
+        };
+        let revoked = now().plus_days(-1);
+        store.revoke(server_id(SERVER), 1, revoked).await.unwrap();
+        let batch = [
+            of(1, revoked, false, 1),
+            of(2, revoked.plus_seconds(1), false, 1),
+            of(3, revoked.plus_seconds(1), true, 1),
+            of(4, revoked.plus_seconds(1), false, 2),
+        ];
+        assert!(handle(&consumer, QueueName::Critical, &batch, 60).await.is_empty());
+        let ids = store.all_events().unwrap().len();
+        let kept = store.all_kept().unwrap();
+        assert_eq!((ids, kept.len(), &*kept[0].part.reason), (3, 1, "revoked"));
+        assert_eq!(kept[0].expires_at, None, "a bounce is kept in quarantine for ever");
+    });
+}
+
+#[test]
+fn an_event_below_the_expiry_floor_is_set_aside_unless_an_operator_says_otherwise() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let floor = now().plus_days(-400);
+        let of = |n: usize, at: Time, overridden: bool| {
+            let mut envelope = envelope(Source::Webhook, &delivery(n, &at.to_string()));
+            envelope.overridden = overridden;
+            envelope.encode()
+        };
+        let batch = [
+            of(1, floor, false),
+            of(2, floor.plus_seconds(-1), false),
+            of(3, floor.plus_seconds(-1), true),
+            message(Source::Webhook, &bounce(4, 4, &floor.plus_seconds(-1).to_string(), true)),
+        ];
+        assert!(handle(&consumer(store.clone()), QueueName::Bulk, &batch, 60).await.is_empty());
+        assert_eq!(store.all_events().unwrap().len(), 3, "what has state never expires");
+        let kept = store.all_kept().unwrap();
+        assert_eq!((kept.len(), &*kept[0].part.reason), (1, "too_old"));
+        assert!(kept[0].expires_at.is_some(), "a delivery in quarantine expires by its receipt");
+        let recorded = store.all_events().unwrap();
+        let expires = recorded.iter().filter_map(|one| one.expires_at).min().unwrap();
+        assert!(expires > now().plus_days(1), "nothing above the floor has expired");
+        // The floor that was reached stays, even for a consumer with a longer retention.
+        assert_eq!(store.rules().await.unwrap().floors[&ledger::Class::Delivery], floor);
+        let mut settings = consumer::Settings::new(LedgerKey::for_tests(), postledger_tests::clock());
+        settings.retention_days = 800;
+        let longer = consumer::Consumer::new(store.clone(), settings);
+        assert!(
+            handle(&longer, QueueName::Bulk, &[of(5, floor.plus_seconds(-1), false)], 60).await.is_empty()
+        );
+        assert_eq!(store.all_kept().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn a_recipient_with_hundreds_of_events_in_one_batch_is_committed_whole() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let batch: Vec<String> = (0..400)
+            .map(|n| {
+                let mut body =
+                    bounce(n, 1, &format!("2026-09-{:02}T{:02}:00:00Z", 1 + n % 28, n % 24), false);
+                body["MessageStream"] = json!(format!("stream-{}", n % 40));
+                message(Source::Webhook, &body)
+            })
+            .collect();
+        assert!(handle(&consumer(store.clone()), QueueName::Critical, &batch, 60).await.is_empty());
+        assert_eq!(store.all_events().unwrap().len(), 400);
+        assert_whole(&store);
+    });
+}
+
+#[test]
+fn bulk_and_critical_never_share_a_counter_shard() {
+    let world = World::default();
+    world.post("bounce", fixtures::read("bounce-hard.json"));
+    world.post("delivery", fixtures::read("delivery-current.json"));
+    world.drain();
+    let by_stream: BTreeMap<_, _> =
+        world.store.all_counters().iter().map(|(hour, n)| (hour.clone(), n.len())).collect();
+    assert_eq!(by_stream.values().sum::<usize>(), 2);
+    let shards = world.store.counter_shards();
+    assert_eq!(shards.len(), 2);
+    assert_ne!(shards[0] < 8, shards[1] < 8);
+}
+
+#[test]
+fn a_stored_view_that_is_not_the_fold_of_what_is_recorded_is_mended_by_the_next_event() {
+    runtime().block_on(async {
+        let store = begun().await;
+        let mut view = store.all_views().unwrap().remove(0);
+        let version = store.views(view.server, &[view.recipient]).await.unwrap()[0].as_ref().unwrap().version;
+        view.streams.clear();
+        view.folded = ledger::fold::Folded::default();
+        store.commit(vec![store::Action::PutView(view, version + 1)]).await.unwrap();
+        for recipient in [1, 2] {
+            let batch = [message(Source::Webhook, &lift(recipient, LATE))];
+            assert!(handle(&consumer(store.clone()), QueueName::Critical, &batch, 60).await.is_empty());
+        }
+        assert_whole(&store);
+    });
+}
