@@ -1,7 +1,12 @@
 //! Acceptance: what Postledger promises, over real HTTP and the real consumer, while things go wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod bad_input;
+mod commands;
 mod consumer;
 mod door;
 mod fixtures;
+mod house;
+mod privacy;
 mod soak;

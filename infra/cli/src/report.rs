@@ -157,3 +157,68 @@ fn describe(examined: &Examined, context: &Context, probe: bool) -> Result<Repor
         dropped: examined.dropped.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn now() -> Time {
+        "2026-10-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn server() -> Option<ServerId> {
+        ServerId::new(8_123_456).ok()
+    }
+
+    /// What becomes of every fixture, one a line: a change here changes what is recorded of real mail.
+    #[test]
+    fn what_becomes_of_every_fixture_is_as_it_was() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/postmark/fixtures");
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> =
+            entries.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+        files.sort();
+        let line = |path: &PathBuf| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            match report(&std::fs::read(path).unwrap(), server(), now()) {
+                Ok(report) => format!("{name}: {}", serde_json::to_string(&report).unwrap()),
+                Err(refusal) => format!("{name}: set aside: {refusal}"),
+            }
+        };
+        let lines: Vec<String> = files.iter().map(line).collect();
+        assert!(lines.len() > 100);
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn every_fixture_is_listed_with_its_source() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/postmark/fixtures");
+        let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(name == "README.md" || readme.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_schema_describes_every_field_of_a_report() {
+        let schema: serde_json::Value = serde_json::from_str(&schema().unwrap()).unwrap();
+        let report = serde_json::to_value(Report::default()).unwrap();
+        for name in report.as_object().unwrap().keys() {
+            assert!(schema["properties"][name]["description"].is_string(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_server_is_the_one_given_else_the_bodys_own_else_none() {
+        let click = br#"{"RecordType":"Click","MessageID":"m","Recipient":"i@x.example","OriginalLink":"l",
+            "ReceivedAt":"2026-09-21T08:00:00Z"}"#;
+        assert_eq!(report(click, None, now()).unwrap().server, 0);
+        assert_eq!(report(click, server(), now()).unwrap().server, 8_123_456);
+        let delivery = br#"{"RecordType":"Delivery","MessageID":"m","Recipient":"i@x.example","ServerId":7,
+            "DeliveredAt":"2026-09-21T08:00:00Z"}"#;
+        assert_eq!(report(delivery, None, now()).unwrap().server, 7);
+        assert_eq!(report(delivery, server(), now()).unwrap_err().refused.code(), "server_mismatch");
+    }
+}

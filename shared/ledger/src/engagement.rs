@@ -6,7 +6,7 @@
 //!    sends when it fetches pictures ahead of any reader; or the client's name speaks of privacy protection.
 //! 2. `image_proxy`: the user agent names an image proxy of a mail provider (`GoogleImageProxy`,
 //!    `YahooMailProxy`, ...). A person may be behind it, but it proves no device, place or repeat.
-//! 3. `scanner`: the user agent or client names a link scanner, bot or crawler.
+//! 3. `scanner`: the user agent or client names a link scanner, bot (a Cubot is a telephone) or crawler.
 //! 4. `script`: the user agent is that of an HTTP library or a headless browser.
 //!
 //! Everything else, an empty user agent included, is a person's. Both rates are kept, so a reader may choose.
@@ -67,7 +67,7 @@ const SCRIPTS: &[&str] = &[
 /// Which part of the rule says that a machine did it, if any. `client` is Postmark's `Client.Name`,
 /// `family` its `Client.Family`, `platform` its `Platform`.
 pub fn machine(user_agent: &str, client: &str, family: &str, platform: &str) -> Option<Machine> {
-    let agent = user_agent.trim().to_ascii_lowercase();
+    let agent = user_agent.trim().to_ascii_lowercase().replace("cubot", "");
     let client = format!("{client} {family}").to_ascii_lowercase();
     let named = |list: &[&str]| list.iter().any(|word| agent.contains(word) || client.contains(word));
     if agent == "mozilla/5.0" || client.contains("privacy protection") {
@@ -110,5 +110,6 @@ mod tests {
     fn a_browser_and_an_unknown_agent_are_people() {
         assert_eq!(machine(CHROME, "Chrome 140.0.7339.80", "Chrome", "WebMail"), None);
         assert_eq!(machine("", "", "", "Unknown"), None);
+        assert_eq!(machine("Mozilla/5.0 (Linux; Android 9; CUBOT_X19) Chrome/140.0", "", "", "Mobile"), None);
     }
 }

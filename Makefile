@@ -1,0 +1,46 @@
+# Postledger's tasks. `make help` is the manual.
+
+CARGO ?= cargo
+POSTLEDGER = target/release/postledger
+TOOLS = .tools/bin
+# How many cases `make fuzz` tries, and how many events `make soak` has.
+CASES ?= 200000
+EVENTS ?= 1000000
+
+.PHONY: help run demo test lint build soak fuzz audit clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C stops it (ARGS="--port 9000")
+	$(CARGO) run --locked --release --package postledger -- run $(ARGS)
+
+demo: ## as `make run`, but once: post the sample, show the ledger, exit
+	$(CARGO) run --locked --release --package postledger -- run --once --port 0
+
+test: lint ## everything: formatting, lints, and every test of every crate
+	$(CARGO) test --locked --workspace
+
+lint: ## formatting and lints, without a warning
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+build: ## the command line, optimised: target/release/postledger
+	$(CARGO) build --locked --release --package postledger
+
+soak: ## a million events through door and consumers while everything goes wrong; must equal `postledger fold` (EVENTS=)
+	$(CARGO) build --locked --release --package postledger --package postledger-tests
+	target/release/soak --events $(EVENTS) --postledger $(POSTLEDGER)
+
+fuzz: ## many hostile bodies at the door (CASES=)
+	POSTLEDGER_FUZZ_CASES=$(CASES) $(CARGO) test --locked --release --package postledger-tests --test acceptance fuzz_
+
+audit: $(TOOLS)/cargo-deny ## licences, bans and sources of all dependencies (installs cargo-deny into .tools once)
+	$(TOOLS)/cargo-deny --locked check bans licenses sources
+
+$(TOOLS)/cargo-deny:
+	$(CARGO) install --locked --root .tools cargo-deny@0.20.2
+
+clean: ## remove all that was built or installed here
+	$(CARGO) clean
+	rm -rf .tools

@@ -1,0 +1,368 @@
+//! The real command, as a person or a script runs it.
+
+use crate::fixtures;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The command, built by whatever profile these tests are built by.
+pub(crate) fn postledger() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let profile = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
+        let release: &[&str] = if profile.ends_with("release") { &["--release"] } else { &[] };
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "postledger"]).args(release);
+        assert!(build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status().unwrap().success());
+        profile.join("postledger")
+    })
+}
+
+/// A folder that is gone when the test is.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("postledger-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running embedded Postledger.
+pub(crate) struct Running {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+    pub(crate) url: String,
+    home: Folder,
+}
+
+impl Running {
+    pub(crate) fn start(name: &str, args: &[&str]) -> Running {
+        let home = Folder::new(name);
+        let mut command = Command::new(postledger());
+        command.args(["run", "--port", "0"]).args(args).env("POSTLEDGER_HOME", &home.0);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_default();
+        let url = url.trim_end_matches(',').to_owned();
+        while !line.contains("Ctrl-C stops it") {
+            line.clear();
+            assert!(stdout.read_line(&mut line).unwrap() > 0, "it stopped before it was up");
+        }
+        Running { child, stdout, url, home }
+    }
+
+    pub(crate) fn ask(&self, args: &[&str], input: &[u8]) -> Output {
+        run(
+            Command::new(postledger())
+                .args(args)
+                .env("POSTLEDGER_HOME", &self.home.0)
+                .env("POSTLEDGER_URL", &self.url),
+            input,
+        )
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.ask(args, b"");
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Stops it as a service manager would; the rest of its output, and its errors.
+    pub(crate) fn stop(mut self) -> (String, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let (mut out, mut err) = (String::new(), String::new());
+        let mut stderr = self.child.stderr.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            stderr.read_to_string(&mut err).unwrap();
+            err
+        });
+        self.stdout.read_to_string(&mut out).unwrap();
+        assert!(self.child.wait().unwrap().success(), "a clean shutdown exits 0");
+        (out, reader.join().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(command: &mut Command, input: &[u8]) -> Output {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn offline(args: &[&str], input: &[u8]) -> Output {
+    run(Command::new(postledger()).args(args), input)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn run_once_shows_the_ledger_of_the_sample_and_exits_0() {
+    let home = Folder::new("once");
+    let output = run(
+        Command::new(postledger()).args(["run", "--once", "--port", "0"]).env("POSTLEDGER_HOME", &home.0),
+        b"",
+    );
+    let shown = text(&output.stdout);
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert_eq!(shown.matches("@127.0.0.1:").count(), 7, "seven URLs with their credential");
+    let verdict = |address: &str, stream: &str| {
+        let line = shown.lines().find(|line| line.contains(address) && line.contains(stream)).unwrap();
+        line.split('│').nth(3).or(line.split('┆').nth(2)).unwrap().trim().to_owned()
+    };
+    assert_eq!(verdict("ida.moreau", "outbound"), "send");
+    assert_eq!(verdict("no.such.user", "outbound"), "do not send");
+    assert_eq!(verdict("annoyed", "broadcast"), "do not send");
+    assert_eq!(verdict("annoyed", "outbound"), "risky");
+    assert_eq!(verdict("done.reading", "broadcast"), "do not send");
+    assert_eq!(verdict("back.again", "outbound"), "send");
+    assert_eq!(verdict("out.of.order", "outbound"), "send");
+    assert_eq!(verdict("full.mailbox", "broadcast"), "do not send");
+    assert!(shown.contains("17 events recorded, each once; 2 bodies set aside; 0 dead letters."));
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_in_one_sentence_with_the_next_step() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, home) = (taken.local_addr().unwrap().port().to_string(), Folder::new("port"));
+    let output =
+        run(Command::new(postledger()).args(["run", "--port", &port]).env("POSTLEDGER_HOME", &home.0), b"");
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        error.contains(&format!("port {port}")) && error.contains("--port N") && error.lines().count() == 2,
+        "{error}"
+    );
+}
+
+#[test]
+fn nobody_there_is_said_with_the_next_step() {
+    let output = offline(&["recipient", "--server", "1", "a@x.example", "--url", "http://127.0.0.1:1"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("postledger run"));
+}
+
+#[test]
+fn event_says_what_it_makes_of_a_body() {
+    let output =
+        offline(&["event", "--received-at", "2026-10-01T00:00:00Z"], &fixtures::read("bounce-hard.json"));
+    assert!(output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for name in [
+        "kind",
+        "identity",
+        "server",
+        "stream",
+        "recipient",
+        "recipient_key",
+        "recipient_id",
+        "message_id",
+        "time_us",
+        "time",
+        "class",
+        "facts",
+        "machine",
+        "probe",
+    ] {
+        assert!(report.get(name).is_some(), "{name}");
+    }
+    assert_eq!(
+        (&report["kind"], &report["class"], &report["probe"]),
+        (&json!("Bounce"), &json!("s"), &json!(false))
+    );
+    assert_eq!(report["facts"][1]["cause"], "hard_bounce");
+}
+
+#[test]
+fn event_exits_2_and_says_why_and_where_for_what_would_be_set_aside() {
+    for (body, place) in [
+        (fixtures::read("parked-bounce-email-null.json"), "/Email"),
+        (b"{\"RecordType\":".to_vec(), "line 1 column"),
+    ] {
+        let output = offline(&["event"], &body);
+        let error = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+        assert!(error.contains(place) && error.lines().count() == 1, "{error}");
+    }
+    let probe = offline(&["event"], &fixtures::read("probe-bounce.json"));
+    let report: Value = serde_json::from_slice(&probe.stdout).unwrap();
+    assert_eq!(
+        (probe.status.code(), &report["probe"], &report["facts"]),
+        (Some(0), &json!(true), &json!([]))
+    );
+}
+
+#[test]
+fn fold_gives_the_same_bytes_for_any_order_and_repetition() {
+    let lines: Vec<String> = fixtures::names()
+        .filter_map(|name| serde_json::from_slice::<Value>(&fixtures::read(&name)).ok())
+        .map(|body| {
+            json!({ "server": 8_123_456, "received_at": "2026-10-01T00:00:00Z", "body": body }).to_string()
+        })
+        .collect();
+    let fold = |lines: &[String]| {
+        let output = offline(&["fold"], lines.join("\n").as_bytes());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let out = text(&output.stdout);
+        // The last line tells how many bodies there were; what was set aside is counted by body.
+        out.lines()
+            .filter(|line| line.starts_with("{\"state\"") || line.starts_with("{\"counters\""))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let once = fold(&lines);
+    let mut again = lines.clone();
+    again.reverse();
+    again.extend_from_slice(&lines[..40]);
+    assert_eq!(fold(&again), once);
+    assert!(once.lines().count() > 100);
+}
+
+#[test]
+fn a_second_process_can_ask_post_rule_and_replay() {
+    let running = Running::start("ask", &[]);
+    let told = running.json(&["recipient", "--server", "8123456", "no.such.user@customer.example", "--json"]);
+    let outbound = &told["streams"]["outbound"];
+    assert_eq!(outbound["verdict"], "do_not_send");
+    assert_eq!(outbound["reasons"][0]["code"], "listed_hard_bounce");
+    assert_eq!(outbound["reasons"][0]["evidence"].as_array().unwrap().len(), 2);
+    let shown = text(
+        &running.ask(&["recipient", "--server", "8123456", "No.Such.User@customer.example"], b"").stdout,
+    );
+    assert!(shown.contains("outbound (transactional): DO NOT SEND"), "{shown}");
+    assert!(shown.contains("on Postmark's suppression list: hard bounce"), "{shown}");
+
+    let past = [
+        "recipient",
+        "--server",
+        "8123456",
+        "no.such.user@customer.example",
+        "--at",
+        "2026-01-01T00:00:00Z",
+        "--json",
+    ];
+    assert_eq!(running.json(&past)["streams"]["outbound"]["verdict"], "send", "before it bounced");
+
+    let posted =
+        [fixtures::read("delivery-current.json"), fixtures::read("bounce-hard.json"), b"{}".to_vec()]
+            .concat();
+    let output = running.ask(&["post", "--server", "8123456", "--json", "--rate", "1000"], &posted);
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers, json!({ "200 accepted": 2, "200 set_aside unknown_record_type": 1 }));
+
+    let listed = running.json(&["quarantine", "list", "--json"]);
+    let find = |reason: &str| {
+        let one = listed.as_array().unwrap().iter().find(|one| one["reason"] == reason).unwrap();
+        one["key"].as_str().unwrap().to_owned()
+    };
+    let malformed = find("not_json");
+    let shown = text(&running.ask(&["quarantine", "show", &malformed], b"").stdout);
+    assert!(shown.contains("{\"RecordType\":\"Bounce\","), "{shown}");
+    let refused = running.ask(&["quarantine", "replay", &malformed], b"");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("not_json"));
+    assert!(
+        !running.ask(&["quarantine", "replay", &find("probe")], b"").status.success(),
+        "a probe is never recorded"
+    );
+    let mended = running.home.0.join("mended.json");
+    let mut body: Value = serde_json::from_slice(&fixtures::read("bounce-type-blocked.json")).unwrap();
+    body["Email"] = json!("mended@customer.example");
+    std::fs::write(&mended, body.to_string()).unwrap();
+    let replayed =
+        running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
+    assert!(replayed.status.success(), "{}", text(&replayed.stderr));
+    assert!(running.json(&["quarantine", "show", &malformed, "--json"])["replayed_at"].is_i64());
+
+    for (ruling, verdict) in [("suppress", "do_not_send"), ("allow", "send")] {
+        let args = [
+            "decide",
+            "--server",
+            "8123456",
+            "--stream",
+            "*",
+            "ida.moreau@customer.example",
+            ruling,
+            "--reason",
+            "asked",
+        ];
+        let decided = running.ask(&args, b"");
+        assert!(text(&decided.stdout).contains("is in the ledger"), "{}", text(&decided.stderr));
+        let told =
+            running.json(&["recipient", "--server", "8123456", "ida.moreau@customer.example", "--json"]);
+        assert_eq!(told["streams"]["outbound"]["verdict"], verdict);
+    }
+
+    let counts =
+        running.json(&["counts", "--server", "8123456", "--json", "--by", "day", "--stream", "outbound"]);
+    let total: i64 =
+        counts["outbound"].as_object().unwrap().values().filter_map(|day| day["bounce_hard"].as_i64()).sum();
+    assert_eq!(total, 1, "the sample's hard bounce (the fixture's is older than 30 days)");
+    let (out, _) = running.stop();
+    assert!(out.contains("Stopping"));
+}
+
+#[test]
+fn keys_and_urls_are_made_listed_and_retired() {
+    let home = Folder::new("keys");
+    let ask = |args: &[&str]| run(Command::new(postledger()).args(args).env("POSTLEDGER_HOME", &home.0), b"");
+    let none = ask(&["url", "--server", "8123456"]);
+    assert!(!none.status.success() && text(&none.stderr).contains("postledger keys new"));
+    assert!(text(&ask(&["keys", "new"]).stdout).contains("POSTLEDGER_PUBLIC_KEYS="));
+    let urls: Value = serde_json::from_slice(&ask(&["url", "--server", "8123456", "--json"]).stdout).unwrap();
+    assert_eq!(urls.as_array().unwrap().len(), 7);
+    let one = ask(&[
+        "url",
+        "--server",
+        "8123456",
+        "--type",
+        "bounce",
+        "--generation",
+        "3",
+        "--url",
+        "https://hooks.example.com",
+    ]);
+    let shown = text(&one.stdout);
+    assert!(
+        shown.contains("https://8123456.3:") && shown.contains("@hooks.example.com/v1/8123456/bounce"),
+        "{shown}"
+    );
+    assert!(ask(&["keys", "new"]).status.success());
+    assert!(text(&ask(&["keys", "new"]).stderr).contains("keys retire"));
+}
+
+#[test]
+fn every_command_has_complete_help() {
+    let help = |args: &[&str]| text(&offline(&[args, &["--help"]].concat(), b"").stdout);
+    for command in
+        ["run", "keys", "url", "event", "fold", "recipient", "post", "counts", "quarantine", "decide"]
+    {
+        assert!(help(&[]).contains(command), "{command} is listed");
+        assert!(help(&[command]).contains("Usage:"), "{command}");
+    }
+}
