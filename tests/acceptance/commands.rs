@@ -324,7 +324,7 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         counts["outbound"].as_object().unwrap().values().filter_map(|day| day["bounce_hard"].as_i64()).sum();
     assert_eq!(total, 1, "the sample's hard bounce (the fixture's is older than 30 days)");
     let (out, _) = running.stop();
-    assert!(out.contains("Stopping"));
+    assert!(out.contains("All that came in is in the ledger or in quarantine."), "a clean shutdown drains");
 }
 
 #[test]

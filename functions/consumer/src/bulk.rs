@@ -17,9 +17,8 @@ impl Consumer {
             let (chunk, actions) = self.next_chunk(&mut pending);
             let error = match self.store.commit(actions).await {
                 Ok(()) => {
-                    let now = (self.settings.clock)();
                     for item in &chunk {
-                        Happened::recorded(&item.recorded.event, now).emit();
+                        Happened::recorded(&item.recorded.event).emit();
                         batch.done(item);
                     }
                     backoff = Backoff::new();

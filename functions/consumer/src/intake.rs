@@ -20,11 +20,21 @@ pub(crate) struct Intake<'a> {
     pub(crate) bulk: BTreeMap<EventKey, Item>,
     /// What is set aside, each with the place of its message.
     pub(crate) aside: Vec<(usize, SetAside)>,
+    /// When the first of its events came in.
+    pub(crate) earliest: Option<Time>,
 }
 
 impl<'a> Intake<'a> {
     pub(crate) fn new(settings: &'a Settings, rules: &'a Rules, now: Time) -> Intake<'a> {
-        Intake { settings, rules, now, state: BTreeMap::new(), bulk: BTreeMap::new(), aside: Vec::new() }
+        Intake {
+            settings,
+            rules,
+            now,
+            state: BTreeMap::new(),
+            bulk: BTreeMap::new(),
+            aside: Vec::new(),
+            earliest: None,
+        }
     }
 
     /// Takes one message. A later release's envelope is neither taken nor set aside: it comes again.
@@ -38,7 +48,11 @@ impl<'a> Intake<'a> {
             }
         };
         match self.recorded(&envelope) {
-            Ok(recorded) => self.sort(place, recorded),
+            Ok(recorded) => {
+                let received_at = recorded.event.received_at;
+                self.earliest = Some(self.earliest.map_or(received_at, |earliest| earliest.min(received_at)));
+                self.sort(place, recorded);
+            }
             Err((reason, detail)) => {
                 let aside = SetAside {
                     server: envelope.server,

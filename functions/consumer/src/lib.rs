@@ -147,7 +147,7 @@ impl Consumer {
         let mut batch = Batch { until, done: HashSet::new() };
         match from {
             QueueName::Quarantine | QueueName::QuarantineDead => self.keep_parts(messages, &mut batch).await,
-            _ => self.record(messages, &mut batch).await,
+            _ => self.record(from, messages, &mut batch).await,
         }
         let failed: Vec<String> = (0..messages.len())
             .filter(|place| !batch.done.contains(place))
@@ -159,7 +159,7 @@ impl Consumer {
         failed
     }
 
-    async fn record(&self, messages: &[Incoming], batch: &mut Batch) {
+    async fn record(&self, from: QueueName, messages: &[Incoming], batch: &mut Batch) {
         let Some(rules) = self.retried(batch, || self.store.rules()).await else {
             return;
         };
@@ -183,9 +183,14 @@ impl Consumer {
         if !self.note_streams(&intake, batch).await {
             return;
         }
+        let earliest = intake.earliest;
         let Intake { state, bulk, .. } = intake;
         self.commit_state(state, batch).await;
         self.commit_bulk(bulk, batch).await;
+        if let Some(earliest) = earliest {
+            let seconds = ((self.settings.clock)().micros() - earliest.micros()) as f64 / 1e6;
+            Happened::Committed { queue: from, seconds }.emit();
+        }
     }
 
     async fn keep_parts(&self, messages: &[Incoming], batch: &mut Batch) {

@@ -1,8 +1,8 @@
 //! What the consumer tells of itself: one type whose `emit` both logs and counts.
 
+use ledger::Kind;
 use ledger::bounce::BounceClass;
 use ledger::event::{Cause, Event, What, bounce_class};
-use ledger::{Kind, Time};
 use queue::QueueName;
 use store::StoreError;
 
@@ -10,7 +10,9 @@ use store::StoreError;
 #[derive(Clone, Debug)]
 pub(crate) enum Happened {
     /// An event was recorded for the first time.
-    Recorded { kind: Kind, seconds: f64, measure: Option<&'static str> },
+    Recorded { kind: Kind, measure: Option<&'static str> },
+    /// A batch is committed; how long ago the first of it had come in.
+    Committed { queue: QueueName, seconds: f64 },
     /// A copy of a recorded event was dropped.
     Duplicate { kind: Kind },
     /// A recorded copy was replaced by a better one.
@@ -30,8 +32,8 @@ pub(crate) enum Happened {
 }
 
 impl Happened {
-    /// An event was recorded for the first time, at an instant.
-    pub(crate) fn recorded(event: &Event, now: Time) -> Happened {
+    /// An event was recorded for the first time.
+    pub(crate) fn recorded(event: &Event) -> Happened {
         let measure = match &event.what {
             What::Delivery => Some("Delivered"),
             What::Bounce { bounce_type, .. } => match bounce_class(bounce_type) {
@@ -46,18 +48,19 @@ impl Happened {
             What::Reactivated => Some("Reactivated"),
             _ => None,
         };
-        let seconds = (now.micros() - event.received_at.micros()) as f64 / 1e6;
-        Happened::Recorded { kind: event.kind(), seconds, measure }
+        Happened::Recorded { kind: event.kind(), measure }
     }
 
     pub(crate) fn emit(self) {
         match self {
-            Happened::Recorded { kind, seconds, measure } => {
+            Happened::Recorded { kind, measure } => {
                 metrics::counter!("EventsProcessed", "RecordType" => kind.name()).increment(1);
-                metrics::histogram!("EndToEndLatency", "Queue" => QueueName::of(kind).name()).record(seconds);
                 if let Some(measure) = measure {
                     metrics::counter!(measure).increment(1);
                 }
+            }
+            Happened::Committed { queue, seconds } => {
+                metrics::histogram!("EndToEndLatency", "Queue" => queue.name()).record(seconds);
             }
             Happened::Duplicate { kind } => {
                 metrics::counter!("EventsDuplicate", "RecordType" => kind.name()).increment(1);

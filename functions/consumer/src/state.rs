@@ -140,7 +140,6 @@ impl Consumer {
     /// Reads a recipient and plans its transaction.
     async fn plan(&self, unit: Unit, batch: &Batch) -> Option<Planned> {
         let (stored, mut recorded) = self.read(&unit, batch).await?;
-        let now = (self.settings.clock)();
         let (mut actions, mut counters, mut told) = (Vec::new(), Counters::default(), Vec::new());
         let mut settles = 0;
         for item in &unit.items {
@@ -150,7 +149,7 @@ impl Consumer {
                 Offered::New => {
                     counters.add(event, 1);
                     actions.push(Action::Record(new.clone()));
-                    told.push(Happened::recorded(event, now));
+                    told.push(Happened::recorded(event));
                 }
                 Offered::Better(old) => {
                     counters.add(&old, -1);

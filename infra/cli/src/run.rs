@@ -20,7 +20,7 @@ use tokio::sync::watch;
 /// How long a clean shutdown may take.
 const SHUTDOWN: Duration = Duration::from_secs(20);
 /// How often metrics are printed, where logs are asked for.
-const METRICS_EVERY: Duration = Duration::from_secs(10);
+const METRICS_EVERY: Duration = Duration::from_secs(1);
 /// The sample's server.
 const SERVER: i64 = 8_123_456;
 
@@ -30,7 +30,8 @@ const SERVER: i64 = 8_123_456;
 /// Where keys or port cannot be had, or the sample cannot be posted.
 pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure> {
     if let Some(level) = &args.logs {
-        platform::logs::init(level, std::io::stderr);
+        // The collector keeps 100 values of a histogram and would complain of each further one.
+        platform::logs::init(&format!("{level},metrics_cloudwatch_embedded=off"), std::io::stderr);
         platform::metrics::init(stack);
     }
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
@@ -52,9 +53,10 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
         ledger_key: LedgerKey::for_tests(),
         clock: platform::clock(),
     }));
+    let (close, closed) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
     let mut pumps = stack.consume(&stopped);
-    let serving = tokio::spawn(server::serve(stack.clone(), listener, until(stopped.clone())));
+    let serving = tokio::spawn(server::serve(stack.clone(), listener, until(closed)));
     if args.logs.is_some() {
         tokio::spawn(print_metrics());
     }
@@ -80,19 +82,24 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
         say("\nStopping: finishing what has come in.");
     }
 
-    let _ = stop.send(true);
     let finished = tokio::time::timeout(SHUTDOWN, async {
+        // First nobody is let in any more, then what came in is consumed, then the consumers may go.
+        let _ = close.send(true);
         let served = serving.await;
+        stack.drained().await?;
+        let _ = stop.send(true);
         while pumps.join_next().await.is_some() {}
-        served
+        served.map_err(|_| Failure::new("the server stopped by a fault of its own"))?.map_err(Failure::from)
     });
     match finished.await {
-        Ok(Ok(served)) => served?,
-        Ok(Err(_)) => return Err(Failure::new("the server stopped by a fault of its own")),
+        Ok(finished) => finished?,
         Err(_) => {
-            return Err(Failure::new("not everything could be finished in time; events may be lost with it"));
+            return Err(Failure::new(
+                "not everything could be finished in time; what was left is lost with it",
+            ));
         }
     }
+    say("All that came in is in the ledger or in quarantine.");
     if args.logs.is_some() {
         platform::metrics::flush(std::io::stderr());
     }

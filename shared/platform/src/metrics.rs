@@ -33,7 +33,12 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
     ("EventsReplaced", Unit::Count, Some("RecordType"), "recorded copies replaced by better ones"),
     ("UnknownType", Unit::Count, None, "bounces of a type that is not known"),
     ("CommitRetried", Unit::Count, Some("Reason"), "transactions tried again: cancelled, unavailable, drift"),
-    ("EndToEndLatency", Unit::Seconds, Some("Queue"), "from receipt to commit"),
+    (
+        "EndToEndLatency",
+        Unit::Seconds,
+        Some("Queue"),
+        "from the receipt of a batch's first event to its commit",
+    ),
     ("Delivered", Unit::Count, None, "first-seen deliveries"),
     ("HardBounced", Unit::Count, None, "first-seen hard bounces and invalid addresses"),
     ("SoftBounced", Unit::Count, None, "first-seen soft bounces"),
