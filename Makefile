@@ -22,6 +22,7 @@ test: lint ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
 
 lint: ## formatting and lints, without a warning
+	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 

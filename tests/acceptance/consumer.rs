@@ -36,7 +36,7 @@ fn envelope(source: Source, body: &Value) -> Envelope {
         source,
         overridden: false,
         dropped: examined.dropped,
-        body: Envelope::raw(examined.body.canonical()).unwrap(),
+        body: Envelope::raw(examined.canonical).unwrap(),
     }
 }
 
@@ -110,6 +110,7 @@ fn quarantined() -> Vec<String> {
         reason: "not_json".to_owned(),
         detail: String::new(),
         record_type: None,
+        dropped: Vec::new(),
         body: vec![1; 3 * queue::PART_BYTES_MAX],
     };
     aside.parts().iter().map(queue::Part::encode).collect()
@@ -407,5 +408,64 @@ fn a_stored_view_that_is_not_the_fold_of_what_is_recorded_is_mended_by_the_next_
             assert!(handle(&consumer(store.clone()), QueueName::Critical, &batch, 60).await.is_empty());
         }
         assert_whole(&store);
+    });
+}
+
+#[test]
+fn what_the_store_cannot_take_even_alone_is_set_aside_and_holds_nobody_back() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let consumer = consumer(store.clone());
+        // Streams beyond all measure: at some point the view of r1 is larger than an item may be.
+        let long = |n: usize| format!("{n}{}", "s".repeat(120));
+        let mut aside = 0;
+        for round in 0..14_usize {
+            let mut batch = Vec::new();
+            for n in 0..100_usize {
+                let mut body = bounce(100 * round + n, 1, EARLY, true);
+                body["MessageStream"] = json!(long(100 * round + n));
+                batch.push(message(Source::Webhook, &body));
+            }
+            batch.push(message(Source::Webhook, &bounce(100_000 + round, 2, EARLY, true)));
+            assert!(handle(&consumer, QueueName::Critical, &batch, 600).await.is_empty(), "round {round}");
+            aside =
+                store.all_kept().unwrap().iter().filter(|kept| kept.part.reason == "not_committable").count();
+        }
+        assert!(aside > 10, "{aside}");
+        let recorded = store.all_events().unwrap();
+        assert_eq!(recorded.len() + aside, 14 * 101);
+        let other =
+            recorded.iter().filter(|one| one.event.address.as_deref() == Some("r2@customer.example")).count();
+        assert_eq!(other, 14, "another recipient's complaints are not held back");
+        assert_whole(&store);
+    });
+}
+
+#[test]
+fn a_ruling_that_frees_a_hundred_streams_is_committed_or_set_aside_but_never_stuck() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let consumer = consumer(store.clone());
+        let ruling = |n: usize, stream: &str, ruling: &str, at: &str| {
+            let id = ledger::Identity::of(
+                server_id(SERVER),
+                LedgerKey::for_tests().recipient_id(server_id(SERVER), "x"),
+                now(),
+                &ledger::identity::Told::BounceById { id: n as i64 },
+            );
+            message(
+                Source::Operator,
+                &json!({ "RecordType": "Decision", "ID": id.to_string(), "MessageStream": stream,
+                "Recipient": "r1@customer.example", "Ruling": ruling, "DecidedAt": at }),
+            )
+        };
+        let bars: Vec<String> =
+            (1..=90).map(|n| ruling(n, &format!("stream-{n}"), "suppress", EARLY)).collect();
+        assert!(handle(&consumer, QueueName::Critical, &bars, 60).await.is_empty());
+        let free = [ruling(1_000, "*", "allow", LATE), message(Source::Webhook, &bounce(1, 1, EARLY, true))];
+        assert!(handle(&consumer, QueueName::Critical, &free, 60).await.is_empty());
+        assert_whole(&store);
+        assert!(store.all_kept().unwrap().is_empty());
+        assert_eq!(store.all_rows().len(), 1, "only what Postmark's list holds is left");
     });
 }

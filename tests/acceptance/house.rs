@@ -124,7 +124,7 @@ fn every_source_file_opens_with_what_it_is_for() {
 }
 
 #[test]
-fn nothing_is_ignored_slept_over_or_left_to_do() {
+fn no_test_is_ignored_and_nothing_is_left_to_do() {
     let marks = ["#[igno", "should_pan", "todo", "unimplemen", "FIX"]
         .into_iter()
         .zip(["re]", "ic", "!(", "ted!(", "ME"]);

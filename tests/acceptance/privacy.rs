@@ -71,6 +71,8 @@ fn nothing_that_is_printed_tells_an_address_a_body_or_a_credential() {
         knock(ingest::credential::basic(user, "hidden-password"), body);
         knock("hidden-scheme hidden-value".to_owned(), body);
     }
+    let delivery = String::from_utf8(fixtures::read("delivery-current.json")).unwrap();
+    knock(ingest::credential::basic(user, &password), &delivery);
     running.ask(&["recipient", "--server", "8123456", "ida.moreau@customer.example"], b"");
     running.ask(
         &[

@@ -176,6 +176,17 @@ impl World {
         self.block(self.queue.depth(name)).expect("the queue").visible
     }
 
+    /// Whether nothing waits, is being consumed, or is dead.
+    ///
+    /// # Panics
+    /// Where the memory queue fails, which it does not.
+    pub fn is_drained(&self) -> bool {
+        let names = QueueName::LIVE.into_iter().flat_map(|name| [Some(name), name.dead()]).flatten();
+        names
+            .into_iter()
+            .all(|name| self.block(self.queue.depth(name)).expect("the queue") == queue::Depth::default())
+    }
+
     /// The bodies of the messages that wait on a queue.
     ///
     /// # Panics
@@ -221,6 +232,11 @@ pub fn assert_whole(store: &store::Memory) {
     assert_eq!(store.all_counters(), reference.counters(), "counters are a recount");
     let views: Vec<View> = reference.views().collect();
     assert_eq!(store.all_views().expect("readable items"), views, "views are folds");
-    let rows: usize = views.iter().map(|view| view.rows().len()).sum();
-    assert_eq!(store.all_rows().len(), rows, "rows are those of the views");
+    let rows = views.iter().flat_map(|view| {
+        view.rows().into_iter().map(|(stream, row)| {
+            let item = store::item::of_row(view.server, stream, &row, view.address.as_deref());
+            (store::item::row_key(view.server, view.recipient, stream), item)
+        })
+    });
+    assert_eq!(store.all_rows(), rows.collect(), "rows are those of the views, byte by byte");
 }

@@ -221,6 +221,7 @@ fn write_bodies(file: &Path, generator: &Generator, order: &[(u64, u8)]) -> BTre
                 reason: String::new(),
                 detail: String::new(),
                 record_type: None,
+                dropped: Vec::new(),
                 body: telling.body.clone(),
             };
             poison.insert(aside.id());
@@ -265,7 +266,7 @@ async fn tell(stack: &Stack, queue: &dyn Sender, key: &PrivateKey, telling: &Tel
             source: telling.source,
             overridden: false,
             dropped: examined.dropped,
-            body: Envelope::raw(examined.body.canonical()).expect("JSON"),
+            body: Envelope::raw(examined.canonical).expect("JSON"),
         };
         queue.send(QueueName::of(examined.kind), &envelope.encode()).await.expect("the queue");
         return;

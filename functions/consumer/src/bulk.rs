@@ -13,8 +13,9 @@ impl Consumer {
     pub(crate) async fn commit_bulk(&self, items: BTreeMap<EventKey, Item>, batch: &mut Batch) {
         let mut pending: VecDeque<Item> = items.into_values().collect();
         let mut backoff = Backoff::new();
+        let mut events_max = ACTIONS_MAX;
         while !pending.is_empty() && !batch.time_is_up() {
-            let (chunk, actions) = self.next_chunk(&mut pending);
+            let (chunk, actions) = self.next_chunk(&mut pending, events_max);
             let error = match self.store.commit(actions).await {
                 Ok(()) => {
                     for item in &chunk {
@@ -28,7 +29,15 @@ impl Consumer {
             };
             match self.not_committed(error, &mut backoff, batch).await {
                 Next::Again => pending.extend(chunk),
-                Next::GiveUp => {}
+                Next::Part if chunk.len() > 1 => {
+                    events_max = 1;
+                    pending.extend(chunk);
+                }
+                Next::Part => {
+                    for item in &chunk {
+                        self.set_aside_uncommittable(item, batch).await;
+                    }
+                }
                 Next::Look(reasons) => {
                     let mut reasons = reasons.into_iter();
                     let mut known = false;
@@ -49,13 +58,15 @@ impl Consumer {
         }
     }
 
-    /// As many items as fit a transaction, the events first, then their counters.
-    fn next_chunk(&self, pending: &mut VecDeque<Item>) -> (Vec<Item>, Vec<Action>) {
+    /// As many items as fit a transaction, at most `events_max`, the events first, then their counters.
+    fn next_chunk(&self, pending: &mut VecDeque<Item>, events_max: usize) -> (Vec<Item>, Vec<Action>) {
         let mut chunk: Vec<Item> = Vec::new();
         let mut counters = Counters::default();
         let mut events = Vec::new();
         let mut bytes = 0;
-        while let Some(item) = pending.pop_front() {
+        while chunk.len() < events_max
+            && let Some(item) = pending.pop_front()
+        {
             let record = Action::Record(item.recorded.clone());
             let weight = record.weight();
             counters.add(&item.recorded.event, 1);
@@ -108,7 +119,7 @@ impl Consumer {
             };
             match self.not_committed(error, &mut backoff, batch).await {
                 Next::Again => {}
-                Next::GiveUp => return,
+                Next::Part => return self.set_aside_uncommittable(&item, batch).await,
                 Next::Look(reasons) => match reasons.into_iter().next() {
                     Some(Cancel::Recorded(other)) => old = *other,
                     // It has expired in between; the message comes again and finds nothing recorded.

@@ -1,7 +1,9 @@
 //! From messages to work: events by recipient for the state, events for bulk, and what is set aside.
 
+use crate::observe::Happened;
 use crate::{EXPIRY_SLACK_DAYS, EventKey, Item, Settings};
-use ledger::event::{Class, bounce_class};
+use ledger::bounce::BounceClass;
+use ledger::event::{Class, What};
 use ledger::{Kind, RecipientId, ServerId, Source, Time};
 use postmark::Context;
 use queue::{Envelope, EnvelopeError, SetAside};
@@ -63,6 +65,7 @@ impl<'a> Intake<'a> {
                     reason: reason.to_owned(),
                     detail,
                     record_type: Some(envelope.record_type),
+                    dropped: envelope.dropped.clone(),
                     body: envelope.body.get().as_bytes().to_vec(),
                 };
                 self.aside.push((place, aside));
@@ -99,9 +102,11 @@ impl<'a> Intake<'a> {
                 "events of its day have expired, and its twin may be among them".to_owned(),
             ));
         }
+        // One that an operator insists on is older than what has expired: it lives on from now.
+        let lives_from = if envelope.overridden { event.at.max(self.now) } else { event.at };
         Ok(Recorded {
-            expires_at: self.settings.expires_at(class, event.at),
-            body: Some(examined.body.canonical()),
+            expires_at: self.settings.expires_at(class, lives_from),
+            body: Some(examined.canonical),
             dropped: [envelope.dropped.clone(), examined.dropped].concat(),
             event,
         })
@@ -109,10 +114,10 @@ impl<'a> Intake<'a> {
 
     /// Puts an event where it belongs; of two copies in one batch the better one stays, for both messages.
     fn sort(&mut self, place: usize, recorded: Recorded) {
-        if let ledger::event::What::Bounce { bounce_type, .. } = &recorded.event.what
-            && ledger::bounce::BounceClass::of(bounce_type).is_none()
+        if let What::Bounce { bounce_type, .. } = &recorded.event.what
+            && BounceClass::of(bounce_type).is_none()
         {
-            crate::observe::Happened::UnknownType { class: bounce_class(bounce_type) }.emit();
+            Happened::UnknownType.emit();
         }
         let item = Item { recorded, messages: vec![place] };
         let key = item.key();
@@ -155,6 +160,7 @@ pub(crate) fn undecodable(message: &str, now: Time) -> SetAside {
         reason: "not_an_envelope".to_owned(),
         detail: format!("a message of {} bytes that no door has sent", message.len()),
         record_type: None,
+        dropped: Vec::new(),
         body: message.as_bytes().to_vec(),
     }
 }
@@ -174,11 +180,6 @@ impl Settings {
     /// When something in quarantine expires: by receipt, and only what surely has no state.
     pub(crate) fn expires_at_receipt(&self, kind: Option<Kind>, received_at: Time) -> Option<Time> {
         kind.and_then(|kind| self.expires_at(kind.class(), received_at))
-    }
-
-    /// As [`expires_at_receipt`](Self::expires_at_receipt).
-    pub(crate) fn set_aside_expires_at(&self, aside: &SetAside) -> Option<Time> {
-        self.expires_at_receipt(aside.record_type, aside.received_at)
     }
 }
 

@@ -18,7 +18,7 @@ use ledger::event::Class;
 use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
 use observe::Happened;
 use platform::Clock;
-use queue::QueueName;
+use queue::{EnvelopeError, QueueName, SetAside};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -170,13 +170,7 @@ impl Consumer {
             intake.take(place, &message.body);
         }
         for (place, aside) in std::mem::take(&mut intake.aside) {
-            let expires_at = self.settings.set_aside_expires_at(&aside);
-            let mut kept = true;
-            for part in aside.parts() {
-                kept &= self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_some();
-            }
-            if kept {
-                Happened::SetAside { reason: aside.reason }.emit();
+            if self.keep_whole(aside, batch).await {
                 batch.done.insert(place);
             }
         }
@@ -185,9 +179,12 @@ impl Consumer {
         }
         let earliest = intake.earliest;
         let Intake { state, bulk, .. } = intake;
+        let before = batch.done.len();
         self.commit_state(state, batch).await;
         self.commit_bulk(bulk, batch).await;
-        if let Some(earliest) = earliest {
+        if let Some(earliest) = earliest
+            && batch.done.len() > before
+        {
             let seconds = ((self.settings.clock)().micros() - earliest.micros()) as f64 / 1e6;
             Happened::Committed { queue: from, seconds }.emit();
         }
@@ -196,23 +193,50 @@ impl Consumer {
     async fn keep_parts(&self, messages: &[Incoming], batch: &mut Batch) {
         for (place, message) in messages.iter().enumerate() {
             let kept = match queue::Part::decode(&message.body) {
-                Some(part) => {
+                Ok(part) => {
                     let expires_at = self.settings.expires_at_receipt(part.record_type, part.received_at);
-                    self.retried(batch, || self.store.keep(part.clone(), expires_at)).await
+                    self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_some()
                 }
-                None => {
-                    let aside = intake::undecodable(&message.body, (self.settings.clock)());
-                    let mut kept = Some(());
-                    for part in aside.parts() {
-                        let one = self.retried(batch, || self.store.keep(part.clone(), None)).await;
-                        kept = kept.and(one);
-                    }
-                    kept
+                Err(EnvelopeError::LaterVersion) => false,
+                Err(_) => {
+                    self.keep_whole(intake::undecodable(&message.body, (self.settings.clock)()), batch).await
                 }
             };
-            if kept.is_some() {
+            if kept {
                 batch.done.insert(place);
             }
+        }
+    }
+
+    /// Sets a body aside, whole.
+    async fn keep_whole(&self, aside: SetAside, batch: &Batch) -> bool {
+        let expires_at = self.settings.expires_at_receipt(aside.record_type, aside.received_at);
+        for part in aside.parts() {
+            if self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_none() {
+                return false;
+            }
+        }
+        Happened::SetAside { reason: aside.reason }.emit();
+        true
+    }
+
+    /// Sets an event aside that the store cannot take even alone: it must not keep others waiting.
+    async fn set_aside_uncommittable(&self, item: &Item, batch: &mut Batch) {
+        let Recorded { event, body, dropped, .. } = &item.recorded;
+        let aside = SetAside {
+            server: event.server,
+            generation: 0,
+            key_id: String::new(),
+            received_at: event.received_at,
+            source: event.source,
+            reason: "not_committable".to_owned(),
+            detail: "the store's limits do not allow it beside what is recorded of its recipient".to_owned(),
+            record_type: Some(event.kind()),
+            dropped: dropped.clone(),
+            body: body.clone().unwrap_or_default().into_bytes(),
+        };
+        if self.keep_whole(aside, batch).await {
+            batch.done(item);
         }
     }
 
@@ -258,7 +282,7 @@ impl Consumer {
                     backoff.wait(batch).await;
                 }
                 Err(error) => {
-                    // A fault of ours: the messages stay on their queue until a release that mends it.
+                    // A fault of ours: these messages stay on their queue until a release that mends it.
                     Happened::Broken { error }.emit();
                     return None;
                 }
@@ -267,8 +291,7 @@ impl Consumer {
         None
     }
 
-    /// What to do about a transaction that was not committed: the cancellations, or `None` after a wait (or
-    /// at once where the fault is ours).
+    /// What to do about a transaction that was not committed, after a wait where that helps.
     async fn not_committed(&self, error: CommitError, backoff: &mut Backoff, batch: &Batch) -> Next {
         match error {
             CommitError::Cancelled(reasons) => {
@@ -282,7 +305,7 @@ impl Consumer {
             }
             CommitError::Store(error) => {
                 Happened::Broken { error }.emit();
-                Next::GiveUp
+                Next::Part
             }
         }
     }
@@ -294,6 +317,6 @@ enum Next {
     Look(Vec<store::Cancel>),
     /// Try again.
     Again,
-    /// Leave it; the messages come again.
-    GiveUp,
+    /// The store will never take it so: try each alone, and set aside what it does not take even alone.
+    Part,
 }

@@ -18,7 +18,7 @@ pub(crate) enum Happened {
     /// A recorded copy was replaced by a better one.
     Replaced { kind: Kind },
     /// A bounce of a type that is not known.
-    UnknownType { class: BounceClass },
+    UnknownType,
     /// A body was set aside.
     SetAside { reason: String },
     /// Something is tried again.
@@ -68,9 +68,9 @@ impl Happened {
             Happened::Replaced { kind } => {
                 metrics::counter!("EventsReplaced", "RecordType" => kind.name()).increment(1);
             }
-            Happened::UnknownType { class } => {
+            Happened::UnknownType => {
                 metrics::counter!("UnknownType").increment(1);
-                tracing::warn!(bounce.class = ?class, "a bounce of a type that is not known; it counts as unknown");
+                tracing::warn!("a bounce of a type that is not known; it counts as unknown");
             }
             Happened::SetAside { reason } => {
                 tracing::warn!(

@@ -11,8 +11,9 @@ use ledger::{RecipientId, ServerId};
 use std::collections::{BTreeMap, VecDeque};
 use store::{ACTIONS_MAX, Action, Cancel, Seen, TRANSACTION_BYTES_MAX, Versioned};
 
-/// How many events of one recipient go into one transaction. Beside each may stand the row of its stream and
-/// two hours of counters (where a better copy moves a count), and beside all the view.
+/// How many events of one recipient go into one transaction, at first. Beside each may stand the row of its
+/// stream and two hours of counters (where a better copy moves a count), and beside all the view. Where a ruling
+/// about the whole server touches more rows than that, fewer go.
 const EVENTS_MAX: usize = 24;
 const _: () = assert!(4 * EVENTS_MAX < ACTIONS_MAX);
 /// How often what was read may disagree with the view before what was read is believed.
@@ -25,6 +26,8 @@ struct Unit {
     items: Vec<Item>,
     /// Whether its last transaction was cancelled: then it goes alone.
     alone: bool,
+    /// How many of its events go into one transaction.
+    events_max: usize,
 }
 
 /// What one recipient's transaction would write.
@@ -46,11 +49,9 @@ impl Consumer {
     ) {
         let mut pending: VecDeque<Unit> = recipients
             .into_iter()
-            .map(|((server, recipient), items)| Unit {
-                server,
-                recipient,
-                items: items.into_values().collect(),
-                alone: false,
+            .map(|((server, recipient), items)| {
+                let items = items.into_values().collect();
+                Unit { server, recipient, items, alone: false, events_max: EVENTS_MAX }
             })
             .collect();
         let mut backoff = Backoff::new();
@@ -118,7 +119,7 @@ impl Consumer {
         };
         match self.not_committed(error, backoff, batch).await {
             Next::Again => pending.extend(chunk.into_iter().map(|planned| planned.unit)),
-            Next::GiveUp => {}
+            Next::Part => self.part(chunk, pending, batch).await,
             Next::Look(reasons) => {
                 let mut reasons = reasons.into_iter();
                 let mut raced = false;
@@ -133,6 +134,23 @@ impl Consumer {
                 if !raced {
                     backoff.wait(batch).await;
                 }
+            }
+        }
+    }
+
+    /// What the store refuses as it is: recipients apart, then a recipient's events apart, and what it does not
+    /// take even alone is set aside.
+    async fn part(&self, chunk: Vec<Planned>, pending: &mut VecDeque<Unit>, batch: &mut Batch) {
+        let together = chunk.len() > 1;
+        for Planned { mut unit, settles, .. } in chunk {
+            if !together && settles == 1 {
+                let item = unit.items.remove(0);
+                self.set_aside_uncommittable(&item, batch).await;
+            } else if !together {
+                unit.events_max = 1;
+            }
+            if !unit.items.is_empty() {
+                pending.push_back(Unit { alone: true, ..unit });
             }
         }
     }
@@ -160,7 +178,7 @@ impl Consumer {
             }
             settles += 1;
             let bytes: usize = actions.iter().map(Action::weight).sum();
-            if actions.len() >= EVENTS_MAX || bytes > TRANSACTION_BYTES_MAX / 4 {
+            if actions.len() >= unit.events_max || bytes > TRANSACTION_BYTES_MAX / 4 {
                 break;
             }
         }
@@ -171,7 +189,7 @@ impl Consumer {
                 stored.as_ref().map_or_else(|| View::empty(unit.server, unit.recipient), |s| s.view.clone());
             let (rows, rows_before) = (view.rows(), before.rows());
             for (stream, row) in &rows {
-                if rows_before.get(stream) != Some(row) {
+                if rows_before.get(stream) != Some(row) || view.address != before.address {
                     let (stream, row, address) = ((*stream).to_owned(), row.clone(), view.address.clone());
                     actions.push(Action::PutRow(unit.server, unit.recipient, stream, row, address));
                 }

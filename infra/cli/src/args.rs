@@ -80,6 +80,8 @@ pub enum Command {
     Quarantine(Quarantine),
     /// Rule that an address must not be mailed, or may be again.
     Decide(Decide),
+    /// Revoke one of a server's passwords: what came in with it later is set aside.
+    Revoke(Revoke),
 }
 
 /// `run`.
@@ -267,6 +269,23 @@ pub enum Quarantine {
         #[command(flatten)]
         target: Target,
     },
+}
+
+/// `revoke`.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// Which of the server's passwords.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub generation: u32,
+    /// From when [default: now]; of several instants the earliest counts.
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub from: Option<Time>,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// What is ruled.

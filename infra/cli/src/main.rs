@@ -7,7 +7,7 @@ use clap::Parser;
 use postledger::args::{self, Cli, Command};
 use postledger::client::Client;
 use postledger::embedded::admin::{
-    CountsQuery, Decide, Decided, Listed, QuarantineQuery, RecipientQuery, Replay, Replayed,
+    CountsQuery, Decide, Decided, Listed, QuarantineQuery, RecipientQuery, Replay, Replayed, Revoke,
 };
 use postledger::fold::Fold;
 use postledger::keys::{self, KeyRing, webhooks};
@@ -53,6 +53,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Counts(args) => counts(args)?,
         Command::Quarantine(command) => quarantine(command)?,
         Command::Decide(args) => decide(args)?,
+        Command::Revoke(args) => revoke(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -192,5 +193,20 @@ fn decide(args: args::Decide) -> Result<(), Failure> {
     let decided: Decided = Client::new(&args.target.url).post("decide", &decide)?;
     let state = if decided.recorded { "is in the ledger" } else { "is on its queue" };
     say(format!("decision {} {state}", decided.identity));
+    Ok(())
+}
+
+fn revoke(args: &args::Revoke) -> Result<(), Failure> {
+    let from = args.from.unwrap_or_else(platform::now);
+    let revoke = Revoke { server: args.server.server, generation: args.generation, from };
+    let revoked: Revoke = Client::new(&args.target.url).post("revoke", &revoke)?;
+    say(format!(
+        "what comes in for {}.{} after {} is set aside; put `postledger url --server {} --generation {}` into Postmark",
+        revoked.server,
+        revoked.generation,
+        show::time(revoked.from),
+        revoked.server,
+        revoked.generation + 1
+    ));
     Ok(())
 }

@@ -15,6 +15,7 @@ use std::io::{BufReader, Read, stdin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use ureq::Agent;
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 4;
@@ -57,6 +58,19 @@ pub fn parcels(name: &str, input: impl Read) -> Result<Vec<Parcel>, Failure> {
     Ok(parcels)
 }
 
+/// Posts one body: status and words of the answer.
+///
+/// # Errors
+/// Where nobody answers.
+pub fn one(agent: &Agent, url: &str, authorization: &str, body: &str) -> Result<String, ureq::Error> {
+    let request =
+        agent.post(url).header("authorization", authorization).header("content-type", "application/json");
+    let mut response = request.send(body)?;
+    let told: serde_json::Value = response.body_mut().read_json().unwrap_or_default();
+    let words = [&told["status"], &told["reason"]].map(|word| word.as_str().unwrap_or_default());
+    Ok(format!("{} {}", response.status().as_u16(), words.join(" ")).trim().to_owned())
+}
+
 /// Posts, and returns how many had which answer. `authorization` is the whole header.
 ///
 /// # Errors
@@ -88,18 +102,13 @@ pub fn post(
                         let due = start + Duration::from_secs_f64(place as f64 / f64::from(rate));
                         std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     }
-                    let request = agent
-                        .post(format!("{base}/v1/{server}/{}", parcel.segment))
-                        .header("authorization", authorization)
-                        .header("content-type", "application/json");
-                    let answer = match request.send(&parcel.body) {
-                        Ok(mut response) => {
-                            let status = response.status().as_u16();
-                            let body: serde_json::Value = response.body_mut().read_json().unwrap_or_default();
-                            let told =
-                                [&body["status"], &body["reason"]].map(|word| word.as_str().unwrap_or(""));
-                            format!("{status} {}", told.join(" ").trim()).trim().to_owned()
-                        }
+                    let answer = match one(
+                        &agent,
+                        &format!("{base}/v1/{server}/{}", parcel.segment),
+                        authorization,
+                        &parcel.body,
+                    ) {
+                        Ok(answer) => answer,
                         Err(_) => {
                             *failed.lock().unwrap_or_else(PoisonError::into_inner) =
                                 Some(unreachable_at(base));

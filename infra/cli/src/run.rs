@@ -5,7 +5,7 @@ use crate::client::agent;
 use crate::embedded::{Parts, Stack, server};
 use crate::keys::{KeyRing, webhooks};
 use crate::sample::{LEDGER, Sent, sample};
-use crate::{Failure, say, show};
+use crate::{Failure, post, say, show};
 use ingest::Verifier;
 use ingest::credential::{User, basic};
 use ledger::{LedgerKey, ServerId};
@@ -99,7 +99,12 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
             ));
         }
     }
-    say("All that came in is in the ledger or in quarantine.");
+    match dead_letters(&stack).await? {
+        0 => say("All that came in is in the ledger or in quarantine."),
+        dead => say(format!(
+            "{dead} messages could not be consumed and are lost with this process; see the logs."
+        )),
+    }
     if args.logs.is_some() {
         platform::metrics::flush(std::io::stderr());
     }
@@ -135,7 +140,7 @@ async fn post_sample(base: &str, user: User, password: &str, stack: &Stack) -> R
     let all = sample(SERVER, (stack.clock)());
     let (base, authorization) = (base.to_owned(), basic(user, password));
     let rows = tokio::task::spawn_blocking(move || {
-        all.iter().map(|sent| post(&base, &authorization, sent)).collect()
+        all.iter().map(|sent| post_sent(&base, &authorization, sent)).collect()
     });
     let rows: Result<Vec<[String; 3]>, Failure> =
         rows.await.map_err(|_| Failure::new("the sample could not be posted"))?;
@@ -145,17 +150,11 @@ async fn post_sample(base: &str, user: User, password: &str, stack: &Stack) -> R
     Ok(())
 }
 
-fn post(base: &str, authorization: &str, sent: &Sent) -> Result<[String; 3], Failure> {
-    let mut response = agent()
-        .post(format!("{base}/v1/{SERVER}/{}", sent.segment))
-        .header("authorization", authorization)
-        .header("content-type", "application/json")
-        .send(&sent.body)
+fn post_sent(base: &str, authorization: &str, sent: &Sent) -> Result<[String; 3], Failure> {
+    let url = format!("{base}/v1/{SERVER}/{}", sent.segment);
+    let answer = post::one(&agent(), &url, authorization, &sent.body)
         .map_err(|error| Failure::new(format!("the sample could not be posted: {error}")))?;
-    let answer: serde_json::Value = response.body_mut().read_json().unwrap_or_default();
-    let told = [&answer["status"], &answer["reason"]].map(|word| word.as_str().unwrap_or_default());
-    let answer = format!("{} {}", response.status().as_u16(), told.join(" "));
-    Ok([sent.segment.to_owned(), sent.what.to_owned(), answer.trim().to_owned()])
+    Ok([sent.segment.to_owned(), sent.what.to_owned(), answer])
 }
 
 async fn show_ledger(stack: &Stack, server: ServerId) -> Result<(), Failure> {
@@ -175,14 +174,20 @@ async fn show_ledger(stack: &Stack, server: ServerId) -> Result<(), Failure> {
     }
     let day = (stack.clock)().day();
     let aside = stack.store.kept_on(&day).await?.len();
-    let mut dead = 0;
-    for name in QueueName::LIVE.into_iter().filter_map(QueueName::dead) {
-        dead += stack.queue.depth(name).await?.visible;
-    }
+    let dead = dead_letters(stack).await?;
     say("\nThe ledger:\n");
     say(show::table(["address", "stream", "verdict", "why", "since (UTC)"], rows));
     say(format!("\n{events} events recorded, each once; {aside} bodies set aside; {dead} dead letters."));
     Ok(())
+}
+
+/// How many messages could not be consumed, on all queues.
+async fn dead_letters(stack: &Stack) -> Result<usize, Failure> {
+    let mut dead = 0;
+    for name in QueueName::LIVE.into_iter().filter_map(QueueName::dead) {
+        dead += stack.queue.depth(name).await?.visible;
+    }
+    Ok(dead)
 }
 
 fn tell_what_next(base: &str, user: User, password: &str) {

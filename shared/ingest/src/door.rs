@@ -7,15 +7,16 @@ use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method};
 use ledger::{Kind, ServerId, Source};
 use platform::Clock;
-use postmark::{Body, Context, RecordType, Refusal, Refused};
+use postmark::{Body, CANONICAL_BYTES_MAX, Context, RecordType, Refusal, Refused};
 use queue::{ENVELOPE_VERSION, Envelope, MESSAGE_BYTES_MAX, QueueError, QueueName, Sender, SetAside};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-/// The largest body that is read as JSON, in bytes: what API Gateway lets through.
-pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// The longest trace id that is kept, in bytes.
 const TRACE_ID_BYTES_MAX: usize = 128;
+/// What an envelope adds to a body, at most, in bytes: its fields, the trace id and the names of what was dropped.
+const ENVELOPE_BYTES_MAX: usize = 2_048;
+const _: () = assert!(CANONICAL_BYTES_MAX + ENVELOPE_BYTES_MAX <= MESSAGE_BYTES_MAX);
 
 /// The addresses that Postmark publishes for its webhooks; a hint for an alarm, never a condition.
 const POSTMARK_IPS: [IpAddr; 4] = [
@@ -106,18 +107,11 @@ impl Door {
         credential: &Credential,
         context: &Context,
     ) -> Result<(Kind, String, Happened), Refusal> {
-        if knock.body.len() > BODY_BYTES_MAX {
-            return Err(Refusal::new(
-                Refused::TooLarge,
-                "/",
-                "the body is larger than anything that is read",
-            ));
-        }
+        let examined = postmark::examine(knock.body, context)?;
         if server_in_path(knock.path).is_some_and(|named| named != context.server) {
             let words = "the URL names another server than the credential";
             return Err(Refusal::new(Refused::ServerMismatch, "the path", words));
         }
-        let examined = postmark::examine(knock.body, context)?;
         if self.route.is_some_and(|route| route.kind() != examined.kind) {
             Happened::Misrouted.emit();
         }
@@ -136,13 +130,10 @@ impl Door {
             source: Source::Webhook,
             overridden: false,
             dropped: examined.dropped,
-            body: Envelope::raw(examined.body.canonical())
+            body: Envelope::raw(examined.canonical)
                 .map_err(|error| Refusal::new(Refused::NotJson, "/", error.to_string()))?,
         };
         let message = envelope.encode();
-        if message.len() > MESSAGE_BYTES_MAX {
-            return Err(Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction"));
-        }
         let accepted = Happened::Accepted {
             kind: examined.kind,
             bytes: knock.body.len(),
@@ -161,8 +152,7 @@ impl Door {
         refusal: Refusal,
     ) -> Answer {
         // Which kind it is decides how long it is kept; only the body itself can tell.
-        let told = (body.len() <= BODY_BYTES_MAX).then(|| Body::parse(body).ok()).flatten();
-        let record_type = told.and_then(|body| Kind::named(body.text("RecordType")?));
+        let record_type = Body::parse(body).ok().and_then(|body| Kind::named(body.text("RecordType")?));
         let aside = SetAside {
             server: context.server,
             generation: credential.user.generation,
@@ -172,6 +162,7 @@ impl Door {
             reason: refusal.refused.code().to_owned(),
             detail: format!("{} (at {})", refusal.words, refusal.place),
             record_type,
+            dropped: Vec::new(),
             body: body.to_vec(),
         };
         let parts = aside.parts();
@@ -218,5 +209,21 @@ mod tests {
         {
             assert_eq!(server_in_path(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_request_is_marked_by_postmarks_agent_headers_or_addresses_and_by_nothing_else() {
+        let marked = |name: &'static str, value: &str, ip: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            let source_ip = ip.map(|ip| ip.parse().unwrap());
+            let method = Method::POST;
+            is_marked(&Knock { method: &method, path: "/", headers: &headers, body: b"", source_ip })
+        };
+        assert!(marked("user-agent", "Postmark", None));
+        assert!(marked("x-pm-retries-remaining", "3", None));
+        assert!(marked("accept", "*/*", Some("50.31.156.6")));
+        assert!(!marked("user-agent", "curl/8", Some("203.0.113.9")));
+        assert!(!marked("x-forwarded-for", "50.31.156.6", None), "a header can say anything");
     }
 }

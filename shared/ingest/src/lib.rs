@@ -17,6 +17,6 @@ mod observe;
 
 pub use answer::Answer;
 pub use credential::{Credential, PublicKey, Verifier};
-pub use door::{BODY_BYTES_MAX, Door, Knock};
+pub use door::{Door, Knock};
 #[cfg(feature = "lambda")]
 pub use lambda::run;

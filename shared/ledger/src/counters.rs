@@ -162,11 +162,6 @@ impl Counters {
         self.0.iter()
     }
 
-    /// The hours alone.
-    pub fn hours(&self) -> impl Iterator<Item = &Hour> {
-        self.0.keys()
-    }
-
     /// How many hours there are.
     pub fn len(&self) -> usize {
         self.0.len()

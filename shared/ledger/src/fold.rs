@@ -3,18 +3,17 @@
 //! The events are first made a set ([`EventSet`]: one copy of each, the best), then every fact is folded in
 //! by maximum or by union. Both are blind to order and repetition, and so is the view; nothing is ever patched.
 //!
-//! A view is bounded however long a history is. Of each cause it keeps the latest [`EVIDENCE_MAX`] marks. Of
-//! the bounces that speak about deliveries it keeps the latest [`BOUNCES_KEPT`] of a stream, and before those
-//! the first of each UTC day, back to [`SOFT_WINDOW_DAYS_MAX`] days before the latest. A policy asks for at
-//! most [`SOFT_COUNT_MAX`] bounces, so thinning never hides that a count is reached; it can shift the start of
-//! a streak of more than that many bounces by less than a day.
+//! A view is bounded however long a history is. Of each cause it keeps the latest [`EVIDENCE_MAX`] marks. Of a
+//! stream's bounces it keeps what a soft-bounce policy may ask for: those up to [`SOFT_DAYS_MAX`] days before
+//! the last soft bounce, and of these the latest [`BOUNCES_MAX`] and the first soft bounce of each UTC day
+//! before. Where that leaves some out it says so, and the verdict does not call the rest the whole.
 
 use crate::RecipientId;
 use crate::bounce::BounceClass;
 use crate::counters::Counters;
 use crate::event::{Bar, Cause, Class, Event, Fact, ServerId, WHOLE_SERVER};
 use crate::identity::{Canonical, Identity, digest};
-use crate::policy::{SOFT_COUNT_MAX, SOFT_WINDOW_DAYS_MAX};
+use crate::policy::{SOFT_COUNT_MAX, SOFT_DAYS_MAX};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ use std::collections::BTreeMap;
 /// How many marks of one cause a view keeps as evidence.
 pub const EVIDENCE_MAX: usize = 4;
 /// How many of a stream's latest bounces a view keeps whole.
-pub const BOUNCES_KEPT: usize = SOFT_COUNT_MAX as usize;
+pub const BOUNCES_MAX: usize = 2 * SOFT_COUNT_MAX as usize;
 
 /// What became of an event that was offered to a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,9 +155,12 @@ pub struct StreamView {
     /// The latest bounce that says the address does not work.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dead: Option<BounceMark>,
-    /// The bounces that count as soft or take back a delivery, in order of time.
+    /// The bounces that count as soft or take back a delivery, in order of time; none without a soft one.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub bounces: Vec<BounceMark>,
+    /// Whether there were more of them than are kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub bounces_truncated: bool,
 }
 
 impl StreamView {
@@ -319,7 +321,14 @@ fn fold_fact(view: &mut View, event: Identity, fact: Fact) {
     let (on, at) = (view.streams.entry(stream.clone()).or_default(), *at);
     let mark = Mark { at, event };
     match fact {
-        Fact::Suppressed { cause, .. } => on.listed.entry(cause).or_default().push(mark),
+        Fact::Suppressed { cause, .. } => {
+            on.listed.entry(cause).or_default().push(mark);
+            // A broadcast stream may tell of a hard bounce by its suppression alone.
+            if cause == Cause::HardBounce {
+                let bounce = BounceMark { at, event, class: BounceClass::Hard, message_id: None };
+                on.dead = on.dead.take().max(Some(bounce));
+            }
+        }
         Fact::Lifted { .. } => on.lifted = on.lifted.max(Some(mark)),
         Fact::Allowed { .. } => on.allowed = on.allowed.max(Some(mark)),
         Fact::Complained { .. } => on.complained = on.complained.max(Some(mark)),
@@ -329,8 +338,8 @@ fn fold_fact(view: &mut View, event: Identity, fact: Fact) {
         }
         Fact::Bounced { class, message_id, .. } => {
             let bounce = BounceMark { at, event, class, message_id };
-            if matches!(class, BounceClass::Hard | BounceClass::Invalid) && on.dead.as_ref() < Some(&bounce) {
-                on.dead = Some(bounce.clone());
+            if matches!(class, BounceClass::Hard | BounceClass::Invalid) {
+                on.dead = on.dead.take().max(Some(bounce.clone()));
             }
             if class.undoes_delivery() {
                 on.bounces.push(bounce);
@@ -345,25 +354,27 @@ fn thin(stream: &mut StreamView) {
         marks.sort_unstable();
         marks.drain(..marks.len().saturating_sub(EVIDENCE_MAX));
     }
+    let soft = |bounce: &&BounceMark| bounce.class == BounceClass::Soft;
+    let Some(last) = stream.bounces.iter().filter(soft).map(|bounce| bounce.at).max() else {
+        stream.bounces.clear();
+        return;
+    };
+    let horizon = last.plus_days(-i64::from(SOFT_DAYS_MAX));
+    stream.bounces.retain(|bounce| bounce.at >= horizon);
     stream.bounces.sort_unstable();
-    let Some(last) = stream.bounces.last() else { return };
-    let horizon = last.at.plus_days(-i64::from(SOFT_WINDOW_DAYS_MAX));
-    let whole = stream.bounces.len().saturating_sub(BOUNCES_KEPT);
+    let excess = stream.bounces.len().saturating_sub(BOUNCES_MAX);
+    let whole = stream.bounces.split_off(excess);
     let mut day = String::new();
-    let mut place = 0;
     stream.bounces.retain(|bounce| {
-        let old = place < whole;
-        place += 1;
-        if bounce.at < horizon {
-            return false;
-        }
-        !old || {
-            let this = bounce.at.day();
-            let first = this != day;
+        let this = bounce.at.day();
+        let first = bounce.class == BounceClass::Soft && this != day;
+        if first {
             day = this;
-            first
         }
+        first
     });
+    stream.bounces_truncated = stream.bounces.len() < excess;
+    stream.bounces.extend(whole);
 }
 
 /// The reference: all recipients of all servers, in memory, by the same functions that a store's consumer uses.

@@ -168,11 +168,6 @@ impl Identity {
     pub fn of(server: ServerId, recipient: RecipientId, time: Time, told: &Told<'_>) -> Identity {
         Identity(digest(canonical(server, recipient, time, told).bytes()))
     }
-
-    /// Its first byte; spreads what would otherwise share one key.
-    pub fn first_byte(self) -> u8 {
-        self.0[0]
-    }
 }
 
 /// The first 16 bytes of SHA-256.

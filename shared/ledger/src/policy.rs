@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// The most soft bounces that a policy may ask for; the view keeps this many whole.
 pub const SOFT_COUNT_MAX: u32 = 100;
-/// The longest window that a policy may look back, in days; the view keeps this much.
-pub const SOFT_WINDOW_DAYS_MAX: u32 = 90;
+/// The longest that a window and the pause after it may be together, in days; the view keeps this much.
+pub const SOFT_DAYS_MAX: u32 = 120;
 
 /// What a stream is for. Postmark keeps transactional and broadcast mail apart, lists included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Default for SoftBouncePolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a soft-bounce policy: count and messages must be 1 to {SOFT_COUNT_MAX} with messages <= count, \
-     window_days 1 to {SOFT_WINDOW_DAYS_MAX} and span_days <= window_days"
+     window_days at least 1, span_days <= window_days, and window_days + pause_days <= {SOFT_DAYS_MAX}"
 )]
 pub struct PolicyError;
 
@@ -61,28 +61,41 @@ impl SoftBouncePolicy {
     pub fn checked(self) -> Result<SoftBouncePolicy, PolicyError> {
         let sound = (1..=SOFT_COUNT_MAX).contains(&self.count)
             && (1..=self.count).contains(&self.messages)
-            && (1..=SOFT_WINDOW_DAYS_MAX).contains(&self.window_days)
-            && self.span_days <= self.window_days;
+            && self.window_days >= 1
+            && self.span_days <= self.window_days
+            && self.window_days.saturating_add(self.pause_days) <= SOFT_DAYS_MAX;
         if sound { Ok(self) } else { Err(PolicyError) }
     }
 }
 
 /// The policies of a server and kind of stream, each with the instant from which it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<(Time, SoftBouncePolicy)>")]
 pub struct PolicySchedule(Vec<(Time, SoftBouncePolicy)>);
 
 impl PolicySchedule {
     /// From policies in any order; of two from the same instant the later given one holds.
-    pub fn new(policies: impl IntoIterator<Item = (Time, SoftBouncePolicy)>) -> PolicySchedule {
-        let mut policies: Vec<_> = policies.into_iter().collect();
+    ///
+    /// # Errors
+    /// [`PolicyError`] where one of them cannot be decided.
+    pub fn new(policies: Vec<(Time, SoftBouncePolicy)>) -> Result<PolicySchedule, PolicyError> {
+        let mut policies = policies;
+        policies.iter().try_for_each(|(_, policy)| policy.checked().map(|_| ()))?;
         policies.sort_by_key(|(from, _)| *from);
-        PolicySchedule(policies)
+        Ok(PolicySchedule(policies))
     }
 
     /// The policy in force at an instant; before the first, the default.
     pub fn at(&self, instant: Time) -> SoftBouncePolicy {
         self.0.iter().rev().find(|(from, _)| *from <= instant).map(|(_, policy)| *policy).unwrap_or_default()
+    }
+}
+
+impl TryFrom<Vec<(Time, SoftBouncePolicy)>> for PolicySchedule {
+    type Error = PolicyError;
+
+    fn try_from(policies: Vec<(Time, SoftBouncePolicy)>) -> Result<PolicySchedule, PolicyError> {
+        PolicySchedule::new(policies)
     }
 }
 
@@ -92,10 +105,11 @@ mod tests {
 
     #[test]
     fn the_policy_in_force_is_the_last_that_has_begun() {
-        let strict = SoftBouncePolicy { count: 2, ..SoftBouncePolicy::default() };
+        let strict = SoftBouncePolicy { count: 3, ..SoftBouncePolicy::default() };
         let lax = SoftBouncePolicy { count: 9, ..SoftBouncePolicy::default() };
         let day = Time::EARLIEST;
-        let schedule = PolicySchedule::new([(day.plus_days(20), lax), (day.plus_days(10), strict)]);
+        let schedule =
+            PolicySchedule::new(vec![(day.plus_days(20), lax), (day.plus_days(10), strict)]).unwrap();
         assert_eq!(schedule.at(day), SoftBouncePolicy::default());
         assert_eq!(schedule.at(day.plus_days(10)), strict);
         assert_eq!(schedule.at(day.plus_days(19)), strict);
@@ -110,10 +124,12 @@ mod tests {
             SoftBouncePolicy { count: 0, ..policy },
             SoftBouncePolicy { count: 101, ..policy },
             SoftBouncePolicy { messages: 6, ..policy },
-            SoftBouncePolicy { window_days: 91, ..policy },
+            SoftBouncePolicy { window_days: 107, ..policy },
+            SoftBouncePolicy { pause_days: u32::MAX, ..policy },
             SoftBouncePolicy { span_days: 31, ..policy },
         ] {
             assert_eq!(unsound.checked(), Err(PolicyError));
+            assert_eq!(PolicySchedule::new(vec![(Time::EARLIEST, unsound)]), Err(PolicyError));
         }
     }
 }

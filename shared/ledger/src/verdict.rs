@@ -18,6 +18,7 @@ use crate::identity::Identity;
 use crate::policy::{SoftBouncePolicy, StreamKind};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The most deliveries that are read as evidence for one answer.
 pub const DELIVERIES_MAX: usize = 1_000;
@@ -71,7 +72,7 @@ pub enum Code {
     InvalidAddress,
     /// Too many soft bounces.
     SoftBounces,
-    /// There are more deliveries than are read, so whether one cleared the soft bounces is not known.
+    /// There are more deliveries or bounces than are read, so whether the soft bounces are too many is not known.
     EvidenceTruncated,
 }
 
@@ -100,7 +101,9 @@ impl Code {
             Code::HardBounce => "hard bounce",
             Code::InvalidAddress => "invalid address",
             Code::SoftBounces => "too many soft bounces",
-            Code::EvidenceTruncated => "soft bounces, and more deliveries than are read to clear them",
+            Code::EvidenceTruncated => {
+                "soft bounces, and more deliveries or bounces than are read to judge them"
+            }
         }
     }
 }
@@ -250,78 +253,85 @@ impl<'a> Question<'a> {
     }
 
     fn soft_bounces(&self, deliveries: &Deliveries) -> Option<Reason> {
-        // What was read and clears the streak clears it for good: more deliveries only clear more.
-        let (bounces, evidence) = self.soft(&deliveries.marks)?;
-        let code = if deliveries.truncated { Code::EvidenceTruncated } else { Code::SoftBounces };
-        let verdict = match self.kind {
-            StreamKind::Broadcast if !deliveries.truncated => Verdict::DoNotSend,
-            _ => Verdict::Risky,
-        };
-        let marks: Vec<Mark> =
-            bounces.iter().map(|bounce| Mark { at: bounce.at, event: bounce.event }).collect();
-        Some(Reason {
-            since: evidence.last,
-            until: Some(evidence.last.plus_days(i64::from(evidence.policy.pause_days))),
-            soft: Some(evidence),
-            ..reason(code, verdict, self.stream, &marks)
-        })
+        let pause = |evidence: &SoftEvidence| evidence.last.plus_days(i64::from(evidence.policy.pause_days));
+        match self.soft(&deliveries.marks) {
+            Some((bounces, evidence)) => {
+                let (code, verdict) = match self.kind {
+                    _ if deliveries.truncated => (Code::EvidenceTruncated, Verdict::Risky),
+                    StreamKind::Broadcast => (Code::SoftBounces, Verdict::DoNotSend),
+                    StreamKind::Transactional => (Code::SoftBounces, Verdict::Risky),
+                };
+                let marks: Vec<Mark> =
+                    bounces.iter().map(|bounce| Mark { at: bounce.at, event: bounce.event }).collect();
+                Some(Reason {
+                    since: evidence.last,
+                    until: Some(pause(&evidence)),
+                    soft: Some(evidence),
+                    ..reason(code, verdict, self.stream, &marks)
+                })
+            }
+            // What is kept does not reach the threshold, but more was left out than is kept.
+            None => {
+                let here = self.here().filter(|here| here.bounces_truncated)?;
+                let last = here.bounces.iter().rfind(|b| b.class == BounceClass::Soft && b.at <= self.at)?;
+                let until = last.at.plus_days(i64::from(self.policy.pause_days));
+                let mark = Mark { at: last.at, event: last.event };
+                let truncated = reason(Code::EvidenceTruncated, Verdict::Risky, self.stream, &[mark]);
+                (self.at < until).then_some(Reason { until: Some(until), ..truncated })
+            }
+        }
     }
 
-    /// The streak of soft bounces, if it reaches the threshold of the policy at this instant.
+    /// The latest streak of soft bounces that reached the threshold of the policy and whose pause still runs.
+    /// Clearing a bounce can only break streaks, so more deliveries never make a verdict stricter.
     fn soft(&self, deliveries: &[DeliveryMark]) -> Option<(Vec<&'a BounceMark>, SoftEvidence)> {
         let bounces = &self.here()?.bounces;
         let allowed = self.view.allowed(self.stream);
         // A delivery whose own message bounced at or after it proves nothing: per message, the bounce wins.
-        let proofs: Vec<&DeliveryMark> = deliveries
-            .iter()
-            .filter(|delivery| delivery.at <= self.at)
-            .filter(|delivery| {
-                !bounces.iter().any(|bounce| {
-                    bounce.at >= delivery.at
-                        && bounce.message_id.is_some()
-                        && bounce.message_id == delivery.message_id
-                })
-            })
-            .collect();
+        let undone = |delivery: &DeliveryMark| {
+            let same = |b: &BounceMark| b.message_id.is_some() && b.message_id == delivery.message_id;
+            bounces.iter().any(|bounce| bounce.at >= delivery.at && same(bounce))
+        };
+        let proofs: Vec<&DeliveryMark> =
+            deliveries.iter().filter(|delivery| delivery.at <= self.at && !undone(delivery)).collect();
         let cleared = |bounce: &BounceMark| {
+            let other = |d: &DeliveryMark| bounce.message_id.is_none() || bounce.message_id != d.message_id;
             allowed.is_some_and(|allowed| allowed.at > bounce.at)
-                || proofs.iter().any(|delivery| {
-                    delivery.at > bounce.at
-                        && (bounce.message_id.is_none() || bounce.message_id != delivery.message_id)
-                })
+                || proofs.iter().any(|delivery| delivery.at > bounce.at && other(delivery))
         };
         let open: Vec<&BounceMark> = bounces
             .iter()
             .filter(|b| b.class == BounceClass::Soft && b.at <= self.at && !cleared(b))
             .collect();
         let policy = self.policy;
-        let last = open.last()?.at;
-        let streak: Vec<&BounceMark> = open
-            .into_iter()
-            .filter(|bounce| bounce.at >= last.plus_days(-i64::from(policy.window_days)))
-            .collect();
-        let mut messages: Vec<&Option<String>> = streak.iter().map(|bounce| &bounce.message_id).collect();
-        messages.sort_unstable();
-        messages.dedup();
-        let first = streak.first()?.at;
-        let reached = streak.len() >= policy.count as usize
-            && messages.len() >= policy.messages as usize
-            && last >= first.plus_days(i64::from(policy.span_days))
-            && self.at < last.plus_days(i64::from(policy.pause_days));
-        reached.then(|| {
-            let evidence = SoftEvidence {
-                count: streak.len() as u32,
-                messages: messages.len() as u32,
-                first,
-                last,
-                last_delivery: deliveries
-                    .iter()
-                    .map(|delivery| delivery.at)
-                    .filter(|at| *at <= self.at)
-                    .max(),
-                policy,
-            };
-            (streak, evidence)
+        (1..=open.len()).rev().find_map(|end| {
+            let last = open[end - 1].at;
+            if self.at >= last.plus_days(i64::from(policy.pause_days)) {
+                return None;
+            }
+            let begin = last.plus_days(-i64::from(policy.window_days));
+            let streak = &open[open.partition_point(|bounce| bounce.at < begin)..end];
+            let first = streak.first()?.at;
+            let messages: BTreeSet<&Option<String>> =
+                streak.iter().map(|bounce| &bounce.message_id).collect();
+            let reached = streak.len() >= policy.count as usize
+                && messages.len() >= policy.messages as usize
+                && last >= first.plus_days(i64::from(policy.span_days));
+            reached.then(|| {
+                let evidence = SoftEvidence {
+                    count: streak.len() as u32,
+                    messages: messages.len() as u32,
+                    first,
+                    last,
+                    last_delivery: deliveries
+                        .iter()
+                        .map(|delivery| delivery.at)
+                        .filter(|at| *at <= self.at)
+                        .max(),
+                    policy,
+                };
+                (streak.to_vec(), evidence)
+            })
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A webhook body: a JSON object, what is read from it and what is taken out of it.
 
 use crate::json;
-use crate::{DETAILS_BYTES_MAX, METADATA_BYTES_MAX, RecordType, Refusal, Refused};
+use crate::{BODY_BYTES_MAX, DETAILS_BYTES_MAX, METADATA_BYTES_MAX, RecordType, Refusal, Refused};
 use ledger::{Kind, ServerId, Source};
 use serde_json::{Map, Value};
 
@@ -19,8 +19,15 @@ impl Body {
     /// Parses a body.
     ///
     /// # Errors
-    /// [`Refused::NotJson`] or [`Refused::NotAnObject`].
+    /// [`Refused::TooLarge`], [`Refused::NotJson`] or [`Refused::NotAnObject`].
     pub fn parse(raw: &[u8]) -> Result<Body, Refusal> {
+        if raw.len() > BODY_BYTES_MAX {
+            return Err(Refusal::new(
+                Refused::TooLarge,
+                "/",
+                "the body is larger than anything that is read",
+            ));
+        }
         match json::parse(raw)? {
             Value::Object(object) => Ok(Body(object)),
             _ => Err(Refusal::new(Refused::NotAnObject, "/", "a webhook body is one JSON object")),
@@ -102,5 +109,31 @@ impl Body {
             }
         }
         dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_and_metadata_beyond_their_limits_are_cut_and_named() {
+        let details = "\u{e9}".repeat(DETAILS_BYTES_MAX);
+        let text =
+            serde_json::json!({ "Details": details, "Metadata": { "key": "x".repeat(METADATA_BYTES_MAX) } });
+        let mut body = Body::parse(text.to_string().as_bytes()).unwrap();
+        assert_eq!(body.reduce(false), ["Details", "Metadata"]);
+        assert_eq!(body.text("Details").unwrap().len(), DETAILS_BYTES_MAX);
+        assert_eq!(body.get("Metadata"), Some(&serde_json::json!({})));
+        assert!(body.reduce(false).is_empty(), "a second time there is nothing left to cut");
+    }
+
+    #[test]
+    fn engagement_detail_stays_where_the_stack_keeps_it() {
+        let text = br#"{"Geo":{"IP":"203.0.113.9","City":"Utrecht","Country":"Netherlands"},"Content":"x"}"#;
+        let mut body = Body::parse(text).unwrap();
+        assert_eq!(body.reduce(true), ["Content"]);
+        assert_eq!(body.reduce(false), ["Geo.City", "Geo.IP"]);
+        assert_eq!(body.canonical(), r#"{"Geo":{"Country":"Netherlands"}}"#);
     }
 }

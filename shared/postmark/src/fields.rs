@@ -51,8 +51,9 @@ impl<'a> Fields<'a> {
         };
         let address = address.filter(|address| !address.trim().is_empty()).ok_or_else(|| missing(own))?;
         let stream = text(body, "MessageStream", STREAM_BYTES_MAX)?.unwrap_or(DEFAULT_STREAM);
-        if stream == WHOLE_SERVER && kind != Kind::Decision {
-            return Err(bad("MessageStream", "* is no stream"));
+        // `*` stands for the whole server; only a decision may be about that.
+        if stream.starts_with(WHOLE_SERVER) && (kind != Kind::Decision || stream != WHOLE_SERVER) {
+            return Err(bad("MessageStream", "no stream begins with *"));
         }
         let time_name = match kind {
             Kind::Delivery => "DeliveredAt",
@@ -141,8 +142,8 @@ impl<'a> Fields<'a> {
         Ok(Fields { address, stream, time, at, message_id, what, told })
     }
 
-    /// The event, under the key that makes recipient ids.
-    pub fn event(self, body: &Body, context: &Context, key: &LedgerKey) -> Event {
+    /// The event, under the key that makes recipient ids. `canonical` is the text of the body.
+    pub fn event(self, canonical: &str, context: &Context, key: &LedgerKey) -> Event {
         let recipient = key.recipient_id(context.server, &recipient_key(self.address));
         Event {
             server: context.server,
@@ -155,7 +156,7 @@ impl<'a> Fields<'a> {
             what: self.what,
             source: context.source,
             received_at: context.received_at,
-            body_hash: digest(body.canonical().as_bytes()),
+            body_hash: digest(canonical.as_bytes()),
         }
     }
 }

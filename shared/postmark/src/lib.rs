@@ -18,9 +18,14 @@ mod probe;
 pub use body::Body;
 pub use fields::Fields;
 pub use ours::{Decision, Observed};
+pub use probe::is_probe;
 
 use ledger::{Event, Kind, LedgerKey, ServerId, Source, Time};
 
+/// The largest body that is read as JSON, in bytes: what API Gateway lets through.
+pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// The largest canonical text of a body, after reduction, in bytes: with its envelope within 256 KiB.
+pub const CANONICAL_BYTES_MAX: usize = 252 * 1024;
 /// How far after its receipt an event may claim to have happened, in seconds. A future time would win for ever.
 pub const FUTURE_SECONDS_MAX: i64 = 600;
 /// The longest address that has a key, in bytes. SMTP allows 254; a longer one is still kept apart.
@@ -176,6 +181,8 @@ pub struct Context {
 pub struct Examined {
     /// The body, reduced to what is kept.
     pub body: Body,
+    /// Its canonical text, of which its hash is made.
+    pub canonical: String,
     /// What kind of event it tells.
     pub kind: Kind,
     /// When it happened.
@@ -190,11 +197,11 @@ impl Examined {
     /// # Errors
     /// None for a body that [`examine`] returned.
     pub fn event(&self, context: &Context, key: &LedgerKey) -> Result<Event, Refusal> {
-        Ok(Fields::read(&self.body, self.kind, context)?.event(&self.body, context, key))
+        Ok(Fields::read(&self.body, self.kind, context)?.event(&self.canonical, context, key))
     }
 }
 
-/// Looks at a body: JSON, probe, record type, server, fields, in this order.
+/// Looks at a body: size, JSON, probe, record type, server, fields, in this order.
 ///
 /// # Errors
 /// A [`Refusal`] for what has to be set aside.
@@ -223,10 +230,9 @@ pub fn examine_body(mut body: Body, context: &Context) -> Result<Examined, Refus
     }
     let dropped = body.reduce(context.keep_engagement_detail);
     let at = Fields::read(&body, kind, context)?.at;
-    Ok(Examined { body, kind, at, dropped })
-}
-
-/// Whether a body is Postmark's verification probe or "send test".
-pub fn is_probe(body: &Body) -> bool {
-    probe::is_probe(body)
+    let canonical = body.canonical();
+    if canonical.len() > CANONICAL_BYTES_MAX {
+        return Err(Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction"));
+    }
+    Ok(Examined { body, canonical, kind, at, dropped })
 }

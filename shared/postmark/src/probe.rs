@@ -8,8 +8,9 @@ use crate::body::Body;
 use crate::fields::ZERO_MESSAGE_ID;
 use serde_json::Value;
 
-/// Whether the rule holds for a body.
-pub(crate) fn is_probe(body: &Body) -> bool {
+/// Whether a body is Postmark's verification probe or "send test", by the module's rule: zero MessageID, and an
+/// address at `example.com`, bounce id 42 or the example metadata.
+pub fn is_probe(body: &Body) -> bool {
     if body.text("MessageID") != Some(ZERO_MESSAGE_ID) {
         return false;
     }

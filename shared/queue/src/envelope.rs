@@ -4,6 +4,7 @@
 //! older consumer would misread raises the version, which an older consumer refuses to read.
 
 use ledger::{Kind, ServerId, Source, Time};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -52,7 +53,7 @@ pub enum EnvelopeError {
     #[error("the message is no envelope")]
     NotAnEnvelope,
     /// Written by a later release.
-    #[error("the envelope's version is later than {ENVELOPE_VERSION}")]
+    #[error("the message is of a later version")]
     LaterVersion,
     /// The body is not JSON.
     #[error("the body is not JSON")]
@@ -65,17 +66,7 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
     pub fn decode(message: &str) -> Result<Envelope, EnvelopeError> {
-        #[derive(Deserialize)]
-        struct Version {
-            v: u32,
-        }
-        match serde_json::from_str::<Version>(message) {
-            Ok(Version { v: ENVELOPE_VERSION }) => {
-                serde_json::from_str(message).map_err(|_| EnvelopeError::NotAnEnvelope)
-            }
-            Ok(Version { v }) if v > ENVELOPE_VERSION => Err(EnvelopeError::LaterVersion),
-            _ => Err(EnvelopeError::NotAnEnvelope),
-        }
+        decode_versioned(message, ENVELOPE_VERSION)
     }
 
     /// The message.
@@ -89,6 +80,21 @@ impl Envelope {
     /// [`EnvelopeError::NotJson`].
     pub fn raw(canonical_body: String) -> Result<Box<RawValue>, EnvelopeError> {
         RawValue::from_string(canonical_body).map_err(|_| EnvelopeError::NotJson)
+    }
+}
+
+/// Reads a message of a version, and tells what a later release wrote from what nobody did.
+pub(crate) fn decode_versioned<T: DeserializeOwned>(message: &str, version: u32) -> Result<T, EnvelopeError> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    match serde_json::from_str::<Version>(message) {
+        Ok(Version { v }) if v == version => {
+            serde_json::from_str(message).map_err(|_| EnvelopeError::NotAnEnvelope)
+        }
+        Ok(Version { v }) if v > version => Err(EnvelopeError::LaterVersion),
+        _ => Err(EnvelopeError::NotAnEnvelope),
     }
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use faults::Plan;
 use std::sync::Arc;
 
-/// Calls go through under a plan. They are named `send`, `receive`, `delete`, `release` and `depth`.
+/// Calls go through under a plan. They are named `send`, `receive`, `delete` and `depth`.
 pub struct Faulty {
     inner: Arc<dyn Queue>,
     plan: Plan,
@@ -33,10 +33,6 @@ impl Queue for Faulty {
 
     async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError> {
         self.plan.call("delete", self.inner.delete(from, receipts), |_| QueueError::Unavailable).await
-    }
-
-    async fn release(&self, from: QueueName, receipt: &str) -> Result<(), QueueError> {
-        self.plan.call("release", self.inner.release(from, receipt), |_| QueueError::Unavailable).await
     }
 
     async fn depth(&self, of: QueueName) -> Result<Depth, QueueError> {

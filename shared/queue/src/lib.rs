@@ -146,12 +146,6 @@ pub trait Queue: Sender {
     /// [`QueueError::Unavailable`]; some may have been deleted.
     async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError>;
 
-    /// Lets a received message be received again at once, by whoever comes first.
-    ///
-    /// # Errors
-    /// [`QueueError::Unavailable`].
-    async fn release(&self, from: QueueName, receipt: &str) -> Result<(), QueueError>;
-
     /// How many messages there are (about, on AWS).
     ///
     /// # Errors

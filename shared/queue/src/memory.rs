@@ -158,15 +158,6 @@ impl Queue for Memory {
         Ok(())
     }
 
-    async fn release(&self, from: QueueName, receipt: &str) -> Result<(), QueueError> {
-        let mut state = self.lock();
-        let queue = state.queues.entry(from).or_default();
-        if let Some(entry) = queue.in_flight.remove(receipt) {
-            queue.visible.push_back(entry);
-        }
-        Ok(())
-    }
-
     async fn depth(&self, of: QueueName) -> Result<Depth, QueueError> {
         let mut state = self.lock();
         let queue = state.queues.entry(of).or_default();
@@ -213,7 +204,7 @@ mod tests {
     async fn the_memory_queues_keep_the_contract() {
         for shuffle in [None, Some(7)] {
             let settings = Settings { receives_max: 3, shuffle, ..Settings::default() };
-            contract::run(|| InMemory(Arc::new(Memory::new(settings)), settings)).await;
+            contract::run(async || InMemory(Arc::new(Memory::new(settings)), settings)).await;
         }
     }
 

@@ -1,12 +1,15 @@
 //! What travels on the quarantine queue: a body that could not be understood, whole, in numbered parts.
 
 use crate::MESSAGE_BYTES_MAX;
+use crate::envelope::{EnvelopeError, decode_versioned};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ledger::identity::{Canonical, digest};
 use ledger::{Kind, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 
+/// The version of parts that is written.
+const PART_VERSION: u32 = 1;
 /// How many bytes of a body one part holds: as base64, with the rest of the part, within a message.
 pub const PART_BYTES_MAX: usize = 180 * 1024;
 /// The longest text beside the body, in bytes.
@@ -32,6 +35,8 @@ pub struct SetAside {
     pub detail: String,
     /// The kind of event, where the body tells.
     pub record_type: Option<Kind>,
+    /// What the door had taken out of the body, by name.
+    pub dropped: Vec<String>,
     /// The body, as it came.
     pub body: Vec<u8>,
 }
@@ -39,7 +44,7 @@ pub struct SetAside {
 /// One part of a body that is set aside, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The version of this format: 1.
+    /// The version of this format.
     pub v: u32,
     /// The same for all parts; made of server, receipt and body, so that a redelivery stores nothing twice.
     pub id: String,
@@ -64,6 +69,9 @@ pub struct Part {
     /// See [`SetAside`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_type: Option<Kind>,
+    /// See [`SetAside`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
     /// This part's bytes of the body, in base64.
     pub body: String,
 }
@@ -89,7 +97,7 @@ impl SetAside {
             .into_iter()
             .zip(1..)
             .map(|(chunk, part)| Part {
-                v: 1,
+                v: PART_VERSION,
                 id: id.clone(),
                 part,
                 parts,
@@ -101,6 +109,7 @@ impl SetAside {
                 reason: short(&self.reason),
                 detail: short(&self.detail),
                 record_type: self.record_type,
+                dropped: self.dropped.clone(),
                 body: STANDARD.encode(chunk),
             })
             .collect()
@@ -127,6 +136,7 @@ impl SetAside {
             reason: first.reason,
             detail: first.detail,
             record_type: first.record_type,
+            dropped: first.dropped,
             body,
         })
     }
@@ -134,8 +144,11 @@ impl SetAside {
 
 impl Part {
     /// Reads a message of the quarantine queue.
-    pub fn decode(message: &str) -> Option<Part> {
-        serde_json::from_str::<Part>(message).ok().filter(|part| part.v == 1)
+    ///
+    /// # Errors
+    /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
+    pub fn decode(message: &str) -> Result<Part, EnvelopeError> {
+        decode_versioned(message, PART_VERSION)
     }
 
     /// The message.
@@ -158,6 +171,7 @@ mod tests {
             reason: "not_json".to_owned(),
             detail: "é".repeat(600),
             record_type: Some(Kind::Bounce),
+            dropped: vec!["Content".to_owned()],
             body,
         }
     }

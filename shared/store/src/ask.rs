@@ -128,23 +128,24 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     let recipient_key = recipient_key(&ask.address);
     let recipient = key.recipient_id(server, &recipient_key);
     let at = ask.at.unwrap_or(now);
-    let holds = |recorded: &Recorded| {
-        let event = &recorded.event;
-        ask.at.is_none_or(|at| event.at <= at) && ask.known_at.is_none_or(|by| event.received_at <= by)
+    // As of then: what had happened, and by what had come in.
+    let as_of = |recorded: Vec<Recorded>| {
+        let all: EventSet = recorded.into_iter().map(|recorded| recorded.event).collect();
+        let happened = ask.at.map_or(all.clone(), |at| all.as_of(at));
+        ask.known_at.map_or(happened.clone(), |by| happened.known_at(by))
     };
-    let state: Vec<Recorded> = store.state_events(server, recipient).await?;
-    let state: Vec<Event> = state.into_iter().filter(holds).map(|recorded| recorded.event).collect();
+    let state = as_of(store.state_events(server, recipient).await?);
     let view = if ask.at.is_none() && ask.known_at.is_none() {
         store.views(server, &[recipient]).await?.pop().flatten().map(|stored| stored.view)
     } else {
-        state.iter().cloned().collect::<EventSet>().view()
+        state.view()
     };
-    let mut deliveries = store.events(server, recipient, Class::Delivery, DELIVERIES_MAX).await?;
-    deliveries.events.retain(holds);
-    let mut engagement = store.events(server, recipient, Class::Engagement, TIMELINE_MAX).await?;
-    engagement.events.retain(holds);
+    let deliveries = store.events(server, recipient, Class::Delivery, TIMELINE_MAX).await?;
+    let engagement = store.events(server, recipient, Class::Engagement, TIMELINE_MAX).await?;
+    let timeline_truncated = deliveries.truncated || engagement.truncated;
+    let others = as_of([deliveries.events, engagement.events].concat());
 
-    let known = view.is_some() || !deliveries.events.is_empty() || !engagement.events.is_empty();
+    let known = view.is_some() || !others.is_empty();
     let view = view.unwrap_or_else(|| View::empty(server, recipient));
     let settings = store.settings(server).await?;
     let floor = store.rules().await?.floors.get(&Class::Delivery).copied();
@@ -152,20 +153,21 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         Some(stream) => BTreeSet::from([stream]),
         None => store.streams(server).await?.into_iter().chain(view.streams.keys().cloned()).collect(),
     };
-    let answer = |stream: &str| {
+    let mut answers = BTreeMap::new();
+    for stream in streams.iter().filter(|stream| *stream != WHOLE_SERVER) {
         let kind = settings.kind(stream);
         let policy = settings.policies(kind).at(at);
         let question = Question { view: &view, stream, kind, policy, at };
         let mut evidence = Deliveries::default();
         if question.needs_deliveries() {
-            let here =
-                deliveries.events.iter().map(|recorded| &recorded.event).filter(|e| e.stream == stream);
-            let mark = |e: &Event| DeliveryMark { at: e.at, message_id: e.message_id.clone() };
-            evidence = Deliveries { marks: here.map(mark).collect(), truncated: deliveries.truncated };
+            let page = store.deliveries(server, recipient, stream, at, DELIVERIES_MAX).await?;
+            evidence.truncated = page.truncated;
+            let mark = |event: &Event| DeliveryMark { at: event.at, message_id: event.message_id.clone() };
+            evidence.marks = as_of(page.events).iter().map(mark).collect();
         }
         let here = view.streams.get(stream);
         let listed = here.into_iter().flat_map(StreamView::live_causes);
-        StreamAnswer {
+        let answer = StreamAnswer {
             kind,
             answer: question.answer(&evidence),
             listed: listed.map(|(cause, marks)| (cause.name().to_owned(), marks.to_vec())).collect(),
@@ -174,16 +176,10 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
             bounces: here.map(|here| here.bounces.clone()).unwrap_or_default(),
             soft_evidence_incomplete: floor
                 .is_some_and(|floor| at.plus_days(-i64::from(policy.window_days)) < floor),
-        }
-    };
-    let streams: BTreeMap<String, StreamAnswer> = streams
-        .iter()
-        .filter(|stream| *stream != WHOLE_SERVER)
-        .map(|stream| (stream.clone(), answer(stream)))
-        .collect();
-    let timeline_truncated = deliveries.truncated || engagement.truncated;
-    let others = deliveries.events.iter().chain(&engagement.events).map(|recorded| &recorded.event);
-    let mut timeline: Vec<Entry> = state.iter().chain(others).map(Entry::of).collect();
+        };
+        answers.insert(stream.clone(), answer);
+    }
+    let mut timeline: Vec<Entry> = state.iter().chain(others.iter()).map(Entry::of).collect();
     timeline.sort_by_key(|entry| (entry.time, entry.identity));
     Ok(Told {
         server,
@@ -193,7 +189,7 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         at,
         known_at: ask.known_at,
         known,
-        streams,
+        streams: answers,
         timeline,
         timeline_truncated,
     })

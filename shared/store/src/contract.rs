@@ -1,9 +1,10 @@
 //! What every store implementation must do, as one suite that each runs through unchanged.
 
 use crate::{
-    ACTIONS_MAX, Action, Cancel, CommitError, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, Seen, ServerSettings,
-    Store, StoreError,
+    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, Seen,
+    ServerSettings, Store, StoreError,
 };
+use faults::{Fault, Plan};
 use ledger::counters::{Counts, Hour, Measure};
 use ledger::event::{Bar, Cause, Ruling, What};
 use ledger::fold::{EventSet, Row, View};
@@ -31,6 +32,9 @@ pub async fn run(fresh: impl AsyncFn() -> Arc<dyn Store>) {
     items_and_transactions_have_their_size_limits(&*fresh().await).await;
     what_is_larger_than_a_page_is_read_whole(&*fresh().await).await;
     a_limit_on_events_tells_that_there_are_more(&*fresh().await).await;
+    deliveries_are_those_of_a_stream_up_to_an_instant(&*fresh().await).await;
+    a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(fresh().await).await;
+    a_lost_answer_leaves_the_effect(fresh().await).await;
     rows_come_and_go_with_the_view(&*fresh().await).await;
     counters_add_up_over_shards_and_hours(&*fresh().await).await;
     rules_only_become_stricter(&*fresh().await).await;
@@ -299,6 +303,48 @@ async fn a_limit_on_events_tells_that_there_are_more(store: &dyn Store) {
     assert!(page.events.is_empty());
 }
 
+async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: &dyn Store) {
+    for n in 0..6 {
+        let mut delivery = recorded(n, What::Delivery, 10);
+        if n == 2 {
+            delivery.event.stream = "broadcast".to_owned();
+        }
+        store.commit(vec![Action::Record(delivery)]).await.expect("commit");
+    }
+    let read = async |stream, by, limit| {
+        let page = store.deliveries(server(), recipient(), stream, at(by), limit).await.expect("deliveries");
+        (page.events.len(), page.truncated)
+    };
+    assert_eq!(read("outbound", 9, 9).await, (5, false));
+    assert_eq!(read("outbound", 3, 9).await, (3, false), "up to the instant, itself included");
+    assert_eq!(read("outbound", 9, 4).await, (4, true));
+    assert_eq!(read("broadcast", 9, 1).await, (1, false), "another stream's do not count");
+}
+
+/// What an implementation behind the faults of a test does: as DynamoDB's own conflicts and throttles.
+fn under(store: &Arc<dyn Store>, fault: Fault) -> Faulty {
+    Faulty::new(store.clone(), Plan::new(move |_| fault))
+}
+
+async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Arc<dyn Store>) {
+    for (fault, reason) in [(Fault::Conflict, Cancel::Conflict), (Fault::Refuse, Cancel::Throttled)] {
+        let actions = vec![Action::Record(suppressed(1)), count(1, 0, 1)];
+        let reasons = cancels(under(&store, fault).commit(actions).await);
+        assert!(reasons.len() == 2 && reasons.contains(&reason), "{reasons:?}");
+        assert_eq!((state(&*store).await.len(), total(&*store).await), (0, 0));
+    }
+}
+
+async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Store>) {
+    let event = suppressed(1);
+    let actions = vec![Action::Record(event.clone()), count(1, 0, 1)];
+    let lost = under(&store, Fault::LoseAnswer).commit(actions.clone()).await;
+    assert_eq!(lost, Err(CommitError::Store(StoreError::Unavailable)));
+    assert_eq!((state(&*store).await.len(), total(&*store).await), (1, 2));
+    assert_eq!(cancels(store.commit(actions).await)[0], Cancel::Recorded(Box::new(event)));
+    assert_eq!(total(&*store).await, 2, "a second try counts nothing");
+}
+
 async fn rows_come_and_go_with_the_view(store: &dyn Store) {
     let row = Row { since: at(1), causes: vec!["manual"] };
     let view = view(&[suppressed(1)]);
@@ -346,10 +392,11 @@ async fn what_is_configured_comes_back(store: &dyn Store) {
     assert_eq!(store.settings(server()).await.expect("settings"), ServerSettings::default());
     let settings = ServerSettings {
         kinds: [("news".to_owned(), StreamKind::Broadcast)].into(),
-        broadcast: PolicySchedule::new([(
+        broadcast: PolicySchedule::new(vec![(
             at(1),
             SoftBouncePolicy { count: 9, ..SoftBouncePolicy::default() },
-        )]),
+        )])
+        .expect("a sound policy"),
         ..ServerSettings::default()
     };
     store.put_settings(server(), settings.clone()).await.expect("put settings");
@@ -371,6 +418,7 @@ async fn what_is_set_aside_is_kept_once_and_comes_back(store: &dyn Store) {
         reason: "not_json".to_owned(),
         detail: "line 1".to_owned(),
         record_type: None,
+        dropped: vec!["Content".to_owned()],
         body,
     };
     let large = aside(20, vec![7; 8 * PART_BYTES_MAX]);

@@ -62,6 +62,7 @@ macro_rules! under_plan {
 under_plan! {
     state_events(server: ServerId, recipient: RecipientId) -> Vec<Recorded>;
     events(server: ServerId, recipient: RecipientId, class: Class, limit: usize) -> Page;
+    deliveries(server: ServerId, recipient: RecipientId, stream: &str, by: Time, limit: usize) -> Page;
     event(server: ServerId, recipient: RecipientId, class: Class, identity: Identity) -> Option<Recorded>;
     views(server: ServerId, recipients: &[RecipientId]) -> Vec<Option<Versioned>>;
     counters(server: ServerId, stream: &str, from: &str, before: &str) -> BTreeMap<String, Counts>;

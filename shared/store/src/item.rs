@@ -293,7 +293,10 @@ pub fn of_kept(kept: &Kept) -> Item {
 /// # Errors
 /// [`StoreError::Damaged`].
 pub fn to_kept(item: &Item) -> Result<Kept, StoreError> {
-    let part = item.text("part").and_then(queue::Part::decode).ok_or(StoreError::Damaged("quarantine"))?;
+    let part = item
+        .text("part")
+        .and_then(|text| queue::Part::decode(text).ok())
+        .ok_or(StoreError::Damaged("quarantine"))?;
     Ok(Kept {
         part,
         expires_at: item.number("expires_at").map(|seconds| Time::default().plus_seconds(seconds)),

@@ -162,7 +162,7 @@ pub struct Versioned {
     pub version: u64,
 }
 
-/// The first events of a recipient and class, by identity.
+/// The first events of those asked for, by identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The events.
@@ -258,6 +258,19 @@ pub trait Store: Send + Sync {
         server: ServerId,
         recipient: RecipientId,
         class: Class,
+        limit: usize,
+    ) -> Result<Page, StoreError>;
+
+    /// The first `limit` deliveries to a recipient on a stream that happened by an instant, by identity.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn deliveries(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        stream: &str,
+        by: Time,
         limit: usize,
     ) -> Result<Page, StoreError>;
 

@@ -59,10 +59,11 @@ impl Memory {
         Ok(views)
     }
 
-    /// All rows of streams, as `(partition, stream)`.
-    pub fn all_rows(&self) -> Vec<Key> {
+    /// All rows of streams.
+    pub fn all_rows(&self) -> BTreeMap<Key, Item> {
         let tables = self.lock();
-        tables.recipients.keys().filter(|(_, sk)| sk != ledger::event::WHOLE_SERVER).cloned().collect()
+        let rows = tables.recipients.iter().filter(|((_, sk), _)| sk != ledger::event::WHOLE_SERVER);
+        rows.map(|(key, item)| (key.clone(), item.clone())).collect()
     }
 
     /// All counters, summed over the shards.
@@ -277,6 +278,21 @@ impl Store for Memory {
         let events =
             found.into_iter().map(|(key, item)| item::to_event(key, item)).collect::<Result<_, _>>()?;
         Ok(Page { events, truncated })
+    }
+
+    async fn deliveries(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        stream: &str,
+        by: Time,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let mut page = self.events(server, recipient, Class::Delivery, usize::MAX).await?;
+        page.events.retain(|recorded| recorded.event.stream == stream && recorded.event.at <= by);
+        page.truncated = page.events.len() > limit;
+        page.events.truncate(limit);
+        Ok(page)
     }
 
     async fn event(

@@ -234,7 +234,7 @@ async fn enqueue(
         source: context.source,
         overridden,
         dropped: examined.dropped,
-        body: Envelope::raw(examined.body.canonical()).map_err(unusable)?,
+        body: Envelope::raw(examined.canonical).map_err(unusable)?,
     };
     let queue = QueueName::of(examined.kind);
     stack.queue.send(queue, &envelope.encode()).await?;
@@ -279,6 +279,11 @@ async fn replay(
     };
     let examined = postmark::examine(&body, &context).map_err(unusable)?;
     let event = examined.event(&context, &stack.ledger_key).map_err(unusable)?;
+    if !replay.overridden && matches!(&*aside.reason, "revoked" | "too_old") {
+        return Err(unusable(format!("it was set aside as {}; only --override records it", aside.reason)));
+    }
+    let mut examined = examined;
+    examined.dropped = [aside.dropped, examined.dropped].concat();
     let sender = (aside.generation, aside.key_id);
     let queue = enqueue(&stack, &context, examined, sender, replay.overridden).await?;
     let (_, id) = key.split_once('.').unwrap_or_default();

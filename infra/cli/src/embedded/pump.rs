@@ -62,12 +62,9 @@ pub async fn once(queue: &dyn Queue, consumer: &Consumer, from: QueueName) -> Re
         .collect();
     let failed: HashSet<String> =
         consumer.handle(from, &incoming, Instant::now() + BATCH_TIMEOUT).await.into_iter().collect();
-    let (again, done): (Vec<&Message>, Vec<&Message>) =
-        messages.iter().partition(|message| failed.contains(&message.id));
-    let done: Vec<String> = done.into_iter().map(|message| message.receipt.clone()).collect();
+    // What failed stays invisible until its timeout, and comes again then.
+    let done = messages.iter().filter(|message| !failed.contains(&message.id));
+    let done: Vec<String> = done.map(|message| message.receipt.clone()).collect();
     queue.delete(from, &done).await?;
-    for message in again {
-        queue.release(from, &message.receipt).await?;
-    }
     Ok(messages.len())
 }
