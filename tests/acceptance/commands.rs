@@ -359,9 +359,19 @@ fn keys_and_urls_are_made_listed_and_retired() {
 #[test]
 fn every_command_has_complete_help() {
     let help = |args: &[&str]| text(&offline(&[args, &["--help"]].concat(), b"").stdout);
-    for command in
-        ["run", "keys", "url", "event", "fold", "recipient", "post", "counts", "quarantine", "decide"]
-    {
+    for command in [
+        "run",
+        "keys",
+        "url",
+        "event",
+        "fold",
+        "recipient",
+        "post",
+        "counts",
+        "quarantine",
+        "decide",
+        "revoke",
+    ] {
         assert!(help(&[]).contains(command), "{command} is listed");
         assert!(help(&[command]).contains("Usage:"), "{command}");
     }

@@ -26,6 +26,9 @@ pub struct Cli {
     /// The stack whose keys sign.
     #[arg(long, global = true, env = "POSTLEDGER_STACK", default_value = "local", value_name = "NAME")]
     pub stack: String,
+    /// Print answers as JSON (`event` and `fold` always do).
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
 /// Where a running Postledger is asked.
@@ -131,9 +134,6 @@ pub struct Url {
     /// Where Postledger is reached.
     #[command(flatten)]
     pub target: Target,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `event`.
@@ -164,9 +164,6 @@ pub struct Recipient {
     /// By what had come in by an instant.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub known_at: Option<Time>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
     /// Where Postledger is reached.
     #[command(flatten)]
     pub target: Target,
@@ -189,9 +186,6 @@ pub struct Post {
     /// Which of the server's passwords.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub generation: u32,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// By hour or by day.
@@ -221,9 +215,6 @@ pub struct Counts {
     /// By hour or by day.
     #[arg(long, value_enum, default_value_t = By::Day)]
     pub by: By,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
     /// Where Postledger is reached.
     #[command(flatten)]
     pub target: Target,
@@ -237,9 +228,6 @@ pub enum Quarantine {
         /// How many days back.
         #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=400))]
         days: u32,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
         /// Where Postledger is reached.
         #[command(flatten)]
         target: Target,
@@ -248,9 +236,6 @@ pub enum Quarantine {
     Show {
         /// The key, as `quarantine list` shows it.
         key: String,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
         /// Where Postledger is reached.
         #[command(flatten)]
         target: Target,

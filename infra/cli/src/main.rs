@@ -33,6 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn command(cli: Cli) -> Result<ExitCode, Failure> {
+    let json = cli.json;
     let ring = || KeyRing::open(&keys::home(cli.home.clone())?, &cli.stack);
     match cli.command {
         Command::Run(args) => {
@@ -40,29 +41,34 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(run::run(&args, &ring, &cli.stack))?;
         }
-        Command::Keys(command) => key_command(command, ring()?, &cli.stack)?,
-        Command::Url(args) => url(&args, &ring()?)?,
+        Command::Keys(command) => key_command(command, ring()?, &cli.stack, json)?,
+        Command::Url(args) => url(&args, &ring()?, json)?,
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
-        Command::Recipient(args) => recipient(args)?,
+        Command::Recipient(args) => recipient(args, json)?,
         Command::Post(args) => {
-            if !post::run(&args, &ring()?)? {
+            if !post::run(&args, &ring()?, json)? {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Counts(args) => counts(args)?,
-        Command::Quarantine(command) => quarantine(command)?,
-        Command::Decide(args) => decide(args)?,
-        Command::Revoke(args) => revoke(&args)?,
+        Command::Counts(args) => counts(args, json)?,
+        Command::Quarantine(command) => quarantine(command, json)?,
+        Command::Decide(args) => decide(args, json)?,
+        Command::Revoke(args) => revoke(&args, json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str) -> Result<(), Failure> {
+fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str, json: bool) -> Result<(), Failure> {
+    let tell = |done: String| {
+        if !json {
+            say(done);
+        }
+    };
     match command {
         args::Keys::New => {
             let public = ring.add()?;
-            say(format!(
+            tell(format!(
                 "made key {} of stack {stack}; its private half is in {}",
                 public.id(),
                 ring.path().display()
@@ -70,11 +76,19 @@ fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str) -> Result<()
         }
         args::Keys::Retire { key_id } => {
             ring.retire(&key_id)?;
-            say(format!("retired key {key_id} of stack {stack}"));
+            tell(format!("retired key {key_id} of stack {stack}"));
         }
         args::Keys::List => {}
     }
     let public = ring.public();
+    if json {
+        let keys: Vec<_> = public
+            .iter()
+            .map(|key| serde_json::json!({ "key_id": key.id(), "public_key": key.to_string() }))
+            .collect();
+        say(serde_json::to_string_pretty(&keys)?);
+        return Ok(());
+    }
     let rows = public.iter().map(|key| [key.id().to_owned(), key.to_string()]);
     say(show::table(["key", "public key"], rows));
     let keys: Vec<String> = public.iter().map(ToString::to_string).collect();
@@ -82,10 +96,10 @@ fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str) -> Result<()
     Ok(())
 }
 
-fn url(args: &args::Url, ring: &KeyRing) -> Result<(), Failure> {
+fn url(args: &args::Url, ring: &KeyRing, json: bool) -> Result<(), Failure> {
     let (user, password) = ring.credential(args.server.server, args.generation)?;
     let webhooks = webhooks(&args.target.url, user, &password, &args.kind);
-    if args.json {
+    if json {
         say(serde_json::to_string_pretty(&webhooks)?);
         return Ok(());
     }
@@ -130,7 +144,7 @@ fn fold(args: &args::Circumstances) -> Result<(), Failure> {
     Ok(())
 }
 
-fn recipient(args: args::Recipient) -> Result<(), Failure> {
+fn recipient(args: args::Recipient, json: bool) -> Result<(), Failure> {
     let query = RecipientQuery {
         server: args.server.server,
         address: args.address,
@@ -139,27 +153,27 @@ fn recipient(args: args::Recipient) -> Result<(), Failure> {
         known_at: args.known_at,
     };
     let told: Told = Client::new(&args.target.url).get("recipient", &query)?;
-    say(if args.json { serde_json::to_string_pretty(&told)? } else { show::recipient(&told) });
+    say(if json { serde_json::to_string_pretty(&told)? } else { show::recipient(&told) });
     Ok(())
 }
 
-fn counts(args: args::Counts) -> Result<(), Failure> {
+fn counts(args: args::Counts, json: bool) -> Result<(), Failure> {
     let by_day = args.by == args::By::Day;
     let query =
         CountsQuery { server: args.server.server, stream: args.stream, from: args.from, to: args.to, by_day };
     let counted: Counted = Client::new(&args.target.url).get("counts", &query)?;
-    say(if args.json { serde_json::to_string_pretty(&counted)? } else { show::counts(&counted) });
+    say(if json { serde_json::to_string_pretty(&counted)? } else { show::counts(&counted) });
     Ok(())
 }
 
-fn quarantine(command: args::Quarantine) -> Result<(), Failure> {
+fn quarantine(command: args::Quarantine, json: bool) -> Result<(), Failure> {
     match command {
-        args::Quarantine::List { days, json, target } => {
+        args::Quarantine::List { days, target } => {
             let listed: Vec<Listed> =
                 Client::new(&target.url).get("quarantine", &QuarantineQuery { days })?;
             say(if json { serde_json::to_string_pretty(&listed)? } else { show::quarantine(&listed) });
         }
-        args::Quarantine::Show { key, json, target } => {
+        args::Quarantine::Show { key, target } => {
             let listed: Listed =
                 Client::new(&target.url).get(&format!("quarantine/{key}"), &serde_json::Value::Null)?;
             if json {
@@ -175,13 +189,14 @@ fn quarantine(command: args::Quarantine) -> Result<(), Failure> {
             let replay = Replay { overridden, body_base64: body.map(|body| STANDARD.encode(body)) };
             let replayed: Replayed =
                 Client::new(&target.url).post(&format!("quarantine/{key}/replay"), &replay)?;
-            say(format!("event {} is on the {} queue", replayed.identity, replayed.queue));
+            let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
+            say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
         }
     }
     Ok(())
 }
 
-fn decide(args: args::Decide) -> Result<(), Failure> {
+fn decide(args: args::Decide, json: bool) -> Result<(), Failure> {
     let decide = Decide {
         server: args.server.server,
         stream: args.stream,
@@ -192,21 +207,23 @@ fn decide(args: args::Decide) -> Result<(), Failure> {
     };
     let decided: Decided = Client::new(&args.target.url).post("decide", &decide)?;
     let state = if decided.recorded { "is in the ledger" } else { "is on its queue" };
-    say(format!("decision {} {state}", decided.identity));
+    let words = format!("decision {} {state}", decided.identity);
+    say(if json { serde_json::to_string_pretty(&decided)? } else { words });
     Ok(())
 }
 
-fn revoke(args: &args::Revoke) -> Result<(), Failure> {
+fn revoke(args: &args::Revoke, json: bool) -> Result<(), Failure> {
     let from = args.from.unwrap_or_else(platform::now);
     let revoke = Revoke { server: args.server.server, generation: args.generation, from };
     let revoked: Revoke = Client::new(&args.target.url).post("revoke", &revoke)?;
-    say(format!(
+    let words = format!(
         "what comes in for {}.{} after {} is set aside; put `postledger url --server {} --generation {}` into Postmark",
         revoked.server,
         revoked.generation,
         show::time(revoked.from),
         revoked.server,
         revoked.generation + 1
-    ));
+    );
+    say(if json { serde_json::to_string_pretty(&revoked)? } else { words });
     Ok(())
 }

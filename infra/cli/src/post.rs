@@ -149,7 +149,7 @@ pub fn progress(length: Option<u64>, what: &str) -> ProgressBar {
 ///
 /// # Errors
 /// Where the input is not JSON, there is no key, or nobody answers.
-pub fn run(args: &Post, keys: &KeyRing) -> Result<bool, Failure> {
+pub fn run(args: &Post, keys: &KeyRing, json: bool) -> Result<bool, Failure> {
     let mut all = Vec::new();
     for path in &args.files {
         let name = path.display().to_string();
@@ -165,7 +165,7 @@ pub fn run(args: &Post, keys: &KeyRing) -> Result<bool, Failure> {
     let answers = post(&args.target.url, &server, &basic(user, &password), &all, args.rate, &bar)?;
     bar.finish_and_clear();
     let good = answers.keys().all(|answer| answer.starts_with("200"));
-    if args.json {
+    if json {
         say(serde_json::to_string(&answers)?);
     } else {
         say(show::table(

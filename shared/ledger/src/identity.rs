@@ -230,3 +230,59 @@ macro_rules! base64url {
 pub(crate) use base64url;
 
 base64url!(Identity, "event identity");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The twelve published vectors. They never change.
+    const VECTORS: &str = include_str!("../identity-vectors.json");
+
+    #[test]
+    fn the_twelve_identity_vectors_hold() {
+        let vectors: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
+        let vectors = vectors["vectors"].as_array().unwrap();
+        assert_eq!(vectors.len(), 12);
+        for vector in vectors {
+            let input = &vector["input"];
+            let text = |name: &str| input[name].as_str();
+            let server = ServerId::new(input["server"].as_i64().unwrap()).unwrap();
+            let recipient = match text("address") {
+                Some(address) => {
+                    crate::LedgerKey::for_tests().recipient_id(server, &crate::recipient_key(address))
+                }
+                None => RecipientId([0; 16]),
+            };
+            let time: Time = text("time").unwrap().parse().unwrap();
+            let message_id = text("message_id");
+            let told = match vector["kind"].as_str().unwrap() {
+                "bounce" => match input["id"].as_i64() {
+                    Some(id) => Told::BounceById { id },
+                    None => Told::Bounce { message_id, bounce_type: text("type").unwrap() },
+                },
+                "delivery" => Told::Delivery { message_id },
+                "click" => Told::Click { message_id, original_link: text("original_link").unwrap() },
+                "open.first" => Told::FirstOpen { message_id },
+                "open" => Told::Open { message_id, user_agent: text("user_agent").unwrap() },
+                "subscription" => Told::Subscription {
+                    stream: text("stream").unwrap(),
+                    suppress: input["suppress"].as_bool().unwrap(),
+                    origin: text("origin"),
+                    reason: text("reason"),
+                },
+                "observed" => Told::Observed {
+                    stream: text("stream").unwrap(),
+                    present: input["present"].as_bool().unwrap(),
+                    cause: text("cause").unwrap_or_default(),
+                },
+                "decision" => Told::Decision { id: text("id").unwrap() },
+                other => panic!("unknown kind {other}"),
+            };
+            let canonical = crate::identity::canonical(server, recipient, time, &told);
+            let hex: String = canonical.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let identity = Identity::of(server, recipient, time, &told).to_string();
+            let published = (vector["canonical"].as_str().unwrap(), vector["identity"].as_str().unwrap());
+            assert_eq!((&*hex, &*identity), published, "{}", vector["name"]);
+        }
+    }
+}
