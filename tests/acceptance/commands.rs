@@ -41,6 +41,7 @@ impl Drop for Folder {
 pub(crate) struct Running {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
+    stderr: Option<std::thread::JoinHandle<String>>,
     pub(crate) url: String,
     home: Folder,
 }
@@ -52,6 +53,13 @@ impl Running {
         command.args(["run", "--port", "0"]).args(args).env("POSTLEDGER_HOME", &home.0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        // Read as it comes: a full pipe would hold the process up.
+        let mut errors = child.stderr.take().unwrap();
+        let stderr = std::thread::spawn(move || {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).unwrap();
+            text
+        });
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_default();
@@ -60,7 +68,7 @@ impl Running {
             line.clear();
             assert!(stdout.read_line(&mut line).unwrap() > 0, "it stopped before it was up");
         }
-        Running { child, stdout, url, home }
+        Running { child, stdout, stderr: Some(stderr), url, home }
     }
 
     pub(crate) fn ask(&self, args: &[&str], input: &[u8]) -> Output {
@@ -83,15 +91,10 @@ impl Running {
     pub(crate) fn stop(mut self) -> (String, String) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let (mut out, mut err) = (String::new(), String::new());
-        let mut stderr = self.child.stderr.take().unwrap();
-        let reader = std::thread::spawn(move || {
-            stderr.read_to_string(&mut err).unwrap();
-            err
-        });
+        let mut out = String::new();
         self.stdout.read_to_string(&mut out).unwrap();
         assert!(self.child.wait().unwrap().success(), "a clean shutdown exits 0");
-        (out, reader.join().unwrap())
+        (out, self.stderr.take().unwrap().join().unwrap())
     }
 }
 
