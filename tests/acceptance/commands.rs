@@ -319,7 +319,15 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         let told =
             running.json(&["recipient", "--server", "8123456", "ida.moreau@customer.example", "--json"]);
         assert_eq!(told["streams"]["outbound"]["verdict"], verdict);
+        let noted = told["timeline"].as_array().unwrap().iter().filter_map(|entry| entry["note"].as_str());
+        assert!(noted.clone().any(|note| note.ends_with(": asked")), "the reason is in the timeline");
     }
+    let slip = ["recipient", "--server", "8123456", "ida.moreau@customer.example", "--stream", "outboud"];
+    assert!(text(&running.ask(&slip, b"").stdout).contains("CAUTION"), "an unknown stream may be a slip");
+    let again = running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
+    assert!(text(&again.stderr).contains("already"), "a second replay is asked for twice");
+    let backwards = ["counts", "--server", "8123456", "--from", "2026-11-22", "--to", "2026-11-01", "--json"];
+    assert_eq!(running.json(&backwards), json!({}), "a time that ends before it begins holds nothing");
 
     let counts =
         running.json(&["counts", "--server", "8123456", "--json", "--by", "day", "--stream", "outbound"]);

@@ -12,6 +12,7 @@ pub const SAMPLE_SERVER: &str = "8123456";
 /// The exact ledger of what happened to mail sent through Postmark.
 #[derive(Debug, Parser)]
 #[command(
+    arg_required_else_help = true,
     name = "postledger",
     version,
     after_help = "Start with `postledger run`, then ask it: `postledger recipient --server 8123456 ADDRESS`."
@@ -68,7 +69,7 @@ pub enum Command {
     Keys(Keys),
     /// Print webhook URLs with their credentials, to put into Postmark.
     Url(Url),
-    /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside.
+    /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside (but for a probe, which is told by `probe`).
     Event(Event),
     /// Fold bodies from standard input, one a line, into states and counters: the reference.
     Fold(Circumstances),
@@ -247,7 +248,7 @@ pub enum Quarantine {
         /// A completed or corrected body to replay in its place.
         #[arg(long, value_name = "FILE")]
         body: Option<PathBuf>,
-        /// Record it although its credential was revoked or it is too old.
+        /// Record it although its credential was revoked, it is too old, or it was replayed already.
         #[arg(long = "override")]
         overridden: bool,
         /// Where Postledger is reached.
@@ -297,7 +298,7 @@ pub struct Decide {
     #[arg(value_enum)]
     pub ruling: Ruling,
     /// Why, for whoever reads the timeline.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub reason: String,
     /// Who rules.
     #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]

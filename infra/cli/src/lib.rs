@@ -77,13 +77,17 @@ pub fn say(text: impl fmt::Display) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-/// A time given by a person: RFC 3339, or microseconds since 1970.
+/// A time given by a person: RFC 3339, a day (its beginning in UTC), or microseconds since 1970.
 ///
 /// # Errors
 /// Where it is neither.
 pub fn time(text: &str) -> Result<Time, String> {
     match text.parse::<i64>() {
         Ok(micros) => Ok(Time::from_micros(micros)),
-        Err(_) => text.parse().map_err(|error: ledger::time::TimeError| error.to_string()),
+        Err(_) => text.parse().or_else(|_| format!("{text}T00:00:00Z").parse()).map_err(
+            |_: ledger::time::TimeError| {
+                "expected 2026-11-21T08:00:00Z, 2026-11-21, or microseconds since 1970".to_owned()
+            },
+        ),
     }
 }

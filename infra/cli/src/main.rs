@@ -62,7 +62,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
 fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str, json: bool) -> Result<(), Failure> {
     let tell = |done: String| {
         if !json {
-            say(done);
+            say(format!("{done}\na running Postledger takes it up at its next start\n"));
         }
     };
     match command {
@@ -185,7 +185,10 @@ fn quarantine(command: args::Quarantine, json: bool) -> Result<(), Failure> {
             }
         }
         args::Quarantine::Replay { key, body, overridden, target } => {
-            let body = body.map(std::fs::read).transpose()?;
+            let read = |path: std::path::PathBuf| {
+                std::fs::read(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+            };
+            let body = body.map(read).transpose()?;
             let replay = Replay { overridden, body_base64: body.map(|body| STANDARD.encode(body)) };
             let replayed: Replayed =
                 Client::new(&target.url).post(&format!("quarantine/{key}/replay"), &replay)?;

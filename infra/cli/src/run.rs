@@ -8,7 +8,7 @@ use crate::sample::{LEDGER, Sent, sample};
 use crate::{Failure, post, say, show};
 use ingest::Verifier;
 use ingest::credential::{User, basic};
-use ledger::{LedgerKey, ServerId};
+use ledger::{LedgerKey, ServerId, Time};
 use queue::{Memory as MemoryQueue, QueueName, Settings};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +77,7 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
         show_ledger(&stack, server).await?;
     }
     if !args.once {
-        tell_what_next(&base, user, &password);
+        tell_what_next(&base, user, &password, (stack.clock)());
         wait_for_the_end().await;
         say("\nStopping: finishing what has come in.");
     }
@@ -190,7 +190,10 @@ async fn dead_letters(stack: &Stack) -> Result<usize, Failure> {
     Ok(dead)
 }
 
-fn tell_what_next(base: &str, user: User, password: &str) {
+fn tell_what_next(base: &str, user: User, password: &str, now: Time) {
+    // The sample has an address suppressed by hand 90 hours ago and reactivated 60 hours ago.
+    let between = now.plus_seconds(-75 * 3_600).to_string();
+    let (between, now) = (format!("{}Z", &between[..19]), format!("{}Z", &now.to_string()[..19]));
     let me = std::env::args().next().unwrap_or_else(|| "postledger".to_owned());
     let target = if base.ends_with(&format!(":{}", crate::args::PORT)) {
         String::new()
@@ -200,12 +203,12 @@ fn tell_what_next(base: &str, user: User, password: &str) {
     say(format!(
         "\nTry next, in another terminal:\n
   {me} recipient --server {SERVER} no.such.user@customer.example{target}
-  {me} recipient --server {SERVER} back.again@customer.example --at 2026-01-01T00:00:00Z{target}
+  {me} recipient --server {SERVER} back.again@customer.example --at {between}{target}
   {me} counts --server {SERVER}{target}
   {me} quarantine list{target}
   {me} decide --server {SERVER} --stream outbound ida.moreau@customer.example suppress --reason 'asked by phone'{target}
   curl -u {user}:{password} -H 'content-type: application/json' {base}/v1/{SERVER}/events \\
-    -d '{{\"RecordType\":\"Delivery\",\"MessageID\":\"m-1\",\"Recipient\":\"you@customer.example\",\"DeliveredAt\":\"2026-01-01T12:00:00Z\"}}'
+    -d '{{\"RecordType\":\"Delivery\",\"MessageID\":\"m-1\",\"Recipient\":\"you@customer.example\",\"DeliveredAt\":\"{now}\"}}'
 \nCtrl-C stops it."
     ));
 }

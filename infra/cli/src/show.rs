@@ -75,11 +75,15 @@ pub fn recipient(told: &Told) -> String {
     }
     out.push('\n');
     if !told.known {
-        let _ = writeln!(out, "\nNothing is recorded about this address.");
+        let _ = writeln!(out, "\nNothing was recorded about this address by then.");
     }
     for (stream, answer) in &told.streams {
         let kind = format!("{:?}", answer.kind).to_lowercase();
         let _ = writeln!(out, "\n{stream} ({kind}): {}", answer.answer.verdict.words().to_uppercase());
+        if !answer.stream_known {
+            let _ =
+                writeln!(out, "  CAUTION: nothing is recorded on a stream of this name here; is it a slip?");
+        }
         for found in &answer.answer.reasons {
             let _ = writeln!(
                 out,
@@ -123,13 +127,9 @@ pub fn recipient(told: &Told) -> String {
         let from = told.timeline.len().saturating_sub(TIMELINE_SHOWN);
         let rows = told.timeline[from..].iter().map(|entry| {
             let source = format!("{:?}", entry.source).to_lowercase();
-            [
-                time(entry.time),
-                entry.stream.clone(),
-                entry.measure.clone(),
-                source,
-                entry.identity.to_string(),
-            ]
+            let note = entry.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+            let event = format!("{}{note}", entry.measure);
+            [time(entry.time), entry.stream.clone(), event, source, entry.identity.to_string()]
         });
         let _ = writeln!(out, "\n{}", table(["time", "stream", "event", "told by", "identity"], rows));
         if from > 0 || told.timeline_truncated {

@@ -7,7 +7,7 @@ use ledger::event::{Event, WHOLE_SERVER};
 use ledger::fold::{BounceMark, EventSet, Mark, StreamView, View};
 use ledger::policy::StreamKind;
 use ledger::verdict::{Answer, DELIVERIES_MAX, Deliveries, DeliveryMark, Question};
-use ledger::{Class, Identity, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};
+use ledger::{Class, Identity, Kind, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +60,8 @@ pub struct Told {
 pub struct StreamAnswer {
     /// What the stream is for.
     pub kind: StreamKind,
+    /// Whether anything is recorded on it at this server; else its name may be a slip.
+    pub stream_known: bool,
     /// The verdict and its reasons.
     #[serde(flatten)]
     pub answer: Answer,
@@ -97,12 +99,15 @@ pub struct Entry {
     pub received_at: Time,
     /// Which event it is.
     pub identity: Identity,
+    /// Who ruled and why, for a decision.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
     /// What it says about the recipient.
     pub facts: Vec<serde_json::Value>,
 }
 
 impl Entry {
-    fn of(event: &Event) -> Entry {
+    fn of(event: &Event, notes: &BTreeMap<Identity, String>) -> Entry {
         let fact = |fact| serde_json::to_value(fact).unwrap_or_default();
         Entry {
             time: event.at,
@@ -113,6 +118,7 @@ impl Entry {
             source: event.source,
             received_at: event.received_at,
             identity: event.identity,
+            note: notes.get(&event.identity).cloned(),
             facts: event.facts().into_iter().map(fact).collect(),
         }
     }
@@ -134,7 +140,10 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         let happened = ask.at.map_or(all.clone(), |at| all.as_of(at));
         ask.known_at.map_or(happened.clone(), |by| happened.known_at(by))
     };
-    let state = as_of(store.state_events(server, recipient).await?);
+    let state = store.state_events(server, recipient).await?;
+    let notes: BTreeMap<Identity, String> =
+        state.iter().filter_map(|recorded| Some((recorded.event.identity, note(recorded)?))).collect();
+    let state = as_of(state);
     let view = if ask.at.is_none() && ask.known_at.is_none() {
         store.views(server, &[recipient]).await?.pop().flatten().map(|stored| stored.view)
     } else {
@@ -149,9 +158,11 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     let view = view.unwrap_or_else(|| View::empty(server, recipient));
     let settings = store.settings(server).await?;
     let floor = store.rules().await?.floors.get(&Class::Delivery).copied();
-    let streams: BTreeSet<String> = match ask.stream {
+    let known_streams: BTreeSet<String> =
+        store.streams(server).await?.into_iter().chain(view.streams.keys().cloned()).collect();
+    let streams = match ask.stream {
         Some(stream) => BTreeSet::from([stream]),
-        None => store.streams(server).await?.into_iter().chain(view.streams.keys().cloned()).collect(),
+        None => known_streams.clone(),
     };
     let mut answers = BTreeMap::new();
     for stream in streams.iter().filter(|stream| *stream != WHOLE_SERVER) {
@@ -169,6 +180,7 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         let listed = here.into_iter().flat_map(StreamView::live_causes);
         let answer = StreamAnswer {
             kind,
+            stream_known: known_streams.contains(stream),
             answer: question.answer(&evidence),
             listed: listed.map(|(cause, marks)| (cause.name().to_owned(), marks.to_vec())).collect(),
             lifted: here.and_then(|here| here.lifted),
@@ -179,7 +191,8 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         };
         answers.insert(stream.clone(), answer);
     }
-    let mut timeline: Vec<Entry> = state.iter().chain(others.iter()).map(Entry::of).collect();
+    let mut timeline: Vec<Entry> =
+        state.iter().chain(others.iter()).map(|event| Entry::of(event, &notes)).collect();
     timeline.sort_by_key(|entry| (entry.time, entry.identity));
     Ok(Told {
         server,
@@ -193,6 +206,16 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         timeline,
         timeline_truncated,
     })
+}
+
+/// Who ruled and why, as the body of a decision says.
+fn note(recorded: &Recorded) -> Option<String> {
+    if recorded.event.kind() != Kind::Decision {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_str(recorded.body.as_deref()?).ok()?;
+    let [actor, reason] = [&body["Actor"], &body["Reason"]].map(|text| text.as_str().unwrap_or_default());
+    Some(format!("{actor}: {reason}"))
 }
 
 /// Counts by stream and hour or day.

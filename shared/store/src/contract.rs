@@ -373,6 +373,7 @@ async fn counters_add_up_over_shards_and_hours(store: &dyn Store) {
     assert_eq!(read(0, 3 * hour).await, [counts(4), counts(5), counts(7)]);
     assert_eq!(read(hour, 2 * hour).await, [counts(5)]);
     assert!(read(3 * hour, 9 * hour).await.is_empty());
+    assert!(read(2 * hour, hour).await.is_empty(), "a time that ends before it begins holds nothing");
     assert!(store.counters(server(), "other", "2010", "2011").await.expect("counters").is_empty());
 }
 

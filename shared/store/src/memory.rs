@@ -325,6 +325,9 @@ impl Store for Memory {
         from: &str,
         before: &str,
     ) -> Result<BTreeMap<String, Counts>, StoreError> {
+        if from >= before {
+            return Ok(BTreeMap::new());
+        }
         let tables = self.lock();
         let pk = item::stream_pk(server, stream);
         let mut hours: BTreeMap<String, Counts> = BTreeMap::new();

@@ -279,6 +279,11 @@ async fn replay(
     };
     let examined = postmark::examine(&body, &context).map_err(unusable)?;
     let event = examined.event(&context, &stack.ledger_key).map_err(unusable)?;
+    if let Some(at) = listed.replayed_at
+        && !replay.overridden
+    {
+        return Err(unusable(format!("it was replayed at {at} already; only --override replays it again")));
+    }
     if !replay.overridden && matches!(&*aside.reason, "revoked" | "too_old") {
         return Err(unusable(format!("it was set aside as {}; only --override records it", aside.reason)));
     }
