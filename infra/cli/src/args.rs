@@ -6,8 +6,6 @@ use std::path::PathBuf;
 
 /// The port of the embedded mode.
 pub const PORT: u16 = 8630;
-/// The sample's server.
-pub const SAMPLE_SERVER: &str = "8123456";
 
 /// The exact ledger of what happened to mail sent through Postmark.
 #[derive(Debug, Parser)]

@@ -137,8 +137,14 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     // As of then: what had happened, and by what had come in.
     let as_of = |recorded: Vec<Recorded>| {
         let all: EventSet = recorded.into_iter().map(|recorded| recorded.event).collect();
-        let happened = ask.at.map_or(all.clone(), |at| all.as_of(at));
-        ask.known_at.map_or(happened.clone(), |by| happened.known_at(by))
+        let happened = match ask.at {
+            Some(at) => all.as_of(at),
+            None => all,
+        };
+        match ask.known_at {
+            Some(by) => happened.known_at(by),
+            None => happened,
+        }
     };
     let state = store.state_events(server, recipient).await?;
     let notes: BTreeMap<Identity, String> =
