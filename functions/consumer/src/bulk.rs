@@ -2,88 +2,98 @@
 //! adds; what is recorded already tells itself by the condition.
 
 use crate::observe::Happened;
-use crate::{Backoff, Batch, Consumer, EventKey, Item, Next};
-use ledger::counters::Counters;
+use crate::{AT_ONCE, Backoff, Batch, Consumer, EventKey, Item, Next};
+use futures_util::future::join_all;
+use ledger::counters::{Counters, Hour};
 use ledger::event::Class;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use store::{ACTIONS_MAX, Action, Cancel, Recorded, Seen, TRANSACTION_BYTES_MAX};
 
+/// Events of one transaction, and what they count as.
+#[derive(Default)]
+struct Chunk {
+    items: Vec<Item>,
+    counters: Counters,
+    bytes: usize,
+}
+
+/// What became of a chunk.
+#[derive(Default)]
+struct Outcome {
+    /// What is to be tried again.
+    again: Vec<Item>,
+    /// Whether something must pass with time first.
+    wait: bool,
+    /// Whether the store takes it only in smaller parts.
+    part: bool,
+}
+
 impl Consumer {
-    /// Commits events without state, in as few transactions as they fit.
-    pub(crate) async fn commit_bulk(&self, items: BTreeMap<EventKey, Item>, batch: &mut Batch) {
-        let mut pending: VecDeque<Item> = items.into_values().collect();
+    /// Commits events without state, in as few transactions as they fit, those at once that touch nothing in
+    /// common.
+    pub(crate) async fn commit_bulk(&self, items: BTreeMap<EventKey, Item>, batch: &Batch) {
+        let mut items: Vec<Item> = items.into_values().collect();
+        // Those that count in the same place side by side: the fewest counters for each transaction.
+        items.sort_by_cached_key(|item| Hour::of(&item.recorded.event));
+        let mut pending: VecDeque<Item> = items.into();
         let mut backoff = Backoff::new();
         let mut events_max = ACTIONS_MAX;
         while !pending.is_empty() && !batch.time_is_up() {
-            let (chunk, actions) = self.next_chunk(&mut pending, events_max);
-            let error = match self.store.commit(actions).await {
-                Ok(()) => {
-                    for item in &chunk {
-                        Happened::recorded(&item.recorded.event).emit();
-                        batch.done(item);
-                    }
-                    backoff = Backoff::new();
-                    continue;
-                }
-                Err(error) => error,
-            };
-            match self.not_committed(error, &mut backoff, batch).await {
-                Next::Again => pending.extend(chunk),
-                Next::Part if chunk.len() > 1 => {
+            let chunks = apart(&mut pending, events_max);
+            let outcomes = join_all(chunks.into_iter().map(|chunk| self.commit_events(chunk, batch))).await;
+            let mut wait = false;
+            for outcome in outcomes {
+                pending.extend(outcome.again);
+                wait |= outcome.wait;
+                if outcome.part {
                     events_max = 1;
-                    pending.extend(chunk);
                 }
-                Next::Part => {
-                    for item in &chunk {
-                        self.set_aside_uncommittable(item, batch).await;
-                    }
-                }
-                Next::Look(reasons) => {
-                    let mut reasons = reasons.into_iter();
-                    let mut known = false;
-                    for item in chunk {
-                        match reasons.next() {
-                            Some(Cancel::Recorded(old)) => {
-                                known = true;
-                                self.settle(item, *old, batch).await;
-                            }
-                            _ => pending.push_back(item),
-                        }
-                    }
-                    if !known {
-                        backoff.wait(batch).await;
-                    }
-                }
+            }
+            if wait {
+                backoff.wait(batch).await;
+            } else {
+                backoff = Backoff::new();
             }
         }
     }
 
-    /// As many items as fit a transaction, at most `events_max`, the events first, then their counters.
-    fn next_chunk(&self, pending: &mut VecDeque<Item>, events_max: usize) -> (Vec<Item>, Vec<Action>) {
-        let mut chunk: Vec<Item> = Vec::new();
-        let mut counters = Counters::default();
-        let mut events = Vec::new();
-        let mut bytes = 0;
-        while chunk.len() < events_max
-            && let Some(item) = pending.pop_front()
-        {
-            let record = Action::Record(item.recorded.clone());
-            let weight = record.weight();
-            counters.add(&item.recorded.event, 1);
-            // Hours weigh about as much as events.
-            let fits = events.len() + 1 + counters.len() <= ACTIONS_MAX
-                && bytes + weight <= TRANSACTION_BYTES_MAX / 2;
-            if !fits && !events.is_empty() {
-                counters.add(&item.recorded.event, -1);
-                pending.push_front(item);
-                break;
+    async fn commit_events(&self, chunk: Chunk, batch: &Batch) -> Outcome {
+        let mut actions: Vec<Action> =
+            chunk.items.iter().map(|item| Action::Record(item.recorded.clone())).collect();
+        actions.extend(self.count(&chunk.counters, Class::Delivery));
+        let mut outcome = Outcome::default();
+        match self.commit(actions, batch).await {
+            Ok(()) => {
+                for item in &chunk.items {
+                    Happened::recorded(&item.recorded.event).emit();
+                    batch.done(item);
+                }
             }
-            bytes += weight;
-            events.push(record);
-            chunk.push(item);
+            Err(Next::Again) => outcome = Outcome { again: chunk.items, wait: true, part: false },
+            Err(Next::Never) => {}
+            Err(Next::Part) if chunk.items.len() > 1 => {
+                outcome = Outcome { again: chunk.items, wait: false, part: true };
+            }
+            Err(Next::Part) => {
+                for item in &chunk.items {
+                    self.set_aside_uncommittable(item, batch).await;
+                }
+            }
+            Err(Next::Look(reasons)) => {
+                let mut reasons = reasons.into_iter();
+                outcome.wait = true;
+                for item in chunk.items {
+                    match reasons.next() {
+                        Some(Cancel::Recorded(old)) => {
+                            outcome.wait = false;
+                            self.settle(item, *old, batch).await;
+                        }
+                        _ => outcome.again.push(item),
+                    }
+                }
+            }
         }
-        events.extend(self.count(&counters, Class::Delivery));
-        (chunk, events)
+        outcome
     }
 
     /// The counter adds of a transaction, in this environment's shard for a class.
@@ -94,7 +104,7 @@ impl Consumer {
 
     /// An event whose copy is recorded already: a worse or equal copy is dropped, a better one replaces it and
     /// moves its count, in a transaction of its own.
-    async fn settle(&self, item: Item, mut old: Recorded, batch: &mut Batch) {
+    async fn settle(&self, item: Item, mut old: Recorded, batch: &Batch) {
         let new = &item.recorded;
         let kind = new.event.kind();
         let mut backoff = Backoff::new();
@@ -109,24 +119,64 @@ impl Consumer {
             moved.add(&new.event, 1);
             let mut actions = vec![Action::Replace(new.clone(), Seen::from(&old.event))];
             actions.extend(self.count(&moved, new.event.class()));
-            let error = match self.store.commit(actions).await {
+            match self.commit(actions, batch).await {
                 Ok(()) => {
                     Happened::Replaced { kind }.emit();
                     batch.done(&item);
                     return;
                 }
-                Err(error) => error,
-            };
-            match self.not_committed(error, &mut backoff, batch).await {
-                Next::Again => {}
-                Next::Part => return self.set_aside_uncommittable(&item, batch).await,
-                Next::Look(reasons) => match reasons.into_iter().next() {
+                Err(Next::Again) => backoff.wait(batch).await,
+                Err(Next::Never) => return,
+                Err(Next::Part) => return self.set_aside_uncommittable(&item, batch).await,
+                Err(Next::Look(reasons)) => match reasons.into_iter().next() {
                     Some(Cancel::Recorded(other)) => old = *other,
                     // It has expired in between; the message comes again and finds nothing recorded.
-                    Some(Cancel::Moved) => return,
+                    Some(Cancel::Gone) => return,
                     _ => backoff.wait(batch).await,
                 },
             }
         }
     }
+}
+
+/// Chunks that touch nothing in common: no two count in the same hour of a stream. What would meet another
+/// chunk's hour waits for the next round.
+fn apart(pending: &mut VecDeque<Item>, events_max: usize) -> Vec<Chunk> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let mut open = Chunk::default();
+    let mut taken: HashSet<Hour> = HashSet::new();
+    let mut later = VecDeque::new();
+    for item in pending.drain(..) {
+        let hour = Hour::of(&item.recorded.event);
+        if taken.contains(&hour) || chunks.len() == AT_ONCE {
+            later.push_back(item);
+            continue;
+        }
+        let weight = Action::Record(item.recorded.clone()).weight();
+        open.counters.add(&item.recorded.event, 1);
+        // Hours weigh about as much as events.
+        let fits = open.items.len() < events_max
+            && open.items.len() + 1 + open.counters.len() <= ACTIONS_MAX
+            && open.bytes + weight <= TRANSACTION_BYTES_MAX / 2;
+        if fits || open.items.is_empty() {
+            open.bytes += weight;
+            open.items.push(item);
+            continue;
+        }
+        open.counters.add(&item.recorded.event, -1);
+        taken.extend(open.counters.iter().map(|(hour, _)| hour.clone()));
+        chunks.push(std::mem::take(&mut open));
+        if taken.contains(&hour) || chunks.len() == AT_ONCE {
+            later.push_back(item);
+        } else {
+            open.counters.add(&item.recorded.event, 1);
+            open.bytes = weight;
+            open.items.push(item);
+        }
+    }
+    if !open.items.is_empty() {
+        chunks.push(open);
+    }
+    *pending = later;
+    chunks
 }

@@ -10,9 +10,15 @@
 
 mod bulk;
 mod intake;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod observe;
 mod state;
 
+#[cfg(feature = "lambda")]
+pub use lambda::run;
+
+use futures_util::stream::{self, StreamExt as _};
 use intake::Intake;
 use ledger::event::Class;
 use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
@@ -20,13 +26,18 @@ use observe::Happened;
 use platform::Clock;
 use queue::{EnvelopeError, QueueName, SetAside};
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::{CommitError, Recorded, Store, StoreError};
+use store::{Action, CommitError, Recorded, Store, StoreError};
 use tokio::time::Instant;
 
 /// How long before its deadline a batch begins nothing new.
 pub const DEADLINE_RESERVE: Duration = Duration::from_secs(3);
+/// How long before its deadline a batch gives up what it has begun, so that it can still answer.
+const ANSWER_RESERVE: Duration = Duration::from_millis(500);
+const _: () = assert!(ANSWER_RESERVE.as_millis() < DEADLINE_RESERVE.as_millis());
+/// How many reads, or transactions, of a batch are under way at once.
+const AT_ONCE: usize = 16;
 /// How long deliveries, opens and clicks are kept, in days, unless the stack says otherwise.
 pub const RETENTION_DAYS_DEFAULT: u32 = 400;
 /// The shortest time that deliveries, opens and clicks may be kept, in days.
@@ -103,10 +114,12 @@ impl Item {
     }
 }
 
-/// How a batch stands: until when it may go on, and which messages are done.
+/// How a batch stands: until when it may begin something, until when it may wait for it, and which messages are
+/// done.
 struct Batch {
     until: Instant,
-    done: HashSet<usize>,
+    end: Instant,
+    done: Mutex<HashSet<usize>>,
 }
 
 impl Batch {
@@ -114,8 +127,20 @@ impl Batch {
         Instant::now() >= self.until
     }
 
-    fn done(&mut self, item: &Item) {
-        self.done.extend(&item.messages);
+    fn done(&self, item: &Item) {
+        self.lock().extend(&item.messages);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<usize>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call that is given up where the batch must answer.
+    async fn in_time<T, E: From<StoreError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::time::timeout_at(self.end, call).await.unwrap_or_else(|_| Err(StoreError::Unavailable.into()))
     }
 }
 
@@ -143,14 +168,16 @@ impl Consumer {
     /// Takes in a batch from a queue. Returns the ids of the messages that must come again: those that could
     /// not be committed before `deadline` (less [`DEADLINE_RESERVE`]).
     pub async fn handle(&self, from: QueueName, messages: &[Incoming], deadline: Instant) -> Vec<String> {
-        let until = deadline.checked_sub(DEADLINE_RESERVE).unwrap_or(deadline);
-        let mut batch = Batch { until, done: HashSet::new() };
+        let before = |reserve| deadline.checked_sub(reserve).unwrap_or(deadline);
+        let batch =
+            Batch { until: before(DEADLINE_RESERVE), end: before(ANSWER_RESERVE), done: Mutex::default() };
         match from {
-            QueueName::Quarantine | QueueName::QuarantineDead => self.keep_parts(messages, &mut batch).await,
-            _ => self.record(from, messages, &mut batch).await,
+            QueueName::Quarantine | QueueName::QuarantineDead => self.keep_parts(messages, &batch).await,
+            _ => self.record(from, messages, &batch).await,
         }
+        let done = batch.done.into_inner().unwrap_or_else(PoisonError::into_inner);
         let failed: Vec<String> = (0..messages.len())
-            .filter(|place| !batch.done.contains(place))
+            .filter(|place| !done.contains(place))
             .map(|place| messages[place].id.clone())
             .collect();
         if !failed.is_empty() {
@@ -159,7 +186,7 @@ impl Consumer {
         failed
     }
 
-    async fn record(&self, from: QueueName, messages: &[Incoming], batch: &mut Batch) {
+    async fn record(&self, from: QueueName, messages: &[Incoming], batch: &Batch) {
         let Some(rules) = self.retried(batch, || self.store.rules()).await else {
             return;
         };
@@ -169,28 +196,29 @@ impl Consumer {
         for (place, message) in messages.iter().enumerate() {
             intake.take(place, &message.body);
         }
-        for (place, aside) in std::mem::take(&mut intake.aside) {
-            if self.keep_whole(aside, batch).await {
-                batch.done.insert(place);
-            }
-        }
+        let aside: Vec<_> = std::mem::take(&mut intake.aside)
+            .into_iter()
+            .map(|(place, aside)| async move { self.keep_whole(aside, batch).await.then_some(place) })
+            .collect();
+        let kept: Vec<Option<usize>> = stream::iter(aside).buffer_unordered(AT_ONCE).collect().await;
+        batch.lock().extend(kept.into_iter().flatten());
         if !self.note_streams(&intake, batch).await {
             return;
         }
         let earliest = intake.earliest;
         let Intake { state, bulk, .. } = intake;
-        let before = batch.done.len();
+        let before = batch.lock().len();
         self.commit_state(state, batch).await;
         self.commit_bulk(bulk, batch).await;
         if let Some(earliest) = earliest
-            && batch.done.len() > before
+            && batch.lock().len() > before
         {
             let seconds = ((self.settings.clock)().micros() - earliest.micros()) as f64 / 1e6;
             Happened::Committed { queue: from, seconds }.emit();
         }
     }
 
-    async fn keep_parts(&self, messages: &[Incoming], batch: &mut Batch) {
+    async fn keep_parts(&self, messages: &[Incoming], batch: &Batch) {
         for (place, message) in messages.iter().enumerate() {
             let kept = match queue::Part::decode(&message.body) {
                 Ok(part) => {
@@ -203,7 +231,7 @@ impl Consumer {
                 }
             };
             if kept {
-                batch.done.insert(place);
+                batch.lock().insert(place);
             }
         }
     }
@@ -221,7 +249,7 @@ impl Consumer {
     }
 
     /// Sets an event aside that the store cannot take even alone: it must not keep others waiting.
-    async fn set_aside_uncommittable(&self, item: &Item, batch: &mut Batch) {
+    async fn set_aside_uncommittable(&self, item: &Item, batch: &Batch) {
         let Recorded { event, body, dropped, .. } = &item.recorded;
         let aside = SetAside {
             server: event.server,
@@ -242,18 +270,18 @@ impl Consumer {
 
     /// Registers streams that this environment has not seen yet, before anything is counted on them.
     async fn note_streams(&self, intake: &Intake<'_>, batch: &Batch) -> bool {
-        let streams: BTreeSet<(ServerId, String)> = intake.streams().collect();
-        for (server, stream) in streams {
-            let key = (server, stream);
-            if self.noted.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
-                continue;
-            }
-            if self.retried(batch, || self.store.note_stream(key.0, &key.1)).await.is_none() {
-                return false;
-            }
-            self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
-        }
-        true
+        let mut streams: BTreeSet<(ServerId, String)> = intake.streams().collect();
+        let known = |stream: &_| self.noted.lock().unwrap_or_else(PoisonError::into_inner).contains(stream);
+        streams.retain(|stream| !known(stream));
+        let notes: Vec<_> = streams
+            .iter()
+            .map(|(server, stream)| self.retried(batch, || self.store.note_stream(*server, stream)))
+            .collect();
+        let noted: Vec<Option<()>> = stream::iter(notes).buffered(AT_ONCE).collect().await;
+        let all = noted.iter().all(Option::is_some);
+        let noted = streams.into_iter().zip(noted).filter_map(|(stream, noted)| noted.map(|()| stream));
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).extend(noted);
+        all
     }
 
     /// Keeps the stored floors within a day of what retention demands, so that a longer retention set later
@@ -275,7 +303,7 @@ impl Consumer {
     {
         let mut backoff = Backoff::new();
         while !batch.time_is_up() {
-            match call().await {
+            match batch.in_time(call()).await {
                 Ok(value) => return Some(value),
                 Err(StoreError::Unavailable) => {
                     Happened::Retried { reason: "unavailable" }.emit();
@@ -291,21 +319,25 @@ impl Consumer {
         None
     }
 
-    /// What to do about a transaction that was not committed, after a wait where that helps.
-    async fn not_committed(&self, error: CommitError, backoff: &mut Backoff, batch: &Batch) -> Next {
-        match error {
-            CommitError::Cancelled(reasons) => {
+    /// Commits, or says what follows.
+    async fn commit(&self, actions: Vec<Action>, batch: &Batch) -> Result<(), Next> {
+        match batch.in_time(self.store.commit(actions)).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Cancelled(reasons)) => {
                 Happened::Retried { reason: "cancelled" }.emit();
-                Next::Look(reasons)
+                Err(Next::Look(reasons))
             }
-            CommitError::Store(StoreError::Unavailable) => {
+            Err(CommitError::Store(StoreError::Unavailable)) => {
                 Happened::Retried { reason: "unavailable" }.emit();
-                backoff.wait(batch).await;
-                Next::Again
+                Err(Next::Again)
             }
-            CommitError::Store(error) => {
+            Err(CommitError::Store(error @ StoreError::Refused(_))) => {
                 Happened::Broken { error }.emit();
-                Next::Part
+                Err(Next::Never)
+            }
+            Err(CommitError::Store(error)) => {
+                Happened::Broken { error }.emit();
+                Err(Next::Part)
             }
         }
     }
@@ -315,8 +347,10 @@ impl Consumer {
 enum Next {
     /// Look at the reasons of its actions.
     Look(Vec<store::Cancel>),
-    /// Try again.
+    /// Try again, after a while: it may have been committed.
     Again,
+    /// Not until the set-up is mended: the messages stay on their queue.
+    Never,
     /// The store will never take it so: try each alone, and set aside what it does not take even alone.
     Part,
 }

@@ -1,33 +1,62 @@
 //! Events with state: for each recipient read what is recorded, add what is new, fold anew, and commit the
-//! events, their counters and the view together. The view's version keeps two consumers from folding past
-//! each other.
+//! events, their counters and the view together. The view is written on condition that the stored one is the
+//! fold of exactly what was read, so two consumers cannot fold past each other, and nobody needs to read it.
 
 use crate::observe::Happened;
-use crate::{Backoff, Batch, Consumer, EventKey, Item, Next};
+use crate::{AT_ONCE, Backoff, Batch, Consumer, EventKey, Item, Next};
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use ledger::counters::Counters;
-use ledger::event::Class;
+use ledger::event::{Class, WHOLE_SERVER};
 use ledger::fold::{EventSet, Folded, Offered, View};
 use ledger::{RecipientId, ServerId};
-use std::collections::{BTreeMap, VecDeque};
-use store::{ACTIONS_MAX, Action, Cancel, Seen, TRANSACTION_BYTES_MAX, Versioned};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use store::{ACTIONS_MAX, Action, Cancel, Seen, TRANSACTION_BYTES_MAX};
 
 /// How many events of one recipient go into one transaction, at first. Beside each may stand the row of its
 /// stream and two hours of counters (where a better copy moves a count), and beside all the view. Where a ruling
 /// about the whole server touches more rows than that, fewer go.
 const EVENTS_MAX: usize = 24;
 const _: () = assert!(4 * EVENTS_MAX < ACTIONS_MAX);
-/// How often what was read may disagree with the view before what was read is believed.
-const REREADS_MAX: usize = 4;
+/// How often the same view may refuse the same events before the events are believed.
+const REFUSALS_MAX: usize = 4;
 
 /// One recipient's share of a batch.
 struct Unit {
     server: ServerId,
     recipient: RecipientId,
     items: Vec<Item>,
-    /// Whether its last transaction was cancelled: then it goes alone.
+    /// Whether its last transaction was cancelled by what others recorded: then it goes alone.
     alone: bool,
     /// How many of its events go into one transaction.
     events_max: usize,
+    refused: Refused,
+}
+
+/// How the stored view has refused what was folded.
+#[derive(Clone, Copy, Default)]
+struct Refused {
+    /// What is stored, what was read, and how often in a row it was just these two.
+    last: Option<(Option<Folded>, Option<Folded>)>,
+    times: usize,
+}
+
+impl Refused {
+    /// A view that is the fold of something else. A query may see half of a transaction that is being applied,
+    /// or another consumer was faster: then the next reading differs.
+    fn again(&mut self, stored: Option<Folded>, read: Option<Folded>) {
+        self.times = if self.last == Some((stored, read)) { self.times + 1 } else { 1 };
+        self.last = Some((stored, read));
+        if self.times == REFUSALS_MAX {
+            Happened::Drift.emit();
+        }
+    }
+
+    /// What is stored, where that is not the fold of what is recorded and never becomes it.
+    fn drifted(&self) -> Option<Option<Folded>> {
+        let (stored, _) = self.last?;
+        (self.times >= REFUSALS_MAX).then_some(stored)
+    }
 }
 
 /// What one recipient's transaction would write.
@@ -35,112 +64,143 @@ struct Planned {
     unit: Unit,
     /// How many of the unit's items, from the front, it settles.
     settles: usize,
+    /// What was read.
+    read: Option<Folded>,
     actions: Vec<Action>,
     counters: Counters,
     told: Vec<Happened>,
 }
 
+/// Several recipients' transactions as one.
+#[derive(Default)]
+struct Chunk {
+    planned: Vec<Planned>,
+    counters: Counters,
+    actions: usize,
+    bytes: usize,
+}
+
+impl Chunk {
+    /// Takes a plan in, or gives it back where it does not fit.
+    fn take(&mut self, planned: Planned) -> Option<Planned> {
+        let mut together = self.counters.clone();
+        together.extend(&planned.counters);
+        let actions = self.actions + planned.actions.len();
+        let bytes = self.bytes + planned.actions.iter().map(Action::weight).sum::<usize>();
+        let alone = planned.unit.alone || self.planned.iter().any(|planned| planned.unit.alone);
+        let fits = !alone && actions + together.len() <= ACTIONS_MAX && bytes <= TRANSACTION_BYTES_MAX / 2;
+        if !fits && !self.planned.is_empty() {
+            return Some(planned);
+        }
+        (self.counters, self.actions, self.bytes) = (together, actions, bytes);
+        self.planned.push(planned);
+        None
+    }
+}
+
+/// What is left to do.
+#[derive(Default)]
+struct Left {
+    /// To be read.
+    units: Vec<Unit>,
+    /// To be committed.
+    ready: VecDeque<Planned>,
+    /// Whether something must pass with time first.
+    wait: bool,
+}
+
 impl Consumer {
-    /// Commits events with state, several recipients to a transaction while they fit.
+    /// Commits events with state, several recipients to a transaction while they fit. Recipients are read at
+    /// once, and transactions of different servers go at once: these touch nothing in common.
     pub(crate) async fn commit_state(
         &self,
         recipients: BTreeMap<(ServerId, RecipientId), BTreeMap<EventKey, Item>>,
-        batch: &mut Batch,
+        batch: &Batch,
     ) {
-        let mut pending: VecDeque<Unit> = recipients
-            .into_iter()
-            .map(|((server, recipient), items)| {
-                let items = items.into_values().collect();
-                Unit { server, recipient, items, alone: false, events_max: EVENTS_MAX }
-            })
-            .collect();
+        let unit = |((server, recipient), items): (_, BTreeMap<EventKey, Item>)| Unit {
+            server,
+            recipient,
+            items: items.into_values().collect(),
+            alone: false,
+            events_max: EVENTS_MAX,
+            refused: Refused::default(),
+        };
+        let mut left = Left { units: recipients.into_iter().map(unit).collect(), ..Left::default() };
         let mut backoff = Backoff::new();
-        while !pending.is_empty() && !batch.time_is_up() {
-            let mut chunk: Vec<Planned> = Vec::new();
-            let mut counters = Counters::default();
-            let (mut actions, mut bytes) = (0, 0);
-            while let Some(unit) = pending.pop_front() {
-                let alone = unit.alone;
-                if alone && !chunk.is_empty() {
-                    pending.push_front(unit);
-                    break;
-                }
-                // Whoever cannot be read now comes again as a whole.
-                let Some(planned) = self.plan(unit, batch).await else {
-                    continue;
-                };
+        while !(left.units.is_empty() && left.ready.is_empty()) && !batch.time_is_up() {
+            let plans: Vec<_> = left.units.drain(..).map(|unit| self.plan(unit, batch)).collect();
+            // Whoever cannot be read now comes again as a whole.
+            let planned: Vec<Option<Planned>> = stream::iter(plans).buffered(AT_ONCE).collect().await;
+            for planned in planned.into_iter().flatten() {
                 if planned.actions.is_empty() {
-                    settle(planned, &mut pending, batch);
-                    continue;
-                }
-                let mut together = counters.clone();
-                together.extend(&planned.counters);
-                let weight: usize = planned.actions.iter().map(Action::weight).sum();
-                let fits = actions + planned.actions.len() + together.len() <= ACTIONS_MAX
-                    && bytes + weight <= TRANSACTION_BYTES_MAX / 2;
-                if !fits && !chunk.is_empty() {
-                    pending.push_front(planned.unit);
-                    break;
-                }
-                counters = together;
-                actions += planned.actions.len();
-                bytes += weight;
-                chunk.push(planned);
-                if alone {
-                    break;
+                    settle(planned, &mut left, batch);
+                } else {
+                    left.ready.push_back(planned);
                 }
             }
-            if !chunk.is_empty() {
-                self.commit_chunk(chunk, &counters, &mut pending, &mut backoff, batch).await;
+            let chunks = apart(&mut left.ready);
+            for (chunk, result) in
+                join_all(chunks.into_iter().map(|chunk| self.commit_chunk(chunk, batch))).await
+            {
+                self.after(chunk, result, &mut left, batch).await;
+            }
+            if std::mem::take(&mut left.wait) {
+                backoff.wait(batch).await;
+            } else {
+                backoff = Backoff::new();
             }
         }
     }
 
-    async fn commit_chunk(
-        &self,
-        chunk: Vec<Planned>,
-        counters: &Counters,
-        pending: &mut VecDeque<Unit>,
-        backoff: &mut Backoff,
-        batch: &mut Batch,
-    ) {
+    async fn commit_chunk(&self, chunk: Chunk, batch: &Batch) -> (Chunk, Result<(), Next>) {
         let mut actions: Vec<Action> =
-            chunk.iter().flat_map(|planned| planned.actions.iter().cloned()).collect();
-        actions.extend(self.count(counters, Class::State));
-        let error = match self.store.commit(actions).await {
-            Ok(()) => {
-                *backoff = Backoff::new();
-                for planned in chunk {
-                    settle(planned, pending, batch);
-                }
-                return;
+            chunk.planned.iter().flat_map(|planned| planned.actions.iter().cloned()).collect();
+        actions.extend(self.count(&chunk.counters, Class::State));
+        let result = self.commit(actions, batch).await;
+        (chunk, result)
+    }
+
+    /// Settles what was committed, and sorts out what was not.
+    async fn after(&self, chunk: Chunk, result: Result<(), Next>, left: &mut Left, batch: &Batch) {
+        match result {
+            Ok(()) => chunk.planned.into_iter().for_each(|planned| settle(planned, left, batch)),
+            // It may have been committed: read it anew.
+            Err(Next::Again) => {
+                left.wait = true;
+                left.units.extend(chunk.planned.into_iter().map(|planned| planned.unit));
             }
-            Err(error) => error,
-        };
-        match self.not_committed(error, backoff, batch).await {
-            Next::Again => pending.extend(chunk.into_iter().map(|planned| planned.unit)),
-            Next::Part => self.part(chunk, pending, batch).await,
-            Next::Look(reasons) => {
+            Err(Next::Never) => {}
+            Err(Next::Part) => self.part(chunk.planned, left, batch).await,
+            Err(Next::Look(reasons)) => {
                 let mut reasons = reasons.into_iter();
                 let mut raced = false;
-                for planned in chunk {
+                for mut planned in chunk.planned {
                     let mine: Vec<Cancel> = reasons.by_ref().take(planned.actions.len()).collect();
-                    let lost =
-                        mine.iter().any(|reason| matches!(reason, Cancel::Recorded(_) | Cancel::Moved));
-                    raced |= lost;
-                    pending.push_back(Unit { alone: lost, ..planned.unit });
+                    let lost = |reason: &Cancel| {
+                        matches!(reason, Cancel::Recorded(_) | Cancel::Gone | Cancel::Folded(_))
+                    };
+                    if !mine.iter().any(lost) {
+                        left.ready.push_back(planned);
+                        continue;
+                    }
+                    raced = true;
+                    if let Some(Cancel::Folded(stored)) =
+                        mine.iter().find(|one| matches!(one, Cancel::Folded(_)))
+                    {
+                        planned.unit.refused.again(*stored, planned.read);
+                        left.wait |= planned.unit.refused.times > 1;
+                    }
+                    left.units.push(Unit { alone: true, ..planned.unit });
                 }
                 // A lost race is over: read and fold again at once. Anything else passes with time.
-                if !raced {
-                    backoff.wait(batch).await;
-                }
+                left.wait |= !raced;
             }
         }
     }
 
     /// What the store refuses as it is: recipients apart, then a recipient's events apart, and what it does not
     /// take even alone is set aside.
-    async fn part(&self, chunk: Vec<Planned>, pending: &mut VecDeque<Unit>, batch: &mut Batch) {
+    async fn part(&self, chunk: Vec<Planned>, left: &mut Left, batch: &Batch) {
         let together = chunk.len() > 1;
         for Planned { mut unit, settles, .. } in chunk {
             if !together && settles == 1 {
@@ -150,14 +210,18 @@ impl Consumer {
                 unit.events_max = 1;
             }
             if !unit.items.is_empty() {
-                pending.push_back(Unit { alone: true, ..unit });
+                left.units.push(Unit { alone: true, ..unit });
             }
         }
     }
 
     /// Reads a recipient and plans its transaction.
     async fn plan(&self, unit: Unit, batch: &Batch) -> Option<Planned> {
-        let (stored, mut recorded) = self.read(&unit, batch).await?;
+        let (server, recipient) = (unit.server, unit.recipient);
+        let events = self.retried(batch, || self.store.state_events(server, recipient)).await?;
+        let mut recorded: EventSet = events.into_iter().map(|recorded| recorded.event).collect();
+        let before = recorded.view();
+        let read = before.as_ref().map(|view| view.folded);
         let (mut actions, mut counters, mut told) = (Vec::new(), Counters::default(), Vec::new());
         let mut settles = 0;
         for item in &unit.items {
@@ -185,58 +249,67 @@ impl Consumer {
         if !actions.is_empty()
             && let Some(view) = recorded.view()
         {
-            let before =
-                stored.as_ref().map_or_else(|| View::empty(unit.server, unit.recipient), |s| s.view.clone());
+            let drifted = unit.refused.drifted();
+            let before = before.unwrap_or_else(|| View::empty(server, recipient));
             let (rows, rows_before) = (view.rows(), before.rows());
             for (stream, row) in &rows {
-                if rows_before.get(stream) != Some(row) || view.address != before.address {
+                let stands = rows_before.get(stream) == Some(row) && view.address == before.address;
+                if !stands || drifted.is_some() {
                     let (stream, row, address) = ((*stream).to_owned(), row.clone(), view.address.clone());
-                    actions.push(Action::PutRow(unit.server, unit.recipient, stream, row, address));
+                    actions.push(Action::PutRow(server, recipient, stream, row, address));
                 }
             }
-            for stream in rows_before.keys().filter(|stream| !rows.contains_key(*stream)) {
-                actions.push(Action::DeleteRow(unit.server, unit.recipient, (*stream).to_owned()));
+            // Where the stored view was the fold of something else, its rows may have been anything.
+            let anywhere = recorded.iter().map(|event| &*event.stream).chain([WHOLE_SERVER]);
+            let anywhere = anywhere.filter(|_| drifted.is_some());
+            let gone: BTreeSet<&str> = rows_before.keys().copied().chain(anywhere).collect();
+            for stream in gone.into_iter().filter(|stream| !rows.contains_key(stream)) {
+                actions.push(Action::DeleteRow(server, recipient, stream.to_owned()));
             }
-            let version = stored.map_or(0, |stored| stored.version) + 1;
-            actions.push(Action::PutView(view, version));
+            actions.push(Action::PutView(view, drifted.unwrap_or(read)));
         }
-        Some(Planned { unit, settles, actions, counters, told })
-    }
-
-    /// A recipient's stored view, then the events that it must be the fold of. The version is read first: a
-    /// commit in between is noticed by its condition. A query may still miss part of a transaction that the
-    /// view shows; the hash of what was folded tells, and both are read again.
-    async fn read(&self, unit: &Unit, batch: &Batch) -> Option<(Option<Versioned>, EventSet)> {
-        let (server, recipients) = (unit.server, [unit.recipient]);
-        let mut backoff = Backoff::new();
-        let mut rereads = 0;
-        loop {
-            let mut views = self.retried(batch, || self.store.views(server, &recipients)).await?;
-            let stored = views.pop().flatten();
-            let events = self.retried(batch, || self.store.state_events(server, unit.recipient)).await?;
-            let recorded: EventSet = events.into_iter().map(|recorded| recorded.event).collect();
-            let folded = stored.as_ref().map_or_else(Folded::default, |stored| stored.view.folded);
-            if folded == Folded::of(recorded.iter()) {
-                return Some((stored, recorded));
-            }
-            rereads += 1;
-            if rereads >= REREADS_MAX {
-                Happened::Drift.emit();
-                return Some((stored, recorded));
-            }
-            backoff.wait(batch).await;
-        }
+        Some(Planned { unit, settles, read, actions, counters, told })
     }
 }
 
+/// Chunks that touch nothing in common: recipients, streams and so counters belong to one server. What would
+/// meet another chunk's server waits for the next round.
+fn apart(ready: &mut VecDeque<Planned>) -> Vec<Chunk> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let mut homes: BTreeMap<ServerId, usize> = BTreeMap::new();
+    let mut later = VecDeque::new();
+    for planned in ready.drain(..) {
+        let server = planned.unit.server;
+        let home = homes.get(&server).copied();
+        let place = home.unwrap_or(chunks.len().saturating_sub(1));
+        let refused = match chunks.get_mut(place) {
+            Some(chunk) => chunk.take(planned),
+            None => Some(planned),
+        };
+        match refused {
+            None => drop(homes.insert(server, place)),
+            Some(planned) if home.is_none() && chunks.len() < AT_ONCE => {
+                let mut chunk = Chunk::default();
+                later.extend(chunk.take(planned));
+                homes.insert(server, chunks.len());
+                chunks.push(chunk);
+            }
+            Some(planned) => later.push_back(planned),
+        }
+    }
+    *ready = later;
+    chunks
+}
+
 /// Tells what was done, and puts back what is left of the recipient's share.
-fn settle(planned: Planned, pending: &mut VecDeque<Unit>, batch: &mut Batch) {
+fn settle(planned: Planned, left: &mut Left, batch: &Batch) {
     let Planned { mut unit, settles, told, .. } = planned;
     told.into_iter().for_each(Happened::emit);
     for item in unit.items.drain(..settles) {
         batch.done(&item);
     }
     if !unit.items.is_empty() {
-        pending.push_front(unit);
+        unit.refused = Refused::default();
+        left.units.push(unit);
     }
 }

@@ -4,6 +4,7 @@
 //! the embedded mode is those functions behind one small HTTP server.
 
 pub mod args;
+pub mod aws;
 pub mod client;
 pub mod embedded;
 pub mod fold;

@@ -3,27 +3,25 @@
 
 use crate::credential::{PublicKey, User, Verifier};
 use crate::door::{Door, Knock};
+use aws::{Access, Link};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use platform::env::{EnvError, parsed, required, text};
 use postmark::RecordType;
-use queue::Sqs;
-use queue::sqs::{Access, Urls};
+use queue::sqs::{LIMITS, Urls};
+use queue::{QueueName, Sqs};
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
-
-/// What others log: warnings only. At a finer level the runtime and the SDK would print events and requests.
-const OTHERS: &str = "aws=warn,h2=warn,hyper=warn,lambda=warn,rustls=warn,tower=warn";
 
 /// Runs an ingest function, for one record type or, with `None`, for all of them.
 ///
 /// # Errors
 /// A variable that is missing or unusable, or a runtime that cannot be reached.
 pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
-    platform::logs::init(&format!("{},{OTHERS}", platform::logs::level()), std::io::stdout);
+    platform::logs::init(&platform::logs::of_function(), std::io::stdout);
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
-    let queue = Sqs::new(urls()?, access()?);
+    let queue = Sqs::new(Link::new(Access::of_function()?, LIMITS), urls()?);
     let door = Door {
         route: route.into(),
         verifier: Arc::new(verifier()?),
@@ -86,22 +84,12 @@ fn verifier() -> Result<Verifier, EnvError> {
 }
 
 fn urls() -> Result<Urls, EnvError> {
-    Ok(Urls {
-        critical: required("POSTLEDGER_CRITICAL_QUEUE_URL", "the URL of the critical queue")?,
-        bulk: required("POSTLEDGER_BULK_QUEUE_URL", "the URL of the bulk queue")?,
-        quarantine: required("POSTLEDGER_QUARANTINE_QUEUE_URL", "the URL of the quarantine queue")?,
-    })
-}
-
-/// Lambda sets these, and replaces a function's environment before its credentials expire.
-fn access() -> Result<Access, EnvError> {
-    Ok(Access {
-        region: required("AWS_REGION", "the region")?,
-        endpoint: text("AWS_ENDPOINT_URL_SQS").or_else(|| text("AWS_ENDPOINT_URL")),
-        access_key_id: required("AWS_ACCESS_KEY_ID", "the id of the function's access key")?,
-        secret_access_key: required("AWS_SECRET_ACCESS_KEY", "the function's access key")?,
-        session_token: text("AWS_SESSION_TOKEN"),
-    })
+    let url = |name, variable, what| Ok((name, required(variable, what)?));
+    Ok(Urls::from([
+        url(QueueName::Critical, "POSTLEDGER_CRITICAL_QUEUE_URL", "the URL of the critical queue")?,
+        url(QueueName::Bulk, "POSTLEDGER_BULK_QUEUE_URL", "the URL of the bulk queue")?,
+        url(QueueName::Quarantine, "POSTLEDGER_QUARANTINE_QUEUE_URL", "the URL of the quarantine queue")?,
+    ]))
 }
 
 /// Reads what stands between commas; `None` if one of them cannot be read. Empty text is an empty list.
@@ -116,7 +104,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use ledger::{Kind, Time};
-    use queue::{Envelope, Memory, Message, Part, Queue as _, QueueName, SetAside};
+    use queue::{Envelope, Memory, Message, Part, Queue as _, SetAside};
     use serde_json::{Value, json};
 
     const STACK: &str = "us-prod";

@@ -5,6 +5,8 @@
 
 use crate::event::ServerId;
 use crate::identity::{Canonical, base64url};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -64,6 +66,9 @@ fn bare(address: &str) -> &str {
     address
 }
 
+/// How many bytes a ledger key has.
+pub const LEDGER_KEY_BYTES: usize = 32;
+
 /// The secret under which a stack turns recipient keys into ids. Made once for a stack and never changed.
 #[derive(Clone)]
 pub struct LedgerKey(ring::hmac::Key);
@@ -74,9 +79,12 @@ impl LedgerKey {
         LedgerKey(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret))
     }
 
+    /// The bytes of the key of pure commands, of the embedded mode and of tests. They protect nothing.
+    pub const BYTES_FOR_TESTS: [u8; LEDGER_KEY_BYTES] = *b"postledger/ledger-key/for-tests\0";
+
     /// The fixed key of pure commands, of the embedded mode and of tests. It protects nothing.
     pub fn for_tests() -> LedgerKey {
-        LedgerKey::new(b"postledger/ledger-key/for-tests\0")
+        LedgerKey::new(&Self::BYTES_FOR_TESTS)
     }
 
     /// The id of a recipient key at a server: the first 16 bytes of HMAC-SHA256 over version, server and key.
@@ -89,6 +97,22 @@ impl LedgerKey {
         RecipientId(id)
     }
 }
+
+/// As it is kept: base64url without padding.
+impl FromStr for LedgerKey {
+    type Err = NotALedgerKey;
+
+    fn from_str(text: &str) -> Result<LedgerKey, NotALedgerKey> {
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| NotALedgerKey)?;
+        let bytes: [u8; LEDGER_KEY_BYTES] = bytes.try_into().map_err(|_| NotALedgerKey)?;
+        Ok(LedgerKey::new(&bytes))
+    }
+}
+
+/// Why a text is no ledger key. It never quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a ledger key: expected 43 characters of base64url")]
+pub struct NotALedgerKey;
 
 impl fmt::Debug for LedgerKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,6 +227,17 @@ mod tests {
         assert_ne!(base, id(b"two", 8_123_456, "ida@customer.example"));
         assert_ne!(base, id(b"one", 8_123_457, "ida@customer.example"));
         assert_ne!(base, id(b"one", 8_123_456, "ida@customer.exampl"));
+    }
+
+    #[test]
+    fn a_ledger_key_is_read_as_it_is_kept() {
+        let server = ServerId::new(8_123_456).unwrap();
+        let text = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
+        let key: LedgerKey = format!("{text}\n").parse().unwrap();
+        assert_eq!(key.recipient_id(server, "x"), LedgerKey::for_tests().recipient_id(server, "x"));
+        for other in ["", "x", &text[1..]] {
+            assert_eq!(other.parse::<LedgerKey>().err(), Some(NotALedgerKey));
+        }
     }
 
     #[test]

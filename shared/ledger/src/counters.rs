@@ -1,7 +1,7 @@
 //! What each event counts as: exactly one measure, in the hour it happened, at its server and stream.
 
 use crate::bounce::BounceClass;
-use crate::event::{Cause, Event, Ruling, ServerId, What, bounce_class};
+use crate::event::{Cause, Class, Event, Ruling, ServerId, What, bounce_class};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -59,6 +59,15 @@ impl Measure {
     /// The measure of a name, if there is one.
     pub fn named(name: &str) -> Option<Measure> {
         Measure::all().find(|measure| measure.name() == name)
+    }
+
+    /// The class of the events that it counts.
+    pub fn class(self) -> Class {
+        match self.0 {
+            "delivered" => Class::Delivery,
+            name if name.starts_with("open_") || name.starts_with("click") => Class::Engagement,
+            _ => Class::State,
+        }
     }
 
     /// What an event counts as. A hard bounce that Postmark tells twice counts once as a bounce and once as a
@@ -162,6 +171,11 @@ impl Counters {
         self.0.iter()
     }
 
+    /// The counts of an hour; none where nothing is counted.
+    pub fn get(&self, hour: &Hour) -> Counts {
+        self.0.get(hour).cloned().unwrap_or_default()
+    }
+
     /// How many hours there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -196,6 +210,7 @@ mod tests {
         for what in bounces.chain(causes).chain(opens).chain(others) {
             let measure = Measure::of(&what);
             assert_eq!(Measure::named(measure.name()), Some(measure), "{what:?}");
+            assert_eq!(measure.class(), what.kind().class(), "{what:?}");
         }
     }
 }

@@ -174,18 +174,19 @@ impl StreamView {
     }
 }
 
-/// A hash of a set of copies, blind to order: the sum of the hashes of each.
+/// A hash of a set of copies, blind to order: the sum of the hashes of each. Two sets with the same hash are
+/// taken for the same set, so it names the state of a recipient's events: whoever writes a view demands that the
+/// stored one is still the fold of what was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Folded(u64);
+pub struct Folded(u128);
 
 impl Folded {
     fn add(&mut self, event: &Event) {
         let mut form = Canonical::default();
         form.string(&*event.identity.to_string()).string(event.source.name());
         let hash = digest(&[form.bytes(), &event.body_hash].concat());
-        let [a, b, c, d, e, f, g, h, ..] = hash;
-        self.0 = self.0.wrapping_add(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+        self.0 = self.0.wrapping_add(u128::from_be_bytes(hash));
     }
 
     /// The hash of a set of events; only those with state count.
@@ -198,7 +199,7 @@ impl Folded {
 
 impl From<Folded> for String {
     fn from(folded: Folded) -> String {
-        format!("{:016x}", folded.0)
+        format!("{:032x}", folded.0)
     }
 }
 
@@ -206,7 +207,7 @@ impl TryFrom<String> for Folded {
     type Error = std::num::ParseIntError;
 
     fn try_from(text: String) -> Result<Folded, std::num::ParseIntError> {
-        u64::from_str_radix(&text, 16).map(Folded)
+        u128::from_str_radix(&text, 16).map(Folded)
     }
 }
 
@@ -231,8 +232,7 @@ pub struct View {
     pub address: Option<String>,
     /// How many events were folded.
     pub events: u64,
-    /// Which copies of which events were folded, as a sum of hashes: whoever reads the events again can tell
-    /// whether they are those that the view was made of.
+    /// Which copies of which events were folded.
     pub folded: Folded,
     /// What is known by stream; `*` holds rulings about the whole server.
     pub streams: BTreeMap<String, StreamView>,

@@ -168,6 +168,11 @@ impl Identity {
     pub fn of(server: ServerId, recipient: RecipientId, time: Time, told: &Told<'_>) -> Identity {
         Identity(digest(canonical(server, recipient, time, told).bytes()))
     }
+
+    /// Its bytes.
+    pub const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// The first 16 bytes of SHA-256.

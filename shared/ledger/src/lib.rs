@@ -22,7 +22,7 @@ pub mod policy;
 pub mod time;
 pub mod verdict;
 
-pub use address::{LedgerKey, RecipientId, recipient_key};
+pub use address::{LEDGER_KEY_BYTES, LedgerKey, RecipientId, recipient_key};
 pub use event::{Class, Event, Kind, ServerId, Source};
 pub use identity::Identity;
 pub use time::Time;

@@ -38,6 +38,13 @@ pub fn level() -> String {
         .unwrap_or_else(|| "info".to_owned())
 }
 
+/// What a function logs: its own level, and of others warnings only. At a finer level the runtime and the SDK
+/// would print events and requests.
+pub fn of_function() -> String {
+    const OTHERS: &str = "aws=warn,h2=warn,hyper=warn,lambda=warn,rustls=warn,tower=warn";
+    format!("{},{OTHERS}", level())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

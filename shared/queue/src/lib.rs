@@ -53,6 +53,16 @@ impl QueueName {
     /// The queues that are consumed.
     pub const LIVE: [QueueName; 3] = [QueueName::Critical, QueueName::Bulk, QueueName::Quarantine];
 
+    /// All queues.
+    pub const ALL: [QueueName; 6] = [
+        QueueName::Critical,
+        QueueName::Bulk,
+        QueueName::Quarantine,
+        QueueName::CriticalDead,
+        QueueName::BulkDead,
+        QueueName::QuarantineDead,
+    ];
+
     /// The queue for events of a kind: a campaign's opens must not hold up a complaint.
     pub const fn of(kind: Kind) -> QueueName {
         match kind.class() {
@@ -81,6 +91,18 @@ impl QueueName {
             QueueName::BulkDead => "bulk-dlq",
             QueueName::QuarantineDead => "quarantine-dlq",
         }
+    }
+
+    /// The name on AWS, where a stack's name comes first: `us-prod-critical`.
+    pub fn in_stack(self, stack: &str) -> String {
+        format!("{stack}-{}", self.name())
+    }
+
+    /// The queue that a name on AWS, or an ARN, ends with.
+    pub fn at_the_end_of(name: &str) -> Option<QueueName> {
+        let ends =
+            |queue: &QueueName| name.strip_suffix(queue.name()).is_some_and(|rest| rest.ends_with('-'));
+        QueueName::ALL.into_iter().find(ends)
     }
 }
 
@@ -115,6 +137,9 @@ pub enum QueueError {
     /// The message is empty or holds a character that SQS refuses.
     #[error("the message is empty or holds a character that SQS refuses")]
     BadCharacter,
+    /// There is no such queue, or its URL is not known here.
+    #[error("there is no {} queue", .0.name())]
+    NoSuchQueue(QueueName),
     /// The queue refused or did not answer in time.
     #[error("the queue refused or did not answer in time")]
     Unavailable,
@@ -160,4 +185,20 @@ pub(crate) fn check_body(body: &str) -> Result<(), QueueError> {
     }
     let taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     if body.is_empty() || !body.chars().all(taken) { Err(QueueError::BadCharacter) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_known_by_the_end_of_its_name() {
+        for name in QueueName::ALL {
+            let arn = format!("arn:aws:sqs:eu-west-1:123456789012:{}", name.in_stack("bulk-eu"));
+            assert_eq!(QueueName::at_the_end_of(&arn), Some(name));
+        }
+        for other in ["critical", "eu-criticals", "eu_bulk", ""] {
+            assert_eq!(QueueName::at_the_end_of(other), None, "{other}");
+        }
+    }
 }

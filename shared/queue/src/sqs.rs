@@ -1,146 +1,116 @@
-//! The queues over SQS, as a Lambda function sees them: credentials that are handed over, TLS over ring, and
-//! limits under which the caller, not a function's timeout, answers. Absent: receiving.
+//! The queues over SQS. A function that only sends knows the queues that are consumed; a command knows all six.
 
-use crate::{QueueError, QueueName, Sender, check_body};
+use crate::{Depth, Message, Queue, QueueError, QueueName, RECEIVE_MAX, Sender, check_body};
 use async_trait::async_trait;
+use aws::{Limits, Link, Service};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use aws_sdk_sqs::config::http::HttpRequest;
-use aws_sdk_sqs::config::retry::RetryConfig;
-use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_types::byte_stream::ByteStream;
+use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// How long a connection may take to open.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long one attempt may take.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a call may take, all its attempts included; below any function's timeout.
-pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
-/// How often a call is attempted.
-pub const ATTEMPTS_MAX: u32 = 3;
-/// The longest first pause between attempts, doubled for each further one: the SDK's own second would leave
-/// the last attempt no time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// How long calls may take: below any function's timeout.
+pub const LIMITS: Limits =
+    Limits { attempt: Duration::from_secs(2), operation: Duration::from_secs(6), attempts_max: 3 };
+const _: () = assert!(aws::CONNECT_TIMEOUT.as_millis() < LIMITS.attempt.as_millis());
+const _: () =
+    assert!(LIMITS.attempt.as_millis() * LIMITS.attempts_max as u128 <= LIMITS.operation.as_millis());
 
-const _: () = assert!(CONNECT_TIMEOUT.as_millis() < ATTEMPT_TIMEOUT.as_millis());
-const _: () = assert!(ATTEMPT_TIMEOUT.as_millis() * ATTEMPTS_MAX as u128 <= OPERATION_TIMEOUT.as_millis());
+/// The URLs of queues.
+pub type Urls = BTreeMap<QueueName, String>;
 
-/// The URLs of the queues that are consumed.
-#[derive(Clone, Debug)]
-pub struct Urls {
-    /// Of [`QueueName::Critical`].
-    pub critical: String,
-    /// Of [`QueueName::Bulk`].
-    pub bulk: String,
-    /// Of [`QueueName::Quarantine`].
-    pub quarantine: String,
-}
-
-impl Urls {
-    /// The URL of a queue; dead-letter queues have none here, nobody sends to them.
-    fn of(&self, name: QueueName) -> Option<&str> {
-        match name {
-            QueueName::Critical => Some(&self.critical),
-            QueueName::Bulk => Some(&self.bulk),
-            QueueName::Quarantine => Some(&self.quarantine),
-            QueueName::CriticalDead | QueueName::BulkDead | QueueName::QuarantineDead => None,
-        }
-    }
-}
-
-/// Where SQS is, and who calls. It is not `Debug`: it holds a secret.
-#[derive(Clone)]
-pub struct Access {
-    /// The region.
-    pub region: String,
-    /// Where to call instead of the region's own endpoint.
-    pub endpoint: Option<String>,
-    /// The id of the access key.
-    pub access_key_id: String,
-    /// The access key.
-    pub secret_access_key: String,
-    /// The token of a role's session.
-    pub session_token: Option<String>,
-}
-
-/// Sends over SQS.
+/// The queues over SQS.
 pub struct Sqs {
     client: Client,
+    link: Link,
     urls: Urls,
-    connector: SharedHttpConnector,
-    region: String,
-    endpoint: Option<String>,
 }
 
 impl Sqs {
-    /// For queues, with access to them. It calls nothing yet.
-    pub fn new(urls: Urls, access: Access) -> Sqs {
-        // One connector, so that what `warm` opens is what calls find open. It has the connect timeout; the
-        // client would hand its own to a connector that it makes for itself.
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-        let connector = SharedHttpConnector::new(
-            Connector::builder()
-                .connector_settings(settings)
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build(),
-        );
-        let credentials = Credentials::new(
-            access.access_key_id,
-            access.secret_access_key,
-            access.session_token,
-            None,
-            "environment",
-        );
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
-        let retries =
-            RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX).with_initial_backoff(FIRST_PAUSE);
-        let shared = connector.clone();
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(access.region.clone()))
-            .credentials_provider(credentials)
-            .http_client(http_client_fn(move |_, _| shared.clone()))
-            .timeout_config(timeouts)
-            .retry_config(retries);
-        config.set_endpoint_url(access.endpoint.clone());
-        Sqs {
-            client: Client::from_conf(config.build()),
-            urls,
-            connector,
-            region: access.region,
-            endpoint: access.endpoint,
-        }
+    /// For queues of known URLs. It calls nothing yet.
+    pub fn new(link: Link, urls: Urls) -> Sqs {
+        Sqs { client: Client::new(&link.config(Service::Sqs)), link, urls }
     }
 
-    /// Opens the connection that the first call will find open, while a function starts, with all the CPU it
-    /// has then. The request for it is unsigned: whatever it is answered, it needs no permission.
+    /// For all queues of a stack, by their names: `us-prod-critical`, `us-prod-critical-dlq` and so on.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchQueue`], or the call's own.
+    pub async fn of_stack(link: Link, stack: &str) -> Result<Sqs, QueueError> {
+        let mut sqs = Sqs::new(link, Urls::new());
+        for name in QueueName::ALL {
+            let asked = sqs.client.get_queue_url().queue_name(name.in_stack(stack)).send().await;
+            let url = asked.map_err(|error| match error.as_service_error() {
+                Some(GetQueueUrlError::QueueDoesNotExist(_)) => QueueError::NoSuchQueue(name),
+                _ => QueueError::Unavailable,
+            })?;
+            sqs.urls.insert(name, url.queue_url.ok_or(QueueError::Unavailable)?);
+        }
+        Ok(sqs)
+    }
+
+    /// Makes the queues of a stack that are not there, as the deployed ones are: for emulators and tests.
+    ///
+    /// # Errors
+    /// [`QueueError::Unavailable`].
+    pub async fn create(
+        link: &Link,
+        stack: &str,
+        visibility: Duration,
+        receives_max: u32,
+    ) -> Result<(), QueueError> {
+        let client = Client::new(&link.config(Service::Sqs));
+        for live in QueueName::LIVE {
+            let mut redrive = None;
+            // The dead-letter queue first: the live one refers to it.
+            for name in live.dead().into_iter().chain([live]) {
+                let mut make = client
+                    .create_queue()
+                    .queue_name(name.in_stack(stack))
+                    .attributes(QueueAttributeName::MaximumMessageSize, crate::SQS_BYTES_MAX.to_string())
+                    .attributes(QueueAttributeName::VisibilityTimeout, visibility.as_secs().to_string());
+                if let Some(redrive) = redrive.take() {
+                    make = make.attributes(QueueAttributeName::RedrivePolicy, redrive);
+                }
+                let url = make.send().await.map_err(unavailable)?.queue_url.ok_or(QueueError::Unavailable)?;
+                let of = QueueAttributeName::QueueArn;
+                let asked = client.get_queue_attributes().queue_url(url).attribute_names(of.clone());
+                let arn =
+                    asked.send().await.map_err(unavailable)?.attributes.and_then(|mut all| all.remove(&of));
+                redrive = arn.map(|arn| {
+                    format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{receives_max}}}"#)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the connection that the first call will find open: see [`Link::warm`].
     ///
     /// # Errors
     /// [`QueueError::Unavailable`] if there is no answer in time; calls may still be tried.
     pub async fn warm(&self) -> Result<(), QueueError> {
-        let place = Params::builder().region(&self.region).set_endpoint(self.endpoint.clone());
+        let endpoint = self.link.endpoint(Service::Sqs).map(str::to_owned);
+        let place = Params::builder().region(self.link.region()).set_endpoint(endpoint);
         let place = place.build().map_err(unavailable)?;
         let endpoint =
             ResolveEndpoint::resolve_endpoint(&DefaultResolver::new(), &place).await.map_err(unavailable)?;
-        let request = HttpRequest::get(endpoint.url()).map_err(unavailable)?;
-        let opened = async {
-            let response = self.connector.call(request).await.map_err(unavailable)?;
-            // Read to its end, so that the connection can be used again.
-            ByteStream::new(response.into_body()).collect().await.map_err(unavailable)
-        };
-        tokio::time::timeout(ATTEMPT_TIMEOUT, opened).await.map_err(unavailable)?.map(drop)
+        self.link.warm(endpoint.url()).await.map_err(unavailable)
+    }
+
+    /// Ends the visibility timeout of a received message now.
+    ///
+    /// # Errors
+    /// [`QueueError::Unavailable`].
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn make_visible(&self, from: QueueName, receipt: &str) -> Result<(), QueueError> {
+        let change = self.client.change_message_visibility().queue_url(self.url(from)?);
+        change.receipt_handle(receipt).visibility_timeout(0).send().await.map(drop).map_err(unavailable)
+    }
+
+    fn url(&self, of: QueueName) -> Result<&str, QueueError> {
+        self.urls.get(&of).map(String::as_str).ok_or(QueueError::NoSuchQueue(of))
     }
 }
 
@@ -148,9 +118,75 @@ impl Sqs {
 impl Sender for Sqs {
     async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
         check_body(body)?;
-        let url = self.urls.of(to).ok_or(QueueError::Unavailable)?;
-        let sent = self.client.send_message().queue_url(url).message_body(body).send().await;
+        let sent = self.client.send_message().queue_url(self.url(to)?).message_body(body).send().await;
         sent.map(drop).map_err(unavailable)
+    }
+}
+
+#[async_trait]
+impl Queue for Sqs {
+    async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError> {
+        let receives = MessageSystemAttributeName::ApproximateReceiveCount;
+        let received = self
+            .client
+            .receive_message()
+            .queue_url(self.url(from)?)
+            .max_number_of_messages(max.clamp(1, RECEIVE_MAX) as i32)
+            .wait_time_seconds(0)
+            .message_system_attribute_names(receives.clone())
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let message = |message: aws_sdk_sqs::types::Message| {
+            let told = message.attributes.as_ref().and_then(|told| told.get(&receives));
+            Some(Message {
+                receives: told.and_then(|told| told.parse().ok()).unwrap_or(1),
+                id: message.message_id?,
+                receipt: message.receipt_handle?,
+                body: message.body.unwrap_or_default(),
+            })
+        };
+        Ok(received.messages.unwrap_or_default().into_iter().filter_map(message).collect())
+    }
+
+    async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError> {
+        let url = self.url(from)?;
+        let mut failed = false;
+        for ten in receipts.chunks(RECEIVE_MAX) {
+            let mut delete = self.client.delete_message_batch().queue_url(url);
+            for (place, receipt) in ten.iter().enumerate() {
+                let entry = DeleteMessageBatchRequestEntry::builder()
+                    .id(place.to_string())
+                    .receipt_handle(receipt)
+                    .build()
+                    .map_err(unavailable)?;
+                delete = delete.entries(entry);
+            }
+            let deleted = delete.send().await.map_err(unavailable)?;
+            // A receipt that is not valid any more has nothing to delete: its message was received again.
+            failed |= deleted.failed.iter().any(|entry| !entry.sender_fault);
+        }
+        if failed { Err(QueueError::Unavailable) } else { Ok(()) }
+    }
+
+    async fn depth(&self, of: QueueName) -> Result<Depth, QueueError> {
+        let asked = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(of)?)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let told: HashMap<QueueAttributeName, String> = asked.attributes.unwrap_or_default();
+        let number = |name: &QueueAttributeName| {
+            told.get(name).and_then(|told| told.parse().ok()).ok_or(QueueError::Unavailable)
+        };
+        Ok(Depth {
+            visible: number(&QueueAttributeName::ApproximateNumberOfMessages)?,
+            in_flight: number(&QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?,
+        })
     }
 }
 
@@ -202,19 +238,8 @@ mod tests {
 
     fn sqs(endpoint: &str) -> Sqs {
         let url = |name: QueueName| format!("https://sqs.eu-west-1.amazonaws.com/1/{}", name.name());
-        let urls = Urls {
-            critical: url(QueueName::Critical),
-            bulk: url(QueueName::Bulk),
-            quarantine: url(QueueName::Quarantine),
-        };
-        let access = Access {
-            region: "eu-west-1".to_owned(),
-            endpoint: Some(endpoint.to_owned()),
-            access_key_id: "id".to_owned(),
-            secret_access_key: "key".to_owned(),
-            session_token: Some("token".to_owned()),
-        };
-        Sqs::new(urls, access)
+        let urls = QueueName::LIVE.map(|name| (name, url(name))).into();
+        Sqs::new(Link::new(aws::Access::of_emulator(endpoint, "eu-west-1"), LIMITS), urls)
     }
 
     #[tokio::test]
@@ -225,7 +250,7 @@ mod tests {
             sqs.send(name, &format!("to {}", name.name())).await.unwrap();
         }
         let sends = fake.sends.lock().unwrap().clone();
-        let expected = QueueName::LIVE.map(|name| (sqs.urls.of(name).unwrap().to_owned(), name.name()));
+        let expected = QueueName::LIVE.map(|name| (sqs.url(name).unwrap().to_owned(), name.name()));
         assert_eq!(sends, expected.map(|(url, name)| (url, format!("to {name}"))));
     }
 
@@ -244,7 +269,7 @@ mod tests {
         let refusing = fake(StatusCode::INTERNAL_SERVER_ERROR).await;
         let told = sqs(&refusing.address).send(QueueName::Critical, "one").await;
         assert_eq!(told, Err(QueueError::Unavailable));
-        assert_eq!(refusing.sends.lock().unwrap().len(), ATTEMPTS_MAX as usize);
+        assert_eq!(refusing.sends.lock().unwrap().len(), LIMITS.attempts_max as usize);
         let denying = fake(StatusCode::FORBIDDEN).await;
         let told = sqs(&denying.address).send(QueueName::Critical, "one").await;
         assert_eq!(told, Err(QueueError::Unavailable));
@@ -260,7 +285,7 @@ mod tests {
         let large = "x".repeat(SQS_BYTES_MAX + 1);
         assert_eq!(sqs.send(QueueName::Bulk, &large).await, Err(QueueError::TooLarge));
         for dead in [QueueName::CriticalDead, QueueName::BulkDead, QueueName::QuarantineDead] {
-            assert_eq!(sqs.send(dead, "one").await, Err(QueueError::Unavailable));
+            assert_eq!(sqs.send(dead, "one").await, Err(QueueError::NoSuchQueue(dead)));
         }
         assert_eq!(fake.connections.load(Ordering::Relaxed), 0);
     }
@@ -272,9 +297,9 @@ mod tests {
         let sqs = sqs(&format!("http://{}", silent.local_addr().unwrap()));
         let start = tokio::time::Instant::now();
         assert_eq!(sqs.warm().await, Err(QueueError::Unavailable));
-        assert!(start.elapsed() <= ATTEMPT_TIMEOUT + Duration::from_millis(10), "{:?}", start.elapsed());
+        assert!(start.elapsed() <= LIMITS.attempt + Duration::from_millis(10), "{:?}", start.elapsed());
         let start = tokio::time::Instant::now();
         assert_eq!(sqs.send(QueueName::Bulk, "one").await, Err(QueueError::Unavailable));
-        assert!(start.elapsed() <= OPERATION_TIMEOUT + Duration::from_millis(10), "{:?}", start.elapsed());
+        assert!(start.elapsed() <= LIMITS.operation + Duration::from_millis(10), "{:?}", start.elapsed());
     }
 }

@@ -151,7 +151,7 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         state.iter().filter_map(|recorded| Some((recorded.event.identity, note(recorded)?))).collect();
     let state = as_of(state);
     let view = if ask.at.is_none() && ask.known_at.is_none() {
-        store.views(server, &[recipient]).await?.pop().flatten().map(|stored| stored.view)
+        store.views(server, &[recipient]).await?.pop().flatten()
     } else {
         state.view()
     };

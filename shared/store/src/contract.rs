@@ -1,13 +1,13 @@
 //! What every store implementation must do, as one suite that each runs through unchanged.
 
 use crate::{
-    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, Seen,
-    ServerSettings, Store, StoreError,
+    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, Scan,
+    Seen, ServerSettings, Store, StoreError, Stretch, item, pack,
 };
 use faults::{Fault, Plan};
 use ledger::counters::{Counts, Hour, Measure};
 use ledger::event::{Bar, Cause, Ruling, What};
-use ledger::fold::{EventSet, Row, View};
+use ledger::fold::{EventSet, Folded, Row, View};
 use ledger::identity::digest;
 use ledger::policy::{PolicySchedule, SoftBouncePolicy, StreamKind};
 use ledger::{Class, Event, Identity, LedgerKey, RecipientId, ServerId, Source, Time};
@@ -19,27 +19,49 @@ use std::sync::Arc;
 ///
 /// # Panics
 /// Where the implementation breaks the contract.
-pub async fn run(fresh: impl AsyncFn() -> Arc<dyn Store>) {
-    every_kind_of_event_comes_back_as_it_was(&*fresh().await).await;
-    a_transaction_is_all_or_nothing(&*fresh().await).await;
-    a_second_copy_cancels_and_returns_the_first(&*fresh().await).await;
-    a_replacement_demands_the_copy_that_was_seen(&*fresh().await).await;
-    a_view_demands_the_version_before(&*fresh().await).await;
-    of_many_who_record_the_same_event_at_once_one_wins(fresh().await).await;
-    of_many_who_fold_past_each_other_one_wins(fresh().await).await;
-    a_hundred_actions_are_taken_and_one_more_is_not(&*fresh().await).await;
-    no_two_actions_touch_the_same_item(&*fresh().await).await;
-    items_and_transactions_have_their_size_limits(&*fresh().await).await;
-    what_is_larger_than_a_page_is_read_whole(&*fresh().await).await;
-    a_limit_on_events_tells_that_there_are_more(&*fresh().await).await;
-    deliveries_are_those_of_a_stream_up_to_an_instant(&*fresh().await).await;
-    a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(fresh().await).await;
-    a_lost_answer_leaves_the_effect(fresh().await).await;
-    rows_come_and_go_with_the_view(&*fresh().await).await;
-    counters_add_up_over_shards_and_hours(&*fresh().await).await;
-    rules_only_become_stricter(&*fresh().await).await;
-    what_is_configured_comes_back(&*fresh().await).await;
-    what_is_set_aside_is_kept_once_and_comes_back(&*fresh().await).await;
+pub async fn run(fresh: impl AsyncFn() -> Arc<dyn Scan>) {
+    run_but(&[], fresh).await;
+}
+
+/// Runs the suite without some cases: for an oracle with other limits than DynamoDB has today.
+///
+/// # Panics
+/// Where the implementation breaks the contract, or there is no case of a name.
+pub async fn run_but(left_out: &[&str], fresh: impl AsyncFn() -> Arc<dyn Scan>) {
+    let mut left = left_out.to_vec();
+    macro_rules! cases {
+        ($($case:ident),* $(,)?) => {
+            $(if left.contains(&stringify!($case)) {
+                left.retain(|name| *name != stringify!($case));
+            } else {
+                $case(fresh().await).await;
+            })*
+        };
+    }
+    cases![
+        every_kind_of_event_comes_back_as_it_was,
+        a_transaction_is_all_or_nothing,
+        a_second_copy_cancels_and_returns_the_first,
+        a_replacement_demands_the_copy_that_was_seen,
+        a_view_demands_what_was_read,
+        of_many_who_record_the_same_event_at_once_one_wins,
+        of_many_who_fold_past_each_other_one_wins,
+        a_hundred_actions_are_taken_and_one_more_is_not,
+        no_two_actions_touch_the_same_item,
+        items_and_transactions_have_their_size_limits,
+        what_is_larger_than_a_page_is_read_whole,
+        a_limit_on_events_tells_that_there_are_more,
+        deliveries_are_those_of_a_stream_up_to_an_instant,
+        a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect,
+        a_lost_answer_leaves_the_effect,
+        rows_come_and_go_with_the_view,
+        counters_add_up_over_shards_and_hours,
+        rules_only_become_stricter,
+        what_is_configured_comes_back,
+        what_is_set_aside_is_kept_once_and_comes_back,
+        a_scan_finds_all_of_a_server_and_nothing_of_others,
+    ];
+    assert!(left.is_empty(), "there is no case named {left:?}");
 }
 
 fn server() -> ServerId {
@@ -71,9 +93,28 @@ fn recorded(n: i64, what: What, body_bytes: usize) -> Recorded {
             received_at: at(n + 1),
             body_hash: digest(&n.to_be_bytes()),
         },
-        body: Some("x".repeat(body_bytes)),
+        body: Some(text_of(n, body_bytes)),
         dropped: Vec::new(),
         expires_at: None,
+    }
+}
+
+/// Text that takes up so many bytes once it is packed; a little less where it is large.
+fn text_of(n: i64, packed_bytes: usize) -> String {
+    let mut state = n.unsigned_abs().wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b' ' + (state % 95) as u8)
+    };
+    let mut text: String = (0..packed_bytes * 5 / 4).map(|_| next()).collect();
+    loop {
+        let over = pack::pack(&text).len().saturating_sub(packed_bytes);
+        if over == 0 {
+            return text;
+        }
+        text.truncate(text.len() - over.min(text.len()));
     }
 }
 
@@ -121,7 +162,8 @@ async fn total(store: &dyn Store) -> i64 {
     hours.values().flat_map(|counts| counts.values()).sum()
 }
 
-async fn every_kind_of_event_comes_back_as_it_was(store: &dyn Store) {
+async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
+    let store = &*store;
     let bounce = |inactive| What::Bounce { bounce_type: "SoftBounce".to_owned(), inactive };
     let whats = [
         What::Delivery,
@@ -157,7 +199,8 @@ async fn every_kind_of_event_comes_back_as_it_was(store: &dyn Store) {
     }
 }
 
-async fn a_transaction_is_all_or_nothing(store: &dyn Store) {
+async fn a_transaction_is_all_or_nothing(store: Arc<dyn Scan>) {
+    let store = &*store;
     let old = suppressed(1);
     store.commit(vec![Action::Record(old.clone())]).await.expect("commit");
     let both = vec![Action::Record(suppressed(2)), count(1, 0, 1), Action::Record(old)];
@@ -169,7 +212,8 @@ async fn a_transaction_is_all_or_nothing(store: &dyn Store) {
     assert_eq!((state(store).await.len(), total(store).await), (2, 2));
 }
 
-async fn a_second_copy_cancels_and_returns_the_first(store: &dyn Store) {
+async fn a_second_copy_cancels_and_returns_the_first(store: Arc<dyn Scan>) {
+    let store = &*store;
     let first = suppressed(1);
     let mut second = first.clone();
     second.event.source = Source::Reconcile;
@@ -178,17 +222,15 @@ async fn a_second_copy_cancels_and_returns_the_first(store: &dyn Store) {
     assert_eq!(reasons, [Cancel::None, Cancel::Recorded(Box::new(first))]);
 }
 
-async fn a_replacement_demands_the_copy_that_was_seen(store: &dyn Store) {
+async fn a_replacement_demands_the_copy_that_was_seen(store: Arc<dyn Scan>) {
+    let store = &*store;
     let (one, mut two, mut three) = (suppressed(1), suppressed(1), suppressed(1));
     two.event.source = Source::Reconcile;
     three.event.body_hash = [3; 16];
     let replace =
         |new: &Recorded, seen: &Recorded| vec![Action::Replace(new.clone(), Seen::from(&seen.event))];
-    assert_eq!(
-        cancels(store.commit(replace(&one, &two)).await),
-        [Cancel::Moved],
-        "there is nothing to replace"
-    );
+    let reasons = cancels(store.commit(replace(&one, &two)).await);
+    assert_eq!(reasons, [Cancel::Gone], "there is nothing to replace");
     store.commit(vec![Action::Record(two.clone())]).await.expect("commit");
     let reasons = cancels(store.commit(replace(&one, &three)).await);
     assert_eq!(reasons, [Cancel::Recorded(Box::new(two.clone()))]);
@@ -197,37 +239,46 @@ async fn a_replacement_demands_the_copy_that_was_seen(store: &dyn Store) {
     assert_eq!(state(store).await, [one]);
 }
 
-async fn a_view_demands_the_version_before(store: &dyn Store) {
-    let view = view(&[suppressed(1)]);
-    let put = |version| vec![Action::PutView(view.clone(), version)];
-    assert_eq!(cancels(store.commit(put(2)).await), [Cancel::Moved], "there is no version 1");
-    store.commit(put(1)).await.expect("commit");
-    assert_eq!(cancels(store.commit(put(1)).await), [Cancel::Moved]);
-    assert_eq!(cancels(store.commit(put(3)).await), [Cancel::Moved]);
-    store.commit(put(2)).await.expect("commit");
+async fn a_view_demands_what_was_read(store: Arc<dyn Scan>) {
+    let store = &*store;
+    let views: Vec<View> = (1..=3).map(|n| view(&(1..=n).map(suppressed).collect::<Vec<_>>())).collect();
+    let [one, two, three] = &views[..] else { unreachable!("three views") };
+    let put = |view: &View, read: Option<Folded>| vec![Action::PutView(view.clone(), read)];
+    let reasons = cancels(store.commit(put(two, Some(one.folded))).await);
+    assert_eq!(reasons, [Cancel::Folded(None)], "there is none");
+    store.commit(put(one, None)).await.expect("the first view");
+    assert_eq!(cancels(store.commit(put(one, None)).await), [Cancel::Folded(Some(one.folded))]);
+    let reasons = cancels(store.commit(put(three, Some(two.folded))).await);
+    assert_eq!(reasons, [Cancel::Folded(Some(one.folded))]);
+    store.commit(put(two, Some(one.folded))).await.expect("the view of what was read");
     let other = LedgerKey::for_tests().recipient_id(server(), "other@customer.example");
-    let views = store.views(server(), &[other, recipient()]).await.expect("views");
-    assert_eq!(views[0], None);
-    let stored = views[1].as_ref().expect("a view");
-    assert_eq!((&stored.view, stored.version), (&view, 2));
+    let stored = store.views(server(), &[other, recipient(), recipient()]).await.expect("views");
+    assert_eq!(stored, [None, Some(two.clone()), Some(two.clone())]);
+    let many: Vec<RecipientId> = (0..250)
+        .map(|n| LedgerKey::for_tests().recipient_id(server(), &format!("{n}@customer.example")))
+        .chain([recipient()])
+        .collect();
+    let stored = store.views(server(), &many).await.expect("more than one call takes");
+    assert_eq!((stored.len(), stored.iter().flatten().count()), (251, 1));
+    assert!(stored[250].is_some(), "in the order they were asked for");
 }
 
-async fn of_many_who_record_the_same_event_at_once_one_wins(store: Arc<dyn Store>) {
+async fn of_many_who_record_the_same_event_at_once_one_wins(store: Arc<dyn Scan>) {
     let won = race(|_| store.clone(), |_| vec![Action::Record(suppressed(1)), count(1, 0, 1)]).await;
     assert_eq!((won, state(&*store).await.len(), total(&*store).await), (1, 1, 2));
 }
 
-async fn of_many_who_fold_past_each_other_one_wins(store: Arc<dyn Store>) {
+async fn of_many_who_fold_past_each_other_one_wins(store: Arc<dyn Scan>) {
     let actions = |n| {
         let event = suppressed(n);
-        vec![Action::PutView(view(std::slice::from_ref(&event)), 1), Action::Record(event)]
+        vec![Action::PutView(view(std::slice::from_ref(&event)), None), Action::Record(event)]
     };
     let won = race(|_| store.clone(), actions).await;
     assert_eq!((won, state(&*store).await.len()), (1, 1));
 }
 
 /// Eight at once; how many committed. The others must have been cancelled, or met a conflict.
-async fn race(store: impl Fn(i64) -> Arc<dyn Store>, actions: impl Fn(i64) -> Vec<Action>) -> usize {
+async fn race(store: impl Fn(i64) -> Arc<dyn Scan>, actions: impl Fn(i64) -> Vec<Action>) -> usize {
     let mut running = tokio::task::JoinSet::new();
     for n in 0..8 {
         let (store, actions) = (store(n), actions(n));
@@ -253,7 +304,8 @@ async fn race(store: impl Fn(i64) -> Arc<dyn Store>, actions: impl Fn(i64) -> Ve
     won
 }
 
-async fn a_hundred_actions_are_taken_and_one_more_is_not(store: &dyn Store) {
+async fn a_hundred_actions_are_taken_and_one_more_is_not(store: Arc<dyn Scan>) {
+    let store = &*store;
     let most = ACTIONS_MAX as i64;
     let actions = |n: i64| (0..n).map(|n| Action::Record(suppressed(n))).collect::<Vec<_>>();
     let refused = store.commit(actions(most + 1)).await;
@@ -262,24 +314,28 @@ async fn a_hundred_actions_are_taken_and_one_more_is_not(store: &dyn Store) {
     assert_eq!(state(store).await.len(), ACTIONS_MAX);
 }
 
-async fn no_two_actions_touch_the_same_item(store: &dyn Store) {
+async fn no_two_actions_touch_the_same_item(store: Arc<dyn Scan>) {
+    let store = &*store;
     let refused = store.commit(vec![count(1, 0, 1), count(1, 0, 1)]).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
     store.commit(vec![count(1, 0, 1), count(1, 1, 1)]).await.expect("other shards are other items");
 }
 
-async fn items_and_transactions_have_their_size_limits(store: &dyn Store) {
+async fn items_and_transactions_have_their_size_limits(store: Arc<dyn Scan>) {
+    let store = &*store;
     let of = |n, bytes| Action::Record(recorded(n, What::Delivery, bytes));
-    let refused = store.commit(vec![of(0, ITEM_BYTES_MAX)]).await;
+    let refused = store.commit(vec![of(0, ITEM_BYTES_MAX + 1024)]).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
     let nearly = ITEM_BYTES_MAX - 1024;
     store.commit(vec![of(1, nearly)]).await.expect("an item of nearly 400 KB");
     let refused = store.commit((2..13).map(|n| of(n, nearly)).collect()).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
-    store.commit((2..12).map(|n| of(n, nearly)).collect()).await.expect("a transaction of nearly 4 MB");
+    // Packed bodies travel as base64, and the emulator counts the request as it travels.
+    store.commit((2..9).map(|n| of(n, nearly)).collect()).await.expect("a transaction of nearly 3 MB");
 }
 
-async fn what_is_larger_than_a_page_is_read_whole(store: &dyn Store) {
+async fn what_is_larger_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
+    let store = &*store;
     let bytes = 300 * 1024;
     let events: Vec<Recorded> = (0..12).map(|n| recorded(n, What::Reactivated, bytes)).collect();
     assert!(events.len() * bytes > 3 * PAGE_BYTES_MAX);
@@ -290,7 +346,8 @@ async fn what_is_larger_than_a_page_is_read_whole(store: &dyn Store) {
     assert_eq!(state(store).await, events);
 }
 
-async fn a_limit_on_events_tells_that_there_are_more(store: &dyn Store) {
+async fn a_limit_on_events_tells_that_there_are_more(store: Arc<dyn Scan>) {
+    let store = &*store;
     for n in 0..5 {
         store.commit(vec![Action::Record(recorded(n, What::Delivery, 10))]).await.expect("commit");
     }
@@ -303,7 +360,8 @@ async fn a_limit_on_events_tells_that_there_are_more(store: &dyn Store) {
     assert!(page.events.is_empty());
 }
 
-async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: &dyn Store) {
+async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: Arc<dyn Scan>) {
+    let store = &*store;
     for n in 0..6 {
         let mut delivery = recorded(n, What::Delivery, 10);
         if n == 2 {
@@ -322,11 +380,11 @@ async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: &dyn Store) {
 }
 
 /// What an implementation behind the faults of a test does: as DynamoDB's own conflicts and throttles.
-fn under(store: &Arc<dyn Store>, fault: Fault) -> Faulty {
+fn under(store: &Arc<dyn Scan>, fault: Fault) -> Faulty {
     Faulty::new(store.clone(), Plan::new(move |_| fault))
 }
 
-async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Arc<dyn Store>) {
+async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Arc<dyn Scan>) {
     for (fault, reason) in [(Fault::Conflict, Cancel::Conflict), (Fault::Refuse, Cancel::Throttled)] {
         let actions = vec![Action::Record(suppressed(1)), count(1, 0, 1)];
         let reasons = cancels(under(&store, fault).commit(actions).await);
@@ -335,7 +393,7 @@ async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Ar
     }
 }
 
-async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Store>) {
+async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Scan>) {
     let event = suppressed(1);
     let actions = vec![Action::Record(event.clone()), count(1, 0, 1)];
     let lost = under(&store, Fault::LoseAnswer).commit(actions.clone()).await;
@@ -345,24 +403,78 @@ async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Store>) {
     assert_eq!(total(&*store).await, 2, "a second try counts nothing");
 }
 
-async fn rows_come_and_go_with_the_view(store: &dyn Store) {
+async fn rows_come_and_go_with_the_view(store: Arc<dyn Scan>) {
+    let store = &*store;
     let row = Row { since: at(1), causes: vec!["manual"] };
     let view = view(&[suppressed(1)]);
+    let mut expected = Vec::new();
     for stream in ["outbound", "*"] {
-        let put =
-            Action::PutRow(server(), recipient(), stream.to_owned(), row.clone(), Some("i@x".to_owned()));
+        let address = Some("i@x".to_owned());
+        expected.push((
+            item::row_key(server(), recipient(), stream),
+            item::of_row(server(), stream, &row, address.as_deref()),
+        ));
+        let put = Action::PutRow(server(), recipient(), stream.to_owned(), row.clone(), address);
         store.commit(vec![put]).await.expect("commit");
     }
-    store.commit(vec![Action::PutView(view.clone(), 1)]).await.expect("no row is the view");
+    store.commit(vec![Action::PutView(view.clone(), None)]).await.expect("no row is the view");
+    let (views, mut rows) = held(store).await;
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    expected.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!((views, rows), (vec![view.clone()], expected));
     for stream in ["outbound", "*", "never"] {
         let delete = Action::DeleteRow(server(), recipient(), stream.to_owned());
         store.commit(vec![delete]).await.expect("commit");
     }
-    let views = store.views(server(), &[recipient()]).await.expect("views");
-    assert_eq!(views[0].as_ref().map(|stored| &stored.view), Some(&view));
+    assert_eq!(held(store).await, (vec![view], Vec::new()));
 }
 
-async fn counters_add_up_over_shards_and_hours(store: &dyn Store) {
+/// Everything that a scan yields.
+async fn scanned<T>(
+    mut scan: impl AsyncFnMut(Option<crate::Cursor>) -> Result<Stretch<T>, StoreError>,
+) -> Vec<T> {
+    let (mut found, mut next) = (Vec::new(), None);
+    loop {
+        let stretch = scan(next).await.expect("a scan");
+        found.extend(stretch.found);
+        next = stretch.next;
+        if next.is_none() {
+            return found;
+        }
+    }
+}
+
+async fn held(store: &dyn Scan) -> (Vec<View>, Vec<(item::Key, item::Item)>) {
+    let (mut views, mut rows) = (Vec::new(), Vec::new());
+    for held in scanned(async |after| store.scan_recipients(server(), after).await).await {
+        match held {
+            Held::View(view) => views.push(*view),
+            Held::Row(key, item) => rows.push((key, item)),
+        }
+    }
+    (views, rows)
+}
+
+async fn a_scan_finds_all_of_a_server_and_nothing_of_others(store: Arc<dyn Scan>) {
+    let store = &*store;
+    let ids: BTreeSet<String> = (0..12).map(|n| identity(n).to_string()).collect();
+    for n in 0..12 {
+        let large = recorded(n, What::Reactivated, 300 * 1024);
+        store.commit(vec![Action::Record(large)]).await.expect("commit");
+    }
+    // One whose number begins with the server's, too.
+    for other in [9, server().get() * 10] {
+        let mut event = recorded(100, What::Delivery, 10);
+        event.event.server = ServerId::new(other).expect("a server id");
+        store.commit(vec![Action::Record(event)]).await.expect("commit");
+    }
+    let found = scanned(async |after| store.scan_events(server(), after).await).await;
+    assert_eq!(found.len(), 12);
+    assert_eq!(found.iter().map(|one| one.event.identity.to_string()).collect::<BTreeSet<_>>(), ids);
+}
+
+async fn counters_add_up_over_shards_and_hours(store: Arc<dyn Scan>) {
+    let store = &*store;
     let hour = 3_600;
     store.commit(vec![count(0, 0, 2), count(0, 9, 3), count(hour, 0, 5)]).await.expect("commit");
     store.commit(vec![count(0, 0, -1), count(2 * hour, 15, 7)]).await.expect("commit");
@@ -377,7 +489,8 @@ async fn counters_add_up_over_shards_and_hours(store: &dyn Store) {
     assert!(store.counters(server(), "other", "2010", "2011").await.expect("counters").is_empty());
 }
 
-async fn rules_only_become_stricter(store: &dyn Store) {
+async fn rules_only_become_stricter(store: Arc<dyn Scan>) {
+    let store = &*store;
     assert_eq!(store.rules().await.expect("rules").revoked_at(server(), 1), None);
     for seconds in [20, 10, 30] {
         store.revoke(server(), 1, at(seconds)).await.expect("revoke");
@@ -389,7 +502,8 @@ async fn rules_only_become_stricter(store: &dyn Store) {
     assert_eq!(rules.floors.get(&Class::Engagement), None);
 }
 
-async fn what_is_configured_comes_back(store: &dyn Store) {
+async fn what_is_configured_comes_back(store: Arc<dyn Scan>) {
+    let store = &*store;
     assert_eq!(store.settings(server()).await.expect("settings"), ServerSettings::default());
     let settings = ServerSettings {
         kinds: [("news".to_owned(), StreamKind::Broadcast)].into(),
@@ -409,7 +523,8 @@ async fn what_is_configured_comes_back(store: &dyn Store) {
     assert_eq!(streams, BTreeSet::from(["*".to_owned(), "a".to_owned(), "b".to_owned()]));
 }
 
-async fn what_is_set_aside_is_kept_once_and_comes_back(store: &dyn Store) {
+async fn what_is_set_aside_is_kept_once_and_comes_back(store: Arc<dyn Scan>) {
+    let store = &*store;
     let aside = |seconds: i64, body: Vec<u8>| SetAside {
         server: server(),
         generation: 1,

@@ -1,11 +1,10 @@
 //! A store that fails by plan, whatever implementation is behind it.
 
-use crate::{
-    Action, Cancel, CommitError, Kept, Page, Recorded, Rules, ServerSettings, Store, StoreError, Versioned,
-};
+use crate::{Action, Cancel, CommitError, Kept, Page, Recorded, Rules, ServerSettings, Store, StoreError};
 use async_trait::async_trait;
 use faults::{Fault, Plan};
 use ledger::counters::Counts;
+use ledger::fold::View;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use queue::Part;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +63,7 @@ under_plan! {
     events(server: ServerId, recipient: RecipientId, class: Class, limit: usize) -> Page;
     deliveries(server: ServerId, recipient: RecipientId, stream: &str, by: Time, limit: usize) -> Page;
     event(server: ServerId, recipient: RecipientId, class: Class, identity: Identity) -> Option<Recorded>;
-    views(server: ServerId, recipients: &[RecipientId]) -> Vec<Option<Versioned>>;
+    views(server: ServerId, recipients: &[RecipientId]) -> Vec<Option<View>>;
     counters(server: ServerId, stream: &str, from: &str, before: &str) -> BTreeMap<String, Counts>;
     note_stream(server: ServerId, stream: &str) -> ();
     streams(server: ServerId) -> BTreeSet<String>;

@@ -3,11 +3,13 @@
 //! Keys and attribute names are frozen. What state, identity and counters need stands in attributes of its
 //! own, so that an event can be folded without its body, and a person erased without losing the ban.
 
-use crate::{Kept, Recorded, StoreError, Versioned};
+use crate::{Held, Kept, Recorded, Rules, ServerSettings, StoreError, pack};
 use ledger::counters::{Counts, Measure};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
-use ledger::fold::Row;
+use ledger::fold::{Folded, Row, View};
 use ledger::{Class, Event, Identity, Kind, RecipientId, ServerId, Source, Time};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +26,12 @@ pub enum Value {
 
 /// The attributes of an item beside its key, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Item(Vec<(&'static str, Value)>);
+pub struct Item(BTreeMap<Cow<'static, str>, Value>);
 
 impl Item {
     /// Sets an attribute that is not set yet.
-    pub fn with(mut self, name: &'static str, value: Value) -> Item {
-        self.0.push((name, value));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: Value) -> Item {
+        self.0.insert(name.into(), value);
         self
     }
 
@@ -42,21 +44,24 @@ impl Item {
     }
 
     /// The attributes.
-    pub fn attributes(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// The attributes, to keep.
+    pub fn into_attributes(self) -> impl Iterator<Item = (Cow<'static, str>, Value)> {
+        self.0.into_iter()
     }
 
     /// Adds to a number; an absent one counts as 0.
     pub fn add(&mut self, name: &'static str, by: i64) {
-        match self.0.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, Value::N(number))) => *number += by,
-            Some(_) => {}
-            None => self.0.push((name, Value::N(by))),
+        if let Value::N(number) = self.0.entry(name.into()).or_insert(Value::N(0)) {
+            *number += by;
         }
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+        self.0.get(name)
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -121,10 +126,18 @@ pub fn view_key(server: ServerId, recipient: RecipientId) -> Key {
     (recipient_pk(server, recipient), WHOLE_SERVER.to_owned())
 }
 
+/// The sort key of the whole server's row.
+const SERVER_ROW: &str = "*server";
+
 /// The key of a stream's row. The whole server's cannot be `*`, which is the view; no stream begins with one.
 pub fn row_key(server: ServerId, recipient: RecipientId, stream: &str) -> Key {
-    let sk = if stream == WHOLE_SERVER { "*server" } else { stream };
+    let sk = if stream == WHOLE_SERVER { SERVER_ROW } else { stream };
     (recipient_pk(server, recipient), sk.to_owned())
+}
+
+/// The stream of a row's sort key.
+pub fn row_stream(sk: &str) -> &str {
+    if sk == SERVER_ROW { WHOLE_SERVER } else { sk }
 }
 
 /// The partition of a stream's counters, and of its list in the index `suppressed`.
@@ -146,8 +159,18 @@ fn s(text: impl Into<String>) -> Value {
     Value::S(text.into())
 }
 
-/// An event's item. `message` is the key of the index `by_message` and holds the MessageID.
-pub fn of_event(recorded: &Recorded) -> Item {
+/// In how many slots a stream's day lies in the index `by_time`, so that no partition of it is too busy.
+pub const TIME_SLOTS: u8 = 8;
+
+/// The partition of the index `by_time` that an event lies in.
+pub fn time_slot(event: &Event) -> String {
+    let slot = event.identity.bytes()[0] % TIME_SLOTS;
+    format!("{}#{}#{}#{slot}", event.server, event.stream, event.at.day())
+}
+
+/// An event's item. `message` is the key of the index `by_message` and holds the MessageID; `slot` is the key of
+/// the index `by_time`, there where the stack has that index.
+pub fn of_event(recorded: &Recorded, by_time: bool) -> Item {
     let event = &recorded.event;
     let message = event.message_id.as_ref().map(|message_id| s(format!("{}#{message_id}", event.server)));
     let item = Item::default()
@@ -155,11 +178,12 @@ pub fn of_event(recorded: &Recorded) -> Item {
         .with("stream", s(&*event.stream))
         .with("at", Value::N(event.at.micros()))
         .with_some("message", message)
+        .with_some("slot", by_time.then(|| s(time_slot(event))))
         .with_some("address", event.address.as_deref().map(s))
         .with("source", s(event.source.name()))
         .with("received_at", Value::N(event.received_at.micros()))
         .with("hash", Value::B(event.body_hash.to_vec()))
-        .with_some("body", recorded.body.as_deref().map(s))
+        .with_some("body", recorded.body.as_deref().map(|body| Value::B(pack::pack(body))))
         .with_some("dropped", (!recorded.dropped.is_empty()).then(|| s(recorded.dropped.join(" "))))
         .with_some("expires_at", recorded.expires_at.map(|at| Value::N(at.seconds())));
     match &event.what {
@@ -233,9 +257,14 @@ pub fn to_event(key: &Key, item: &Item) -> Result<Recorded, StoreError> {
             body_hash,
         };
         let dropped = item.text("dropped").map(|names| names.split(' ').map(str::to_owned).collect());
+        let body = match item.get("body") {
+            None => None,
+            Some(Value::B(packed)) => Some(pack::unpack(packed)?),
+            Some(_) => return None,
+        };
         Some(Recorded {
             event,
-            body: item.text("body").map(str::to_owned),
+            body,
             dropped: dropped.unwrap_or_default(),
             expires_at: item.number("expires_at").map(|seconds| Time::default().plus_seconds(seconds)),
         })
@@ -243,23 +272,43 @@ pub fn to_event(key: &Key, item: &Item) -> Result<Recorded, StoreError> {
     read().ok_or(StoreError::Damaged("events"))
 }
 
-/// A view's item.
-pub fn of_view(versioned: &Versioned) -> Item {
-    let view =
-        serde_json::to_string(&versioned.view).unwrap_or_else(|_| unreachable!("a view is plain JSON"));
-    Item::default().with("version", Value::N(versioned.version as i64)).with("view", s(view))
+/// A view's item. `folded` is what the next write of it demands.
+pub fn of_view(view: &View) -> Item {
+    let json = serde_json::to_string(view).unwrap_or_else(|_| unreachable!("a view is plain JSON"));
+    Item::default().with("folded", s(String::from(view.folded))).with("view", Value::B(pack::pack(&json)))
 }
 
 /// A view from its item.
 ///
 /// # Errors
 /// [`StoreError::Damaged`].
-pub fn to_view(item: &Item) -> Result<Versioned, StoreError> {
-    let read = || {
-        let view = serde_json::from_str(item.text("view")?).ok()?;
-        Some(Versioned { view, version: item.number("version")?.try_into().ok()? })
+pub fn to_view(item: &Item) -> Result<View, StoreError> {
+    let read = || match item.get("view")? {
+        Value::B(packed) => serde_json::from_str(&pack::unpack(packed)?).ok(),
+        _ => None,
     };
     read().ok_or(StoreError::Damaged("recipients"))
+}
+
+/// What stands under a key of the recipients table.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn to_held(key: &Key, item: &Item) -> Result<Held, StoreError> {
+    if key.1 == WHOLE_SERVER {
+        to_view(item).map(Box::new).map(Held::View)
+    } else {
+        Ok(Held::Row(key.clone(), item.clone()))
+    }
+}
+
+/// What a stored view is the fold of, from its item.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn to_folded(item: &Item) -> Result<Folded, StoreError> {
+    let folded = item.text("folded").and_then(|text| Folded::try_from(text.to_owned()).ok());
+    folded.ok_or(StoreError::Damaged("recipients"))
 }
 
 /// A stream's row. `suppressed` and `since` are the key of the index `suppressed`.
@@ -278,6 +327,13 @@ pub fn to_counts(item: &Item) -> Counts {
         _ => None,
     };
     item.attributes().filter_map(count).filter(|(_, count)| *count != 0).collect()
+}
+
+/// Adds a shard's counts to those of its hour, which its sort key begins with.
+pub fn add_counts(hours: &mut BTreeMap<String, Counts>, sk: &str, item: &Item) {
+    let hour = sk.split_once('#').map_or(sk, |(hour, _)| hour);
+    let counts = hours.entry(hour.to_owned()).or_default();
+    to_counts(item).into_iter().for_each(|(measure, n)| *counts.entry(measure).or_default() += n);
 }
 
 /// A quarantined part's item.
@@ -304,12 +360,68 @@ pub fn to_kept(item: &Item) -> Result<Kept, StoreError> {
     })
 }
 
-/// Text kept in the registry table under one attribute.
-pub fn of_registry(json: String) -> Item {
-    Item::default().with("json", s(json))
+/// The key of the one item that holds the rules.
+pub fn rules_key() -> Key {
+    ("rules".to_owned(), "rules".to_owned())
 }
 
-/// Text from the registry table.
-pub fn to_registry(item: &Item) -> Option<&str> {
-    item.text("json")
+/// The attribute of the rules that holds from when a generation of a server's credential is revoked.
+pub fn revoked_attribute(server: ServerId, generation: u32) -> String {
+    format!("revoked#{server}.{generation}")
+}
+
+/// The attribute of the rules that holds the expiry floor of a class.
+pub fn floor_attribute(class: Class) -> String {
+    format!("floor#{}", class.letter())
+}
+
+/// The rules from their item.
+pub fn to_rules(item: &Item) -> Rules {
+    let mut rules = Rules::default();
+    for (name, value) in item.attributes() {
+        let Value::N(micros) = value else { continue };
+        let at = Time::from_micros(*micros);
+        match name.split_once('#') {
+            Some(("revoked", generation)) => drop(rules.revoked.insert(generation.to_owned(), at)),
+            Some(("floor", letter)) => {
+                let class = Class::ALL.into_iter().find(|class| class.letter() == letter);
+                rules.floors.extend(class.map(|class| (class, at)));
+            }
+            _ => {}
+        }
+    }
+    rules
+}
+
+/// The partition of what is configured and known for a server.
+pub fn server_pk(server: ServerId) -> String {
+    server.to_string()
+}
+
+/// What the sort keys of a server's streams begin with.
+pub const STREAM_PREFIX: &str = "stream#";
+
+/// The key of a stream that a server is known to have.
+pub fn stream_key(server: ServerId, stream: &str) -> Key {
+    (server_pk(server), format!("{STREAM_PREFIX}{stream}"))
+}
+
+/// The key of a server's settings.
+pub fn settings_key(server: ServerId) -> Key {
+    (server_pk(server), "settings".to_owned())
+}
+
+/// A server's settings.
+pub fn of_settings(settings: &ServerSettings) -> Item {
+    let json = serde_json::to_string(settings).unwrap_or_else(|_| unreachable!("settings are plain JSON"));
+    Item::default().with("settings", s(json))
+}
+
+/// A server's settings from their item.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn to_settings(item: &Item) -> Result<ServerSettings, StoreError> {
+    let read = item.text("settings").and_then(|json| serde_json::from_str(json).ok());
+    read.ok_or(StoreError::Damaged("registry"))
 }

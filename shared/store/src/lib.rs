@@ -8,18 +8,27 @@
 pub mod ask;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
 pub mod item;
 mod memory;
+pub mod pack;
+pub mod rebuild;
 
+pub mod tables;
+mod write;
+
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoDb;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
 pub use memory::Memory;
 
 use async_trait::async_trait;
 use ledger::counters::{Counts, Hour};
-use ledger::fold::{Row, StreamView, View};
+use ledger::fold::{Folded, Row, StreamView, View};
 use ledger::policy::{PolicySchedule, StreamKind};
 use ledger::{Class, Event, Identity, RecipientId, ServerId, Source, Time};
 use queue::Part;
@@ -75,9 +84,9 @@ pub enum Action {
     Replace(Recorded, Seen),
     /// Adds to the counters of an hour, in a shard. Demands nothing.
     Count(Hour, u8, Counts),
-    /// Writes a view as `version`, demanding that the stored version is the one before (or that there is none,
-    /// for version 1): settles the race of two folds.
-    PutView(View, u64),
+    /// Writes a view, demanding that the stored one is the fold of exactly what was read (`None`: that there is
+    /// none): settles the race of two folds. Nobody needs to read the stored view first.
+    PutView(View, Option<Folded>),
     /// Writes the row of a stream (`*` for the whole server). Guarded by the view in the same transaction.
     PutRow(ServerId, RecipientId, String, Row, Option<String>),
     /// Deletes the row of a stream. Guarded by the view in the same transaction.
@@ -120,8 +129,10 @@ pub enum Cancel {
     None,
     /// A copy of the event is recorded already, or another one than was seen: this one.
     Recorded(Box<Recorded>),
-    /// The copy that was to be replaced is gone, or the view has another version.
-    Moved,
+    /// The copy that was to be replaced is gone.
+    Gone,
+    /// The stored view is the fold of these events, not of those that were read; `None`: there is none.
+    Folded(Option<Folded>),
     /// Another transaction is writing the same item.
     Conflict,
     /// The table cannot take more writes now.
@@ -137,6 +148,9 @@ pub enum StoreError {
     /// The request breaks a limit: a fault of ours.
     #[error("the request breaks a limit of the store: {0}")]
     Invalid(&'static str),
+    /// The call is not allowed, or what it calls does not exist: a fault of the set-up, by AWS's own code.
+    #[error("the store refuses to be called so: {0}")]
+    Refused(String),
     /// An item is not what this version writes.
     #[error("an item of the {0} table cannot be read")]
     Damaged(&'static str),
@@ -151,15 +165,6 @@ pub enum CommitError {
     /// The call failed.
     #[error("the transaction failed")]
     Store(#[from] StoreError),
-}
-
-/// A view with the version that a commit must build on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Versioned {
-    /// The view.
-    pub view: View,
-    /// How often it has been written.
-    pub version: u64,
 }
 
 /// The first events of those asked for, by identity.
@@ -229,7 +234,7 @@ pub struct Kept {
     pub replayed_at: Option<Time>,
 }
 
-/// The tables.
+/// The tables. Every read is consistent: it sees all that was committed before it began.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Writes all actions or none. No two actions may touch the same item.
@@ -239,7 +244,7 @@ pub trait Store: Send + Sync {
     /// transaction may have been committed.
     async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError>;
 
-    /// All events with state of a recipient, by a consistent read.
+    /// All events with state of a recipient.
     ///
     /// # Errors
     /// The call's own.
@@ -274,7 +279,7 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Page, StoreError>;
 
-    /// One recorded event, by a consistent read.
+    /// One recorded event.
     ///
     /// # Errors
     /// The call's own.
@@ -286,7 +291,7 @@ pub trait Store: Send + Sync {
         identity: Identity,
     ) -> Result<Option<Recorded>, StoreError>;
 
-    /// The views of recipients, in their order, by a consistent read.
+    /// The views of recipients, in their order.
     ///
     /// # Errors
     /// The call's own.
@@ -294,7 +299,7 @@ pub trait Store: Send + Sync {
         &self,
         server: ServerId,
         recipients: &[RecipientId],
-    ) -> Result<Vec<Option<Versioned>>, StoreError>;
+    ) -> Result<Vec<Option<View>>, StoreError>;
 
     /// The counts of a stream by hour, summed over the shards, from one hour to before another.
     ///
@@ -320,7 +325,7 @@ pub trait Store: Send + Sync {
     /// The call's own.
     async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError>;
 
-    /// The rules, by a consistent read.
+    /// The rules.
     ///
     /// # Errors
     /// The call's own.
@@ -373,4 +378,52 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The call's own.
     async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError>;
+}
+
+/// Where a scan goes on: the key of the last item it saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub(crate) item::Key);
+
+/// A stretch of a scan.
+#[derive(Clone, Debug)]
+pub struct Stretch<T> {
+    /// What it found.
+    pub found: Vec<T>,
+    /// How many items it read, those of other servers included.
+    pub read: u64,
+    /// Where it goes on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// What the recipients table holds.
+#[derive(Clone, Debug)]
+pub enum Held {
+    /// A view.
+    View(Box<View>),
+    /// The row of a stream: its key and item.
+    Row(item::Key, item::Item),
+}
+
+/// Whole tables, read from end to end: for [`rebuild`] only, since it costs as much as there is.
+#[async_trait]
+pub trait Scan: Store {
+    /// A stretch of the events of a server.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn scan_events(
+        &self,
+        server: ServerId,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Recorded>, StoreError>;
+
+    /// A stretch of the views and rows of a server.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn scan_recipients(
+        &self,
+        server: ServerId,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Held>, StoreError>;
 }

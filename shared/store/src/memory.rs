@@ -1,16 +1,17 @@
 //! The tables in memory: the same items under the same keys, the same conditions, the same limits.
 
 use crate::item::{self, Item, Key};
+use crate::write::{Change, Write, writes};
 use crate::{
-    ACTIONS_MAX, Action, Cancel, CommitError, ITEM_BYTES_MAX, Kept, PAGE_BYTES_MAX, Page, Recorded, Rules,
-    Seen, ServerSettings, Store, StoreError, TRANSACTION_BYTES_MAX, Versioned,
+    Action, Cancel, CommitError, Cursor, Held, ITEM_BYTES_MAX, Kept, PAGE_BYTES_MAX, Page, Recorded, Rules,
+    Scan, Seen, ServerSettings, Store, StoreError, Stretch, tables,
 };
 use async_trait::async_trait;
 use ledger::counters::{Counters, Counts, Hour};
 use ledger::fold::View;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use queue::Part;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,13 +32,6 @@ struct Tables {
     rules: Rules,
 }
 
-/// A write that passed its condition.
-enum Write {
-    Event(Key, Item),
-    Recipient(Key, Option<Item>),
-    Count(Key, Counts),
-}
-
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -52,7 +46,7 @@ impl Memory {
         let mut views = Vec::new();
         for ((_, sk), item) in &tables.recipients {
             if sk == ledger::event::WHOLE_SERVER {
-                views.push(item::to_view(item)?.view);
+                views.push(item::to_view(item)?);
             }
         }
         views.sort_by_key(|view| (view.server, view.recipient));
@@ -145,106 +139,53 @@ fn query<'a>(table: &'a Table, pk: &str, prefix: &str) -> Vec<(&'a Key, &'a Item
 }
 
 impl Tables {
-    /// What an action writes, or why it cancels.
-    fn check(&self, action: Action) -> Result<Result<Write, Cancel>, StoreError> {
+    fn of(&mut self, table: tables::Table) -> &mut Table {
+        match table {
+            tables::Table::Events => &mut self.events,
+            tables::Table::Recipients => &mut self.recipients,
+            tables::Table::Counters => &mut self.counters,
+            tables::Table::Quarantine => &mut self.quarantine,
+            tables::Table::Registry => unreachable!("no transaction touches the registry"),
+        }
+    }
+
+    /// Why an action cancels its transaction, if it does.
+    fn check(&self, action: &Action, key: &Key) -> Result<Cancel, StoreError> {
+        let stored = || self.events.get(key).map(|old| item::to_event(key, old)).transpose();
+        let recorded = |old| Cancel::Recorded(Box::new(old));
         Ok(match action {
-            Action::Record(recorded) => {
-                let key = key_of(&recorded);
-                match self.events.get(&key) {
-                    Some(old) => Err(Cancel::Recorded(Box::new(item::to_event(&key, old)?))),
-                    None => Ok(Write::Event(key, item::of_event(&recorded))),
-                }
+            Action::Record(_) => stored()?.map_or(Cancel::None, recorded),
+            Action::Replace(_, seen) => match stored()? {
+                None => Cancel::Gone,
+                Some(old) if Seen::from(&old.event) != *seen => recorded(old),
+                Some(_) => Cancel::None,
+            },
+            Action::PutView(_, read) => {
+                let stored = self.recipients.get(key).map(item::to_folded).transpose()?;
+                if stored == *read { Cancel::None } else { Cancel::Folded(stored) }
             }
-            Action::Replace(recorded, seen) => {
-                let key = key_of(&recorded);
-                match self.events.get(&key) {
-                    None => Err(Cancel::Moved),
-                    Some(old) => match item::to_event(&key, old)? {
-                        old if Seen::from(&old.event) != seen => Err(Cancel::Recorded(Box::new(old))),
-                        _ => Ok(Write::Event(key, item::of_event(&recorded))),
-                    },
-                }
-            }
-            Action::Count(hour, shard, counts) => {
-                Ok(Write::Count(item::counter_key(hour.server, &hour.stream, &hour.hour, shard), counts))
-            }
-            Action::PutView(view, version) => {
-                let key = item::view_key(view.server, view.recipient);
-                let stored = self.recipients.get(&key).map(item::to_view).transpose()?.map(|old| old.version);
-                if stored.unwrap_or(0) + 1 == version {
-                    Ok(Write::Recipient(key, Some(item::of_view(&Versioned { view, version }))))
-                } else {
-                    Err(Cancel::Moved)
-                }
-            }
-            Action::PutRow(server, recipient, stream, row, address) => {
-                let row = item::of_row(server, &stream, &row, address.as_deref());
-                Ok(Write::Recipient(item::row_key(server, recipient, &stream), Some(row)))
-            }
-            Action::DeleteRow(server, recipient, stream) => {
-                Ok(Write::Recipient(item::row_key(server, recipient, &stream), None))
-            }
+            Action::Count(..) | Action::PutRow(..) | Action::DeleteRow(..) => Cancel::None,
         })
     }
-}
-
-fn key_of(recorded: &Recorded) -> Key {
-    let event = &recorded.event;
-    item::event_key(event.server, event.recipient, event.class(), event.identity)
 }
 
 #[async_trait]
 impl Store for Memory {
     async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
-        if actions.is_empty() || actions.len() > ACTIONS_MAX {
-            return Err(StoreError::Invalid("a transaction has 1 to 100 actions").into());
-        }
+        let writes = writes(&actions, false)?;
         let mut tables = self.lock();
-        let mut writes = Vec::new();
-        let mut cancels = Vec::new();
-        let mut touched = HashSet::new();
-        let mut bytes = 0;
-        for action in actions {
-            let weight = action.weight();
-            let checked = tables.check(action)?;
-            if let Ok(write) = &checked {
-                let (table, key, size) = match write {
-                    Write::Event(key, item) => ("events", key, item.size(&key.0, &key.1)),
-                    Write::Recipient(key, item) => {
-                        ("recipients", key, item.as_ref().map_or(0, |item| item.size(&key.0, &key.1)))
-                    }
-                    Write::Count(key, counts) => ("counters", key, 32 * counts.len()),
-                };
-                if !touched.insert((table, key.clone())) {
-                    return Err(StoreError::Invalid("two actions touch the same item").into());
-                }
-                debug_assert!(size <= weight, "an action weighs at least what it writes");
-                if size > ITEM_BYTES_MAX {
-                    return Err(StoreError::Invalid("an item is larger than 400 KB").into());
-                }
-                bytes += size;
-            }
-            match checked {
-                Ok(write) => {
-                    writes.push(write);
-                    cancels.push(Cancel::None);
-                }
-                Err(cancel) => cancels.push(cancel),
-            }
-        }
-        if bytes > TRANSACTION_BYTES_MAX {
-            return Err(StoreError::Invalid("a transaction is larger than 4 MB").into());
-        }
+        let checks = actions.iter().zip(&writes).map(|(action, write)| tables.check(action, &write.key));
+        let cancels = checks.collect::<Result<Vec<Cancel>, StoreError>>()?;
         if cancels.iter().any(|cancel| *cancel != Cancel::None) {
             return Err(CommitError::Cancelled(cancels));
         }
-        for write in writes {
-            match write {
-                Write::Event(key, item) => drop(tables.events.insert(key, item)),
-                Write::Recipient(key, Some(item)) => drop(tables.recipients.insert(key, item)),
-                Write::Recipient(key, None) => drop(tables.recipients.remove(&key)),
-                Write::Count(key, counts) => {
-                    let item = tables.counters.entry(key).or_default();
+        for Write { table, key, change } in writes {
+            let table = tables.of(table);
+            match change {
+                Change::Put(item) => drop(table.insert(key, item)),
+                Change::Delete => drop(table.remove(&key)),
+                Change::Add(counts) => {
+                    let item = table.entry(key).or_default();
                     counts.into_iter().for_each(|(measure, n)| item.add(measure.name(), n));
                 }
             }
@@ -310,7 +251,7 @@ impl Store for Memory {
         &self,
         server: ServerId,
         recipients: &[RecipientId],
-    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+    ) -> Result<Vec<Option<View>>, StoreError> {
         let tables = self.lock();
         let view = |recipient: &RecipientId| {
             tables.recipients.get(&item::view_key(server, *recipient)).map(item::to_view).transpose()
@@ -332,11 +273,7 @@ impl Store for Memory {
         let pk = item::stream_pk(server, stream);
         let mut hours: BTreeMap<String, Counts> = BTreeMap::new();
         for (key, item) in tables.counters.range((pk.clone(), from.to_owned())..(pk, before.to_owned())) {
-            let hour = key.1.split_once('#').map_or(&*key.1, |(hour, _)| hour);
-            let counts = hours.entry(hour.to_owned()).or_default();
-            item::to_counts(item)
-                .into_iter()
-                .for_each(|(measure, n)| *counts.entry(measure).or_default() += n);
+            item::add_counts(&mut hours, &key.1, item);
         }
         Ok(hours)
     }
@@ -410,6 +347,50 @@ impl Store for Memory {
     }
 }
 
+/// A stretch of a table: the items of a server, at most a page of them.
+fn stretch<T>(
+    table: &Table,
+    server: ServerId,
+    after: Option<Cursor>,
+    read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
+) -> Result<Stretch<T>, StoreError> {
+    let start = after.map_or(Bound::Unbounded, |Cursor(key)| Bound::Excluded(key));
+    let of_server = format!("{server}#");
+    let mut stretch = Stretch { found: Vec::new(), read: 0, next: None };
+    let mut bytes = 0;
+    for (key, item) in table.range((start, Bound::Unbounded)) {
+        stretch.read += 1;
+        bytes += item.size(&key.0, &key.1);
+        if key.0.starts_with(&of_server) {
+            stretch.found.push(read(key, item)?);
+        }
+        if bytes >= PAGE_BYTES_MAX {
+            stretch.next = Some(Cursor(key.clone()));
+            break;
+        }
+    }
+    Ok(stretch)
+}
+
+#[async_trait]
+impl Scan for Memory {
+    async fn scan_events(
+        &self,
+        server: ServerId,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Recorded>, StoreError> {
+        stretch(&self.lock().events, server, after, item::to_event)
+    }
+
+    async fn scan_recipients(
+        &self,
+        server: ServerId,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Held>, StoreError> {
+        stretch(&self.lock().recipients, server, after, item::to_held)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -418,6 +399,6 @@ mod tests {
 
     #[tokio::test]
     async fn the_memory_tables_keep_the_contract() {
-        contract::run(|| async { Arc::new(Memory::default()) as Arc<dyn Store> }).await;
+        contract::run(|| async { Arc::new(Memory::default()) as Arc<dyn Scan> }).await;
     }
 }

@@ -1,0 +1,124 @@
+//! How AWS is reached: region, endpoints, credentials, TLS over ring, and limits under which the caller, not a
+//! function's timeout, answers.
+//!
+//! Invariant: a function loads what Lambda hands it in its environment and nothing else: no profile files, no
+//! metadata service, no single sign-on. Those are an operator's (feature `profiles`).
+
+mod access;
+mod parameter;
+
+#[cfg(feature = "profiles")]
+pub use access::AccessError;
+pub use access::{Access, Service};
+pub use parameter::ParameterError;
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use std::time::Duration;
+
+/// How long a connection may take to open.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest first pause between attempts, doubled for each further one: the SDK's own second would leave
+/// the last attempt no time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long calls may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// One attempt.
+    pub attempt: Duration,
+    /// A call, all its attempts included; below the timeout of whoever calls.
+    pub operation: Duration,
+    /// How often a call is attempted.
+    pub attempts_max: u32,
+}
+
+/// Nobody answered in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody answered in time")]
+pub struct NoAnswer;
+
+/// The way to AWS: one set of connections for all clients that are made of it.
+#[derive(Clone)]
+pub struct Link {
+    access: Access,
+    limits: Limits,
+    connector: SharedHttpConnector,
+}
+
+impl Link {
+    /// A way to AWS. It calls nothing yet.
+    pub fn new(access: Access, limits: Limits) -> Link {
+        // One connector, so that what `warm` opens is what calls find open. It has the connect timeout; a
+        // client would hand its own to a connector that it makes for itself.
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let connector = Connector::builder()
+            .connector_settings(settings)
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build();
+        Link { access, limits, connector: SharedHttpConnector::new(connector) }
+    }
+
+    /// What an SDK's client is made of.
+    pub fn config(&self, service: Service) -> SdkConfig {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(self.limits.attempt)
+            .operation_timeout(self.limits.operation)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(self.limits.attempts_max)
+            .with_initial_backoff(FIRST_PAUSE);
+        let shared = self.connector.clone();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.access.region.clone()))
+            .credentials_provider(self.access.credentials.clone())
+            .http_client(http_client_fn(move |_, _| shared.clone()))
+            .timeout_config(timeouts)
+            .retry_config(retries);
+        config.set_endpoint_url(self.access.endpoint(service).map(str::to_owned));
+        config.build()
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.access.region
+    }
+
+    /// Where a service is called instead of the region's own endpoint, if anywhere.
+    pub fn endpoint(&self, service: Service) -> Option<&str> {
+        self.access.endpoint(service)
+    }
+
+    /// Opens the connection that the first call to a URL will find open, while a function starts, with all the
+    /// CPU it has then. The request for it is unsigned: whatever it is answered, it needs no permission.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]; calls may still be tried.
+    pub async fn warm(&self, url: &str) -> Result<(), NoAnswer> {
+        self.call(HttpRequest::get(url).map_err(|_| NoAnswer)?).await.map(drop)
+    }
+
+    /// Calls, and reads the answer to its end, so that the connection can be used again.
+    async fn call(&self, request: HttpRequest) -> Result<(u16, Vec<u8>), NoAnswer> {
+        let answered = async {
+            let response: HttpResponse = self.connector.call(request).await.map_err(|_| NoAnswer)?;
+            let status = response.status().as_u16();
+            let body = ByteStream::new(response.into_body()).collect().await.map_err(|_| NoAnswer)?;
+            Ok((status, body.to_vec()))
+        };
+        tokio::time::timeout(self.limits.attempt, answered).await.map_err(|_| NoAnswer)?
+    }
+}

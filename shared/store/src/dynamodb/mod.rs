@@ -1,0 +1,548 @@
+//! The tables on DynamoDB.
+//!
+//! Every read is consistent and reads all pages; keys that were left unprocessed are asked for again. A
+//! transaction that is cancelled tells of each action why, and returns the item that stood in its way, so that
+//! nothing is read a second time. Nothing scans but [`Scan`], which only a rebuild uses.
+
+mod clause;
+mod create;
+mod wire;
+
+use crate::item::{self, Item, Key};
+use crate::tables::{PK, SK, Table};
+use crate::write::{Change, Write, writes};
+use crate::{
+    Action, Cancel, CommitError, Cursor, Held, Kept, Page, Recorded, Rules, Scan, ServerSettings, Store,
+    StoreError, Stretch,
+};
+use async_trait::async_trait;
+use aws::{Limits, Link, Service};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
+};
+use ledger::counters::Counts;
+use ledger::fold::View;
+use ledger::{Class, Identity, RecipientId, ServerId, Time};
+use queue::Part;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+use wire::{attribute, failed, from_wire, key_of, to_wire};
+
+/// How long calls may take: below the reserve that a batch keeps before its function's timeout, so that a batch
+/// near its end is given back by an answer.
+pub const LIMITS: Limits =
+    Limits { attempt: Duration::from_secs(3), operation: Duration::from_secs(10), attempts_max: 3 };
+const _: () =
+    assert!(LIMITS.attempt.as_millis() * LIMITS.attempts_max as u128 <= LIMITS.operation.as_millis());
+
+/// The most keys that one call gets.
+const KEYS_MAX: usize = 100;
+/// How often keys that were left unprocessed are asked for again.
+const UNPROCESSED_MAX: u32 = 8;
+/// The longest first pause before they are, doubled for each further one.
+const UNPROCESSED_PAUSE_MS: u64 = 20;
+
+/// The names of a stack's tables, and whether it has the index that costs extra.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    names: BTreeMap<Table, String>,
+    by_time: bool,
+}
+
+impl Tables {
+    /// Tables of any names; with `by_time` events are written into the index of that name.
+    pub fn named(names: BTreeMap<Table, String>, by_time: bool) -> Tables {
+        Tables { names, by_time }
+    }
+
+    /// The tables of a stack by their names: `us-prod-events` and so on.
+    pub fn of_stack(stack: &str, by_time: bool) -> Tables {
+        Tables::named(Table::ALL.map(|table| (table, format!("{stack}-{}", table.name()))).into(), by_time)
+    }
+
+    /// The name of a table.
+    fn name(&self, table: Table) -> String {
+        self.names.get(&table).cloned().unwrap_or_default()
+    }
+}
+
+/// The tables on DynamoDB.
+pub struct DynamoDb {
+    client: Client,
+    link: Link,
+    tables: Tables,
+}
+
+/// Attributes as the SDK has them.
+type Attributes = HashMap<String, AttributeValue>;
+
+/// Which items of a partition a query reads.
+enum Range<'a> {
+    /// Those whose sort key begins so.
+    Prefix(&'a str),
+    /// Those whose sort key is not before the first and not after the second.
+    Between(&'a str, &'a str),
+}
+
+/// What a query leaves out after it has read it: deliveries of other streams, and later ones.
+struct OnStream<'a> {
+    stream: &'a str,
+    by: Time,
+}
+
+impl DynamoDb {
+    /// The tables of a stack. It calls nothing yet.
+    pub fn new(link: Link, tables: Tables) -> DynamoDb {
+        DynamoDb { client: Client::new(&link.config(Service::DynamoDb)), link, tables }
+    }
+
+    /// Opens the connection that the first call will find open: see [`Link::warm`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if there is no answer in time; calls may still be tried.
+    pub async fn warm(&self) -> Result<(), StoreError> {
+        let unavailable = |_| StoreError::Unavailable;
+        let endpoint = self.link.endpoint(Service::DynamoDb).map(str::to_owned);
+        let place = Params::builder().region(self.link.region()).set_endpoint(endpoint);
+        let place = place.build().map_err(|_| StoreError::Unavailable)?;
+        let resolver = DefaultResolver::new();
+        let endpoint = ResolveEndpoint::resolve_endpoint(&resolver, &place);
+        let endpoint = endpoint.await.map_err(|_| StoreError::Unavailable)?;
+        self.link.warm(endpoint.url()).await.map_err(unavailable)
+    }
+
+    /// An action as the SDK has it, with the condition that settles its race.
+    fn action(&self, action: &Action, write: Write) -> Result<TransactWriteItem, StoreError> {
+        let table = self.tables.name(write.table);
+        let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
+        let built = match write.change {
+            Change::Put(item) => {
+                let mut put = Put::builder().table_name(table).set_item(Some(to_wire(write.key, item)));
+                if let Some(clause) = clause::of(action) {
+                    put = put
+                        .condition_expression(clause.condition)
+                        .set_expression_attribute_names(clause.names())
+                        .set_expression_attribute_values(clause.values())
+                        .return_values_on_condition_check_failure(all_old);
+                }
+                put.build().map(|put| TransactWriteItem::builder().put(put))
+            }
+            Change::Add(counts) => {
+                let mut update = Update::builder().table_name(table).set_key(Some(key_of(&write.key)));
+                let mut adds = Vec::new();
+                for (place, (measure, n)) in counts.iter().enumerate() {
+                    let (name, value) = (format!("#m{place}"), format!(":n{place}"));
+                    adds.push(format!("{name} {value}"));
+                    update = update
+                        .expression_attribute_names(name, measure.name())
+                        .expression_attribute_values(value, AttributeValue::N(n.to_string()));
+                }
+                update = update.update_expression(format!("ADD {}", adds.join(", ")));
+                update.build().map(|update| TransactWriteItem::builder().update(update))
+            }
+            Change::Delete => {
+                let delete = Delete::builder().table_name(table).set_key(Some(key_of(&write.key)));
+                delete.build().map(|delete| TransactWriteItem::builder().delete(delete))
+            }
+        };
+        built.map(|item| item.build()).map_err(|_| StoreError::Invalid("an action is incomplete"))
+    }
+
+    /// All items of a partition's range, page by page, or the first `limit` and one.
+    async fn query(
+        &self,
+        table: Table,
+        pk: &str,
+        range: Range<'_>,
+        only: Option<OnStream<'_>>,
+        limit: Option<usize>,
+    ) -> Result<Vec<(Key, Item)>, StoreError> {
+        let mut found = Vec::new();
+        let mut after: Option<Attributes> = None;
+        loop {
+            let mut query = self
+                .client
+                .query()
+                .table_name(self.tables.name(table))
+                .consistent_read(true)
+                .set_exclusive_start_key(after)
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+            query = match range {
+                Range::Prefix(prefix) => query
+                    .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
+                    .expression_attribute_values(":sk", AttributeValue::S(prefix.to_owned())),
+                Range::Between(from, to) => query
+                    .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                    .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
+                    .expression_attribute_values(":to", AttributeValue::S(to.to_owned())),
+            };
+            if let Some(only) = &only {
+                query = query
+                    .filter_expression("#stream = :stream AND #at <= :by")
+                    .expression_attribute_names("#stream", "stream")
+                    .expression_attribute_names("#at", "at")
+                    .expression_attribute_values(":stream", AttributeValue::S(only.stream.to_owned()))
+                    .expression_attribute_values(":by", AttributeValue::N(only.by.micros().to_string()));
+            } else if let Some(limit) = limit {
+                let wanted = (limit + 1).saturating_sub(found.len()).max(1);
+                query = query.limit(i32::try_from(wanted).unwrap_or(i32::MAX));
+            }
+            let page = query.send().await.map_err(failed)?;
+            for attributes in page.items.unwrap_or_default() {
+                found.push(from_wire(attributes).ok_or(StoreError::Damaged(table.name()))?);
+            }
+            after = page.last_evaluated_key;
+            if after.is_none() || limit.is_some_and(|limit| found.len() > limit) {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn get(&self, table: Table, key: &Key) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(self.tables.name(table)).consistent_read(true);
+        let got = get.set_key(Some(key_of(key))).send().await.map_err(failed)?;
+        let read = |attributes| from_wire(attributes).map(|(_, item)| item);
+        got.item.map(|item| read(item).ok_or(StoreError::Damaged(table.name()))).transpose()
+    }
+
+    /// The items of up to [`KEYS_MAX`] keys, all different, in any order.
+    async fn get_batch(&self, table: Table, keys: Vec<Attributes>) -> Result<Vec<(Key, Item)>, StoreError> {
+        let name = self.tables.name(table);
+        let mut found = Vec::new();
+        let mut wanted = keys;
+        for attempt in 0..UNPROCESSED_MAX {
+            let ask = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true);
+            let ask = ask.build().map_err(|_| StoreError::Invalid("a batch of no keys"))?;
+            let got = self.client.batch_get_item().request_items(&name, ask).send().await.map_err(failed)?;
+            for attributes in got.responses.unwrap_or_default().remove(&name).unwrap_or_default() {
+                found.push(from_wire(attributes).ok_or(StoreError::Damaged(table.name()))?);
+            }
+            wanted =
+                got.unprocessed_keys.unwrap_or_default().remove(&name).map_or(Vec::new(), |left| left.keys);
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            let most = UNPROCESSED_PAUSE_MS << attempt;
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    async fn put(&self, table: Table, key: Key, item: Item) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(self.tables.name(table));
+        put.set_item(Some(to_wire(key, item))).send().await.map(drop).map_err(failed)
+    }
+
+    /// Moves one instant of the rules, if that makes them stricter.
+    async fn tighten(&self, name: String, to: Time, earlier: bool) -> Result<(), StoreError> {
+        let clause = if earlier { clause::EARLIER } else { clause::LATER };
+        let moved = self
+            .client
+            .update_item()
+            .table_name(self.tables.name(Table::Registry))
+            .set_key(Some(key_of(&item::rules_key())))
+            .update_expression("SET #rule = :to")
+            .condition_expression(clause)
+            .expression_attribute_names("#rule", name)
+            .expression_attribute_values(":to", AttributeValue::N(to.micros().to_string()))
+            .send()
+            .await;
+        match moved {
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(())
+            }
+            other => other.map(drop).map_err(failed),
+        }
+    }
+
+    async fn scan<T>(
+        &self,
+        table: Table,
+        server: ServerId,
+        after: Option<Cursor>,
+        read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
+    ) -> Result<Stretch<T>, StoreError> {
+        let page = self
+            .client
+            .scan()
+            .table_name(self.tables.name(table))
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|Cursor(key)| key_of(&key)))
+            .filter_expression("begins_with(#pk, :server)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":server", AttributeValue::S(format!("{server}#")))
+            .send()
+            .await
+            .map_err(failed)?;
+        let damaged = || StoreError::Damaged(table.name());
+        let mut found = Vec::new();
+        for attributes in page.items.unwrap_or_default() {
+            let (key, item) = from_wire(attributes).ok_or_else(damaged)?;
+            found.push(read(&key, &item)?);
+        }
+        let next =
+            page.last_evaluated_key.map(|key| from_wire(key).map(|(key, _)| Cursor(key)).ok_or_else(damaged));
+        Ok(Stretch {
+            found,
+            read: page.scanned_count.try_into().unwrap_or_default(),
+            next: next.transpose()?,
+        })
+    }
+}
+
+/// Why an action cancelled its transaction, in the words of the port.
+fn cancel(action: &Action, key: &Key, reason: CancellationReason) -> Result<Cancel, StoreError> {
+    let stood = || reason.item.and_then(from_wire).map(|(_, item)| item);
+    Ok(match reason.code.as_deref() {
+        None | Some("None") => Cancel::None,
+        Some("ConditionalCheckFailed") => match (action, stood()) {
+            (Action::PutView(..), stood) => Cancel::Folded(stood.as_ref().map(item::to_folded).transpose()?),
+            (Action::Replace(..), None) => Cancel::Gone,
+            (_, Some(old)) => Cancel::Recorded(Box::new(item::to_event(key, &old)?)),
+            // It stood there and has gone since, or was not returned: try again.
+            (_, None) => Cancel::Conflict,
+        },
+        Some("TransactionConflict" | "DuplicateItem") => Cancel::Conflict,
+        Some("ValidationError" | "ItemCollectionSizeLimitExceeded") => {
+            return Err(StoreError::Invalid("DynamoDB takes an action of it for none of its own"));
+        }
+        // Too many requests at once, and whatever else passes with time.
+        Some(_) => Cancel::Throttled,
+    })
+}
+
+#[async_trait]
+impl Store for DynamoDb {
+    async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
+        let writes = writes(&actions, self.tables.by_time)?;
+        let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
+        let items = actions.iter().zip(writes).map(|(action, write)| self.action(action, write));
+        let items = items.collect::<Result<Vec<_>, _>>()?;
+        // The SDK gives each call a token, so that an attempt after a lost answer does not count twice.
+        let error = match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let reasons = match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                cancelled.cancellation_reasons.clone().unwrap_or_default()
+            }
+            _ => return Err(failed(error).into()),
+        };
+        if reasons.len() != actions.len() {
+            return Err(StoreError::Unavailable.into());
+        }
+        let mine = actions.iter().zip(&keys).zip(reasons);
+        let cancels = mine.map(|((action, key), reason)| cancel(action, key, reason));
+        Err(CommitError::Cancelled(cancels.collect::<Result<_, _>>()?))
+    }
+
+    async fn state_events(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let (pk, prefix) = (item::recipient_pk(server, recipient), item::class_prefix(Class::State));
+        let found = self.query(Table::Events, &pk, Range::Prefix(&prefix), None, None).await?;
+        found.iter().map(|(key, item)| item::to_event(key, item)).collect()
+    }
+
+    async fn events(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        class: Class,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let (pk, prefix) = (item::recipient_pk(server, recipient), item::class_prefix(class));
+        page(self.query(Table::Events, &pk, Range::Prefix(&prefix), None, Some(limit)).await?, limit)
+    }
+
+    async fn deliveries(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        stream: &str,
+        by: Time,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let (pk, prefix) = (item::recipient_pk(server, recipient), item::class_prefix(Class::Delivery));
+        let only = Some(OnStream { stream, by });
+        page(self.query(Table::Events, &pk, Range::Prefix(&prefix), only, Some(limit)).await?, limit)
+    }
+
+    async fn event(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        class: Class,
+        identity: Identity,
+    ) -> Result<Option<Recorded>, StoreError> {
+        let key = item::event_key(server, recipient, class, identity);
+        let item = self.get(Table::Events, &key).await?;
+        item.map(|item| item::to_event(&key, &item)).transpose()
+    }
+
+    async fn views(
+        &self,
+        server: ServerId,
+        recipients: &[RecipientId],
+    ) -> Result<Vec<Option<View>>, StoreError> {
+        let mut views: BTreeMap<RecipientId, View> = BTreeMap::new();
+        let wanted: Vec<RecipientId> =
+            recipients.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        for some in wanted.chunks(KEYS_MAX) {
+            let keys = some.iter().map(|recipient| key_of(&item::view_key(server, *recipient)));
+            for (_, item) in self.get_batch(Table::Recipients, keys.collect()).await? {
+                let view = item::to_view(&item)?;
+                views.insert(view.recipient, view);
+            }
+        }
+        Ok(recipients.iter().map(|recipient| views.get(recipient).cloned()).collect())
+    }
+
+    async fn counters(
+        &self,
+        server: ServerId,
+        stream: &str,
+        from: &str,
+        before: &str,
+    ) -> Result<BTreeMap<String, Counts>, StoreError> {
+        if from >= before {
+            return Ok(BTreeMap::new());
+        }
+        let pk = item::stream_pk(server, stream);
+        // No key is just an hour: each has its shard behind it, so `before` itself is never met.
+        let range = Range::Between(from, before);
+        let mut hours: BTreeMap<String, Counts> = BTreeMap::new();
+        for ((_, sk), item) in self.query(Table::Counters, &pk, range, None, None).await? {
+            item::add_counts(&mut hours, &sk, &item);
+        }
+        Ok(hours)
+    }
+
+    async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        self.put(Table::Registry, item::stream_key(server, stream), Item::default()).await
+    }
+
+    async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError> {
+        let (pk, prefix) = (item::server_pk(server), Range::Prefix(item::STREAM_PREFIX));
+        let found = self.query(Table::Registry, &pk, prefix, None, None).await?;
+        let name = |(_, sk): Key| sk.strip_prefix(item::STREAM_PREFIX).map(str::to_owned);
+        Ok(found.into_iter().filter_map(|(key, _)| name(key)).collect())
+    }
+
+    async fn rules(&self) -> Result<Rules, StoreError> {
+        Ok(self
+            .get(Table::Registry, &item::rules_key())
+            .await?
+            .as_ref()
+            .map(item::to_rules)
+            .unwrap_or_default())
+    }
+
+    async fn revoke(&self, server: ServerId, generation: u32, from: Time) -> Result<(), StoreError> {
+        self.tighten(item::revoked_attribute(server, generation), from, true).await
+    }
+
+    async fn raise_floor(&self, class: Class, to: Time) -> Result<(), StoreError> {
+        self.tighten(item::floor_attribute(class), to, false).await
+    }
+
+    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError> {
+        let item = self.get(Table::Registry, &item::settings_key(server)).await?;
+        item.as_ref().map(item::to_settings).transpose().map(Option::unwrap_or_default)
+    }
+
+    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError> {
+        self.put(Table::Registry, item::settings_key(server), item::of_settings(&settings)).await
+    }
+
+    async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
+        let key = item::part_key(part.received_at, &part.id, part.part);
+        let item = item::of_kept(&Kept { part, expires_at, replayed_at: None });
+        let put = self.client.put_item().table_name(self.tables.name(Table::Quarantine));
+        let put = put.set_item(Some(to_wire(key, item))).condition_expression(clause::ABSENT);
+        match put.expression_attribute_names("#pk", PK).send().await {
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(PutItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(())
+            }
+            other => other.map(drop).map_err(failed),
+        }
+    }
+
+    async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError> {
+        // Every sort key is an instant; the prefix must not be empty.
+        let found = self.query(Table::Quarantine, day, Range::Between("0", ":"), None, None).await?;
+        found.iter().map(|(_, item)| item::to_kept(item)).collect()
+    }
+
+    async fn kept(&self, received_at: Time, id: &str) -> Result<Vec<Kept>, StoreError> {
+        let prefix = format!("{}#{id}#", received_at.key());
+        let range = Range::Prefix(&prefix);
+        let found = self.query(Table::Quarantine, &received_at.day(), range, None, None).await?;
+        found.iter().map(|(_, item)| item::to_kept(item)).collect()
+    }
+
+    async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError> {
+        for kept in self.kept(received_at, id).await? {
+            let key = item::part_key(received_at, id, kept.part.part);
+            let update = self.client.update_item().table_name(self.tables.name(Table::Quarantine));
+            let update = update.set_key(Some(key_of(&key))).update_expression("SET #replayed_at = :at");
+            let update = update.condition_expression(clause::PRESENT).expression_attribute_names("#pk", PK);
+            let update = update.expression_attribute_names("#replayed_at", "replayed_at");
+            let update = update.expression_attribute_values(":at", attribute(item::Value::N(at.micros())));
+            match update.send().await {
+                Err(error)
+                    if matches!(
+                        error.as_service_error(),
+                        Some(UpdateItemError::ConditionalCheckFailedException(_))
+                    ) => {}
+                other => drop(other.map_err(failed)?),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn page(found: Vec<(Key, Item)>, limit: usize) -> Result<Page, StoreError> {
+    let events = found.iter().take(limit).map(|(key, item)| item::to_event(key, item));
+    Ok(Page { events: events.collect::<Result<_, _>>()?, truncated: found.len() > limit })
+}
+
+#[async_trait]
+impl Scan for DynamoDb {
+    async fn scan_events(
+        &self,
+        server: ServerId,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Recorded>, StoreError> {
+        self.scan(Table::Events, server, after, item::to_event).await
+    }
+
+    async fn scan_recipients(
+        &self,
+        server: ServerId,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Held>, StoreError> {
+        self.scan(Table::Recipients, server, after, item::to_held).await
+    }
+}
