@@ -6,11 +6,12 @@ TOOLS = .tools/bin
 # How many cases `make fuzz` tries, and how many events `make soak` has.
 CASES ?= 200000
 EVENTS ?= 1000000
+EVENTS_AWS ?= 50000
 
-.PHONY: help run demo test lint build aws soak oracle fuzz dictionary audit clean
+.PHONY: help run demo test lint build aws soak soak-aws cost oracle fuzz dictionary audit clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C stops it (ARGS="--port 9000")
 	$(CARGO) run --locked --release --package postledger -- run $(ARGS)
@@ -42,6 +43,14 @@ aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Pytho
 soak: ## a million events through door and consumers while everything goes wrong; must equal `postledger fold` (EVENTS=)
 	$(CARGO) build --locked --release --package postledger --package postledger-tests
 	target/release/soak --events $(EVENTS) --postledger $(POSTLEDGER)
+
+soak-aws: aws ## 50,000 events through SQS, consumers that are killed and DynamoDB, while calls go wrong on the wire (EVENTS_AWS=)
+	$(CARGO) build --locked --release --package postledger --package postledger-tests --package consumer
+	target/release/soak-aws --events $(EVENTS_AWS)
+
+cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
+	$(CARGO) build --locked --release --package postledger-tests --package consumer
+	target/release/cost
 
 oracle: ## the tables' contract against DynamoDB Local instead of the emulator (needs Java and npm; see infra/local)
 	bash infra/local/oracle.sh .tools/oracle $(CARGO) test --locked --package postledger-tests --test aws the_tables_on_dynamodb

@@ -3,9 +3,10 @@
 use crate::fixtures;
 use faults::{Fault, Plan};
 use ledger::{LedgerKey, Source, Time};
+use postledger_tests::bodies::{bounce, delivery, envelope, lift, message};
 use postledger_tests::{SERVER, World, assert_whole, consumer, handle, now, server_id};
-use queue::{ENVELOPE_VERSION, Envelope, QueueName, SetAside};
-use serde_json::{Value, json};
+use queue::{QueueName, SetAside};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,52 +14,6 @@ use store::{Memory, Store};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
-}
-
-fn envelope(source: Source, body: &Value) -> Envelope {
-    let text = String::from_utf8(serde_json::to_vec(body).unwrap()).unwrap();
-    let context = postmark::Context {
-        server: server_id(SERVER),
-        received_at: now(),
-        source,
-        keep_engagement_detail: false,
-    };
-    let examined = postmark::examine(text.as_bytes(), &context).unwrap();
-    Envelope {
-        v: ENVELOPE_VERSION,
-        server: context.server,
-        generation: 1,
-        key_id: "key".to_owned(),
-        record_type: examined.kind,
-        received_at: context.received_at,
-        trace_id: None,
-        retries_remaining: None,
-        source,
-        overridden: false,
-        dropped: examined.dropped,
-        body: Envelope::raw(examined.canonical).unwrap(),
-    }
-}
-
-fn message(source: Source, body: &Value) -> String {
-    envelope(source, body).encode()
-}
-
-fn delivery(n: usize, at: &str) -> Value {
-    json!({ "RecordType": "Delivery", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": format!("m{n}"),
-        "Recipient": format!("r{}@customer.example", n % 5), "DeliveredAt": at, "Details": "" })
-}
-
-fn bounce(n: usize, recipient: usize, at: &str, inactive: bool) -> Value {
-    json!({ "RecordType": "Bounce", "MessageStream": "outbound", "ServerID": SERVER, "ID": 100 + n,
-        "Type": "HardBounce", "MessageID": format!("m{n}"), "Email": format!("r{recipient}@customer.example"),
-        "BouncedAt": at, "Inactive": inactive })
-}
-
-fn lift(recipient: usize, at: &str) -> Value {
-    json!({ "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": null,
-        "Recipient": format!("r{recipient}@customer.example"), "ChangedAt": at, "SuppressSending": false,
-        "Origin": "Customer", "SuppressionReason": null })
 }
 
 const EARLY: &str = "2026-09-20T08:00:00Z";

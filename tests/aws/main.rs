@@ -3,4 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod consumer;
 mod contracts;
+mod soak;

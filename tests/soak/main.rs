@@ -2,10 +2,8 @@
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use postledger_tests::soak::Soak;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use postledger_tests::soak::{Soak, fold_by};
+use std::path::PathBuf;
 
 /// Events through the door and several consumers while everything goes wrong; the ledger must equal the fold.
 #[derive(Parser)]
@@ -45,7 +43,7 @@ async fn main() {
             &args.folder,
             |file| {
                 bar.finish_with_message("taken in; now `postledger fold`");
-                fold(&postledger, file)
+                fold_by(&postledger, file)
             },
             move |done| shown.set_position(done),
         )
@@ -65,16 +63,4 @@ async fn main() {
     for (fault, times) in faults {
         postledger::say(format!("  {times:>8}  {fault}"));
     }
-}
-
-/// What the real command prints.
-fn fold(postledger: &Path, file: &Path) -> Vec<String> {
-    let output = Command::new(postledger)
-        .args(["fold", "--received-at", "2026-10-01T00:00:00Z"])
-        .stdin(File::open(file).expect("the bodies"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("the command postledger: build it by `cargo build --release -p postledger`");
-    assert!(output.status.success(), "postledger fold failed");
-    String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
 }

@@ -31,7 +31,8 @@ pub struct Generator {
     pub now: Time,
 }
 
-const SERVERS: [i64; 3] = [8_123_456, 8_123_457, 9_000_001];
+/// The servers that everything happens at.
+pub const SERVERS: [i64; 3] = [8_123_456, 8_123_457, 9_000_001];
 const STREAMS: [&str; 3] = ["outbound", "broadcast", "receipts"];
 /// Of how many events one is poison.
 const POISON_ONE_IN: u64 = 200;

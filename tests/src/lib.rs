@@ -3,9 +3,14 @@
 //!
 //! Invariant: the only crate that may see everything; nothing depends on it.
 
+pub mod bodies;
 pub mod emulator;
 pub mod generator;
+pub mod lambda;
+pub mod meter;
 pub mod soak;
+pub mod soak_aws;
+pub mod wire;
 
 use consumer::{Consumer, Incoming};
 use http::{Request, Response};

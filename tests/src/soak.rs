@@ -14,6 +14,7 @@ use queue::{ENVELOPE_VERSION, Envelope, Queue, QueueName, Sender, SetAside, Sett
 use std::collections::{BTreeSet, HashMap};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,7 +49,8 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-const STACK: &str = "soak";
+/// The stack that the soaks are about.
+pub const STACK: &str = "soak";
 const DOORS: u64 = 2;
 const CONSUMERS: [(QueueName, usize); 3] =
     [(QueueName::Critical, 2), (QueueName::Bulk, 2), (QueueName::Quarantine, 1)];
@@ -95,7 +97,8 @@ impl Soak {
         let generator = Generator { seed: self.seed, events: self.events, now: crate::now() };
         let order = Arc::new(generator.order(5));
         let file = folder.join("bodies.jsonl");
-        let poison = write_bodies(&file, &generator, &order);
+        write_bodies(&file, &generator, &order);
+        let poison = poison_of(&generator, &order);
 
         let misfortune = Arc::new(Misfortune { one_in: self.fault_one_in, counts: Mutex::default() });
         let settings = Settings {
@@ -172,16 +175,8 @@ impl Soak {
             store.all_kept().expect("items").into_iter().map(|kept| kept.part.id).collect();
         assert_eq!(kept, poison, "quarantine is exactly the poison");
         let ours = store.all_views().expect("items");
-        let ours = ours.iter().map(state_line).chain(counter_lines(&store.all_counters()));
-        let folded = fold(&file);
-        let theirs =
-            folded.iter().filter(|line| line.starts_with("{\"state\"") || line.starts_with("{\"counters\""));
-        let mut compared = 0;
-        for (ours, theirs) in ours.clone().zip(theirs.clone()) {
-            assert_eq!(&ours, theirs, "a line of the ledger differs from the fold");
-            compared += 1;
-        }
-        assert_eq!((ours.count(), theirs.count()), (compared, compared));
+        let ours = ours.iter().map(state_line).chain(counter_lines(&store.all_counters())).collect();
+        same_lines(ours, fold(&file));
         let counts = misfortune.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Outcome {
             tellings: order.len() as u64,
@@ -203,11 +198,54 @@ pub fn fold_file(file: &Path) -> Vec<String> {
     Fold::read(lines, None, crate::now(), |_| {}).expect("a readable file").lines().collect()
 }
 
-/// Writes every telling as a line for the command `fold`; the quarantine ids of what must be set aside.
-fn write_bodies(file: &Path, generator: &Generator, order: &[(u64, u8)]) -> BTreeSet<String> {
+/// What the real command `postledger fold` prints of a file.
+///
+/// # Panics
+/// Where it cannot be run.
+pub fn fold_by(postledger: &Path, file: &Path) -> Vec<String> {
+    let output = Command::new(postledger)
+        .args(["fold", "--received-at", "2026-10-01T00:00:00Z"])
+        .stdin(std::fs::File::open(file).expect("the bodies"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("the command postledger: build it by `cargo build --release -p postledger`");
+    assert!(output.status.success(), "postledger fold failed");
+    String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
+}
+
+/// Fails unless the lines of a ledger are those of the fold.
+///
+/// # Panics
+/// Where they are not.
+pub(crate) fn same_lines(ours: Vec<String>, folded: Vec<String>) {
+    let of_ledger = |line: &&String| line.starts_with("{\"state\"") || line.starts_with("{\"counters\"");
+    let theirs: Vec<&String> = folded.iter().filter(of_ledger).collect();
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert_eq!(&ours, theirs, "a line of the ledger differs from the fold");
+    }
+    assert_eq!(ours.len(), theirs.len());
+}
+
+/// Writes every telling as a line for the command `fold`.
+pub(crate) fn write_bodies(file: &Path, generator: &Generator, order: &[(u64, u8)]) {
     use base64::Engine as _;
-    let mut poison = BTreeSet::new();
     let mut out = BufWriter::new(std::fs::File::create(file).expect("a file for the bodies"));
+    for (event, copy) in order {
+        let telling = generator.telling(*event, *copy);
+        let body = base64::engine::general_purpose::STANDARD.encode(&telling.body);
+        let (server, source, at) = (telling.server, telling.source.name(), crate::now());
+        writeln!(
+            out,
+            r#"{{"server":{server},"received_at":"{at}","source":"{source}","body_base64":"{body}"}}"#
+        )
+        .expect("a writable file");
+    }
+    out.flush().expect("a writable file");
+}
+
+/// The quarantine ids of what must be set aside.
+pub(crate) fn poison_of(generator: &Generator, order: &[(u64, u8)]) -> BTreeSet<String> {
+    let mut poison = BTreeSet::new();
     for (event, copy) in order {
         let telling = generator.telling(*event, *copy);
         let context = context(&telling);
@@ -222,21 +260,11 @@ fn write_bodies(file: &Path, generator: &Generator, order: &[(u64, u8)]) -> BTre
                 detail: String::new(),
                 record_type: None,
                 dropped: Vec::new(),
-                body: telling.body.clone(),
+                body: telling.body,
             };
             poison.insert(aside.id());
         }
-        let body = base64::engine::general_purpose::STANDARD.encode(&telling.body);
-        let source = telling.source.name();
-        let at = context.received_at;
-        writeln!(
-            out,
-            r#"{{"server":{},"received_at":"{at}","source":"{source}","body_base64":"{body}"}}"#,
-            telling.server
-        )
-        .expect("a writable file");
     }
-    out.flush().expect("a writable file");
     poison
 }
 
@@ -250,7 +278,13 @@ fn context(telling: &Telling) -> postmark::Context {
 }
 
 /// Tells it as its source does, again and again until it is accepted.
-async fn tell(stack: &Stack, queue: &dyn Sender, key: &PrivateKey, telling: &Telling, requests: &AtomicU64) {
+pub(crate) async fn tell(
+    stack: &Stack,
+    queue: &dyn Sender,
+    key: &PrivateKey,
+    telling: &Telling,
+    requests: &AtomicU64,
+) {
     if telling.source != Source::Webhook {
         let context = context(telling);
         let examined = postmark::examine(&telling.body, &context).expect("what we tell ourselves is sound");

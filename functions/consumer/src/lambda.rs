@@ -22,6 +22,17 @@ use tokio::time::Instant;
 pub async fn run() -> Result<(), Error> {
     platform::logs::init(&platform::logs::of_function(), std::io::stdout);
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
+    let consumer = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        let deadline = deadline(event.context.deadline);
+        let response = answer(consumer, event.payload, deadline).await;
+        platform::metrics::flush(std::io::stdout().lock());
+        response
+    }))
+    .await
+}
+
+async fn start() -> Result<Consumer, Error> {
     let (tables, retention_days) = (tables()?, retention_days()?);
     let link = Link::new(Access::of_function()?, LIMITS);
     let store = DynamoDb::new(link.clone(), tables);
@@ -31,14 +42,7 @@ pub async fn run() -> Result<(), Error> {
         tracing::warn!(error = %error, "no connection to the tables could be opened at the start");
     }
     let settings = Settings { retention_days, ..Settings::new(key?, platform::clock()) };
-    let consumer = &Consumer::new(Arc::new(store), settings);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let deadline = deadline(event.context.deadline);
-        let response = answer(consumer, event.payload, deadline).await;
-        platform::metrics::flush(std::io::stdout().lock());
-        response
-    }))
-    .await
+    Ok(Consumer::new(Arc::new(store), settings))
 }
 
 /// Consumes a batch. Messages of several queues, which no mapping mixes, are still told apart.

@@ -21,14 +21,7 @@ use std::sync::Arc;
 pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
     platform::logs::init(&platform::logs::of_function(), std::io::stdout);
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
-    let queue = Sqs::new(Link::new(Access::of_function()?, LIMITS), urls()?);
-    let door = Door {
-        route: route.into(),
-        verifier: Arc::new(verifier()?),
-        keep_engagement_detail: parsed("POSTLEDGER_ENGAGEMENT_DETAIL", "true or false", false)?,
-        clock: platform::clock(),
-        queue: Arc::new(warmed(queue).await),
-    };
+    let door = start(route.into()).await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     let door = &door;
     lambda_http::run(service_fn(|request| async move {
         let response = answer(door, request).await;
@@ -36,6 +29,17 @@ pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
         Ok::<_, Infallible>(response)
     }))
     .await
+}
+
+async fn start(route: Option<RecordType>) -> Result<Door, Error> {
+    let queue = Sqs::new(Link::new(Access::of_function()?, LIMITS), urls()?);
+    Ok(Door {
+        route,
+        verifier: Arc::new(verifier()?),
+        keep_engagement_detail: parsed("POSTLEDGER_ENGAGEMENT_DETAIL", "true or false", false)?,
+        clock: platform::clock(),
+        queue: Arc::new(warmed(queue).await),
+    })
 }
 
 /// Answers a gateway's request.

@@ -45,6 +45,11 @@ pub fn of_function() -> String {
     format!("{},{OTHERS}", level())
 }
 
+/// Tells why a function cannot start, in words; the runtime prints the error only as the compiler would.
+pub fn cannot_start(error: &(dyn std::error::Error + Send + Sync)) {
+    tracing::error!(error = %error, "the function cannot start");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,279 @@
+//! What an event costs: `make cost`. The consumer's own binary takes batches of real bodies from a Runtime API and
+//! calls a stub that answers at once; the calls are metered as AWS bills them, and its CPU time is read from the
+//! kernel. Beside it, as a floor, the same batches through the same consumer over tables in memory: what is left
+//! is Lambda's runtime, the SDK and the wire.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Parser;
+use fastrand::Rng;
+use ledger::{Kind, LedgerKey, Source};
+use postledger_tests::bodies::message;
+use postledger_tests::emulator::root;
+use postledger_tests::lambda::{Lambda, built, consumer, failures, sqs_event};
+use postledger_tests::meter::Meter;
+use postledger_tests::wire::Wire;
+use postledger_tests::{handle, now};
+use queue::QueueName;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Calls, units, bytes and CPU time of the consumer for each event, by kind and size of batch.
+#[derive(Parser)]
+struct Args {
+    /// How many events of each kind are measured, at each size of batch.
+    #[arg(long, default_value_t = 10_000)]
+    events: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The fixtures that stand for the kinds.
+const FIXTURES: [(&str, &str); 6] = [
+    ("Delivery", "delivery-current"),
+    ("Open", "open-current"),
+    ("Click", "click-current"),
+    ("Bounce", "bounce-hard"),
+    ("SpamComplaint", "spam-complaint-current"),
+    ("SubscriptionChange", "subscription-change-hard-bounce"),
+];
+const BATCHES: [usize; 3] = [10, 100, 1_000];
+
+fn main() {
+    let args = Args::parse();
+    let binary = built(&["consumer"]).join("consumer");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let mut rows = Vec::new();
+    for (kind, fixture) in FIXTURES {
+        let path = root().join(format!("shared/postmark/fixtures/{fixture}.json"));
+        let fixture: Value = serde_json::from_slice(&std::fs::read(path).expect("a fixture")).expect("JSON");
+        for batch in BATCHES {
+            let row = runtime.block_on(measured(&binary, kind, &fixture, batch, args.events));
+            let floor = floor(kind, &fixture, batch, args.events);
+            rows.push(Row { floor_us: floor, ..row });
+            if !args.json {
+                eprint!(".");
+            }
+        }
+    }
+    if args.json {
+        let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+        postledger::say(serde_json::to_string_pretty(&rows).expect("JSON"));
+    } else {
+        let head = [
+            "kind",
+            "batch",
+            "calls",
+            "write units",
+            "by_message",
+            "by_time",
+            "suppressed",
+            "read units",
+            "event bytes",
+            "view bytes",
+            "CPU us",
+            "floor us",
+            "ratio",
+        ];
+        eprintln!();
+        postledger::say(postledger::show::table(head, rows.iter().map(Row::cells)));
+        postledger::say("\nall for each event; CPU: medians of five parts");
+    }
+}
+
+/// What was measured, for each event.
+struct Row {
+    kind: &'static str,
+    batch: usize,
+    calls: f64,
+    writes: f64,
+    by_message: f64,
+    by_time: f64,
+    suppressed: f64,
+    reads: f64,
+    event_bytes: f64,
+    view_bytes: f64,
+    cpu_us: f64,
+    floor_us: f64,
+}
+
+impl Row {
+    fn numbers(&self) -> [(&'static str, f64); 11] {
+        [
+            ("calls", self.calls),
+            ("write_units", self.writes),
+            ("by_message_units", self.by_message),
+            ("by_time_units", self.by_time),
+            ("suppressed_units", self.suppressed),
+            ("read_units", self.reads),
+            ("event_bytes", self.event_bytes),
+            ("view_bytes", self.view_bytes),
+            ("cpu_us", self.cpu_us),
+            ("floor_us", self.floor_us),
+            ("ratio", self.cpu_us / self.floor_us),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let mut row = json!({ "kind": self.kind, "batch": self.batch });
+        for (name, number) in self.numbers() {
+            row[name] = json!((number * 1_000.0).round() / 1_000.0);
+        }
+        row
+    }
+
+    fn cells(&self) -> [String; 13] {
+        let mut cells = vec![self.kind.to_owned(), self.batch.to_string()];
+        for (name, number) in self.numbers() {
+            cells.push(match name {
+                "calls" => format!("{number:.4}"),
+                "event_bytes" | "view_bytes" => format!("{number:.0}"),
+                "cpu_us" | "floor_us" | "ratio" => format!("{number:.1}"),
+                _ => format!("{number:.3}"),
+            });
+        }
+        cells.try_into().expect("as many as there are columns")
+    }
+}
+
+async fn measured(binary: &Path, kind: &'static str, fixture: &Value, batch: usize, events: usize) -> Row {
+    let wire = Wire::stub(at_once).await;
+    let mut lambda = Lambda::start().await;
+    let function = consumer(binary.to_owned(), &lambda, &wire.url, "cost", true);
+    let pid = function.child.id().expect("a running process");
+    let queue =
+        if ["Delivery", "Open", "Click"].contains(&kind) { QueueName::Bulk } else { QueueName::Critical };
+    let mut rng = Rng::with_seed(7);
+    let mut next = |n: usize| -> Value {
+        let bodies = bodies(fixture, n, &mut rng);
+        let ids: Vec<String> = (0..n).map(|place| format!("message-{place:032}")).collect();
+        let messages = ids.iter().map(String::as_str).zip(bodies.iter().map(String::as_str));
+        sqs_event(&queue.in_stack("cost"), messages)
+    };
+    // Warm: init, the first connections, what is noted once.
+    for _ in 0..1_000_usize.div_ceil(batch).min(20) {
+        let event = next(batch);
+        assert!(failures(&lambda.invoke(event).await).is_empty());
+    }
+    wire.metered();
+    let mut parts = Vec::new();
+    let each = (events / 5).div_ceil(batch).max(1);
+    for _ in 0..5 {
+        let batches: Vec<Value> = (0..each).map(|_| next(batch)).collect();
+        let before = cpu_ns(pid);
+        for event in batches {
+            assert!(failures(&lambda.invoke(event).await).is_empty());
+        }
+        parts.push((cpu_ns(pid) - before) as f64 / 1_000.0 / (each * batch) as f64);
+    }
+    parts.sort_by(f64::total_cmp);
+    let meter: Meter = wire.metered();
+    assert_eq!((meter.inconsistent, meter.cancelled), (0, 0));
+    let all = (5 * each * batch) as f64;
+    let index = |name: &str| meter.index_writes.get(name).copied().unwrap_or_default() as f64 / all;
+    let bytes =
+        |kind: &str| meter.items.get(kind).map_or(0.0, |sizes| sizes.bytes as f64 / sizes.items as f64);
+    Row {
+        kind,
+        batch,
+        calls: meter.all_calls() as f64 / all,
+        writes: meter.all_writes() as f64 / all,
+        by_message: index("by_message"),
+        by_time: index("by_time"),
+        suppressed: index("suppressed"),
+        reads: meter.all_reads() as f64 / all,
+        event_bytes: bytes(kind),
+        view_bytes: bytes("(view)"),
+        cpu_us: parts[2],
+        floor_us: 0.0,
+    }
+}
+
+/// The same over tables in memory, in this process and one thread.
+fn floor(kind: &str, fixture: &Value, batch: usize, events: usize) -> f64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let queue =
+        if ["Delivery", "Open", "Click"].contains(&kind) { QueueName::Bulk } else { QueueName::Critical };
+    let mut rng = Rng::with_seed(7);
+    let mut parts = Vec::new();
+    let each = (events / 5).div_ceil(batch).max(1);
+    for _ in 0..5 {
+        let consumer = postledger_tests::consumer(Arc::new(store::Memory::default()));
+        let batches: Vec<Vec<String>> = (0..each).map(|_| bodies(fixture, batch, &mut rng)).collect();
+        let before = own_cpu_ns();
+        for batch in &batches {
+            assert!(runtime.block_on(handle(&consumer, queue, batch, 600)).is_empty());
+        }
+        parts.push((own_cpu_ns() - before) as f64 / 1_000.0 / (each * batch) as f64);
+    }
+    parts.sort_by(f64::total_cmp);
+    parts[2]
+}
+
+/// Messages like a fixture's, each of another mail to another person, all within an hour.
+fn bodies(fixture: &Value, n: usize, rng: &mut Rng) -> Vec<String> {
+    let one = |rng: &mut Rng| {
+        let mut body = fixture.clone();
+        let uuid: String =
+            (0..36).map(|at| if [8, 13, 18, 23].contains(&at) { '-' } else { hex(rng) }).collect();
+        body["MessageID"] = json!(uuid);
+        let address = format!("{}.{}@customer.example", word(rng, 5), word(rng, 7));
+        for name in ["Recipient", "Email"] {
+            if body.get(name).is_some() {
+                body[name] = json!(address);
+            }
+        }
+        if body.get("ID").is_some() {
+            body["ID"] = json!(rng.i64(100_000_000..10_000_000_000));
+        }
+        let at = now().plus_seconds(-7_200 + rng.i64(0..3_600)).to_string();
+        let at = format!("{}.{:07}Z", &at[..19], rng.u32(..10_000_000));
+        for name in ["DeliveredAt", "ReceivedAt", "BouncedAt", "ChangedAt"] {
+            if body.get(name).is_some() {
+                body[name] = json!(at);
+            }
+        }
+        message(Source::Webhook, &body)
+    };
+    (0..n).map(|_| one(rng)).collect()
+}
+
+fn hex(rng: &mut Rng) -> char {
+    char::from(b"0123456789abcdef"[rng.usize(..16)])
+}
+
+fn word(rng: &mut Rng, length: usize) -> String {
+    (0..length).map(|_| rng.lowercase()).collect()
+}
+
+/// All is done, and nothing was there.
+fn at_once(operation: &str, _: &Value) -> Value {
+    match operation {
+        "GetParameter" => {
+            json!({ "Parameter": { "Value": URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS) } })
+        }
+        "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
+        _ => json!({}),
+    }
+}
+
+/// How long all threads of a process have run, in nanoseconds.
+fn cpu_ns(pid: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a Linux kernel");
+    threads.filter_map(|thread| on_cpu(&thread.ok()?.path())).sum()
+}
+
+fn own_cpu_ns() -> u64 {
+    on_cpu(Path::new("/proc/thread-self")).expect("a Linux kernel")
+}
+
+fn on_cpu(thread: &Path) -> Option<u64> {
+    let told = std::fs::read_to_string(thread.join("schedstat")).ok()?;
+    told.split_whitespace().next()?.parse().ok()
+}
+
+/// The kinds that are measured are all that Postmark sends.
+const _: () = assert!(FIXTURES.len() == Kind::ALL.len() - 2);

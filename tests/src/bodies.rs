@@ -1,0 +1,60 @@
+//! Bodies and messages of the fixtures' server, made to order.
+
+use crate::{SERVER, now, server_id};
+use ledger::Source;
+use queue::{ENVELOPE_VERSION, Envelope};
+use serde_json::{Value, json};
+
+/// An event as the door puts it on a queue.
+///
+/// # Panics
+/// Where it is none.
+pub fn envelope(source: Source, body: &Value) -> Envelope {
+    let text = String::from_utf8(serde_json::to_vec(body).expect("a sound body")).expect("a sound body");
+    let context = postmark::Context {
+        server: server_id(SERVER),
+        received_at: now(),
+        source,
+        keep_engagement_detail: false,
+    };
+    let examined = postmark::examine(text.as_bytes(), &context).expect("a sound body");
+    Envelope {
+        v: ENVELOPE_VERSION,
+        server: context.server,
+        generation: 1,
+        key_id: "key".to_owned(),
+        record_type: examined.kind,
+        received_at: context.received_at,
+        trace_id: None,
+        retries_remaining: None,
+        source,
+        overridden: false,
+        dropped: examined.dropped,
+        body: Envelope::raw(examined.canonical).expect("a sound body"),
+    }
+}
+
+/// The message of an event.
+pub fn message(source: Source, body: &Value) -> String {
+    envelope(source, body).encode()
+}
+
+/// A delivery to one of five recipients.
+pub fn delivery(n: usize, at: &str) -> Value {
+    json!({ "RecordType": "Delivery", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": format!("m{n}"),
+        "Recipient": format!("r{}@customer.example", n % 5), "DeliveredAt": at, "Details": "" })
+}
+
+/// A hard bounce of a recipient.
+pub fn bounce(n: usize, recipient: usize, at: &str, inactive: bool) -> Value {
+    json!({ "RecordType": "Bounce", "MessageStream": "outbound", "ServerID": SERVER, "ID": 100 + n,
+        "Type": "HardBounce", "MessageID": format!("m{n}"), "Email": format!("r{recipient}@customer.example"),
+        "BouncedAt": at, "Inactive": inactive })
+}
+
+/// A reactivation of a recipient.
+pub fn lift(recipient: usize, at: &str) -> Value {
+    json!({ "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": null,
+        "Recipient": format!("r{recipient}@customer.example"), "ChangedAt": at, "SuppressSending": false,
+        "Origin": "Customer", "SuppressionReason": null })
+}

@@ -1,0 +1,230 @@
+//! A stand-in for Lambda: its Runtime API on a loopback port, and the functions' own binaries as processes.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+/// Longer than anything here takes, even on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A future that comes to an end.
+///
+/// # Panics
+/// Where it does not; names what did not come.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("nothing came: {what}"))
+}
+
+/// The Runtime API: hands out events, collects answers.
+pub struct Lambda {
+    /// Its host and port.
+    pub address: String,
+    timeout_ms: Arc<AtomicU64>,
+    events: mpsc::UnboundedSender<Value>,
+    answers: mpsc::UnboundedReceiver<Value>,
+}
+
+impl Lambda {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn start() -> Lambda {
+        let (events, waiting) = mpsc::unbounded_channel::<Value>();
+        let (answered, answers) = mpsc::unbounded_channel();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let count = Arc::new(AtomicUsize::new(0));
+        let timeout_ms = Arc::new(AtomicU64::new(30_000));
+        let given = timeout_ms.clone();
+        let next = get(async move || {
+            let Some(event) = waiting.lock().await.recv().await else {
+                return StatusCode::GONE.into_response();
+            };
+            let id = format!("request-{}", count.fetch_add(1, Ordering::Relaxed));
+            let now = u64::try_from(platform::now().micros()).unwrap_or_default() / 1_000;
+            let deadline = (now + given.load(Ordering::Relaxed)).to_string();
+            let headers = [
+                ("lambda-runtime-aws-request-id", id.as_str()),
+                ("lambda-runtime-deadline-ms", deadline.as_str()),
+                ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:123456789012:function:it"),
+            ];
+            (headers, event.to_string()).into_response()
+        });
+        let failed = answered.clone();
+        let response = post(async move |body: Bytes| {
+            let _ = answered.send(serde_json::from_slice(&body).unwrap_or_default());
+            StatusCode::ACCEPTED
+        });
+        let error = post(async move |body: Bytes| {
+            let _ = failed.send(json!({ "error": String::from_utf8_lossy(&body) }));
+            StatusCode::ACCEPTED
+        });
+        let app = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", next)
+            .route("/2018-06-01/runtime/invocation/{id}/response", response)
+            .route("/2018-06-01/runtime/invocation/{id}/error", error);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address").to_string();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Lambda { address, timeout_ms, events, answers }
+    }
+
+    /// Gives the invocations that follow so much time.
+    pub fn give(&self, timeout: Duration) {
+        self.timeout_ms.store(timeout.as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The answer to an event; under `error` where the function failed.
+    ///
+    /// # Panics
+    /// Where none comes.
+    pub async fn invoke(&mut self, event: Value) -> Value {
+        self.events.send(event).expect("a listening function");
+        within("an answer", self.answers.recv()).await.expect("an answer")
+    }
+}
+
+/// The binaries of packages, built by whatever profile this process was built by.
+///
+/// # Panics
+/// Where they do not build.
+pub fn built(packages: &[&str]) -> PathBuf {
+    let me = std::env::current_exe().expect("my own path");
+    let mut profile = me.parent().expect("a folder").to_owned();
+    if profile.ends_with("deps") {
+        profile.pop();
+    }
+    let mut build = std::process::Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked"]).current_dir(crate::emulator::root());
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    build.args(packages.iter().flat_map(|package| ["--package", package]));
+    assert!(build.status().expect("cargo").success(), "{packages:?} do not build");
+    profile
+}
+
+/// A function's process; killed when dropped.
+pub struct Function {
+    /// The process.
+    pub child: Child,
+    /// All that it prints, read as it comes: a full pipe would stop it.
+    printed: JoinHandle<String>,
+}
+
+impl Function {
+    /// Starts a binary with nothing in its environment but what Lambda sets, for an endpoint of AWS, and more.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start(binary: PathBuf, runtime_api: &str, endpoint: &str, more: &[(&str, &str)]) -> Function {
+        let mut child = Command::new(&binary)
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", runtime_api),
+                ("AWS_LAMBDA_FUNCTION_NAME", "it"),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_REGION", crate::emulator::REGION),
+                ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+                ("AWS_SECRET_ACCESS_KEY", "none"),
+                ("AWS_SESSION_TOKEN", "none"),
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+                ("AWS_ENDPOINT_URL", endpoint),
+            ])
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
+        let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+        let printed = tokio::spawn(async move {
+            let (mut printed, mut rest) = (Vec::new(), Vec::new());
+            let read = tokio::join!(out.read_to_end(&mut printed), err.read_to_end(&mut rest));
+            assert!(read.0.is_ok() && read.1.is_ok());
+            printed.append(&mut rest);
+            String::from_utf8_lossy(&printed).into_owned()
+        });
+        Function { child, printed }
+    }
+
+    /// Waits for its end: how it ended, and what it printed.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub async fn end(mut self) -> (ExitStatus, String) {
+        let status = within("the end of the function", self.child.wait()).await.expect("a status");
+        (status, within("the end of its output", self.printed).await.expect("its output"))
+    }
+
+    /// Kills it, and waits for what it had printed.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub async fn kill(mut self) -> String {
+        let _ = self.child.start_kill();
+        self.end().await.1
+    }
+}
+
+/// A consumer's process for a stack at an endpoint.
+pub fn consumer(binary: PathBuf, lambda: &Lambda, endpoint: &str, stack: &str, by_time: bool) -> Function {
+    let tables = store::tables::Table::ALL.map(|table| {
+        let name = table.name();
+        (format!("POSTLEDGER_{}_TABLE", name.to_uppercase()), format!("{stack}-{name}"))
+    });
+    let key = postledger::aws::ledger_key_parameter(stack);
+    let mut more = vec![
+        ("POSTLEDGER_LEDGER_KEY_PARAMETER", key.as_str()),
+        ("POSTLEDGER_BY_TIME", if by_time { "true" } else { "false" }),
+    ];
+    more.extend(tables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    Function::start(binary, &lambda.address, endpoint, &more)
+}
+
+/// A batch of messages (id and body) as an event source mapping hands it to a function.
+pub fn sqs_event<'a>(queue: &str, messages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Value {
+    let record = |(id, body): (&str, &str)| {
+        json!({
+            "messageId": id,
+            "receiptHandle": format!("receipt of {id}"),
+            "body": body,
+            "attributes": {
+                "ApproximateReceiveCount": "1",
+                "SentTimestamp": "1790008980000",
+                "SenderId": "AROAEXAMPLE:it",
+                "ApproximateFirstReceiveTimestamp": "1790008980001",
+            },
+            "messageAttributes": {},
+            "md5OfBody": "0123456789abcdef0123456789abcdef",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": format!("arn:aws:sqs:eu-west-1:123456789012:{queue}"),
+            "awsRegion": "eu-west-1",
+        })
+    };
+    json!({ "Records": messages.into_iter().map(record).collect::<Vec<Value>>() })
+}
+
+/// The ids that an answer names as failed.
+///
+/// # Panics
+/// Where it is no answer of a consumer.
+pub fn failures(answer: &Value) -> Vec<String> {
+    let failures = answer["batchItemFailures"].as_array().unwrap_or_else(|| panic!("no answer: {answer}"));
+    failures.iter().filter_map(|one| one["itemIdentifier"].as_str().map(str::to_owned)).collect()
+}

@@ -1,0 +1,259 @@
+//! What lies between Postledger and AWS: a proxy that meters every request as AWS would bill it, and does what the
+//! emulator behind it never does: conflicts, throttles, cuts answers off, tears reads, and shows the stalest state
+//! to whoever does not ask for a consistent one.
+
+use crate::meter::Meter;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+
+/// What happens to a call on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mishap {
+    /// Nothing.
+    None,
+    /// A transaction meets another one: it is cancelled by one of its actions. Other calls go through.
+    Conflict,
+    /// AWS takes no more now: a transaction is cancelled, any other call refused.
+    Throttle,
+    /// AWS has a fault of its own.
+    Fault,
+    /// The connection breaks before AWS has the call.
+    Lost,
+    /// AWS does what it is asked, and the connection breaks before the answer is there.
+    Cut,
+    /// A query sees a transaction half applied: one of its items is not there yet.
+    Torn,
+    /// AWS has the call and never answers, and never does it.
+    HeldBefore,
+    /// AWS does it, and never answers.
+    HeldAfter,
+    /// The caller may not do this.
+    Denied,
+}
+
+/// Decides about every call, by its operation.
+pub type Plan = Arc<dyn Fn(&str) -> Mishap + Send + Sync>;
+
+/// A running proxy.
+pub struct Wire {
+    /// Where it listens.
+    pub url: String,
+    /// What has gone through it.
+    pub meter: Arc<Mutex<Meter>>,
+    /// What it did, by mishap and operation.
+    pub mishaps: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+/// What answers behind it.
+#[derive(Clone)]
+enum Behind {
+    Upstream(String, Client<HttpConnector, Full<Bytes>>),
+    /// Answers at once that all is done and nothing is there: for measuring whoever calls.
+    Stub(Arc<dyn Fn(&str, &Value) -> Value + Send + Sync>),
+}
+
+struct Proxy {
+    behind: Behind,
+    plan: Plan,
+    meter: Arc<Mutex<Meter>>,
+    mishaps: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+impl Wire {
+    /// A proxy before an endpoint.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn before(upstream: &str, plan: Plan) -> Wire {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Wire::start(Behind::Upstream(upstream.to_owned(), client), plan).await
+    }
+
+    /// A stub that answers by a function of operation and input.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn stub(answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static) -> Wire {
+        Wire::start(Behind::Stub(Arc::new(answer)), Arc::new(|_| Mishap::None)).await
+    }
+
+    async fn start(behind: Behind, plan: Plan) -> Wire {
+        let (meter, mishaps) = (Arc::<Mutex<Meter>>::default(), Arc::<Mutex<BTreeMap<_, _>>>::default());
+        let proxy = Arc::new(Proxy { behind, plan, meter: meter.clone(), mishaps: mishaps.clone() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let app = Router::new().fallback(move |request: Request| {
+            let proxy = proxy.clone();
+            async move { proxy.pass(request).await }
+        });
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Wire { url, meter, mishaps }
+    }
+
+    /// What has gone through, still to be taken.
+    pub fn metered_again(&self) -> Meter {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What has gone through since the last time.
+    pub fn metered(&self) -> Meter {
+        std::mem::take(&mut *self.meter.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Proxy {
+    async fn pass(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        if parts.method != Method::POST {
+            // Whoever opens a connection ahead of its first call.
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = target.unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned();
+        let input: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let mishap = (self.plan)(&operation);
+        let refused = match mishap {
+            Mishap::Conflict if operation == "TransactWriteItems" => {
+                Some(cancelled(&input, "TransactionConflict", "Transaction is ongoing for the item"))
+            }
+            Mishap::Throttle if operation == "TransactWriteItems" => {
+                Some(cancelled(&input, "ThrottlingError", "Throughput exceeds the current capacity"))
+            }
+            Mishap::Throttle => Some(refusal(400, throttled(target))),
+            Mishap::Fault => Some(refusal(500, "InternalServerError")),
+            Mishap::Lost => Some(broken()),
+            Mishap::Denied => Some(refusal(400, "AccessDeniedException")),
+            Mishap::HeldBefore => std::future::pending().await,
+            _ => None,
+        };
+        let torn = mishap == Mishap::Torn && operation == "Query";
+        if refused.is_some() || torn || mishap == Mishap::Cut {
+            let mut mishaps = self.mishaps.lock().unwrap_or_else(PoisonError::into_inner);
+            *mishaps.entry(format!("{mishap:?} {operation}")).or_default() += 1;
+        }
+        if let Some(refused) = refused {
+            self.meter(&operation, &input, None);
+            return refused;
+        }
+        let (status, mut output) = match stalest(&operation, &input) {
+            Some(empty) => (StatusCode::OK, empty),
+            None => self.ask(&operation, &input, &parts.headers, body).await,
+        };
+        self.meter(&operation, &input, Some((status, &output)));
+        match mishap {
+            Mishap::Cut => return broken(),
+            Mishap::HeldAfter => std::future::pending().await,
+            _ => {}
+        }
+        if torn
+            && let Some(items) = output["Items"].as_array_mut()
+            && !items.is_empty()
+        {
+            items.swap_remove(fastrand::usize(..items.len()));
+        }
+        answer(status, &output)
+    }
+
+    async fn ask(
+        &self,
+        operation: &str,
+        input: &Value,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> (StatusCode, Value) {
+        let (upstream, client) = match &self.behind {
+            Behind::Stub(answer) => return (StatusCode::OK, answer(operation, input)),
+            Behind::Upstream(upstream, client) => (upstream, client),
+        };
+        let mut request = http::Request::post(format!("{upstream}/"));
+        for name in ["x-amz-target", "content-type", "authorization"] {
+            if let Some(value) = headers.get(name) {
+                request = request.header(name, value);
+            }
+        }
+        let request = request.body(Full::new(body)).expect("a request");
+        let response = client.request(request).await.expect("the emulator answers");
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("an answer").to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    fn meter(&self, operation: &str, input: &Value, output: Option<(StatusCode, &Value)>) {
+        let done = output.filter(|(status, _)| status.is_success()).map(|(_, output)| output);
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).count(operation, input, done);
+    }
+}
+
+/// What a read that does not ask for consistency may be told at worst: that nothing is there yet.
+fn stalest(operation: &str, input: &Value) -> Option<Value> {
+    let consistent = |read: &Value| read["ConsistentRead"] == true;
+    match operation {
+        "GetItem" if !consistent(input) => Some(json!({})),
+        "Query" | "Scan" if !consistent(input) && input["IndexName"].is_null() => {
+            Some(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }))
+        }
+        "BatchGetItem" if !input["RequestItems"].as_object()?.values().all(consistent) => {
+            Some(json!({ "Responses": {}, "UnprocessedKeys": {} }))
+        }
+        _ => None,
+    }
+}
+
+fn throttled(target: Option<&str>) -> &'static str {
+    match target {
+        Some(target) if target.starts_with("DynamoDB") => "ProvisionedThroughputExceededException",
+        _ => "ThrottlingException",
+    }
+}
+
+/// As DynamoDB cancels a transaction: a reason for each action, one of them not `None`.
+fn cancelled(input: &Value, code: &str, message: &str) -> Response {
+    let actions = input["TransactItems"].as_array().map_or(0, Vec::len);
+    let guilty = fastrand::usize(..actions.max(1));
+    let reason = |place| match place == guilty {
+        true => json!({ "Code": code, "Message": message }),
+        false => json!({ "Code": "None" }),
+    };
+    let reasons: Vec<Value> = (0..actions).map(reason).collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": reasons,
+    });
+    answer(StatusCode::BAD_REQUEST, &body)
+}
+
+fn refusal(status: u16, code: &str) -> Response {
+    let body = json!({ "__type": format!("com.amazonaws.postledger#{code}"), "message": "injected" });
+    answer(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &body)
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let mut response = (status, body.to_string()).into_response();
+    let json = HeaderValue::from_static("application/x-amz-json-1.0");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// An answer that never comes: its head promises a body, and the connection breaks.
+fn broken() -> Response {
+    let never = stream::once(async { Err::<Bytes, std::io::Error>(std::io::Error::other("cut")) });
+    let mut response = Response::new(Body::from_stream(never));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("1000"));
+    response
+}
