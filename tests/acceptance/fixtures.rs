@@ -1,7 +1,8 @@
 //! The fixtures of the crate `postmark`, and what becomes of each of them.
 
-use postledger_tests::{World, assert_whole};
+use postledger_tests::{SERVER, World, assert_whole, now, server_id};
 use std::path::PathBuf;
+use store::{Recorded, item};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/postmark/fixtures")
@@ -40,4 +41,34 @@ fn every_fixture_is_recorded_but_probes_and_what_must_be_parked() {
     assert_eq!(set_aside.values().sum::<usize>(), aside);
     assert!(accepted > 100);
     assert_whole(&world.store);
+}
+
+#[test]
+fn the_item_of_an_ordinary_event_is_less_than_a_kilobyte_with_its_keys_and_both_indexes() {
+    // At Postmark's own limits on purpose.
+    let extraordinary = ["delivery-metadata-at-limits.json", "delivery-tag-1000-characters.json"];
+    let context = |source| postmark::Context {
+        server: server_id(SERVER),
+        received_at: now(),
+        source,
+        keep_engagement_detail: true,
+    };
+    let (mut items, mut bytes) = (0, 0);
+    for name in names() {
+        let context = context(ledger::Source::Webhook);
+        let Ok(examined) = postmark::examine(&read(&name), &context) else { continue };
+        let Ok(event) = examined.event(&context, &ledger::LedgerKey::for_tests()) else { continue };
+        let key = item::event_key(event.server, event.recipient, event.class(), event.identity);
+        let recorded = Recorded {
+            expires_at: Some(event.at),
+            event,
+            body: Some(examined.canonical),
+            dropped: examined.dropped,
+        };
+        let size = item::of_event(&recorded, true).size(&key.0, &key.1);
+        assert!(size <= 1_024 || extraordinary.contains(&&*name), "{name}: {size} bytes");
+        (items, bytes) = (items + 1, bytes + size);
+    }
+    assert!(items > 100);
+    assert!(bytes / items < 700, "{} bytes on average", bytes / items);
 }

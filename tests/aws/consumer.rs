@@ -269,6 +269,41 @@ async fn a_recipient_is_read_by_one_query_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_with_hundreds_of_events_in_one_batch_is_committed_whole() {
+    let mut deployed = Deployed::new(false, |_, _| Mishap::None).await;
+    let batch: Vec<String> = (0..250)
+        .map(|n| {
+            let at = format!("2026-09-{:02}T{:02}:00:00Z", 1 + n % 28, n % 24);
+            let mut body = bounce(n, 1, &at, n % 2 == 0);
+            body["MessageStream"] = format!("stream-{}", n % 40).into();
+            webhook(&body)
+        })
+        .collect();
+    assert!(deployed.batch(QueueName::Critical, &batch).await.is_empty());
+    assert_eq!(deployed.whole().await, 250);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_left_unprocessed_are_asked_for_again() {
+    let mut deployed = Deployed::new(false, |_, _| Mishap::None).await;
+    let batch: Vec<String> = (0..4).map(|n| webhook(&bounce(n, n, EARLY, true))).collect();
+    assert!(deployed.batch(QueueName::Critical, &batch).await.is_empty());
+    let asked = AtomicU64::new(0);
+    let partial = move |_: &str| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => Mishap::Partial,
+        _ => Mishap::None,
+    };
+    let wire = Wire::before(&Emulator::shared().url, Arc::new(partial)).await;
+    let store = tables(&wire.url, &deployed.stack, false);
+    let key = ledger::LedgerKey::for_tests();
+    let of = |n: usize| key.recipient_id(server_id(SERVER), &format!("r{n}@customer.example"));
+    let views = store.views(server_id(SERVER), &[of(0), of(9), of(1), of(2), of(3)]).await.unwrap();
+    let there: Vec<bool> = views.iter().map(Option::is_some).collect();
+    assert_eq!(there, [true, false, true, true, true]);
+    assert_eq!(wire.metered().calls["BatchGetItem"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_setting_that_is_missing_or_unusable_is_named_and_not_quoted() {
     let url = &Emulator::shared().url;
     let lambda = Lambda::start().await;

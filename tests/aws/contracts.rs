@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Scan;
 
-/// The endpoint that stands for DynamoDB: the emulator, or another one (`make oracle`).
-fn dynamodb() -> String {
-    platform::env::text("POSTLEDGER_TEST_DYNAMODB").unwrap_or_else(|| Emulator::shared().url.clone())
-}
+/// Cases beyond what `make oracle`'s DynamoDB takes: ten actions in a transaction, where AWS takes a hundred.
+const BEYOND_THE_ORACLE: &[&str] =
+    &["a_hundred_actions_are_taken_and_one_more_is_not", "items_and_transactions_have_their_size_limits"];
 
 #[tokio::test]
 async fn the_tables_on_dynamodb_keep_the_contract() {
-    let url = dynamodb();
+    let oracle = platform::env::text("POSTLEDGER_TEST_DYNAMODB");
+    let left_out = if oracle.is_some() { BEYOND_THE_ORACLE } else { &[] };
+    let url = oracle.unwrap_or_else(|| Emulator::shared().url.clone());
     for by_time in [false, true] {
-        store::contract::run(async || {
+        store::contract::run_but(left_out, async || {
             Arc::new(make_tables(&url, &fresh_name(), by_time).await) as Arc<dyn Scan>
         })
         .await;

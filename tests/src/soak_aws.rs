@@ -173,6 +173,7 @@ impl SoakAws {
         same_lines(ours, fold(&file));
         let meter = wire.metered();
         assert_eq!(meter.inconsistent, 0, "every read is consistent");
+        assert!(!meter.calls.contains_key("Scan"), "nothing scans");
         let mishaps = std::mem::take(&mut *wire.mishaps.lock().expect("no panic"));
         OutcomeAws {
             outcome: Outcome {

@@ -35,6 +35,8 @@ pub enum Mishap {
     Cut,
     /// A query sees a transaction half applied: one of its items is not there yet.
     Torn,
+    /// AWS has read only one of the keys that it was asked for, and says which it has not.
+    Partial,
     /// AWS has the call and never answers, and never does it.
     HeldBefore,
     /// AWS does it, and never answers.
@@ -150,6 +152,9 @@ impl Proxy {
             self.meter(&operation, &input, None);
             return refused;
         }
+        if mishap == Mishap::Partial && operation == "BatchGetItem" {
+            return self.partial(input, &parts.headers).await;
+        }
         let (status, mut output) = match stalest(&operation, &input) {
             Some(empty) => (StatusCode::OK, empty),
             None => self.ask(&operation, &input, &parts.headers, body).await,
@@ -166,6 +171,21 @@ impl Proxy {
         {
             items.swap_remove(fastrand::usize(..items.len()));
         }
+        answer(status, &output)
+    }
+
+    /// Asks for one of the keys; the others are left unprocessed.
+    async fn partial(&self, mut input: Value, headers: &HeaderMap) -> Response {
+        let mut left = input["RequestItems"].clone();
+        for (table, ask) in input["RequestItems"].as_object_mut().into_iter().flatten() {
+            if let Some(keys) = ask["Keys"].as_array_mut() {
+                left[table]["Keys"] = keys.split_off(1).into();
+            }
+        }
+        let body = Bytes::from(input.to_string());
+        let (status, mut output) = self.ask("BatchGetItem", &input, headers, body).await;
+        self.meter("BatchGetItem", &input, Some((status, &output)));
+        output["UnprocessedKeys"] = left;
         answer(status, &output)
     }
 

@@ -18,8 +18,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 type Table = BTreeMap<Key, Item>;
 
 /// All tables of a stack.
-#[derive(Debug, Default)]
-pub struct Memory(Mutex<Tables>);
+#[derive(Debug)]
+pub struct Memory {
+    tables: Mutex<Tables>,
+    item_bytes_max: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory { tables: Mutex::default(), item_bytes_max: ITEM_BYTES_MAX }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -34,7 +43,13 @@ struct Tables {
 
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tables whose items may have so many bytes only: what is too large comes sooner.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn of_small_items(item_bytes_max: usize) -> Memory {
+        Memory { item_bytes_max, ..Memory::default() }
     }
 
     /// All views, by server and recipient: for comparing a whole ledger with the reference.
@@ -172,7 +187,7 @@ impl Tables {
 #[async_trait]
 impl Store for Memory {
     async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
-        let writes = writes(&actions, false)?;
+        let writes = writes(&actions, false, self.item_bytes_max)?;
         let mut tables = self.lock();
         let checks = actions.iter().zip(&writes).map(|(action, write)| tables.check(action, &write.key));
         let cancels = checks.collect::<Result<Vec<Cancel>, StoreError>>()?;

@@ -2,7 +2,7 @@
 
 use crate::item::{self, Item, Key};
 use crate::tables::Table;
-use crate::{ACTIONS_MAX, Action, ITEM_BYTES_MAX, StoreError, TRANSACTION_BYTES_MAX};
+use crate::{ACTIONS_MAX, Action, StoreError, TRANSACTION_BYTES_MAX};
 use ledger::counters::Counts;
 use std::collections::HashSet;
 
@@ -65,7 +65,11 @@ impl Write {
 ///
 /// # Errors
 /// [`StoreError::Invalid`] names the limit.
-pub(crate) fn writes(actions: &[Action], by_time: bool) -> Result<Vec<Write>, StoreError> {
+pub(crate) fn writes(
+    actions: &[Action],
+    by_time: bool,
+    item_bytes_max: usize,
+) -> Result<Vec<Write>, StoreError> {
     if actions.is_empty() || actions.len() > ACTIONS_MAX {
         return Err(StoreError::Invalid("a transaction has 1 to 100 actions"));
     }
@@ -78,8 +82,8 @@ pub(crate) fn writes(actions: &[Action], by_time: bool) -> Result<Vec<Write>, St
         }
         let size = write.bytes();
         debug_assert!(size <= action.weight(), "an action weighs at least what it writes");
-        if size > ITEM_BYTES_MAX {
-            return Err(StoreError::Invalid("an item is larger than 400 KB"));
+        if size > item_bytes_max {
+            return Err(StoreError::Invalid("an item is larger than the store takes"));
         }
         bytes += size;
     }

@@ -12,8 +12,8 @@ use crate::item::{self, Item, Key};
 use crate::tables::{PK, SK, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Held, Kept, Page, Recorded, Rules, Scan, ServerSettings, Store,
-    StoreError, Stretch,
+    Action, Cancel, CommitError, Cursor, Held, ITEM_BYTES_MAX, Kept, Page, Recorded, Rules, Scan,
+    ServerSettings, Store, StoreError, Stretch,
 };
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
@@ -327,7 +327,7 @@ fn cancel(action: &Action, key: &Key, reason: CancellationReason) -> Result<Canc
 #[async_trait]
 impl Store for DynamoDb {
     async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
-        let writes = writes(&actions, self.tables.by_time)?;
+        let writes = writes(&actions, self.tables.by_time, ITEM_BYTES_MAX)?;
         let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
         let items = actions.iter().zip(writes).map(|(action, write)| self.action(action, write));
         let items = items.collect::<Result<Vec<_>, _>>()?;
