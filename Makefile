@@ -45,11 +45,11 @@ soak: ## a million events through door and consumers while everything goes wrong
 	target/release/soak --events $(EVENTS) --postledger $(POSTLEDGER)
 
 soak-aws: aws ## 50,000 events through SQS, consumers that are killed and DynamoDB, while calls go wrong on the wire (EVENTS_AWS=)
-	$(CARGO) build --locked --release --package postledger --package postledger-tests --package consumer
+	$(CARGO) build --locked --release --workspace --bins
 	target/release/soak-aws --events $(EVENTS_AWS)
 
 cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
-	$(CARGO) build --locked --release --package postledger-tests --package consumer
+	$(CARGO) build --locked --release --workspace --bins
 	target/release/cost
 
 oracle: ## the tables' contract against DynamoDB Local instead of the emulator (needs Java and npm; see infra/local)

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use store::rebuild::verify;
 use store::{DynamoDb, Store as _};
 
-static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built(&["consumer"]).join("consumer"));
+static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built().join("consumer"));
 
 /// A stack behind a wire, and a consumer's process that knows only the wire.
 struct Deployed {

@@ -5,4 +5,5 @@
 
 mod consumer;
 mod contracts;
+mod ingest;
 mod soak;

@@ -43,9 +43,10 @@ const BATCHES: [usize; 3] = [10, 100, 1_000];
 
 fn main() {
     let args = Args::parse();
-    let binary = built(&["consumer"]).join("consumer");
+    let binary = built().join("consumer");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
+    let bar = indicatif::ProgressBar::new((FIXTURES.len() * BATCHES.len()) as u64);
     let mut rows = Vec::new();
     for (kind, fixture) in FIXTURES {
         let path = root().join(format!("shared/postmark/fixtures/{fixture}.json"));
@@ -54,11 +55,10 @@ fn main() {
             let row = runtime.block_on(measured(&binary, kind, &fixture, batch, args.events));
             let floor = floor(kind, &fixture, batch, args.events);
             rows.push(Row { floor_us: floor, ..row });
-            if !args.json {
-                eprint!(".");
-            }
+            bar.inc(1);
         }
     }
+    bar.finish_and_clear();
     if args.json {
         let rows: Vec<Value> = rows.iter().map(Row::json).collect();
         postledger::say(serde_json::to_string_pretty(&rows).expect("JSON"));
@@ -78,7 +78,6 @@ fn main() {
             "floor us",
             "ratio",
         ];
-        eprintln!();
         postledger::say(postledger::show::table(head, rows.iter().map(Row::cells)));
         postledger::say("\nall for each event; CPU: medians of five parts");
     }

@@ -34,7 +34,7 @@ struct Args {
 async fn main() {
     let args = Args::parse();
     std::fs::create_dir_all(&args.folder).expect("a folder for the bodies");
-    let postledger = built(&["postledger"]).join("postledger");
+    let postledger = built().join("postledger");
     let bar = ProgressBar::new(args.events);
     bar.set_style(
         ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta}").expect("a template"),

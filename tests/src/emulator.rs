@@ -90,6 +90,15 @@ pub async fn make_stack(url: &str, stack: &str, visibility: Duration, receives_m
     link.put_parameter(&ledger_key_parameter(stack), &key).await.expect("a parameter");
 }
 
+/// Makes the queues of a stack at an endpoint, as the deployed ones are.
+///
+/// # Panics
+/// Where the endpoint does not do it.
+pub async fn make_queues(url: &str, stack: &str) {
+    let link = link(url, queue::sqs::LIMITS);
+    Sqs::create(&link, stack, Duration::from_secs(180), 200).await.expect("queues");
+}
+
 /// Makes the tables of a stack at an endpoint.
 ///
 /// # Panics

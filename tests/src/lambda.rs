@@ -97,23 +97,25 @@ impl Lambda {
     }
 }
 
-/// The binaries of packages, built by whatever profile this process was built by.
+/// The folder of all binaries, built by whatever profile this process was built by. All at once: built one by
+/// one, each with its own features, they would each build the SDK anew.
 ///
 /// # Panics
 /// Where they do not build.
-pub fn built(packages: &[&str]) -> PathBuf {
+pub fn built() -> PathBuf {
     let me = std::env::current_exe().expect("my own path");
     let mut profile = me.parent().expect("a folder").to_owned();
     if profile.ends_with("deps") {
         profile.pop();
     }
     let mut build = std::process::Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--locked"]).current_dir(crate::emulator::root());
+    build
+        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+        .current_dir(crate::emulator::root());
     if profile.ends_with("release") {
         build.arg("--release");
     }
-    build.args(packages.iter().flat_map(|package| ["--package", package]));
-    assert!(build.status().expect("cargo").success(), "{packages:?} do not build");
+    assert!(build.status().expect("cargo").success(), "the binaries do not build");
     profile
 }
 

@@ -89,7 +89,7 @@ impl SoakAws {
         fold: impl FnOnce(&Path) -> Vec<String>,
         progress: impl Fn(u64) + Send + Sync + 'static,
     ) -> OutcomeAws {
-        let binary = built(&["consumer"]).join("consumer");
+        let binary = built().join("consumer");
         let generator = Generator { seed: self.seed, events: self.events, now: crate::now() };
         let order = Arc::new(generator.order(5));
         let file = folder.join("bodies.jsonl");
@@ -169,7 +169,7 @@ impl SoakAws {
         let kept = store.kept_on(&crate::now().day()).await.expect("quarantine");
         let kept: BTreeSet<String> = kept.into_iter().map(|kept| kept.part.id).collect();
         assert_eq!(kept, poison, "quarantine is exactly the poison");
-        let (ours, recorded) = stored_lines(&*store).await;
+        let (ours, recorded) = stored_lines(&store).await;
         same_lines(ours, fold(&file));
         let meter = wire.metered();
         assert_eq!(meter.inconsistent, 0, "every read is consistent");

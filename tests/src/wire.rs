@@ -61,10 +61,13 @@ pub struct Wire {
 /// What answers behind it.
 #[derive(Clone)]
 enum Behind {
-    Upstream(String, Client<HttpConnector, Full<Bytes>>),
+    Upstream(String, Box<Client<HttpConnector, Full<Bytes>>>),
     /// Answers at once that all is done and nothing is there: for measuring whoever calls.
-    Stub(Arc<dyn Fn(&str, &Value) -> Value + Send + Sync>),
+    Stub(Answers),
 }
+
+/// What a stub answers to an operation and its input.
+type Answers = Arc<dyn Fn(&str, &Value) -> Value + Send + Sync>;
 
 struct Proxy {
     behind: Behind,
@@ -80,7 +83,7 @@ impl Wire {
     /// Where the machine has no port to give.
     pub async fn before(upstream: &str, plan: Plan) -> Wire {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Wire::start(Behind::Upstream(upstream.to_owned(), client), plan).await
+        Wire::start(Behind::Upstream(upstream.to_owned(), Box::new(client)), plan).await
     }
 
     /// A stub that answers by a function of operation and input.

@@ -109,6 +109,12 @@ struct Left {
     wait: bool,
 }
 
+impl Left {
+    fn is_some(&self) -> bool {
+        !self.units.is_empty() || !self.ready.is_empty()
+    }
+}
+
 impl Consumer {
     /// Commits events with state, several recipients to a transaction while they fit. Recipients are read at
     /// once, and transactions of different servers go at once: these touch nothing in common.
@@ -127,7 +133,7 @@ impl Consumer {
         };
         let mut left = Left { units: recipients.into_iter().map(unit).collect(), ..Left::default() };
         let mut backoff = Backoff::new();
-        while !(left.units.is_empty() && left.ready.is_empty()) && !batch.time_is_up() {
+        while left.is_some() && !batch.time_is_up() {
             let plans: Vec<_> = left.units.drain(..).map(|unit| self.plan(unit, batch)).collect();
             // Whoever cannot be read now comes again as a whole.
             let planned: Vec<Option<Planned>> = stream::iter(plans).buffered(AT_ONCE).collect().await;

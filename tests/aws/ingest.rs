@@ -1,0 +1,137 @@
+//! An ingest function's own binary, as Lambda runs it: between a Runtime API and SQS. What each answer is for each
+//! request is tested where the door is.
+
+use ingest::credential::{PrivateKey, User, basic};
+use postledger_tests::emulator::{Emulator, fresh_name, link, make_queues};
+use postledger_tests::lambda::{Function, Lambda, built};
+use postledger_tests::wire::{Mishap, Wire};
+use queue::{Envelope, Queue as _, QueueName, Sqs};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built().join("ingest-bounce"));
+
+const STACK: &str = "us-prod";
+const USER: &str = "8123456.1";
+const ADDRESS: &str = "greta.duval@customer.example";
+
+/// A bounce, as API Gateway hands it on.
+fn bounce(authorization: &str) -> Value {
+    let body = json!({
+        "RecordType": "Bounce",
+        "MessageStream": "outbound",
+        "ID": 692_586_407,
+        "Type": "HardBounce",
+        "TypeCode": 1,
+        "MessageID": "7dc0521c-a785-4c7b-b689-49f56e1f5d22",
+        "ServerID": 8_123_456,
+        "Email": ADDRESS,
+        "BouncedAt": "2024-10-25T07:07:12Z",
+        "Inactive": true,
+        "CanActivate": true,
+    });
+    json!({
+        "version": "2.0",
+        "routeKey": "POST /v1/{server}/bounce",
+        "rawPath": "/v1/8123456/bounce",
+        "rawQueryString": "",
+        "headers": {"authorization": authorization, "content-type": "application/json"},
+        "requestContext": {
+            "http": {"method": "POST", "path": "/v1/8123456/bounce", "sourceIp": "3.134.147.250"},
+            "stage": "$default",
+            "timeEpoch": 1_729_840_032_000_i64,
+        },
+        "body": body.to_string(),
+        "isBase64Encoded": false,
+    })
+}
+
+/// Status and body of a door's answer.
+async fn invoke(lambda: &mut Lambda, event: Value) -> (Value, Value) {
+    let answer = lambda.invoke(event).await;
+    let body = answer["body"].as_str().unwrap_or_else(|| panic!("no answer of a door: {answer}"));
+    (answer["statusCode"].clone(), serde_json::from_str(body).unwrap())
+}
+
+/// What an ingest function reads at its start, beside what Lambda sets.
+fn settings<'a>(urls: &'a [(String, String)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let urls = urls.iter().map(|(name, url)| (&**name, &**url));
+    // The most talkative: not even then is anything private printed.
+    let fixed = [("POSTLEDGER_STACK", STACK), ("AWS_LAMBDA_LOG_LEVEL", "TRACE")];
+    fixed.into_iter().chain(urls).chain(more.iter().copied()).collect()
+}
+
+fn urls(base: &str, stack: &str) -> Vec<(String, String)> {
+    let url = |name: QueueName| {
+        let variable = format!("POSTLEDGER_{}_QUEUE_URL", name.name().to_uppercase());
+        (variable, format!("{base}/000000000000/{}", name.in_stack(stack)))
+    };
+    QueueName::LIVE.map(url).into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_binary_enqueues_a_bounce_and_asks_for_it_again_while_sqs_is_down() {
+    let emulator = Emulator::shared();
+    let stack = fresh_name();
+    make_queues(&emulator.url, &stack).await;
+    let sqs = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), &stack).await.unwrap();
+    let down = Arc::new(AtomicBool::new(false));
+    let told = down.clone();
+    let plan = move |_: &str| if told.load(Ordering::Relaxed) { Mishap::Fault } else { Mishap::None };
+    let wire = Wire::before(&emulator.url, Arc::new(plan)).await;
+    let key = PrivateKey::generate().unwrap();
+    let user: User = USER.parse().unwrap();
+    let event = bounce(&basic(user, &key.password(STACK, user).unwrap()));
+    let (keys, urls) = (key.public().to_string(), urls(&emulator.url, &stack));
+    let mut lambda = Lambda::start().await;
+    let settings = settings(&urls, &[("POSTLEDGER_PUBLIC_KEYS", &keys)]);
+    let function = Function::start(BINARY.clone(), &lambda.address, &wire.url, &settings);
+
+    assert_eq!(invoke(&mut lambda, event.clone()).await, (json!(200), json!({"status": "accepted"})));
+    let sent = sqs.receive(QueueName::Critical, 10).await.unwrap();
+    assert_eq!(sent.len(), 1);
+    let envelope = Envelope::decode(&sent[0].body).unwrap();
+    assert_eq!((envelope.server.get(), envelope.record_type.name()), (8_123_456, "Bounce"));
+    assert!(envelope.body.get().contains(ADDRESS));
+
+    down.store(true, Ordering::Relaxed);
+    wire.metered();
+    let again = json!({"status": "try_again", "reason": "queue"});
+    assert_eq!(invoke(&mut lambda, event.clone()).await, (json!(503), again));
+    assert_eq!(wire.metered().calls["SendMessage"], 3, "three attempts");
+
+    down.store(false, Ordering::Relaxed);
+    assert_eq!(invoke(&mut lambda, event).await.0, json!(200));
+    assert_eq!(sqs.receive(QueueName::Critical, 10).await.unwrap().len(), 1);
+
+    let printed = function.kill().await;
+    for metric in ["\"EventsAccepted\":1", "\"EnqueueFailed\":1"] {
+        assert!(printed.contains(metric), "{metric} in {printed}");
+    }
+    for secret in ["customer.example", "Basic ", "692586407"] {
+        assert!(!printed.contains(secret), "{secret} was printed");
+    }
+}
+
+#[tokio::test]
+async fn a_variable_that_is_missing_or_unusable_is_named_and_not_quoted() {
+    let keys = PrivateKey::generate().unwrap().public().to_string();
+    // Nobody listens there; nothing is called before the configuration is read.
+    let nowhere = "http://127.0.0.1:1";
+    let urls = urls(nowhere, STACK);
+    for (name, more) in [
+        ("POSTLEDGER_PUBLIC_KEYS", vec![]),
+        ("POSTLEDGER_PUBLIC_KEYS", vec![("POSTLEDGER_PUBLIC_KEYS", "oddity")]),
+        ("POSTLEDGER_DENIED", vec![("POSTLEDGER_PUBLIC_KEYS", &*keys), ("POSTLEDGER_DENIED", "oddity")]),
+        ("POSTLEDGER_STACK", vec![("POSTLEDGER_PUBLIC_KEYS", &*keys), ("POSTLEDGER_STACK", "oddity/1")]),
+    ] {
+        let settings = settings(&urls, &more);
+        let function = Function::start(BINARY.clone(), "127.0.0.1:1", nowhere, &settings);
+        let (status, printed) = function.end().await;
+        assert!(!status.success());
+        assert!(printed.contains(name), "{name} in {printed}");
+        assert!(!printed.contains("oddity"), "{printed}");
+    }
+}
