@@ -1,41 +1,12 @@
 //! The real command, as a person or a script runs it.
 
 use crate::fixtures;
+use postledger_tests::command::{Folder, postledger, run, text};
+use postledger_tests::{World, assert_whole};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
-
-/// The command, built by whatever profile these tests are built by.
-pub(crate) fn postledger() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let profile = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
-        let release: &[&str] = if profile.ends_with("release") { &["--release"] } else { &[] };
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "postledger"]).args(release);
-        assert!(build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status().unwrap().success());
-        profile.join("postledger")
-    })
-}
-
-/// A folder that is gone when the test is.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("postledger-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use store::{Action, Store};
 
 /// A running embedded Postledger.
 pub(crate) struct Running {
@@ -50,7 +21,7 @@ impl Running {
     pub(crate) fn start(name: &str, args: &[&str]) -> Running {
         let home = Folder::new(name);
         let mut command = Command::new(postledger());
-        command.args(["run", "--port", "0"]).args(args).env("POSTLEDGER_HOME", &home.0);
+        command.args(["run", "--port", "0"]).args(args).env("POSTLEDGER_HOME", &home.path());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         // Read as it comes: a full pipe would hold the process up.
@@ -75,7 +46,7 @@ impl Running {
         run(
             Command::new(postledger())
                 .args(args)
-                .env("POSTLEDGER_HOME", &self.home.0)
+                .env("POSTLEDGER_HOME", &self.home.path())
                 .env("POSTLEDGER_URL", &self.url),
             input,
         )
@@ -105,30 +76,17 @@ impl Drop for Running {
     }
 }
 
-fn run(command: &mut Command, input: &[u8]) -> Output {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
-
 fn offline(args: &[&str], input: &[u8]) -> Output {
     run(Command::new(postledger()).args(args), input)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[test]
 fn run_once_shows_the_ledger_of_the_sample_and_exits_0() {
     let home = Folder::new("once");
     let output = run(
-        Command::new(postledger()).args(["run", "--once", "--port", "0"]).env("POSTLEDGER_HOME", &home.0),
+        Command::new(postledger())
+            .args(["run", "--once", "--port", "0"])
+            .env("POSTLEDGER_HOME", &home.path()),
         b"",
     );
     let shown = text(&output.stdout);
@@ -153,8 +111,10 @@ fn run_once_shows_the_ledger_of_the_sample_and_exits_0() {
 fn a_port_that_is_taken_is_said_in_one_sentence_with_the_next_step() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, home) = (taken.local_addr().unwrap().port().to_string(), Folder::new("port"));
-    let output =
-        run(Command::new(postledger()).args(["run", "--port", &port]).env("POSTLEDGER_HOME", &home.0), b"");
+    let output = run(
+        Command::new(postledger()).args(["run", "--port", &port]).env("POSTLEDGER_HOME", &home.path()),
+        b"",
+    );
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -293,7 +253,7 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         !running.ask(&["quarantine", "replay", &find("probe")], b"").status.success(),
         "a probe is never recorded"
     );
-    let mended = running.home.0.join("mended.json");
+    let mended = running.home.path().join("mended.json");
     let mut body: Value = serde_json::from_slice(&fixtures::read("bounce-type-blocked.json")).unwrap();
     body["Email"] = json!("mended@customer.example");
     std::fs::write(&mended, body.to_string()).unwrap();
@@ -341,7 +301,8 @@ fn a_second_process_can_ask_post_rule_and_replay() {
 #[test]
 fn keys_and_urls_are_made_listed_and_retired() {
     let home = Folder::new("keys");
-    let ask = |args: &[&str]| run(Command::new(postledger()).args(args).env("POSTLEDGER_HOME", &home.0), b"");
+    let ask =
+        |args: &[&str]| run(Command::new(postledger()).args(args).env("POSTLEDGER_HOME", &home.path()), b"");
     let none = ask(&["url", "--server", "8123456"]);
     assert!(!none.status.success() && text(&none.stderr).contains("postledger keys new"));
     assert!(text(&ask(&["keys", "new"]).stdout).contains("POSTLEDGER_PUBLIC_KEYS="));
@@ -368,6 +329,76 @@ fn keys_and_urls_are_made_listed_and_retired() {
 }
 
 #[test]
+fn a_whole_ledger_has_no_dead_letters_and_is_as_its_events_say() {
+    let running = Running::start("whole", &[]);
+    for queue in ["critical", "bulk", "quarantine"] {
+        for dry_run in [&["--dry-run"][..], &[]] {
+            let args = [&["redrive", "--queue", queue, "--json"], dry_run].concat();
+            assert_eq!(running.json(&args), json!({ "queue": queue, "found": 0, "moved": 0 }));
+        }
+    }
+    let report = running.json(&["rebuild", "--server", "8123456", "--verify", "--json"]);
+    assert_eq!((&report["events"], &report["differences"]), (&json!(17), &json!([])));
+    let shown = running.ask(&["rebuild", "--server", "8123456"], b"");
+    assert!(text(&shown.stdout).contains("17 events folded"), "{}", text(&shown.stdout));
+    assert!(text(&shown.stdout).contains("nothing differs"), "{}", text(&shown.stdout));
+    let repaired = running.json(&["rebuild", "--server", "8123456", "--repair", "--json"]);
+    assert_eq!(repaired["repaired"], 0, "nothing is asked where nothing is to be written");
+}
+
+#[test]
+fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
+    let world = World::default();
+    world.post("events", fixtures::read("bounce-hard.json"));
+    world.drain();
+    let view = world.store.all_views().unwrap().remove(0);
+    let mut wrong = view.clone();
+    wrong.streams.clear();
+    world.block(world.store.commit(vec![Action::PutView(wrong, Some(view.folded))])).unwrap();
+    let rebuild = |args: &[&str]| {
+        let output =
+            offline(&[&["rebuild", "--server", "8123456", "--url", world.base()], args].concat(), b"");
+        (output.status.code(), text(&output.stdout))
+    };
+    let (status, shown) = rebuild(&[]);
+    assert_eq!(status, Some(1));
+    assert!(shown.contains(&view.recipient.to_string()) && shown.contains("1 difference."), "{shown}");
+    let (status, shown) = rebuild(&["--repair", "--yes"]);
+    assert_eq!(status, Some(0));
+    assert!(shown.contains("wrote 1 views") && shown.ends_with("nothing differs.\n"), "{shown}");
+    assert_whole(&world.store);
+}
+
+#[test]
+fn what_cannot_be_meant_is_wrong_usage() {
+    let aws = ["--profile", "p", "--region", "eu-west-1", "--endpoint", "http://127.0.0.1:1"];
+    let url = ["--url", "http://127.0.0.1:1"];
+    let recipient = ["recipient", "--server", "1", "a@x.example"];
+    let rebuild = ["rebuild", "--server", "1"];
+    for args in [
+        [&recipient[..], &url, &aws[..2]].concat(),
+        [&recipient[..], &url, &aws[2..4]].concat(),
+        [&recipient[..], &url, &aws[4..]].concat(),
+        [&recipient[..], &aws[..2], &aws[4..]].concat(),
+        [&rebuild[..], &["--yes"]].concat(),
+        [&rebuild[..], &["--verify", "--repair"]].concat(),
+        vec!["redrive", "--queue", "critical-dlq"],
+        vec!["redrive"],
+    ] {
+        let output = offline(&args, b"");
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn tables_are_made_in_an_emulator_only() {
+    let output = offline(&["tables", "create"], b"");
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("on AWS the deployment makes them") && error.contains("--endpoint"), "{error}");
+}
+
+#[test]
 fn every_command_has_complete_help() {
     let help = |args: &[&str]| text(&offline(&[args, &["--help"]].concat(), b"").stdout);
     for command in [
@@ -382,6 +413,9 @@ fn every_command_has_complete_help() {
         "quarantine",
         "decide",
         "revoke",
+        "redrive",
+        "rebuild",
+        "tables",
     ] {
         assert!(help(&[]).contains(command), "{command} is listed");
         assert!(help(&[command]).contains("Usage:"), "{command}");

@@ -1,8 +1,9 @@
 //! Everything that is printed while every fixture and many a hostile body is handled, at the loudest level:
 //! no address, no fragment of a body, no credential.
 
-use crate::commands::{Running, postledger};
+use crate::commands::Running;
 use crate::fixtures;
+use postledger_tests::command::postledger;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

@@ -4,6 +4,7 @@
 //! Invariant: the only crate that may see everything; nothing depends on it.
 
 pub mod bodies;
+pub mod command;
 pub mod emulator;
 pub mod generator;
 pub mod lambda;

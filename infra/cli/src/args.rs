@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
+use queue::QueueName;
 use std::path::PathBuf;
 
 /// The port of the embedded mode.
@@ -22,7 +23,7 @@ pub struct Cli {
     /// Where keys are kept, in files of mode 0600 [default: ~/.postledger].
     #[arg(long, global = true, env = "POSTLEDGER_HOME", value_name = "DIR")]
     pub home: Option<PathBuf>,
-    /// The stack whose keys sign.
+    /// The stack: whose keys sign, and whose tables and queues are meant on AWS.
     #[arg(long, global = true, env = "POSTLEDGER_STACK", default_value = "local", value_name = "NAME")]
     pub stack: String,
     /// Print answers as JSON (`event` and `fold` always do).
@@ -30,12 +31,29 @@ pub struct Cli {
     pub json: bool,
 }
 
-/// Where a running Postledger is asked.
-#[derive(Debug, Args)]
+/// A stack on AWS: any of these given means AWS, and `--stack` says which stack.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OnAws {
+    /// Ask the stack on AWS, by this profile [default with --region: whatever AWS's own tools would use].
+    #[arg(long, value_name = "NAME", help_heading = "On AWS (with --stack)")]
+    pub profile: Option<String>,
+    /// Ask the stack on AWS in this region [default with --profile: the profile's; with --endpoint: eu-west-1].
+    #[arg(long, value_name = "REGION", help_heading = "On AWS (with --stack)")]
+    pub region: Option<String>,
+    /// Ask the stack in an emulator of AWS, which takes any credentials [env: POSTLEDGER_ENDPOINT].
+    #[arg(long, value_name = "URL", help_heading = "On AWS (with --stack)", conflicts_with = "profile")]
+    pub endpoint: Option<String>,
+}
+
+/// Where a ledger is asked: the embedded Postledger, or a stack on AWS.
+#[derive(Clone, Debug, Default, Args)]
 pub struct Target {
-    /// Where the embedded Postledger listens.
-    #[arg(long, env = "POSTLEDGER_URL", default_value_t = format!("http://127.0.0.1:{PORT}"), value_name = "URL")]
-    pub url: String,
+    /// Where the embedded Postledger listens [env: POSTLEDGER_URL] [default: http://127.0.0.1:8630].
+    #[arg(long, value_name = "URL", conflicts_with_all = ["profile", "region", "endpoint"])]
+    pub url: Option<String>,
+    /// On AWS.
+    #[command(flatten)]
+    pub aws: OnAws,
 }
 
 /// Which server's mail.
@@ -74,6 +92,10 @@ pub enum Command {
     /// May this address be mailed, and if not, why not?
     Recipient(Recipient),
     /// Post bodies from files or standard input, with the right credential.
+    ///
+    /// With --url, or by default, over HTTP, to a running Postledger or a deployed stack's address. With --profile,
+    /// --region or --endpoint and no --url, the door itself runs in this process: bodies go through exactly the
+    /// same checks, under your own keys of the stack, and land on the stack's queues on AWS.
     Post(Post),
     /// How many of what, by stream and hour or day.
     Counts(Counts),
@@ -84,6 +106,15 @@ pub enum Command {
     Decide(Decide),
     /// Revoke one of a server's passwords: what came in with it later is set aside.
     Revoke(Revoke),
+    /// Take dead letters back to their queue, where they are consumed again.
+    ///
+    /// Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
+    Redrive(Redrive),
+    /// Fold a server's events anew and compare with the stored views and counters. Exit status 1: something differs.
+    Rebuild(Rebuild),
+    /// Make a stack's tables and queues in an emulator of AWS.
+    #[command(subcommand)]
+    Tables(Tables),
 }
 
 /// `run`.
@@ -130,9 +161,9 @@ pub struct Url {
     /// Which of the server's passwords.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub generation: u32,
-    /// Where Postledger is reached.
-    #[command(flatten)]
-    pub target: Target,
+    /// Where Postmark will reach the doors.
+    #[arg(long, env = "POSTLEDGER_URL", default_value_t = format!("http://127.0.0.1:{PORT}"), value_name = "URL")]
+    pub url: String,
 }
 
 /// `event`.
@@ -176,9 +207,12 @@ pub struct Post {
     pub server: Server,
     /// Files of JSON bodies, one or more in each [default: standard input].
     pub files: Vec<PathBuf>,
-    /// Where Postledger is reached.
+    /// Post over HTTP to the doors at this URL [env: POSTLEDGER_URL] [default: http://127.0.0.1:8630].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Without --url, for a stack on AWS: the door runs in this process and puts events on the stack's queues.
     #[command(flatten)]
-    pub target: Target,
+    pub aws: OnAws,
     /// At most so many a second.
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
@@ -304,4 +338,77 @@ pub struct Decide {
     /// Where Postledger is reached.
     #[command(flatten)]
     pub target: Target,
+}
+
+/// A queue that is consumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Live {
+    /// Events that change state.
+    Critical,
+    /// Deliveries, opens and clicks.
+    Bulk,
+    /// Bodies that were set aside.
+    Quarantine,
+}
+
+impl Live {
+    /// The queue.
+    pub const fn queue(self) -> QueueName {
+        match self {
+            Live::Critical => QueueName::Critical,
+            Live::Bulk => QueueName::Bulk,
+            Live::Quarantine => QueueName::Quarantine,
+        }
+    }
+}
+
+/// `redrive`.
+#[derive(Debug, Args)]
+pub struct Redrive {
+    /// The queue that its dead letters go back to.
+    #[arg(long, value_enum)]
+    pub queue: Live,
+    /// Only tell how many there are (about, on AWS).
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `rebuild`.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// Only compare; this is what it does by default.
+    #[arg(long, conflicts_with = "repair")]
+    pub verify: bool,
+    /// Compare, ask, and write the views that differ, and their rows, as the events say. Counters are only reported.
+    #[arg(long)]
+    pub repair: bool,
+    /// Repair without asking.
+    #[arg(long, requires = "repair")]
+    pub yes: bool,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `tables`.
+#[derive(Debug, Subcommand)]
+pub enum Tables {
+    /// Make the tables, the queues and the ledger key that are not there. On AWS the deployment makes them.
+    Create {
+        /// The emulator of AWS to make them in [env: POSTLEDGER_ENDPOINT].
+        #[arg(long, value_name = "URL")]
+        endpoint: Option<String>,
+        /// The region to make them in.
+        #[arg(long, value_name = "REGION", default_value = crate::aws::EMULATED_REGION)]
+        region: String,
+        /// With the extra index of events by time.
+        #[arg(long)]
+        by_time: bool,
+    },
 }

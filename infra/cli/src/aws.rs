@@ -1,6 +1,231 @@
 //! A deployed stack, as the commands reach it: by an operator's own access to AWS, or an emulator's endpoint.
 
+use crate::Failure;
+use crate::args::OnAws;
+use crate::desk::{Desk, DeskError};
+use aws::{Access, AccessError, Link, ParameterError};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ledger::LedgerKey;
+use ledger::address::LEDGER_KEY_BYTES;
+use queue::{QueueError, Sqs};
+use ring::rand::SystemRandom;
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use store::dynamodb::Tables;
+use store::{DynamoDb, StoreError};
+use tokio::runtime::{Builder, Runtime};
+
+/// The region of an emulator, unless another is named.
+pub const EMULATED_REGION: &str = "eu-west-1";
+/// How long a received message stays invisible, as the deployed queues have it.
+const VISIBILITY: Duration = Duration::from_secs(180);
+/// After how many receives a message is a dead letter, as the deployed queues have it.
+const RECEIVES_MAX: u32 = 200;
+
 /// The name of the parameter that holds a stack's ledger key.
 pub fn ledger_key_parameter(stack: &str) -> String {
     format!("/postledger/{stack}/ledger-key")
+}
+
+/// Which stack is meant, and where: what failures speak of.
+#[derive(Clone, Debug)]
+struct Meant {
+    stack: String,
+    region: String,
+    endpoint: Option<String>,
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.endpoint {
+            Some(endpoint) => write!(out, "stack {} in {} at {endpoint}", self.stack, self.region),
+            None => write!(out, "stack {} in {}", self.stack, self.region),
+        }
+    }
+}
+
+impl Meant {
+    /// Part of the stack is not there.
+    fn missing(&self, what: &str) -> Failure {
+        let failure = Failure::new(format!("{self} has no {what}"));
+        failure.next(match &self.endpoint {
+            Some(endpoint) => format!(
+                "make it by `postledger --stack {} tables create --endpoint {endpoint} --region {}`, or name another \
+                 by --stack and --region",
+                self.stack, self.region
+            ),
+            None => "name another stack by --stack, or another region or account by --region and --profile".to_owned(),
+        })
+    }
+
+    /// AWS does not let these credentials do it, by its own code.
+    fn refused(&self, what: &str, code: &str) -> Failure {
+        Failure::new(format!("AWS refuses the {what} of {self}: {code}")).next(
+            "check that the access is still valid and may do this (`aws sts get-caller-identity`), or name another \
+             profile by --profile",
+        )
+    }
+
+    /// Nobody answered, or refused without a reason that coming again would not mend.
+    fn silent(&self, what: &str) -> Failure {
+        match &self.endpoint {
+            Some(endpoint) => Failure::new(format!("nothing at {endpoint} answers as AWS's {what} would"))
+                .next("start an emulator there, or name another by --endpoint or POSTLEDGER_ENDPOINT"),
+            None => Failure::new(format!("the {what} of {self} refused, or did not answer in time"))
+                .next("check region and network, and that the access may use them; then try again"),
+        }
+    }
+
+    fn parameter(&self, error: &ParameterError) -> Failure {
+        match error {
+            ParameterError::Missing(name) => self.missing(&format!("ledger key (parameter {name})")),
+            ParameterError::Refused(_, code) => self.refused("ledger key", code),
+            ParameterError::Unavailable(_) => self.silent("parameters"),
+        }
+    }
+
+    fn store(&self, error: &StoreError) -> Failure {
+        match error {
+            StoreError::Refused(code) if code == "ResourceNotFoundException" => self.missing("tables"),
+            StoreError::Refused(code) => self.refused("tables", code),
+            StoreError::Unavailable => self.silent("tables"),
+            StoreError::Invalid(_) | StoreError::Damaged(_) => Failure::new(format!("{self}: {error}")).next(
+                "this is a fault of Postledger's, or of a newer version's tables: look for a newer version",
+            ),
+        }
+    }
+
+    fn queue(&self, error: QueueError) -> Failure {
+        match error {
+            QueueError::NoSuchQueue(name) => self.missing(&format!("{} queue", name.name())),
+            QueueError::Unavailable => self.silent("queues"),
+            QueueError::TooLarge | QueueError::BadCharacter => Failure::new(error.to_string()),
+        }
+    }
+
+    fn desk(&self, error: &DeskError) -> Failure {
+        match error {
+            DeskError::Store(error) => self.store(error),
+            DeskError::Queue(error) => self.queue(*error),
+            DeskError::NotFound(_) | DeskError::Unusable(_) | DeskError::Random => {
+                Failure::new(error.to_string())
+            }
+        }
+    }
+}
+
+/// An open stack on AWS.
+pub struct Aws {
+    runtime: Runtime,
+    meant: Meant,
+    /// Where it is asked and told.
+    pub desk: Desk,
+}
+
+impl Aws {
+    /// Finds a stack's ledger key and queues.
+    ///
+    /// # Errors
+    /// Where there is no access, no such stack, or no answer.
+    pub fn open(args: &OnAws, stack: &str) -> Result<Aws, Failure> {
+        let runtime = runtime()?;
+        let (meant, desk) = runtime.block_on(async {
+            let access = access(args).await?;
+            let endpoint = args.endpoint.clone();
+            let meant = Meant { stack: stack.to_owned(), region: access.region.clone(), endpoint };
+            let desk = desk(access, &meant).await?;
+            Ok::<_, Failure>((meant, desk))
+        })?;
+        Ok(Aws { runtime, meant, desk })
+    }
+
+    /// Waits for an answer of the desk. Several threads may wait at once.
+    ///
+    /// # Errors
+    /// The desk's own, in words about this stack.
+    pub fn wait<T>(&self, answer: impl Future<Output = Result<T, DeskError>>) -> Result<T, Failure> {
+        self.runtime.block_on(answer).map_err(|error| self.meant.desk(&error))
+    }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+async fn access(args: &OnAws) -> Result<Access, Failure> {
+    if let Some(endpoint) = &args.endpoint {
+        return Ok(Access::of_emulator(endpoint, args.region.as_deref().unwrap_or(EMULATED_REGION)));
+    }
+    let access = Access::of_operator(args.profile.as_deref(), args.region.as_deref()).await;
+    access.map_err(|error| {
+        Failure::new(error.to_string()).next(match error {
+            AccessError::NoCredentials => "log in (`aws sso login`), or name a profile by --profile",
+            AccessError::NoRegion => "name it by --region or AWS_REGION",
+        })
+    })
+}
+
+async fn desk(access: Access, meant: &Meant) -> Result<Desk, Failure> {
+    let link = Link::new(access.clone(), store::dynamodb::LIMITS);
+    let parameter = ledger_key_parameter(&meant.stack);
+    let queues = Sqs::of_stack(Link::new(access, queue::sqs::LIMITS), &meant.stack);
+    let (key, queues) = tokio::join!(link.parameter(&parameter), queues);
+    let key: LedgerKey = key.map_err(|error| meant.parameter(&error))?.parse().map_err(|error| {
+        Failure::new(format!("the parameter {parameter} of {meant} is {error}"))
+            .next("put back the key that the stack was made with: every recipient's id hangs on it")
+    })?;
+    let queue = Arc::new(queues.map_err(|error| meant.queue(error))?);
+    // Nothing that the desk writes is in the index by time.
+    let store = Arc::new(DynamoDb::new(link, Tables::of_stack(&meant.stack, false)));
+    Ok(Desk { store, queue, ledger_key: key, clock: platform::clock() })
+}
+
+/// What `tables create` made, and what was there before it, by name.
+#[derive(Debug, Default, Serialize)]
+pub struct Made {
+    /// What it made.
+    pub made: Vec<String>,
+    /// What was there.
+    pub there: Vec<String>,
+}
+
+impl Made {
+    fn take(&mut self, all: Vec<String>, made: &[String]) {
+        for name in all {
+            if made.contains(&name) { self.made.push(name) } else { self.there.push(name) }
+        }
+    }
+}
+
+/// Makes in an emulator what a stack lacks: tables, queues, and a random ledger key.
+///
+/// # Errors
+/// Where nobody answers there, or refuses.
+pub fn create(endpoint: &str, region: &str, stack: &str, by_time: bool) -> Result<Made, Failure> {
+    let meant =
+        Meant { stack: stack.to_owned(), region: region.to_owned(), endpoint: Some(endpoint.to_owned()) };
+    let link = Link::new(Access::of_emulator(endpoint, region), store::dynamodb::LIMITS);
+    let mut done = Made::default();
+    runtime()?.block_on(async {
+        let tables = Tables::of_stack(stack, by_time);
+        let made = DynamoDb::new(link.clone(), tables.clone()).create().await;
+        done.take(tables.names(), &made.map_err(|error| meant.store(&error))?);
+        let made = Sqs::create(&link, stack, VISIBILITY, RECEIVES_MAX).await;
+        let queues = queue::QueueName::ALL.map(|name| name.in_stack(stack)).into();
+        done.take(queues, &made.map_err(|error| meant.queue(error))?);
+        let key: [u8; LEDGER_KEY_BYTES] = ring::rand::generate(&SystemRandom::new())
+            .map_err(|_| Failure::new("the system has no random numbers to give"))?
+            .expose();
+        let parameter = ledger_key_parameter(stack);
+        let put = link.put_parameter(&parameter, &URL_SAFE_NO_PAD.encode(key)).await;
+        if put.map_err(|error| meant.parameter(&error))? {
+            done.made.push(parameter);
+        } else {
+            done.there.push(parameter);
+        }
+        Ok(done)
+    })
 }

@@ -15,15 +15,15 @@ pub fn agent() -> Agent {
 }
 
 /// Asks the admin surface at a base URL.
-pub struct Client<'a> {
-    base: &'a str,
+pub struct Client {
+    base: String,
     agent: Agent,
 }
 
-impl<'a> Client<'a> {
+impl Client {
     /// A client for a base URL.
-    pub fn new(base: &'a str) -> Client<'a> {
-        Client { base: base.trim_end_matches('/'), agent: agent() }
+    pub fn new(base: &str) -> Client {
+        Client { base: base.trim_end_matches('/').to_owned(), agent: agent() }
     }
 
     /// Asks.
@@ -52,12 +52,12 @@ impl<'a> Client<'a> {
         &self,
         answer: Result<http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<T, Failure> {
-        let mut response = answer.map_err(|_| unreachable_at(self.base))?;
+        let mut response = answer.map_err(|_| unreachable_at(&self.base))?;
         let status = response.status();
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
-        let body = body.map_err(|_| unreachable_at(self.base))?;
+        let body = body.map_err(|_| unreachable_at(&self.base))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|_| unreachable_at(self.base));
+            return serde_json::from_slice(&body).map_err(|_| unreachable_at(&self.base));
         }
         let told: Option<String> = serde_json::from_slice::<serde_json::Value>(&body)
             .ok()

@@ -6,14 +6,18 @@
 pub mod args;
 pub mod aws;
 pub mod client;
+pub mod desk;
+pub mod doors;
 pub mod embedded;
 pub mod fold;
 pub mod keys;
 pub mod post;
+pub mod rebuild;
 pub mod report;
 pub mod run;
 pub mod sample;
 pub mod show;
+pub mod target;
 
 use ledger::Time;
 use std::fmt;

@@ -5,16 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
 use postledger::args::{self, Cli, Command};
-use postledger::client::Client;
-use postledger::embedded::admin::{
-    CountsQuery, Decide, Decided, Listed, QuarantineQuery, RecipientQuery, Replay, Replayed, Revoke,
-};
+use postledger::desk::{CountsQuery, Decide, QuarantineQuery, RecipientQuery, Redrive, Replay, Revoke};
 use postledger::fold::Fold;
 use postledger::keys::{self, KeyRing, webhooks};
-use postledger::{Failure, post, report, run, say, show};
+use postledger::target::Ledger;
+use postledger::{Failure, aws, post, rebuild, report, run, say, show};
 use std::io::{Read, stdin};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use store::ask::{Counted, Told};
 
 /// What a body that would be set aside exits with.
 const SET_ASIDE: u8 = 2;
@@ -34,6 +32,8 @@ fn main() -> ExitCode {
 
 fn command(cli: Cli) -> Result<ExitCode, Failure> {
     let json = cli.json;
+    let open = |target: &args::Target| Ledger::open(target, &cli.stack);
+    let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     let ring = || KeyRing::open(&keys::home(cli.home.clone())?, &cli.stack);
     match cli.command {
         Command::Run(args) => {
@@ -45,16 +45,34 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Url(args) => url(&args, &ring()?, json)?,
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
-        Command::Recipient(args) => recipient(args, json)?,
-        Command::Post(args) => {
-            if !post::run(&args, &ring()?, json)? {
-                return Ok(ExitCode::FAILURE);
-            }
+        Command::Recipient(args) => recipient(&open(&args.target)?, args, json)?,
+        Command::Post(args) => return post::run(&args, &ring()?, &cli.stack, json).map(status),
+        Command::Counts(args) => counts(&open(&args.target)?, args, json)?,
+        Command::Quarantine(args::Quarantine::List { days, target }) => {
+            let listed = open(&target)?.quarantine(QuarantineQuery { days })?;
+            say(if json { serde_json::to_string_pretty(&listed)? } else { show::quarantine(&listed) });
         }
-        Command::Counts(args) => counts(args, json)?,
-        Command::Quarantine(command) => quarantine(command, json)?,
-        Command::Decide(args) => decide(args, json)?,
-        Command::Revoke(args) => revoke(&args, json)?,
+        Command::Quarantine(args::Quarantine::Show { key, target }) => {
+            set_aside(&open(&target)?, &key, json)?
+        }
+        Command::Quarantine(args::Quarantine::Replay { key, body, overridden, target }) => {
+            replay(&open(&target)?, &key, body, overridden, json)?;
+        }
+        Command::Decide(args) => decide(&open(&args.target)?, args, json)?,
+        Command::Revoke(args) => revoke(&open(&args.target)?, &args, json)?,
+        Command::Redrive(args) => redrive(&open(&args.target)?, &args, json)?,
+        Command::Rebuild(args) => return rebuild::run(&args, &open(&args.target)?, json).map(status),
+        Command::Tables(args::Tables::Create { endpoint, region, by_time }) => {
+            let endpoint =
+                endpoint.or_else(|| platform::env::text("POSTLEDGER_ENDPOINT")).ok_or_else(|| {
+                    Failure::new(
+                        "tables are made here for emulators and tests only; on AWS the deployment makes them",
+                    )
+                    .next("name an emulator by --endpoint URL or POSTLEDGER_ENDPOINT")
+                })?;
+            let made = aws::create(&endpoint, &region, &cli.stack, by_time)?;
+            say(if json { serde_json::to_string_pretty(&made)? } else { show::made(&made) });
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -98,7 +116,7 @@ fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str, json: bool) 
 
 fn url(args: &args::Url, ring: &KeyRing, json: bool) -> Result<(), Failure> {
     let (user, password) = ring.credential(args.server.server, args.generation)?;
-    let webhooks = webhooks(&args.target.url, user, &password, &args.kind);
+    let webhooks = webhooks(&args.url, user, &password, &args.kind);
     if json {
         say(serde_json::to_string_pretty(&webhooks)?);
         return Ok(());
@@ -144,89 +162,99 @@ fn fold(args: &args::Circumstances) -> Result<(), Failure> {
     Ok(())
 }
 
-fn recipient(args: args::Recipient, json: bool) -> Result<(), Failure> {
-    let query = RecipientQuery {
+fn recipient(ledger: &Ledger, args: args::Recipient, json: bool) -> Result<(), Failure> {
+    let told = ledger.recipient(RecipientQuery {
         server: args.server.server,
         address: args.address,
         stream: args.stream,
         at: args.at,
         known_at: args.known_at,
-    };
-    let told: Told = Client::new(&args.target.url).get("recipient", &query)?;
+    })?;
     say(if json { serde_json::to_string_pretty(&told)? } else { show::recipient(&told) });
     Ok(())
 }
 
-fn counts(args: args::Counts, json: bool) -> Result<(), Failure> {
+fn counts(ledger: &Ledger, args: args::Counts, json: bool) -> Result<(), Failure> {
     let by_day = args.by == args::By::Day;
-    let query =
-        CountsQuery { server: args.server.server, stream: args.stream, from: args.from, to: args.to, by_day };
-    let counted: Counted = Client::new(&args.target.url).get("counts", &query)?;
+    let counted = ledger.counts(CountsQuery {
+        server: args.server.server,
+        stream: args.stream,
+        from: args.from,
+        to: args.to,
+        by_day,
+    })?;
     say(if json { serde_json::to_string_pretty(&counted)? } else { show::counts(&counted) });
     Ok(())
 }
 
-fn quarantine(command: args::Quarantine, json: bool) -> Result<(), Failure> {
-    match command {
-        args::Quarantine::List { days, target } => {
-            let listed: Vec<Listed> =
-                Client::new(&target.url).get("quarantine", &QuarantineQuery { days })?;
-            say(if json { serde_json::to_string_pretty(&listed)? } else { show::quarantine(&listed) });
-        }
-        args::Quarantine::Show { key, target } => {
-            let listed: Listed =
-                Client::new(&target.url).get(&format!("quarantine/{key}"), &serde_json::Value::Null)?;
-            if json {
-                say(serde_json::to_string_pretty(&listed)?);
-            } else {
-                say(show::quarantine(std::slice::from_ref(&listed)));
-                let body = STANDARD.decode(listed.body_base64.unwrap_or_default()).unwrap_or_default();
-                say(format!("\n{}", String::from_utf8_lossy(&body)));
-            }
-        }
-        args::Quarantine::Replay { key, body, overridden, target } => {
-            let read = |path: std::path::PathBuf| {
-                std::fs::read(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
-            };
-            let body = body.map(read).transpose()?;
-            let replay = Replay { overridden, body_base64: body.map(|body| STANDARD.encode(body)) };
-            let replayed: Replayed =
-                Client::new(&target.url).post(&format!("quarantine/{key}/replay"), &replay)?;
-            let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
-            say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
-        }
+fn set_aside(ledger: &Ledger, key: &str, json: bool) -> Result<(), Failure> {
+    let listed = ledger.set_aside(key)?;
+    if json {
+        say(serde_json::to_string_pretty(&listed)?);
+    } else {
+        say(show::quarantine(std::slice::from_ref(&listed)));
+        let body = STANDARD.decode(listed.body_base64.unwrap_or_default()).unwrap_or_default();
+        say(format!("\n{}", String::from_utf8_lossy(&body)));
     }
     Ok(())
 }
 
-fn decide(args: args::Decide, json: bool) -> Result<(), Failure> {
-    let decide = Decide {
+fn replay(
+    ledger: &Ledger,
+    key: &str,
+    body: Option<PathBuf>,
+    overridden: bool,
+    json: bool,
+) -> Result<(), Failure> {
+    let read = |path: PathBuf| {
+        std::fs::read(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    };
+    let body_base64 = body.map(read).transpose()?.map(|body| STANDARD.encode(body));
+    let replayed = ledger.replay(key, Replay { overridden, body_base64 })?;
+    let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
+    say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
+    Ok(())
+}
+
+fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Failure> {
+    let decided = ledger.decide(Decide {
         server: args.server.server,
         stream: args.stream,
         address: args.address,
         suppress: args.ruling == args::Ruling::Suppress,
         reason: args.reason,
         actor: args.actor,
-    };
-    let decided: Decided = Client::new(&args.target.url).post("decide", &decide)?;
+    })?;
     let state = if decided.recorded { "is in the ledger" } else { "is on its queue" };
     let words = format!("decision {} {state}", decided.identity);
     say(if json { serde_json::to_string_pretty(&decided)? } else { words });
     Ok(())
 }
 
-fn revoke(args: &args::Revoke, json: bool) -> Result<(), Failure> {
+fn revoke(ledger: &Ledger, args: &args::Revoke, json: bool) -> Result<(), Failure> {
     let from = args.from.unwrap_or_else(platform::now);
-    let revoke = Revoke { server: args.server.server, generation: args.generation, from };
-    let revoked: Revoke = Client::new(&args.target.url).post("revoke", &revoke)?;
+    let (server, generation) = (args.server.server, args.generation);
+    let revoked = ledger.revoke(Revoke { server, generation, from })?;
     let words = format!(
-        "what comes in for {}.{} after {} is set aside; put `postledger url --server {} --generation {}` into Postmark",
-        revoked.server,
-        revoked.generation,
+        "what comes in for {server}.{generation} after {} is set aside; put `postledger url --server {server} \
+         --generation {}` into Postmark",
         show::time(revoked.from),
-        revoked.server,
-        revoked.generation + 1
+        generation + 1
     );
     say(if json { serde_json::to_string_pretty(&revoked)? } else { words });
+    Ok(())
+}
+
+fn redrive(ledger: &Ledger, args: &args::Redrive, json: bool) -> Result<(), Failure> {
+    let bar = post::progress(None, "moving dead letters");
+    let redrive = Redrive { queue: args.queue.queue().name().to_owned(), dry_run: args.dry_run };
+    let redriven = ledger.redrive(redrive, |so_far| bar.set_position(so_far.moved as u64));
+    bar.finish_and_clear();
+    let redriven = redriven?;
+    say(if json {
+        serde_json::to_string_pretty(&redriven)?
+    } else {
+        show::redriven(&redriven, args.dry_run)
+    });
     Ok(())
 }

@@ -1,11 +1,18 @@
-//! Posting bodies as Postmark would: with the credential, at a rate, several at a time.
+//! Posting bodies as Postmark would: with the credential, at a rate, several at a time. Over HTTP, or, for a stack on
+//! AWS, to a door in this process that puts events on the stack's queues.
 
 use crate::args::Post;
+use crate::aws::Aws;
 use crate::client::{agent, unreachable_at};
+use crate::doors::Doors;
 use crate::keys::KeyRing;
+use crate::target::Place;
 use crate::{Failure, say, show};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::credential::basic;
+use ingest::{Knock, Verifier};
 use postmark::RecordType;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,7 +20,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, stdin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::Agent;
 
@@ -67,23 +74,26 @@ pub fn one(agent: &Agent, url: &str, authorization: &str, body: &str) -> Result<
         agent.post(url).header("authorization", authorization).header("content-type", "application/json");
     let mut response = request.send(body)?;
     let told: serde_json::Value = response.body_mut().read_json().unwrap_or_default();
-    let words = [&told["status"], &told["reason"]].map(|word| word.as_str().unwrap_or_default());
-    Ok(format!("{} {}", response.status().as_u16(), words.join(" ")).trim().to_owned())
+    Ok(words(response.status(), &told))
 }
 
-/// Posts, and returns how many had which answer. `authorization` is the whole header.
+/// An answer of the door in words: `200 set_aside not_json`.
+fn words(status: http::StatusCode, told: &serde_json::Value) -> String {
+    let words = [&told["status"], &told["reason"]].map(|word| word.as_str().unwrap_or_default());
+    format!("{} {}", status.as_u16(), words.join(" ")).trim().to_owned()
+}
+
+/// Has each parcel delivered, [`AT_ONCE`] at a time and at most `rate` a second, and returns how many had which
+/// answer. Each of those who deliver is made by `courier`.
 ///
 /// # Errors
-/// Where nobody answers.
-pub fn post(
-    base: &str,
-    server: &str,
-    authorization: &str,
+/// The first of a courier's; nothing further is delivered then.
+fn deliver<C: Fn(&Parcel) -> Result<String, Failure>>(
     parcels: &[Parcel],
     rate: Option<u32>,
     progress: &ProgressBar,
+    courier: impl Fn() -> C + Sync,
 ) -> Result<BTreeMap<String, u64>, Failure> {
-    let base = base.trim_end_matches('/');
     let answers: Mutex<BTreeMap<String, u64>> = Mutex::default();
     let failed: Mutex<Option<Failure>> = Mutex::default();
     let next = AtomicUsize::new(0);
@@ -91,7 +101,7 @@ pub fn post(
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(parcels.len()) {
             scope.spawn(|| {
-                let agent = agent();
+                let deliver = courier();
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(parcel) = parcels.get(place) else { return };
@@ -102,16 +112,10 @@ pub fn post(
                         let due = start + Duration::from_secs_f64(place as f64 / f64::from(rate));
                         std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     }
-                    let answer = match one(
-                        &agent,
-                        &format!("{base}/v1/{server}/{}", parcel.segment),
-                        authorization,
-                        &parcel.body,
-                    ) {
+                    let answer = match deliver(parcel) {
                         Ok(answer) => answer,
-                        Err(_) => {
-                            *failed.lock().unwrap_or_else(PoisonError::into_inner) =
-                                Some(unreachable_at(base));
+                        Err(failure) => {
+                            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
                             return;
                         }
                     };
@@ -149,7 +153,7 @@ pub fn progress(length: Option<u64>, what: &str) -> ProgressBar {
 ///
 /// # Errors
 /// Where the input is not JSON, there is no key, or nobody answers.
-pub fn run(args: &Post, keys: &KeyRing, json: bool) -> Result<bool, Failure> {
+pub fn run(args: &Post, keys: &KeyRing, stack: &str, json: bool) -> Result<bool, Failure> {
     let mut all = Vec::new();
     for path in &args.files {
         let name = path.display().to_string();
@@ -160,9 +164,41 @@ pub fn run(args: &Post, keys: &KeyRing, json: bool) -> Result<bool, Failure> {
         all = parcels("standard input", stdin().lock())?;
     }
     let (user, password) = keys.credential(args.server.server, args.generation)?;
+    let (server, authorization) = (args.server.server, basic(user, &password));
+    let path = |parcel: &Parcel| format!("/v1/{server}/{}", parcel.segment);
     let bar = progress(Some(all.len() as u64), "posting");
-    let server = args.server.server.to_string();
-    let answers = post(&args.target.url, &server, &basic(user, &password), &all, args.rate, &bar)?;
+    let answers = match Place::of(args.url.as_deref(), &args.aws)? {
+        Place::Url(base) => {
+            let base = base.trim_end_matches('/');
+            let courier = || {
+                let agent = agent();
+                let authorization = &authorization;
+                move |parcel: &Parcel| {
+                    one(&agent, &format!("{base}{}", path(parcel)), authorization, &parcel.body)
+                        .map_err(|_| unreachable_at(base))
+                }
+            };
+            deliver(&all, args.rate, &bar, courier)?
+        }
+        Place::Aws(place) => {
+            let aws = Aws::open(&place, stack)?;
+            let verifier = Arc::new(Verifier::new(stack, keys.public(), [])?);
+            let doors = Doors::new(&verifier, &(aws.desk.queue.clone() as _), &aws.desk.clock);
+            let unusable = |_| Failure::new("the credential is not fit for a header");
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, HeaderValue::from_str(&authorization).map_err(unusable)?);
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let knock = |parcel: &Parcel| {
+                let (path, body) = (path(parcel), parcel.body.as_bytes());
+                let knock =
+                    Knock { method: &Method::POST, path: &path, headers: &headers, body, source_ip: None };
+                let answer = aws.wait(async { Ok(doors.of(&path).answer(knock).await) })?;
+                let told = serde_json::from_str(&answer.body()).unwrap_or_default();
+                Ok(words(answer.status(), &told))
+            };
+            deliver(&all, args.rate, &bar, || &knock)?
+        }
+    };
     bar.finish_and_clear();
     let good = answers.keys().all(|answer| answer.starts_with("200"));
     if json {

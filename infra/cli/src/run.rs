@@ -77,7 +77,7 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
         show_ledger(&stack, server).await?;
     }
     if !args.once {
-        tell_what_next(&base, user, &password, (stack.clock)());
+        tell_what_next(&base, user, &password, (stack.desk.clock)());
         wait_for_the_end().await;
         say("\nStopping: finishing what has come in.");
     }
@@ -137,7 +137,7 @@ async fn wait_for_the_end() {
 }
 
 async fn post_sample(base: &str, user: User, password: &str, stack: &Stack) -> Result<(), Failure> {
-    let all = sample(SERVER, (stack.clock)());
+    let all = sample(SERVER, (stack.desk.clock)());
     let (base, authorization) = (base.to_owned(), basic(user, password));
     let rows = tokio::task::spawn_blocking(move || {
         all.iter().map(|sent| post_sent(&base, &authorization, sent)).collect()
@@ -168,12 +168,13 @@ async fn show_ledger(stack: &Stack, server: ServerId) -> Result<(), Failure> {
             at: None,
             known_at: None,
         };
-        let told = ask::recipient(&*stack.store, &stack.ledger_key, ask, (stack.clock)()).await?;
+        let told =
+            ask::recipient(&*stack.desk.store, &stack.desk.ledger_key, ask, (stack.desk.clock)()).await?;
         events += told.timeline.iter().filter(|entry| entry.stream == stream).count();
         rows.extend(told.streams.get(stream).map(|answer| show::row(address, stream, answer)));
     }
-    let day = (stack.clock)().day();
-    let aside = stack.store.kept_on(&day).await?.len();
+    let day = (stack.desk.clock)().day();
+    let aside = stack.desk.store.kept_on(&day).await?.len();
     let dead = dead_letters(stack).await?;
     say("\nThe ledger:\n");
     say(show::table(["address", "stream", "verdict", "why", "since (UTC)"], rows));
@@ -185,7 +186,7 @@ async fn show_ledger(stack: &Stack, server: ServerId) -> Result<(), Failure> {
 async fn dead_letters(stack: &Stack) -> Result<usize, Failure> {
     let mut dead = 0;
     for name in QueueName::LIVE.into_iter().filter_map(QueueName::dead) {
-        dead += stack.queue.depth(name).await?.visible;
+        dead += stack.desk.queue.depth(name).await?.visible;
     }
     Ok(dead)
 }

@@ -1,16 +1,23 @@
 //! Answers as people read them.
 
-use crate::embedded::admin::Listed;
+use crate::aws::Made;
+use crate::desk::{Listed, Redriven};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use ledger::Time;
 use ledger::event::WHOLE_SERVER;
 use ledger::verdict::{Reason, Verdict};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use store::ask::{Counted, StreamAnswer, Told};
+use store::rebuild::{Difference, Report};
 
 /// How many of the latest events a timeline shows to people.
 const TIMELINE_SHOWN: usize = 30;
+
+/// How deep into a view a difference is named: `streams/outbound/listed`.
+const DIFFERENCE_DEPTH: usize = 3;
 
 /// A table with a head.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
@@ -173,4 +180,133 @@ pub fn quarantine(listed: &[Listed]) -> String {
         ]
     });
     table(["key", "received", "server", "why", "reason", "replayed"], rows)
+}
+
+/// What became of dead letters.
+pub fn redriven(redriven: &Redriven, dry_run: bool) -> String {
+    let Redriven { queue, found, moved } = redriven;
+    if dry_run {
+        format!("about {found} dead letters could go back to the {queue} queue")
+    } else {
+        format!("moved {moved} of about {found} dead letters back to the {queue} queue")
+    }
+}
+
+/// What was made of a stack.
+pub fn made(made: &Made) -> String {
+    let rows = |names: &[String], what: &str| -> Vec<[String; 2]> {
+        names.iter().map(|name| [name.clone(), what.to_owned()]).collect()
+    };
+    table(["name", ""], [rows(&made.made, "made"), rows(&made.there, "was there")].concat())
+}
+
+/// What a comparison with the events found: every difference, in short.
+pub fn rebuild(report: &Report) -> String {
+    let mut out = String::new();
+    if !report.differences.is_empty() {
+        let rows = report.differences.iter().map(difference);
+        let _ = writeln!(out, "{}\n", table(["what", "whose", "where", "how"], rows));
+    }
+    for (stream, hour) in &report.busy {
+        let _ = writeln!(out, "{stream} was counted on meanwhile in the hour of {hour}: not compared");
+    }
+    let Report { events, views, hours, differences, .. } = report;
+    let found = match differences.len() {
+        0 => "nothing differs".to_owned(),
+        1 => "1 difference".to_owned(),
+        more => format!("{more} differences"),
+    };
+    let _ =
+        write!(out, "{events} events folded, {views} views and {hours} hours of counts compared: {found}.");
+    out
+}
+
+/// A difference as a line: what, whose, where, how.
+fn difference(difference: &Difference) -> [String; 4] {
+    let presence = |stored, folded| match (stored, folded) {
+        (false, _) => "is missing",
+        (_, false) => "has no events",
+        _ => "differs",
+    };
+    match difference {
+        Difference::View { recipient, stored, folded } => {
+            let mut places = BTreeSet::new();
+            if let (Some(stored), Some(folded)) = (stored, folded) {
+                let read = |text: &String| serde_json::from_str(text).unwrap_or_default();
+                differing(&read(stored), &read(folded), &mut Vec::new(), &mut places);
+            }
+            let places: Vec<String> = places.into_iter().collect();
+            let how = presence(stored.is_some(), folded.is_some()).to_owned();
+            ["view".to_owned(), recipient.to_string(), places.join(" "), how]
+        }
+        Difference::Row { recipient, stream, stored, folded } => {
+            let how = if *folded { presence(*stored, true) } else { "should not be there" };
+            ["row".to_owned(), recipient.to_string(), scope(stream).to_owned(), how.to_owned()]
+        }
+        Difference::Counts { stream, hour, stored, counted } => {
+            let of =
+                |counts: &BTreeMap<String, i64>, measure| counts.get(measure).copied().unwrap_or_default();
+            let measures: BTreeSet<&String> = stored.keys().chain(counted.keys()).collect();
+            let words = measures.into_iter().filter(|measure| of(stored, *measure) != of(counted, *measure));
+            let words = words.map(|measure| {
+                format!("{measure}: {} stored, {} recorded", of(stored, measure), of(counted, measure))
+            });
+            let words: Vec<String> = words.collect();
+            ["counts".to_owned(), stream.clone(), hour.clone(), words.join("; ")]
+        }
+    }
+}
+
+/// The places at which two JSON values differ, as paths.
+fn differing(stored: &Value, folded: &Value, path: &mut Vec<String>, places: &mut BTreeSet<String>) {
+    if stored == folded {
+        return;
+    }
+    if let (Value::Object(stored), Value::Object(folded)) = (stored, folded)
+        && path.len() < DIFFERENCE_DEPTH
+    {
+        for name in stored.keys().chain(folded.keys()).collect::<BTreeSet<_>>() {
+            path.push(name.clone());
+            let of = |of: &serde_json::Map<String, Value>| of.get(name).cloned().unwrap_or_default();
+            differing(&of(stored), &of(folded), path, places);
+            path.pop();
+        }
+        return;
+    }
+    places.insert(path.join("/"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_difference_between_views_is_told_by_its_place_and_not_by_the_whole_view() {
+        let view = |at: i64| json!({ "address": "a@x.example", "streams": { "outbound": { "listed": { "manual": [{ "at": at }] } } } });
+        let recipient = ledger::LedgerKey::for_tests().recipient_id(ledger::ServerId::NONE, "a@x.example");
+        let differs = Difference::View {
+            recipient,
+            stored: Some(view(1).to_string()),
+            folded: Some(view(2).to_string()),
+        };
+        let shown = rebuild(&Report { events: 3, views: 1, differences: vec![differs], ..Report::default() });
+        assert!(
+            shown.contains(&recipient.to_string()) && shown.contains("streams/outbound/listed"),
+            "{shown}"
+        );
+        assert!(!shown.contains("a@x.example") && shown.contains("1 difference."), "{shown}");
+    }
+
+    #[test]
+    fn counts_that_differ_are_told_by_measure_and_those_that_do_not_are_not() {
+        let counts = |of: &[(&str, i64)]| of.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        let shown = difference(&Difference::Counts {
+            stream: "outbound".to_owned(),
+            hour: "2026-11-21T08".to_owned(),
+            stored: counts(&[("delivered", 3), ("open_first", 1)]),
+            counted: counts(&[("delivered", 4), ("open_first", 1)]),
+        });
+        assert_eq!(shown[3], "delivered: 3 stored, 4 recorded");
+    }
 }

@@ -40,17 +40,14 @@ impl Sqs {
     pub async fn of_stack(link: Link, stack: &str) -> Result<Sqs, QueueError> {
         let mut sqs = Sqs::new(link, Urls::new());
         for name in QueueName::ALL {
-            let asked = sqs.client.get_queue_url().queue_name(name.in_stack(stack)).send().await;
-            let url = asked.map_err(|error| match error.as_service_error() {
-                Some(GetQueueUrlError::QueueDoesNotExist(_)) => QueueError::NoSuchQueue(name),
-                _ => QueueError::Unavailable,
-            })?;
-            sqs.urls.insert(name, url.queue_url.ok_or(QueueError::Unavailable)?);
+            let url = url_in_stack(&sqs.client, name, stack).await?;
+            sqs.urls.insert(name, url);
         }
         Ok(sqs)
     }
 
-    /// Makes the queues of a stack that are not there, as the deployed ones are: for emulators and tests.
+    /// Makes the queues of a stack that are not there, as the deployed ones are: for emulators and tests. The names
+    /// of those that it made.
     ///
     /// # Errors
     /// [`QueueError::Unavailable`].
@@ -59,21 +56,32 @@ impl Sqs {
         stack: &str,
         visibility: Duration,
         receives_max: u32,
-    ) -> Result<(), QueueError> {
+    ) -> Result<Vec<String>, QueueError> {
         let client = Client::new(&link.config(Service::Sqs));
+        let mut made = Vec::new();
         for live in QueueName::LIVE {
             let mut redrive = None;
             // The dead-letter queue first: the live one refers to it.
             for name in live.dead().into_iter().chain([live]) {
-                let mut make = client
-                    .create_queue()
-                    .queue_name(name.in_stack(stack))
-                    .attributes(QueueAttributeName::MaximumMessageSize, crate::SQS_BYTES_MAX.to_string())
-                    .attributes(QueueAttributeName::VisibilityTimeout, visibility.as_secs().to_string());
-                if let Some(redrive) = redrive.take() {
-                    make = make.attributes(QueueAttributeName::RedrivePolicy, redrive);
-                }
-                let url = make.send().await.map_err(unavailable)?.queue_url.ok_or(QueueError::Unavailable)?;
+                let url = match url_in_stack(&client, name, stack).await {
+                    Err(QueueError::NoSuchQueue(_)) => {
+                        let size = crate::SQS_BYTES_MAX.to_string();
+                        let mut make = client
+                            .create_queue()
+                            .queue_name(name.in_stack(stack))
+                            .attributes(QueueAttributeName::MaximumMessageSize, size)
+                            .attributes(
+                                QueueAttributeName::VisibilityTimeout,
+                                visibility.as_secs().to_string(),
+                            );
+                        if let Some(redrive) = redrive.take() {
+                            make = make.attributes(QueueAttributeName::RedrivePolicy, redrive);
+                        }
+                        made.push(name.in_stack(stack));
+                        make.send().await.map_err(unavailable)?.queue_url.ok_or(QueueError::Unavailable)?
+                    }
+                    known => known?,
+                };
                 let of = QueueAttributeName::QueueArn;
                 let asked = client.get_queue_attributes().queue_url(url).attribute_names(of.clone());
                 let arn =
@@ -83,7 +91,7 @@ impl Sqs {
                 });
             }
         }
-        Ok(())
+        Ok(made)
     }
 
     /// Opens the connection that the first call will find open: see [`Link::warm`].
@@ -188,6 +196,16 @@ impl Queue for Sqs {
             in_flight: number(&QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?,
         })
     }
+}
+
+/// The URL of a stack's queue.
+async fn url_in_stack(client: &Client, name: QueueName, stack: &str) -> Result<String, QueueError> {
+    let asked = client.get_queue_url().queue_name(name.in_stack(stack)).send().await;
+    let url = asked.map_err(|error| match error.as_service_error() {
+        Some(GetQueueUrlError::QueueDoesNotExist(_)) => QueueError::NoSuchQueue(name),
+        _ => QueueError::Unavailable,
+    })?;
+    url.queue_url.ok_or(QueueError::Unavailable)
 }
 
 /// Whatever went wrong: the caller can only come again. Not told further: an SDK's error may quote a request.

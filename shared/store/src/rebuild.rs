@@ -7,18 +7,18 @@
 //! and then the view; and hours that were counted on while the events were read are left out, and named.
 
 use crate::item::{self, Item, Key};
-use crate::{Action, CommitError, Cursor, Held, Recorded, Scan, StoreError, Stretch};
+use crate::{Action, CommitError, Held, Recorded, Scan, StoreError};
 use ledger::counters::{Counters, Counts, Hour};
 use ledger::fold::{EventSet, View};
 use ledger::{Class, RecipientId, ServerId, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a view that seems to differ is read again before it is said to.
 const REREADS_MAX: usize = 5;
 
 /// Something that is not as the events say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "difference", rename_all = "snake_case")]
 pub enum Difference {
     /// A recipient's view.
@@ -48,14 +48,14 @@ pub enum Difference {
         /// The hour, UTC.
         hour: String,
         /// What is stored.
-        stored: BTreeMap<&'static str, i64>,
+        stored: BTreeMap<String, i64>,
         /// What the recorded events count as.
-        counted: BTreeMap<&'static str, i64>,
+        counted: BTreeMap<String, i64>,
     },
 }
 
 /// What a comparison found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// How many of the server's events were folded.
     pub events: u64,
@@ -95,37 +95,40 @@ pub async fn verify(
     let mut sets: BTreeMap<RecipientId, EventSet> = BTreeMap::new();
     let mut report = Report::default();
     let floors = store.rules().await?.floors;
-    scanned(
-        async |after| store.scan_events(server, after).await,
-        |read, recorded: Vec<Recorded>| {
-            for Recorded { event, .. } in recorded {
-                report.events += 1;
-                counted.add(&event, 1);
-                if event.class() == Class::State {
-                    sets.entry(event.recipient).or_default().offer(event);
-                }
+    let mut after = None;
+    loop {
+        let stretch = store.scan_events(server, after).await?;
+        for Recorded { event, .. } in stretch.found {
+            report.events += 1;
+            counted.add(&event, 1);
+            if event.class() == Class::State {
+                sets.entry(event.recipient).or_default().offer(event);
             }
-            (seen.read, seen.found) = (seen.read + read, report.events);
-            progress(seen);
-        },
-    )
-    .await?;
+        }
+        (seen.read, seen.found) = (seen.read + stretch.read, report.events);
+        progress(seen);
+        after = stretch.next;
+        if after.is_none() {
+            break;
+        }
+    }
     let mut views: BTreeMap<RecipientId, View> = BTreeMap::new();
     let mut rows: BTreeMap<Key, Item> = BTreeMap::new();
-    scanned(
-        async |after| store.scan_recipients(server, after).await,
-        |read, held: Vec<Held>| {
-            for held in held {
-                match held {
-                    Held::View(view) => drop(views.insert(view.recipient, *view)),
-                    Held::Row(key, item) => drop(rows.insert(key, item)),
-                }
+    loop {
+        let stretch = store.scan_recipients(server, after).await?;
+        for held in stretch.found {
+            match held {
+                Held::View(view) => drop(views.insert(view.recipient, *view)),
+                Held::Row(key, item) => drop(rows.insert(key, item)),
             }
-            seen.read += read;
-            progress(seen);
-        },
-    )
-    .await?;
+        }
+        seen.read += stretch.read;
+        progress(seen);
+        after = stretch.next;
+        if after.is_none() {
+            break;
+        }
+    }
 
     let with_rows = rows.keys().filter_map(recipient_of);
     let recipients: BTreeSet<RecipientId> =
@@ -167,12 +170,12 @@ pub async fn verify(
         let (stream, hour) = place;
         let anew = counted.get(&Hour { server, stream: stream.clone(), hour: hour.clone() });
         // Below its floor a class may have expired.
-        let kept = |counts: Counts| -> BTreeMap<&'static str, i64> {
+        let kept = |counts: Counts| -> BTreeMap<String, i64> {
             let kept = counts.into_iter().filter(|(measure, n)| {
                 let floor: Option<&Time> = floors.get(&measure.class());
                 *n != 0 && floor.is_none_or(|floor| *hour > *floor.hour())
             });
-            kept.map(|(measure, n)| (measure.name(), n)).collect()
+            kept.map(|(measure, n)| (measure.name().to_owned(), n)).collect()
         };
         let (stored, counted) = (kept(stored), kept(anew));
         report.hours += 1;
@@ -259,22 +262,6 @@ fn differences(
 
 fn recipient_of(key: &Key) -> Option<RecipientId> {
     key.0.split_once('#')?.1.parse().ok()
-}
-
-/// All stretches of a scan.
-async fn scanned<T>(
-    mut scan: impl AsyncFnMut(Option<Cursor>) -> Result<Stretch<T>, StoreError>,
-    mut take: impl FnMut(u64, Vec<T>),
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let stretch = scan(after).await?;
-        take(stretch.read, stretch.found);
-        after = stretch.next;
-        if after.is_none() {
-            return Ok(());
-        }
-    }
 }
 
 /// All counts of a server, by stream and hour.

@@ -8,16 +8,16 @@ pub mod admin;
 pub mod pump;
 pub mod server;
 
+use crate::desk::Desk;
+use crate::doors::Doors;
 use consumer::Consumer;
 use ingest::{Door, Verifier};
 use ledger::LedgerKey;
 use platform::Clock;
-use postmark::RecordType;
 use queue::{Queue, QueueError, QueueName};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::Scan;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -36,7 +36,7 @@ pub struct Parts {
     /// The queues.
     pub queue: Arc<dyn Queue>,
     /// The tables.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Scan>,
     /// What makes recipient ids.
     pub ledger_key: LedgerKey,
     /// What time it is.
@@ -47,15 +47,9 @@ pub struct Parts {
 pub struct Stack {
     /// Its name.
     pub name: String,
-    doors: BTreeMap<Option<RecordType>, Door>,
-    /// The queues.
-    pub queue: Arc<dyn Queue>,
-    /// The tables.
-    pub store: Arc<dyn Store>,
-    /// What makes recipient ids.
-    pub ledger_key: LedgerKey,
-    /// What time it is.
-    pub clock: Clock,
+    doors: Doors,
+    /// Where it is asked and told: its queues, tables, ledger key and clock.
+    pub desk: Desk,
     /// The consumer.
     pub consumer: Arc<Consumer>,
 }
@@ -64,34 +58,18 @@ impl Stack {
     /// Puts a stack together.
     pub fn new(parts: Parts) -> Stack {
         let Parts { name, verifier, queue, store, ledger_key, clock } = parts;
-        let routes = RecordType::ALL.map(Some).into_iter().chain([None]);
-        let door = |route| Door {
-            route,
-            verifier: verifier.clone(),
-            queue: Arc::new(Sending(queue.clone())),
-            keep_engagement_detail: false,
-            clock: clock.clone(),
-        };
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
-            doors: routes.map(|route| (route, door(route))).collect(),
+            doors: Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
-            queue,
-            store,
-            ledger_key,
-            clock,
+            desk: Desk { store, queue, ledger_key, clock },
         }
     }
 
     /// The door that API Gateway would route a path to.
     pub fn door(&self, path: &str) -> &Door {
-        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-        let route = match segments[..] {
-            ["v1", _, segment] => RecordType::of_segment(segment),
-            _ => None,
-        };
-        &self.doors[&route]
+        self.doors.of(path)
     }
 
     /// Consumes until `stop` says so and all queues are empty.
@@ -99,7 +77,7 @@ impl Stack {
         let mut pumps = JoinSet::new();
         for (name, tasks) in PUMPS {
             for _ in 0..tasks {
-                pumps.spawn(pump::run(self.queue.clone(), self.consumer.clone(), name, stop.clone()));
+                pumps.spawn(pump::run(self.desk.queue.clone(), self.consumer.clone(), name, stop.clone()));
             }
         }
         pumps
@@ -113,7 +91,7 @@ impl Stack {
         loop {
             let mut waiting = 0;
             for name in QueueName::LIVE {
-                let depth = self.queue.depth(name).await?;
+                let depth = self.desk.queue.depth(name).await?;
                 waiting += depth.visible + depth.in_flight;
             }
             if waiting == 0 {
@@ -121,15 +99,5 @@ impl Stack {
             }
             tokio::time::sleep(DRAIN_POLL).await;
         }
-    }
-}
-
-/// A queue, for one who only sends.
-struct Sending(Arc<dyn Queue>);
-
-#[async_trait::async_trait]
-impl queue::Sender for Sending {
-    async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
-        self.0.send(to, body).await
     }
 }

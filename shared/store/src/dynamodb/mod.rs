@@ -66,6 +66,11 @@ impl Tables {
         Tables::named(Table::ALL.map(|table| (table, format!("{stack}-{}", table.name()))).into(), by_time)
     }
 
+    /// The names of all tables.
+    pub fn names(&self) -> Vec<String> {
+        self.names.values().cloned().collect()
+    }
+
     /// The name of a table.
     fn name(&self, table: Table) -> String {
         self.names.get(&table).cloned().unwrap_or_default()

@@ -1,0 +1,676 @@
+//! The desk: everything that an operator asks of a ledger or tells it, over the ports alone. The embedded mode
+//! serves it over HTTP; against AWS the command line sits at it itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ledger::event::{Bar, Ruling};
+use ledger::{Class, Identity, Kind, LedgerKey, ServerId, Source, Time, recipient_key};
+use platform::Clock;
+use postmark::{Body, Context, Decision, Examined};
+use queue::{ENVELOPE_VERSION, Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
+use ring::rand::SystemRandom;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use store::ask::{self, Ask, Counted, Told};
+use store::rebuild::{self, Progress, Report};
+use store::{Kept, Scan, StoreError};
+use tokio::time::Instant;
+
+/// How long a decision is waited for until it is recorded.
+const DECISION_WAIT: Duration = Duration::from_secs(5);
+/// The first and the longest pause between looks whether a decision is recorded, doubling: a ledger in this
+/// process takes milliseconds, and one on AWS is not to be asked hundreds of times.
+const DECISION_PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(320)];
+/// How many days back counts are told, unless asked otherwise.
+const COUNTS_DAYS: i64 = 30;
+/// How often in a row a queue must yield nothing until it is taken for empty: one receive of SQS asks some of
+/// its servers only.
+const EMPTY_MAX: u32 = 5;
+/// The pause before a queue that yielded nothing is asked again.
+const EMPTY_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why the desk does not do what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// What is asked for is not there.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// What is asked cannot be done, and would not be the next time.
+    #[error("{0}")]
+    Unusable(String),
+    /// The system has no random numbers to give.
+    #[error("the system has no random numbers to give")]
+    Random,
+    /// The tables refused, or did not answer in time.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A queue refused, or did not answer in time.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+fn unusable(error: impl ToString) -> DeskError {
+    DeskError::Unusable(error.to_string())
+}
+
+/// What is asked about a recipient.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecipientQuery {
+    /// The server.
+    pub server: ServerId,
+    /// The address.
+    pub address: String,
+    /// The stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// As of when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// By what had come in by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<Time>,
+}
+
+/// Which counts are asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CountsQuery {
+    /// The server.
+    pub server: ServerId,
+    /// The stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// From when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Time>,
+    /// To before when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Time>,
+    /// By day, not by hour.
+    #[serde(default)]
+    pub by_day: bool,
+}
+
+/// A body in quarantine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listed {
+    /// Names it in the other calls.
+    pub key: String,
+    /// When it came in.
+    pub received_at: Time,
+    /// The server of its credential; 0 where none told.
+    pub server: ServerId,
+    /// Why it was set aside.
+    pub reason: String,
+    /// Why, in words, with its place.
+    pub detail: String,
+    /// The kind of event, where the body tells.
+    pub record_type: Option<Kind>,
+    /// In how many parts it is kept.
+    pub parts: u32,
+    /// When an operator replayed it.
+    pub replayed_at: Option<Time>,
+    /// The body, in base64; only where one body is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+impl Listed {
+    fn of(kept: &Kept) -> Listed {
+        let part = &kept.part;
+        Listed {
+            key: format!("{}.{}", part.received_at.key(), part.id),
+            received_at: part.received_at,
+            server: part.server,
+            reason: part.reason.clone(),
+            detail: part.detail.clone(),
+            record_type: part.record_type,
+            parts: part.parts,
+            replayed_at: kept.replayed_at,
+            body_base64: None,
+        }
+    }
+}
+
+/// What is asked about the quarantine.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct QuarantineQuery {
+    /// How many days back.
+    pub days: u32,
+}
+
+/// How a body in quarantine is replayed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Replay {
+    /// Record it although its credential was revoked or it is too old.
+    #[serde(default)]
+    pub overridden: bool,
+    /// A completed or corrected body, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// What was put on a queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Replayed {
+    /// Which event it is.
+    pub identity: Identity,
+    /// On which queue.
+    pub queue: String,
+}
+
+/// A decision to record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Decide {
+    /// The server.
+    pub server: ServerId,
+    /// The stream, or `*`.
+    pub stream: String,
+    /// The address.
+    pub address: String,
+    /// Suppress, or allow.
+    pub suppress: bool,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+}
+
+/// What became of a decision.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Decided {
+    /// Which event it is.
+    pub identity: Identity,
+    /// Whether it is in the ledger already; else it is on its queue.
+    pub recorded: bool,
+}
+
+/// A password to revoke.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Revoke {
+    /// The server.
+    pub server: ServerId,
+    /// Which of its passwords.
+    pub generation: u32,
+    /// From when; events received later are set aside.
+    pub from: Time,
+}
+
+/// Which dead letters to take back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Redrive {
+    /// The live queue that they go back to, by its name.
+    pub queue: String,
+    /// Only tell how many there are.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What became of dead letters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redriven {
+    /// The live queue that they go back to.
+    pub queue: String,
+    /// How many there were at the start (about, on AWS).
+    pub found: usize,
+    /// How many were moved.
+    pub moved: usize,
+}
+
+/// Whose ledger is to be rebuilt.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct RebuildQuery {
+    /// The server.
+    pub server: ServerId,
+}
+
+/// What a rebuild may mend.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Repair {
+    /// The server.
+    pub server: ServerId,
+    /// What was found to differ.
+    pub report: Report,
+}
+
+/// What a rebuild mended.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Repaired {
+    /// How many views, each with its rows, were written.
+    pub repaired: u64,
+}
+
+/// Where an operator asks and tells: a ledger's tables and queues.
+#[derive(Clone)]
+pub struct Desk {
+    /// The tables.
+    pub store: Arc<dyn Scan>,
+    /// The queues.
+    pub queue: Arc<dyn Queue>,
+    /// What makes recipient ids.
+    pub ledger_key: LedgerKey,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Desk {
+    /// May a recipient be mailed, if not why not, and what happened so far.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn recipient(&self, query: RecipientQuery) -> Result<Told, DeskError> {
+        let RecipientQuery { server, address, stream, at, known_at } = query;
+        let ask = Ask { server, address, stream, at, known_at };
+        Ok(ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?)
+    }
+
+    /// How many of what.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn counts(&self, query: CountsQuery) -> Result<Counted, DeskError> {
+        let to = query.to.unwrap_or_else(|| (self.clock)());
+        let from = query.from.unwrap_or_else(|| to.plus_days(-COUNTS_DAYS));
+        Ok(ask::counts(&*self.store, query.server, query.stream, from, to, query.by_day).await?)
+    }
+
+    /// What was set aside in the last days, the latest last.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn quarantine(&self, query: QuarantineQuery) -> Result<Vec<Listed>, DeskError> {
+        let now = (self.clock)();
+        let mut listed = Vec::new();
+        for day in (0..i64::from(query.days)).rev() {
+            let kept = self.store.kept_on(&now.plus_days(-day).day()).await?;
+            listed.extend(kept.iter().filter(|kept| kept.part.part == 1).map(Listed::of));
+        }
+        Ok(listed)
+    }
+
+    /// One body in quarantine, by the key that the list shows.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`], [`DeskError::Unusable`] where a part is missing, or the store's own.
+    pub async fn set_aside(&self, key: &str) -> Result<Listed, DeskError> {
+        let (listed, aside) = self.kept(key).await?;
+        Ok(Listed { body_base64: Some(STANDARD.encode(aside.body)), ..listed })
+    }
+
+    async fn kept(&self, key: &str) -> Result<(Listed, SetAside), DeskError> {
+        let unknown = || DeskError::NotFound("nothing of that key is in quarantine");
+        let (received_at, id) = key.split_once('.').ok_or_else(unknown)?;
+        let received_at = Time::from_micros(received_at.parse().map_err(|_| unknown())?);
+        let kept = self.store.kept(received_at, id).await?;
+        let listed = Listed::of(kept.first().ok_or_else(unknown)?);
+        let incomplete = || unusable("a part of this body is missing; its sender was told to come again");
+        let parts = kept.into_iter().map(|kept| kept.part).collect();
+        Ok((listed, SetAside::whole(parts).ok_or_else(incomplete)?))
+    }
+
+    /// Puts a body in quarantine on its queue, as it was received then.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`], [`DeskError::Unusable`] where it would be set aside again or only an override
+    /// records it, or the ports' own.
+    pub async fn replay(&self, key: &str, replay: Replay) -> Result<Replayed, DeskError> {
+        let (listed, aside) = self.kept(key).await?;
+        let body = match &replay.body_base64 {
+            Some(encoded) => STANDARD.decode(encoded).map_err(unusable)?,
+            None => aside.body.clone(),
+        };
+        let context = Context {
+            server: aside.server,
+            received_at: aside.received_at,
+            source: aside.source,
+            keep_engagement_detail: false,
+        };
+        let mut examined = postmark::examine(&body, &context).map_err(unusable)?;
+        let event = examined.event(&context, &self.ledger_key).map_err(unusable)?;
+        if let Some(at) = listed.replayed_at
+            && !replay.overridden
+        {
+            return Err(unusable(format!(
+                "it was replayed at {at} already; only --override replays it again"
+            )));
+        }
+        if !replay.overridden && matches!(&*aside.reason, "revoked" | "too_old") {
+            return Err(unusable(format!(
+                "it was set aside as {}; only --override records it",
+                aside.reason
+            )));
+        }
+        examined.dropped = [aside.dropped, examined.dropped].concat();
+        let sender = (aside.generation, aside.key_id);
+        let queue = self.enqueue(&context, examined, sender, replay.overridden).await?;
+        let (_, id) = key.split_once('.').unwrap_or_default();
+        self.store.mark_replayed(listed.received_at, id, (self.clock)()).await?;
+        Ok(Replayed { identity: event.identity, queue: queue.name().to_owned() })
+    }
+
+    /// Puts an event on its queue, as `sender` (generation and key id) told it.
+    async fn enqueue(
+        &self,
+        context: &Context,
+        examined: Examined,
+        sender: (u32, String),
+        overridden: bool,
+    ) -> Result<QueueName, DeskError> {
+        let envelope = Envelope {
+            v: ENVELOPE_VERSION,
+            server: context.server,
+            generation: sender.0,
+            key_id: sender.1,
+            record_type: examined.kind,
+            received_at: context.received_at,
+            trace_id: None,
+            retries_remaining: None,
+            source: context.source,
+            overridden,
+            dropped: examined.dropped,
+            body: Envelope::raw(examined.canonical).map_err(unusable)?,
+        };
+        let queue = QueueName::of(examined.kind);
+        self.queue.send(queue, &envelope.encode()).await?;
+        Ok(queue)
+    }
+
+    /// Rules that an address must not be mailed, or may be again, and waits a while until that is recorded.
+    ///
+    /// # Errors
+    /// [`DeskError::Unusable`] where it would be set aside, or the ports' own; where the tables fail, the
+    /// decision is on its queue.
+    pub async fn decide(&self, decide: Decide) -> Result<Decided, DeskError> {
+        let random: [u8; 16] =
+            ring::rand::generate(&SystemRandom::new()).map_err(|_| DeskError::Random)?.expose();
+        let now = (self.clock)();
+        let ruling = if decide.suppress { Ruling::Suppress(Bar::Decision) } else { Ruling::Allow };
+        let body = Decision {
+            id: &URL_SAFE_NO_PAD.encode(random),
+            stream: &decide.stream,
+            address: &decide.address,
+            ruling,
+            reason: &decide.reason,
+            actor: &decide.actor,
+            at: now,
+        };
+        let body = Body::parse(body.body().to_string().as_bytes()).map_err(unusable)?;
+        let context = Context {
+            server: decide.server,
+            received_at: now,
+            source: Source::Operator,
+            keep_engagement_detail: false,
+        };
+        let examined = postmark::examine_body(body, &context).map_err(unusable)?;
+        let event = examined.event(&context, &self.ledger_key).map_err(unusable)?;
+        self.enqueue(&context, examined, (0, String::new()), false).await?;
+        let until = Instant::now() + DECISION_WAIT;
+        let recipient = self.ledger_key.recipient_id(decide.server, &recipient_key(&decide.address));
+        let [mut pause, longest] = DECISION_PAUSES;
+        loop {
+            let found = self.store.event(decide.server, recipient, Class::State, event.identity).await?;
+            if found.is_some() || Instant::now() >= until {
+                return Ok(Decided { identity: event.identity, recorded: found.is_some() });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Revokes one of a server's passwords.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn revoke(&self, revoke: Revoke) -> Result<Revoke, DeskError> {
+        self.store.revoke(revoke.server, revoke.generation, revoke.from).await?;
+        Ok(revoke)
+    }
+
+    /// How many messages wait or are being consumed, by queue.
+    ///
+    /// # Errors
+    /// The queue's own.
+    pub async fn waiting(&self) -> Result<BTreeMap<String, usize>, DeskError> {
+        let mut waiting = BTreeMap::new();
+        for name in QueueName::ALL {
+            let depth = self.queue.depth(name).await?;
+            waiting.insert(name.name().to_owned(), depth.visible + depth.in_flight);
+        }
+        Ok(waiting)
+    }
+
+    /// Takes dead letters back to their live queue. Each is sent before it is deleted, so that whoever is killed
+    /// in between loses nothing: at worst a message comes twice, which changes nothing. It ends when the
+    /// dead-letter queue yields nothing any more, or when as many were moved as there were: what dies again
+    /// meanwhile is left for the next time.
+    ///
+    /// # Errors
+    /// [`DeskError::Unusable`] where there is no such live queue, or the queue's own; what was moved until then
+    /// is moved.
+    pub async fn redrive(
+        &self,
+        redrive: Redrive,
+        mut progress: impl FnMut(&Redriven) + Send,
+    ) -> Result<Redriven, DeskError> {
+        let live = QueueName::LIVE.into_iter().find(|name| name.name() == redrive.queue);
+        let known = live.and_then(|live| Some((live, live.dead()?)));
+        let (live, dead) = known.ok_or_else(|| {
+            unusable("there is no such live queue; there are critical, bulk and quarantine")
+        })?;
+        let depth = self.queue.depth(dead).await?;
+        let mut redriven =
+            Redriven { queue: redrive.queue, found: depth.visible + depth.in_flight, moved: 0 };
+        if redrive.dry_run {
+            return Ok(redriven);
+        }
+        // Where fewer are told of than there are, one receive's worth is moved nevertheless.
+        let moved_max = redriven.found.max(RECEIVE_MAX);
+        let mut empty = 0;
+        while redriven.moved < moved_max && empty < EMPTY_MAX {
+            let messages = self.queue.receive(dead, RECEIVE_MAX.min(moved_max - redriven.moved)).await?;
+            if messages.is_empty() {
+                empty += 1;
+                tokio::time::sleep(EMPTY_PAUSE).await;
+                continue;
+            }
+            empty = 0;
+            let (sent, failed) = self.send_all(live, &messages).await;
+            self.queue.delete(dead, &sent).await?;
+            redriven.moved += sent.len();
+            progress(&redriven);
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+        }
+        Ok(redriven)
+    }
+
+    /// Sends until one fails: the receipts of what was sent, and that failure.
+    async fn send_all(&self, to: QueueName, messages: &[Message]) -> (Vec<String>, Option<QueueError>) {
+        let mut sent = Vec::new();
+        for message in messages {
+            match self.queue.send(to, &message.body).await {
+                Ok(()) => sent.push(message.receipt.clone()),
+                Err(error) => return (sent, Some(error)),
+            }
+        }
+        (sent, None)
+    }
+
+    /// Folds a server's events anew and tells what is stored otherwise.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn verify(
+        &self,
+        server: ServerId,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Report, DeskError> {
+        Ok(rebuild::verify(&*self.store, server, progress).await?)
+    }
+
+    /// Writes views and rows that differ as the events say.
+    ///
+    /// # Errors
+    /// The store's own; what was written until then is written.
+    pub async fn repair(&self, repair: Repair) -> Result<Repaired, DeskError> {
+        let repaired = rebuild::repair(&*self.store, repair.server, &repair.report).await?;
+        Ok(Repaired { repaired })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faults::{Fault, Plan};
+    use queue::{Faulty, Memory, Settings};
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn desk(queue: Arc<dyn Queue>) -> Desk {
+        Desk {
+            store: Arc::new(store::Memory::default()),
+            queue,
+            ledger_key: LedgerKey::for_tests(),
+            clock: platform::clock(),
+        }
+    }
+
+    fn bodies(count: usize) -> BTreeSet<String> {
+        (0..count).map(|n| format!("message {n}")).collect()
+    }
+
+    async fn with_dead_letters(count: usize) -> Arc<Memory> {
+        let queue = Arc::new(Memory::default());
+        for body in bodies(count) {
+            queue::Sender::send(&*queue, QueueName::CriticalDead, &body).await.unwrap();
+        }
+        queue
+    }
+
+    /// All that can be received from a queue now.
+    async fn drain(queue: &Memory, from: QueueName) -> Vec<String> {
+        let mut found = Vec::new();
+        loop {
+            let messages = queue.receive(from, RECEIVE_MAX).await.unwrap();
+            if messages.is_empty() {
+                return found;
+            }
+            found.extend(messages.into_iter().map(|message| message.body));
+        }
+    }
+
+    fn critical(dry_run: bool) -> Redrive {
+        Redrive { queue: "critical".to_owned(), dry_run }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dead_letters_go_back_each_once_and_are_told_as_they_go() {
+        let queue = with_dead_letters(23).await;
+        let mut told = Vec::new();
+        let done = desk(queue.clone()).redrive(critical(false), |so_far| told.push(so_far.moved)).await;
+        assert_eq!(done.unwrap(), Redriven { queue: "critical".to_owned(), found: 23, moved: 23 });
+        assert_eq!(told, [10, 20, 23]);
+        let live = drain(&queue, QueueName::Critical).await;
+        assert_eq!((live.len(), live.into_iter().collect::<BTreeSet<_>>()), (23, bodies(23)));
+        assert_eq!(queue.depth(QueueName::CriticalDead).await.unwrap(), queue::Depth::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dry_run_tells_and_touches_nothing() {
+        let queue = with_dead_letters(3).await;
+        let told = desk(queue.clone()).redrive(critical(true), |_| {}).await.unwrap();
+        assert_eq!((told.found, told.moved), (3, 0));
+        assert_eq!(drain(&queue, QueueName::CriticalDead).await.len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_live_queue_takes_dead_letters_back() {
+        let redrive = Redrive { queue: "critical-dlq".to_owned(), dry_run: false };
+        let told = desk(with_dead_letters(1).await).redrive(redrive, |_| {}).await;
+        assert!(matches!(told, Err(DeskError::Unusable(_))), "{told:?}");
+    }
+
+    /// A queue on which whatever is sent dies at once.
+    struct Deadly(Arc<Memory>);
+
+    #[async_trait::async_trait]
+    impl queue::Sender for Deadly {
+        async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
+            queue::Sender::send(&*self.0, to.dead().unwrap_or(to), body).await
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl Queue for Deadly {
+        async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError> {
+            self.0.receive(from, max).await
+        }
+
+        async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError> {
+            self.0.delete(from, receipts).await
+        }
+
+        async fn depth(&self, of: QueueName) -> Result<queue::Depth, QueueError> {
+            self.0.depth(of).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_dies_again_at_once_is_not_moved_for_ever() {
+        let queue = with_dead_letters(12).await;
+        let done = desk(Arc::new(Deadly(queue))).redrive(critical(false), |_| {}).await.unwrap();
+        assert_eq!((done.found, done.moved), (12, 12));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_send_is_told_and_what_was_sent_before_it_is_not_sent_again() {
+        let queue = with_dead_letters(5).await;
+        let sends = AtomicUsize::new(0);
+        let plan = Plan::new(move |call| {
+            let refused = call == "send" && sends.fetch_add(1, Ordering::Relaxed) == 3;
+            if refused { Fault::Refuse } else { Fault::None }
+        });
+        let failing = desk(Arc::new(Faulty::new(queue.clone(), plan)));
+        assert_eq!(
+            failing.redrive(critical(false), |_| {}).await,
+            Err(DeskError::Queue(QueueError::Unavailable))
+        );
+        tokio::time::advance(Settings::default().visibility).await;
+        assert_eq!(desk(queue.clone()).redrive(critical(false), |_| {}).await.unwrap().moved, 2);
+        assert_eq!(drain(&queue, QueueName::Critical).await.len(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn killed_between_any_two_calls_it_loses_nothing() {
+        const LETTERS: usize = 13;
+        let (mut stops, mut ended) = (0, false);
+        while !ended {
+            for fault in [Fault::StopBefore, Fault::StopAfter] {
+                let queue = with_dead_letters(LETTERS).await;
+                let calls = AtomicUsize::new(0);
+                let plan = Plan::new(move |_| {
+                    if calls.fetch_add(1, Ordering::Relaxed) == stops { fault } else { Fault::None }
+                });
+                let killed = desk(Arc::new(Faulty::new(queue.clone(), plan.clone())));
+                ended = tokio::select! {
+                    done = killed.redrive(critical(false), |_| {}) => done.is_ok(),
+                    () = plan.stopped() => false,
+                };
+                tokio::time::advance(Settings::default().visibility).await;
+                desk(queue.clone()).redrive(critical(false), |_| {}).await.unwrap();
+                let live = drain(&queue, QueueName::Critical).await;
+                assert!(live.len() <= LETTERS + RECEIVE_MAX, "at worst one receive's worth comes twice");
+                assert_eq!(
+                    live.into_iter().collect::<BTreeSet<_>>(),
+                    bodies(LETTERS),
+                    "{fault:?} at {stops}"
+                );
+                assert_eq!(drain(&queue, QueueName::CriticalDead).await, [""; 0], "{fault:?} at {stops}");
+            }
+            stops += 1;
+        }
+        assert!(stops > LETTERS, "every send was a place to be killed at");
+    }
+}

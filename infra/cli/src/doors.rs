@@ -1,0 +1,36 @@
+//! The seven doors of a stack in one process, and which of them a path leads to: what API Gateway routes.
+
+use ingest::{Door, Verifier};
+use platform::Clock;
+use postmark::RecordType;
+use queue::Sender;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One door for each record type, and the one for all.
+pub struct Doors(BTreeMap<Option<RecordType>, Door>);
+
+impl Doors {
+    /// Doors before a queue.
+    pub fn new(verifier: &Arc<Verifier>, queue: &Arc<dyn Sender>, clock: &Clock) -> Doors {
+        let door = |route| Door {
+            route,
+            verifier: verifier.clone(),
+            queue: queue.clone(),
+            keep_engagement_detail: false,
+            clock: clock.clone(),
+        };
+        let routes = RecordType::ALL.map(Some).into_iter().chain([None]);
+        Doors(routes.map(|route| (route, door(route))).collect())
+    }
+
+    /// The door that a path leads to; any that is no record type's leads to the one for all.
+    pub fn of(&self, path: &str) -> &Door {
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let route = match segments[..] {
+            ["v1", _, segment] => RecordType::of_segment(segment),
+            _ => None,
+        };
+        &self.0[&route]
+    }
+}

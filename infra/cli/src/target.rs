@@ -1,0 +1,187 @@
+//! Where the commands ask: the embedded Postledger over HTTP, or a stack on AWS at its desk. The same questions and
+//! the same answers.
+
+use crate::Failure;
+use crate::args::{OnAws, PORT, Target};
+use crate::aws::Aws;
+use crate::client::Client;
+use crate::desk::{
+    CountsQuery, Decide, Decided, Listed, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive, Redriven,
+    Repair, Repaired, Replay, Replayed, Revoke,
+};
+use store::ask::{Counted, Told};
+use store::rebuild::{Progress, Report};
+
+/// Which of the two is meant.
+pub enum Place {
+    /// The embedded Postledger at a base URL.
+    Url(String),
+    /// A stack on AWS.
+    Aws(OnAws),
+}
+
+impl Place {
+    /// What is given counts before what the environment says; `POSTLEDGER_URL` and `POSTLEDGER_ENDPOINT` are read
+    /// here and not with the arguments, so that they never stand against one that is given.
+    ///
+    /// # Errors
+    /// Where the environment names both and nothing is given.
+    pub fn of(url: Option<&str>, aws: &OnAws) -> Result<Place, Failure> {
+        let of_environment = platform::env::text;
+        if let Some(url) = url {
+            return Ok(Place::Url(url.to_owned()));
+        }
+        if aws.profile.is_some() || aws.endpoint.is_some() {
+            return Ok(Place::Aws(aws.clone()));
+        }
+        let endpoint = of_environment("POSTLEDGER_ENDPOINT");
+        if aws.region.is_some() {
+            return Ok(Place::Aws(OnAws { endpoint, ..aws.clone() }));
+        }
+        match (of_environment("POSTLEDGER_URL"), endpoint) {
+            (Some(_), Some(_)) => Err(Failure::new("POSTLEDGER_URL and POSTLEDGER_ENDPOINT are both set")
+                .next("say which is meant by --url or --endpoint, or unset one")),
+            (None, Some(endpoint)) => Ok(Place::Aws(OnAws { endpoint: Some(endpoint), ..OnAws::default() })),
+            (url, None) => Ok(Place::Url(url.unwrap_or_else(|| format!("http://127.0.0.1:{PORT}")))),
+        }
+    }
+}
+
+/// A ledger that can be asked.
+pub enum Ledger {
+    /// The embedded Postledger.
+    Embedded(Client),
+    /// A stack on AWS.
+    Aws(Box<Aws>),
+}
+
+impl Ledger {
+    /// Finds the ledger that is meant.
+    ///
+    /// # Errors
+    /// For AWS where there is no access, stack or answer; an embedded one is first met when it is asked.
+    pub fn open(target: &Target, stack: &str) -> Result<Ledger, Failure> {
+        Ok(match Place::of(target.url.as_deref(), &target.aws)? {
+            Place::Url(base) => Ledger::Embedded(Client::new(&base)),
+            Place::Aws(args) => Ledger::Aws(Box::new(Aws::open(&args, stack)?)),
+        })
+    }
+
+    /// As [`Desk::recipient`](crate::desk::Desk::recipient).
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn recipient(&self, query: RecipientQuery) -> Result<Told, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get("recipient", &query),
+            Ledger::Aws(aws) => aws.wait(aws.desk.recipient(query)),
+        }
+    }
+
+    /// As [`Desk::counts`](crate::desk::Desk::counts).
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn counts(&self, query: CountsQuery) -> Result<Counted, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get("counts", &query),
+            Ledger::Aws(aws) => aws.wait(aws.desk.counts(query)),
+        }
+    }
+
+    /// As [`Desk::quarantine`](crate::desk::Desk::quarantine).
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn quarantine(&self, query: QuarantineQuery) -> Result<Vec<Listed>, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get("quarantine", &query),
+            Ledger::Aws(aws) => aws.wait(aws.desk.quarantine(query)),
+        }
+    }
+
+    /// As [`Desk::set_aside`](crate::desk::Desk::set_aside).
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn set_aside(&self, key: &str) -> Result<Listed, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get(&format!("quarantine/{key}"), &serde_json::Value::Null),
+            Ledger::Aws(aws) => aws.wait(aws.desk.set_aside(key)),
+        }
+    }
+
+    /// As [`Desk::replay`](crate::desk::Desk::replay).
+    ///
+    /// # Errors
+    /// Where it is not done.
+    pub fn replay(&self, key: &str, replay: Replay) -> Result<Replayed, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post(&format!("quarantine/{key}/replay"), &replay),
+            Ledger::Aws(aws) => aws.wait(aws.desk.replay(key, replay)),
+        }
+    }
+
+    /// As [`Desk::decide`](crate::desk::Desk::decide).
+    ///
+    /// # Errors
+    /// Where it is not done.
+    pub fn decide(&self, decide: Decide) -> Result<Decided, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post("decide", &decide),
+            Ledger::Aws(aws) => aws.wait(aws.desk.decide(decide)),
+        }
+    }
+
+    /// As [`Desk::revoke`](crate::desk::Desk::revoke).
+    ///
+    /// # Errors
+    /// Where it is not done.
+    pub fn revoke(&self, revoke: Revoke) -> Result<Revoke, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post("revoke", &revoke),
+            Ledger::Aws(aws) => aws.wait(aws.desk.revoke(revoke)),
+        }
+    }
+
+    /// As [`Desk::redrive`](crate::desk::Desk::redrive); an embedded one tells no progress.
+    ///
+    /// # Errors
+    /// Where it is not done, or not to its end.
+    pub fn redrive(
+        &self,
+        redrive: Redrive,
+        progress: impl FnMut(&Redriven) + Send,
+    ) -> Result<Redriven, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post("redrive", &redrive),
+            Ledger::Aws(aws) => aws.wait(aws.desk.redrive(redrive, progress)),
+        }
+    }
+
+    /// As [`Desk::verify`](crate::desk::Desk::verify); an embedded one tells no progress.
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn verify(
+        &self,
+        query: RebuildQuery,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Report, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get("rebuild", &query),
+            Ledger::Aws(aws) => aws.wait(aws.desk.verify(query.server, progress)),
+        }
+    }
+
+    /// As [`Desk::repair`](crate::desk::Desk::repair).
+    ///
+    /// # Errors
+    /// Where it is not done, or not to its end.
+    pub fn repair(&self, repair: Repair) -> Result<Repaired, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post("rebuild/repair", &repair),
+            Ledger::Aws(aws) => aws.wait(aws.desk.repair(repair)),
+        }
+    }
+}

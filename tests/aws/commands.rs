@@ -1,0 +1,269 @@
+//! The real command against a stack on AWS, as the emulator has it.
+
+use consumer::Consumer;
+use ledger::{LedgerKey, recipient_key};
+use postledger::aws::ledger_key_parameter;
+use postledger::embedded::pump;
+use postledger::sample::sample;
+use postledger_tests::command::{Folder, postledger, run, text};
+use postledger_tests::emulator::{Emulator, fresh_name, tables};
+use postledger_tests::{SERVER, World, server_id};
+use queue::sqs::LIMITS;
+use queue::{Queue, QueueName, Sender, Sqs};
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Action, DynamoDb, Store};
+use tokio::sync::watch;
+
+/// A stack in the emulator, and an operator's folder of keys.
+struct Operator {
+    stack: String,
+    home: Folder,
+}
+
+impl Operator {
+    fn new() -> Operator {
+        let stack = format!("c{}", fresh_name());
+        let home = Folder::new(&stack);
+        Operator { stack, home }
+    }
+
+    /// With tables, queues and a key to sign with.
+    fn with_stack() -> Operator {
+        let operator = Operator::new();
+        operator.json(&["tables", "create"]);
+        assert!(operator.ask(&["keys", "new"], b"", &[]).status.success());
+        operator
+    }
+
+    fn ask(&self, args: &[&str], input: &[u8], endpoint: &[&str]) -> Output {
+        let mut command = Command::new(postledger());
+        command.args(args).args(["--stack", &self.stack]).args(endpoint);
+        run(command.env("POSTLEDGER_HOME", self.home.path()).env_remove("POSTLEDGER_ENDPOINT"), input)
+    }
+
+    fn on_aws(&self, args: &[&str], input: &[u8]) -> Output {
+        self.ask(args, input, &["--endpoint", &Emulator::shared().url])
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.on_aws(&[args, &["--json"]].concat(), b"");
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Posts the sample, less what is not JSON, and a body that is set aside.
+    fn post_sample(&self) -> Value {
+        let bodies = sample(SERVER, platform::now()).into_iter().map(|sent| sent.body);
+        let bodies = bodies.filter(|body| serde_json::from_str::<Value>(body).is_ok());
+        let input = bodies.chain(["{}".to_owned()]).collect::<Vec<_>>().join("\n");
+        let output = self.on_aws(&["post", "--server", "8123456", "--json"], input.as_bytes());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    async fn queue(&self) -> Arc<Sqs> {
+        Arc::new(Sqs::of_stack(Emulator::shared().link(LIMITS), &self.stack).await.unwrap())
+    }
+
+    fn store(&self) -> Arc<DynamoDb> {
+        Arc::new(tables(&Emulator::shared().url, &self.stack, false))
+    }
+
+    async fn ledger_key(&self) -> LedgerKey {
+        let link = Emulator::shared().link(LIMITS);
+        link.parameter(&ledger_key_parameter(&self.stack)).await.unwrap().parse().unwrap()
+    }
+
+    async fn consumer(&self) -> Arc<Consumer> {
+        let settings = consumer::Settings::new(self.ledger_key().await, platform::clock());
+        Arc::new(Consumer::new(self.store(), settings))
+    }
+
+    async fn consume(&self) {
+        let (queue, consumer) = (self.queue().await, self.consumer().await);
+        for name in QueueName::LIVE {
+            while pump::once(&*queue, &consumer, name).await.unwrap() > 0 {}
+        }
+    }
+}
+
+#[test]
+fn tables_queues_and_ledger_key_are_made_once_and_left_alone_then() {
+    let operator = Operator::new();
+    let made = operator.json(&["tables", "create", "--by-time"]);
+    let names = made["made"].as_array().unwrap();
+    assert_eq!((names.len(), &made["there"]), (12, &json!([])), "five tables, six queues, one key: {made}");
+    assert!(names.contains(&json!(format!("{}-critical-dlq", operator.stack))));
+    let again = operator.json(&["tables", "create", "--by-time"]);
+    assert_eq!((&again["made"], again["there"].as_array().unwrap().len()), (&json!([]), 12));
+    let shown = operator.on_aws(&["tables", "create"], b"");
+    assert!(text(&shown.stdout).contains("was there"), "{}", text(&shown.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_on_aws_is_posted_to_asked_ruled_and_replayed_as_an_embedded_one_is() {
+    let operator = Operator::with_stack();
+    let answers = operator.post_sample();
+    let set_aside = ["200 set_aside probe", "200 set_aside unknown_record_type"];
+    assert_eq!(answers["200 accepted"], 18, "{answers}");
+    assert!(set_aside.iter().all(|answer| answers[answer] == 1), "{answers}");
+    operator.consume().await;
+
+    let told = operator.json(&["recipient", "--server", "8123456", "no.such.user@customer.example"]);
+    assert_eq!(told["streams"]["outbound"]["verdict"], "do_not_send");
+    assert_eq!(told["streams"]["outbound"]["reasons"][0]["evidence"].as_array().unwrap().len(), 2);
+    let counts = operator.json(&["counts", "--server", "8123456", "--stream", "outbound"]);
+    let days = counts["outbound"].as_object().unwrap().values();
+    assert_eq!(days.filter_map(|day| day["delivered"].as_i64()).sum::<i64>(), 1, "{counts}");
+
+    let listed = operator.json(&["quarantine", "list", "--days", "2"]);
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 2);
+    let one = listed.iter().find(|one| one["reason"] == "unknown_record_type").unwrap();
+    let key = one["key"].as_str().unwrap();
+    assert_eq!(operator.json(&["quarantine", "show", key])["body_base64"], "e30=");
+    let refused = operator.on_aws(&["quarantine", "replay", key], b"");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("unknown_record_type"), "{}", text(&refused.stderr));
+    let none = operator.on_aws(&["quarantine", "show", "1.none"], b"");
+    assert!(text(&none.stderr).contains("nothing of that key"), "{}", text(&none.stderr));
+    let mended = operator.home.path().join("mended.json");
+    std::fs::write(&mended, &sample(SERVER, platform::now())[4].body).unwrap();
+    let replayed = operator.json(&["quarantine", "replay", key, "--body", mended.to_str().unwrap()]);
+    assert_eq!(replayed["queue"], "critical");
+    assert!(operator.json(&["quarantine", "show", key])["replayed_at"].is_i64());
+
+    let ida = ["--server", "8123456", "ida.moreau@customer.example"];
+    let decide = ["decide", "--stream", "*", "suppress", "--reason", "asked"];
+    let decide = [&decide[..3], &ida, &decide[3..]].concat();
+    assert_eq!(operator.json(&decide)["recorded"], false, "nobody consumes: it is on its queue");
+    operator.consume().await;
+    let told = operator.json(&[&["recipient"][..], &ida].concat());
+    assert_eq!(told["streams"]["outbound"]["verdict"], "do_not_send");
+    let (stop, stopped) = watch::channel(false);
+    let (queue, consumer) = (operator.queue().await, operator.consumer().await);
+    let consuming = tokio::spawn(pump::run(queue, consumer, QueueName::Critical, stopped));
+    let allow: Vec<&str> =
+        decide.iter().map(|word| if *word == "suppress" { "allow" } else { *word }).collect();
+    assert_eq!(operator.json(&allow)["recorded"], true);
+    stop.send(true).unwrap();
+    consuming.await.unwrap();
+
+    operator.json(&["revoke", "--server", "8123456", "--generation", "1", "--from", "2026-01-01"]);
+    assert_eq!(operator.post_sample()["200 accepted"], 18, "the door does not know; the consumer does");
+    operator.consume().await;
+    let listed = operator.json(&["quarantine", "list", "--days", "2"]);
+    let revoked = listed.as_array().unwrap().iter().filter(|one| one["reason"] == "revoked");
+    assert_eq!(revoked.count(), 18);
+    let report = operator.json(&["rebuild", "--server", "8123456"]);
+    assert_eq!((&report["events"], &report["differences"]), (&json!(19), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
+    let operator = Operator::with_stack();
+    operator.post_sample();
+    operator.consume().await;
+    let rebuild = ["rebuild", "--server", "8123456"];
+    assert!(operator.on_aws(&rebuild, b"").status.success());
+
+    let (store, server) = (operator.store(), server_id(SERVER));
+    let address = recipient_key("no.such.user@customer.example");
+    let recipient = operator.ledger_key().await.recipient_id(server, &address);
+    let view = store.views(server, &[recipient]).await.unwrap().remove(0).unwrap();
+    let mut wrong = view.clone();
+    wrong.streams.clear();
+    store.commit(vec![Action::PutView(wrong, Some(view.folded))]).await.unwrap();
+
+    let told = operator.on_aws(&rebuild, b"");
+    let shown = text(&told.stdout);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(shown.contains(&recipient.to_string()) && shown.contains("streams/outbound"), "{shown}");
+    assert!(shown.contains("1 difference.") && !shown.contains("no.such.user"), "{shown}");
+    let unasked = operator.on_aws(&[&rebuild[..], &["--repair"]].concat(), b"y\n");
+    assert_eq!(unasked.status.code(), Some(1));
+    assert!(text(&unasked.stderr).contains("--yes"), "a pipe is nobody to ask");
+    let mended = operator.json(&[&rebuild[..], &["--repair", "--yes"]].concat());
+    assert_eq!(mended["before"]["differences"].as_array().unwrap().len(), 1);
+    assert_eq!((&mended["repaired"], &mended["after"]["differences"]), (&json!(1), &json!([])));
+    assert!(operator.on_aws(&rebuild, b"").status.success());
+    assert_eq!(store.views(server, &[recipient]).await.unwrap(), [Some(view)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_go_back_to_their_queue() {
+    let operator = Operator::with_stack();
+    let queue = operator.queue().await;
+    for n in 0..13 {
+        queue.send(QueueName::BulkDead, &format!("letter {n}")).await.unwrap();
+    }
+    let redrive = ["redrive", "--queue", "bulk"];
+    let told = operator.json(&[&redrive[..], &["--dry-run"]].concat());
+    assert_eq!(told, json!({ "queue": "bulk", "found": 13, "moved": 0 }));
+    assert_eq!(queue.depth(QueueName::BulkDead).await.unwrap().visible, 13, "nothing was touched");
+    let shown = operator.on_aws(&redrive, b"");
+    let expected = "moved 13 of about 13 dead letters back to the bulk queue";
+    assert!(text(&shown.stdout).contains(expected), "{}{}", text(&shown.stdout), text(&shown.stderr));
+    assert_eq!(queue.depth(QueueName::BulkDead).await.unwrap(), queue::Depth::default());
+    assert_eq!(queue.depth(QueueName::Bulk).await.unwrap().visible, 13);
+    assert_eq!(operator.json(&redrive)["moved"], 0);
+}
+
+/// A failure is one sentence, with the next step beneath it.
+#[track_caller]
+fn assert_told(output: &Output, what: &str, next: &str) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let lines: Vec<&str> = error.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains(what) && lines[1].contains(next), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_missing_is_said_in_one_sentence_with_the_next_step() {
+    let recipient = ["recipient", "--server", "8123456", "ida.moreau@customer.example"];
+    let operator = Operator::new();
+    assert_told(&operator.on_aws(&recipient, b""), "has no ledger key", "tables create");
+    let link = Emulator::shared().link(LIMITS);
+    let parameter = ledger_key_parameter(&operator.stack);
+    assert!(link.put_parameter(&parameter, "short").await.unwrap());
+    Sqs::create(&link, &operator.stack, Duration::from_secs(60), 3).await.unwrap();
+    assert_told(&operator.on_aws(&recipient, b""), "not a ledger key", "put back the key");
+
+    let operator = Operator::new();
+    let key = "A".repeat(43);
+    assert!(link.put_parameter(&ledger_key_parameter(&operator.stack), &key).await.unwrap());
+    assert_told(&operator.on_aws(&recipient, b""), "has no critical queue", "tables create");
+    Sqs::create(&link, &operator.stack, Duration::from_secs(60), 3).await.unwrap();
+    let told = operator.on_aws(&recipient, b"");
+    assert_told(&told, "has no tables", "tables create");
+    assert!(!text(&told.stderr).contains("ida.moreau"), "no address is printed");
+    assert_told(&operator.on_aws(&["post", "--server", "8123456"], b"{}"), "no key", "postledger keys new");
+}
+
+#[test]
+fn who_does_not_answer_as_aws_does_is_named_with_the_next_step() {
+    let operator = Operator::new();
+    let recipient = ["recipient", "--server", "8123456", "ida.moreau@customer.example"];
+    let nobody = operator.ask(&recipient, b"", &["--endpoint", "http://127.0.0.1:1"]);
+    assert_told(&nobody, "nothing at http://127.0.0.1:1 answers", "--endpoint");
+    let other = World::default();
+    let somebody_else = operator.ask(&recipient, b"", &["--endpoint", other.base()]);
+    assert_told(&somebody_else, "answers as AWS's", "--endpoint");
+    let no_address = operator.ask(&["tables", "create"], b"", &["--endpoint", "emulator"]);
+    assert_told(&no_address, "nothing at emulator answers", "--endpoint");
+}
+
+#[test]
+fn an_operator_without_access_is_told_what_to_do() {
+    let ask = |args: &[&str]| {
+        let mut command = Command::new(postledger());
+        let files = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+        command.args(["counts", "--server", "1"]).args(args).envs(files.map(|name| (name, "/dev/null")));
+        run(command.env("AWS_EC2_METADATA_DISABLED", "true"), b"")
+    };
+    assert_told(&ask(&["--region", "eu-west-1"]), "no AWS credentials", "--profile");
+    assert_told(&ask(&["--profile", "none"]), "no AWS region", "--region");
+}
