@@ -3,6 +3,7 @@
 use crate::fixtures;
 use postledger_tests::command::{Folder, postledger, run, text};
 use postledger_tests::{World, assert_whole};
+use queue::{QueueName, Sender};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
@@ -21,7 +22,7 @@ impl Running {
     pub(crate) fn start(name: &str, args: &[&str]) -> Running {
         let home = Folder::new(name);
         let mut command = Command::new(postledger());
-        command.args(["run", "--port", "0"]).args(args).env("POSTLEDGER_HOME", &home.path());
+        command.args(["run", "--port", "0"]).args(args).env("POSTLEDGER_HOME", home.path());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         // Read as it comes: a full pipe would hold the process up.
@@ -46,7 +47,7 @@ impl Running {
         run(
             Command::new(postledger())
                 .args(args)
-                .env("POSTLEDGER_HOME", &self.home.path())
+                .env("POSTLEDGER_HOME", self.home.path())
                 .env("POSTLEDGER_URL", &self.url),
             input,
         )
@@ -84,9 +85,7 @@ fn offline(args: &[&str], input: &[u8]) -> Output {
 fn run_once_shows_the_ledger_of_the_sample_and_exits_0() {
     let home = Folder::new("once");
     let output = run(
-        Command::new(postledger())
-            .args(["run", "--once", "--port", "0"])
-            .env("POSTLEDGER_HOME", &home.path()),
+        Command::new(postledger()).args(["run", "--once", "--port", "0"]).env("POSTLEDGER_HOME", home.path()),
         b"",
     );
     let shown = text(&output.stdout);
@@ -112,7 +111,7 @@ fn a_port_that_is_taken_is_said_in_one_sentence_with_the_next_step() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, home) = (taken.local_addr().unwrap().port().to_string(), Folder::new("port"));
     let output = run(
-        Command::new(postledger()).args(["run", "--port", &port]).env("POSTLEDGER_HOME", &home.path()),
+        Command::new(postledger()).args(["run", "--port", &port]).env("POSTLEDGER_HOME", home.path()),
         b"",
     );
     let error = text(&output.stderr);
@@ -302,7 +301,7 @@ fn a_second_process_can_ask_post_rule_and_replay() {
 fn keys_and_urls_are_made_listed_and_retired() {
     let home = Folder::new("keys");
     let ask =
-        |args: &[&str]| run(Command::new(postledger()).args(args).env("POSTLEDGER_HOME", &home.path()), b"");
+        |args: &[&str]| run(Command::new(postledger()).args(args).env("POSTLEDGER_HOME", home.path()), b"");
     let none = ask(&["url", "--server", "8123456"]);
     assert!(!none.status.success() && text(&none.stderr).contains("postledger keys new"));
     assert!(text(&ask(&["keys", "new"]).stdout).contains("POSTLEDGER_PUBLIC_KEYS="));
@@ -367,6 +366,37 @@ fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
     assert_eq!(status, Some(0));
     assert!(shown.contains("wrote 1 views") && shown.ends_with("nothing differs.\n"), "{shown}");
     assert_whole(&world.store);
+}
+
+#[test]
+fn dead_letters_go_back_to_their_queue() {
+    let world = World::default();
+    world.block(world.queue.send(QueueName::BulkDead, "a letter")).unwrap();
+    let redrive = |args: &[&str]| {
+        let output = offline(&[&["redrive", "--queue", "bulk", "--url", world.base()], args].concat(), b"");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert_eq!(redrive(&["--dry-run"]), "about 1 dead letters could go back to the bulk queue\n");
+    assert_eq!(redrive(&[]), "moved 1 of about 1 dead letters back to the bulk queue\n");
+    assert_eq!(
+        (world.waiting(QueueName::BulkDead), world.messages(QueueName::Bulk)),
+        (0, vec!["a letter".to_owned()])
+    );
+}
+
+#[test]
+fn what_is_given_counts_before_what_the_environment_says_and_the_environment_must_not_say_two_things() {
+    let ask = |args: &[&str]| {
+        let mut command = Command::new(postledger());
+        command.args(["counts", "--server", "1"]).args(args);
+        command.env("POSTLEDGER_URL", "http://127.0.0.1:1").env("POSTLEDGER_ENDPOINT", "http://127.0.0.1:2");
+        text(&run(&mut command, b"").stderr)
+    };
+    assert!(ask(&[]).contains("both set"));
+    assert!(ask(&["--url", "http://127.0.0.1:3"]).contains("no Postledger answers at http://127.0.0.1:3"));
+    assert!(ask(&["--endpoint", "http://127.0.0.1:4"]).contains("nothing at http://127.0.0.1:4 answers"));
+    assert!(ask(&["--region", "eu-west-1"]).contains("nothing at http://127.0.0.1:2 answers"));
 }
 
 #[test]

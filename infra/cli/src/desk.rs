@@ -242,7 +242,6 @@ pub struct Repaired {
 }
 
 /// Where an operator asks and tells: a ledger's tables and queues.
-#[derive(Clone)]
 pub struct Desk {
     /// The tables.
     pub store: Arc<dyn Scan>,

@@ -197,7 +197,7 @@ pub fn made(made: &Made) -> String {
     let rows = |names: &[String], what: &str| -> Vec<[String; 2]> {
         names.iter().map(|name| [name.clone(), what.to_owned()]).collect()
     };
-    table(["name", ""], [rows(&made.made, "made"), rows(&made.there, "was there")].concat())
+    table(["name", "state"], [rows(&made.made, "made"), rows(&made.there, "was there")].concat())
 }
 
 /// What a comparison with the events found: every difference, in short.
