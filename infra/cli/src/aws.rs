@@ -229,3 +229,34 @@ pub fn create(endpoint: &str, region: &str, stack: &str, by_time: bool) -> Resul
         Ok(done)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use queue::QueueName;
+
+    fn deployed() -> Meant {
+        Meant { stack: "eu-prod".to_owned(), region: "eu-west-1".to_owned(), endpoint: None }
+    }
+
+    #[test]
+    fn what_a_deployed_stack_lacks_is_named_with_stack_and_region_and_is_not_to_be_made_by_hand() {
+        let store = StoreError::Refused("ResourceNotFoundException".to_owned());
+        let queue = QueueError::NoSuchQueue(QueueName::BulkDead);
+        for error in [DeskError::Store(store), DeskError::Queue(queue)] {
+            let told = deployed().desk(&error).to_string();
+            assert!(told.starts_with("stack eu-prod in eu-west-1 has no "), "{told}");
+            assert!(told.contains("next: ") && !told.contains("tables create"), "{told}");
+        }
+    }
+
+    #[test]
+    fn refused_access_is_told_by_awss_own_code_with_what_to_check() {
+        let code = "AccessDeniedException".to_owned();
+        let parameter = ParameterError::Refused(ledger_key_parameter("eu-prod"), code.clone());
+        for told in [deployed().store(&StoreError::Refused(code)), deployed().parameter(&parameter)] {
+            let told = told.to_string();
+            assert!(told.contains("AccessDeniedException") && told.contains("--profile"), "{told}");
+        }
+    }
+}
