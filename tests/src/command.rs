@@ -11,16 +11,7 @@ use std::sync::OnceLock;
 /// Where it cannot be built.
 pub fn postledger() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let test = std::env::current_exe().expect("this process");
-        let profile = test.parent().and_then(Path::parent).expect("a target folder").to_owned();
-        let release: &[&str] = if profile.ends_with("release") { &["--release"] } else { &[] };
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "postledger"]).args(release);
-        let built = build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status();
-        assert!(built.expect("cargo").success(), "the command does not build");
-        profile.join("postledger")
-    })
+    BUILT.get_or_init(|| crate::lambda::built().join("postledger"))
 }
 
 /// Runs a command to its end, with an input.
