@@ -82,8 +82,8 @@ pub fn fresh_name() -> String {
 ///
 /// # Panics
 /// Where the endpoint does not do it.
-pub async fn make_stack(url: &str, stack: &str, visibility: Duration, receives_max: u32) {
-    make_tables(url, stack, false).await;
+pub async fn make_stack(url: &str, stack: &str, by_time: bool, visibility: Duration, receives_max: u32) {
+    make_tables(url, stack, by_time).await;
     let link = link(url, queue::sqs::LIMITS);
     Sqs::create(&link, stack, visibility, receives_max).await.expect("queues");
     let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);

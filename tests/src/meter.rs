@@ -35,12 +35,18 @@ pub struct Meter {
     pub inconsistent: u64,
     /// Transactions that were cancelled.
     pub cancelled: u64,
+    /// Units that whoever answered said it bills, of all sorts together; cancelled transactions tell none.
+    pub told: f64,
 }
 
 impl Meter {
     /// Counts a call; `output` where it was done.
     pub fn count(&mut self, operation: &str, input: &Value, output: Option<&Value>) {
         *self.calls.entry(operation.to_owned()).or_default() += 1;
+        let told = output.map(|output| &output["ConsumedCapacity"]);
+        let tables =
+            told.into_iter().flat_map(|told| told.as_array().map_or(vec![told], |all| all.iter().collect()));
+        self.told += tables.filter_map(|table| table["CapacityUnits"].as_f64()).sum::<f64>();
         match operation {
             "TransactWriteItems" => {
                 self.cancelled += u64::from(output.is_none());
@@ -119,6 +125,11 @@ impl Meter {
     /// All write units, without those of indexes.
     pub fn all_writes(&self) -> u64 {
         self.writes.values().sum()
+    }
+
+    /// All units of indexes.
+    pub fn all_index_writes(&self) -> u64 {
+        self.index_writes.values().sum()
     }
 
     /// All read units.

@@ -97,7 +97,7 @@ impl SoakAws {
         let poison = poison_of(&generator, &order);
 
         let emulator = Emulator::start();
-        make_stack(&emulator.url, STACK, VISIBILITY, RECEIVES_MAX).await;
+        make_stack(&emulator.url, STACK, true, VISIBILITY, RECEIVES_MAX).await;
         let one_in = self.mishap_one_in;
         let wire = Arc::new(
             Wire::before(

@@ -107,11 +107,6 @@ impl Wire {
         Wire { url, meter, mishaps }
     }
 
-    /// What has gone through, still to be taken.
-    pub fn metered_again(&self) -> Meter {
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// What has gone through since the last time.
     pub fn metered(&self) -> Meter {
         std::mem::take(&mut *self.meter.lock().unwrap_or_else(PoisonError::into_inner))
@@ -160,7 +155,7 @@ impl Proxy {
         }
         let (status, mut output) = match stalest(&operation, &input) {
             Some(empty) => (StatusCode::OK, empty),
-            None => self.ask(&operation, &input, &parts.headers, body).await,
+            None => self.ask(&operation, &input, &parts.headers, told_cost(target, &input, body)).await,
         };
         self.meter(&operation, &input, Some((status, &output)));
         match mishap {
@@ -220,6 +215,16 @@ impl Proxy {
         let done = output.filter(|(status, _)| status.is_success()).map(|(_, output)| output);
         self.meter.lock().unwrap_or_else(PoisonError::into_inner).count(operation, input, done);
     }
+}
+
+/// The request, asking DynamoDB to tell what it bills, too.
+fn told_cost(target: Option<&str>, input: &Value, body: Bytes) -> Bytes {
+    if !target.is_some_and(|target| target.starts_with("DynamoDB")) {
+        return body;
+    }
+    let mut asking = input.clone();
+    asking["ReturnConsumedCapacity"] = json!("TOTAL");
+    Bytes::from(asking.to_string())
 }
 
 /// What a read that does not ask for consistency may be told at worst: that nothing is there yet.
