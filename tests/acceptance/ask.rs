@@ -220,3 +220,13 @@ fn as_of_any_instant_it_answers_as_a_ledger_that_was_told_no_more() {
         }
     }
 }
+
+#[test]
+fn what_has_expired_is_not_told_though_the_table_still_has_it() {
+    let ledger = Ledger::new();
+    ledger.told(&delivery(1, "broadcast", day(0)));
+    streak().iter().for_each(|body| ledger.told(body));
+    let timeline = |days: i64| ledger.ask(SERVER, ADDRESS, None, None, now().plus_days(days)).timeline;
+    assert_eq!(timeline(300).len(), 6);
+    assert_eq!(timeline(410).len(), 5, "bounces stay for ever");
+}

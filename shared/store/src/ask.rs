@@ -134,9 +134,10 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     let recipient_key = recipient_key(&ask.address);
     let recipient = key.recipient_id(server, &recipient_key);
     let at = ask.at.unwrap_or(now);
-    // As of then: what had happened, and by what had come in.
+    // As of then: what had happened, and by what had come in. A table forgets late what has expired.
     let as_of = |recorded: Vec<Recorded>| {
-        let all: EventSet = recorded.into_iter().map(|recorded| recorded.event).collect();
+        let lives = |recorded: &Recorded| recorded.expires_at.is_none_or(|expires| expires > now);
+        let all: EventSet = recorded.into_iter().filter(lives).map(|recorded| recorded.event).collect();
         let happened = match ask.at {
             Some(at) => all.as_of(at),
             None => all,
