@@ -1,4 +1,4 @@
-"""Starts the local AWS (ministack) that the adapter tests, `make e2e` and a curious reader talk to.
+"""Starts the local AWS (ministack) that the adapter tests, the commands and a curious reader talk to.
 
     python emulator.py [--port N] [--until-stdin-closes]
 
@@ -131,7 +131,7 @@ def set_environment(url, folder):
         GATEWAY_PORT=url.rpartition(":")[2],
         BIND_HOST=HOST,
         LOG_LEVEL="WARNING",
-        # The functions inherit these five: they must find this emulator and nothing else.
+        # The functions inherit these: they must find this emulator and nothing else.
         AWS_ENDPOINT_URL=url,
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",

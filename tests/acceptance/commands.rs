@@ -1,7 +1,7 @@
 //! The real command, as a person or a script runs it.
 
 use crate::fixtures;
-use postledger_tests::command::{Folder, postledger, run, text};
+use postledger_tests::command::{Folder, command, postledger, run, text};
 use postledger_tests::{World, assert_whole};
 use queue::{QueueName, Sender};
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ impl Drop for Running {
 }
 
 fn offline(args: &[&str], input: &[u8]) -> Output {
-    run(Command::new(postledger()).args(args), input)
+    run(command().args(args), input)
 }
 
 #[test]

@@ -5,13 +5,13 @@ use ledger::{LedgerKey, recipient_key};
 use postledger::aws::ledger_key_parameter;
 use postledger::embedded::pump;
 use postledger::sample::sample;
-use postledger_tests::command::{Folder, postledger, run, text};
+use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::emulator::{Emulator, fresh_name, tables};
 use postledger_tests::{SERVER, World, server_id};
 use queue::sqs::LIMITS;
 use queue::{Queue, QueueName, Sender, Sqs};
 use serde_json::{Value, json};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Action, DynamoDb, Store};
@@ -39,9 +39,9 @@ impl Operator {
     }
 
     fn ask(&self, args: &[&str], input: &[u8], endpoint: &[&str]) -> Output {
-        let mut command = Command::new(postledger());
+        let mut command = command();
         command.args(args).args(["--stack", &self.stack]).args(endpoint);
-        run(command.env("POSTLEDGER_HOME", self.home.path()).env_remove("POSTLEDGER_ENDPOINT"), input)
+        run(command.env("POSTLEDGER_HOME", self.home.path()), input)
     }
 
     fn on_aws(&self, args: &[&str], input: &[u8]) -> Output {
@@ -259,7 +259,7 @@ fn who_does_not_answer_as_aws_does_is_named_with_the_next_step() {
 #[test]
 fn an_operator_without_access_is_told_what_to_do() {
     let ask = |args: &[&str]| {
-        let mut command = Command::new(postledger());
+        let mut command = command();
         let files = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
         command.args(["counts", "--server", "1"]).args(args).envs(files.map(|name| (name, "/dev/null")));
         run(command.env("AWS_EC2_METADATA_DISABLED", "true"), b"")

@@ -14,6 +14,15 @@ pub fn postledger() -> &'static Path {
     BUILT.get_or_init(|| crate::lambda::built().join("postledger"))
 }
 
+/// The command with nothing of a developer's environment but where programs and the home are: no access to AWS, no
+/// endpoint, no stack.
+pub fn command() -> Command {
+    let mut command = Command::new(postledger());
+    let kept = ["PATH", "HOME"].map(|name| (name, platform::env::text(name).unwrap_or_default()));
+    command.env_clear().envs(kept);
+    command
+}
+
 /// Runs a command to its end, with an input.
 ///
 /// # Panics

@@ -194,6 +194,8 @@ pub fn consumer(binary: PathBuf, lambda: &Lambda, endpoint: &str, stack: &str, b
     let mut more = vec![
         ("POSTLEDGER_LEDGER_KEY_PARAMETER", key.as_str()),
         ("POSTLEDGER_BY_TIME", if by_time { "true" } else { "false" }),
+        // The bodies of tests are of one day in 2026, and the process has the real clock.
+        ("POSTLEDGER_RETENTION_DAYS", "36500"),
     ];
     more.extend(tables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     Function::start(binary, &lambda.address, endpoint, &more)

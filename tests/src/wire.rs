@@ -213,7 +213,10 @@ impl Proxy {
 
     fn meter(&self, operation: &str, input: &Value, output: Option<(StatusCode, &Value)>) {
         let done = output.filter(|(status, _)| status.is_success()).map(|(_, output)| output);
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner).count(operation, input, done);
+        let code = output.and_then(|(_, output)| output["__type"].as_str()).unwrap_or_default();
+        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.cancelled += u64::from(code.ends_with("TransactionCanceledException"));
+        meter.count(operation, input, done);
     }
 }
 

@@ -17,15 +17,23 @@ struct Chunk {
     bytes: usize,
 }
 
+impl Chunk {
+    /// One event alone.
+    fn of(item: Item) -> Chunk {
+        let mut chunk = Chunk::default();
+        chunk.counters.add(&item.recorded.event, 1);
+        chunk.items.push(item);
+        chunk
+    }
+}
+
 /// What became of a chunk.
 #[derive(Default)]
 struct Outcome {
     /// What is to be tried again.
     again: Vec<Item>,
-    /// Whether something must pass with time first.
-    wait: bool,
-    /// Whether the store takes it only in smaller parts.
-    part: bool,
+    /// What is to be tried again when something has passed that does not stand in the way of others.
+    later: Vec<Item>,
 }
 
 impl Consumer {
@@ -36,23 +44,20 @@ impl Consumer {
         // Those that count in the same place side by side: the fewest counters for each transaction.
         items.sort_by_cached_key(|item| Hour::of(&item.recorded.event));
         let mut pending: VecDeque<Item> = items.into();
+        let mut later: Vec<Item> = Vec::new();
         let mut backoff = Backoff::new();
-        let mut events_max = ACTIONS_MAX;
-        while !pending.is_empty() && !batch.time_is_up() {
-            let chunks = apart(&mut pending, events_max);
-            let outcomes = join_all(chunks.into_iter().map(|chunk| self.commit_events(chunk, batch))).await;
-            let mut wait = false;
-            for outcome in outcomes {
-                pending.extend(outcome.again);
-                wait |= outcome.wait;
-                if outcome.part {
-                    events_max = 1;
+        while !batch.time_is_up() {
+            if pending.is_empty() {
+                if later.is_empty() {
+                    break;
                 }
-            }
-            if wait {
                 backoff.wait(batch).await;
-            } else {
-                backoff = Backoff::new();
+                pending.extend(later.drain(..));
+            }
+            let chunks = apart(&mut pending);
+            for outcome in join_all(chunks.into_iter().map(|chunk| self.commit_events(chunk, batch))).await {
+                pending.extend(outcome.again);
+                later.extend(outcome.later);
             }
         }
     }
@@ -69,10 +74,14 @@ impl Consumer {
                     batch.done(item);
                 }
             }
-            Err(Next::Again) => outcome = Outcome { again: chunk.items, wait: true, part: false },
+            Err(Next::Again) => outcome.later = chunk.items,
             Err(Next::Never) => {}
             Err(Next::Part) if chunk.items.len() > 1 => {
-                outcome = Outcome { again: chunk.items, wait: false, part: true };
+                for item in chunk.items {
+                    let one = Box::pin(self.commit_events(Chunk::of(item), batch)).await;
+                    outcome.again.extend(one.again);
+                    outcome.later.extend(one.later);
+                }
             }
             Err(Next::Part) => {
                 for item in &chunk.items {
@@ -80,15 +89,19 @@ impl Consumer {
                 }
             }
             Err(Next::Look(reasons)) => {
-                let mut reasons = reasons.into_iter();
-                outcome.wait = true;
-                for item in chunk.items {
-                    match reasons.next() {
-                        Some(Cancel::Recorded(old)) => {
-                            outcome.wait = false;
-                            self.settle(item, *old, batch).await;
+                let of_counters = chunk.counters.iter().map(|(hour, _)| hour);
+                let of_counters = of_counters.zip(&reasons[chunk.items.len()..]);
+                let busy: HashSet<Hour> = of_counters
+                    .filter(|(_, reason)| **reason != Cancel::None)
+                    .map(|(hour, _)| hour.clone())
+                    .collect();
+                for (item, reason) in chunk.items.into_iter().zip(reasons) {
+                    match reason {
+                        Cancel::Recorded(old) => self.settle(item, *old, batch).await,
+                        Cancel::None if !busy.contains(&Hour::of(&item.recorded.event)) => {
+                            outcome.again.push(item);
                         }
-                        _ => outcome.again.push(item),
+                        _ => outcome.later.push(item),
                     }
                 }
             }
@@ -141,7 +154,7 @@ impl Consumer {
 
 /// Chunks that touch nothing in common: no two count in the same hour of a stream. What would meet another
 /// chunk's hour waits for the next round.
-fn apart(pending: &mut VecDeque<Item>, events_max: usize) -> Vec<Chunk> {
+fn apart(pending: &mut VecDeque<Item>) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     let mut open = Chunk::default();
     let mut taken: HashSet<Hour> = HashSet::new();
@@ -155,8 +168,7 @@ fn apart(pending: &mut VecDeque<Item>, events_max: usize) -> Vec<Chunk> {
         let weight = Action::Record(item.recorded.clone()).weight();
         open.counters.add(&item.recorded.event, 1);
         // Hours weigh about as much as events.
-        let fits = open.items.len() < events_max
-            && open.items.len() + 1 + open.counters.len() <= ACTIONS_MAX
+        let fits = open.items.len() + 1 + open.counters.len() <= ACTIONS_MAX
             && open.bytes + weight <= TRANSACTION_BYTES_MAX / 2;
         if fits || open.items.is_empty() {
             open.bytes += weight;

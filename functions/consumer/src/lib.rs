@@ -28,7 +28,7 @@ use queue::{EnvelopeError, QueueName, SetAside};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::{Action, CommitError, Recorded, Store, StoreError};
+use store::{Action, Cancel, CommitError, Recorded, Store, StoreError};
 use tokio::time::Instant;
 
 /// How long before its deadline a batch begins nothing new.
@@ -191,7 +191,7 @@ impl Consumer {
             return;
         };
         let now = (self.settings.clock)();
-        self.raise_floors(&rules, now).await;
+        self.raise_floors(&rules, now, batch).await;
         let mut intake = Intake::new(&self.settings, &rules, now);
         for (place, message) in messages.iter().enumerate() {
             intake.take(place, &message.body);
@@ -286,12 +286,12 @@ impl Consumer {
 
     /// Keeps the stored floors within a day of what retention demands, so that a longer retention set later
     /// does not reach back to what has expired. Best effort: what is stored is a lower bound.
-    async fn raise_floors(&self, rules: &store::Rules, now: Time) {
+    async fn raise_floors(&self, rules: &store::Rules, now: Time, batch: &Batch) {
         let floor = self.settings.floor(now);
         for class in [Class::Delivery, Class::Engagement] {
             let stored = rules.floors.get(&class).copied();
             if stored.is_none_or(|stored| floor >= stored.plus_days(1)) {
-                let _ = self.store.raise_floor(class, floor).await;
+                let _ = batch.in_time(self.store.raise_floor(class, floor)).await;
             }
         }
     }
@@ -323,15 +323,15 @@ impl Consumer {
     async fn commit(&self, actions: Vec<Action>, batch: &Batch) -> Result<(), Next> {
         match batch.in_time(self.store.commit(actions)).await {
             Ok(()) => Ok(()),
-            Err(CommitError::Cancelled(reasons)) => {
+            Err(CommitError::Cancelled(reasons)) if reasons.iter().any(|reason| *reason != Cancel::None) => {
                 Happened::Retried { reason: "cancelled" }.emit();
                 Err(Next::Look(reasons))
             }
-            Err(CommitError::Store(StoreError::Unavailable)) => {
+            Err(CommitError::Cancelled(_) | CommitError::Store(StoreError::Unavailable)) => {
                 Happened::Retried { reason: "unavailable" }.emit();
                 Err(Next::Again)
             }
-            Err(CommitError::Store(error @ StoreError::Refused(_))) => {
+            Err(CommitError::Store(error @ (StoreError::Refused(_) | StoreError::Damaged(_)))) => {
                 Happened::Broken { error }.emit();
                 Err(Next::Never)
             }
@@ -349,7 +349,7 @@ enum Next {
     Look(Vec<store::Cancel>),
     /// Try again, after a while: it may have been committed.
     Again,
-    /// Not until the set-up is mended: the messages stay on their queue.
+    /// Not until the set-up is mended, or a later release comes: the messages stay on their queue.
     Never,
     /// The store will never take it so: try each alone, and set aside what it does not take even alone.
     Part,

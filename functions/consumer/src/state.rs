@@ -11,15 +11,18 @@ use ledger::event::{Class, WHOLE_SERVER};
 use ledger::fold::{EventSet, Folded, Offered, View};
 use ledger::{RecipientId, ServerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use store::{ACTIONS_MAX, Action, Cancel, Seen, TRANSACTION_BYTES_MAX};
+use std::time::Duration;
+use store::{ACTIONS_MAX, Action, Cancel, Seen, StoreError, TRANSACTION_BYTES_MAX};
+use tokio::time::Instant;
 
 /// How many events of one recipient go into one transaction, at first. Beside each may stand the row of its
 /// stream and two hours of counters (where a better copy moves a count), and beside all the view. Where a ruling
 /// about the whole server touches more rows than that, fewer go.
 const EVENTS_MAX: usize = 24;
 const _: () = assert!(4 * EVENTS_MAX < ACTIONS_MAX);
-/// How often the same view may refuse the same events before the events are believed.
-const REFUSALS_MAX: usize = 4;
+/// How long the same view must refuse the same events before the events are believed: far longer than a
+/// transaction is ever half applied.
+const DRIFT_AFTER: Duration = Duration::from_secs(8);
 
 /// One recipient's share of a batch.
 struct Unit {
@@ -36,26 +39,31 @@ struct Unit {
 /// How the stored view has refused what was folded.
 #[derive(Clone, Copy, Default)]
 struct Refused {
-    /// What is stored, what was read, and how often in a row it was just these two.
-    last: Option<(Option<Folded>, Option<Folded>)>,
-    times: usize,
+    /// What is stored, what was read, and since when it is just these two.
+    last: Option<(Option<Folded>, Option<Folded>, Instant)>,
+    /// Whether it has been so for long enough: the stored view is not the fold of what is recorded, and never
+    /// becomes it.
+    drifted: bool,
 }
 
 impl Refused {
     /// A view that is the fold of something else. A query may see half of a transaction that is being applied,
-    /// or another consumer was faster: then the next reading differs.
-    fn again(&mut self, stored: Option<Folded>, read: Option<Folded>) {
-        self.times = if self.last == Some((stored, read)) { self.times + 1 } else { 1 };
-        self.last = Some((stored, read));
-        if self.times == REFUSALS_MAX {
+    /// or another consumer was faster: then the next reading differs. Whether it was just so the last time.
+    fn again(&mut self, stored: Option<Folded>, read: Option<Folded>) -> bool {
+        let now = Instant::now();
+        let since = self.last.filter(|(view, events, _)| (*view, *events) == (stored, read));
+        let since = since.map(|(.., since)| since);
+        self.last = Some((stored, read, since.unwrap_or(now)));
+        self.drifted = since.is_some_and(|since| now >= since + DRIFT_AFTER);
+        if self.drifted {
             Happened::Drift.emit();
         }
+        since.is_some()
     }
 
-    /// What is stored, where that is not the fold of what is recorded and never becomes it.
+    /// What is stored, where that has drifted.
     fn drifted(&self) -> Option<Option<Folded>> {
-        let (stored, _) = self.last?;
-        (self.times >= REFUSALS_MAX).then_some(stored)
+        self.last.filter(|_| self.drifted).map(|(stored, ..)| stored)
     }
 }
 
@@ -64,6 +72,8 @@ struct Planned {
     unit: Unit,
     /// How many of the unit's items, from the front, it settles.
     settles: usize,
+    /// Which of these it writes; the others are recorded already.
+    writes: Vec<usize>,
     /// What was read.
     read: Option<Folded>,
     actions: Vec<Action>,
@@ -135,13 +145,17 @@ impl Consumer {
         let mut backoff = Backoff::new();
         while left.is_some() && !batch.time_is_up() {
             let plans: Vec<_> = left.units.drain(..).map(|unit| self.plan(unit, batch)).collect();
-            // Whoever cannot be read now comes again as a whole.
-            let planned: Vec<Option<Planned>> = stream::iter(plans).buffered(AT_ONCE).collect().await;
-            for planned in planned.into_iter().flatten() {
-                if planned.actions.is_empty() {
-                    settle(planned, &mut left, batch);
-                } else {
-                    left.ready.push_back(planned);
+            let plans: Vec<Result<Planned, Option<Unit>>> =
+                stream::iter(plans).buffered(AT_ONCE).collect().await;
+            for planned in plans {
+                match planned {
+                    Ok(planned) if planned.actions.is_empty() => settle(planned, &mut left, batch),
+                    Ok(planned) => left.ready.push_back(planned),
+                    // Whoever cannot be read now does not keep the others waiting.
+                    Err(unread) => {
+                        left.wait |= unread.is_some();
+                        left.units.extend(unread);
+                    }
                 }
             }
             let chunks = apart(&mut left.ready);
@@ -177,43 +191,56 @@ impl Consumer {
             }
             Err(Next::Never) => {}
             Err(Next::Part) => self.part(chunk.planned, left, batch).await,
-            Err(Next::Look(reasons)) => {
-                let mut reasons = reasons.into_iter();
-                let mut raced = false;
-                for mut planned in chunk.planned {
-                    let mine: Vec<Cancel> = reasons.by_ref().take(planned.actions.len()).collect();
-                    let lost = |reason: &Cancel| {
-                        matches!(reason, Cancel::Recorded(_) | Cancel::Gone | Cancel::Folded(_))
-                    };
-                    if !mine.iter().any(lost) {
-                        left.ready.push_back(planned);
-                        continue;
-                    }
-                    raced = true;
-                    if let Some(Cancel::Folded(stored)) =
-                        mine.iter().find(|one| matches!(one, Cancel::Folded(_)))
-                    {
-                        planned.unit.refused.again(*stored, planned.read);
-                        left.wait |= planned.unit.refused.times > 1;
-                    }
-                    left.units.push(Unit { alone: true, ..planned.unit });
-                }
-                // A lost race is over: read and fold again at once. Anything else passes with time.
-                left.wait |= !raced;
-            }
+            Err(Next::Look(reasons)) => self.look(chunk, reasons, left),
         }
+    }
+
+    /// Sorts out a cancelled transaction by the reasons of its actions.
+    fn look(&self, chunk: Chunk, reasons: Vec<Cancel>, left: &mut Left) {
+        let of_counters = chunk.counters.iter().map(|(hour, _)| hour.server).zip(&reasons[chunk.actions..]);
+        let busy: BTreeSet<ServerId> =
+            of_counters.filter(|(_, reason)| **reason != Cancel::None).map(|(server, _)| server).collect();
+        let mut reasons = reasons.into_iter();
+        let mut raced = false;
+        for mut planned in chunk.planned {
+            let mine: Vec<Cancel> = reasons.by_ref().take(planned.actions.len()).collect();
+            let lost =
+                |reason: &Cancel| matches!(reason, Cancel::Recorded(_) | Cancel::Gone | Cancel::Folded(_));
+            if !mine.iter().any(lost) {
+                // What stands in its way does not stand in that of others.
+                planned.unit.alone |= mine.iter().any(|reason| *reason != Cancel::None);
+                planned.unit.alone |= busy.contains(&planned.unit.server);
+                left.ready.push_back(planned);
+                continue;
+            }
+            raced = true;
+            if let Some(Cancel::Folded(stored)) = mine.iter().find(|one| matches!(one, Cancel::Folded(_))) {
+                left.wait |= planned.unit.refused.again(*stored, planned.read);
+            }
+            left.units.push(Unit { alone: true, ..planned.unit });
+        }
+        // A lost race is over: read and fold again at once. Anything else passes with time.
+        left.wait |= !raced;
     }
 
     /// What the store refuses as it is: recipients apart, then a recipient's events apart, and what it does not
     /// take even alone is set aside.
     async fn part(&self, chunk: Vec<Planned>, left: &mut Left, batch: &Batch) {
         let together = chunk.len() > 1;
-        for Planned { mut unit, settles, .. } in chunk {
-            if !together && settles == 1 {
-                let item = unit.items.remove(0);
-                self.set_aside_uncommittable(&item, batch).await;
-            } else if !together {
-                unit.events_max = 1;
+        for Planned { mut unit, settles, writes, .. } in chunk {
+            match writes[..] {
+                [write] if !together => {
+                    for (place, item) in unit.items.drain(..settles).enumerate() {
+                        if place == write {
+                            self.set_aside_uncommittable(&item, batch).await;
+                        } else {
+                            Happened::Duplicate { kind: item.recorded.event.kind() }.emit();
+                            batch.done(&item);
+                        }
+                    }
+                }
+                _ if !together => unit.events_max = 1,
+                _ => {}
             }
             if !unit.items.is_empty() {
                 left.units.push(Unit { alone: true, ..unit });
@@ -221,15 +248,26 @@ impl Consumer {
         }
     }
 
-    /// Reads a recipient and plans its transaction.
-    async fn plan(&self, unit: Unit, batch: &Batch) -> Option<Planned> {
+    /// Reads a recipient and plans its transaction; gives it back where it cannot be read now, and nothing where
+    /// this release cannot read it at all: then its messages stay on their queue.
+    async fn plan(&self, unit: Unit, batch: &Batch) -> Result<Planned, Option<Unit>> {
         let (server, recipient) = (unit.server, unit.recipient);
-        let events = self.retried(batch, || self.store.state_events(server, recipient)).await?;
+        let events = match batch.in_time(self.store.state_events(server, recipient)).await {
+            Ok(events) => events,
+            Err(StoreError::Unavailable) => {
+                Happened::Retried { reason: "unavailable" }.emit();
+                return Err(Some(unit));
+            }
+            Err(error) => {
+                Happened::Broken { error }.emit();
+                return Err(None);
+            }
+        };
         let mut recorded: EventSet = events.into_iter().map(|recorded| recorded.event).collect();
         let before = recorded.view();
         let read = before.as_ref().map(|view| view.folded);
         let (mut actions, mut counters, mut told) = (Vec::new(), Counters::default(), Vec::new());
-        let mut settles = 0;
+        let (mut settles, mut writes) = (0, Vec::new());
         for item in &unit.items {
             let (new, event) = (&item.recorded, &item.recorded.event);
             match recorded.offer(event.clone()) {
@@ -245,6 +283,9 @@ impl Consumer {
                     actions.push(Action::Replace(new.clone(), Seen::from(&*old)));
                     told.push(Happened::Replaced { kind: event.kind() });
                 }
+            }
+            if actions.len() > writes.len() {
+                writes.push(settles);
             }
             settles += 1;
             let bytes: usize = actions.iter().map(Action::weight).sum();
@@ -274,7 +315,7 @@ impl Consumer {
             }
             actions.push(Action::PutView(view, drifted.unwrap_or(read)));
         }
-        Some(Planned { unit, settles, read, actions, counters, told })
+        Ok(Planned { unit, settles, writes, read, actions, counters, told })
     }
 }
 

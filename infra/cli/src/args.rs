@@ -210,7 +210,7 @@ pub struct Post {
     /// Post over HTTP to the doors at this URL [env: POSTLEDGER_URL] [default: http://127.0.0.1:8630].
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Without --url, for a stack on AWS: the door runs in this process and puts events on the stack's queues.
+    /// Without --url, for a stack on AWS: the door runs in this process and puts events on the stack's queues (IP, coordinates, city and zip of opens and clicks are left out).
     #[command(flatten)]
     pub aws: OnAws,
     /// At most so many a second.

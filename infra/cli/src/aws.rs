@@ -20,9 +20,9 @@ use tokio::runtime::{Builder, Runtime};
 
 /// The region of an emulator, unless another is named.
 pub const EMULATED_REGION: &str = "eu-west-1";
-/// How long a received message stays invisible, as the deployed queues have it.
+/// How long a received message stays invisible: six times the consumer's timeout.
 const VISIBILITY: Duration = Duration::from_secs(180);
-/// After how many receives a message is a dead letter, as the deployed queues have it.
+/// After how many receives a message is a dead letter: enough for hours without tables.
 const RECEIVES_MAX: u32 = 200;
 
 /// The name of the parameter that holds a stack's ledger key.

@@ -408,9 +408,11 @@ impl Desk {
         let recipient = self.ledger_key.recipient_id(decide.server, &recipient_key(&decide.address));
         let [mut pause, longest] = DECISION_PAUSES;
         loop {
-            let found = self.store.event(decide.server, recipient, Class::State, event.identity).await?;
-            if found.is_some() || Instant::now() >= until {
-                return Ok(Decided { identity: event.identity, recorded: found.is_some() });
+            // It is on its queue, whatever keeps us from seeing it recorded: told again, it would be another one.
+            let found = self.store.event(decide.server, recipient, Class::State, event.identity).await;
+            let recorded = matches!(found, Ok(Some(_)));
+            if recorded || Instant::now() >= until {
+                return Ok(Decided { identity: event.identity, recorded });
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(longest);

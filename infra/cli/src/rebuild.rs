@@ -5,10 +5,9 @@ use crate::args::Rebuild;
 use crate::desk::{RebuildQuery, Repair};
 use crate::target::Ledger;
 use crate::{Failure, post, say, show};
-use ledger::{RecipientId, ServerId};
-use std::collections::BTreeSet;
+use ledger::ServerId;
 use std::io::{IsTerminal, Write, stderr, stdin};
-use store::rebuild::{Difference, Report};
+use store::rebuild::Report;
 
 /// The command. Whether nothing differs, at the end.
 ///
@@ -24,7 +23,7 @@ pub fn run(args: &Rebuild, ledger: &Ledger, json: bool) -> Result<bool, Failure>
     if !json {
         say(show::rebuild(&report));
     }
-    let views = recipients(&report).len();
+    let views = report.recipients().len();
     if views > 0 && !args.yes && !agreed(views)? {
         return Err(Failure::new("nothing was written"));
     }
@@ -51,15 +50,6 @@ fn verify(ledger: &Ledger, server: ServerId) -> Result<Report, Failure> {
     });
     bar.finish_and_clear();
     report
-}
-
-/// Whose views or rows differ.
-fn recipients(report: &Report) -> BTreeSet<RecipientId> {
-    let whose = report.differences.iter().filter_map(|difference| match difference {
-        Difference::View { recipient, .. } | Difference::Row { recipient, .. } => Some(*recipient),
-        Difference::Counts { .. } => None,
-    });
-    whose.collect()
 }
 
 /// Asks on the terminal.

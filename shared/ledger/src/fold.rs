@@ -176,7 +176,8 @@ impl StreamView {
 
 /// A hash of a set of copies, blind to order: the sum of the hashes of each. Two sets with the same hash are
 /// taken for the same set, so it names the state of a recipient's events: whoever writes a view demands that the
-/// stored one is still the fold of what was read.
+/// stored one is still the fold of what was read. It names the events, not how they are folded: a release that
+/// folds otherwise is followed by `postledger rebuild --repair`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Folded(u128);
@@ -184,16 +185,11 @@ pub struct Folded(u128);
 impl Folded {
     fn add(&mut self, event: &Event) {
         let mut form = Canonical::default();
-        form.string(&*event.identity.to_string()).string(event.source.name());
+        // Erasure takes the address out in place: what was read before it must not be written after it.
+        let erased = i64::from(event.address.is_none());
+        form.string(&*event.identity.to_string()).string(event.source.name()).integer(erased);
         let hash = digest(&[form.bytes(), &event.body_hash].concat());
         self.0 = self.0.wrapping_add(u128::from_be_bytes(hash));
-    }
-
-    /// The hash of a set of events; only those with state count.
-    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Folded {
-        let mut folded = Folded::default();
-        events.into_iter().filter(|event| event.class() == Class::State).for_each(|event| folded.add(event));
-        folded
     }
 }
 

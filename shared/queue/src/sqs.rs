@@ -46,7 +46,7 @@ impl Sqs {
         Ok(sqs)
     }
 
-    /// Makes the queues of a stack that are not there, as the deployed ones are: for emulators and tests. The names
+    /// Makes the queues of a stack that are not there: for emulators and tests. The names
     /// of those that it made.
     ///
     /// # Errors

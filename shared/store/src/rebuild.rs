@@ -13,9 +13,15 @@ use ledger::fold::{EventSet, View};
 use ledger::{Class, RecipientId, ServerId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How often a view that seems to differ is read again before it is said to.
-const REREADS_MAX: usize = 5;
+const REREADS_MAX: u32 = 6;
+/// The pause before the first of these, doubled for each further one: together longer than a transaction is ever
+/// half applied.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long events and view must stay as they are before they are repaired.
+const STILL: Duration = Duration::from_millis(500);
 
 /// Something that is not as the events say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,14 +147,13 @@ pub async fn verify(
         report.views += u64::from(folded.is_some());
         let mut stored = views.get(&recipient).cloned();
         let mut found = differences(server, recipient, stored.as_ref(), Some(&mine), folded.as_ref());
-        for _ in 0..REREADS_MAX {
+        for reread in 0..REREADS_MAX {
             if found.is_empty() {
                 break;
             }
-            let events = store.state_events(server, recipient).await?;
-            let set: EventSet = events.into_iter().map(|recorded| recorded.event).collect();
+            tokio::time::sleep(PAUSE * (1 << reread)).await;
+            let (now, set) = read(store, server, recipient).await?;
             let anew = set.view();
-            let now = store.views(server, &[recipient]).await?.pop().flatten();
             // Rows cannot be read by themselves; those of a view that has moved on have moved with it.
             let rows = (now == stored && anew == folded).then_some(&mine);
             found = differences(server, recipient, now.as_ref(), rows, anew.as_ref());
@@ -186,21 +191,42 @@ pub async fn verify(
     Ok(report)
 }
 
+impl Report {
+    /// Whose views or rows differ.
+    pub fn recipients(&self) -> BTreeSet<RecipientId> {
+        let whose = self.differences.iter().filter_map(|difference| match difference {
+            Difference::View { recipient, .. } | Difference::Row { recipient, .. } => Some(*recipient),
+            Difference::Counts { .. } => None,
+        });
+        whose.collect()
+    }
+}
+
+/// A recipient's stored view and recorded events.
+async fn read(
+    store: &dyn Scan,
+    server: ServerId,
+    recipient: RecipientId,
+) -> Result<(Option<View>, EventSet), StoreError> {
+    let events = store.state_events(server, recipient).await?;
+    let set = events.into_iter().map(|recorded| recorded.event).collect();
+    Ok((store.views(server, &[recipient]).await?.pop().flatten(), set))
+}
+
 /// Writes the views and rows of recipients as their events say. How many were written; others were written by a
 /// consumer meanwhile.
 ///
 /// # Errors
 /// The store's own.
 pub async fn repair(store: &dyn Scan, server: ServerId, report: &Report) -> Result<u64, StoreError> {
-    let broken = report.differences.iter().filter_map(|difference| match difference {
-        Difference::View { recipient, .. } | Difference::Row { recipient, .. } => Some(*recipient),
-        Difference::Counts { .. } => None,
-    });
     let mut repaired = 0;
-    for recipient in broken.collect::<BTreeSet<_>>() {
-        let stored = store.views(server, &[recipient]).await?.pop().flatten();
-        let events = store.state_events(server, recipient).await?;
-        let set: EventSet = events.into_iter().map(|recorded| recorded.event).collect();
+    for recipient in report.recipients() {
+        let (stored, set) = read(store, server, recipient).await?;
+        tokio::time::sleep(STILL).await;
+        // A transaction may be half applied: what moves is left to whoever moves it.
+        if read(store, server, recipient).await? != (stored.clone(), set.clone()) {
+            continue;
+        }
         // A view of nothing would be made by nobody: a view without events is reported, and left to a person.
         let Some(view) = set.view() else { continue };
         let rows = view.rows();

@@ -34,8 +34,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 use wire::{attribute, failed, from_wire, key_of, to_wire};
 
-/// How long calls may take: below the reserve that a batch keeps before its function's timeout, so that a batch
-/// near its end is given back by an answer.
+/// How long calls may take: below any function's timeout. A batch gives a call up sooner where it must answer.
 pub const LIMITS: Limits =
     Limits { attempt: Duration::from_secs(3), operation: Duration::from_secs(10), attempts_max: 3 };
 const _: () =
