@@ -96,7 +96,7 @@ fn tables_queues_and_ledger_key_are_made_once_and_left_alone_then() {
     let made = operator.json(&["tables", "create", "--by-time"]);
     let names = made["made"].as_array().unwrap();
     assert_eq!((names.len(), &made["there"]), (12, &json!([])), "five tables, six queues, one key: {made}");
-    assert!(names.contains(&json!(format!("{}-critical-dlq", operator.stack))));
+    assert!(names.contains(&json!(format!("queue {}-critical-dlq", operator.stack))));
     let again = operator.json(&["tables", "create", "--by-time"]);
     assert_eq!((&again["made"], again["there"].as_array().unwrap().len()), (&json!([]), 12));
     let shown = operator.on_aws(&["tables", "create"], b"");

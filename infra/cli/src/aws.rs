@@ -183,7 +183,7 @@ async fn desk(access: Access, meant: &Meant) -> Result<Desk, Failure> {
     Ok(Desk { store, queue, ledger_key: key, clock: platform::clock() })
 }
 
-/// What `tables create` made, and what was there before it, by name.
+/// What `tables create` made, and what was there before it: each by its kind (table, queue, parameter) and name.
 #[derive(Debug, Default, Serialize)]
 pub struct Made {
     /// What it made.
@@ -193,9 +193,10 @@ pub struct Made {
 }
 
 impl Made {
-    fn take(&mut self, all: Vec<String>, made: &[String]) {
+    fn take(&mut self, kind: &str, all: Vec<String>, made: &[String]) {
         for name in all {
-            if made.contains(&name) { self.made.push(name) } else { self.there.push(name) }
+            let which = if made.contains(&name) { &mut self.made } else { &mut self.there };
+            which.push(format!("{kind} {name}"));
         }
     }
 }
@@ -212,19 +213,19 @@ pub fn create(endpoint: &str, region: &str, stack: &str, by_time: bool) -> Resul
     runtime()?.block_on(async {
         let tables = Tables::of_stack(stack, by_time);
         let made = DynamoDb::new(link.clone(), tables.clone()).create().await;
-        done.take(tables.names(), &made.map_err(|error| meant.store(&error))?);
+        done.take("table", tables.names(), &made.map_err(|error| meant.store(&error))?);
         let made = Sqs::create(&link, stack, VISIBILITY, RECEIVES_MAX).await;
         let queues = queue::QueueName::ALL.map(|name| name.in_stack(stack)).into();
-        done.take(queues, &made.map_err(|error| meant.queue(error))?);
+        done.take("queue", queues, &made.map_err(|error| meant.queue(error))?);
         let key: [u8; LEDGER_KEY_BYTES] = ring::rand::generate(&SystemRandom::new())
             .map_err(|_| Failure::new("the system has no random numbers to give"))?
             .expose();
         let parameter = ledger_key_parameter(stack);
         let put = link.put_parameter(&parameter, &URL_SAFE_NO_PAD.encode(key)).await;
         if put.map_err(|error| meant.parameter(&error))? {
-            done.made.push(parameter);
+            done.made.push(format!("parameter {parameter}"));
         } else {
-            done.there.push(parameter);
+            done.there.push(format!("parameter {parameter}"));
         }
         Ok(done)
     })
