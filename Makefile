@@ -14,10 +14,10 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C stops it (ARGS="--port 9000")
-	$(CARGO) run --locked --release --package postledger -- run $(ARGS)
+	$(CARGO) run --locked --release --package postledger --no-default-features -- run $(ARGS)
 
 demo: ## as `make run`, but once: post the sample, show the ledger, exit
-	$(CARGO) run --locked --release --package postledger -- run --once --port 0
+	$(CARGO) run --locked --release --package postledger --no-default-features -- run --once --port 0
 
 test: lint aws ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
@@ -26,8 +26,9 @@ lint: ## formatting and lints, without a warning
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	$(CARGO) clippy --locked --package postledger --no-default-features -- --deny warnings
 
-build: ## the command line, optimised: target/release/postledger
+build: ## the whole command line, AWS included, optimised: target/release/postledger
 	$(CARGO) build --locked --release --package postledger
 
 aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Python 3.10 or later; once)

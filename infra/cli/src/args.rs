@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 /// The port of the embedded mode.
 pub const PORT: u16 = 8630;
+/// The region of an emulator, unless another is named.
+pub const EMULATED_REGION: &str = "eu-west-1";
 
 /// The exact ledger of what happened to mail sent through Postmark.
 #[derive(Debug, Parser)]
@@ -405,7 +407,7 @@ pub enum Tables {
         #[arg(long, value_name = "URL")]
         endpoint: Option<String>,
         /// The region to make them in.
-        #[arg(long, value_name = "REGION", default_value = crate::aws::EMULATED_REGION)]
+        #[arg(long, value_name = "REGION", default_value = EMULATED_REGION)]
         region: String,
         /// With the extra index of events by time.
         #[arg(long)]

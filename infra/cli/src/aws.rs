@@ -1,8 +1,9 @@
 //! A deployed stack, as the commands reach it: by an operator's own access to AWS, or an emulator's endpoint.
 
 use crate::Failure;
-use crate::args::OnAws;
+use crate::args::{EMULATED_REGION, OnAws};
 use crate::desk::{Desk, DeskError};
+use crate::target::Made;
 use aws::{Access, AccessError, Link, ParameterError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +11,6 @@ use ledger::LedgerKey;
 use ledger::address::LEDGER_KEY_BYTES;
 use queue::{QueueError, Sqs};
 use ring::rand::SystemRandom;
-use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,6 @@ use store::dynamodb::Tables;
 use store::{DynamoDb, StoreError};
 use tokio::runtime::{Builder, Runtime};
 
-/// The region of an emulator, unless another is named.
-pub const EMULATED_REGION: &str = "eu-west-1";
 /// How long a received message stays invisible: six times the consumer's timeout.
 const VISIBILITY: Duration = Duration::from_secs(180);
 /// After how many receives a message is a dead letter: enough for hours without tables.
@@ -181,24 +179,6 @@ async fn desk(access: Access, meant: &Meant) -> Result<Desk, Failure> {
     // Nothing that the desk writes is in the index by time.
     let store = Arc::new(DynamoDb::new(link, Tables::of_stack(&meant.stack, false)));
     Ok(Desk { store, queue, ledger_key: key, clock: platform::clock() })
-}
-
-/// What `tables create` made, and what was there before it: each by its kind (table, queue, parameter) and name.
-#[derive(Debug, Default, Serialize)]
-pub struct Made {
-    /// What it made.
-    pub made: Vec<String>,
-    /// What was there.
-    pub there: Vec<String>,
-}
-
-impl Made {
-    fn take(&mut self, kind: &str, all: Vec<String>, made: &[String]) {
-        for name in all {
-            let which = if made.contains(&name) { &mut self.made } else { &mut self.there };
-            which.push(format!("{kind} {name}"));
-        }
-    }
 }
 
 /// Makes in an emulator what a stack lacks: tables, queues, and a random ledger key.

@@ -4,6 +4,7 @@
 //! the embedded mode is those functions behind one small HTTP server.
 
 pub mod args;
+#[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
 pub mod client;
 pub mod desk;

@@ -1,7 +1,7 @@
 //! Answers as people read them.
 
-use crate::aws::Made;
 use crate::desk::{Listed, Redriven};
+use crate::target::Made;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use ledger::Time;

@@ -9,6 +9,7 @@ use crate::desk::{
     CountsQuery, Decide, Decided, Listed, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive, Redriven,
     Repair, Repaired, Replay, Replayed, Revoke,
 };
+use serde::Serialize;
 use store::ask::{Counted, Told};
 use store::rebuild::{Progress, Report};
 
@@ -43,6 +44,26 @@ impl Place {
                 .next("say which is meant by --url or --endpoint, or unset one")),
             (None, Some(endpoint)) => Ok(Place::Aws(OnAws { endpoint: Some(endpoint), ..OnAws::default() })),
             (url, None) => Ok(Place::Url(url.unwrap_or_else(|| format!("http://127.0.0.1:{PORT}")))),
+        }
+    }
+}
+
+/// What `tables create` made, and what was there before it: each by its kind (table, queue, parameter) and name.
+#[derive(Debug, Default, Serialize)]
+pub struct Made {
+    /// What it made.
+    pub made: Vec<String>,
+    /// What was there.
+    pub there: Vec<String>,
+}
+
+impl Made {
+    /// Sorts the names of a kind by whether they were just made.
+    #[cfg(feature = "aws")]
+    pub(crate) fn take(&mut self, kind: &str, all: Vec<String>, made: &[String]) {
+        for name in all {
+            let which = if made.contains(&name) { &mut self.made } else { &mut self.there };
+            which.push(format!("{kind} {name}"));
         }
     }
 }

@@ -1,0 +1,46 @@
+//! In place of `aws`, where the command is built without it: for a first look at the embedded mode, which is built
+//! in a third of the time. Whoever means AWS is told how to get it.
+
+use crate::Failure;
+use crate::args::OnAws;
+use crate::desk::{Desk, DeskError};
+use crate::target::Made;
+use std::convert::Infallible;
+
+/// No stack on AWS is ever open.
+pub struct Aws {
+    never: Infallible,
+    /// Where it would be asked and told.
+    pub desk: Desk,
+}
+
+impl Aws {
+    /// Opens nothing.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open(_: &OnAws, _: &str) -> Result<Aws, Failure> {
+        Err(without())
+    }
+
+    /// Is never called.
+    ///
+    /// # Errors
+    /// None: there is no stack to wait for.
+    pub fn wait<T>(&self, _: impl Future<Output = Result<T, DeskError>>) -> Result<T, Failure> {
+        match self.never {}
+    }
+}
+
+/// Makes nothing.
+///
+/// # Errors
+/// Always.
+pub fn create(_: &str, _: &str, _: &str, _: bool) -> Result<Made, Failure> {
+    Err(without())
+}
+
+fn without() -> Failure {
+    Failure::new("this `postledger` was built for the embedded mode alone, without AWS")
+        .next("build the whole one by `make build`, then do this again")
+}
