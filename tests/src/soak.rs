@@ -56,7 +56,7 @@ const CONSUMERS: [(QueueName, usize); 3] =
     [(QueueName::Critical, 2), (QueueName::Bulk, 2), (QueueName::Quarantine, 1)];
 const VISIBILITY: Duration = Duration::from_millis(2_000);
 
-/// Counts faults, and draws them.
+/// Counts faults, and draws when one happens; which one goes round by call, so that a short soak, too, meets each.
 #[derive(Default)]
 struct Misfortune {
     one_in: u64,
@@ -70,13 +70,11 @@ impl Misfortune {
             if this.one_in == 0 || fastrand::u64(..this.one_in) > 0 {
                 return Fault::None;
             }
-            let fault = allowed[fastrand::usize(..allowed.len())];
-            *this
-                .counts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(format!("{fault:?} {call}"))
-                .or_default() += 1;
+            let mut counts = this.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_call = |fault: &Fault| format!("{fault:?} {call}");
+            let rarest = allowed.iter().min_by_key(|fault| counts.get(&of_call(fault)).copied().unwrap_or(0));
+            let fault = *rarest.expect("some fault is allowed");
+            *counts.entry(of_call(&fault)).or_default() += 1;
             fault
         })
     }
