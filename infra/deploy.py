@@ -32,11 +32,10 @@ def main():
     region = config["global"]["parameters"]["region"]
     os.environ.update(SAM_CLI_TELEMETRY="0", AWS_REGION=region, AWS_DEFAULT_REGION=region)
     if arguments.endpoint:
+        for mine in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            os.environ.pop(mine, None)
         os.environ.update(EMULATED, AWS_ENDPOINT_URL=arguments.endpoint)
-        import_boto3().client("s3").create_bucket(
-            Bucket=config["deploy"]["parameters"]["s3_bucket"],
-            CreateBucketConfiguration={"LocationConstraint": region},
-        )
+        make_bucket(config["deploy"]["parameters"]["s3_bucket"], region)
     check_built()
     parameters = overrides(config, arguments, stack, region)
     say(f"deploying stack {stack} in {region}")
@@ -90,6 +89,14 @@ def overrides(config, arguments, stack, region):
         made = run(prepare, capture_output=True)
         parameters = {**json.loads(made), **parameters}
     return {**parameters, **given}
+
+
+def make_bucket(name, region):
+    s3 = import_boto3().client("s3")
+    try:
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        pass
 
 
 def check_built():

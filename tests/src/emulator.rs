@@ -36,19 +36,26 @@ impl Emulator {
     /// The emulator of this process.
     pub fn shared() -> &'static Emulator {
         static SHARED: OnceLock<Emulator> = OnceLock::new();
-        SHARED.get_or_init(Emulator::start)
+        SHARED.get_or_init(|| Emulator::start(&[]))
+    }
+
+    /// The one of this process in which functions may do what their roles allow, and no more.
+    pub fn enforcing() -> &'static Emulator {
+        static ENFORCING: OnceLock<Emulator> = OnceLock::new();
+        ENFORCING.get_or_init(|| Emulator::start(&["--enforce-iam"]))
     }
 
     /// Starts one of its own.
     ///
     /// # Panics
     /// Where it is not installed or does not start.
-    pub fn start() -> Emulator {
+    pub fn start(options: &[&str]) -> Emulator {
         let python = root().join(".tools/aws/bin/python");
         assert!(python.exists(), "the emulator is not installed: run `make aws`");
         let mut child = Command::new(python)
             .arg(root().join("infra/local/emulator.py"))
             .arg("--until-stdin-closes")
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

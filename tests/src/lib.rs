@@ -5,6 +5,7 @@
 
 pub mod bodies;
 pub mod command;
+pub mod deployed;
 pub mod emulator;
 pub mod generator;
 pub mod lambda;

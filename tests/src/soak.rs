@@ -215,7 +215,7 @@ pub fn fold_by(postledger: &Path, file: &Path) -> Vec<String> {
 ///
 /// # Panics
 /// Where they are not.
-pub(crate) fn same_lines(ours: Vec<String>, folded: Vec<String>) {
+pub fn same_lines(ours: Vec<String>, folded: Vec<String>) {
     let of_ledger = |line: &&String| line.starts_with("{\"state\"") || line.starts_with("{\"counters\"");
     let theirs: Vec<&String> = folded.iter().filter(of_ledger).collect();
     for (ours, theirs) in ours.iter().zip(&theirs) {
@@ -225,13 +225,13 @@ pub(crate) fn same_lines(ours: Vec<String>, folded: Vec<String>) {
 }
 
 /// Writes every telling as a line for the command `fold`.
-pub(crate) fn write_bodies(file: &Path, generator: &Generator, order: &[(u64, u8)]) {
+pub fn write_bodies(file: &Path, generator: &Generator, order: &[(u64, u8)]) {
     use base64::Engine as _;
     let mut out = BufWriter::new(std::fs::File::create(file).expect("a file for the bodies"));
     for (event, copy) in order {
         let telling = generator.telling(*event, *copy);
         let body = base64::engine::general_purpose::STANDARD.encode(&telling.body);
-        let (server, source, at) = (telling.server, telling.source.name(), crate::now());
+        let (server, source, at) = (telling.server, telling.source.name(), generator.now);
         writeln!(
             out,
             r#"{{"server":{server},"received_at":"{at}","source":"{source}","body_base64":"{body}"}}"#

@@ -96,7 +96,7 @@ impl SoakAws {
         write_bodies(&file, &generator, &order);
         let poison = poison_of(&generator, &order);
 
-        let emulator = Emulator::start();
+        let emulator = Emulator::start(&[]);
         make_stack(&emulator.url, STACK, true, VISIBILITY, RECEIVES_MAX).await;
         let one_in = self.mishap_one_in;
         let wire = Arc::new(
@@ -204,7 +204,7 @@ async fn of_stack(url: &str) -> Sqs {
 }
 
 /// The lines of the stored ledger, in the order of `postledger fold`, and how many events are recorded.
-async fn stored_lines(store: &DynamoDb) -> (Vec<String>, u64) {
+pub async fn stored_lines(store: &DynamoDb) -> (Vec<String>, u64) {
     let (mut views, mut counters, mut recorded) = (Vec::<View>::new(), Counters::default(), 0);
     for server in SERVERS.map(server_id) {
         let mut after = None;

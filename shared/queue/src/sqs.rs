@@ -126,7 +126,11 @@ impl Sqs {
         change.receipt_handle(receipt).visibility_timeout(0).send().await.map(drop).map_err(unavailable)
     }
 
-    fn url(&self, of: QueueName) -> Result<&str, QueueError> {
+    /// Where a queue is.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchQueue`].
+    pub fn url(&self, of: QueueName) -> Result<&str, QueueError> {
         self.urls.get(&of).map(String::as_str).ok_or(QueueError::NoSuchQueue(of))
     }
 }

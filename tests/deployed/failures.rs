@@ -1,0 +1,140 @@
+//! What goes wrong in the deployed stack, and how it comes right again.
+
+use postledger_tests::SERVER;
+use postledger_tests::bodies::{bounce, message};
+use postledger_tests::deployed::{Deployed, aws_json, aws_query, status_in_clear};
+use queue::{Depth, QueueName, Sender as _};
+use serde_json::json;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+const AT: &str = "2026-09-21T10:00:00Z";
+const DENIED: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"sqs:SendMessage","Resource":"*"}]}"#;
+
+/// The stack in which things go wrong, one test at a time.
+fn stack() -> MutexGuard<'static, Deployed> {
+    static STACK: OnceLock<Mutex<Deployed>> = OnceLock::new();
+    let stack = STACK.get_or_init(|| Mutex::new(Deployed::new("failing", &[])));
+    stack.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where the view of one of our recipients is, as the table has it.
+fn view_key(stack: &Deployed, recipient: usize) -> serde_json::Value {
+    let told = stack.told(&[
+        "recipient",
+        "--server",
+        &SERVER.to_string(),
+        &format!("r{recipient}@customer.example"),
+    ]);
+    let id = told["recipient_id"].as_str().unwrap();
+    json!({ "pk": { "S": format!("{SERVER}#{id}") }, "sk": { "S": "*" } })
+}
+
+/// Makes the view of a recipient unreadable: whatever is about it cannot be consumed, until it is mended.
+fn damage(stack: &Deployed, recipient: usize) -> serde_json::Value {
+    let key = view_key(stack, recipient);
+    let mut item = key.clone();
+    item["view"] = json!({ "S": "not a view" });
+    let table = format!("{}-recipients", stack.name);
+    aws_json("dynamodb", "DynamoDB_20120810.PutItem", &json!({ "TableName": table, "Item": item }));
+    key
+}
+
+fn mend(stack: &Deployed, key: &serde_json::Value) {
+    let table = format!("{}-recipients", stack.name);
+    aws_json("dynamodb", "DynamoDB_20120810.DeleteItem", &json!({ "TableName": table, "Key": key }));
+}
+
+fn is_recorded(stack: &Deployed, recipient: usize) -> bool {
+    let address = format!("r{recipient}@customer.example");
+    stack.told(&["recipient", "--server", &SERVER.to_string(), &address])["known"] == true
+}
+
+#[test]
+fn a_message_that_fails_for_a_while_comes_through_later_and_its_neighbours_are_not_repeated() {
+    let stack = stack();
+    stack.set_queue(QueueName::Critical, "VisibilityTimeout", "6");
+    let key = damage(&stack, 100);
+    let (before, copies) =
+        (stack.counted("consumer", "EventsProcessed"), stack.counted("consumer", "EventsDuplicate"));
+    for recipient in 100..110 {
+        let body = message(ledger::Source::Webhook, &bounce(recipient, recipient, AT, true));
+        stack.block(stack.queue.send(QueueName::Critical, &body)).unwrap();
+    }
+    stack.wait_until("the neighbours are recorded", || {
+        (101..110).all(|recipient| is_recorded(&stack, recipient))
+    });
+    stack.wait_until("one waits for its next try", || {
+        stack.depth(QueueName::Critical) == Depth { visible: 0, in_flight: 1 }
+    });
+    assert!(!is_recorded(&stack, 100));
+    mend(&stack, &key);
+    stack.settled();
+    assert!(is_recorded(&stack, 100));
+    stack.wait_until("all are counted once", || stack.counted("consumer", "EventsProcessed") - before == 10);
+    assert_eq!(stack.counted("consumer", "EventsDuplicate"), copies, "no neighbour came twice");
+}
+
+#[test]
+fn what_fails_too_often_is_a_dead_letter_and_a_redrive_brings_it_into_the_ledger() {
+    let stack = stack();
+    let key = damage(&stack, 200);
+    let dead = |stack: &Deployed| stack.depth(QueueName::CriticalDead).visible;
+    let region = postledger_tests::emulator::REGION;
+    let redrive = |receives: u32| {
+        let arn = format!("arn:aws:sqs:{region}:000000000000:{}-critical-dlq", stack.name);
+        json!({ "deadLetterTargetArn": arn, "maxReceiveCount": receives }).to_string()
+    };
+    stack.set_queue(QueueName::Critical, "VisibilityTimeout", "1");
+    stack.set_queue(QueueName::Critical, "RedrivePolicy", &redrive(2));
+    let body = message(ledger::Source::Webhook, &bounce(200, 200, AT, true));
+    stack.block(stack.queue.send(QueueName::Critical, &body)).unwrap();
+    stack.wait_until("it is a dead letter", || dead(&stack) == 1);
+    stack.set_queue(QueueName::Critical, "RedrivePolicy", &redrive(queue::RECEIVES_MAX));
+    assert_eq!(stack.told(&["queues"])[0]["dead"], 1);
+
+    mend(&stack, &key);
+    let redriven = stack.told(&["redrive", "--queue", "critical"]);
+    assert_eq!(redriven["moved"], 1);
+    stack.settled();
+    assert!(is_recorded(&stack, 200) && dead(&stack) == 0);
+}
+
+#[test]
+fn while_sqs_refuses_events_are_put_off_and_the_retry_is_taken_in() {
+    let stack = stack();
+    let right = stack.authorization(SERVER);
+    let (path, body) = (format!("/v1/{SERVER}/click"), bounce(300, 300, AT, true).to_string());
+    let role = stack_role(&stack, "IngestClickRole");
+    let policy = [("RoleName", &*role), ("PolicyName", "refuse"), ("Version", "2010-05-08")];
+    aws_query("iam", &[&policy[..], &[("Action", "PutRolePolicy"), ("PolicyDocument", DENIED)]].concat());
+    let refused = stack.send("POST", &path, Some(&right), body.as_bytes());
+    assert_eq!(refused.status(), 503);
+    assert!(!is_recorded(&stack, 300));
+
+    aws_query("iam", &[&policy[..], &[("Action", "DeleteRolePolicy")]].concat());
+    assert_eq!(stack.tell(SERVER, "click", &right, body.as_bytes()), 1);
+    stack.settled();
+    assert!(is_recorded(&stack, 300));
+}
+
+#[test]
+fn a_queue_takes_nothing_that_did_not_come_over_tls() {
+    let stack = stack();
+    let url = stack.queue.url(QueueName::Bulk).unwrap();
+    let input = json!({ "QueueUrl": url, "MessageBody": "{}" });
+    assert_eq!(status_in_clear("sqs", "AmazonSQS.SendMessage", &input), 403);
+}
+
+/// The name of a role, which CloudFormation made up.
+fn stack_role(stack: &Deployed, logical: &str) -> String {
+    let pairs = [
+        ("Action", "DescribeStackResource"),
+        ("Version", "2010-05-15"),
+        ("StackName", stack.name),
+        ("LogicalResourceId", logical),
+    ];
+    let told = aws_query("cloudformation", &pairs);
+    let (_, rest) = told.split_once("<PhysicalResourceId>").unwrap();
+    rest.split_once('<').unwrap().0.to_owned()
+}

@@ -1,0 +1,325 @@
+//! The whole stack as it is deployed: the real template, the real release binaries and real HTTP, in an emulator where
+//! functions may do what their roles allow, and no more.
+
+use crate::command::{Folder, command, postledger, run, text};
+use crate::emulator::{Emulator, REGION, link, root, tables};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{Request, Response};
+use ingest::credential::{User, basic};
+use ledger::LedgerKey;
+use postledger::args::OnAws;
+use postledger::aws::{doors, ledger_key_parameter};
+use postledger::keys::KeyRing;
+use queue::{Depth, Queue as _, QueueName, Sqs};
+use serde_json::Value;
+use std::process::{Command, Output};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use store::DynamoDb;
+use tokio::runtime::Runtime;
+use ureq::Agent;
+
+/// How long anything may take that is waited for.
+const WAIT: Duration = Duration::from_secs(120);
+/// How often it is looked for.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A deployed stack.
+pub struct Deployed {
+    /// Its name.
+    pub name: &'static str,
+    /// Where its API is: another one for another life of the stack.
+    api: Mutex<String>,
+    /// Where its keys are kept.
+    pub home: Folder,
+    /// Its queues, for a test to look at and put messages on.
+    pub queue: Sqs,
+    /// Its tables, for a test to look at.
+    pub store: DynamoDb,
+    agent: Agent,
+    runtime: Runtime,
+}
+
+impl Deployed {
+    /// Deploys a stack of a name, with the ledger key of the tests, and some parameters.
+    ///
+    /// # Panics
+    /// Where it cannot be deployed.
+    pub fn new(name: &'static str, parameters: &[&str]) -> Deployed {
+        let emulator = Emulator::enforcing();
+        let home = Folder::new(name);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("threads");
+        let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
+        let put = link(&emulator.url, queue::sqs::LIMITS);
+        runtime.block_on(put.put_parameter(&ledger_key_parameter(name), &key)).expect("a parameter");
+        deploy(name, &home, parameters);
+        let queue = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), name);
+        Deployed {
+            name,
+            api: Mutex::new(doors(&on_aws(), name).expect("its outputs")),
+            home,
+            queue: runtime.block_on(queue).expect("its queues"),
+            store: tables(&emulator.url, name, true),
+            agent: postledger::client::agent(),
+            runtime,
+        }
+    }
+
+    /// Deploys it again, with some parameters or `--adopt`.
+    ///
+    /// # Panics
+    /// Where it cannot be deployed.
+    pub fn redeploy(&self, parameters: &[&str]) {
+        deploy(self.name, &self.home, parameters);
+        *self.api.lock().unwrap_or_else(PoisonError::into_inner) =
+            doors(&on_aws(), self.name).expect("its outputs");
+    }
+
+    /// Runs a future.
+    pub fn block<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// The `Authorization` header of a server's password, by the newest key.
+    ///
+    /// # Panics
+    /// Where there is no key.
+    pub fn authorization(&self, server: i64) -> String {
+        let ring = KeyRing::open(self.home.path(), self.name).expect("keys");
+        let (user, password) = ring.credential(crate::server_id(server), 1).expect("a key");
+        basic(user, &password)
+    }
+
+    /// The header of a user with somebody else's password.
+    ///
+    /// # Panics
+    /// Where there are no random numbers.
+    pub fn wrong_authorization(&self, server: i64) -> String {
+        let key = ingest::credential::PrivateKey::generate().expect("random numbers");
+        let user = User { server: crate::server_id(server), generation: 1 };
+        basic(user, &key.password(self.name, user).expect("a password"))
+    }
+
+    /// Sends a request: status, headers and body of the answer.
+    ///
+    /// # Panics
+    /// Where nobody answers.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        authorization: Option<&str>,
+        body: &[u8],
+    ) -> Response<String> {
+        let api = self.api.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut request = Request::builder().method(method).uri(format!("{api}{path}"));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request =
+            request.header("content-type", "application/json").body(body.to_vec()).expect("a request");
+        let (parts, mut body) = self.agent.run(request).expect("an answer").into_parts();
+        Response::from_parts(parts, body.read_to_string().expect("a text"))
+    }
+
+    /// Posts a body to a type's URL of a server until it is answered 200, as Postmark would; how often.
+    ///
+    /// # Panics
+    /// Where it is refused for good, or the answer is 200 too late.
+    pub fn tell(&self, server: i64, segment: &str, authorization: &str, body: &[u8]) -> u32 {
+        let (start, mut times) = (Instant::now(), 0);
+        loop {
+            times += 1;
+            let path = format!("/v1/{server}/{segment}");
+            match self.send("POST", &path, Some(authorization), body).status().as_u16() {
+                200 => return times,
+                // What Postmark retries, beside the server's own errors.
+                status => {
+                    assert!(status >= 500 || status == 408 || status == 429, "refused for good: {status}")
+                }
+            }
+            assert!(start.elapsed() < WAIT, "never taken in");
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// What is on a queue.
+    ///
+    /// # Panics
+    /// Where it does not say.
+    pub fn depth(&self, name: QueueName) -> Depth {
+        self.block(self.queue.depth(name)).expect("a depth")
+    }
+
+    /// Waits until nothing waits or is being consumed.
+    ///
+    /// # Panics
+    /// Where that takes too long.
+    pub fn settled(&self) {
+        let busy = |name: &QueueName| self.depth(*name) != Depth::default();
+        self.wait_until("nothing is left to consume", || !QueueName::LIVE.iter().any(busy));
+    }
+
+    /// Waits until something is so.
+    ///
+    /// # Panics
+    /// Where that takes too long.
+    pub fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !so() {
+            assert!(start.elapsed() < WAIT, "not in time: {what}");
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Runs the command on this stack.
+    pub fn ask(&self, arguments: &[&str]) -> Output {
+        run(self.command().args(arguments), b"")
+    }
+
+    /// What the command tells of this stack, as JSON.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn told(&self, arguments: &[&str]) -> Value {
+        let output = self.ask(&[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = command();
+        command.env("POSTLEDGER_ENDPOINT", &Emulator::enforcing().url).env("POSTLEDGER_STACK", self.name);
+        command.env("POSTLEDGER_HOME", self.home.path());
+        command
+    }
+
+    /// The process ids of a function of this stack.
+    pub fn processes(&self, function: &str) -> Vec<String> {
+        let named = format!("AWS_LAMBDA_FUNCTION_NAME={}-{function}", self.name);
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let of_function = |pid: &String| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == named.as_bytes())
+        };
+        all.map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            .filter(of_function)
+            .collect()
+    }
+
+    /// All that a function has printed.
+    ///
+    /// # Panics
+    /// Where the emulator does not tell.
+    pub fn printed(&self, function: &str) -> Vec<String> {
+        let group = format!("/aws/lambda/{}-{function}", self.name);
+        let (mut lines, mut next) = (Vec::new(), Value::Null);
+        loop {
+            let mut input = serde_json::json!({ "logGroupName": group });
+            if next.is_string() {
+                input["nextToken"] = next;
+            }
+            let answer = aws_json("logs", "Logs_20140328.FilterLogEvents", &input);
+            let events = answer["events"].as_array().cloned().unwrap_or_default();
+            lines.extend(events.iter().filter_map(|event| event["message"].as_str().map(str::to_owned)));
+            next = answer["nextToken"].clone();
+            if !next.is_string() {
+                return lines;
+            }
+        }
+    }
+
+    /// The sum of a metric that a function has printed.
+    pub fn counted(&self, function: &str, metric: &str) -> u64 {
+        let documents = self.printed(function).into_iter();
+        let documents = documents.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        documents.filter_map(|document| document[metric].as_u64()).sum()
+    }
+
+    /// Sets an attribute of a queue.
+    pub fn set_queue(&self, name: QueueName, attribute: &str, value: &str) {
+        let url = self.queue.url(name).expect("a queue");
+        let input = serde_json::json!({ "QueueUrl": url, "Attributes": { attribute: value } });
+        aws_json("sqs", "AmazonSQS.SetQueueAttributes", &input);
+    }
+}
+
+fn on_aws() -> OnAws {
+    OnAws {
+        endpoint: Some(Emulator::enforcing().url.clone()),
+        region: Some(REGION.to_owned()),
+        ..OnAws::default()
+    }
+}
+
+fn deploy(name: &str, home: &Folder, parameters: &[&str]) {
+    let mut deploy = Command::new(root().join(".tools/sam/bin/python"));
+    deploy.arg(root().join("infra/deploy.py")).args(["local", "--stack", name, "--home"]).arg(home.path());
+    deploy.args(["--endpoint", &Emulator::enforcing().url]).arg("--postledger").arg(postledger());
+    for parameter in parameters {
+        match parameter.strip_prefix("--") {
+            Some(_) => deploy.arg(parameter),
+            None => deploy.args(["--set", parameter]),
+        };
+    }
+    let output = run(&mut deploy, b"");
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+}
+
+/// Calls the emulator in AWS's JSON protocol, as its root.
+///
+/// # Panics
+/// Where it refuses.
+pub fn aws_json(service: &str, target: &str, input: &Value) -> Value {
+    let version = if service == "logs" || service == "ssm" { "1.1" } else { "1.0" };
+    let media = format!("application/x-amz-json-{version}");
+    let headers = [("content-type", &*media), ("x-amz-target", target)];
+    let (status, told) = aws_call(service, &headers, &input.to_string());
+    assert_eq!(status, 200, "{target}: {told}");
+    serde_json::from_str(&told).unwrap_or_default()
+}
+
+/// The status of a call that did not come over TLS.
+pub fn status_in_clear(service: &str, target: &str, input: &Value) -> u16 {
+    let headers = [
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-target", target),
+        ("x-forwarded-proto", "http"),
+    ];
+    aws_call(service, &headers, &input.to_string()).0
+}
+
+/// Calls the emulator in AWS's query protocol, as its root.
+///
+/// # Panics
+/// Where it refuses.
+pub fn aws_query(service: &str, pairs: &[(&str, &str)]) -> String {
+    let encoded = pairs.iter().map(|(name, value)| {
+        let value = value.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        format!("{name}={value}")
+    });
+    let form = encoded.collect::<Vec<_>>().join("&");
+    let (status, told) = aws_call(service, &[("content-type", "application/x-www-form-urlencoded")], &form);
+    assert_eq!(status, 200, "{service}: {told}");
+    told
+}
+
+fn aws_call(service: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    static AGENT: OnceLock<Agent> = OnceLock::new();
+    let scope = format!("Credential=test/20260101/{REGION}/{service}/aws4_request");
+    let mut request = AGENT.get_or_init(postledger::client::agent).post(&Emulator::enforcing().url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request =
+        request.header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"));
+    let mut answer = request.send(body).expect("an answer");
+    let told = answer.body_mut().with_config().limit(u64::MAX).read_to_string().expect("a text");
+    (answer.status().as_u16(), told)
+}
