@@ -1,6 +1,6 @@
 """Starts the local AWS (ministack) that the adapter tests, the commands and a curious reader talk to.
 
-    python emulator.py [--port N] [--until-stdin-closes]
+    python emulator.py [--port N] [--enforce-iam] [--until-stdin-closes]
 
 Prints one line on standard output, `http://127.0.0.1:PORT`, once DynamoDB and SQS really answer there, and nothing else;
 warnings go to standard error. Every start is empty: nothing is kept from one run to the next.
@@ -16,6 +16,8 @@ Traps that it handles, and why:
   real AWS (keys, profile, endpoint, proxy) or for Docker reaches neither the emulator nor the functions that it starts.
 - 40 ms of every Lambda invocation would be Nagle's algorithm against delayed acknowledgements in the emulator's Runtime
   API, which writes a header and a body apart. Buffering each answer and switching Nagle off removes it.
+- A policy that refuses what did not come over TLS would refuse everything: there is none on loopback. Requests are taken
+  for forwarded by what ended TLS, unless they say otherwise.
 - A connection would be closed after 1,000 requests or 75 idle seconds, which a client may take for a fault. Here: never.
 - A query evaluates its key condition for every item of the partition and parses the text each time. Both parsers are
   pure functions of that text, so their answers are remembered.
@@ -38,6 +40,7 @@ import threading
 
 HOST = "127.0.0.1"
 START_SECONDS = 30
+FORWARDED = (b"x-forwarded-proto", b"https")
 # All that is taken over from the environment; the rest could lead to a real account or another engine.
 KEPT = ("HOME", "LANG", "LC_ALL", "LLVM_PROFILE_FILE", "PATH", "RUST_BACKTRACE", "RUST_LOG")
 # Asked before the address is printed: operation, and the service in the credential's scope. The first call loads it.
@@ -58,7 +61,7 @@ def main():
     if standard_input is not None:
         in_background(wait_for_end_of_input, standard_input, end)
     standard_output = take_standard_output()
-    set_environment(url, folder)
+    set_environment(url, folder, arguments.enforce_iam)
     try:
         application = load_application()
         in_background(announce, url, standard_output, end)
@@ -71,6 +74,7 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Starts a local AWS on loopback and prints its address.")
     parser.add_argument("--port", type=port, default=0, help="0 (the default) takes a free one")
+    parser.add_argument("--enforce-iam", action="store_true", help="functions may do what their roles allow, and no more")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end as soon as standard input ends")
     return parser.parse_args()
 
@@ -122,7 +126,7 @@ def wait_for_end_of_input(descriptor, end):
     end(0)
 
 
-def set_environment(url, folder):
+def set_environment(url, folder, enforce_iam):
     """Makes the environment anew; ministack reads most of it while it is imported."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     os.environ.clear()
@@ -131,6 +135,7 @@ def set_environment(url, folder):
         GATEWAY_PORT=url.rpartition(":")[2],
         BIND_HOST=HOST,
         LOG_LEVEL="WARNING",
+        AUTH=str(enforce_iam).lower(),
         # The functions inherit these: they must find this emulator and nothing else.
         AWS_ENDPOINT_URL=url,
         AWS_ACCESS_KEY_ID="test",
@@ -161,7 +166,13 @@ def load_application():
     tokens_of = remember(dynamodb._tokenize)
     dynamodb._tokenize = lambda text: list(tokens_of(text))
     dynamodb._condition_syntax_error = remember(dynamodb._condition_syntax_error)
-    return app
+
+    async def behind_tls(scope, receive, send):
+        if scope["type"] == "http" and all(name != FORWARDED[0] for name, _ in scope["headers"]):
+            scope = {**scope, "headers": [*scope["headers"], FORWARDED]}
+        await app(scope, receive, send)
+
+    return behind_tls
 
 
 async def serve(application, listener):

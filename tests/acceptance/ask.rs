@@ -58,7 +58,14 @@ impl Ledger {
     }
 
     fn ask(&self, server: i64, address: &str, at: Option<Time>, known_at: Option<Time>, now: Time) -> Told {
-        let ask = Ask { server: server_id(server), address: address.to_owned(), stream: None, at, known_at };
+        let ask = Ask {
+            server: server_id(server),
+            address: address.to_owned(),
+            stream: None,
+            at,
+            known_at,
+            policy: SoftBouncePolicy::default(),
+        };
         self.runtime.block_on(ask::recipient(&*self.store, &LedgerKey::for_tests(), ask, now)).unwrap()
     }
 

@@ -96,7 +96,7 @@ pub async fn make_stack(url: &str, stack: &str, by_time: bool, visibility: Durat
 /// Where the endpoint does not do it.
 pub async fn make_queues(url: &str, stack: &str) {
     let link = link(url, queue::sqs::LIMITS);
-    Sqs::create(&link, stack, Duration::from_secs(180), 200).await.expect("queues");
+    Sqs::create(&link, stack, queue::VISIBILITY, queue::RECEIVES_MAX).await.expect("queues");
 }
 
 /// Makes the tables of a stack at an endpoint.

@@ -45,13 +45,16 @@ pub struct OnAws {
     /// Ask the stack in an emulator of AWS, which takes any credentials [env: POSTLEDGER_ENDPOINT].
     #[arg(long, value_name = "URL", help_heading = "On AWS (with --stack)", conflicts_with = "profile")]
     pub endpoint: Option<String>,
+    /// Ask the stack that `make local` runs on this machine.
+    #[arg(long, help_heading = "On AWS (with --stack)", conflicts_with_all = ["profile", "region", "endpoint"])]
+    pub local: bool,
 }
 
 /// Where a ledger is asked: the embedded Postledger, or a stack on AWS.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Target {
     /// Where the embedded Postledger listens [env: POSTLEDGER_URL] [default: http://127.0.0.1:8630].
-    #[arg(long, value_name = "URL", conflicts_with_all = ["profile", "region", "endpoint"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["profile", "region", "endpoint", "local"])]
     pub url: Option<String>,
     /// On AWS.
     #[command(flatten)]
@@ -99,6 +102,10 @@ pub enum Command {
     /// --region or --endpoint and no --url, the door itself runs in this process: bodies go through exactly the
     /// same checks, under your own keys of the stack, and land on the stack's queues on AWS.
     Post(Post),
+    /// Post the sample to a running Postledger or a deployed stack, wait until it is in the ledger, and show it.
+    Sample(Target),
+    /// How much is on each queue: waiting, being consumed, dead.
+    Queues(Target),
     /// How many of what, by stream and hour or day.
     Counts(Counts),
     /// Look at what was set aside, and replay it.
@@ -143,6 +150,8 @@ pub enum Keys {
     New,
     /// List the public keys.
     List,
+    /// Make what a deployment needs and is not there yet: a key of yours, and on AWS the stack's ledger key. Prints the template's parameters.
+    Prepare(OnAws),
     /// Forget a key; credentials that it signed are wrong from then on.
     Retire {
         /// The key's id, as `keys list` shows it.
@@ -163,9 +172,9 @@ pub struct Url {
     /// Which of the server's passwords.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub generation: u32,
-    /// Where Postmark will reach the doors.
-    #[arg(long, env = "POSTLEDGER_URL", default_value_t = format!("http://127.0.0.1:{PORT}"), value_name = "URL")]
-    pub url: String,
+    /// Where Postmark will reach the doors, such as a domain of yours: with --url a stack on AWS is not asked.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// `event`.
@@ -210,7 +219,7 @@ pub struct Post {
     /// Files of JSON bodies, one or more in each [default: standard input].
     pub files: Vec<PathBuf>,
     /// Post over HTTP to the doors at this URL [env: POSTLEDGER_URL] [default: http://127.0.0.1:8630].
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "local")]
     pub url: Option<String>,
     /// Without --url, for a stack on AWS: the door runs in this process and puts events on the stack's queues (IP, coordinates, city and zip of opens and clicks are left out).
     #[command(flatten)]

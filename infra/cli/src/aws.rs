@@ -4,24 +4,21 @@ use crate::Failure;
 use crate::args::{EMULATED_REGION, OnAws};
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
-use aws::{Access, AccessError, Link, ParameterError};
+use aws::{Access, AccessError, Link, Outputs, OutputsError, ParameterError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::LedgerKey;
 use ledger::address::LEDGER_KEY_BYTES;
-use queue::{QueueError, Sqs};
+use ledger::policy::SoftBouncePolicy;
+use queue::sqs::Urls;
+use queue::{QueueError, QueueName, Sqs};
 use ring::rand::SystemRandom;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 use store::dynamodb::Tables;
+use store::tables::Table;
 use store::{DynamoDb, StoreError};
 use tokio::runtime::{Builder, Runtime};
-
-/// How long a received message stays invisible: six times the consumer's timeout.
-const VISIBILITY: Duration = Duration::from_secs(180);
-/// After how many receives a message is a dead letter: enough for hours without tables.
-const RECEIVES_MAX: u32 = 200;
 
 /// The name of the parameter that holds a stack's ledger key.
 pub fn ledger_key_parameter(stack: &str) -> String {
@@ -85,6 +82,21 @@ impl Meant {
         }
     }
 
+    fn outputs(&self, error: &OutputsError) -> Failure {
+        match error {
+            OutputsError::Missing(_) => Failure::new(format!("there is no {self}"))
+                .next("name another by --stack, --region or --profile, or make it by `make deploy`"),
+            OutputsError::Refused(_, code) => self.refused("description", code),
+            OutputsError::Unavailable(_) => self.silent("CloudFormation"),
+        }
+    }
+
+    /// The stack was deployed by another template than this one's.
+    fn untold(&self, output: &str) -> Failure {
+        Failure::new(format!("{self} does not tell its {output}, or not as this version understands it"))
+            .next("deploy it anew by the same version: `make deploy`")
+    }
+
     fn store(&self, error: &StoreError) -> Failure {
         match error {
             StoreError::Refused(code) if code == "ResourceNotFoundException" => self.missing("tables"),
@@ -131,9 +143,7 @@ impl Aws {
     pub fn open(args: &OnAws, stack: &str) -> Result<Aws, Failure> {
         let runtime = runtime()?;
         let (meant, desk) = runtime.block_on(async {
-            let access = access(args).await?;
-            let endpoint = args.endpoint.clone();
-            let meant = Meant { stack: stack.to_owned(), region: access.region.clone(), endpoint };
+            let (access, meant) = meant(args, stack).await?;
             let desk = desk(access, &meant).await?;
             Ok::<_, Failure>((meant, desk))
         })?;
@@ -153,6 +163,13 @@ fn runtime() -> Result<Runtime, Failure> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
+async fn meant(args: &OnAws, stack: &str) -> Result<(Access, Meant), Failure> {
+    let access = access(args).await?;
+    let endpoint = args.endpoint.as_deref().map(|endpoint| endpoint.trim_end_matches('/').to_owned());
+    let meant = Meant { stack: stack.to_owned(), region: access.region.clone(), endpoint };
+    Ok((access, meant))
+}
+
 async fn access(args: &OnAws) -> Result<Access, Failure> {
     if let Some(endpoint) = &args.endpoint {
         return Ok(Access::of_emulator(endpoint, args.region.as_deref().unwrap_or(EMULATED_REGION)));
@@ -166,19 +183,119 @@ async fn access(args: &OnAws) -> Result<Access, Failure> {
     })
 }
 
+/// What a stack consists of.
+struct Deployed {
+    tables: Tables,
+    urls: Urls,
+    ledger_key_parameter: String,
+    policy: SoftBouncePolicy,
+}
+
+impl Deployed {
+    /// As the stack's outputs tell.
+    fn told(outputs: &Outputs, meant: &Meant) -> Result<Deployed, Failure> {
+        let output = |name: String| outputs.get(&name).cloned().ok_or_else(|| meant.untold(&name));
+        let tables = Table::ALL.map(|table| Ok((table, output(table_output(table))?)));
+        let urls = QueueName::ALL.map(|queue| Ok((queue, output(queue_output(queue))?)));
+        let policy = "SoftBouncePolicy";
+        Ok(Deployed {
+            // Nothing that the desk writes is in the index by time.
+            tables: Tables::named(tables.into_iter().collect::<Result<_, Failure>>()?, false),
+            urls: urls.into_iter().collect::<Result<_, Failure>>()?,
+            ledger_key_parameter: output("LedgerKeyParameter".to_owned())?,
+            policy: output(policy.to_owned())?.parse().map_err(|_| meant.untold(policy))?,
+        })
+    }
+
+    /// As `tables create` made it: by name.
+    async fn by_name(access: &Access, meant: &Meant) -> Result<Deployed, Failure> {
+        let link = Link::new(access.clone(), queue::sqs::LIMITS);
+        let urls = Sqs::urls_of_stack(&link, &meant.stack).await.map_err(|error| meant.queue(error))?;
+        Ok(Deployed {
+            tables: Tables::of_stack(&meant.stack, false),
+            urls,
+            ledger_key_parameter: ledger_key_parameter(&meant.stack),
+            policy: SoftBouncePolicy::default(),
+        })
+    }
+}
+
+/// The template's name for a table: `EventsTable`.
+pub fn table_output(table: Table) -> String {
+    format!("{}Table", capitalised(table.name()))
+}
+
+/// The template's name for a queue's URL: `CriticalQueueUrl`, `CriticalDlqUrl`.
+pub fn queue_output(queue: QueueName) -> String {
+    match queue.name().split_once('-') {
+        Some((live, dead)) => format!("{}{}Url", capitalised(live), capitalised(dead)),
+        None => format!("{}QueueUrl", capitalised(queue.name())),
+    }
+}
+
+fn capitalised(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    first.to_uppercase() + rest
+}
+
 async fn desk(access: Access, meant: &Meant) -> Result<Desk, Failure> {
     let link = Link::new(access.clone(), store::dynamodb::LIMITS);
-    let parameter = ledger_key_parameter(&meant.stack);
-    let queues = Sqs::of_stack(Link::new(access, queue::sqs::LIMITS), &meant.stack);
-    let (key, queues) = tokio::join!(link.parameter(&parameter), queues);
+    let deployed = match link.outputs(&meant.stack).await {
+        Ok(outputs) => Deployed::told(&outputs, meant)?,
+        // In an emulator a stack may have been made without the template.
+        Err(OutputsError::Missing(_)) if meant.endpoint.is_some() => {
+            Deployed::by_name(&access, meant).await?
+        }
+        Err(error) => return Err(meant.outputs(&error)),
+    };
+    let parameter = deployed.ledger_key_parameter;
+    let key = link.parameter(&parameter).await;
     let key: LedgerKey = key.map_err(|error| meant.parameter(&error))?.parse().map_err(|error| {
         Failure::new(format!("the parameter {parameter} of {meant} is {error}"))
             .next("put back the key that the stack was made with: every recipient's id hangs on it")
     })?;
-    let queue = Arc::new(queues.map_err(|error| meant.queue(error))?);
-    // Nothing that the desk writes is in the index by time.
-    let store = Arc::new(DynamoDb::new(link, Tables::of_stack(&meant.stack, false)));
-    Ok(Desk { store, queue, ledger_key: key, clock: platform::clock() })
+    let queue = Arc::new(Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls));
+    let store = Arc::new(DynamoDb::new(link, deployed.tables));
+    Ok(Desk { store, queue, ledger_key: key, policy: deployed.policy, clock: platform::clock() })
+}
+
+/// Where Postmark reaches a stack's doors.
+///
+/// # Errors
+/// Where there is no access, no such stack, or no answer.
+pub fn doors(args: &OnAws, stack: &str) -> Result<String, Failure> {
+    runtime()?.block_on(async {
+        let (access, meant) = meant(args, stack).await?;
+        let outputs = Link::new(access, store::dynamodb::LIMITS).outputs(stack).await;
+        let outputs = outputs.map_err(|error| meant.outputs(&error))?;
+        let output = |name: &str| outputs.get(name).ok_or_else(|| meant.untold(name));
+        Ok(match &meant.endpoint {
+            // An emulator has no host names; `%24default` is the stage, and needs no quotes in a shell.
+            Some(endpoint) => format!("{endpoint}/_aws/execute-api/{}/%24default", output("ApiId")?),
+            None => output("ApiUrl")?.clone(),
+        })
+    })
+}
+
+/// Makes the ledger key of a stack, unless there is one. The name of its parameter, and whether it was made.
+///
+/// # Errors
+/// Where there is no access, or nobody answers.
+pub fn prepare(args: &OnAws, stack: &str) -> Result<(String, bool), Failure> {
+    runtime()?.block_on(async {
+        let (access, meant) = meant(args, stack).await?;
+        put_ledger_key(&Link::new(access, store::dynamodb::LIMITS), &meant).await
+    })
+}
+
+async fn put_ledger_key(link: &Link, meant: &Meant) -> Result<(String, bool), Failure> {
+    let key: [u8; LEDGER_KEY_BYTES] = ring::rand::generate(&SystemRandom::new())
+        .map_err(|_| Failure::new("the system has no random numbers to give"))?
+        .expose();
+    let parameter = ledger_key_parameter(&meant.stack);
+    let put = link.put_parameter(&parameter, &URL_SAFE_NO_PAD.encode(key)).await;
+    let made = put.map_err(|error| meant.parameter(&error))?;
+    Ok((parameter, made))
 }
 
 /// Makes in an emulator what a stack lacks: tables, queues, and a random ledger key.
@@ -194,19 +311,12 @@ pub fn create(endpoint: &str, region: &str, stack: &str, by_time: bool) -> Resul
         let tables = Tables::of_stack(stack, by_time);
         let made = DynamoDb::new(link.clone(), tables.clone()).create().await;
         done.take("table", tables.names(), &made.map_err(|error| meant.store(&error))?);
-        let made = Sqs::create(&link, stack, VISIBILITY, RECEIVES_MAX).await;
+        let made = Sqs::create(&link, stack, queue::VISIBILITY, queue::RECEIVES_MAX).await;
         let queues = queue::QueueName::ALL.map(|name| name.in_stack(stack)).into();
         done.take("queue", queues, &made.map_err(|error| meant.queue(error))?);
-        let key: [u8; LEDGER_KEY_BYTES] = ring::rand::generate(&SystemRandom::new())
-            .map_err(|_| Failure::new("the system has no random numbers to give"))?
-            .expose();
-        let parameter = ledger_key_parameter(stack);
-        let put = link.put_parameter(&parameter, &URL_SAFE_NO_PAD.encode(key)).await;
-        if put.map_err(|error| meant.parameter(&error))? {
-            done.made.push(format!("parameter {parameter}"));
-        } else {
-            done.there.push(format!("parameter {parameter}"));
-        }
+        let (parameter, made) = put_ledger_key(&link, &meant).await?;
+        let which = if made { &mut done.made } else { &mut done.there };
+        which.push(format!("parameter {parameter}"));
         Ok(done)
     })
 }

@@ -4,13 +4,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ledger::event::{Bar, Ruling};
+use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, Identity, Kind, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
 use postmark::{Body, Context, Decision, Examined};
 use queue::{ENVELOPE_VERSION, Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::ask::{self, Ask, Counted, Told};
@@ -90,6 +90,19 @@ pub struct CountsQuery {
     /// By day, not by hour.
     #[serde(default)]
     pub by_day: bool,
+}
+
+/// What is on a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnQueue {
+    /// The queue.
+    pub queue: String,
+    /// How many messages wait.
+    pub waiting: usize,
+    /// How many are being consumed, or wait for their next try.
+    pub in_flight: usize,
+    /// How many are dead letters.
+    pub dead: usize,
 }
 
 /// A body in quarantine.
@@ -249,6 +262,8 @@ pub struct Desk {
     pub queue: Arc<dyn Queue>,
     /// What makes recipient ids.
     pub ledger_key: LedgerKey,
+    /// What holds for soft bounces where a server has no policy of its own.
+    pub policy: SoftBouncePolicy,
     /// What time it is.
     pub clock: Clock,
 }
@@ -260,8 +275,26 @@ impl Desk {
     /// The store's own.
     pub async fn recipient(&self, query: RecipientQuery) -> Result<Told, DeskError> {
         let RecipientQuery { server, address, stream, at, known_at } = query;
-        let ask = Ask { server, address, stream, at, known_at };
+        let ask = Ask { server, address, stream, at, known_at, policy: self.policy };
         Ok(ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?)
+    }
+
+    /// What is on each queue: how much waits, is being consumed, is dead. On AWS these are approximate.
+    ///
+    /// # Errors
+    /// The queue's own.
+    pub async fn queues(&self) -> Result<Vec<OnQueue>, DeskError> {
+        let mut all = Vec::new();
+        for name in QueueName::LIVE {
+            let here = self.queue.depth(name).await?;
+            let dead = match name.dead() {
+                Some(dead) => self.queue.depth(dead).await?.visible,
+                None => 0,
+            };
+            let queue = name.name().to_owned();
+            all.push(OnQueue { queue, waiting: here.visible, in_flight: here.in_flight, dead });
+        }
+        Ok(all)
     }
 
     /// How many of what.
@@ -428,19 +461,6 @@ impl Desk {
         Ok(revoke)
     }
 
-    /// How many messages wait or are being consumed, by queue.
-    ///
-    /// # Errors
-    /// The queue's own.
-    pub async fn waiting(&self) -> Result<BTreeMap<String, usize>, DeskError> {
-        let mut waiting = BTreeMap::new();
-        for name in QueueName::ALL {
-            let depth = self.queue.depth(name).await?;
-            waiting.insert(name.name().to_owned(), depth.visible + depth.in_flight);
-        }
-        Ok(waiting)
-    }
-
     /// Takes dead letters back to their live queue. Each is sent before it is deleted, so that whoever is killed
     /// in between loses nothing: at worst a message comes twice, which changes nothing. It ends when the
     /// dead-letter queue yields nothing any more, or when as many were moved as there were: what dies again
@@ -534,6 +554,7 @@ mod tests {
             store: Arc::new(store::Memory::default()),
             queue,
             ledger_key: LedgerKey::for_tests(),
+            policy: SoftBouncePolicy::default(),
             clock: platform::clock(),
         }
     }

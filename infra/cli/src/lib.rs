@@ -19,6 +19,7 @@ pub mod run;
 pub mod sample;
 pub mod show;
 pub mod target;
+pub mod trial;
 
 use ledger::Time;
 use std::fmt;

@@ -4,12 +4,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
+use ledger::ServerId;
+use postledger::args::OnAws;
 use postledger::args::{self, Cli, Command};
 use postledger::desk::{CountsQuery, Decide, QuarantineQuery, RecipientQuery, Redrive, Replay, Revoke};
 use postledger::fold::Fold;
-use postledger::keys::{self, KeyRing, webhooks};
-use postledger::target::Ledger;
-use postledger::{Failure, aws, post, rebuild, report, run, say, show};
+use postledger::keys::{KeyRing, webhooks};
+use postledger::sample::SERVER;
+use postledger::target::{self, Ledger, Place, Whose};
+use postledger::{Failure, aws, post, rebuild, report, run, say, show, trial};
+use serde::Serialize;
 use std::io::{Read, stdin};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,21 +36,28 @@ fn main() -> ExitCode {
 
 fn command(cli: Cli) -> Result<ExitCode, Failure> {
     let json = cli.json;
-    let open = |target: &args::Target| Ledger::open(target, &cli.stack);
+    let whose = Whose { home: cli.home, stack: cli.stack };
+    let open = |target: &args::Target| Ledger::open(target, &whose);
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    let ring = || KeyRing::open(&keys::home(cli.home.clone())?, &cli.stack);
+    let ring = || KeyRing::open(&whose.home()?, &whose.stack);
     match cli.command {
         Command::Run(args) => {
-            let ring = KeyRing::open_or_make(&keys::home(cli.home.clone())?, &cli.stack)?;
+            let ring = KeyRing::open_or_make(&whose.home()?, &whose.stack)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(run::run(&args, &ring, &cli.stack))?;
+            runtime.block_on(run::run(&args, &ring, &whose.stack))?;
         }
-        Command::Keys(command) => key_command(command, ring()?, &cli.stack, json)?,
-        Command::Url(args) => url(&args, &ring()?, json)?,
+        Command::Keys(args::Keys::Prepare(target)) => prepare(target, &whose, json)?,
+        Command::Keys(command) => key_command(command, ring()?, &whose.stack, json)?,
+        Command::Url(args) => url(&args, &whose, json)?,
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
         Command::Recipient(args) => recipient(&open(&args.target)?, args, json)?,
-        Command::Post(args) => return post::run(&args, &ring()?, &cli.stack, json).map(status),
+        Command::Post(args) => return post::run(&args, &ring()?, &whose, json).map(status),
+        Command::Sample(target) => sample(&target, &whose)?,
+        Command::Queues(target) => {
+            let queues = open(&target)?.queues()?;
+            say(if json { serde_json::to_string_pretty(&queues)? } else { show::queues(&queues) });
+        }
         Command::Counts(args) => counts(&open(&args.target)?, args, json)?,
         Command::Quarantine(args::Quarantine::List { days, target }) => {
             let listed = open(&target)?.quarantine(QuarantineQuery { days })?;
@@ -70,7 +81,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
                     )
                     .next("name an emulator by --endpoint URL or POSTLEDGER_ENDPOINT")
                 })?;
-            let made = aws::create(&endpoint, &region, &cli.stack, by_time)?;
+            let made = aws::create(&endpoint, &region, &whose.stack, by_time)?;
             say(if json { serde_json::to_string_pretty(&made)? } else { show::made(&made) });
         }
     }
@@ -96,7 +107,7 @@ fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str, json: bool) 
             ring.retire(&key_id)?;
             tell(format!("retired key {key_id} of stack {stack}"));
         }
-        args::Keys::List => {}
+        args::Keys::List | args::Keys::Prepare(_) => {}
     }
     let public = ring.public();
     if json {
@@ -114,9 +125,53 @@ fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str, json: bool) 
     Ok(())
 }
 
-fn url(args: &args::Url, ring: &KeyRing, json: bool) -> Result<(), Failure> {
+/// What `make deploy` asks for: keys that are there from now on, and how the template is told of them.
+fn prepare(target: OnAws, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let place = Place::of(None, &target, whose)?;
+    let ring = KeyRing::open_or_make(&whose.home()?, &whose.stack)?;
+    let Place::Aws(on_aws) = place else {
+        return Err(Failure::new("no stack on AWS is named").next("name its region by --region or --profile"));
+    };
+    let (parameter, made) = aws::prepare(&on_aws, &whose.stack)?;
+    let public: Vec<String> = ring.public().iter().map(ToString::to_string).collect();
+    let parameters = Prepared { public_keys: public.join(","), ledger_key_parameter: parameter };
+    if json {
+        say(serde_json::to_string_pretty(&parameters)?);
+        return Ok(());
+    }
+    let state = if made { "made now" } else { "was there" };
+    say(format!("private keys: {}\nledger key: {state}", ring.path().display()));
+    say(format!(
+        "PublicKeys={}\nLedgerKeyParameter={}",
+        parameters.public_keys, parameters.ledger_key_parameter
+    ));
+    Ok(())
+}
+
+/// The template's parameters that no file names.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Prepared {
+    public_keys: String,
+    ledger_key_parameter: String,
+}
+
+fn sample(target: &args::Target, whose: &Whose) -> Result<(), Failure> {
+    let (ledger, doors) = (Ledger::open(target, whose)?, target::doors(target, whose)?);
+    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
+    let (user, password) = ring.credential(ServerId::new(SERVER)?, 1)?;
+    trial::run(&ledger, &doors, user, &password)?;
+    // As this command was told which ledger.
+    let told: Vec<String> = std::env::args().skip_while(|word| word != "sample").skip(1).collect();
+    let told = told.iter().map(|word| format!(" {word}")).collect::<String>();
+    trial::tell_what_next(&doors, user, &password, &told);
+    Ok(())
+}
+
+fn url(args: &args::Url, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let (user, password) = ring.credential(args.server.server, args.generation)?;
-    let webhooks = webhooks(&args.url, user, &password, &args.kind);
+    let webhooks = webhooks(&target::doors(&args.target, whose)?, user, &password, &args.kind);
     if json {
         say(serde_json::to_string_pretty(&webhooks)?);
         return Ok(());

@@ -6,7 +6,7 @@ use crate::aws::Aws;
 use crate::client::{agent, unreachable_at};
 use crate::doors::Doors;
 use crate::keys::KeyRing;
-use crate::target::Place;
+use crate::target::{Place, Whose};
 use crate::{Failure, say, show};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -153,7 +153,7 @@ pub fn progress(length: Option<u64>, what: &str) -> ProgressBar {
 ///
 /// # Errors
 /// Where the input is not JSON, there is no key, or nobody answers.
-pub fn run(args: &Post, keys: &KeyRing, stack: &str, json: bool) -> Result<bool, Failure> {
+pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let mut all = Vec::new();
     for path in &args.files {
         let name = path.display().to_string();
@@ -167,7 +167,7 @@ pub fn run(args: &Post, keys: &KeyRing, stack: &str, json: bool) -> Result<bool,
     let (server, authorization) = (args.server.server, basic(user, &password));
     let path = |parcel: &Parcel| format!("/v1/{server}/{}", parcel.segment);
     let bar = progress(Some(all.len() as u64), "posting");
-    let answers = match Place::of(args.url.as_deref(), &args.aws)? {
+    let answers = match Place::of(args.url.as_deref(), &args.aws, whose)? {
         Place::Url(base) => {
             let base = base.trim_end_matches('/');
             let courier = || {
@@ -181,8 +181,8 @@ pub fn run(args: &Post, keys: &KeyRing, stack: &str, json: bool) -> Result<bool,
             deliver(&all, args.rate, &bar, courier)?
         }
         Place::Aws(place) => {
-            let aws = Aws::open(&place, stack)?;
-            let verifier = Arc::new(Verifier::new(stack, keys.public(), [])?);
+            let aws = Aws::open(&place, &whose.stack)?;
+            let verifier = Arc::new(Verifier::new(&whose.stack, keys.public(), [])?);
             let doors = Doors::new(&verifier, &(aws.desk.queue.clone() as _), &aws.desk.clock);
             let unusable = |_| Failure::new("the credential is not fit for a header");
             let mut headers = HeaderMap::new();

@@ -1,19 +1,18 @@
 //! The command `run`: the whole ledger in one process, with a sample, until Ctrl-C.
 
-use crate::args::Run;
-use crate::client::agent;
+use crate::args::{PORT, Run};
+use crate::client::Client;
 use crate::embedded::{Parts, Stack, server};
 use crate::keys::{KeyRing, webhooks};
-use crate::sample::{LEDGER, Sent, sample};
-use crate::{Failure, post, say, show};
+use crate::sample::SERVER;
+use crate::target::Ledger;
+use crate::{Failure, say, trial};
 use ingest::Verifier;
-use ingest::credential::{User, basic};
-use ledger::{LedgerKey, ServerId, Time};
-use queue::{Memory as MemoryQueue, QueueName, Settings};
+use ledger::{LedgerKey, ServerId};
+use queue::{Memory as MemoryQueue, Settings};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Memory as MemoryStore;
-use store::ask::{self, Ask};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -21,8 +20,6 @@ use tokio::sync::watch;
 const SHUTDOWN: Duration = Duration::from_secs(20);
 /// How often metrics are printed, where logs are asked for.
 const METRICS_EVERY: Duration = Duration::from_secs(1);
-/// The sample's server.
-const SERVER: i64 = 8_123_456;
 
 /// Runs it.
 ///
@@ -73,11 +70,18 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
     say(format!("\n  or apart: user {user}, password {password}"));
 
     if !args.no_sample {
-        post_sample(&base, user, &password, &stack).await?;
-        show_ledger(&stack, server).await?;
+        let (base, password) = (base.clone(), password.clone());
+        let trial = tokio::task::spawn_blocking(move || {
+            let ledger = Ledger::Embedded(Client::new(&base));
+            trial::run(&ledger, &base, user, &password)
+        });
+        trial.await.map_err(|_| Failure::new("the sample could not be posted"))??;
     }
     if !args.once {
-        tell_what_next(&base, user, &password, (stack.desk.clock)());
+        let usual = base.ends_with(&format!(":{PORT}"));
+        let target = if usual { String::new() } else { format!(" --url {base}") };
+        trial::tell_what_next(&base, user, &password, &target);
+        say("\nCtrl-C stops it.");
         wait_for_the_end().await;
         say("\nStopping: finishing what has come in.");
     }
@@ -99,7 +103,8 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
             ));
         }
     }
-    match dead_letters(&stack).await? {
+    let queues = stack.desk.queues().await.map_err(|error| Failure::new(error.to_string()))?;
+    match queues.iter().map(|on| on.dead).sum::<usize>() {
         0 => say("All that came in is in the ledger or in quarantine."),
         dead => say(format!(
             "{dead} messages could not be consumed and are lost with this process; see the logs."
@@ -134,82 +139,4 @@ async fn wait_for_the_end() {
         _ = tokio::signal::ctrl_c() => {}
         () = terminate => {}
     }
-}
-
-async fn post_sample(base: &str, user: User, password: &str, stack: &Stack) -> Result<(), Failure> {
-    let all = sample(SERVER, (stack.desk.clock)());
-    let (base, authorization) = (base.to_owned(), basic(user, password));
-    let rows = tokio::task::spawn_blocking(move || {
-        all.iter().map(|sent| post_sent(&base, &authorization, sent)).collect()
-    });
-    let rows: Result<Vec<[String; 3]>, Failure> =
-        rows.await.map_err(|_| Failure::new("the sample could not be posted"))?;
-    say("\nThe sample, posted over HTTP:\n");
-    say(show::table(["to", "what", "answer"], rows?));
-    stack.drained().await?;
-    Ok(())
-}
-
-fn post_sent(base: &str, authorization: &str, sent: &Sent) -> Result<[String; 3], Failure> {
-    let url = format!("{base}/v1/{SERVER}/{}", sent.segment);
-    let answer = post::one(&agent(), &url, authorization, &sent.body)
-        .map_err(|error| Failure::new(format!("the sample could not be posted: {error}")))?;
-    Ok([sent.segment.to_owned(), sent.what.to_owned(), answer])
-}
-
-async fn show_ledger(stack: &Stack, server: ServerId) -> Result<(), Failure> {
-    let mut rows = Vec::new();
-    let mut events = 0;
-    for (address, stream) in LEDGER {
-        let ask = Ask {
-            server,
-            address: address.to_owned(),
-            stream: Some(stream.to_owned()),
-            at: None,
-            known_at: None,
-        };
-        let told =
-            ask::recipient(&*stack.desk.store, &stack.desk.ledger_key, ask, (stack.desk.clock)()).await?;
-        events += told.timeline.iter().filter(|entry| entry.stream == stream).count();
-        rows.extend(told.streams.get(stream).map(|answer| show::row(address, stream, answer)));
-    }
-    let day = (stack.desk.clock)().day();
-    let aside = stack.desk.store.kept_on(&day).await?.len();
-    let dead = dead_letters(stack).await?;
-    say("\nThe ledger:\n");
-    say(show::table(["address", "stream", "verdict", "why", "since (UTC)"], rows));
-    say(format!("\n{events} events recorded, each once; {aside} bodies set aside; {dead} dead letters."));
-    Ok(())
-}
-
-/// How many messages could not be consumed, on all queues.
-async fn dead_letters(stack: &Stack) -> Result<usize, Failure> {
-    let mut dead = 0;
-    for name in QueueName::LIVE.into_iter().filter_map(QueueName::dead) {
-        dead += stack.desk.queue.depth(name).await?.visible;
-    }
-    Ok(dead)
-}
-
-fn tell_what_next(base: &str, user: User, password: &str, now: Time) {
-    // The sample has an address suppressed by hand 90 hours ago and reactivated 60 hours ago.
-    let between = now.plus_seconds(-75 * 3_600).to_string();
-    let (between, now) = (format!("{}Z", &between[..19]), format!("{}Z", &now.to_string()[..19]));
-    let me = std::env::args().next().unwrap_or_else(|| "postledger".to_owned());
-    let target = if base.ends_with(&format!(":{}", crate::args::PORT)) {
-        String::new()
-    } else {
-        format!(" --url {base}")
-    };
-    say(format!(
-        "\nTry next, in another terminal:\n
-  {me} recipient --server {SERVER} no.such.user@customer.example{target}
-  {me} recipient --server {SERVER} back.again@customer.example --at {between}{target}
-  {me} counts --server {SERVER}{target}
-  {me} quarantine list{target}
-  {me} decide --server {SERVER} --stream outbound ida.moreau@customer.example suppress --reason 'asked by phone'{target}
-  curl -u {user}:{password} -H 'content-type: application/json' {base}/v1/{SERVER}/events \\
-    -d '{{\"RecordType\":\"Delivery\",\"MessageID\":\"m-1\",\"Recipient\":\"you@customer.example\",\"DeliveredAt\":\"{now}\"}}'
-\nCtrl-C stops it."
-    ));
 }

@@ -13,6 +13,9 @@ pub struct Sent {
     pub body: String,
 }
 
+/// The sample's server.
+pub const SERVER: i64 = 8_123_456;
+
 /// The addresses of the sample, each with the stream to look at.
 pub const LEDGER: [(&str, &str); 8] = [
     ("ida.moreau@customer.example", "outbound"),

@@ -1,6 +1,6 @@
 //! Answers as people read them.
 
-use crate::desk::{Listed, Redriven};
+use crate::desk::{Listed, OnQueue, Redriven};
 use crate::target::Made;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
@@ -190,6 +190,15 @@ pub fn redriven(redriven: &Redriven, dry_run: bool) -> String {
     } else {
         format!("moved {moved} of about {found} dead letters back to the {queue} queue")
     }
+}
+
+/// What is on the queues.
+pub fn queues(queues: &[OnQueue]) -> String {
+    let row = |on: &OnQueue| {
+        let [waiting, in_flight, dead] = [on.waiting, on.in_flight, on.dead].map(|n| n.to_string());
+        [on.queue.clone(), waiting, in_flight, dead]
+    };
+    table(["queue", "waiting", "being consumed", "dead letters"], queues.iter().map(row))
 }
 
 /// What was made of a stack.

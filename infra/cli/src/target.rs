@@ -3,13 +3,15 @@
 
 use crate::Failure;
 use crate::args::{OnAws, PORT, Target};
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 use crate::client::Client;
 use crate::desk::{
-    CountsQuery, Decide, Decided, Listed, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive, Redriven,
-    Repair, Repaired, Replay, Replayed, Revoke,
+    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive,
+    Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
-use serde::Serialize;
+use crate::keys;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use store::ask::{Counted, Told};
 use store::rebuild::{Progress, Report};
 
@@ -26,9 +28,12 @@ impl Place {
     /// here and not with the arguments, so that they never stand against one that is given.
     ///
     /// # Errors
-    /// Where the environment names both and nothing is given.
-    pub fn of(url: Option<&str>, aws: &OnAws) -> Result<Place, Failure> {
+    /// Where the environment names both and nothing is given, or the local stack is meant and is not up.
+    pub fn of(url: Option<&str>, aws: &OnAws, whose: &Whose) -> Result<Place, Failure> {
         let of_environment = platform::env::text;
+        if aws.local {
+            return Ok(Place::Aws(whose.local()?));
+        }
         if let Some(url) = url {
             return Ok(Place::Url(url.to_owned()));
         }
@@ -45,6 +50,44 @@ impl Place {
             (None, Some(endpoint)) => Ok(Place::Aws(OnAws { endpoint: Some(endpoint), ..OnAws::default() })),
             (url, None) => Ok(Place::Url(url.unwrap_or_else(|| format!("http://127.0.0.1:{PORT}")))),
         }
+    }
+}
+
+/// Whose keys and which stack are meant, whatever the command.
+#[derive(Clone, Debug)]
+pub struct Whose {
+    /// Where keys are kept, if that was said.
+    pub home: Option<PathBuf>,
+    /// The stack.
+    pub stack: String,
+}
+
+/// Where `make local` says that its stack is: in the folder of the keys, so that it is found from anywhere.
+pub const LOCAL: &str = "local.json";
+
+/// What `make local` says of its stack.
+#[derive(Debug, Deserialize)]
+struct Local {
+    endpoint: String,
+    region: String,
+}
+
+impl Whose {
+    /// The folder that keys are kept in.
+    ///
+    /// # Errors
+    /// Where neither it nor a home folder is known.
+    pub fn home(&self) -> Result<PathBuf, Failure> {
+        keys::home(self.home.clone())
+    }
+
+    /// The stack that `make local` runs.
+    fn local(&self) -> Result<OnAws, Failure> {
+        let path = self.home()?.join(LOCAL);
+        let down = || Failure::new("no local AWS is up").next("start one by `make local`");
+        let told = std::fs::read_to_string(&path).map_err(|_| down())?;
+        let local: Local = serde_json::from_str(&told).map_err(|_| down())?;
+        Ok(OnAws { endpoint: Some(local.endpoint), region: Some(local.region), ..OnAws::default() })
     }
 }
 
@@ -68,6 +111,17 @@ impl Made {
     }
 }
 
+/// Where Postmark reaches the doors: what is given, or what a stack on AWS tells of itself.
+///
+/// # Errors
+/// Where there is no such stack, or no answer.
+pub fn doors(target: &Target, whose: &Whose) -> Result<String, Failure> {
+    match Place::of(target.url.as_deref(), &target.aws, whose)? {
+        Place::Url(base) => Ok(base),
+        Place::Aws(args) => aws::doors(&args, &whose.stack),
+    }
+}
+
 /// A ledger that can be asked.
 pub enum Ledger {
     /// The embedded Postledger.
@@ -81,11 +135,22 @@ impl Ledger {
     ///
     /// # Errors
     /// For AWS where there is no access, stack or answer; an embedded one is first met when it is asked.
-    pub fn open(target: &Target, stack: &str) -> Result<Ledger, Failure> {
-        Ok(match Place::of(target.url.as_deref(), &target.aws)? {
+    pub fn open(target: &Target, whose: &Whose) -> Result<Ledger, Failure> {
+        Ok(match Place::of(target.url.as_deref(), &target.aws, whose)? {
             Place::Url(base) => Ledger::Embedded(Client::new(&base)),
-            Place::Aws(args) => Ledger::Aws(Box::new(Aws::open(&args, stack)?)),
+            Place::Aws(args) => Ledger::Aws(Box::new(Aws::open(&args, &whose.stack)?)),
         })
+    }
+
+    /// As [`Desk::queues`](crate::desk::Desk::queues).
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn queues(&self) -> Result<Vec<OnQueue>, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get("queues", &serde_json::Value::Null),
+            Ledger::Aws(aws) => aws.wait(aws.desk.queues()),
+        }
     }
 
     /// As [`Desk::recipient`](crate::desk::Desk::recipient).

@@ -40,6 +40,22 @@ pub fn create(_: &str, _: &str, _: &str, _: bool) -> Result<Made, Failure> {
     Err(without())
 }
 
+/// Finds none.
+///
+/// # Errors
+/// Always.
+pub fn doors(_: &OnAws, _: &str) -> Result<String, Failure> {
+    Err(without())
+}
+
+/// Makes none.
+///
+/// # Errors
+/// Always.
+pub fn prepare(_: &OnAws, _: &str) -> Result<(String, bool), Failure> {
+    Err(without())
+}
+
 fn without() -> Failure {
     Failure::new("this `postledger` was built for the embedded mode alone, without AWS")
         .next("build the whole one by `make build`, then do this again")

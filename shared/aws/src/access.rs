@@ -13,10 +13,22 @@ pub enum Service {
     Sqs,
     /// The Systems Manager's parameters.
     Ssm,
+    /// CloudFormation.
+    CloudFormation,
 }
 
 impl Service {
-    const ALL: [Service; 3] = [Service::DynamoDb, Service::Sqs, Service::Ssm];
+    const ALL: [Service; 4] = [Service::DynamoDb, Service::Sqs, Service::Ssm, Service::CloudFormation];
+
+    /// The name in its endpoints and signatures.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Service::DynamoDb => "dynamodb",
+            Service::Sqs => "sqs",
+            Service::Ssm => "ssm",
+            Service::CloudFormation => "cloudformation",
+        }
+    }
 
     /// The variable that names another endpoint for it, as all of AWS's tools read it.
     const fn variable(self) -> &'static str {
@@ -24,6 +36,7 @@ impl Service {
             Service::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
             Service::Sqs => "AWS_ENDPOINT_URL_SQS",
             Service::Ssm => "AWS_ENDPOINT_URL_SSM",
+            Service::CloudFormation => "AWS_ENDPOINT_URL_CLOUDFORMATION",
         }
     }
 }
@@ -34,13 +47,13 @@ pub struct Access {
     /// The region.
     pub region: String,
     /// Where to call instead of the region's own endpoints, by service.
-    endpoints: [Option<String>; 3],
+    endpoints: [Option<String>; Service::ALL.len()],
     /// Who calls.
     pub(crate) credentials: SharedCredentialsProvider,
 }
 
-/// What an emulator takes as credentials: anything.
-const EMULATED: &str = "postledger";
+/// What an emulator takes as an operator's credentials: anything, or this where it enforces permissions.
+const EMULATED: &str = "test";
 
 impl Access {
     /// As Lambda tells a function in its environment. Lambda replaces the function before they expire.
@@ -67,7 +80,7 @@ impl Access {
         let credentials = Credentials::new(EMULATED, EMULATED, None, None, "emulator");
         Access {
             region: region.to_owned(),
-            endpoints: [(); 3].map(|()| Some(endpoint.trim_end_matches('/').to_owned())),
+            endpoints: Service::ALL.map(|_| Some(endpoint.trim_end_matches('/').to_owned())),
             credentials: SharedCredentialsProvider::new(credentials),
         }
     }
@@ -76,7 +89,7 @@ impl Access {
     ///
     /// # Errors
     /// Where no credentials or no region are found.
-    #[cfg(feature = "profiles")]
+    #[cfg(feature = "operator")]
     pub async fn of_operator(profile: Option<&str>, region: Option<&str>) -> Result<Access, AccessError> {
         use aws_config::BehaviorVersion;
         use aws_credential_types::provider::ProvideCredentials as _;
@@ -103,12 +116,12 @@ impl Access {
     }
 }
 
-fn endpoints() -> [Option<String>; 3] {
+fn endpoints() -> [Option<String>; Service::ALL.len()] {
     Service::ALL.map(|service| text(service.variable()).or_else(|| text("AWS_ENDPOINT_URL")))
 }
 
 /// Why an operator has no access.
-#[cfg(feature = "profiles")]
+#[cfg(feature = "operator")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// No credentials.

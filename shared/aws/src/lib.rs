@@ -2,14 +2,19 @@
 //! function's timeout, answers.
 //!
 //! Invariant: a function loads what Lambda hands it in its environment and nothing else: no profile files, no
-//! metadata service, no single sign-on. Those are an operator's (feature `profiles`).
+//! metadata service, no single sign-on. Those are an operator's (feature `operator`).
 
 mod access;
+#[cfg(feature = "operator")]
+mod outputs;
 mod parameter;
+mod signed;
 
-#[cfg(feature = "profiles")]
+#[cfg(feature = "operator")]
 pub use access::AccessError;
 pub use access::{Access, Service};
+#[cfg(feature = "operator")]
+pub use outputs::{Outputs, OutputsError};
 pub use parameter::ParameterError;
 
 use aws_smithy_http_client::Connector;

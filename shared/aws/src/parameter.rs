@@ -1,14 +1,8 @@
-//! One call of the Systems Manager: reading a parameter. Signed and sent by hand, since the service's own SDK has
-//! a hundred and fifty operations and takes as long to build as all the rest.
+//! Two calls of the Systems Manager: reading a parameter and writing one. Signed and sent by hand, since the service's
+//! own SDK has a hundred and fifty operations and takes as long to build as all the rest.
 
 use crate::{FIRST_PAUSE, Link, Service};
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use std::time::{Duration, UNIX_EPOCH};
 
 /// Why a parameter cannot be had. It never quotes the parameter's value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +49,10 @@ impl Link {
             if attempt > 0 {
                 tokio::time::sleep(FIRST_PAUSE * attempt).await;
             }
-            let request = self.signed(operation, input).await.ok_or_else(unavailable)?;
+            let target = format!("AmazonSSM.{operation}");
+            let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &*target)];
+            let request =
+                self.signed(Service::Ssm, &headers, input.to_string()).await.ok_or_else(unavailable)?;
             let Ok((status, body)) = self.call(request).await else {
                 continue;
             };
@@ -72,36 +69,5 @@ impl Link {
             };
         }
         Err(last)
-    }
-
-    async fn signed(&self, operation: &str, input: &Value) -> Option<HttpRequest> {
-        let region = self.region();
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        let of_region = || format!("https://ssm.{region}.amazonaws.com{suffix}");
-        let url = self.endpoint(Service::Ssm).map_or_else(of_region, str::to_owned);
-        let body = input.to_string();
-        let target = format!("AmazonSSM.{operation}");
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &*target)];
-        let identity = self.access.credentials.provide_credentials().await.ok()?.into();
-        let now = Duration::from_micros(platform::now().micros().try_into().ok()?);
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name("ssm")
-            .time(UNIX_EPOCH + now)
-            .settings(SigningSettings::default())
-            .build()
-            .ok()?
-            .into();
-        let signable =
-            SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
-        let (signature, _) = sign(signable.ok()?, &params).ok()?.into_parts();
-        let mut request = http::Request::post(&url);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(SdkBody::from(body)).ok()?;
-        signature.apply_to_request_http1x(&mut request);
-        HttpRequest::try_from(request).ok()
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// The most soft bounces that a policy may ask for; the view keeps this many whole.
 pub const SOFT_COUNT_MAX: u32 = 100;
@@ -48,6 +49,25 @@ impl Default for SoftBouncePolicy {
     }
 }
 
+/// As a deployment's parameter says it: `count=5,messages=3,span=7,window=30,pause=14`.
+impl FromStr for SoftBouncePolicy {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<SoftBouncePolicy, PolicyError> {
+        let names = ["count", "messages", "span", "window", "pause"];
+        let parts: Vec<&str> = text.split(',').collect();
+        let number =
+            |(part, name): (&&str, &str)| part.trim().strip_prefix(name)?.strip_prefix('=')?.parse().ok();
+        let numbers: Option<Vec<u32>> = parts.iter().zip(names).map(number).collect();
+        match numbers.as_deref() {
+            Some(&[count, messages, span_days, window_days, pause_days]) if parts.len() == names.len() => {
+                SoftBouncePolicy { count, messages, span_days, window_days, pause_days }.checked()
+            }
+            _ => Err(PolicyError),
+        }
+    }
+}
+
 /// A policy must be one that the kept evidence can decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -85,9 +105,9 @@ impl PolicySchedule {
         Ok(PolicySchedule(policies))
     }
 
-    /// The policy in force at an instant; before the first, the default.
-    pub fn at(&self, instant: Time) -> SoftBouncePolicy {
-        self.0.iter().rev().find(|(from, _)| *from <= instant).map(|(_, policy)| *policy).unwrap_or_default()
+    /// The policy in force at an instant; before the first, the stack's own.
+    pub fn at(&self, instant: Time, before: SoftBouncePolicy) -> SoftBouncePolicy {
+        self.0.iter().rev().find(|(from, _)| *from <= instant).map_or(before, |(_, policy)| *policy)
     }
 }
 
@@ -110,10 +130,26 @@ mod tests {
         let day = Time::EARLIEST;
         let schedule =
             PolicySchedule::new(vec![(day.plus_days(20), lax), (day.plus_days(10), strict)]).unwrap();
-        assert_eq!(schedule.at(day), SoftBouncePolicy::default());
-        assert_eq!(schedule.at(day.plus_days(10)), strict);
-        assert_eq!(schedule.at(day.plus_days(19)), strict);
-        assert_eq!(schedule.at(day.plus_days(20)), lax);
+        assert_eq!(schedule.at(day, lax), lax);
+        assert_eq!(schedule.at(day.plus_days(10), lax), strict);
+        assert_eq!(schedule.at(day.plus_days(19), lax), strict);
+        assert_eq!(schedule.at(day.plus_days(20), strict), lax);
+    }
+
+    #[test]
+    fn a_policy_is_read_from_a_parameter_whole_or_not_at_all() {
+        let told = "count=5, messages=3,span=7,window=30,pause=14".parse();
+        assert_eq!(told, Ok(SoftBouncePolicy::default()));
+        for wrong in [
+            "",
+            "count=5",
+            "count=5,messages=3,span=7,window=30",
+            "messages=3,count=5,span=7,window=30,pause=14",
+            "count=5,messages=3,span=7,window=30,pause=14,",
+            "count=5,messages=6,span=7,window=30,pause=14",
+        ] {
+            assert_eq!(wrong.parse::<SoftBouncePolicy>(), Err(PolicyError), "{wrong}");
+        }
     }
 
     #[test]

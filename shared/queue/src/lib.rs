@@ -24,11 +24,17 @@ pub use sqs::Sqs;
 
 use async_trait::async_trait;
 use ledger::{Class, Kind};
+use std::time::Duration;
 
 /// The largest message that we put on a queue, in bytes. SQS takes 1 MiB but bills each 64 KiB.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// The largest message that SQS takes, in bytes.
 pub const SQS_BYTES_MAX: usize = 1024 * 1024;
+/// How long a received message of a live queue stays invisible: more than six times the consumer's timeout and the
+/// bulk queue's batching window, as Lambda's mappings ask for.
+pub const VISIBILITY: Duration = Duration::from_secs(200);
+/// After how many receives a message is a dead letter: eleven hours of them without tables.
+pub const RECEIVES_MAX: u32 = 200;
 /// The most messages that one receive returns, as with SQS.
 pub const RECEIVE_MAX: usize = 10;
 

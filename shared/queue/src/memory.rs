@@ -22,12 +22,12 @@ pub struct Settings {
     pub shuffle: Option<u64>,
 }
 
-/// As the deployed critical queue: three minutes, and receives enough for four hours of outage.
+/// As the deployed queues.
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            visibility: Duration::from_secs(180),
-            receives_max: 200,
+            visibility: crate::VISIBILITY,
+            receives_max: crate::RECEIVES_MAX,
             duplicate_one_in: 0,
             shuffle: None,
         }

@@ -33,17 +33,26 @@ impl Sqs {
         Sqs { client: Client::new(&link.config(Service::Sqs)), link, urls }
     }
 
-    /// For all queues of a stack, by their names: `us-prod-critical`, `us-prod-critical-dlq` and so on.
+    /// For all queues of a stack, as [`urls_of_stack`](Self::urls_of_stack) finds them.
     ///
     /// # Errors
     /// [`QueueError::NoSuchQueue`], or the call's own.
     pub async fn of_stack(link: Link, stack: &str) -> Result<Sqs, QueueError> {
-        let mut sqs = Sqs::new(link, Urls::new());
+        let urls = Sqs::urls_of_stack(&link, stack).await?;
+        Ok(Sqs::new(link, urls))
+    }
+
+    /// Where all queues of a stack are, by their names: `us-prod-critical`, `us-prod-critical-dlq` and so on.
+    ///
+    /// # Errors
+    /// [`QueueError::NoSuchQueue`], or the call's own.
+    pub async fn urls_of_stack(link: &Link, stack: &str) -> Result<Urls, QueueError> {
+        let client = Client::new(&link.config(Service::Sqs));
+        let mut urls = Urls::new();
         for name in QueueName::ALL {
-            let url = url_in_stack(&sqs.client, name, stack).await?;
-            sqs.urls.insert(name, url);
+            urls.insert(name, url_in_stack(&client, name, stack).await?);
         }
-        Ok(sqs)
+        Ok(urls)
     }
 
     /// Makes the queues of a stack that are not there: for emulators and tests. The names

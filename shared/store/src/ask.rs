@@ -5,7 +5,7 @@ use crate::{Recorded, Store, StoreError};
 use ledger::counters::Measure;
 use ledger::event::{Event, WHOLE_SERVER};
 use ledger::fold::{BounceMark, EventSet, Mark, StreamView, View};
-use ledger::policy::StreamKind;
+use ledger::policy::{SoftBouncePolicy, StreamKind};
 use ledger::verdict::{Answer, DELIVERIES_MAX, Deliveries, DeliveryMark, Question};
 use ledger::{Class, Identity, Kind, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ pub struct Ask {
     pub at: Option<Time>,
     /// By what had come in by then.
     pub known_at: Option<Time>,
+    /// What holds for soft bounces where the server has no policy of its own.
+    pub policy: SoftBouncePolicy,
 }
 
 /// The answer about a recipient.
@@ -174,7 +176,7 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     let mut answers = BTreeMap::new();
     for stream in streams.iter().filter(|stream| *stream != WHOLE_SERVER) {
         let kind = settings.kind(stream);
-        let policy = settings.policies(kind).at(at);
+        let policy = settings.policies(kind).at(at, ask.policy);
         let question = Question { view: &view, stream, kind, policy, at };
         let mut evidence = Deliveries::default();
         if question.needs_deliveries() {

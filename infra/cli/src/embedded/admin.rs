@@ -4,8 +4,8 @@
 
 use super::Stack;
 use crate::desk::{
-    CountsQuery, Decide, Decided, DeskError, Listed, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive,
-    Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery, RebuildQuery, RecipientQuery,
+    Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{self, Next};
@@ -14,8 +14,6 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{HOST, ORIGIN};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::ask::{Counted, Told};
 use store::rebuild::Report;
@@ -57,7 +55,7 @@ pub fn routes() -> Router<Arc<Stack>> {
         .route("/rebuild", get(verify))
         // It brings a report along, which is as long as there are differences.
         .route("/rebuild/repair", post(repair).layer(DefaultBodyLimit::disable()))
-        .route("/status", get(status))
+        .route("/queues", get(queues))
         .fallback(async || Refused(StatusCode::NOT_FOUND, "there is no such admin call".to_owned()))
         .layer(middleware::from_fn(guard))
 }
@@ -117,15 +115,6 @@ async fn repair(State(stack): Here, Json(repair): Json<Repair>) -> Reply<Repaire
     Ok(Json(stack.desk.repair(repair).await?))
 }
 
-/// `GET /admin/status`.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Status {
-    /// The stack.
-    pub stack: String,
-    /// Messages that wait or are being consumed, by queue.
-    pub queues: BTreeMap<String, usize>,
-}
-
-async fn status(State(stack): Here) -> Reply<Status> {
-    Ok(Json(Status { stack: stack.name.clone(), queues: stack.desk.waiting().await? }))
+async fn queues(State(stack): Here) -> Reply<Vec<OnQueue>> {
+    Ok(Json(stack.desk.queues().await?))
 }

@@ -13,6 +13,7 @@ use crate::doors::Doors;
 use consumer::Consumer;
 use ingest::{Door, Verifier};
 use ledger::LedgerKey;
+use ledger::policy::SoftBouncePolicy;
 use platform::Clock;
 use queue::{Queue, QueueError, QueueName};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ impl Stack {
             name,
             doors: Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
-            desk: Desk { store, queue, ledger_key, clock },
+            desk: Desk { store, queue, ledger_key, policy: SoftBouncePolicy::default(), clock },
         }
     }
 

@@ -1,0 +1,94 @@
+//! A first look: posts the sample to a ledger's doors over HTTP, waits until it is consumed, and shows the ledger of
+//! it. The same for the embedded mode, a local stack and a deployed one.
+
+use crate::client::agent;
+use crate::desk::{QuarantineQuery, RecipientQuery};
+use crate::sample::{LEDGER, SERVER, Sent, sample};
+use crate::target::Ledger;
+use crate::{Failure, post, say, show};
+use ingest::credential::{User, basic};
+use ledger::ServerId;
+use std::time::{Duration, Instant};
+
+/// How long the sample may take to be consumed: a function's first start, and the bulk queue's window.
+const SETTLED_WAIT: Duration = Duration::from_secs(120);
+/// How often it is asked whether it is.
+const SETTLED_POLL: Duration = Duration::from_millis(50);
+/// How often in a row the queues must be empty: SQS tells their length approximately.
+const EMPTY_TIMES: u32 = 3;
+
+/// Runs it, under a credential of the sample's server.
+///
+/// # Errors
+/// Where nobody answers, or the sample is not consumed in time.
+pub fn run(ledger: &Ledger, doors: &str, user: User, password: &str) -> Result<(), Failure> {
+    let authorization = basic(user, password);
+    let agent = agent();
+    let post = |sent: &Sent| {
+        let url = format!("{doors}/v1/{SERVER}/{}", sent.segment);
+        let answer = post::one(&agent, &url, &authorization, &sent.body)
+            .map_err(|error| Failure::new(format!("the sample could not be posted: {error}")))?;
+        Ok([sent.segment.to_owned(), sent.what.to_owned(), answer])
+    };
+    let rows: Result<Vec<[String; 3]>, Failure> = sample(SERVER, platform::now()).iter().map(post).collect();
+    say("\nThe sample, posted over HTTP:\n");
+    say(show::table(["to", "what", "answer"], rows?));
+    wait_until_settled(ledger)?;
+    show_ledger(ledger)
+}
+
+/// Returns once nothing waits or is being consumed.
+fn wait_until_settled(ledger: &Ledger) -> Result<(), Failure> {
+    let start = Instant::now();
+    let mut empty = 0;
+    while empty < EMPTY_TIMES {
+        let busy = ledger.queues()?.iter().any(|on| on.waiting + on.in_flight > 0);
+        empty = if busy { 0 } else { empty + 1 };
+        if start.elapsed() > SETTLED_WAIT {
+            return Err(Failure::new("the sample was taken in, but is not consumed yet")
+                .next("see what waits by `postledger queues`, and the consumer's log"));
+        }
+        std::thread::sleep(SETTLED_POLL);
+    }
+    Ok(())
+}
+
+fn show_ledger(ledger: &Ledger) -> Result<(), Failure> {
+    let server = ServerId::new(SERVER)?;
+    let mut rows = Vec::new();
+    let mut events = 0;
+    for (address, stream) in LEDGER {
+        let (address, stream) = (address.to_owned(), Some(stream.to_owned()));
+        let query = RecipientQuery { server, address, stream, at: None, known_at: None };
+        let told = ledger.recipient(query)?;
+        for (stream, answer) in &told.streams {
+            events += told.timeline.iter().filter(|entry| entry.stream == *stream).count();
+            rows.push(show::row(&told.address, stream, answer));
+        }
+    }
+    let aside = ledger.quarantine(QuarantineQuery { days: 1 })?.len();
+    let dead: usize = ledger.queues()?.iter().map(|on| on.dead).sum();
+    say("\nThe ledger:\n");
+    say(show::table(["address", "stream", "verdict", "why", "since (UTC)"], rows));
+    say(format!("\n{events} events recorded, each once; {aside} bodies set aside; {dead} dead letters."));
+    Ok(())
+}
+
+/// Says what to try next; `target` is what makes the commands ask this ledger.
+pub fn tell_what_next(doors: &str, user: User, password: &str, target: &str) {
+    let now = platform::now();
+    // The sample has an address suppressed by hand 90 hours ago and reactivated 60 hours ago.
+    let between = now.plus_seconds(-75 * 3_600).to_string();
+    let (between, now) = (format!("{}Z", &between[..19]), format!("{}Z", &now.to_string()[..19]));
+    let me = std::env::args().next().unwrap_or_else(|| "postledger".to_owned());
+    say(format!(
+        "\nTry next, in another terminal:\n
+  {me} recipient --server {SERVER} no.such.user@customer.example{target}
+  {me} recipient --server {SERVER} back.again@customer.example --at {between}{target}
+  {me} counts --server {SERVER}{target}
+  {me} quarantine list{target}
+  {me} decide --server {SERVER} --stream outbound ida.moreau@customer.example suppress --reason 'asked by phone'{target}
+  curl -u {user}:{password} -H 'content-type: application/json' {doors}/v1/{SERVER}/events \\
+    -d '{{\"RecordType\":\"Delivery\",\"MessageID\":\"m-1\",\"Recipient\":\"you@customer.example\",\"DeliveredAt\":\"{now}\"}}'"
+    ));
+}
