@@ -395,6 +395,21 @@ fn every_alarm_notifies_and_has_its_section_in_the_runbook_whose_commands_exist(
     assert!(commands > 10, "{commands}");
 }
 
+#[test]
+fn an_age_that_raises_an_alarm_is_one_that_sqs_still_tells_while_every_batch_fails() {
+    // After three times received, SQS leaves a message out of the age of the oldest.
+    let app = template("app.yaml");
+    for (alarm, queue) in [("CriticalAge", "CriticalQueue"), ("BulkAge", "BulkQueue")] {
+        let visibility = app["Resources"][queue]["Properties"]["VisibilityTimeout"].as_u64().unwrap();
+        let threshold = Ops::read().alarms[alarm]["Threshold"].as_u64().unwrap();
+        assert!(threshold < 3 * visibility, "{alarm}: {threshold} of {visibility}");
+    }
+    let stages = |file| template(file)["Parameters"]["Stage"]["AllowedValues"].clone();
+    let sorted = |file| texts(&stages(file)).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(sorted("app.yaml"), sorted("ops.yaml"), "both templates know the same stages");
+    assert!(app["Outputs"]["ApiId"].is_object(), "what ops.yaml is given");
+}
+
 /// The lines that doors and consumer print while everything happens that is counted.
 fn printed() -> Vec<Value> {
     platform::metrics::init("test");
