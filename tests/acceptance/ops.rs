@@ -381,6 +381,15 @@ fn every_alarm_notifies_and_has_its_section_in_the_runbook_whose_commands_exist(
             assert!(section.contains(part), "{part} in {}", section.lines().next().unwrap());
         }
     }
+    let titles: Vec<&str> = ["metric", "log"]
+        .into_iter()
+        .flat_map(|kind| ops.widgets(kind))
+        .flat_map(|one| one["title"].as_str())
+        .collect();
+    for widget in runbook.replace("**", "").split('*').skip(1).step_by(2) {
+        let widget = widget.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(titles.iter().any(|title| title.starts_with(&widget)), "no widget is titled {widget}");
+    }
     let shown = ops.widgets("text").map(|widget| widget["markdown"].as_str().unwrap().to_owned());
     let mut commands = 0;
     for text in shown.chain([runbook]) {
