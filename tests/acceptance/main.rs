@@ -9,5 +9,6 @@ mod consumer;
 mod door;
 mod fixtures;
 mod house;
+mod ops;
 mod privacy;
 mod soak;

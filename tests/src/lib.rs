@@ -12,6 +12,7 @@ pub mod lambda;
 pub mod meter;
 pub mod soak;
 pub mod soak_aws;
+pub mod template;
 pub mod wire;
 
 use consumer::{Consumer, Incoming};

@@ -78,6 +78,7 @@ impl Happened {
                     "an event was set aside; see it by `postledger quarantine list`"
                 );
                 metrics::counter!("Quarantined", "Reason" => reason).increment(1);
+                metrics::counter!("SetAside").increment(1);
             }
             Happened::Retried { reason } => {
                 metrics::counter!("CommitRetried", "Reason" => reason).increment(1);

@@ -47,6 +47,7 @@ impl Happened {
                 if refused == Refused::Probe {
                     tracing::info!(event.server = server, "Postmark probed the endpoint");
                 } else {
+                    metrics::counter!("SetAside").increment(1);
                     tracing::warn!(
                         event.server = server,
                         event.reason = reason,
