@@ -8,10 +8,21 @@ CASES ?= 200000
 EVENTS ?= 1000000
 EVENTS_AWS ?= 50000
 
-.PHONY: help run demo test lint build aws soak soak-aws cost oracle fuzz dictionary audit clean
+# What `make deploy` deploys to: an environment of infra/samconfig.toml.
+ENV ?= us-prod
+# Where `make local` listens, and what `make build` builds for (x86_64 or arm64).
+PORT ?= 8631
+ARCH ?= x86_64
+# Every folder in functions/ is one function.
+FUNCTIONS = $(patsubst functions/%/Cargo.toml,%,$(wildcard functions/*/Cargo.toml))
+LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(FUNCTIONS:%=--package %)
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt aws sam soak soak-aws cost \
+	oracle fuzz dictionary audit clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C stops it (ARGS="--port 9000")
 	$(CARGO) run --locked --release --package postledger --no-default-features -- run $(ARGS)
@@ -19,26 +30,56 @@ run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C
 demo: ## as `make run`, but once: post the sample, show the ledger, exit
 	$(CARGO) run --locked --release --package postledger --no-default-features -- run --once --port 0
 
-test: lint aws ## everything: formatting, lints, and every test of every crate
+local: aws sam functions ## the deployed stack on this machine: the real template and binaries in an emulator of AWS, with a sample (PORT=)
+	$(CARGO) build --locked --release --package postledger
+	@python3 infra/local/stack.py up --port $(PORT)
+
+local-stop: ## end what `make local` started; what it took in is gone
+	@python3 infra/local/stack.py down
+
+local-status: ## whether `make local` is up, and where
+	@python3 infra/local/stack.py status
+
+test: lint aws functions ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
 
-lint: ## formatting and lints, without a warning
+lint: sam ## formatting and lints, without a warning; templates for both regions
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --package postledger --no-default-features -- --deny warnings
+	.tools/sam/bin/cfn-lint --regions us-east-1 eu-west-1 --template infra/app.yaml infra/ops.yaml
+	cd infra && for template in app.yaml ops.yaml; do \
+		SAM_CLI_TELEMETRY=0 ../.tools/sam/bin/sam validate --lint --region us-east-1 --template $$template || exit; done
 
-build: ## the whole command line, AWS included, optimised: target/release/postledger
+functions: sam ## the functions, for this machine's own use: `make local` and the tests
+	$(LAMBDA) --compiler cargo
+
+build: .tools/sam/zig ## what is deployed: the functions for Amazon Linux 2023 (ARCH=arm64), and the command line, AWS included
+	$(LAMBDA) $(if $(filter arm64,$(ARCH)),--arm64)
 	$(CARGO) build --locked --release --package postledger
+
+deploy: build ## deploy to AWS by your access there, alarms and dashboard included (ENV=us-prod, ARCH=, ALARM_TOPIC=)
+	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) $(if $(ALARM_TOPIC),--alarm-topic $(ALARM_TOPIC))
+
+adopt: build ## as deploy, for a stack that was deleted: the new one takes its tables and queues over (ENV=)
+	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) --adopt
 
 aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Python 3.10 or later; once)
 
+sam: .tools/sam/ready ## what builds, checks and deploys: cargo-lambda, cfn-lint and AWS's sam, into .tools (once)
+
 .tools/aws/ready: infra/local/requirements.txt
+.tools/sam/ready: infra/requirements.txt
+.tools/aws/ready .tools/sam/ready:
 	@python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
-	python3 -m venv --clear .tools/aws
-	.tools/aws/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		--requirement infra/local/requirements.txt
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) $< --no-deps
+	@touch $@
+
+.tools/sam/zig: .tools/sam/ready infra/requirements-zig.txt
+	.tools/sam/bin/python $(PIP_INSTALL) infra/requirements-zig.txt
 	@touch $@
 
 soak: ## a million events through door and consumers while everything goes wrong; must equal `postledger fold` (EVENTS=)

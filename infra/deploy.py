@@ -115,7 +115,7 @@ def adopt(stack, parameters, config, common):
             *(["--s3-bucket", bucket] if bucket else ["--resolve-s3"]))
         change = cloudformation.create_change_set(
             StackName=stack, ChangeSetName="adopt", ChangeSetType="CREATE", ImportExistingResources=True,
-            TemplateBody=packaged.read_text(), Capabilities=["CAPABILITY_IAM"],
+            TemplateBody=with_literal_names(packaged.read_text(), stack), Capabilities=["CAPABILITY_IAM"],
             Tags=[dict(zip(("Key", "Value"), tag.split("=", 1))) for tag in config["deploy"]["parameters"].get("tags", [])],
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         )["Id"]
@@ -123,6 +123,18 @@ def adopt(stack, parameters, config, common):
     cloudformation.execute_change_set(ChangeSetName=change)
     say("taking over what is there; this takes a few minutes on AWS")
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 1800})
+
+
+def with_literal_names(template, stack):
+    """CloudFormation looks for an existing resource by a name that is written out, not by one that it has to make up."""
+    from samcli.yamlhelper import yaml_dump, yaml_parse
+
+    parsed = yaml_parse(template)
+    for resource in parsed["Resources"].values():
+        for name in ("TableName", "QueueName"):
+            if name in resource["Properties"] and resource["DeletionPolicy"] == "Retain":
+                resource["Properties"][name] = resource["Properties"][name]["Fn::Sub"].replace("${AWS::StackName}", stack)
+    return yaml_dump(parsed)
 
 
 def outputs_of(stack):

@@ -1,6 +1,6 @@
 """The local AWS of `make local`: the emulator, and in it the stack of the very template and binaries that AWS gets.
 
-    python stack.py up [--port N] | down | status
+    python stack.py up [--port N] [--postledger FILE] | down | status
 
 `up` starts the emulator unless it is up, deploys (over what is there, if it was up), posts the sample and leaves it running
 in the background. Where it is stands in local.json, in the folder of the keys, for `postledger … --local` to find. What is
@@ -21,7 +21,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HOME = pathlib.Path(os.environ.get("POSTLEDGER_HOME") or pathlib.Path.home() / ".postledger")
 TOLD = HOME / "local.json"
 LOG = ROOT / ".tools/local.log"
-POSTLEDGER = ROOT / "target/release/postledger"
 REGION = "eu-west-1"
 PORT = 8631
 STOP_SECONDS = 10
@@ -32,6 +31,8 @@ def main():
     commands = parser.add_subparsers(required=True, metavar="up | down | status")
     add = commands.add_parser("up", help="start it, deploy, post the sample, leave it running")
     add.add_argument("--port", type=int, default=PORT, help=f"where it listens, on 127.0.0.1 [default: {PORT}]")
+    add.add_argument("--postledger", type=pathlib.Path, default=ROOT / "target/release/postledger", metavar="FILE",
+                     help="the command line [default: target/release/postledger]")
     add.set_defaults(run=up)
     commands.add_parser("down", help="stop it; what it took in is gone").set_defaults(run=down)
     commands.add_parser("status", help="whether it is up, and where").set_defaults(run=status)
@@ -46,14 +47,14 @@ def up(arguments):
     else:
         running = start(arguments.port)
     deploy = [ROOT / ".tools/sam/bin/python", ROOT / "infra/deploy.py", "local", "--endpoint", running["endpoint"]]
-    if not quietly("deploying infra/app.yaml", [*deploy, "--home", HOME]):
+    if not quietly("deploying infra/app.yaml", [*deploy, "--home", HOME, "--postledger", arguments.postledger]):
         fail("the stack could not be deployed")
     TOLD.write_text(json.dumps(running))
     say("starting the functions with a sample")
-    if subprocess.run([POSTLEDGER, "sample", "--local"]).returncode:
+    if subprocess.run([arguments.postledger, "sample", "--local"]).returncode:
         fail("the sample did not come through")
     say(f"\nIt stays up at {running['endpoint']}, for this machine only; `make local-stop` ends it. Webhook URLs of any "
-        f"server:\n  target/release/postledger url --local --server 8123456")
+        f"server:\n  {arguments.postledger} url --local --server 8123456")
 
 
 def start(port):

@@ -12,3 +12,4 @@ mod house;
 mod ops;
 mod privacy;
 mod soak;
+mod template;

@@ -1,6 +1,9 @@
 //! What the deployed stack promises, over real HTTP: the template, the release binaries and their permissions.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod door;
 mod failures;
 mod ledger;
 mod life;
+mod local;

@@ -1,0 +1,374 @@
+//! The template against the code: what is deployed is what the code has, reads, needs and may.
+
+use crate::house::{read, root};
+use postledger::aws::{queue_output, table_output};
+use postledger::embedded::pump::batch_max;
+use postledger_tests::template::template;
+use postmark::RecordType;
+use queue::QueueName;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use store::tables::{EXPIRES_AT, Index, PK, Projection, SK, Table};
+
+/// `infra/app.yaml`, with its conditions decided.
+struct App {
+    template: Value,
+}
+
+impl App {
+    fn new(conditions: &[(&str, bool)]) -> App {
+        let conditions = conditions.iter().copied().collect();
+        App { template: decided(template("app.yaml"), &conditions).unwrap_or_default() }
+    }
+
+    /// The resources of a type, by logical name: what stands beside the type.
+    fn all(&self, kind: &str) -> BTreeMap<&str, &Value> {
+        let resources = self.template["Resources"].as_object().unwrap().iter();
+        resources
+            .filter(|(_, resource)| resource["Type"] == kind)
+            .map(|(name, it)| (name.as_str(), it))
+            .collect()
+    }
+
+    fn properties(&self, logical: &str) -> &Value {
+        let properties = &self.template["Resources"][logical]["Properties"];
+        assert!(properties.is_object(), "there is no {logical}");
+        properties
+    }
+
+    /// The default of a parameter.
+    fn default(&self, parameter: &str) -> &Value {
+        &self.template["Parameters"][parameter]["Default"]
+    }
+}
+
+/// A value with its conditions decided; `None` where they leave none.
+fn decided(value: Value, conditions: &BTreeMap<&str, bool>) -> Option<Value> {
+    match value {
+        Value::Object(mut map) => {
+            if let Some(Value::Array(choice)) = map.get_mut("Fn::If") {
+                let place = if conditions[choice[0].as_str()?] { 1 } else { 2 };
+                return decided(choice[place].take(), conditions);
+            }
+            if map.get("Ref") == Some(&json!("AWS::NoValue")) {
+                return None;
+            }
+            Some(
+                map.into_iter().filter_map(|(key, value)| Some((key, decided(value, conditions)?))).collect(),
+            )
+        }
+        Value::Array(all) => Some(all.into_iter().filter_map(|value| decided(value, conditions)).collect()),
+        other => Some(other),
+    }
+}
+
+fn plain() -> App {
+    App::new(&[("IsProd", true), ("HasByTime", false)])
+}
+
+/// The template's name for a folder in `functions`: `IngestSpamComplaint`.
+fn logical(folder: &str) -> String {
+    let capitalised = |word: &str| word[..1].to_uppercase() + &word[1..];
+    folder.split('-').map(capitalised).collect()
+}
+
+/// The folders in `functions`.
+fn folders() -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root().join("functions")).unwrap().map(Result::unwrap);
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// The live queues by their names in the template.
+fn live() -> [(QueueName, &'static str); 3] {
+    [(QueueName::Critical, "Critical"), (QueueName::Bulk, "Bulk"), (QueueName::Quarantine, "Quarantine")]
+}
+
+#[test]
+fn every_folder_in_functions_is_one_function_with_its_own_role_and_its_own_log() {
+    let app = plain();
+    let functions = app.all("AWS::Lambda::Function");
+    let expected: BTreeSet<String> = folders().iter().map(|folder| logical(folder)).collect();
+    assert_eq!(functions.keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), expected);
+    for folder in folders() {
+        let name = logical(&folder);
+        let function = app.properties(&name);
+        assert_eq!(function["FunctionName"]["Fn::Sub"], format!("${{AWS::StackName}}-{folder}"));
+        assert_eq!(function["Code"], format!("../target/lambda/{folder}/"));
+        assert_eq!(function["Role"], json!({ "Fn::GetAtt": [format!("{name}Role"), "Arn"] }));
+        let logging = &function["LoggingConfig"];
+        assert_eq!(
+            (&logging["LogFormat"], &logging["LogGroup"]["Ref"]),
+            (&json!("JSON"), &json!(format!("{name}Logs")))
+        );
+        let log = format!("/aws/lambda/${{AWS::StackName}}-{folder}");
+        assert_eq!(app.properties(&format!("{name}Logs"))["LogGroupName"]["Fn::Sub"], log);
+    }
+    for (name, group) in app.all("AWS::Logs::LogGroup") {
+        assert_eq!(group["Properties"]["RetentionInDays"]["Ref"], "LogRetentionDays", "{name}");
+    }
+}
+
+#[test]
+fn every_record_type_has_its_route_and_every_other_path_leads_to_the_function_for_all() {
+    let app = plain();
+    let of_types = RecordType::ALL.map(|of| (format!("POST /v1/{{server}}/{}", of.segment()), of.segment()));
+    let mut expected: BTreeMap<String, String> =
+        of_types.into_iter().map(|(key, segment)| (key, logical(&format!("ingest-{segment}")))).collect();
+    for key in ["POST /v1/{server}/events", "$default", "GET /health"] {
+        expected.insert(key.to_owned(), "IngestEvents".to_owned());
+    }
+    let mut found = BTreeMap::new();
+    for (name, route) in app.all("AWS::ApiGatewayV2::Route") {
+        let key = route["Properties"]["RouteKey"].as_str().unwrap();
+        let target = route["Properties"]["Target"]["Fn::Sub"].as_str().unwrap();
+        let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
+        let uri = &app.properties(integration)["IntegrationUri"]["Fn::GetAtt"];
+        let function = uri[0].as_str().unwrap().to_owned();
+        // The gateway may call it for this route: a path's variable is a star there.
+        let permission = app.properties(&name.replace("Route", "Permission"));
+        let path = key.replace("{server}", "*").replace(' ', "");
+        let arn = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
+        assert!(arn.ends_with(&format!(":${{HttpApi}}/*/{path}")), "{name}: {arn}");
+        assert_eq!(permission["FunctionName"]["Ref"], function, "{name}");
+        found.insert(key.to_owned(), function);
+    }
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_ingest_functions_differ_by_their_names_alone() {
+    let app = plain();
+    let of = |folder: &str, parts: &[&str]| {
+        let resources = parts.iter().map(|part| app.properties(&format!("{}{part}", logical(folder))));
+        let text = serde_json::to_string(&resources.collect::<Vec<_>>()).unwrap();
+        let segment = folder.trim_start_matches("ingest-");
+        text.replace(&logical(folder), "NAME")
+            .replace(folder, "FOLDER")
+            .replace(&format!("/{segment}\""), "/SEGMENT\"")
+    };
+    let parts = ["", "Role", "Logs", "Integration", "Route", "Permission"];
+    let bounce = of("ingest-bounce", &parts);
+    for folder in folders().iter().filter(|folder| folder.starts_with("ingest-")) {
+        assert_eq!(of(folder, &parts), bounce, "{folder}");
+    }
+}
+
+#[test]
+fn functions_are_told_what_they_read_and_nothing_else() {
+    let app = plain();
+    let read_by = |source: &str| {
+        let names = read(source)
+            .split('"')
+            .filter(|text| text.starts_with("POSTLEDGER_"))
+            .map(str::to_owned)
+            .collect();
+        let names: BTreeSet<String> = names;
+        names
+    };
+    for folder in folders() {
+        let source = if folder == "consumer" {
+            "functions/consumer/src/lambda.rs"
+        } else {
+            "shared/ingest/src/lambda.rs"
+        };
+        let told = app.properties(&logical(&folder))["Environment"]["Variables"].as_object().unwrap();
+        assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), read_by(source), "{folder}");
+    }
+}
+
+#[test]
+fn tables_and_indexes_are_those_that_the_store_uses_and_outlive_the_stack() {
+    for by_time in [false, true] {
+        let app = App::new(&[("IsProd", true), ("HasByTime", by_time)]);
+        assert_eq!(app.all("AWS::DynamoDB::Table").len(), Table::ALL.len());
+        for table in Table::ALL {
+            let name = table_output(table);
+            let it = app.properties(&name);
+            let key = |pk: &str, sk: &str| json!([{ "AttributeName": pk, "KeyType": "HASH" }, { "AttributeName": sk, "KeyType": "RANGE" }]);
+            let index = |index: &Index| {
+                let projection = match index.projection {
+                    Projection::KeysOnly => "KEYS_ONLY",
+                    Projection::All => "ALL",
+                };
+                json!({ "IndexName": index.name, "KeySchema": key(index.pk, index.sk), "Projection": { "ProjectionType": projection } })
+            };
+            let indexes = table.indexes(by_time);
+            assert_eq!(it["TableName"]["Fn::Sub"], format!("${{AWS::StackName}}-{}", table.name()));
+            assert_eq!(it["KeySchema"], key(PK, SK), "{name}");
+            let expected: Vec<Value> = indexes.iter().map(index).collect();
+            assert_eq!(
+                it.get("GlobalSecondaryIndexes").and_then(Value::as_array).cloned().unwrap_or_default(),
+                expected
+            );
+            // DynamoDB refuses a table that declares an attribute too many or too few.
+            let mut attributes = BTreeMap::from([(PK, "S"), (SK, "S")]);
+            attributes.extend(indexes.iter().flat_map(|index| [(index.pk, "S"), (index.sk, "N")]));
+            let declared = it["AttributeDefinitions"].as_array().unwrap().iter();
+            let declared = declared
+                .map(|one| (one["AttributeName"].as_str().unwrap(), one["AttributeType"].as_str().unwrap()));
+            assert_eq!(declared.collect::<BTreeMap<_, _>>(), attributes, "{name}");
+            let expiry = json!({ "AttributeName": EXPIRES_AT, "Enabled": true });
+            assert_eq!(it.get("TimeToLiveSpecification"), table.expires().then_some(&expiry), "{name}");
+            assert_eq!(it["BillingMode"], "PAY_PER_REQUEST");
+            assert_eq!(it["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+            assert_eq!(it["DeletionProtectionEnabled"], true, "{name} is protected in prod");
+            assert_retained(&app, &name);
+        }
+    }
+    let trial = App::new(&[("IsProd", false), ("HasByTime", false)]);
+    assert_eq!(trial.properties("EventsTable")["DeletionProtectionEnabled"], false);
+}
+
+fn assert_retained(app: &App, name: &str) {
+    let resource = &app.template["Resources"][name];
+    assert_eq!(
+        (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
+        (&json!("Retain"), &json!("Retain")),
+        "{name}"
+    );
+}
+
+#[test]
+fn every_queue_is_encrypted_takes_tls_only_outlives_the_stack_and_has_a_dead_letter_queue() {
+    let app = plain();
+    let queues = app.all("AWS::SQS::Queue");
+    assert_eq!(queues.len(), QueueName::ALL.len());
+    let policy = app.properties("QueuesTlsOnly");
+    let statement = &policy["PolicyDocument"]["Statement"][0];
+    assert_eq!((&statement["Effect"], &statement["Principal"]), (&json!("Deny"), &json!("*")));
+    assert_eq!(statement["Condition"], json!({ "Bool": { "aws:SecureTransport": "false" } }));
+    for (name, queue) in &queues {
+        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{name}");
+        assert!(policy["Queues"].as_array().unwrap().contains(&json!({ "Ref": name })), "{name}");
+        assert!(
+            statement["Resource"].as_array().unwrap().contains(&json!({ "Fn::GetAtt": [name, "Arn"] })),
+            "{name}"
+        );
+        assert_retained(&app, name);
+    }
+    for (queue, name) in live() {
+        let it = app.properties(&format!("{name}Queue"));
+        let of_stack = |queue: QueueName| format!("${{AWS::StackName}}-{}", queue.name());
+        assert_eq!(it["QueueName"]["Fn::Sub"], of_stack(queue));
+        let dead = app.properties(&format!("{name}Dlq"));
+        assert_eq!(dead["QueueName"]["Fn::Sub"], of_stack(queue.dead().unwrap()));
+        assert_eq!(it["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0], format!("{name}Dlq"));
+        let source = dead["RedriveAllowPolicy"]["sourceQueueArns"][0]["Fn::Sub"].as_str().unwrap();
+        assert!(source.ends_with(&format!(":{}", of_stack(queue))), "{source}");
+        assert!(
+            seconds(&dead["MessageRetentionPeriod"]) > seconds(&it["MessageRetentionPeriod"]),
+            "the clock runs on"
+        );
+    }
+}
+
+fn seconds(value: &Value) -> Duration {
+    Duration::from_secs(value.as_u64().unwrap())
+}
+
+#[test]
+fn whoever_waits_waits_longer_than_what_it_waits_for() {
+    let app = plain();
+    for folder in folders() {
+        let name = logical(&folder);
+        let timeout = seconds(&app.properties(&name)["Timeout"]);
+        if folder == "consumer" {
+            assert!(store::dynamodb::LIMITS.operation < timeout);
+            continue;
+        }
+        let integration = &app.properties(&format!("{name}Integration"))["TimeoutInMillis"];
+        let integration = Duration::from_millis(integration.as_u64().unwrap());
+        assert!(queue::sqs::LIMITS.operation < integration && integration < timeout, "{name}");
+    }
+    let consumer = seconds(&app.properties("Consumer")["Timeout"]);
+    for (queue, name) in live() {
+        let (it, mapping) =
+            (app.properties(&format!("{name}Queue")), app.properties(&format!("{name}Mapping")));
+        let window = seconds(&mapping["MaximumBatchingWindowInSeconds"]);
+        let visibility = seconds(&it["VisibilityTimeout"]);
+        assert!(consumer < visibility / 6 && consumer * 6 + window <= visibility, "{name}");
+        assert_eq!(
+            (visibility, &it["RedrivePolicy"]["maxReceiveCount"]),
+            (queue::VISIBILITY, &json!(queue::RECEIVES_MAX))
+        );
+        assert_eq!(it["MaximumMessageSize"], queue::SQS_BYTES_MAX);
+        let four_hours = Duration::from_secs(4 * 3_600);
+        assert!(visibility * queue::RECEIVES_MAX >= four_hours, "{name} outlives an outage");
+        assert_eq!(mapping["EventSourceArn"], json!({ "Fn::GetAtt": [format!("{name}Queue"), "Arn"] }));
+        assert_eq!(
+            (&mapping["FunctionName"]["Ref"], &mapping["BatchSize"]),
+            (&json!("Consumer"), &json!(batch_max(queue)))
+        );
+        assert!(
+            batch_max(queue) <= 10 || window >= Duration::from_secs(1),
+            "Lambda refuses a large batch without a window"
+        );
+        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
+        assert!(mapping["ScalingConfig"]["MaximumConcurrency"].as_u64().unwrap() >= 2);
+        assert!(mapping.get("FilterCriteria").is_none(), "what a filter does not match is deleted");
+    }
+    let alike = |parameter: &str, code: String| {
+        assert_eq!(app.default(parameter).to_string().trim_matches('"'), code)
+    };
+    alike("RetentionDays", consumer::RETENTION_DAYS_DEFAULT.to_string());
+    assert_eq!(app.template["Parameters"]["RetentionDays"]["MinValue"], consumer::RETENTION_DAYS_MIN);
+    let policy: ledger::policy::SoftBouncePolicy =
+        app.default("SoftBouncePolicy").as_str().unwrap().parse().unwrap();
+    assert_eq!(policy, ledger::policy::SoftBouncePolicy::default());
+}
+
+#[test]
+fn no_function_is_allowed_anything_by_a_wildcard() {
+    let app = plain();
+    let roles = app.all("AWS::IAM::Role");
+    assert_eq!(roles.len(), folders().len());
+    for (name, role) in roles {
+        assert!(role["Properties"].get("ManagedPolicyArns").is_none(), "{name}");
+        for policy in role["Properties"]["Policies"].as_array().unwrap() {
+            for statement in policy["PolicyDocument"]["Statement"].as_array().unwrap() {
+                assert_eq!(statement["Effect"], "Allow", "{name}");
+                assert!(
+                    statement.get("NotAction").is_none() && statement.get("NotResource").is_none(),
+                    "{name}"
+                );
+                let told = json!([statement["Action"], statement["Resource"]]).to_string();
+                assert!(!told.contains('*'), "{name}: {told}");
+            }
+        }
+    }
+    let deletes = app
+        .all("AWS::IAM::Role")
+        .values()
+        .map(|role| role.to_string())
+        .filter(|role| role.contains("dynamodb:Delete"))
+        .count();
+    assert_eq!(deletes, 1, "only the consumer deletes, and only rows of recipients");
+}
+
+#[test]
+fn what_the_command_line_reads_is_among_the_outputs() {
+    let app = plain();
+    let outputs = app.template["Outputs"].as_object().unwrap();
+    let tables = Table::ALL.map(table_output);
+    let queues = QueueName::ALL.map(queue_output);
+    let others = ["ApiId", "ApiUrl", "LedgerKeyParameter", "SoftBouncePolicy", "Stage"].map(str::to_owned);
+    for name in tables.into_iter().chain(queues).chain(others) {
+        assert!(outputs.contains_key(&name), "{name}");
+    }
+}
+
+#[test]
+fn the_two_regions_share_nothing() {
+    let config = read("infra/samconfig.toml");
+    let of = |env: &str| -> BTreeSet<String> {
+        let sections = config.split("\n[").filter(|section| section.starts_with(&format!("{env}.")));
+        let lines = sections.flat_map(str::lines).filter(|line| {
+            ["stack_name", "region", "s3_prefix", "tags"].iter().any(|key| line.starts_with(key))
+        });
+        lines.map(str::to_owned).collect()
+    };
+    let (us, eu) = (of("us-prod"), of("eu-prod"));
+    assert_eq!((us.len(), eu.len(), us.intersection(&eu).count()), (4, 4, 0));
+}
