@@ -3,12 +3,16 @@
 CARGO ?= cargo
 POSTLEDGER = target/release/postledger
 TOOLS = .tools/bin
-# How many cases `make fuzz` tries, and how many events `make soak` has.
+# How many cases `make fuzz` tries, how many events `make soak` has, and how often `make cold-start` starts each function.
 CASES ?= 200000
 EVENTS ?= 1000000
 EVENTS_AWS ?= 50000
+STARTS ?= 21
+# What is deployed: `cargo build` with these packages only, so that nothing is measured with features that commands or
+# tests ask for.
+DEPLOYED = --workspace --exclude postledger --exclude postledger-tests --bins
 
-.PHONY: help run demo test lint build aws soak soak-aws cost oracle fuzz dictionary audit clean
+.PHONY: help run demo test lint build aws soak soak-aws cost cold-start oracle fuzz dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +56,12 @@ soak-aws: aws ## 50,000 events through SQS, consumers that are killed and Dynamo
 cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
 	$(CARGO) build --locked --release --workspace --bins
 	target/release/cost
+
+cold-start: ## init, first answer at 256 MB's share of CPU, warm CPU and memory of every function over TLS, beside peers (STARTS=)
+	$(CARGO) build --locked --release --package postledger-tests --bin cold-start
+	$(CARGO) build --locked --release $(DEPLOYED)
+	$(CARGO) build --locked --release --manifest-path tests/peers/Cargo.toml --target-dir target/peers
+	nice -n -20 target/release/cold-start --starts $(STARTS)
 
 oracle: ## the tables' contract against DynamoDB Local instead of the emulator (needs Java and npm; see infra/local)
 	bash infra/local/oracle.sh .tools/oracle $(CARGO) test --locked --package postledger-tests --test aws the_tables_on_dynamodb

@@ -9,8 +9,10 @@ pub mod emulator;
 pub mod generator;
 pub mod lambda;
 pub mod meter;
+pub mod process;
 pub mod soak;
 pub mod soak_aws;
+pub mod tls;
 pub mod wire;
 
 use consumer::{Consumer, Incoming};

@@ -18,6 +18,24 @@ pub enum Service {
 impl Service {
     const ALL: [Service; 3] = [Service::DynamoDb, Service::Sqs, Service::Ssm];
 
+    /// Its name in hosts and signatures.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Service::DynamoDb => "dynamodb",
+            Service::Sqs => "sqs",
+            Service::Ssm => "ssm",
+        }
+    }
+
+    /// What its operations are called by in JSON, and which version of that it speaks.
+    pub(crate) const fn json(self) -> (&'static str, &'static str) {
+        match self {
+            Service::DynamoDb => ("DynamoDB_20120810", "1.0"),
+            Service::Sqs => ("AmazonSQS", "1.0"),
+            Service::Ssm => ("AmazonSSM", "1.1"),
+        }
+    }
+
     /// The variable that names another endpoint for it, as all of AWS's tools read it.
     const fn variable(self) -> &'static str {
         match self {

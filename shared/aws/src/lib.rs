@@ -5,11 +5,13 @@
 //! metadata service, no single sign-on. Those are an operator's (feature `profiles`).
 
 mod access;
+mod call;
 mod parameter;
 
 #[cfg(feature = "profiles")]
 pub use access::AccessError;
 pub use access::{Access, Service};
+pub use call::CallError;
 pub use parameter::ParameterError;
 
 use aws_smithy_http_client::Connector;
@@ -97,9 +99,12 @@ impl Link {
         &self.access.region
     }
 
-    /// Where a service is called instead of the region's own endpoint, if anywhere.
-    pub fn endpoint(&self, service: Service) -> Option<&str> {
-        self.access.endpoint(service)
+    /// Where a service is called.
+    pub fn url(&self, service: Service) -> String {
+        let (name, region) = (service.name(), self.region());
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        let of_region = || format!("https://{name}.{region}.amazonaws.com{suffix}");
+        self.access.endpoint(service).map_or_else(of_region, str::to_owned)
     }
 
     /// Opens the connection that the first call to a URL will find open, while a function starts, with all the

@@ -1,14 +1,8 @@
-//! One call of the Systems Manager: reading a parameter. Signed and sent by hand, since the service's own SDK has
-//! a hundred and fifty operations and takes as long to build as all the rest.
+//! Parameters of the Systems Manager. Its own SDK has a hundred and fifty operations and takes as long to build as
+//! all the rest.
 
-use crate::{FIRST_PAUSE, Link, Service};
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
+use crate::{CallError, Link, Service};
 use serde_json::{Value, json};
-use std::time::{Duration, UNIX_EPOCH};
 
 /// Why a parameter cannot be had. It never quotes the parameter's value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,59 +43,14 @@ impl Link {
     }
 
     async fn ssm(&self, name: &str, operation: &str, input: &Value) -> Result<Value, ParameterError> {
-        let unavailable = || ParameterError::Unavailable(name.to_owned());
-        let mut last = unavailable();
-        for attempt in 0..self.limits.attempts_max {
-            if attempt > 0 {
-                tokio::time::sleep(FIRST_PAUSE * attempt).await;
+        let called = self.json(Service::Ssm, operation, input.to_string().into_bytes()).await;
+        let output = called.map_err(|error| match error {
+            CallError::Refused(code) if code == "ParameterNotFound" => {
+                ParameterError::Missing(name.to_owned())
             }
-            let request = self.signed(operation, input).await.ok_or_else(unavailable)?;
-            let Ok((status, body)) = self.call(request).await else {
-                continue;
-            };
-            let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-            if status == 200 {
-                return Ok(answer);
-            }
-            let code = answer["__type"].as_str().unwrap_or_default();
-            let code = code.rsplit('#').next().unwrap_or_default().to_owned();
-            last = match &*code {
-                "ParameterNotFound" => return Err(ParameterError::Missing(name.to_owned())),
-                "ThrottlingException" | "InternalServerError" | "" => unavailable(),
-                _ => return Err(ParameterError::Refused(name.to_owned(), code)),
-            };
-        }
-        Err(last)
-    }
-
-    async fn signed(&self, operation: &str, input: &Value) -> Option<HttpRequest> {
-        let region = self.region();
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        let of_region = || format!("https://ssm.{region}.amazonaws.com{suffix}");
-        let url = self.endpoint(Service::Ssm).map_or_else(of_region, str::to_owned);
-        let body = input.to_string();
-        let target = format!("AmazonSSM.{operation}");
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &*target)];
-        let identity = self.access.credentials.provide_credentials().await.ok()?.into();
-        let now = Duration::from_micros(platform::now().micros().try_into().ok()?);
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name("ssm")
-            .time(UNIX_EPOCH + now)
-            .settings(SigningSettings::default())
-            .build()
-            .ok()?
-            .into();
-        let signable =
-            SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
-        let (signature, _) = sign(signable.ok()?, &params).ok()?.into_parts();
-        let mut request = http::Request::post(&url);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(SdkBody::from(body)).ok()?;
-        signature.apply_to_request_http1x(&mut request);
-        HttpRequest::try_from(request).ok()
+            CallError::Refused(code) => ParameterError::Refused(name.to_owned(), code),
+            CallError::Unavailable => ParameterError::Unavailable(name.to_owned()),
+        })?;
+        Ok(serde_json::from_slice(&output).unwrap_or_default())
     }
 }
