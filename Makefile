@@ -10,7 +10,7 @@ EVENTS_AWS ?= 50000
 STARTS ?= 21
 # What is deployed: `cargo build` with these packages only, so that nothing is measured with features that commands or
 # tests ask for.
-DEPLOYED = --workspace --exclude postledger --exclude postledger-tests --bins
+DEPLOYED = --profile lambda --workspace --exclude postledger --exclude postledger-tests --bins
 
 .PHONY: help run demo test lint build aws soak soak-aws cost cold-start oracle fuzz dictionary audit clean
 
@@ -59,7 +59,7 @@ cost: ## calls, request units, bytes and CPU time of an event in the consumer, b
 
 cold-start: ## init, first answer at 256 MB's share of CPU, warm CPU and memory of every function over TLS, beside peers (STARTS=)
 	$(CARGO) build --locked --release --package postledger-tests --bin cold-start
-	$(CARGO) build --locked --release $(DEPLOYED)
+	$(CARGO) build --locked $(DEPLOYED)
 	$(CARGO) build --locked --release --manifest-path tests/peers/Cargo.toml --target-dir target/peers
 	nice -n -20 target/release/cold-start --starts $(STARTS)
 
