@@ -3,23 +3,23 @@
 CARGO ?= cargo
 POSTLEDGER = target/release/postledger
 TOOLS = .tools/bin
-# How many cases `make fuzz` tries, and how many events `make soak` has.
+# How many cases `make fuzz` tries, how many events `make soak` has, and how often `make cold-start` starts each function.
 CASES ?= 200000
 EVENTS ?= 1000000
 EVENTS_AWS ?= 50000
-
+STARTS ?= 21
 # What `make deploy` deploys to: an environment of infra/samconfig.toml.
 ENV ?= us-prod
 # Where `make local` listens, and what `make build` builds for (x86_64 or arm64).
 PORT ?= 8631
 ARCH ?= x86_64
-# Every folder in functions/ is one function.
-FUNCTIONS = $(patsubst functions/%/Cargo.toml,%,$(wildcard functions/*/Cargo.toml))
-LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked --release $(FUNCTIONS:%=--package %)
+# The functions: every folder in functions/ is one. Built without commands and tests, so that they have no feature of theirs.
+FUNCTIONS = $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
+LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $(FUNCTIONS)
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run demo local local-stop local-status test lint functions build deploy adopt aws sam soak soak-aws cost \
-	oracle fuzz dictionary audit clean
+	cold-start oracle fuzz dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,10 +53,10 @@ lint: sam ## formatting and lints, without a warning; templates for both regions
 		SAM_CLI_TELEMETRY=0 ../.tools/sam/bin/sam validate --lint --region us-east-1 --template $$template || exit; done
 
 functions: sam ## the functions, for this machine's own use: `make local` and the tests
-	$(LAMBDA) --compiler cargo
+	$(LAMBDA) --release --compiler cargo
 
 build: .tools/sam/zig ## what is deployed: the functions for Amazon Linux 2023 (ARCH=arm64), and the command line, AWS included
-	$(LAMBDA) $(if $(filter arm64,$(ARCH)),--arm64)
+	$(LAMBDA) --profile lambda $(if $(filter arm64,$(ARCH)),--arm64)
 	$(CARGO) build --locked --release --package postledger
 
 deploy: build ## deploy to AWS by your access there, alarms and dashboard included (ENV=us-prod, ARCH=, ALARM_TOPIC=)
@@ -93,6 +93,12 @@ soak-aws: aws ## 50,000 events through SQS, consumers that are killed and Dynamo
 cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
 	$(CARGO) build --locked --release --workspace --bins
 	target/release/cost
+
+cold-start: ## init, first answer at 256 MB's share of CPU, warm CPU and memory of every function over TLS, beside peers (STARTS=)
+	$(CARGO) build --locked --release --package postledger-tests --bin cold-start
+	$(CARGO) build --locked --profile lambda $(FUNCTIONS)
+	$(CARGO) build --locked --release --manifest-path tests/peers/Cargo.toml --target-dir target/peers
+	nice -n -20 target/release/cold-start --starts $(STARTS)
 
 oracle: ## the tables' contract against DynamoDB Local instead of the emulator (needs Java and npm; see infra/local)
 	bash infra/local/oracle.sh .tools/oracle $(CARGO) test --locked --package postledger-tests --test aws the_tables_on_dynamodb

@@ -3,7 +3,7 @@
 
 use ingest::credential::{PrivateKey, User, basic};
 use postledger_tests::emulator::{Emulator, fresh_name, link, make_queues};
-use postledger_tests::lambda::{Function, Lambda, built};
+use postledger_tests::lambda::{Function, Lambda, built, gateway_event, ingest_settings};
 use postledger_tests::wire::{Mishap, Wire};
 use queue::{Envelope, Queue as _, QueueName, Sqs};
 use serde_json::{Value, json};
@@ -32,20 +32,7 @@ fn bounce(authorization: &str) -> Value {
         "Inactive": true,
         "CanActivate": true,
     });
-    json!({
-        "version": "2.0",
-        "routeKey": "POST /v1/{server}/bounce",
-        "rawPath": "/v1/8123456/bounce",
-        "rawQueryString": "",
-        "headers": {"authorization": authorization, "content-type": "application/json"},
-        "requestContext": {
-            "http": {"method": "POST", "path": "/v1/8123456/bounce", "sourceIp": "3.134.147.250"},
-            "stage": "$default",
-            "timeEpoch": 1_729_840_032_000_i64,
-        },
-        "body": body.to_string(),
-        "isBase64Encoded": false,
-    })
+    gateway_event("bounce", authorization, &body.to_string())
 }
 
 /// Status and body of a door's answer.
@@ -55,20 +42,12 @@ async fn invoke(lambda: &mut Lambda, event: Value) -> (Value, Value) {
     (answer["statusCode"].clone(), serde_json::from_str(body).unwrap())
 }
 
-/// What an ingest function reads at its start, beside what Lambda sets.
-fn settings<'a>(urls: &'a [(String, String)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let urls = urls.iter().map(|(name, url)| (&**name, &**url));
-    // The most talkative: not even then is anything private printed.
-    let fixed = [("POSTLEDGER_STACK", STACK), ("AWS_LAMBDA_LOG_LEVEL", "TRACE")];
-    fixed.into_iter().chain(urls).chain(more.iter().copied()).collect()
-}
-
-fn urls(base: &str, stack: &str) -> Vec<(String, String)> {
-    let url = |name: QueueName| {
-        let variable = format!("POSTLEDGER_{}_QUEUE_URL", name.name().to_uppercase());
-        (variable, format!("{base}/000000000000/{}", name.in_stack(stack)))
-    };
-    QueueName::LIVE.map(url).into()
+/// What an ingest function reads at its start, and that it is to be as talkative as can be: not even then is
+/// anything private printed.
+fn settings(endpoint: &str, queues_of: &str, keys: &str) -> Vec<(String, String)> {
+    let mut settings = ingest_settings(endpoint, STACK, queues_of, keys);
+    settings.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned()));
+    settings
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,9 +63,8 @@ async fn the_binary_enqueues_a_bounce_and_asks_for_it_again_while_sqs_is_down() 
     let key = PrivateKey::generate().unwrap();
     let user: User = USER.parse().unwrap();
     let event = bounce(&basic(user, &key.password(STACK, user).unwrap()));
-    let (keys, urls) = (key.public().to_string(), urls(&emulator.url, &stack));
+    let settings = settings(&emulator.url, &stack, &key.public().to_string());
     let mut lambda = Lambda::start().await;
-    let settings = settings(&urls, &[("POSTLEDGER_PUBLIC_KEYS", &keys)]);
     let function = Function::start(BINARY.clone(), &lambda.address, &wire.url, &settings);
 
     assert_eq!(invoke(&mut lambda, event.clone()).await, (json!(200), json!({"status": "accepted"})));
@@ -120,14 +98,14 @@ async fn a_variable_that_is_missing_or_unusable_is_named_and_not_quoted() {
     let keys = PrivateKey::generate().unwrap().public().to_string();
     // Nobody listens there; nothing is called before the configuration is read.
     let nowhere = "http://127.0.0.1:1";
-    let urls = urls(nowhere, STACK);
-    for (name, more) in [
-        ("POSTLEDGER_PUBLIC_KEYS", vec![]),
-        ("POSTLEDGER_PUBLIC_KEYS", vec![("POSTLEDGER_PUBLIC_KEYS", "oddity")]),
-        ("POSTLEDGER_DENIED", vec![("POSTLEDGER_PUBLIC_KEYS", &*keys), ("POSTLEDGER_DENIED", "oddity")]),
-        ("POSTLEDGER_STACK", vec![("POSTLEDGER_PUBLIC_KEYS", &*keys), ("POSTLEDGER_STACK", "oddity/1")]),
+    for (name, value) in [
+        ("POSTLEDGER_PUBLIC_KEYS", ""),
+        ("POSTLEDGER_PUBLIC_KEYS", "oddity"),
+        ("POSTLEDGER_DENIED", "oddity"),
+        ("POSTLEDGER_STACK", "oddity/1"),
     ] {
-        let settings = settings(&urls, &more);
+        let mut settings = settings(nowhere, STACK, &keys);
+        settings.push((name.to_owned(), value.to_owned()));
         let function = Function::start(BINARY.clone(), "127.0.0.1:1", nowhere, &settings);
         let (status, printed) = function.end().await;
         assert!(!status.success());

@@ -3,16 +3,15 @@
 //! kernel. Beside it, as a floor, the same batches through the same consumer over tables in memory: what is left
 //! is Lambda's runtime, the SDK and the wire.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Parser;
 use fastrand::Rng;
-use ledger::{Kind, LedgerKey, Source};
+use ledger::{Kind, Source};
 use postledger_tests::bodies::message;
 use postledger_tests::emulator::root;
 use postledger_tests::lambda::{self, Lambda, built, failures, sqs_event};
 use postledger_tests::meter::Meter;
-use postledger_tests::wire::Wire;
+use postledger_tests::process::{cpu_ns, median, own_cpu_ns};
+use postledger_tests::wire::{Wire, at_once};
 use postledger_tests::{handle, now};
 use queue::QueueName;
 use serde_json::{Value, json};
@@ -168,7 +167,6 @@ async fn measured(binary: &Path, kind: &'static str, fixture: &Value, batch: usi
         }
         parts.push((cpu_ns(pid) - before) as f64 / 1_000.0 / (each * batch) as f64);
     }
-    parts.sort_by(f64::total_cmp);
     let meter: Meter = wire.metered();
     assert_eq!((meter.inconsistent, meter.cancelled), (0, 0));
     let all = (5 * each * batch) as f64;
@@ -186,7 +184,7 @@ async fn measured(binary: &Path, kind: &'static str, fixture: &Value, batch: usi
         reads: meter.all_reads() as f64 / all,
         event_bytes: bytes(kind),
         view_bytes: bytes("(view)"),
-        cpu_us: parts[2],
+        cpu_us: median(&parts),
         floor_us: 0.0,
     }
 }
@@ -208,8 +206,7 @@ fn floor(kind: &str, fixture: &Value, batch: usize, events: usize) -> f64 {
         }
         parts.push((own_cpu_ns() - before) as f64 / 1_000.0 / (each * batch) as f64);
     }
-    parts.sort_by(f64::total_cmp);
-    parts[2]
+    median(&parts)
 }
 
 /// Messages like a fixture's, each of another mail to another person, all within an hour.
@@ -246,38 +243,6 @@ fn hex(rng: &mut Rng) -> char {
 
 fn word(rng: &mut Rng, length: usize) -> String {
     (0..length).map(|_| rng.lowercase()).collect()
-}
-
-/// All is done, and nothing was there.
-fn at_once(operation: &str, _: &Value) -> Value {
-    match operation {
-        "GetParameter" => {
-            json!({ "Parameter": { "Value": URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS) } })
-        }
-        // The rules, with floors as a consumer of yesterday would have left them.
-        "GetItem" => {
-            let floor = platform::now().plus_days(-i64::from(consumer::RETENTION_DAYS_DEFAULT)).micros();
-            let floor = json!({ "N": floor.to_string() });
-            json!({ "Item": { "pk": { "S": "rules" }, "sk": { "S": "rules" }, "floor#d": floor, "floor#e": floor } })
-        }
-        "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
-        _ => json!({}),
-    }
-}
-
-/// How long all threads of a process have run, in nanoseconds.
-fn cpu_ns(pid: u32) -> u64 {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a Linux kernel");
-    threads.filter_map(|thread| on_cpu(&thread.ok()?.path())).sum()
-}
-
-fn own_cpu_ns() -> u64 {
-    on_cpu(Path::new("/proc/thread-self")).expect("a Linux kernel")
-}
-
-fn on_cpu(thread: &Path) -> Option<u64> {
-    let told = std::fs::read_to_string(thread.join("schedstat")).ok()?;
-    told.split_whitespace().next()?.parse().ok()
 }
 
 /// The kinds that are measured are all that Postmark sends.

@@ -5,16 +5,18 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
+use queue::QueueName;
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here takes, even on a loaded machine.
@@ -35,6 +37,7 @@ pub struct Lambda {
     timeout_ms: Arc<AtomicU64>,
     events: mpsc::UnboundedSender<Value>,
     answers: mpsc::UnboundedReceiver<Value>,
+    asked: watch::Receiver<Option<Instant>>,
 }
 
 impl Lambda {
@@ -49,7 +52,9 @@ impl Lambda {
         let count = Arc::new(AtomicUsize::new(0));
         let timeout_ms = Arc::new(AtomicU64::new(30_000));
         let given = timeout_ms.clone();
+        let (asks, asked) = watch::channel(None);
         let next = get(async move || {
+            asks.send_if_modified(|first| first.is_none() && first.replace(Instant::now()).is_none());
             let Some(event) = waiting.lock().await.recv().await else {
                 return StatusCode::GONE.into_response();
             };
@@ -79,12 +84,21 @@ impl Lambda {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address").to_string();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Lambda { address, timeout_ms, events, answers }
+        Lambda { address, timeout_ms, events, answers, asked }
     }
 
     /// Gives the invocations that follow so much time.
     pub fn give(&self, timeout: Duration) {
         self.timeout_ms.store(timeout.as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When a function first asked for an event: its init is over.
+    ///
+    /// # Panics
+    /// Where none does.
+    pub async fn asked(&mut self) -> Instant {
+        let asked = within("a function", self.asked.wait_for(Option::is_some)).await;
+        asked.ok().and_then(|at| *at).expect("a running stand-in")
     }
 
     /// The answer to an event; under `error` where the function failed.
@@ -132,7 +146,12 @@ impl Function {
     ///
     /// # Panics
     /// Where it does not start.
-    pub fn start(binary: PathBuf, runtime_api: &str, endpoint: &str, more: &[(&str, &str)]) -> Function {
+    pub fn start<T: AsRef<OsStr>>(
+        binary: PathBuf,
+        runtime_api: &str,
+        endpoint: &str,
+        more: &[(T, T)],
+    ) -> Function {
         let mut child = Command::new(&binary)
             .env_clear()
             .envs([
@@ -147,7 +166,7 @@ impl Function {
                 ("AWS_EC2_METADATA_DISABLED", "true"),
                 ("AWS_ENDPOINT_URL", endpoint),
             ])
-            .envs(more.iter().copied())
+            .envs(more.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -186,19 +205,52 @@ impl Function {
 
 /// A consumer's process for a stack at an endpoint.
 pub fn consumer(binary: PathBuf, lambda: &Lambda, endpoint: &str, stack: &str, by_time: bool) -> Function {
+    Function::start(binary, &lambda.address, endpoint, &consumer_settings(stack, by_time))
+}
+
+/// What a consumer reads at its start, beside what Lambda sets.
+pub fn consumer_settings(stack: &str, by_time: bool) -> Vec<(String, String)> {
     let tables = store::tables::Table::ALL.map(|table| {
         let name = table.name();
         (format!("POSTLEDGER_{}_TABLE", name.to_uppercase()), format!("{stack}-{name}"))
     });
-    let key = postledger::aws::ledger_key_parameter(stack);
-    let mut more = vec![
-        ("POSTLEDGER_LEDGER_KEY_PARAMETER", key.as_str()),
-        ("POSTLEDGER_BY_TIME", if by_time { "true" } else { "false" }),
+    let fixed = [
+        ("POSTLEDGER_LEDGER_KEY_PARAMETER", postledger::aws::ledger_key_parameter(stack)),
+        ("POSTLEDGER_BY_TIME", by_time.to_string()),
         // The bodies of tests are of one day in 2026, and the process has the real clock.
-        ("POSTLEDGER_RETENTION_DAYS", "36500"),
+        ("POSTLEDGER_RETENTION_DAYS", "36500".to_owned()),
     ];
-    more.extend(tables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    Function::start(binary, &lambda.address, endpoint, &more)
+    tables.into_iter().chain(fixed.map(|(name, value)| (name.to_owned(), value))).collect()
+}
+
+/// What an ingest function reads at its start, beside what Lambda sets: for a stack whose queues are at an endpoint.
+pub fn ingest_settings(endpoint: &str, stack: &str, queues_of: &str, keys: &str) -> Vec<(String, String)> {
+    let url = |name: QueueName| {
+        let variable = format!("POSTLEDGER_{}_QUEUE_URL", name.name().to_uppercase());
+        (variable, format!("{endpoint}/000000000000/{}", name.in_stack(queues_of)))
+    };
+    let fixed = [("POSTLEDGER_STACK", stack), ("POSTLEDGER_PUBLIC_KEYS", keys)];
+    let fixed = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    QueueName::LIVE.map(url).into_iter().chain(fixed).collect()
+}
+
+/// A webhook as API Gateway hands it to a function: payload format 2.0 of an HTTP API.
+pub fn gateway_event(segment: &str, authorization: &str, body: &str) -> Value {
+    let path = format!("/v1/{}/{segment}", crate::SERVER);
+    json!({
+        "version": "2.0",
+        "routeKey": format!("POST /v1/{{server}}/{segment}"),
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"authorization": authorization, "content-type": "application/json"},
+        "requestContext": {
+            "http": {"method": "POST", "path": path, "sourceIp": "3.134.147.250"},
+            "stage": "$default",
+            "timeEpoch": 1_729_840_032_000_i64,
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
 }
 
 /// A batch of messages (id and body) as an event source mapping hands it to a function.

@@ -10,9 +10,11 @@ pub mod emulator;
 pub mod generator;
 pub mod lambda;
 pub mod meter;
+pub mod process;
 pub mod soak;
 pub mod soak_aws;
 pub mod template;
+pub mod tls;
 pub mod wire;
 
 use consumer::{Consumer, Incoming};

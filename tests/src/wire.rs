@@ -3,19 +3,26 @@
 //! to whoever does not ask for a consistent one.
 
 use crate::meter::Meter;
+use crate::tls::Tls;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use ledger::LedgerKey;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// What happens to a call on its way.
@@ -72,6 +79,8 @@ type Answers = Arc<dyn Fn(&str, &Value) -> Value + Send + Sync>;
 struct Proxy {
     behind: Behind,
     plan: Plan,
+    /// How long every answer is held back.
+    pause: Duration,
     meter: Arc<Mutex<Meter>>,
     mishaps: Arc<Mutex<BTreeMap<String, u64>>>,
 }
@@ -83,7 +92,9 @@ impl Wire {
     /// Where the machine has no port to give.
     pub async fn before(upstream: &str, plan: Plan) -> Wire {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Wire::start(Behind::Upstream(upstream.to_owned(), Box::new(client)), plan).await
+        let behind = Behind::Upstream(upstream.to_owned(), Box::new(client));
+        let (listener, address) = bound().await;
+        Wire::start(listener, format!("http://{address}"), behind, plan, Duration::ZERO)
     }
 
     /// A stub that answers by a function of operation and input.
@@ -91,14 +102,32 @@ impl Wire {
     /// # Panics
     /// Where the machine has no port to give.
     pub async fn stub(answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static) -> Wire {
-        Wire::start(Behind::Stub(Arc::new(answer)), Arc::new(|_| Mishap::None)).await
+        let (listener, address) = bound().await;
+        let behind = Behind::Stub(Arc::new(answer));
+        Wire::start(listener, format!("http://{address}"), behind, Arc::new(|_| Mishap::None), Duration::ZERO)
     }
 
-    async fn start(behind: Behind, plan: Plan) -> Wire {
+    /// A stub behind TLS, that holds back every answer for a pause.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn stub_over_tls(
+        tls: &Tls,
+        pause: Duration,
+        answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static,
+    ) -> Wire {
+        let (listener, address) = bound().await;
+        let url = format!("https://{}:{}", crate::tls::HOST, address.port());
+        let behind = Behind::Stub(Arc::new(answer));
+        Wire::start(tls.before(listener), url, behind, Arc::new(|_| Mishap::None), pause)
+    }
+
+    fn start<L>(listener: L, url: String, behind: Behind, plan: Plan, pause: Duration) -> Wire
+    where
+        L: Listener<Addr = SocketAddr>,
+    {
         let (meter, mishaps) = (Arc::<Mutex<Meter>>::default(), Arc::<Mutex<BTreeMap<_, _>>>::default());
-        let proxy = Arc::new(Proxy { behind, plan, meter: meter.clone(), mishaps: mishaps.clone() });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let proxy = Arc::new(Proxy { behind, plan, pause, meter: meter.clone(), mishaps: mishaps.clone() });
         let app = Router::new().fallback(move |request: Request| {
             let proxy = proxy.clone();
             async move { proxy.pass(request).await }
@@ -119,6 +148,7 @@ impl Proxy {
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
+        self.pause().await;
         if parts.method != Method::POST {
             // Whoever opens a connection ahead of its first call.
             return StatusCode::NOT_FOUND.into_response();
@@ -172,6 +202,15 @@ impl Proxy {
         answer(status, &output)
     }
 
+    /// Waits as exactly as a thread can: a timer of the runtime would be up to a millisecond late.
+    async fn pause(&self) {
+        let pause = self.pause;
+        if !pause.is_zero() {
+            let waited = tokio::task::spawn_blocking(move || std::thread::sleep(pause));
+            waited.await.expect("a thread");
+        }
+    }
+
     /// Asks for one of the keys; the others are left unprocessed.
     async fn partial(&self, mut input: Value, headers: &HeaderMap) -> Response {
         let mut left = input["RequestItems"].clone();
@@ -217,6 +256,31 @@ impl Proxy {
         let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
         meter.cancelled += u64::from(code.ends_with("TransactionCanceledException"));
         meter.count(operation, input, done);
+    }
+}
+
+async fn bound() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    (listener, address)
+}
+
+/// A stub's answers: all is done, and nothing was there.
+pub fn at_once(operation: &str, _: &Value) -> Value {
+    match operation {
+        "GetParameter" => {
+            json!({ "Parameter": { "Value": URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS) } })
+        }
+        // The rules, with floors as a consumer of yesterday would have left them.
+        "GetItem" => {
+            let floor = platform::now().plus_days(-i64::from(consumer::RETENTION_DAYS_DEFAULT)).micros();
+            let floor = json!({ "N": floor.to_string() });
+            json!({ "Item": { "pk": { "S": "rules" }, "sk": { "S": "rules" }, "floor#d": floor, "floor#e": floor } })
+        }
+        "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
+        // The SDK does not compare the hash.
+        "SendMessage" => json!({ "MessageId": "m1", "MD5OfMessageBody": "0123456789abcdef0123456789abcdef" }),
+        _ => json!({}),
     }
 }
 

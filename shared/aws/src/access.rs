@@ -20,7 +20,7 @@ pub enum Service {
 impl Service {
     const ALL: [Service; 4] = [Service::DynamoDb, Service::Sqs, Service::Ssm, Service::CloudFormation];
 
-    /// The name in its endpoints and signatures.
+    /// Its name in hosts and signatures.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Service::DynamoDb => "dynamodb",

@@ -5,14 +5,15 @@
 //! metadata service, no single sign-on. Those are an operator's (feature `operator`).
 
 mod access;
+mod call;
 #[cfg(feature = "operator")]
 mod outputs;
 mod parameter;
-mod signed;
 
 #[cfg(feature = "operator")]
 pub use access::AccessError;
 pub use access::{Access, Service};
+pub use call::CallError;
 #[cfg(feature = "operator")]
 pub use outputs::{Outputs, OutputsError};
 pub use parameter::ParameterError;
@@ -102,9 +103,12 @@ impl Link {
         &self.access.region
     }
 
-    /// Where a service is called instead of the region's own endpoint, if anywhere.
-    pub fn endpoint(&self, service: Service) -> Option<&str> {
-        self.access.endpoint(service)
+    /// Where a service is called.
+    pub fn url(&self, service: Service) -> String {
+        let (name, region) = (service.name(), self.region());
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        let of_region = || format!("https://{name}.{region}.amazonaws.com{suffix}");
+        self.access.endpoint(service).map_or_else(of_region, str::to_owned)
     }
 
     /// Opens the connection that the first call to a URL will find open, while a function starts, with all the

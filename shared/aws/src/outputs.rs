@@ -1,6 +1,6 @@
-//! One call of CloudFormation: what a deployed stack tells of itself. Signed and sent by hand, as the parameters' are.
+//! What a deployed stack tells of itself, by the one call of CloudFormation that is made.
 
-use crate::{FIRST_PAUSE, Link, Service};
+use crate::{CallError, Link, Service};
 use roxmltree::{Document, Node};
 use std::collections::BTreeMap;
 
@@ -27,63 +27,33 @@ impl Link {
     /// # Errors
     /// See [`OutputsError`].
     pub async fn outputs(&self, stack: &str) -> Result<Outputs, OutputsError> {
-        let unavailable = || OutputsError::Unavailable(stack.to_owned());
         let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         if stack.is_empty() || !stack.chars().all(unreserved) {
             return Err(OutputsError::Missing(stack.to_owned()));
         }
-        for attempt in 0..self.limits.attempts_max {
-            if attempt > 0 {
-                tokio::time::sleep(FIRST_PAUSE * attempt).await;
-            }
-            let form = [("content-type", "application/x-www-form-urlencoded")];
-            let body = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
-            let request = self.signed(Service::CloudFormation, &form, body).await.ok_or_else(unavailable)?;
-            let Ok((status, body)) = self.call(request).await else { continue };
-            match (status, read(&String::from_utf8_lossy(&body))) {
-                (200, Some(Read::Outputs(outputs))) => return Ok(outputs),
-                (400, Some(Read::Error(code, message))) => {
-                    return Err(match &*code {
-                        // CloudFormation has no code of its own for this.
-                        "ValidationError" if message.contains("does not exist") => {
-                            OutputsError::Missing(stack.to_owned())
-                        }
-                        "Throttling" => continue,
-                        _ => OutputsError::Refused(stack.to_owned(), code),
-                    });
-                }
-                (403, Some(Read::Error(code, _))) => {
-                    return Err(OutputsError::Refused(stack.to_owned(), code));
-                }
-                _ => {}
-            }
-        }
-        Err(unavailable())
+        let form = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
+        let told = self.form(Service::CloudFormation, form).await.map_err(|error| match error {
+            // CloudFormation has no code of its own for a stack that is not there.
+            CallError::Refused(code) if code == "ValidationError" => OutputsError::Missing(stack.to_owned()),
+            CallError::Refused(code) => OutputsError::Refused(stack.to_owned(), code),
+            CallError::Unavailable => OutputsError::Unavailable(stack.to_owned()),
+        })?;
+        read(&String::from_utf8_lossy(&told)).ok_or_else(|| OutputsError::Unavailable(stack.to_owned()))
     }
 }
 
-/// What an answer says.
-#[derive(Debug, PartialEq, Eq)]
-enum Read {
-    Outputs(Outputs),
-    Error(String, String),
-}
-
-fn read(xml: &str) -> Option<Read> {
+fn read(xml: &str) -> Option<Outputs> {
     let document = Document::parse(xml).ok()?;
     let child = |of: Node<'_, '_>, name: &str| {
         of.children()
             .find(|node| node.tag_name().name() == name)
-            .and_then(|node| node.text().map(str::to_owned))
+            .map(|node| node.text().unwrap_or_default().to_owned())
     };
-    let found = |name: &'static str| document.descendants().find(move |node| node.tag_name().name() == name);
-    if let Some(error) = found("Error") {
-        return Some(Read::Error(child(error, "Code")?, child(error, "Message").unwrap_or_default()));
-    }
-    let outputs = found("Stacks")?
+    let stacks = document.descendants().find(|node| node.tag_name().name() == "Stacks")?;
+    let outputs = stacks
         .descendants()
-        .filter_map(|node| Some((child(node, "OutputKey")?, child(node, "OutputValue").unwrap_or_default())));
-    Some(Read::Outputs(outputs.collect()))
+        .filter_map(|node| Some((child(node, "OutputKey")?, child(node, "OutputValue")?)));
+    Some(outputs.collect())
 }
 
 #[cfg(test)]
@@ -99,15 +69,7 @@ mod tests {
             </Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"#;
         let pairs = [("ApiId", "a1&b2"), ("Empty", "")];
         let expected = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(read(xml), Some(Read::Outputs(expected.into())));
-    }
-
-    #[test]
-    fn an_error_is_read_by_its_code_and_nonsense_is_no_answer() {
-        let xml = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
-                   <Message>Stack with id x does not exist</Message></Error></ErrorResponse>";
-        let error = Read::Error("ValidationError".to_owned(), "Stack with id x does not exist".to_owned());
-        assert_eq!(read(xml), Some(error));
+        assert_eq!(read(xml), Some(expected.into()));
         assert_eq!(read("<html>"), None);
         assert_eq!(read("{}"), None);
     }

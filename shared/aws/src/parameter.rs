@@ -1,7 +1,7 @@
-//! Two calls of the Systems Manager: reading a parameter and writing one. Signed and sent by hand, since the service's
-//! own SDK has a hundred and fifty operations and takes as long to build as all the rest.
+//! Parameters of the Systems Manager. Its own SDK has a hundred and fifty operations and takes as long to build as
+//! all the rest.
 
-use crate::{FIRST_PAUSE, Link, Service};
+use crate::{CallError, Link, Service};
 use serde_json::{Value, json};
 
 /// Why a parameter cannot be had. It never quotes the parameter's value.
@@ -43,31 +43,15 @@ impl Link {
     }
 
     async fn ssm(&self, name: &str, operation: &str, input: &Value) -> Result<Value, ParameterError> {
-        let unavailable = || ParameterError::Unavailable(name.to_owned());
-        let mut last = unavailable();
-        for attempt in 0..self.limits.attempts_max {
-            if attempt > 0 {
-                tokio::time::sleep(FIRST_PAUSE * attempt).await;
+        let called =
+            self.json(Service::Ssm, &format!("AmazonSSM.{operation}"), input.to_string().into_bytes()).await;
+        let output = called.map_err(|error| match error {
+            CallError::Refused(code) if code == "ParameterNotFound" => {
+                ParameterError::Missing(name.to_owned())
             }
-            let target = format!("AmazonSSM.{operation}");
-            let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &*target)];
-            let request =
-                self.signed(Service::Ssm, &headers, input.to_string()).await.ok_or_else(unavailable)?;
-            let Ok((status, body)) = self.call(request).await else {
-                continue;
-            };
-            let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-            if status == 200 {
-                return Ok(answer);
-            }
-            let code = answer["__type"].as_str().unwrap_or_default();
-            let code = code.rsplit('#').next().unwrap_or_default().to_owned();
-            last = match &*code {
-                "ParameterNotFound" => return Err(ParameterError::Missing(name.to_owned())),
-                "ThrottlingException" | "InternalServerError" | "" => unavailable(),
-                _ => return Err(ParameterError::Refused(name.to_owned(), code)),
-            };
-        }
-        Err(last)
+            CallError::Refused(code) => ParameterError::Refused(name.to_owned(), code),
+            CallError::Unavailable => ParameterError::Unavailable(name.to_owned()),
+        })?;
+        Ok(serde_json::from_slice(&output).unwrap_or_default())
     }
 }

@@ -11,16 +11,20 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ledger::ServerId;
 use ledger::identity::digest;
+use ring::digest::SHA256;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 /// The most public keys that are active at a time.
 pub const KEYS_MAX: usize = 2;
 /// The longest `Authorization` header that is looked at, in bytes.
 const HEADER_BYTES_MAX: usize = 1_024;
+/// How many valid credentials are known again without verifying their signatures.
+const KNOWN_MAX: usize = 1_024;
 
 /// What is wrong with a key, a stack's name or a deny list. It never quotes the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -209,6 +213,9 @@ pub struct Verifier {
     stack: String,
     keys: Vec<(String, UnparsedPublicKey<[u8; 32]>)>,
     denied: HashSet<User>,
+    /// What was valid, by the hash of its header: Postmark sends the same header with all of a server's webhooks,
+    /// and a signature takes as long to verify as all else at the door. The headers themselves are not kept.
+    known: Mutex<HashMap<[u8; 32], Credential>>,
 }
 
 impl Verifier {
@@ -226,7 +233,8 @@ impl Verifier {
         if keys.is_empty() || keys.len() > KEYS_MAX {
             return Err(CredentialError::Keys);
         }
-        Ok(Verifier { stack: checked_stack(stack)?, keys, denied: denied.into_iter().collect() })
+        let denied = denied.into_iter().collect();
+        Ok(Verifier { stack: checked_stack(stack)?, keys, denied, known: Mutex::default() })
     }
 
     /// What a request's headers present.
@@ -248,6 +256,21 @@ impl Verifier {
         if header.len() > HEADER_BYTES_MAX {
             return None;
         }
+        let hash: [u8; 32] = ring::digest::digest(&SHA256, header.as_bytes()).as_ref().try_into().ok()?;
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(credential) = known().get(&hash) {
+            return Some(credential.clone());
+        }
+        let credential = self.signed(header)?;
+        let mut known = known();
+        if known.len() == KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(hash, credential.clone());
+        Some(credential)
+    }
+
+    fn signed(&self, header: &str) -> Option<Credential> {
         let (scheme, encoded) = header.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("basic") {
             return None;
@@ -326,6 +349,21 @@ mod tests {
         let verifier = verifier(&[1], &["7.1"]);
         let of = |text: &str| slot(present(&verifier, &basic(user(text), &password(1, STACK, text))));
         assert_eq!((of("7.1"), of("7.2"), of("8.1")), (None, Some(0), Some(0)));
+    }
+
+    #[test]
+    fn what_was_valid_is_known_again_and_makes_nothing_else_valid() {
+        let verifier = verifier(&[1, 2], &["8.1"]);
+        for round in 0..3 {
+            for n in 1..=u32::try_from(KNOWN_MAX).unwrap() / 2 + 1 {
+                let name = format!("7.{n}");
+                let of = |key| slot(present(&verifier, &basic(user(&name), &password(key, STACK, &name))));
+                assert_eq!((of(1), of(2), of(3)), (Some(0), Some(1), None), "{round} {name}");
+            }
+            let denied = basic(user("8.1"), &password(1, STACK, "8.1"));
+            assert_eq!(present(&verifier, &denied), Presented::Wrong);
+        }
+        assert!(verifier.known.lock().unwrap().len() <= KNOWN_MAX);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use platform::env::{EnvError, parsed, required, text};
 use postmark::RecordType;
 use queue::sqs::{LIMITS, Urls};
-use queue::{QueueName, Sqs};
+use queue::{QueueName, SqsSender};
 use std::convert::Infallible;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
 }
 
 async fn start(route: Option<RecordType>) -> Result<Door, Error> {
-    let queue = Sqs::new(Link::new(Access::of_function()?, LIMITS), urls()?);
+    let queue = SqsSender::new(Link::new(Access::of_function()?, LIMITS), urls()?);
     Ok(Door {
         route,
         verifier: Arc::new(verifier()?),
@@ -64,7 +64,7 @@ fn knock(request: &Request) -> Knock<'_> {
 }
 
 /// Opens the connection ahead of the first event. An event that comes all the same opens its own.
-async fn warmed(queue: Sqs) -> Sqs {
+async fn warmed(queue: SqsSender) -> SqsSender {
     if let Err(error) = queue.warm().await {
         tracing::warn!(error = %error, "no connection to the queue could be opened at the start");
     }

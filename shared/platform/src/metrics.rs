@@ -68,10 +68,11 @@ pub fn init(stage: &str) {
     });
 }
 
-/// Prints what has been counted since the last time, each document as a line of its own.
-pub fn flush(out: impl Write) {
+/// Prints what has been counted since the last time, each document as a line of its own, all in one write.
+pub fn flush(mut out: impl Write) {
+    let mut lines = Vec::new();
     if let Some(collector) = COLLECTOR.get()
-        && let Err(error) = collector.flush(out)
+        && let Err(error) = collector.flush(&mut lines).and_then(|()| out.write_all(&lines))
     {
         tracing::warn!(error = %error, "metrics could not be printed");
     }

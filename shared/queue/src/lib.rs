@@ -11,7 +11,7 @@ mod envelope;
 mod faulty;
 mod memory;
 mod set_aside;
-#[cfg(feature = "sqs")]
+#[cfg(feature = "sqs-send")]
 pub mod sqs;
 
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError};
@@ -21,6 +21,8 @@ pub use memory::{Memory, Settings};
 pub use set_aside::{PART_BYTES_MAX, Part, SetAside};
 #[cfg(feature = "sqs")]
 pub use sqs::Sqs;
+#[cfg(feature = "sqs-send")]
+pub use sqs::SqsSender;
 
 use async_trait::async_trait;
 use ledger::{Class, Kind};

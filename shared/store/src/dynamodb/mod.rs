@@ -18,7 +18,6 @@ use crate::{
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -111,14 +110,7 @@ impl DynamoDb {
     /// # Errors
     /// [`StoreError::Unavailable`] if there is no answer in time; calls may still be tried.
     pub async fn warm(&self) -> Result<(), StoreError> {
-        let unavailable = |_| StoreError::Unavailable;
-        let endpoint = self.link.endpoint(Service::DynamoDb).map(str::to_owned);
-        let place = Params::builder().region(self.link.region()).set_endpoint(endpoint);
-        let place = place.build().map_err(|_| StoreError::Unavailable)?;
-        let resolver = DefaultResolver::new();
-        let endpoint = ResolveEndpoint::resolve_endpoint(&resolver, &place);
-        let endpoint = endpoint.await.map_err(|_| StoreError::Unavailable)?;
-        self.link.warm(endpoint.url()).await.map_err(unavailable)
+        self.link.warm(&self.link.url(Service::DynamoDb)).await.map_err(|_| StoreError::Unavailable)
     }
 
     /// An action as the SDK has it, with the condition that settles its race.
