@@ -18,8 +18,8 @@ FUNCTIONS = $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*
 LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $(FUNCTIONS)
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt aws sam soak soak-aws cost \
-	cold-start oracle fuzz dictionary audit clean
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws sam soak soak-aws cost \
+	cold-start throughput oracle fuzz dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C
 demo: ## as `make run`, but once: post the sample, show the ledger, exit
 	$(CARGO) run --locked --release --package postledger --no-default-features -- run --once --port 0
 
-local: aws sam functions ## the deployed stack on this machine: the real template and binaries in an emulator of AWS, with a sample (PORT=)
+local: rust aws sam functions ## the deployed stack on this machine: the real template and binaries in an emulator of AWS, with a sample (PORT=)
 	$(CARGO) build --locked --release --package postledger
 	@python3 infra/local/stack.py up --port $(PORT)
 
@@ -56,7 +56,7 @@ functions: sam ## the functions, for this machine's own use: `make local` and th
 	$(LAMBDA) --release --compiler cargo
 
 build: .tools/sam/zig ## what is deployed: the functions for Amazon Linux 2023 (ARCH=arm64), and the command line, AWS included
-	$(LAMBDA) --profile lambda $(if $(filter arm64,$(ARCH)),--arm64)
+	$(LAMBDA) --profile deployed $(if $(filter arm64,$(ARCH)),--arm64)
 	$(CARGO) build --locked --release --package postledger
 
 deploy: build ## deploy to AWS by your access there, alarms and dashboard included (ENV=us-prod, ARCH=, ALARM_TOPIC=)
@@ -64,6 +64,9 @@ deploy: build ## deploy to AWS by your access there, alarms and dashboard includ
 
 adopt: build ## as deploy, for a stack that was deleted: the new one takes its tables and queues over (ENV=)
 	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) --adopt
+
+rust:
+	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: https://rustup.rs, then this again" >&2; exit 1; }
 
 aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Python 3.10 or later; once)
 
@@ -96,9 +99,13 @@ cost: ## calls, request units, bytes and CPU time of an event in the consumer, b
 
 cold-start: ## init, first answer at 256 MB's share of CPU, warm CPU and memory of every function over TLS, beside peers (STARTS=)
 	$(CARGO) build --locked --release --package postledger-tests --bin cold-start
-	$(CARGO) build --locked --profile lambda $(FUNCTIONS)
+	$(CARGO) build --locked --profile deployed $(FUNCTIONS)
 	$(CARGO) build --locked --release --manifest-path tests/peers/Cargo.toml --target-dir target/peers
 	nice -n -20 target/release/cold-start --starts $(STARTS)
+
+throughput: ## webhooks a second through the emulator of `make local`, which must be up, beside a bare function
+	$(CARGO) build --locked --release --manifest-path tests/peers/Cargo.toml --target-dir target/peers
+	.tools/sam/bin/python tests/throughput.py
 
 oracle: ## the tables' contract against DynamoDB Local instead of the emulator (needs Java and npm; see infra/local)
 	bash infra/local/oracle.sh .tools/oracle $(CARGO) test --locked --package postledger-tests --test aws the_tables_on_dynamodb

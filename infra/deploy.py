@@ -86,9 +86,19 @@ def overrides(config, arguments, stack, region):
         where = ["--endpoint", arguments.endpoint] if arguments.endpoint else []
         home = ["--home", arguments.home] if arguments.home else []
         prepare = [arguments.postledger, "--stack", stack, *home, "--json", "keys", "prepare", "--region", region, *where]
-        made = run(prepare, capture_output=True)
-        parameters = {**json.loads(made), **parameters}
+        made = json.loads(run(prepare, capture_output=True))
+        check_keys(stack, {**made, **parameters, **given}["PublicKeys"])
+        parameters = {**made, **parameters}
     return {**parameters, **given}
+
+
+def check_keys(stack, public):
+    """Refuses what would lock out every webhook: keys of which the deployed doors know none."""
+    known = outputs_of(stack).get("PublicKeys", public)
+    if not {*known.split(",")} & {*public.split(",")}:
+        refuse(f"stack {stack} verifies passwords by {known}, and the keys here are others: every webhook would be put off.\n"
+               f"  next: deploy where the key is, or name its folder by --home; to deploy without it put "
+               f"PublicKeys={known} into the environment's parameter_overrides")
 
 
 def make_bucket(name, region):
@@ -138,7 +148,14 @@ def with_literal_names(template, stack):
 
 
 def outputs_of(stack):
-    described = import_boto3().client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    """What a stack tells of itself; nothing if there is none."""
+    cloudformation = import_boto3().client("cloudformation")
+    try:
+        described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return {}
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 

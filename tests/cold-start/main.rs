@@ -33,7 +33,7 @@ struct Args {
     #[arg(long, default_value = "")]
     only: String,
     /// Where the functions are.
-    #[arg(long, default_value = "target/lambda")]
+    #[arg(long, default_value = "target/deployed")]
     functions: PathBuf,
     /// Where the peers are.
     #[arg(long, default_value = "target/peers/release")]

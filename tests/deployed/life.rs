@@ -2,18 +2,26 @@
 
 use postledger_tests::SERVER;
 use postledger_tests::bodies::{bounce, delivery};
-use postledger_tests::deployed::{Deployed, aws_query};
+use postledger_tests::command::Folder;
+use postledger_tests::deployed::{self, Deployed, aws_query};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Some days ago: what is too old is set aside.
 fn at() -> String {
     platform::now().plus_days(-3).to_string()
 }
 
+/// The stack whose keys are looked at, one test at a time.
+fn with_keys() -> MutexGuard<'static, Deployed> {
+    static STACK: OnceLock<Mutex<Deployed>> = OnceLock::new();
+    STACK.get_or_init(|| Mutex::new(Deployed::new("keys", &[]))).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn keys_are_rotated_under_load_and_not_one_event_is_refused_for_good() {
-    let stack = Deployed::new("rotated", &[]);
+    let stack = with_keys();
     let old = stack.authorization(SERVER);
     let old_key = stack.told(&["keys", "list"])[0]["key_id"].as_str().unwrap().to_owned();
     assert!(stack.ask(&["keys", "new"]).status.success());
@@ -32,8 +40,19 @@ fn keys_are_rotated_under_load_and_not_one_event_is_refused_for_good() {
     stack.settled();
     let counts = stack.told(&["counts", "--server", &SERVER.to_string(), "--from", "2026-09-01"]);
     let days = counts["outbound"].as_object().unwrap().values();
-    let counted: u64 = days.map(|counts| counts["delivered"].as_u64().unwrap()).sum();
+    let counted: u64 = days.map(|counts| counts["delivered"].as_u64().unwrap_or(0)).sum();
     assert_eq!(counted, told as u64);
+}
+
+#[test]
+fn keys_that_would_lock_out_every_webhook_are_not_deployed() {
+    let stack = with_keys();
+    let other = Folder::new("other-keys");
+    let refused = deployed::deploy(stack.name, &other, &[]);
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && told.contains("every webhook would be put off"), "{told}");
+    let right = stack.authorization(SERVER);
+    assert_eq!(stack.tell(SERVER, "bounce", &right, bounce(1, 1, &at(), true).to_string().as_bytes()), 1);
 }
 
 /// Tells deliveries under each of some credentials in turn while something is done; how many.

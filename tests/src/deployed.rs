@@ -57,7 +57,7 @@ impl Deployed {
         let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
         let put = link(&emulator.url, queue::sqs::LIMITS);
         runtime.block_on(put.put_parameter(&ledger_key_parameter(name), &key)).expect("a parameter");
-        deploy(name, &home, parameters);
+        deployed(name, &home, parameters);
         let queue = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), name);
         Deployed {
             name,
@@ -75,7 +75,7 @@ impl Deployed {
     /// # Panics
     /// Where it cannot be deployed.
     pub fn redeploy(&self, parameters: &[&str]) {
-        deploy(self.name, &self.home, parameters);
+        deployed(self.name, &self.home, parameters);
         *self.api.lock().unwrap_or_else(PoisonError::into_inner) =
             doors(&on_aws(), self.name).expect("its outputs");
     }
@@ -258,7 +258,13 @@ fn on_aws() -> OnAws {
     }
 }
 
-fn deploy(name: &str, home: &Folder, parameters: &[&str]) {
+fn deployed(name: &str, home: &Folder, parameters: &[&str]) {
+    let output = deploy(name, home, parameters);
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+}
+
+/// What `infra/deploy.py` does with a stack of a name, the keys of a folder, and parameters or options.
+pub fn deploy(name: &str, home: &Folder, parameters: &[&str]) -> Output {
     let mut deploy = Command::new(root().join(".tools/sam/bin/python"));
     deploy.arg(root().join("infra/deploy.py")).args(["local", "--stack", name, "--home"]).arg(home.path());
     deploy.args(["--endpoint", &Emulator::enforcing().url]).arg("--postledger").arg(postledger());
@@ -268,8 +274,7 @@ fn deploy(name: &str, home: &Folder, parameters: &[&str]) {
             None => deploy.args(["--set", parameter]),
         };
     }
-    let output = run(&mut deploy, b"");
-    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    run(&mut deploy, b"")
 }
 
 /// Calls the emulator in AWS's JSON protocol, as its root.
