@@ -16,7 +16,10 @@ fn at() -> String {
 /// The stack whose keys are looked at, one test at a time.
 fn with_keys() -> MutexGuard<'static, Deployed> {
     static STACK: OnceLock<Mutex<Deployed>> = OnceLock::new();
-    STACK.get_or_init(|| Mutex::new(Deployed::new("keys", &[]))).lock().unwrap_or_else(PoisonError::into_inner)
+    STACK
+        .get_or_init(|| Mutex::new(Deployed::new("keys", &[])))
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub enum Command {
     /// --region or --endpoint and no --url, the door itself runs in this process: bodies go through exactly the
     /// same checks, under your own keys of the stack, and land on the stack's queues on AWS.
     Post(Post),
-    /// Post the sample to a running Postledger or a deployed stack, wait until it is in the ledger, and show it.
+    /// Post the sample to a running Postledger or a local stack, wait until it is in the ledger, and show it.
     Sample(Target),
     /// How much is on each queue: waiting, being consumed, dead.
     Queues(Target),

@@ -157,6 +157,10 @@ struct Prepared {
 }
 
 fn sample(target: &args::Target, whose: &Whose) -> Result<(), Failure> {
+    if let Place::Aws(OnAws { endpoint: None, .. }) = Place::of(target.url.as_deref(), &target.aws, whose)? {
+        return Err(Failure::new("the sample is not for a ledger on AWS, which would keep it for ever")
+            .next("post it to `make local` by --local, or to `postledger run`"));
+    }
     let (ledger, doors) = (Ledger::open(target, whose)?, target::doors(target, whose)?);
     let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let (user, password) = ring.credential(ServerId::new(SERVER)?, 1)?;

@@ -1,5 +1,5 @@
 //! A first look: posts the sample to a ledger's doors over HTTP, waits until it is consumed, and shows the ledger of
-//! it. The same for the embedded mode, a local stack and a deployed one.
+//! it. The same for the embedded mode and a stack in an emulator.
 
 use crate::client::agent;
 use crate::desk::{QuarantineQuery, RecipientQuery};

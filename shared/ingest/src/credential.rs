@@ -213,8 +213,8 @@ pub struct Verifier {
     stack: String,
     keys: Vec<(String, UnparsedPublicKey<[u8; 32]>)>,
     denied: HashSet<User>,
-    /// What was valid, by the hash of its header: Postmark sends the same header with all of a server's webhooks,
-    /// and a signature takes as long to verify as all else at the door. The headers themselves are not kept.
+    /// What was valid, by the hash of its header: Postmark sends the same header with all of a server's webhooks, so
+    /// that its signature is verified once. The headers themselves are not kept.
     known: Mutex<HashMap<[u8; 32], Credential>>,
 }
 
