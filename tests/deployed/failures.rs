@@ -50,7 +50,7 @@ fn is_recorded(stack: &Deployed, recipient: usize) -> bool {
 #[test]
 fn a_message_that_fails_for_a_while_comes_through_later_and_its_neighbours_are_not_repeated() {
     let stack = stack();
-    stack.set_queue(QueueName::Critical, "VisibilityTimeout", "6");
+    stack.set_queue(QueueName::Critical, "VisibilityTimeout", "12");
     let key = damage(&stack, 100);
     let (before, copies) =
         (stack.counted("consumer", "EventsProcessed"), stack.counted("consumer", "EventsDuplicate"));
