@@ -225,18 +225,18 @@ fn assert_told(output: &Output, what: &str, next: &str) {
 async fn what_is_missing_is_said_in_one_sentence_with_the_next_step() {
     let recipient = ["recipient", "--server", "8123456", "ida.moreau@customer.example"];
     let operator = Operator::new();
-    assert_told(&operator.on_aws(&recipient, b""), "has no ledger key", "tables create");
+    assert_told(&operator.on_aws(&recipient, b""), "has no critical queue", "tables create");
     let link = Emulator::shared().link(LIMITS);
+    Sqs::create(&link, &operator.stack, Duration::from_secs(60), 3).await.unwrap();
+    assert_told(&operator.on_aws(&recipient, b""), "has no ledger key", "tables create");
     let parameter = ledger_key_parameter(&operator.stack);
     assert!(link.put_parameter(&parameter, "short").await.unwrap());
-    Sqs::create(&link, &operator.stack, Duration::from_secs(60), 3).await.unwrap();
     assert_told(&operator.on_aws(&recipient, b""), "not a ledger key", "put back the key");
 
     let operator = Operator::new();
     let key = "A".repeat(43);
-    assert!(link.put_parameter(&ledger_key_parameter(&operator.stack), &key).await.unwrap());
-    assert_told(&operator.on_aws(&recipient, b""), "has no critical queue", "tables create");
     Sqs::create(&link, &operator.stack, Duration::from_secs(60), 3).await.unwrap();
+    assert!(link.put_parameter(&ledger_key_parameter(&operator.stack), &key).await.unwrap());
     let told = operator.on_aws(&recipient, b"");
     assert_told(&told, "has no tables", "tables create");
     assert!(!text(&told.stderr).contains("ida.moreau"), "no address is printed");
