@@ -288,9 +288,11 @@ impl Mapping {
             }
             let bodies = messages.iter().map(|message| (&*message.id, &*message.body));
             let event = sqs_event(&self.name.in_stack(STACK), bodies);
-            let doomed = self.kill_one_in > 0 && fastrand::u64(..self.kill_one_in) == 0;
+            // The first is killed at once, so that a short soak, too, has one that was.
+            let first = self.killed.load(Ordering::Relaxed) == 0;
+            let doomed = self.kill_one_in > 0 && (first || fastrand::u64(..self.kill_one_in) == 0);
             let answer = if doomed {
-                let moment = Duration::from_millis(fastrand::u64(..120));
+                let moment = Duration::from_millis(if first { 1 } else { fastrand::u64(..120) });
                 tokio::time::timeout(moment, lambda.invoke(event)).await.ok()
             } else {
                 Some(lambda.invoke(event).await)
