@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HOME = pathlib.Path(os.environ.get("POSTLEDGER_HOME") or pathlib.Path.home() / ".postledger")
@@ -42,17 +41,18 @@ def main():
 
 def up(arguments):
     running = told()
+    fresh = running is None
     if running:
         say(f"the local AWS is up at {running['endpoint']}; deploying what was built since")
     else:
         running = start(arguments.port)
     deploy = [ROOT / ".tools/sam/bin/python", ROOT / "infra/deploy.py", "local", "--endpoint", running["endpoint"]]
     if not quietly("deploying infra/app.yaml", [*deploy, "--home", HOME, "--postledger", arguments.postledger]):
-        fail("the stack could not be deployed")
+        fail("the stack could not be deployed", fresh)
     TOLD.write_text(json.dumps(running))
     say("starting the functions with a sample")
     if subprocess.run([arguments.postledger, "sample", "--local"]).returncode:
-        fail("the sample did not come through")
+        fail("the sample did not come through", fresh)
     say(f"\nIt stays up at {running['endpoint']}, for this machine only; `make local-stop` ends it. Webhook URLs of any "
         f"server:\n  {arguments.postledger} url --local --server 8123456")
 
@@ -114,9 +114,8 @@ def told():
     """Where it is, if it is up; what a killed one left behind is cleared away."""
     try:
         running = json.loads(TOLD.read_text())
-        with urllib.request.urlopen(f"{running['endpoint']}/_ministack/health", timeout=5):
-            if alive(running["pid"]):
-                return running
+        if alive(running["pid"]):
+            return running
     except (OSError, ValueError, KeyError):
         pass
     TOLD.unlink(missing_ok=True)
@@ -129,9 +128,11 @@ def alive(pid):
     return "emulator.py" in listed and not listed.startswith("Z")
 
 
-def fail(what):
+def fail(what, fresh):
+    """Ends what was started for nothing; what had been up before stays up, with what it took in."""
     last = "\n".join(f"  {line}" for line in LOG.read_text().strip().splitlines()[-5:])
-    down(None)
+    if fresh:
+        down(None)
     refuse(f"{what}; the end of {shown(LOG)}:\n{last}\n  next: mend what it says and `make local` again")
 
 
