@@ -1,22 +1,15 @@
 //! The door's table, row by row, on every route that the template makes.
 
 use postledger_tests::SERVER;
-use postledger_tests::deployed::Deployed;
+use postledger_tests::deployed::{Deployed, Shared};
 use postmark::RecordType;
 use serde_json::{Value, json};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 const BOUNCE: &str = include_str!("../../shared/postmark/fixtures/bounce-hard.json");
 const PROBE: &str = include_str!("../../shared/postmark/fixtures/probe-bounce.json");
 
 /// The stack whose doors are knocked at, one test at a time.
-fn stack() -> MutexGuard<'static, Deployed> {
-    static STACK: OnceLock<Mutex<Deployed>> = OnceLock::new();
-    STACK
-        .get_or_init(|| Mutex::new(Deployed::new("doors", &[])))
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-}
+static STACK: Shared = Shared::new("doors");
 
 /// The path of every route that takes events: one for each type, the one for all, and some that no route names.
 fn paths() -> Vec<String> {
@@ -39,7 +32,7 @@ fn answer(
 
 #[test]
 fn an_event_with_its_credential_is_taken_in_on_every_route() {
-    let stack = stack();
+    let stack = STACK.lock();
     let right = stack.authorization(SERVER);
     for path in paths() {
         let answered = answer(&stack, "POST", &path, Some(&right), BOUNCE);
@@ -49,7 +42,7 @@ fn an_event_with_its_credential_is_taken_in_on_every_route() {
 
 #[test]
 fn a_probe_and_what_is_not_understood_are_set_aside_with_200_on_every_route() {
-    let stack = stack();
+    let stack = STACK.lock();
     let right = stack.authorization(SERVER);
     for path in paths() {
         for (body, reason) in [(PROBE, "probe"), ("{\"RecordType\":", "not_json")] {
@@ -63,7 +56,7 @@ fn a_probe_and_what_is_not_understood_are_set_aside_with_200_on_every_route() {
 
 #[test]
 fn a_wrong_credential_is_put_off_and_none_is_challenged_on_every_route() {
-    let stack = stack();
+    let stack = STACK.lock();
     let wrong = stack.wrong_authorization(SERVER);
     for path in paths() {
         assert_eq!(answer(&stack, "POST", &path, Some(&wrong), BOUNCE).0, 503, "{path}");
@@ -75,7 +68,7 @@ fn a_wrong_credential_is_put_off_and_none_is_challenged_on_every_route() {
 
 #[test]
 fn no_event_comes_by_another_method_and_health_is_for_everyone() {
-    let stack = stack();
+    let stack = STACK.lock();
     let right = stack.authorization(SERVER);
     let bounce = format!("/v1/{SERVER}/bounce");
     for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE"] {

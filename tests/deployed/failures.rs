@@ -2,22 +2,17 @@
 
 use ledger::LedgerKey;
 use postledger_tests::bodies::{bounce, message};
-use postledger_tests::deployed::{Deployed, aws_json, aws_query, status_in_clear};
+use postledger_tests::deployed::{Deployed, Shared, aws_json, aws_query, status_in_clear};
 use postledger_tests::{SERVER, server_id};
 use queue::{Depth, QueueName, Sender as _};
 use serde_json::json;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 const AT: &str = "2026-09-21T10:00:00Z";
 const DENIED: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"sqs:SendMessage","Resource":"*"}]}"#;
 
 /// The stack in which things go wrong, one test at a time.
-fn stack() -> MutexGuard<'static, Deployed> {
-    static STACK: OnceLock<Mutex<Deployed>> = OnceLock::new();
-    let stack = STACK.get_or_init(|| Mutex::new(Deployed::new("failing", &[])));
-    stack.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static STACK: Shared = Shared::new("failing");
 
 /// Where the view of one of our recipients is.
 fn view_key(recipient: usize) -> serde_json::Value {
@@ -49,7 +44,7 @@ fn is_recorded(stack: &Deployed, recipient: usize) -> bool {
 
 #[test]
 fn a_message_that_fails_for_a_while_comes_through_later_and_its_neighbours_are_not_repeated() {
-    let stack = stack();
+    let stack = STACK.lock();
     stack.set_queue(QueueName::Critical, "VisibilityTimeout", "12");
     let key = damage(&stack, 100);
     let (before, copies) =
@@ -73,7 +68,7 @@ fn a_message_that_fails_for_a_while_comes_through_later_and_its_neighbours_are_n
 
 #[test]
 fn what_fails_too_often_is_a_dead_letter_and_a_redrive_brings_it_into_the_ledger() {
-    let stack = stack();
+    let stack = STACK.lock();
     let key = damage(&stack, 200);
     let dead = |stack: &Deployed| stack.depth(QueueName::CriticalDead).visible;
     let region = postledger_tests::emulator::REGION;
@@ -98,7 +93,7 @@ fn what_fails_too_often_is_a_dead_letter_and_a_redrive_brings_it_into_the_ledger
 
 #[test]
 fn while_sqs_refuses_events_are_put_off_and_the_retry_is_taken_in() {
-    let stack = stack();
+    let stack = STACK.lock();
     let right = stack.authorization(SERVER);
     let (path, body) = (format!("/v1/{SERVER}/click"), bounce(300, 300, AT, true).to_string());
     let role = stack_role(&stack, "IngestClickRole");
@@ -116,7 +111,7 @@ fn while_sqs_refuses_events_are_put_off_and_the_retry_is_taken_in() {
 
 #[test]
 fn a_queue_takes_nothing_that_did_not_come_over_tls() {
-    let stack = stack();
+    let stack = STACK.lock();
     let url = stack.queue.url(QueueName::Bulk).unwrap();
     let input = json!({ "QueueUrl": url, "MessageBody": "{}" });
     assert_eq!(status_in_clear("sqs", "AmazonSQS.SendMessage", &input), 403);

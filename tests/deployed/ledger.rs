@@ -23,7 +23,7 @@ const KILLS: usize = 6;
 
 #[test]
 fn thousands_of_webhooks_in_any_order_some_twice_and_some_poison_make_the_ledger_that_their_fold_is() {
-    let stack = Deployed::new("whole", &[]);
+    let stack = Deployed::new("whole");
     // What a killed consumer held comes again soon.
     for name in QueueName::LIVE {
         stack.set_queue(name, "VisibilityTimeout", "8");

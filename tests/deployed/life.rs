@@ -3,10 +3,9 @@
 use postledger_tests::SERVER;
 use postledger_tests::bodies::{bounce, delivery};
 use postledger_tests::command::Folder;
-use postledger_tests::deployed::{self, Deployed, aws_query};
+use postledger_tests::deployed::{self, Deployed, Shared, aws_query};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Some days ago: what is too old is set aside.
 fn at() -> String {
@@ -14,17 +13,11 @@ fn at() -> String {
 }
 
 /// The stack whose keys are looked at, one test at a time.
-fn with_keys() -> MutexGuard<'static, Deployed> {
-    static STACK: OnceLock<Mutex<Deployed>> = OnceLock::new();
-    STACK
-        .get_or_init(|| Mutex::new(Deployed::new("keys", &[])))
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-}
+static STACK: Shared = Shared::new("keys");
 
 #[test]
 fn keys_are_rotated_under_load_and_not_one_event_is_refused_for_good() {
-    let stack = with_keys();
+    let stack = STACK.lock();
     let old = stack.authorization(SERVER);
     let old_key = stack.told(&["keys", "list"])[0]["key_id"].as_str().unwrap().to_owned();
     assert!(stack.ask(&["keys", "new"]).status.success());
@@ -49,7 +42,7 @@ fn keys_are_rotated_under_load_and_not_one_event_is_refused_for_good() {
 
 #[test]
 fn keys_that_would_lock_out_every_webhook_are_not_deployed() {
-    let stack = with_keys();
+    let stack = STACK.lock();
     let other = Folder::new("other-keys");
     let refused = deployed::deploy(stack.name, &other, &[]);
     let told = String::from_utf8(refused.stderr).unwrap();
@@ -81,7 +74,7 @@ fn under_load(stack: &Deployed, authorizations: &[&str], deed: impl FnOnce(&Depl
 
 #[test]
 fn a_stack_that_was_deleted_is_deployed_again_over_its_tables_and_forgets_nothing() {
-    let stack = Deployed::new("reborn", &[]);
+    let stack = Deployed::new("reborn");
     let right = stack.authorization(SERVER);
     stack.tell(SERVER, "bounce", &right, bounce(1, 1, &at(), true).to_string().as_bytes());
     stack.settled();

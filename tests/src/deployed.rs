@@ -14,7 +14,7 @@ use postledger::keys::KeyRing;
 use queue::{Depth, Queue as _, QueueName, Sqs};
 use serde_json::Value;
 use std::process::{Command, Output};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use store::DynamoDb;
 use tokio::runtime::Runtime;
@@ -41,12 +41,31 @@ pub struct Deployed {
     runtime: Runtime,
 }
 
+/// A stack that several tests use, one at a time: deployed when first wanted.
+pub struct Shared {
+    name: &'static str,
+    stack: OnceLock<Mutex<Deployed>>,
+}
+
+impl Shared {
+    /// A stack of a name.
+    pub const fn new(name: &'static str) -> Shared {
+        Shared { name, stack: OnceLock::new() }
+    }
+
+    /// The stack, for this test alone until it lets go.
+    pub fn lock(&self) -> MutexGuard<'_, Deployed> {
+        let stack = self.stack.get_or_init(|| Mutex::new(Deployed::new(self.name)));
+        stack.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Deployed {
-    /// Deploys a stack of a name, with the ledger key of the tests, and some parameters.
+    /// Deploys a stack of a name, with the ledger key of the tests.
     ///
     /// # Panics
     /// Where it cannot be deployed.
-    pub fn new(name: &'static str, parameters: &[&str]) -> Deployed {
+    pub fn new(name: &'static str) -> Deployed {
         let emulator = Emulator::enforcing();
         let home = Folder::new(name);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -57,7 +76,7 @@ impl Deployed {
         let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
         let put = link(&emulator.url, queue::sqs::LIMITS);
         runtime.block_on(put.put_parameter(&ledger_key_parameter(name), &key)).expect("a parameter");
-        deployed(name, &home, parameters);
+        deployed(name, &home, &[]);
         let queue = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), name);
         Deployed {
             name,

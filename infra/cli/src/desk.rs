@@ -1,21 +1,27 @@
 //! The desk: everything that an operator asks of a ledger or tells it, over the ports alone. The embedded mode
 //! serves it over HTTP; against AWS the command line sits at it itself.
 
+mod words;
+
+pub use words::{
+    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive,
+    Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ledger::event::{Bar, Ruling};
 use ledger::policy::SoftBouncePolicy;
-use ledger::{Class, Identity, Kind, LedgerKey, ServerId, Source, Time, recipient_key};
+use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
 use postmark::{Body, Context, Decision, Examined};
 use queue::{ENVELOPE_VERSION, Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
 use ring::rand::SystemRandom;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use store::ask::{self, Ask, Counted, Told};
 use store::rebuild::{self, Progress, Report};
-use store::{Kept, Scan, StoreError};
+use store::{Scan, StoreError};
 use tokio::time::Instant;
 
 /// How long a decision is waited for until it is recorded.
@@ -53,205 +59,6 @@ pub enum DeskError {
 
 fn unusable(error: impl ToString) -> DeskError {
     DeskError::Unusable(error.to_string())
-}
-
-/// What is asked about a recipient.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RecipientQuery {
-    /// The server.
-    pub server: ServerId,
-    /// The address.
-    pub address: String,
-    /// The stream.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<String>,
-    /// As of when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Time>,
-    /// By what had come in by then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known_at: Option<Time>,
-}
-
-/// Which counts are asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CountsQuery {
-    /// The server.
-    pub server: ServerId,
-    /// The stream.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<String>,
-    /// From when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Time>,
-    /// To before when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<Time>,
-    /// By day, not by hour.
-    #[serde(default)]
-    pub by_day: bool,
-}
-
-/// What is on a queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OnQueue {
-    /// The queue.
-    pub queue: String,
-    /// How many messages wait.
-    pub waiting: usize,
-    /// How many are being consumed, or wait for their next try.
-    pub in_flight: usize,
-    /// How many are dead letters.
-    pub dead: usize,
-}
-
-/// A body in quarantine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Listed {
-    /// Names it in the other calls.
-    pub key: String,
-    /// When it came in.
-    pub received_at: Time,
-    /// The server of its credential; 0 where none told.
-    pub server: ServerId,
-    /// Why it was set aside.
-    pub reason: String,
-    /// Why, in words, with its place.
-    pub detail: String,
-    /// The kind of event, where the body tells.
-    pub record_type: Option<Kind>,
-    /// In how many parts it is kept.
-    pub parts: u32,
-    /// When an operator replayed it.
-    pub replayed_at: Option<Time>,
-    /// The body, in base64; only where one body is asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_base64: Option<String>,
-}
-
-impl Listed {
-    fn of(kept: &Kept) -> Listed {
-        let part = &kept.part;
-        Listed {
-            key: format!("{}.{}", part.received_at.key(), part.id),
-            received_at: part.received_at,
-            server: part.server,
-            reason: part.reason.clone(),
-            detail: part.detail.clone(),
-            record_type: part.record_type,
-            parts: part.parts,
-            replayed_at: kept.replayed_at,
-            body_base64: None,
-        }
-    }
-}
-
-/// What is asked about the quarantine.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct QuarantineQuery {
-    /// How many days back.
-    pub days: u32,
-}
-
-/// How a body in quarantine is replayed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Replay {
-    /// Record it although its credential was revoked or it is too old.
-    #[serde(default)]
-    pub overridden: bool,
-    /// A completed or corrected body, in base64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_base64: Option<String>,
-}
-
-/// What was put on a queue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Replayed {
-    /// Which event it is.
-    pub identity: Identity,
-    /// On which queue.
-    pub queue: String,
-}
-
-/// A decision to record.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Decide {
-    /// The server.
-    pub server: ServerId,
-    /// The stream, or `*`.
-    pub stream: String,
-    /// The address.
-    pub address: String,
-    /// Suppress, or allow.
-    pub suppress: bool,
-    /// Why.
-    pub reason: String,
-    /// Who.
-    pub actor: String,
-}
-
-/// What became of a decision.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Decided {
-    /// Which event it is.
-    pub identity: Identity,
-    /// Whether it is in the ledger already; else it is on its queue.
-    pub recorded: bool,
-}
-
-/// A password to revoke.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Revoke {
-    /// The server.
-    pub server: ServerId,
-    /// Which of its passwords.
-    pub generation: u32,
-    /// From when; events received later are set aside.
-    pub from: Time,
-}
-
-/// Which dead letters to take back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Redrive {
-    /// The live queue that they go back to, by its name.
-    pub queue: String,
-    /// Only tell how many there are.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
-/// What became of dead letters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Redriven {
-    /// The live queue that they go back to.
-    pub queue: String,
-    /// How many there were at the start (about, on AWS).
-    pub found: usize,
-    /// How many were moved.
-    pub moved: usize,
-}
-
-/// Whose ledger is to be rebuilt.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct RebuildQuery {
-    /// The server.
-    pub server: ServerId,
-}
-
-/// What a rebuild may mend.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Repair {
-    /// The server.
-    pub server: ServerId,
-    /// What was found to differ.
-    pub report: Report,
-}
-
-/// What a rebuild mended.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Repaired {
-    /// How many views, each with its rows, were written.
-    pub repaired: u64,
 }
 
 /// Where an operator asks and tells: a ledger's tables and queues.
