@@ -129,10 +129,22 @@ def adopt(stack, parameters, config, common):
             Tags=[dict(zip(("Key", "Value"), tag.split("=", 1))) for tag in config["deploy"]["parameters"].get("tags", [])],
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         )["Id"]
-    cloudformation.get_waiter("change_set_create_complete").wait(ChangeSetName=change)
+    wait(cloudformation, "change_set_create_complete", ChangeSetName=change)
     cloudformation.execute_change_set(ChangeSetName=change)
     say("taking over what is there; this takes a few minutes on AWS")
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 1800})
+    wait(cloudformation, "stack_create_complete", StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 1800})
+
+
+def wait(cloudformation, until, **what):
+    from botocore.exceptions import WaiterError
+
+    try:
+        cloudformation.get_waiter(until).wait(**what)
+    except WaiterError as error:
+        told = error.last_response
+        reason = told.get("StatusReason") or told.get("Stacks", [{}])[0].get("StackStatusReason") or error
+        refuse(f"nothing was taken over: {reason}\n  next: a stack that is still there is deployed by `make deploy`; the "
+               f"stack's events in CloudFormation tell the rest")
 
 
 def with_literal_names(template, stack):
