@@ -48,7 +48,7 @@ pub fn median(numbers: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// The period in which Lambda deals out CPU, as functions that run out of it show.
+/// The period in which CPU is dealt out. An assumption: Lambda does not publish its own.
 const PERIOD_US: u32 = 20_000;
 
 /// A control group whose processes have a share of one CPU.
