@@ -47,7 +47,7 @@ def main():
             "--parameter-overrides", *[f"{name}={value}" for name, value in parameters.items()])
     outputs = outputs_of(stack)
     if arguments.endpoint:
-        add_what_the_emulator_leaves_out(outputs)
+        add_what_the_emulator_leaves_out(outputs, arguments.endpoint)
     else:
         deploy_ops(stack, outputs, common, arguments.alarm_topic)
         say(f"\nstack {stack} is up: {outputs['ApiUrl']}/health\nnext: target/release/postledger --stack {stack} "
@@ -149,14 +149,15 @@ def wait(cloudformation, until, **what):
 
 def with_literal_names(template, stack):
     """CloudFormation looks for an existing resource by a name that is written out, not by one that it has to make up."""
-    from samcli.yamlhelper import yaml_dump, yaml_parse
+    from samcli.yamlhelper import yaml_parse
 
     parsed = yaml_parse(template)
     for resource in parsed["Resources"].values():
         for name in ("TableName", "QueueName"):
             if name in resource["Properties"] and resource["DeletionPolicy"] == "Retain":
                 resource["Properties"][name] = resource["Properties"][name]["Fn::Sub"].replace("${AWS::StackName}", stack)
-    return yaml_dump(parsed)
+    # As JSON without spaces: CloudFormation takes 51,200 bytes in a request, and YAML would spend a fifth on indentation.
+    return json.dumps(parsed, separators=(",", ":"))
 
 
 def outputs_of(stack):
@@ -171,13 +172,18 @@ def outputs_of(stack):
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
-def add_what_the_emulator_leaves_out(outputs):
+def add_what_the_emulator_leaves_out(outputs, endpoint):
     # CloudFormation there ignores TimeToLiveSpecification.
     dynamodb = import_boto3().client("dynamodb")
     for table in (outputs["EventsTable"], outputs["QuarantineTable"]):
         specification = {"AttributeName": "expires_at", "Enabled": True}
         if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+    # An API there has no host name of its own, so the URL that the template makes of its id leads nowhere.
+    functions = import_boto3().client("lambda")
+    told = functions.get_function_configuration(FunctionName=outputs["WatchFunction"])["Environment"]["Variables"]
+    told["POSTLEDGER_BASE"] = f"{endpoint.rstrip('/')}/_aws/execute-api/{outputs['ApiId']}/%24default"
+    functions.update_function_configuration(FunctionName=outputs["WatchFunction"], Environment={"Variables": told})
 
 
 def deploy_ops(stack, outputs, common, topic):

@@ -47,6 +47,33 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
     ("Complained", Unit::Count, None, "first-seen complaints"),
     ("Unsubscribed", Unit::Count, None, "first-seen unsubscribes"),
     ("Reactivated", Unit::Count, None, "first-seen reactivations"),
+    ("ReconcileRun", Unit::Count, None, "runs of reconcile that ended in order: its heartbeat"),
+    ("DriftMissing", Unit::Count, None, "facts that Postmark has and the ledger lacked"),
+    ("DriftExtra", Unit::Count, None, "recipients suppressed in the ledger and, on a second look, not in Postmark"),
+    ("DriftRepaired", Unit::Count, None, "facts sent to the queues to mend either"),
+    (
+        "Unexplained",
+        Unit::Count,
+        None,
+        "events that Postmark counts and that are neither here nor lost by nature, once their day is closed",
+    ),
+    ("PostmarkSent", Unit::Count, None, "messages that Postmark says it sent, of the time that a run compares"),
+    ("Coverage", Unit::Percent, None, "of those, the ones of which a delivery or a bounce is recorded"),
+    ("PostmarkApiErrors", Unit::Count, None, "calls to Postmark's API that failed after all retries"),
+    ("WatchRun", Unit::Count, None, "runs of watch that ended in order: its heartbeat"),
+    (
+        "WebhookConfigDrift",
+        Unit::Count,
+        None,
+        "webhooks that are missing in Postmark, or are not what they were set up to be",
+    ),
+    (
+        "WebhookTypeUnverified",
+        Unit::Count,
+        Some("RecordType"),
+        "triggers that Postmark has paused or could not verify",
+    ),
+    ("ServersSilent", Unit::Count, None, "servers that send, while nothing of theirs arrives"),
 ];
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
