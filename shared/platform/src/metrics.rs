@@ -49,7 +49,12 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
     ("Reactivated", Unit::Count, None, "first-seen reactivations"),
     ("ReconcileRun", Unit::Count, None, "runs of reconcile that ended in order: its heartbeat"),
     ("DriftMissing", Unit::Count, None, "facts that Postmark has and the ledger lacked"),
-    ("DriftExtra", Unit::Count, None, "recipients suppressed in the ledger and, on a second look, not in Postmark"),
+    (
+        "DriftExtra",
+        Unit::Count,
+        None,
+        "recipients suppressed in the ledger and, on a second look, not in Postmark",
+    ),
     ("DriftRepaired", Unit::Count, None, "facts sent to the queues to mend either"),
     (
         "Unexplained",
@@ -57,7 +62,12 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
         None,
         "events that Postmark counts and that are neither here nor lost by nature, once their day is closed",
     ),
-    ("PostmarkSent", Unit::Count, None, "messages that Postmark says it sent, of the time that a run compares"),
+    (
+        "PostmarkSent",
+        Unit::Count,
+        None,
+        "messages that Postmark says it sent, of the time that a run compares",
+    ),
     ("Coverage", Unit::Percent, None, "of those, the ones of which a delivery or a bounce is recorded"),
     ("PostmarkApiErrors", Unit::Count, None, "calls to Postmark's API that failed after all retries"),
     ("WatchRun", Unit::Count, None, "runs of watch that ended in order: its heartbeat"),
