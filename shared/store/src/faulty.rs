@@ -1,6 +1,9 @@
 //! A store that fails by plan, whatever implementation is behind it.
 
-use crate::{Action, Cancel, CommitError, Kept, Page, Recorded, Rules, ServerSettings, Store, StoreError};
+use crate::{
+    Action, Cancel, CommitError, Cursor, Document, Kept, Listing, MessageKey, Page, Recorded, Rules,
+    ServerSettings, Shelf, Store, StoreError, Stretch,
+};
 use async_trait::async_trait;
 use faults::{Fault, Plan};
 use ledger::counters::Counts;
@@ -76,4 +79,10 @@ under_plan! {
     kept_on(day: &str) -> Vec<Kept>;
     kept(received_at: Time, id: &str) -> Vec<Kept>;
     mark_replayed(received_at: Time, id: &str, at: Time) -> ();
+    document(shelf: &Shelf, name: &str) -> Option<Document>;
+    documents(shelf: &Shelf) -> Vec<(String, Document)>;
+    put_document(shelf: &Shelf, name: &str, text: &str, expected: Option<u64>) -> bool;
+    delete_document(shelf: &Shelf, name: &str, expected: u64) -> bool;
+    suppressed(server: ServerId, stream: &str, after: Option<Cursor>) -> Stretch<Listing>;
+    message(server: ServerId, message_id: &str) -> Vec<MessageKey>;
 }

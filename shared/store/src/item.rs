@@ -64,7 +64,8 @@ impl Item {
         self.0.get(name)
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    /// A string.
+    pub fn text(&self, name: &str) -> Option<&str> {
         match self.get(name) {
             Some(Value::S(text)) => Some(text),
             _ => None,
@@ -121,6 +122,11 @@ pub fn class_prefix(class: Class) -> String {
     format!("{}#", class.letter())
 }
 
+/// The class of a letter.
+pub(crate) fn class_lettered(letter: &str) -> Option<Class> {
+    Class::ALL.into_iter().find(|class| class.letter() == letter)
+}
+
 /// The key of a view.
 pub fn view_key(server: ServerId, recipient: RecipientId) -> Key {
     (recipient_pk(server, recipient), WHOLE_SERVER.to_owned())
@@ -168,11 +174,16 @@ pub fn time_slot(event: &Event) -> String {
     format!("{}#{}#{}#{slot}", event.server, event.stream, event.at.day())
 }
 
+/// The partition of the index `by_message` that a message's events lie in.
+pub fn message_pk(server: ServerId, message_id: &str) -> String {
+    format!("{server}#{message_id}")
+}
+
 /// An event's item. `message` is the key of the index `by_message` and holds the MessageID; `slot` is the key of
 /// the index `by_time`, there where the stack has that index.
 pub fn of_event(recorded: &Recorded, by_time: bool) -> Item {
     let event = &recorded.event;
-    let message = event.message_id.as_ref().map(|message_id| s(format!("{}#{message_id}", event.server)));
+    let message = event.message_id.as_ref().map(|message_id| s(message_pk(event.server, message_id)));
     let item = Item::default()
         .with("kind", s(event.kind().name()))
         .with("stream", s(&*event.stream))
@@ -384,8 +395,7 @@ pub fn to_rules(item: &Item) -> Rules {
         match name.split_once('#') {
             Some(("revoked", generation)) => drop(rules.revoked.insert(generation.to_owned(), at)),
             Some(("floor", letter)) => {
-                let class = Class::ALL.into_iter().find(|class| class.letter() == letter);
-                rules.floors.extend(class.map(|class| (class, at)));
+                rules.floors.extend(class_lettered(letter).map(|class| (class, at)));
             }
             _ => {}
         }

@@ -8,10 +8,13 @@
 pub mod ask;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod document;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
+pub mod heard;
+mod index;
 pub mod item;
 mod memory;
 pub mod pack;
@@ -20,10 +23,12 @@ pub mod rebuild;
 pub mod tables;
 mod write;
 
+pub use document::{DOCUMENT_BYTES_MAX, Document, NAME_BYTES_MAX, Shelf};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
+pub use index::{Listing, MessageKey};
 pub use memory::Memory;
 
 use async_trait::async_trait;
@@ -234,7 +239,8 @@ pub struct Kept {
     pub replayed_at: Option<Time>,
 }
 
-/// The tables. Every read is consistent: it sees all that was committed before it began.
+/// The tables. Every read is consistent: it sees all that was committed before it began; but those through an
+/// index ([`suppressed`](Store::suppressed), [`message`](Store::message)) lag behind by about a second.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Writes all actions or none. No two actions may touch the same item.
@@ -378,13 +384,74 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The call's own.
     async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError>;
+
+    /// A document, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a name that is empty or longer than [`NAME_BYTES_MAX`]; the call's own.
+    async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError>;
+
+    /// All documents of a shelf with their names, by name.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, StoreError>;
+
+    /// Writes a document as the version that follows `expected`, which is the one that was read (`None`: there is
+    /// none). False: somebody else was faster, and nothing is written.
+    ///
+    /// A document that is put again after it was deleted begins at version 1 again. Where somebody may still hold
+    /// a version of before (a lease), write over it and never delete it.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a text longer than [`DOCUMENT_BYTES_MAX`] or a name that there cannot be; the
+    /// call's own, after which it may have been written: read it again.
+    async fn put_document(
+        &self,
+        shelf: &Shelf,
+        name: &str,
+        text: &str,
+        expected: Option<u64>,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes a document of the version that was read; whether it is gone, as it is where somebody else has
+    /// deleted it. False: somebody has written another version.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a name that there cannot be; the call's own, after which it may be gone.
+    async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError>;
+
+    /// A page of whom a stream must not mail (`*`: whom no stream of the server must), longest first, by Postmark's
+    /// list or by a decision of ours. Read through an index: what was written or deleted within the last seconds
+    /// may not show yet. A recipient whose `since` moves while pages are read may come twice or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a cursor of another kind of read; the call's own.
+    async fn suppressed(
+        &self,
+        server: ServerId,
+        stream: &str,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Listing>, StoreError>;
+
+    /// Which events are recorded about a message, in order of time; its MessageID as Postmark writes it. Read
+    /// through an index: what was recorded within the last seconds may not show yet.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError>;
 }
 
-/// Where a scan goes on: the key of the last item it saw.
+/// Where a read goes on: behind the last item it saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor(pub(crate) item::Key);
+pub struct Cursor {
+    /// That item's key.
+    pub(crate) key: item::Key,
+    /// Its instant, in microseconds, where it was read through an index.
+    pub(crate) at: Option<i64>,
+}
 
-/// A stretch of a scan.
+/// A stretch of a scan or of a list.
 #[derive(Clone, Debug)]
 pub struct Stretch<T> {
     /// What it found.

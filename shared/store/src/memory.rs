@@ -1,10 +1,12 @@
 //! The tables in memory: the same items under the same keys, the same conditions, the same limits.
 
 use crate::item::{self, Item, Key};
+use crate::tables::Index;
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Held, ITEM_BYTES_MAX, Kept, PAGE_BYTES_MAX, Page, Recorded, Rules,
-    Scan, Seen, ServerSettings, Store, StoreError, Stretch, tables,
+    Action, Cancel, CommitError, Cursor, Document, Held, ITEM_BYTES_MAX, Kept, Listing, MessageKey,
+    PAGE_BYTES_MAX, Page, Recorded, Rules, Scan, Seen, ServerSettings, Shelf, Store, StoreError, Stretch,
+    document, index, tables,
 };
 use async_trait::async_trait;
 use ledger::counters::{Counters, Counts, Hour};
@@ -16,6 +18,14 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 type Table = BTreeMap<Key, Item>;
+
+/// An item's place in an index: partition, instant in microseconds, key in the table.
+type Place = (String, i64, Key);
+
+/// The place of an item in an index, if it has one.
+fn place(index: &Index, key: &Key, item: &Item) -> Option<Place> {
+    Some((item.text(index.pk)?.to_owned(), item.number(index.sk)?, key.clone()))
+}
 
 /// All tables of a stack.
 #[derive(Debug)]
@@ -36,6 +46,10 @@ struct Tables {
     recipients: Table,
     counters: Table,
     quarantine: Table,
+    /// Documents; what else the registry holds stands below as what it means.
+    registry: Table,
+    /// The indexes of events and recipients, by name.
+    indexes: BTreeMap<&'static str, BTreeSet<Place>>,
     streams: BTreeMap<ServerId, BTreeSet<String>>,
     settings: BTreeMap<ServerId, ServerSettings>,
     rules: Rules,
@@ -160,8 +174,41 @@ impl Tables {
             tables::Table::Recipients => &mut self.recipients,
             tables::Table::Counters => &mut self.counters,
             tables::Table::Quarantine => &mut self.quarantine,
-            tables::Table::Registry => unreachable!("no transaction touches the registry"),
+            tables::Table::Registry => &mut self.registry,
         }
+    }
+
+    /// Puts or deletes an item, and moves it in the table's indexes.
+    fn set(&mut self, table: tables::Table, key: Key, item: Option<Item>) {
+        let of = |index, item: Option<&Item>| item.and_then(|item| place(index, &key, item));
+        let mut moves = Vec::new();
+        for index in table.indexes(false) {
+            let (old, new) = (of(index, self.of(table).get(&key)), of(index, item.as_ref()));
+            if old != new {
+                moves.push((index.name, old, new));
+            }
+        }
+        for (name, old, new) in moves {
+            let places = self.indexes.entry(name).or_default();
+            if let Some(old) = old {
+                places.remove(&old);
+            }
+            places.extend(new);
+        }
+        match item {
+            Some(item) => drop(self.of(table).insert(key, item)),
+            None => drop(self.of(table).remove(&key)),
+        }
+    }
+
+    /// The places in a partition of an index, in order of time, behind an instant and a key.
+    fn places(&self, index: &Index, pk: String, after: Option<(i64, Key)>) -> impl Iterator<Item = &Place> {
+        let start = match after {
+            Some((at, key)) => Bound::Excluded((pk.clone(), at, key)),
+            None => Bound::Included((pk.clone(), i64::MIN, Key::default())),
+        };
+        let places = self.indexes.get(index.name).map(|places| places.range((start, Bound::Unbounded)));
+        places.into_iter().flatten().take_while(move |place| place.0 == pk)
     }
 
     /// Why an action cancels its transaction, if it does.
@@ -195,12 +242,11 @@ impl Store for Memory {
             return Err(CommitError::Cancelled(cancels));
         }
         for Write { table, key, change } in writes {
-            let table = tables.of(table);
             match change {
-                Change::Put(item) => drop(table.insert(key, item)),
-                Change::Delete => drop(table.remove(&key)),
+                Change::Put(item) => tables.set(table, key, Some(item)),
+                Change::Delete => tables.set(table, key, None),
                 Change::Add(counts) => {
-                    let item = table.entry(key).or_default();
+                    let item = tables.of(table).entry(key).or_default();
                     counts.into_iter().for_each(|(measure, n)| item.add(measure.name(), n));
                 }
             }
@@ -360,6 +406,74 @@ impl Store for Memory {
         }
         Ok(())
     }
+
+    async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError> {
+        let key = document::key(shelf, name)?;
+        self.lock().registry.get(&key).cloned().map(document::read).transpose()
+    }
+
+    async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, StoreError> {
+        let tables = self.lock();
+        let found = query(&tables.registry, &shelf.pk(), "").into_iter();
+        found.map(|(key, item)| Ok((key.1.clone(), document::read(item.clone())?))).collect()
+    }
+
+    async fn put_document(
+        &self,
+        shelf: &Shelf,
+        name: &str,
+        text: &str,
+        expected: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let (key, item) = (document::key(shelf, name)?, document::following(text, expected)?);
+        let mut tables = self.lock();
+        let expected = expected.map(document::number).transpose()?;
+        let as_read = tables.registry.get(&key).map(|item| item.number("version")) == expected.map(Some);
+        if as_read {
+            tables.set(tables::Table::Registry, key, Some(item));
+        }
+        Ok(as_read)
+    }
+
+    async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError> {
+        let (key, expected) = (document::key(shelf, name)?, document::number(expected)?);
+        let mut tables = self.lock();
+        let written = tables.registry.get(&key).is_some_and(|item| item.number("version") != Some(expected));
+        if !written {
+            tables.set(tables::Table::Registry, key, None);
+        }
+        Ok(!written)
+    }
+
+    async fn suppressed(
+        &self,
+        server: ServerId,
+        stream: &str,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Listing>, StoreError> {
+        let after = after.map(index::after).transpose()?;
+        let tables = self.lock();
+        let mut stretch = Stretch { found: Vec::new(), read: 0, next: None };
+        let mut bytes = 0;
+        for (_, at, key) in tables.places(&tables::SUPPRESSED, item::stream_pk(server, stream), after) {
+            let Some(row) = tables.recipients.get(key) else { continue };
+            stretch.read += 1;
+            bytes += row.size(&key.0, &key.1);
+            stretch.found.push(index::to_listing(key, row)?);
+            if bytes >= PAGE_BYTES_MAX {
+                stretch.next = Some(Cursor { key: key.clone(), at: Some(*at) });
+                break;
+            }
+        }
+        Ok(stretch)
+    }
+
+    async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
+        let tables = self.lock();
+        let places = tables.places(&tables::BY_MESSAGE, item::message_pk(server, message_id), None);
+        let found = places.filter_map(|(_, _, key)| tables.events.get_key_value(key));
+        found.map(|(key, event)| index::to_message_key(key, event)).collect()
+    }
 }
 
 /// A stretch of a table: the items of a server, at most a page of them.
@@ -369,7 +483,7 @@ fn stretch<T>(
     after: Option<Cursor>,
     read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
 ) -> Result<Stretch<T>, StoreError> {
-    let start = after.map_or(Bound::Unbounded, |Cursor(key)| Bound::Excluded(key));
+    let start = after.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.key));
     let of_server = format!("{server}#");
     let mut stretch = Stretch { found: Vec::new(), read: 0, next: None };
     let mut bytes = 0;
@@ -380,7 +494,7 @@ fn stretch<T>(
             stretch.found.push(read(key, item)?);
         }
         if bytes >= PAGE_BYTES_MAX {
-            stretch.next = Some(Cursor(key.clone()));
+            stretch.next = Some(Cursor { key: key.clone(), at: None });
             break;
         }
     }

@@ -10,7 +10,7 @@ pub enum Table {
     Recipients,
     /// Counts by hour and shard.
     Counters,
-    /// What people configure, and the rules.
+    /// What people configure, the rules, and documents.
     Registry,
     /// Bodies set aside.
     Quarantine,
@@ -46,12 +46,12 @@ pub struct Index {
 }
 
 /// All events of a message, in order of time: few, so that their bodies are fetched by key.
-const BY_MESSAGE: Index =
+pub(crate) const BY_MESSAGE: Index =
     Index { name: "by_message", pk: "message", sk: "at", projection: Projection::KeysOnly };
 /// All events of a stream's day, in order of time: pages of a list that must not fetch each item.
 const BY_TIME: Index = Index { name: "by_time", pk: "slot", sk: "at", projection: Projection::All };
 /// Whom a stream must not mail.
-const SUPPRESSED: Index =
+pub(crate) const SUPPRESSED: Index =
     Index { name: "suppressed", pk: "suppressed", sk: "since", projection: Projection::All };
 
 impl Table {

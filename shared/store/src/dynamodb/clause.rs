@@ -17,6 +17,11 @@ const SAME_COPY: &str = "#hash = :hash AND #source = :source";
 /// The stored view is the fold of exactly what was read: of two who fold at once, the first stays, and the other
 /// reads what the first has recorded.
 const SAME_FOLD: &str = "#folded = :folded";
+/// The document is of the version that was read: of two who write over it at once, the first stays, and the other
+/// reads it again.
+const SAME_VERSION: &str = "#version = :expected";
+/// It is, or it is gone: of two who delete it at once both are done, and who has written it since keeps it.
+const SAME_VERSION_OR_GONE: &str = "attribute_not_exists(#pk) OR #version = :expected";
 /// An instant moves to an earlier one only: of several revocations the strictest holds, whatever their order.
 pub(super) const EARLIER: &str = "attribute_not_exists(#rule) OR #rule > :to";
 /// An instant moves to a later one only: an expiry floor never goes back, whatever the order.
@@ -60,6 +65,27 @@ fn same_fold(read: Folded) -> Clause {
         condition: SAME_FOLD,
         names: &[("#folded", "folded")],
         values: vec![(":folded", Value::S(read.into()))],
+    }
+}
+
+/// The condition of writing a document over the version that was read, or as the first.
+pub(super) fn version(expected: Option<i64>) -> Clause {
+    match expected {
+        None => Clause { condition: ABSENT, names: ABSENT_NAMES, values: Vec::new() },
+        Some(expected) => Clause {
+            condition: SAME_VERSION,
+            names: &[("#version", "version")],
+            values: vec![(":expected", Value::N(expected))],
+        },
+    }
+}
+
+/// The condition of deleting a document.
+pub(super) fn version_or_gone(expected: i64) -> Clause {
+    Clause {
+        condition: SAME_VERSION_OR_GONE,
+        names: &[("#pk", PK), ("#version", "version")],
+        values: vec![(":expected", Value::N(expected))],
     }
 }
 

@@ -1,19 +1,22 @@
 //! The tables on DynamoDB.
 //!
-//! Every read is consistent and reads all pages; keys that were left unprocessed are asked for again. A
+//! Every read is consistent, but of an index, and reads all pages; keys that were left unprocessed are asked for
+//! again. A
 //! transaction that is cancelled tells of each action why, and returns the item that stood in its way, so that
 //! nothing is read a second time. Nothing scans but [`Scan`], which only a rebuild uses.
 
 mod clause;
 mod create;
+mod stretch;
+mod versions;
 mod wire;
 
 use crate::item::{self, Item, Key};
-use crate::tables::{PK, SK, Table};
+use crate::tables::{BY_MESSAGE, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Held, ITEM_BYTES_MAX, Kept, Page, Recorded, Rules, Scan,
-    ServerSettings, Store, StoreError, Stretch,
+    Action, Cancel, CommitError, Cursor, Document, ITEM_BYTES_MAX, Kept, Listing, MessageKey, Page, Recorded,
+    Rules, ServerSettings, Shelf, Store, StoreError, Stretch, document, index,
 };
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
@@ -87,6 +90,8 @@ type Attributes = HashMap<String, AttributeValue>;
 
 /// Which items of a partition a query reads.
 enum Range<'a> {
+    /// All.
+    All,
     /// Those whose sort key begins so.
     Prefix(&'a str),
     /// Those whose sort key is not before the first and not after the second.
@@ -169,14 +174,16 @@ impl DynamoDb {
                 .consistent_read(true)
                 .set_exclusive_start_key(after)
                 .expression_attribute_names("#pk", PK)
-                .expression_attribute_names("#sk", SK)
                 .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
             query = match range {
+                Range::All => query.key_condition_expression("#pk = :pk"),
                 Range::Prefix(prefix) => query
                     .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
+                    .expression_attribute_names("#sk", SK)
                     .expression_attribute_values(":sk", AttributeValue::S(prefix.to_owned())),
                 Range::Between(from, to) => query
                     .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                    .expression_attribute_names("#sk", SK)
                     .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
                     .expression_attribute_values(":to", AttributeValue::S(to.to_owned())),
             };
@@ -262,40 +269,6 @@ impl DynamoDb {
             }
             other => other.map(drop).map_err(failed),
         }
-    }
-
-    async fn scan<T>(
-        &self,
-        table: Table,
-        server: ServerId,
-        after: Option<Cursor>,
-        read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
-    ) -> Result<Stretch<T>, StoreError> {
-        let page = self
-            .client
-            .scan()
-            .table_name(self.tables.name(table))
-            .consistent_read(true)
-            .set_exclusive_start_key(after.map(|Cursor(key)| key_of(&key)))
-            .filter_expression("begins_with(#pk, :server)")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_values(":server", AttributeValue::S(format!("{server}#")))
-            .send()
-            .await
-            .map_err(failed)?;
-        let damaged = || StoreError::Damaged(table.name());
-        let mut found = Vec::new();
-        for attributes in page.items.unwrap_or_default() {
-            let (key, item) = from_wire(attributes).ok_or_else(damaged)?;
-            found.push(read(&key, &item)?);
-        }
-        let next =
-            page.last_evaluated_key.map(|key| from_wire(key).map(|(key, _)| Cursor(key)).ok_or_else(damaged));
-        Ok(Stretch {
-            found,
-            read: page.scanned_count.try_into().unwrap_or_default(),
-            next: next.transpose()?,
-        })
     }
 }
 
@@ -486,8 +459,7 @@ impl Store for DynamoDb {
     }
 
     async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError> {
-        // Every sort key is an instant; the prefix must not be empty.
-        let found = self.query(Table::Quarantine, day, Range::Between("0", ":"), None, None).await?;
+        let found = self.query(Table::Quarantine, day, Range::All, None, None).await?;
         found.iter().map(|(_, item)| item::to_kept(item)).collect()
     }
 
@@ -517,28 +489,58 @@ impl Store for DynamoDb {
         }
         Ok(())
     }
+
+    async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError> {
+        let item = self.get(Table::Registry, &document::key(shelf, name)?).await?;
+        item.map(document::read).transpose()
+    }
+
+    async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, StoreError> {
+        let found = self.query(Table::Registry, &shelf.pk(), Range::All, None, None).await?;
+        found.into_iter().map(|((_, name), item)| Ok((name, document::read(item)?))).collect()
+    }
+
+    async fn put_document(
+        &self,
+        shelf: &Shelf,
+        name: &str,
+        text: &str,
+        expected: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let (key, item) = (document::key(shelf, name)?, document::following(text, expected)?);
+        self.put_version(key, item, expected).await
+    }
+
+    async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError> {
+        self.delete_version(&document::key(shelf, name)?, expected).await
+    }
+
+    async fn suppressed(
+        &self,
+        server: ServerId,
+        stream: &str,
+        after: Option<Cursor>,
+    ) -> Result<Stretch<Listing>, StoreError> {
+        let pk = item::stream_pk(server, stream);
+        self.page(Table::Recipients, &SUPPRESSED, pk, after, index::to_listing).await
+    }
+
+    async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
+        let pk = item::message_pk(server, message_id);
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page =
+                self.page(Table::Events, &BY_MESSAGE, pk.clone(), after, index::to_message_key).await?;
+            found.extend(page.found);
+            after = page.next;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
 }
 
 fn page(found: Vec<(Key, Item)>, limit: usize) -> Result<Page, StoreError> {
     let events = found.iter().take(limit).map(|(key, item)| item::to_event(key, item));
     Ok(Page { events: events.collect::<Result<_, _>>()?, truncated: found.len() > limit })
-}
-
-#[async_trait]
-impl Scan for DynamoDb {
-    async fn scan_events(
-        &self,
-        server: ServerId,
-        after: Option<Cursor>,
-    ) -> Result<Stretch<Recorded>, StoreError> {
-        self.scan(Table::Events, server, after, item::to_event).await
-    }
-
-    async fn scan_recipients(
-        &self,
-        server: ServerId,
-        after: Option<Cursor>,
-    ) -> Result<Stretch<Held>, StoreError> {
-        self.scan(Table::Recipients, server, after, item::to_held).await
-    }
 }

@@ -1,0 +1,136 @@
+//! Documents: what is configured and remembered beside the ledger, as JSON under a name on a shelf of the registry.
+//!
+//! Invariant: a document is written whole, and only over the version that was read. The partitions of the shelves
+//! are frozen; none of them is another item's of the registry (`rules`, and a server's number).
+
+use crate::item::{Item, Key, Value};
+use crate::{ITEM_BYTES_MAX, StoreError};
+use ledger::ServerId;
+
+/// The most bytes of a document's text.
+pub const DOCUMENT_BYTES_MAX: usize = 380 * 1024;
+/// The most bytes of a document's name; it has one at least. What DynamoDB takes as a sort key.
+pub const NAME_BYTES_MAX: usize = 1_024;
+/// More than keys and attributes of a document have beside its name and its text.
+const FRAME_BYTES: usize = 1_024;
+const _: () = assert!(DOCUMENT_BYTES_MAX + NAME_BYTES_MAX + FRAME_BYTES <= ITEM_BYTES_MAX);
+
+/// What documents are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shelf {
+    /// The servers that people have registered, by number.
+    Servers,
+    /// How far reconciling is.
+    Reconcile,
+    /// What watching has found.
+    Watch,
+    /// What was found complete of a server.
+    Completeness(ServerId),
+    /// How far the rotation of credentials is.
+    Rotation,
+    /// Who is at work on what, so that nobody else is.
+    Lease,
+}
+
+impl Shelf {
+    /// Its partition. Frozen.
+    pub fn pk(&self) -> String {
+        match self {
+            Shelf::Servers => "servers".to_owned(),
+            Shelf::Reconcile => "reconcile".to_owned(),
+            Shelf::Watch => "watch".to_owned(),
+            Shelf::Completeness(server) => format!("completeness#{server}"),
+            Shelf::Rotation => "rotation".to_owned(),
+            Shelf::Lease => "lease".to_owned(),
+        }
+    }
+}
+
+/// A document as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// JSON.
+    pub text: String,
+    /// The first is 1, and each later one is the one before and 1.
+    pub version: u64,
+}
+
+/// The key of a document.
+///
+/// # Errors
+/// [`StoreError::Invalid`] where the name is empty or too long.
+pub(crate) fn key(shelf: &Shelf, name: &str) -> Result<Key, StoreError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(StoreError::Invalid("a document's name has 1 to 1024 bytes"));
+    }
+    Ok((shelf.pk(), name.to_owned()))
+}
+
+/// The item of the version that follows the one that was read.
+///
+/// # Errors
+/// [`StoreError::Invalid`] where the text is too long, or there can be no such version.
+pub(crate) fn following(text: &str, expected: Option<u64>) -> Result<Item, StoreError> {
+    if text.len() > DOCUMENT_BYTES_MAX {
+        return Err(StoreError::Invalid("a document's text is larger than 380 KB"));
+    }
+    let version = number(expected.unwrap_or_default())?.checked_add(1).ok_or(NO_VERSION)?;
+    Ok(Item::default().with("document", Value::S(text.to_owned())).with("version", Value::N(version)))
+}
+
+const NO_VERSION: StoreError = StoreError::Invalid("no document has a version so high");
+
+/// A version as items hold it.
+///
+/// # Errors
+/// [`StoreError::Invalid`] where there can be no such version.
+pub(crate) fn number(version: u64) -> Result<i64, StoreError> {
+    i64::try_from(version).map_err(|_| NO_VERSION)
+}
+
+/// A document from its item.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub(crate) fn read(item: Item) -> Result<Document, StoreError> {
+    let version = item.number("version").and_then(|version| u64::try_from(version).ok());
+    let text = item.into_attributes().find_map(|(name, value)| match value {
+        Value::S(text) if name == "document" => Some(text),
+        _ => None,
+    });
+    text.zip(version).map(|(text, version)| Document { text, version }).ok_or(StoreError::Damaged("registry"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item;
+
+    #[test]
+    fn the_partitions_of_the_shelves_are_frozen_and_no_other_items() {
+        let server = ServerId::new(8_123_456).unwrap();
+        let frozen = [
+            (Shelf::Servers, "servers"),
+            (Shelf::Reconcile, "reconcile"),
+            (Shelf::Watch, "watch"),
+            (Shelf::Completeness(server), "completeness#8123456"),
+            (Shelf::Rotation, "rotation"),
+            (Shelf::Lease, "lease"),
+        ];
+        for (shelf, pk) in frozen {
+            assert_eq!(shelf.pk(), pk);
+            assert_ne!(shelf.pk(), item::rules_key().0);
+            assert!(shelf.pk().parse::<ServerId>().is_err(), "no server's partition");
+        }
+    }
+
+    #[test]
+    fn the_largest_document_is_an_item() {
+        let (name, text) = ("n".repeat(NAME_BYTES_MAX), "t".repeat(DOCUMENT_BYTES_MAX));
+        let (pk, sk) = key(&Shelf::Completeness(ServerId::new(i64::MAX).unwrap()), &name).unwrap();
+        let item = following(&text, Some(i64::MAX as u64 - 1)).unwrap();
+        assert!(item.size(&pk, &sk) <= DOCUMENT_BYTES_MAX + NAME_BYTES_MAX + FRAME_BYTES);
+        assert_eq!(following(&text, Some(i64::MAX as u64)), Err(NO_VERSION));
+        assert_eq!(following(&text, Some(u64::MAX)), Err(NO_VERSION));
+    }
+}
