@@ -44,7 +44,8 @@ def main():
         adopt(stack, parameters, config, common)
     else:
         sam("deploy", "--template", INFRA / "app.yaml", "--stack-name", stack, *common,
-            "--parameter-overrides", *[f"{name}={value}" for name, value in parameters.items()])
+            # In quotes, for a value with a space: rate(1 hour).
+            "--parameter-overrides", *[f'{name}="{value}"' for name, value in parameters.items()])
     outputs = outputs_of(stack)
     if arguments.endpoint:
         add_what_the_emulator_leaves_out(outputs, arguments.endpoint)

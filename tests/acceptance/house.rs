@@ -14,7 +14,12 @@ pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-pub(crate) fn tracked() -> Vec<String> {
+/// The sources of all that is counted and logged.
+pub(crate) fn observed() -> String {
+    tracked().iter().filter(|path| path.ends_with("observe.rs")).map(|path| read(path)).collect()
+}
+
+fn tracked() -> Vec<String> {
     let output = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
@@ -176,8 +181,7 @@ fn the_readmes_make_targets_and_commands_exist_and_its_links_lead_somewhere() {
 
 #[test]
 fn every_metric_that_is_emitted_is_declared_and_every_declared_one_is_emitted() {
-    let sources: String =
-        tracked().iter().filter(|path| path.ends_with("observe.rs")).map(|path| read(path)).collect();
+    let sources = observed();
     for (name, _, dimension, _) in platform::metrics::METRICS {
         assert!(sources.contains(&format!("\"{name}\"")), "{name} is emitted");
         if let Some(dimension) = dimension {

@@ -2,7 +2,7 @@
 //! print is what CloudWatch takes, every alarm has its section in the runbook, and what all of it costs.
 
 use crate::fixtures;
-use crate::house::{read, root, tracked};
+use crate::house::{observed, read, root};
 use clap::Parser as _;
 use faults::{Fault, Plan};
 use ingest::credential::PrivateKey;
@@ -260,11 +260,6 @@ fn unit(metric: &str) -> String {
 /// What is counted is summed; of what is measured a sum means nothing.
 fn is_measured(metric: &str) -> bool {
     observed().contains(&format!("histogram!(\"{metric}\""))
-}
-
-/// The sources of all that is counted and logged.
-fn observed() -> String {
-    tracked().iter().filter(|path| path.ends_with("observe.rs")).map(|path| read(path)).collect()
 }
 
 #[test]
