@@ -59,6 +59,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("faults", &[]),
     ("ledger", &[]),
     ("postmark", &["ledger"]),
+    ("postmark-api", &["ledger"]),
     ("platform", &["ledger"]),
     ("aws", &["platform"]),
     ("queue", &["aws", "ledger", "faults"]),

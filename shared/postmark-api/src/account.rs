@@ -1,0 +1,86 @@
+//! [`AccountApi`]: what an account's token opens.
+
+use crate::endpoint::{Call, Session};
+use crate::error::ApiError;
+use crate::lists::PAGE_MAX;
+use crate::server::number;
+use crate::token::Token;
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What an account's token opens: its servers, with their tokens.
+#[derive(Clone)]
+pub struct AccountApi {
+    session: Session,
+}
+
+/// A server of an account. It has no `Debug`, since it has its tokens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountServer {
+    /// Postmark's number of the server.
+    pub id: i64,
+    /// Its name, as its owner chose it.
+    pub name: String,
+    /// `Live` or `Sandbox`; empty where Postmark does not tell.
+    pub delivery_type: String,
+    /// Its API tokens.
+    pub tokens: Vec<Token>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Servers {
+    #[serde(deserialize_with = "number")]
+    total_count: u64,
+    servers: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    #[serde(rename = "ID")]
+    id: i64,
+    name: String,
+    delivery_type: Option<String>,
+    api_tokens: Option<Vec<String>>,
+}
+
+impl AccountApi {
+    pub(crate) fn new(session: Session) -> AccountApi {
+        AccountApi { session }
+    }
+
+    /// All servers of the account, through all pages.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn servers(&self) -> Result<Vec<AccountServer>, ApiError> {
+        let mut servers = Vec::new();
+        loop {
+            let call = Call::get("/servers", &[])
+                .with("count", PAGE_MAX.to_string())
+                .with("offset", servers.len().to_string());
+            let page: Servers = self.session.ask(call).await?;
+            let empty = page.servers.is_empty();
+            servers.extend(page.servers.into_iter().map(|row| AccountServer {
+                id: row.id,
+                name: row.name,
+                delivery_type: row.delivery_type.unwrap_or_default(),
+                tokens: row.api_tokens.iter().flatten().filter_map(|text| Token::new(text).ok()).collect(),
+            }));
+            if empty || servers.len() as u64 >= page.total_count {
+                return Ok(servers);
+            }
+        }
+    }
+
+    /// Changes a server; what is not named stays. What Postmark answers has the server's tokens in it and is dropped.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn edit_server(&self, id: i64, change: &Value) -> Result<(), ApiError> {
+        let call = Call::new(Method::PUT, "/servers/{}", &[&id.to_string()]).body(change);
+        self.session.ask::<serde::de::IgnoredAny>(call).await.map(|_| ())
+    }
+}

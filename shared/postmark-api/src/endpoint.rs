@@ -1,0 +1,382 @@
+//! [`Endpoint`]: where Postmark is, and how often a call is tried.
+
+use crate::account::AccountApi;
+use crate::error::{ApiError, Cause};
+use crate::server::ServerApi;
+use crate::token::Token;
+use crate::transport::{Chunks, Transport};
+use crate::webhooks;
+use crate::words;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use http::{HeaderMap, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where Postmark's API is.
+pub const POSTMARK: &str = "https://api.postmarkapp.com";
+
+/// The largest answer that is taken whole, in bytes. Postmark keeps 1 MB of a message, and a page of 500 messages takes
+/// about as much. The dump of a suppression list is not taken whole.
+pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The largest answer to a refused call that is looked at, in bytes.
+const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+
+/// All but letters, digits and `-._~` is escaped in URLs.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How often a call is tried, and how long is waited between two tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// Tries in all; 1: none but the first.
+    pub attempts: u32,
+    /// The longest pause after the first try; it doubles with each one. What is waited is drawn between nothing and it.
+    pub first_pause: Duration,
+    /// What it does not grow beyond, and the most that Postmark's own `Retry-After` is obeyed for.
+    pub most_pause: Duration,
+}
+
+impl Default for Retries {
+    /// 5 tries with pauses of up to 1, 2, 4 and 8 seconds.
+    fn default() -> Retries {
+        Retries { attempts: 5, first_pause: Duration::from_secs(1), most_pause: Duration::from_secs(15) }
+    }
+}
+
+/// Where Postmark is, through which transport, and how often it is asked.
+#[derive(Clone)]
+pub struct Endpoint {
+    transport: Arc<dyn Transport>,
+    base: String,
+    retries: Retries,
+}
+
+impl Endpoint {
+    /// Postmark itself.
+    pub fn new(transport: Arc<dyn Transport>) -> Endpoint {
+        Endpoint { transport, base: POSTMARK.to_owned(), retries: Retries::default() }
+    }
+
+    /// The same at another base URL, such as a simulator's: `http://127.0.0.1:9000`.
+    #[must_use]
+    pub fn with_base(mut self, base: &str) -> Endpoint {
+        self.base = base.trim_end_matches('/').to_owned();
+        self
+    }
+
+    /// The same with other retries.
+    #[must_use]
+    pub fn with_retries(mut self, retries: Retries) -> Endpoint {
+        self.retries = retries;
+        self
+    }
+
+    /// The base URL.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What a server's token opens.
+    pub fn server(&self, token: Token) -> ServerApi {
+        ServerApi::new(Session { endpoint: self.clone(), header: "X-Postmark-Server-Token", token })
+    }
+
+    /// What an account's token opens.
+    pub fn account(&self, token: Token) -> AccountApi {
+        AccountApi::new(Session { endpoint: self.clone(), header: "X-Postmark-Account-Token", token })
+    }
+}
+
+/// One call, before it is sent.
+pub(crate) struct Call {
+    method: Method,
+    /// What errors call it: the path without what is filled in.
+    name: &'static str,
+    /// Path and query.
+    target: String,
+    body: Bytes,
+    /// Must not be done twice.
+    once: bool,
+    /// An answer of 200 may bear an `ErrorCode` that is the caller's business.
+    lenient: bool,
+}
+
+impl Call {
+    /// A call whose path is `name` with each `{}` replaced by one of `parts`, escaped.
+    pub(crate) fn new(method: Method, name: &'static str, parts: &[&str]) -> Call {
+        let mut target = String::new();
+        let mut parts = parts.iter();
+        for (index, piece) in name.split("{}").enumerate() {
+            if index > 0 {
+                target.extend(utf8_percent_encode(parts.next().unwrap_or(&""), ESCAPED));
+            }
+            target.push_str(piece);
+        }
+        Call { method, name, target, body: Bytes::new(), once: false, lenient: false }
+    }
+
+    pub(crate) fn get(name: &'static str, parts: &[&str]) -> Call {
+        Call::new(Method::GET, name, parts)
+    }
+
+    /// Adds a parameter to the query.
+    pub(crate) fn with(mut self, key: &str, value: impl AsRef<str>) -> Call {
+        let mark = if self.target.contains('?') { '&' } else { '?' };
+        let value = utf8_percent_encode(value.as_ref(), ESCAPED);
+        let _ = write!(self.target, "{mark}{key}={value}");
+        self
+    }
+
+    /// Adds a parameter if there is one.
+    pub(crate) fn with_some(self, key: &str, value: Option<impl AsRef<str>>) -> Call {
+        match value {
+            Some(value) => self.with(key, value),
+            None => self,
+        }
+    }
+
+    pub(crate) fn body(mut self, body: &Value) -> Call {
+        self.body = body.to_string().into();
+        self
+    }
+
+    /// It must not be done twice.
+    pub(crate) fn once(mut self) -> Call {
+        self.once = true;
+        self
+    }
+
+    /// An `ErrorCode` in an answer of 200 is the caller's business.
+    pub(crate) fn lenient(mut self) -> Call {
+        self.lenient = true;
+        self
+    }
+}
+
+/// What failed once, and whether it may be tried again.
+struct Failure {
+    error: ApiError,
+    again: Again,
+    /// What the answer asked to wait, if it did.
+    after: Option<Duration>,
+}
+
+/// Whether a try may be followed by another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Never,
+    /// It may have been done.
+    Repeatable,
+    /// It was not done.
+    Always,
+}
+
+impl Failure {
+    fn never(error: ApiError) -> Failure {
+        Failure { error, again: Again::Never, after: None }
+    }
+
+    fn of(cause: Cause) -> Failure {
+        let undone = match &cause {
+            Cause::Throttled | Cause::Maintenance => true,
+            Cause::Transport(error) => matches!(error, crate::TransportError::NotConnected(_)),
+            Cause::Fault(_) => false,
+        };
+        let again = if undone { Again::Always } else { Again::Repeatable };
+        Failure { error: ApiError::Unavailable(cause), again, after: None }
+    }
+}
+
+/// An endpoint and the token that is shown to it.
+#[derive(Clone)]
+pub(crate) struct Session {
+    endpoint: Endpoint,
+    header: &'static str,
+    token: Token,
+}
+
+impl Session {
+    /// The whole answer, as JSON that is understood.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
+        let body = self.whole(&call).await?;
+        // serde's own words may quote what they stumble over.
+        serde_json::from_slice(&body).map_err(|error| {
+            let kind = if error.is_data() { "it has other fields or types" } else { "it is not JSON" };
+            let (line, column) = (error.line(), error.column());
+            ApiError::NotUnderstood(format!("{kind} (line {line}, column {column} of {})", call.says()))
+        })
+    }
+
+    /// The answer's body as it comes in. What breaks after its first byte is not mended here.
+    pub(crate) async fn stream(&self, call: &Call) -> Result<Chunks, ApiError> {
+        let mut tries = Tries::new(self.endpoint.retries, call.once);
+        loop {
+            match self.open(call).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => tries.again(failure).await?,
+            }
+        }
+    }
+
+    async fn whole(&self, call: &Call) -> Result<Bytes, ApiError> {
+        let mut tries = Tries::new(self.endpoint.retries, call.once);
+        loop {
+            let attempt = async {
+                let body = read(self.open(call).await?, ANSWER_BYTES_MAX).await?;
+                let body = body.ok_or_else(|| {
+                    let words = format!("{} is larger than {ANSWER_BYTES_MAX} bytes", call.says());
+                    Failure::never(ApiError::NotUnderstood(words))
+                })?;
+                // A refusal that bears a good status: nobody documents one, and it must not pass for an empty list.
+                let told = Told::of(&body, &HeaderMap::new());
+                if told.code != 0 && !call.lenient {
+                    return Err(Failure::never(self.refused(200, &told)));
+                }
+                Ok(body)
+            };
+            match attempt.await {
+                Ok(body) => return Ok(body),
+                Err(failure) => tries.again(failure).await?,
+            }
+        }
+    }
+
+    /// One try: the body of an answer that is no refusal.
+    async fn open(&self, call: &Call) -> Result<Chunks, Failure> {
+        let request = http::Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{}{}", self.endpoint.base, call.target))
+            .header(http::header::ACCEPT, "application/json")
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(http::header::USER_AGENT, concat!("postledger/", env!("CARGO_PKG_VERSION")))
+            .header(self.header, self.token.reveal())
+            .body(call.body.clone());
+        let request = request.map_err(|_| Failure::never(ApiError::NotSent("the base URL is not a URL")))?;
+        let answer = self.endpoint.transport.call(request).await;
+        let (head, body) = answer.map_err(|error| Failure::of(error.into()))?.into_parts();
+        if head.status.is_success() {
+            return Ok(body);
+        }
+        let status = head.status.as_u16();
+        // Whatever breaks while it is read, it is a refusal.
+        let body = read(body, REFUSAL_BYTES_MAX).await.ok().flatten().unwrap_or_default();
+        let told = Told::of(&body, &head.headers);
+        let cause = match (status, told.code) {
+            (429, _) => Cause::Throttled,
+            (503, 100) => Cause::Maintenance,
+            (500.., _) => Cause::Fault(status),
+            (_, 1364) => match webhooks::verification(&body, self.token.reveal()) {
+                Some(verification) => return Err(Failure::never(ApiError::Unverified(verification))),
+                None => return Err(Failure::never(self.refused(status, &told))),
+            },
+            _ => return Err(Failure::never(self.refused(status, &told))),
+        };
+        let after = head.headers.get(http::header::RETRY_AFTER).and_then(|after| after.to_str().ok());
+        let after = after.and_then(|after| after.trim().parse().ok()).map(Duration::from_secs);
+        Err(Failure { after, ..Failure::of(cause) })
+    }
+
+    fn refused(&self, status: u16, told: &Told) -> ApiError {
+        let (words, next) = words::refusal(status, told.code, &told.message, self.token.reveal());
+        ApiError::Refused { status, code: told.code, words, next }
+    }
+
+    /// A text of Postmark's as far as it may be printed.
+    pub(crate) fn token(&self) -> &str {
+        self.token.reveal()
+    }
+}
+
+impl Call {
+    fn says(&self) -> String {
+        format!("what {} {} answers", self.method, self.name)
+    }
+
+    /// An error of this call's answer.
+    pub(crate) fn not_understood(&self, words: &str) -> ApiError {
+        ApiError::NotUnderstood(format!("{words} ({})", self.says()))
+    }
+}
+
+/// What a refusal tells, as far as it is JSON.
+struct Told {
+    code: i64,
+    message: String,
+}
+
+impl Told {
+    fn of(body: &[u8], headers: &HeaderMap) -> Told {
+        /// The outer members only: an answer of megabytes is skimmed, not built.
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Outer {
+            #[serde(default)]
+            error_code: Option<Value>,
+            #[serde(default)]
+            message: Option<Value>,
+        }
+        let outer: Option<Outer> = serde_json::from_slice(body).ok();
+        let (code, message) = outer.map(|outer| (outer.error_code, outer.message)).unwrap_or_default();
+        let number = |value: Value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
+        let header = || headers.get("X-PM-ApiErrorCode")?.to_str().ok()?.trim().parse().ok();
+        Told {
+            code: code.and_then(number).or_else(header).unwrap_or(0),
+            message: message.and_then(|message| Some(message.as_str()?.to_owned())).unwrap_or_default(),
+        }
+    }
+}
+
+/// A whole body; none if it is larger than it may be.
+async fn read(mut chunks: Chunks, most: usize) -> Result<Option<Bytes>, Failure> {
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| Failure::of(error.into()))?;
+        if whole.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(Some(whole.freeze()))
+}
+
+/// The tries of one call.
+struct Tries {
+    left: u32,
+    pause: Duration,
+    most: Duration,
+    once: bool,
+}
+
+impl Tries {
+    fn new(retries: Retries, once: bool) -> Tries {
+        Tries {
+            left: retries.attempts.saturating_sub(1),
+            pause: retries.first_pause.min(retries.most_pause),
+            most: retries.most_pause,
+            once,
+        }
+    }
+
+    /// Waits for the next try, if there is one.
+    async fn again(&mut self, failure: Failure) -> Result<(), ApiError> {
+        let repeatable = match failure.again {
+            Again::Never => return Err(failure.error),
+            Again::Repeatable => !self.once,
+            Again::Always => true,
+        };
+        match failure.error {
+            ApiError::Unavailable(cause) if !repeatable => return Err(ApiError::Uncertain(cause)),
+            error if self.left == 0 => return Err(error),
+            _ => self.left -= 1,
+        }
+        let asked = failure.after.unwrap_or_default().min(self.most);
+        tokio::time::sleep(self.pause.mul_f64(fastrand::f64()).max(asked)).await;
+        self.pause = (self.pause * 2).min(self.most);
+        Ok(())
+    }
+}

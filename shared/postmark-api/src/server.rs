@@ -1,0 +1,206 @@
+//! [`ServerApi`]: what a server's token opens. Its settings and streams, statistics and sending stand here; webhooks,
+//! suppressions and lists each have a file.
+
+use crate::endpoint::{Call, Session};
+use crate::error::ApiError;
+use http::Method;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// As many messages as Postmark takes in one batch.
+pub const SEND_BATCH_MAX: usize = 500;
+
+/// What a server's token opens.
+#[derive(Clone)]
+pub struct ServerApi {
+    pub(crate) session: Session,
+}
+
+/// A server's settings, as far as they matter here. Its tokens and its inbound address are not kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Postmark's number of the server.
+    pub id: i64,
+    /// Its name, as its owner chose it.
+    pub name: String,
+    /// Opens are tracked in each message unless it says otherwise.
+    pub track_opens: bool,
+    /// `None`, `HtmlAndText`, `HtmlOnly` or `TextOnly`.
+    pub track_links: String,
+    /// `Live` or `Sandbox`; empty where Postmark does not tell.
+    pub delivery_type: String,
+    /// The legacy open hook tells first opens only.
+    pub post_first_open_only: bool,
+    /// The legacy hooks that are set: `BounceHookUrl`, `OpenHookUrl`, `DeliveryHookUrl` or `ClickHookUrl`, and the URL,
+    /// which may bear credentials.
+    pub legacy_hooks: BTreeMap<&'static str, String>,
+    /// Bounce hooks also tell what SMTP refused.
+    pub enable_smtp_api_error_hooks: bool,
+}
+
+/// Without the hooks' URLs.
+impl fmt::Debug for ServerInfo {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hooks: Vec<_> = self.legacy_hooks.keys().collect();
+        out.debug_struct("ServerInfo")
+            .field("id", &self.id)
+            .field("legacy_hooks", &hooks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Its name in calls and webhooks: `outbound`.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// `Transactional`, `Broadcasts` or `Inbound`.
+    pub kind: String,
+    /// Since when it is archived, as Postmark writes it.
+    pub archived_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Settings {
+    #[serde(rename = "ID")]
+    id: i64,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    track_opens: Option<bool>,
+    #[serde(default)]
+    track_links: Option<String>,
+    #[serde(default)]
+    delivery_type: Option<String>,
+    #[serde(default)]
+    post_first_open_only: Option<bool>,
+    #[serde(default)]
+    enable_smtp_api_error_hooks: Option<bool>,
+    #[serde(default)]
+    bounce_hook_url: Option<String>,
+    #[serde(default)]
+    open_hook_url: Option<String>,
+    #[serde(default)]
+    delivery_hook_url: Option<String>,
+    #[serde(default)]
+    click_hook_url: Option<String>,
+}
+
+impl From<Settings> for ServerInfo {
+    fn from(settings: Settings) -> ServerInfo {
+        let hooks = [
+            ("BounceHookUrl", settings.bounce_hook_url),
+            ("OpenHookUrl", settings.open_hook_url),
+            ("DeliveryHookUrl", settings.delivery_hook_url),
+            ("ClickHookUrl", settings.click_hook_url),
+        ];
+        ServerInfo {
+            id: settings.id,
+            name: settings.name.unwrap_or_default(),
+            track_opens: settings.track_opens.unwrap_or_default(),
+            track_links: settings.track_links.unwrap_or_default(),
+            delivery_type: settings.delivery_type.unwrap_or_default(),
+            post_first_open_only: settings.post_first_open_only.unwrap_or_default(),
+            legacy_hooks: hooks
+                .into_iter()
+                .filter_map(|(name, url)| Some((name, url.filter(|url| !url.trim().is_empty())?)))
+                .collect(),
+            enable_smtp_api_error_hooks: settings.enable_smtp_api_error_hooks.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Streams {
+    message_streams: Vec<StreamRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StreamRow {
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+    message_stream_type: String,
+    #[serde(default)]
+    archived_at: Option<String>,
+}
+
+impl ServerApi {
+    pub(crate) fn new(session: Session) -> ServerApi {
+        ServerApi { session }
+    }
+
+    /// The server that the token belongs to.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn server(&self) -> Result<ServerInfo, ApiError> {
+        self.session.ask::<Settings>(Call::get("/server", &[])).await.map(ServerInfo::from)
+    }
+
+    /// Changes the server; what is not named stays.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn edit_server(&self, change: &Value) -> Result<ServerInfo, ApiError> {
+        let call = Call::new(Method::PUT, "/server", &[]).body(change);
+        self.session.ask::<Settings>(call).await.map(ServerInfo::from)
+    }
+
+    /// All message streams, archived ones too.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn streams(&self) -> Result<Vec<Stream>, ApiError> {
+        let call = Call::get("/message-streams", &[])
+            .with("MessageStreamType", "All")
+            .with("IncludeArchivedStreams", "true");
+        let streams: Streams = self.session.ask(call).await?;
+        let stream = |row: StreamRow| Stream {
+            name: row.name.unwrap_or_default(),
+            id: row.id,
+            kind: row.message_stream_type,
+            archived_at: row.archived_at,
+        };
+        Ok(streams.message_streams.into_iter().map(stream).collect())
+    }
+
+    /// Sends a message, once: it is tried again only if it cannot have been sent. What Postmark answers, whose
+    /// `ErrorCode` may be other than 0 although some recipients get it.
+    ///
+    /// # Errors
+    /// See [`ApiError`]; with [`ApiError::Uncertain`] it may have been sent.
+    pub async fn send(&self, message: &Value) -> Result<Value, ApiError> {
+        let call = Call::new(Method::POST, "/email", &[]).body(message).once().lenient();
+        self.session.ask(call).await
+    }
+
+    /// Sends up to [`SEND_BATCH_MAX`] messages, once as [`send`](Self::send) does. One answer for each, in their order;
+    /// its `ErrorCode` says whether it was taken.
+    ///
+    /// # Errors
+    /// See [`ApiError`]; with [`ApiError::Uncertain`] they may have been sent.
+    pub async fn send_batch(&self, messages: &[Value]) -> Result<Vec<Value>, ApiError> {
+        let body = Value::Array(messages.to_vec());
+        let call = Call::new(Method::POST, "/email/batch", &[]).body(&body).once().lenient();
+        self.session.ask(call).await
+    }
+}
+
+/// A number that some of Postmark's own clients take for a text.
+pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let value = Value::deserialize(from)?;
+    let number = match &value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64(),
+    };
+    number.ok_or_else(|| serde::de::Error::custom("not a number"))
+}
