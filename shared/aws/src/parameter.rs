@@ -42,6 +42,23 @@ impl Link {
         }
     }
 
+    /// Writes an encrypted parameter, over the one that may be there.
+    ///
+    /// # Errors
+    /// See [`ParameterError`].
+    pub async fn replace_parameter(&self, name: &str, value: &str) -> Result<(), ParameterError> {
+        let parameter = json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": true });
+        self.ssm(name, "PutParameter", &parameter).await.map(drop)
+    }
+
+    /// Deletes a parameter.
+    ///
+    /// # Errors
+    /// See [`ParameterError`]; [`Missing`](ParameterError::Missing) where there is none.
+    pub async fn delete_parameter(&self, name: &str) -> Result<(), ParameterError> {
+        self.ssm(name, "DeleteParameter", &json!({ "Name": name })).await.map(drop)
+    }
+
     async fn ssm(&self, name: &str, operation: &str, input: &Value) -> Result<Value, ParameterError> {
         let called =
             self.json(Service::Ssm, &format!("AmazonSSM.{operation}"), input.to_string().into_bytes()).await;

@@ -1,0 +1,22 @@
+//! A Postmark account as Postledger knows it: which servers, with which token, which webhooks they should have, which
+//! key signs for them, and what is wrong there.
+//!
+//! Invariant: what is ours is told from what is not by one rule ([`webhooks::ours`]), and what is not ours is never
+//! changed. No token, password or address is in an error, a log line, a `Debug` text or a document.
+
+pub mod book;
+pub mod connect;
+pub mod doors;
+pub mod lease;
+pub mod registry;
+pub mod vault;
+pub mod watch;
+pub mod webhooks;
+
+pub use book::{Book, BookError};
+pub use doors::{Doors, DoorsError};
+pub use lease::Lease;
+pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};
+#[cfg(feature = "aws")]
+pub use vault::{ParameterVault, tokens_prefix};
+pub use vault::{FileVault, MemoryVault, Vault, VaultError};

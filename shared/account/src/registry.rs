@@ -1,0 +1,202 @@
+//! The registry: which servers there are, whose they are, and how they are connected. One document a server.
+
+use crate::book::{Book, BookError};
+use ledger::policy::StreamKind;
+use ledger::{ServerId, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Document, Shelf};
+
+/// How often a change of an entry is tried again where somebody else was faster.
+const TRIES_MAX: usize = 8;
+
+/// How a server's webhooks are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectForm {
+    /// One webhook for each event type: six of the ten that a stream may have.
+    #[default]
+    PerType,
+    /// One webhook for all event types.
+    OneUrl,
+}
+
+/// A stream, as Postmark tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamEntry {
+    /// What it is for.
+    pub kind: StreamKind,
+    /// Triggers that Postmark refused on it (its code 1353), by Postmark's names: they are not asked for again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused: BTreeSet<String>,
+}
+
+impl From<StreamKind> for StreamEntry {
+    fn from(kind: StreamKind) -> StreamEntry {
+        StreamEntry { kind, refused: BTreeSet::new() }
+    }
+}
+
+/// A server. Its soft-bounce policies are in [`store::ServerSettings`], its token in a [`Vault`](crate::Vault).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerEntry {
+    /// Postmark's id of it.
+    pub server: ServerId,
+    /// Whose mail it sends.
+    pub client: String,
+    /// What people call it.
+    pub label: String,
+    /// Its streams, by id; inbound and archived ones are left out.
+    pub streams: BTreeMap<String, StreamEntry>,
+    /// Whether the client tracks opens and clicks by other means, so that they are not asked for here: they would be
+    /// told twice.
+    #[serde(default)]
+    pub native_tracking: bool,
+    /// Which of its passwords is in use; from 1.
+    pub generation: u32,
+    /// How its webhooks are laid out.
+    #[serde(default)]
+    pub connect: ConnectForm,
+    /// Where its webhooks lead: the base URL of the doors. `None` until it is connected.
+    #[serde(default)]
+    pub doors: Option<String>,
+    /// When it was added.
+    pub added_at: Time,
+}
+
+impl ServerEntry {
+    /// A server that is not connected yet, with the first generation of its password.
+    pub fn new(server: ServerId, client: &str, label: &str, added_at: Time) -> ServerEntry {
+        ServerEntry {
+            server,
+            client: client.to_owned(),
+            label: label.to_owned(),
+            streams: BTreeMap::new(),
+            native_tracking: false,
+            generation: 1,
+            connect: ConnectForm::PerType,
+            doors: None,
+            added_at,
+        }
+    }
+
+    /// Takes over the streams that Postmark tells of; what was learned of those that stay is kept. Whether anything
+    /// changed.
+    pub fn take_streams(&mut self, told: &BTreeMap<String, StreamKind>) -> bool {
+        let kept = |(id, kind): (&String, &StreamKind)| {
+            let known = self.streams.get(id).filter(|known| known.kind == *kind).cloned();
+            (id.clone(), known.unwrap_or_else(|| StreamEntry::from(*kind)))
+        };
+        let streams: BTreeMap<String, StreamEntry> = told.iter().map(kept).collect();
+        let changed = streams != self.streams;
+        self.streams = streams;
+        changed
+    }
+}
+
+/// Why the registry does not do what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// The ledger's own.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// An entry is not what this version writes.
+    #[error("the registry's entry of server {0} cannot be read: it is damaged, or a later version's")]
+    Damaged(String),
+    /// There is no such server.
+    #[error("server {0} is not in the registry")]
+    Unknown(ServerId),
+    /// Others change the same entry all the time.
+    #[error("the registry's entry of server {0} is being changed by others: try again")]
+    Busy(ServerId),
+}
+
+/// The registry of a ledger.
+pub struct Registry<'a, B: Book + ?Sized>(pub &'a B);
+
+fn read(name: &str, document: &Document) -> Result<ServerEntry, RegistryError> {
+    serde_json::from_str(&document.text).map_err(|_| RegistryError::Damaged(name.to_owned()))
+}
+
+impl<B: Book + ?Sized> Registry<'_, B> {
+    /// All servers, by id as text.
+    ///
+    /// # Errors
+    /// See [`RegistryError`].
+    pub async fn list(&self) -> Result<Vec<ServerEntry>, RegistryError> {
+        let documents = self.0.documents(&Shelf::Servers).await?;
+        documents.iter().map(|(name, document)| read(name, document)).collect()
+    }
+
+    /// One server.
+    ///
+    /// # Errors
+    /// See [`RegistryError`].
+    pub async fn get(&self, server: ServerId) -> Result<Option<ServerEntry>, RegistryError> {
+        let name = server.to_string();
+        let document = self.0.document(&Shelf::Servers, &name).await?;
+        document.map(|document| read(&name, &document)).transpose()
+    }
+
+    /// Writes an entry, whatever was there, and tells the settings of the server what its streams are for.
+    ///
+    /// # Errors
+    /// See [`RegistryError`].
+    pub async fn put(&self, entry: &ServerEntry) -> Result<(), RegistryError> {
+        self.change(entry.server, |_| Some(entry.clone())).await.map(drop)
+    }
+
+    /// Changes an entry that is there. The entry after that.
+    ///
+    /// # Errors
+    /// See [`RegistryError`].
+    pub async fn update(
+        &self,
+        server: ServerId,
+        change: impl Fn(&mut ServerEntry) + Send + Sync,
+    ) -> Result<ServerEntry, RegistryError> {
+        let changed = self.change(server, |known| {
+            known.map(|mut entry| {
+                change(&mut entry);
+                entry
+            })
+        });
+        changed.await?.ok_or(RegistryError::Unknown(server))
+    }
+
+    async fn change(
+        &self,
+        server: ServerId,
+        change: impl Fn(Option<ServerEntry>) -> Option<ServerEntry> + Send + Sync,
+    ) -> Result<Option<ServerEntry>, RegistryError> {
+        let name = server.to_string();
+        for _ in 0..TRIES_MAX {
+            let known = self.0.document(&Shelf::Servers, &name).await?;
+            let before = known.as_ref().map(|document| read(&name, document)).transpose()?;
+            let Some(after) = change(before.clone()) else {
+                return Ok(None);
+            };
+            let written = before.as_ref() == Some(&after) || {
+                let text = serde_json::to_string(&after).map_err(|_| RegistryError::Damaged(name.clone()))?;
+                let expected = known.map(|document| document.version);
+                self.0.put_document(&Shelf::Servers, &name, &text, expected).await?
+            };
+            if written {
+                self.tell_kinds(&after).await?;
+                return Ok(Some(after));
+            }
+        }
+        Err(RegistryError::Busy(server))
+    }
+
+    /// The fold's settings of a server know the kinds of its streams as the registry does.
+    async fn tell_kinds(&self, entry: &ServerEntry) -> Result<(), RegistryError> {
+        let mut settings = self.0.settings(entry.server).await?;
+        let before = settings.kinds.clone();
+        settings.kinds.extend(entry.streams.iter().map(|(id, stream)| (id.clone(), stream.kind)));
+        if settings.kinds != before {
+            self.0.put_settings(entry.server, settings).await?;
+        }
+        Ok(())
+    }
+}

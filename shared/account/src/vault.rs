@@ -1,0 +1,196 @@
+//! Where the servers' Postmark tokens are kept: encrypted parameters on AWS, a file of mode 0600 beside the keys
+//! otherwise.
+
+use async_trait::async_trait;
+use ledger::ServerId;
+use postmark_api::Token;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Why a token cannot be had or kept. It never quotes one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// A file cannot be read or written.
+    #[error("the file of tokens {0}: {1}")]
+    File(String, String),
+    /// A file or parameter holds something else.
+    #[error("{0} does not hold a token of Postmark's as it is kept here")]
+    Damaged(String),
+    /// The parameters refused, or did not answer in time.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Parameter(#[from] aws::ParameterError),
+}
+
+/// Keeps a token for each server.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// The token of a server, if it is kept.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    async fn token(&self, server: ServerId) -> Result<Option<Token>, VaultError>;
+
+    /// Keeps the token of a server, in place of the one that was kept.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError>;
+
+    /// Forgets the token of a server, if it is kept.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    async fn remove(&self, server: ServerId) -> Result<(), VaultError>;
+}
+
+/// Tokens in a file that only its owner reads: one for each stack.
+#[derive(Clone, Debug)]
+pub struct FileVault {
+    path: PathBuf,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    stack: String,
+    tokens: BTreeMap<ServerId, String>,
+}
+
+impl FileVault {
+    /// The tokens of a stack in a folder: the one that its keys are in. Nothing is read yet.
+    pub fn new(home: &Path, stack: &str) -> FileVault {
+        FileVault { path: home.join(format!("{stack}.tokens.json")) }
+    }
+
+    fn failed(&self, error: &std::io::Error) -> VaultError {
+        VaultError::File(self.path.display().to_string(), error.to_string())
+    }
+
+    fn damaged(&self) -> VaultError {
+        VaultError::Damaged(format!("the file {}", self.path.display()))
+    }
+
+    fn read(&self) -> Result<Kept, VaultError> {
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|_| self.damaged()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Kept::default()),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// A new file beside it, renamed over it: never half a file, never one that others could read.
+    fn write(&self, kept: &Kept) -> Result<(), VaultError> {
+        let text = serde_json::to_string_pretty(kept).map_err(|_| self.damaged())?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let new = self.path.with_extension("new");
+        let written = || {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            let _ = std::fs::remove_file(&new);
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&new, &self.path)
+        };
+        written().map_err(|error: std::io::Error| self.failed(&error))
+    }
+}
+
+#[async_trait]
+impl Vault for FileVault {
+    async fn token(&self, server: ServerId) -> Result<Option<Token>, VaultError> {
+        let kept = self.read()?;
+        let token = kept.tokens.get(&server).map(|text| Token::new(text)).transpose();
+        token.map_err(|_| self.damaged())
+    }
+
+    async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError> {
+        let mut kept = self.read()?;
+        kept.tokens.insert(server, token.reveal().to_owned());
+        self.write(&kept)
+    }
+
+    async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
+        let mut kept = self.read()?;
+        if kept.tokens.remove(&server).is_some() {
+            self.write(&kept)?;
+        }
+        Ok(())
+    }
+}
+
+/// Tokens that live as long as the process: for simulations.
+#[derive(Default)]
+pub struct MemoryVault(Mutex<BTreeMap<ServerId, Token>>);
+
+#[async_trait]
+impl Vault for MemoryVault {
+    async fn token(&self, server: ServerId) -> Result<Option<Token>, VaultError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&server).cloned())
+    }
+
+    async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(server, token.clone());
+        Ok(())
+    }
+
+    async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
+        Ok(())
+    }
+}
+
+/// Tokens as encrypted parameters of a stack on AWS.
+#[cfg(feature = "aws")]
+pub struct ParameterVault {
+    link: aws::Link,
+    prefix: String,
+}
+
+/// Where the tokens of a stack are: `/postledger/{stack}/postmark`, and a server's under that.
+#[cfg(feature = "aws")]
+pub fn tokens_prefix(stack: &str) -> String {
+    format!("/postledger/{stack}/postmark")
+}
+
+#[cfg(feature = "aws")]
+impl ParameterVault {
+    /// The tokens under a prefix: see [`tokens_prefix`].
+    pub fn new(link: aws::Link, prefix: &str) -> ParameterVault {
+        ParameterVault { link, prefix: prefix.trim_end_matches('/').to_owned() }
+    }
+
+    fn name(&self, server: ServerId) -> String {
+        format!("{}/{server}", self.prefix)
+    }
+}
+
+#[cfg(feature = "aws")]
+#[async_trait]
+impl Vault for ParameterVault {
+    async fn token(&self, server: ServerId) -> Result<Option<Token>, VaultError> {
+        let name = self.name(server);
+        match self.link.parameter(&name).await {
+            Ok(text) => {
+                Token::new(&text).map(Some).map_err(|_| VaultError::Damaged(format!("the parameter {name}")))
+            }
+            Err(aws::ParameterError::Missing(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError> {
+        Ok(self.link.replace_parameter(&self.name(server), token.reveal()).await?)
+    }
+
+    async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
+        match self.link.delete_parameter(&self.name(server)).await {
+            Ok(()) | Err(aws::ParameterError::Missing(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What is wrong at a server, in findings that each say the next step.
+//!
+//! It needs no private key: whether a webhook's password is right is seen by the signature.
+
+mod figures;
+
+use crate::book::{Book, BookError};
+use crate::connect::{self, ConnectError, Seen};
+use crate::registry::{Registry, RegistryError, ServerEntry};
+use crate::webhooks::{self, Difference, Plan, Row};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use ingest::Verifier;
+use ingest::credential::{Presented, User, basic};
+use ledger::{ServerId, Time};
+use postmark_api::{ApiError, Auth, ServerApi, Trigger, WebhookStatistics};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something that is wrong, or will be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The server.
+    pub server: ServerId,
+    /// The stream, where it is about one.
+    pub stream: Option<String>,
+    /// What it is, for machines; these do not change.
+    pub code: &'static str,
+    /// What it is, in a sentence without addresses.
+    pub words: String,
+    /// What to do.
+    pub next: String,
+}
+
+/// What was found at a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The server.
+    pub server: ServerId,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Webhooks that are missing, otherwise than they should be, or too many.
+    pub drift: u64,
+    /// Triggers that tell nothing until they are verified, by Postmark's name.
+    pub unverified: BTreeMap<&'static str, u64>,
+    /// Whether mail is sent while nothing comes in.
+    pub silent: bool,
+    /// Calls of Postmark's API that failed.
+    pub api_errors: u64,
+}
+
+impl Report {
+    fn new(server: ServerId) -> Report {
+        Report {
+            server,
+            findings: Vec::new(),
+            drift: 0,
+            unverified: BTreeMap::new(),
+            silent: false,
+            api_errors: 0,
+        }
+    }
+
+    fn find(&mut self, stream: Option<&str>, code: &'static str, words: String, next: impl Into<String>) {
+        let (server, stream) = (self.server, stream.map(str::to_owned));
+        self.findings.push(Finding { server, stream, code, words, next: next.into() });
+    }
+
+    /// A call of Postmark's API failed: told once, counted each time.
+    fn failed(&mut self, error: &ApiError) {
+        self.api_errors += 1;
+        if !self.findings.iter().any(|finding| finding.code == "postmark_unanswered") {
+            let next = error.next().unwrap_or("look again later; if it stays, check the server's token");
+            self.find(None, "postmark_unanswered", error.to_string(), next);
+        }
+    }
+}
+
+/// Why nothing can be found out: the ledger itself gives no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WatchError {
+    /// The ledger.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// One look at servers.
+pub struct Watch<'a, B: Book + ?Sized> {
+    /// The ledger.
+    pub book: &'a B,
+    /// Tells whether passwords are right.
+    pub verifier: &'a Verifier,
+    /// Where webhooks of servers lead that were not connected by `connect`.
+    pub base: Option<&'a str>,
+    /// Whether triggers that Postmark paused are verified again.
+    pub repair: bool,
+    /// What time it is.
+    pub now: Time,
+}
+
+impl<B: Book + ?Sized> Watch<'_, B> {
+    /// A server whose token is not kept: nothing can be asked.
+    pub fn without_token(entry: &ServerEntry) -> Report {
+        let mut report = Report::new(entry.server);
+        let words = "no token of this server is kept: Postmark cannot be asked".to_owned();
+        report.find(None, "no_token", words, format!("`postledger server add --server {}`", entry.server));
+        report
+    }
+
+    /// Looks at a server.
+    ///
+    /// # Errors
+    /// [`WatchError`]; what Postmark does not answer is a finding.
+    pub async fn look(&self, entry: &ServerEntry, api: &ServerApi) -> Result<Report, WatchError> {
+        let mut report = Report::new(entry.server);
+        let seen = match connect::look(entry.server, api).await {
+            Ok(seen) => seen,
+            Err(ConnectError::Api(error)) => {
+                report.failed(&error);
+                return Ok(report);
+            }
+            Err(error) => {
+                let next = error.next().unwrap_or_default();
+                report.find(None, "wrong_token", error.to_string(), next);
+                return Ok(report);
+            }
+        };
+        let mut entry = entry.clone();
+        if entry.take_streams(&seen.streams) {
+            let take = |known: &mut ServerEntry| {
+                known.take_streams(&seen.streams);
+            };
+            entry = Registry(self.book).update(entry.server, take).await?;
+        }
+        let base = entry.doors.as_deref().or(self.base);
+        let rows = match base {
+            Some(base) => self.webhooks(&entry, base, &seen, api, &mut report).await,
+            None => {
+                report.drift += entry.streams.len() as u64;
+                not_connected(&entry, &mut report);
+                Vec::new()
+            }
+        };
+        self.figures(&entry, api, &rows, &mut report).await?;
+        Ok(report)
+    }
+
+    /// Whether a credential is one of this server's, by its signature.
+    fn valid(&self, entry: &ServerEntry, auth: Option<&Auth>) -> bool {
+        let user = User { server: entry.server, generation: entry.generation };
+        let mut headers = HeaderMap::new();
+        let header = auth
+            .filter(|auth| auth.username == user.to_string())
+            .and_then(|auth| basic(user, &auth.password).parse().ok());
+        let Some(header) = header else {
+            return false;
+        };
+        headers.insert(AUTHORIZATION, header);
+        matches!(self.verifier.verify(&headers), Presented::Valid(_))
+    }
+
+    /// The webhooks beside what they should be. Our rows with their statistics of the last day.
+    async fn webhooks(
+        &self,
+        entry: &ServerEntry,
+        base: &str,
+        seen: &Seen,
+        api: &ServerApi,
+        report: &mut Report,
+    ) -> Vec<(Row, WebhookStatistics)> {
+        let valid = |auth: Option<&Auth>| self.valid(entry, auth);
+        let plan = webhooks::plan(entry, base, &seen.webhooks, &seen.info, &valid);
+        let mine = seen.webhooks.iter().filter(|webhook| webhooks::ours(&webhook.url, base, entry.server));
+        let mine: Vec<Row> = mine.map(Row::from).collect();
+        report.drift += (plan.create.len() + plan.change.len() + plan.remove.len()) as u64;
+        if mine.is_empty() && entry.doors.is_none() {
+            not_connected(entry, report);
+        } else {
+            differences(entry, &plan, report);
+        }
+        report.findings.extend(plan.warnings);
+        let mut rows = Vec::new();
+        for row in mine {
+            match api.webhook_statistics(row.id).await {
+                Ok(statistics) => {
+                    self.paused(&row, &statistics, api, report).await;
+                    rows.push((row, statistics));
+                }
+                Err(error) => report.failed(&error),
+            }
+        }
+        rows
+    }
+
+    /// Triggers that Postmark has not verified, or no longer: they tell nothing.
+    async fn paused(
+        &self,
+        row: &Row,
+        statistics: &WebhookStatistics,
+        api: &ServerApi,
+        report: &mut Report,
+    ) {
+        let statuses = webhooks::by_trigger(&statistics.statuses);
+        let status = |trigger: &Trigger| statuses.get(trigger).copied().or(row.status.as_ref());
+        let verified = |status: &String| status.eq_ignore_ascii_case("verified");
+        let paused: BTreeSet<Trigger> = row
+            .triggers
+            .iter()
+            .copied()
+            .filter(|trigger| status(trigger).is_some_and(|status| !verified(status)))
+            .collect();
+        if paused.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = paused.iter().map(|trigger| trigger.name()).collect();
+        let names = names.join(", ");
+        let verified = match self.repair {
+            true => api.verify_webhook(row.id).await.map(Some),
+            false => Ok(None),
+        };
+        let stream = Some(row.stream.as_str());
+        match verified {
+            Ok(Some(told)) if told.success => {
+                report.find(
+                    stream,
+                    "trigger_reverified",
+                    format!("{names} had been paused and told nothing; verified again now (webhook {})", row.id),
+                    format!("`postledger reconcile --server {}` fetches what was missed", report.server),
+                );
+                return;
+            }
+            Ok(told) => {
+                let probes = told.map(|told| connect::probes(&told)).filter(|probes| !probes.is_empty());
+                let probes = probes.map(|probes| format!("; probes: {probes}")).unwrap_or_default();
+                let words = format!("{names} paused: Postmark tells nothing by webhook {}{probes}", row.id);
+                let next = match self.repair {
+                    true => "see why our doors do not answer 200: their logs, and `postledger queues`",
+                    false => "when our doors answer again: `postledger watch --repair`, then `postledger reconcile`",
+                };
+                report.find(stream, "trigger_unverified", words, next);
+            }
+            Err(error) => report.failed(&error),
+        }
+        for trigger in paused {
+            *report.unverified.entry(trigger.name()).or_default() += 1;
+        }
+    }
+}
+
+fn not_connected(entry: &ServerEntry, report: &mut Report) {
+    let words = "no webhook of this server leads here: nothing of it comes in".to_owned();
+    report.find(None, "not_connected", words, format!("`postledger connect --server {}`", entry.server));
+}
+
+/// What a plan would change, as findings.
+fn differences(entry: &ServerEntry, plan: &Plan, report: &mut Report) {
+    let connect = format!("`postledger connect --server {}` shows and mends it", entry.server);
+    let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in &plan.create {
+        missing.entry(&row.stream).or_default().extend(row.triggers.iter().map(|trigger| trigger.name()));
+    }
+    for (stream, triggers) in missing {
+        let triggers: Vec<&str> = triggers.into_iter().collect();
+        let words = format!("no webhook of ours tells {}", triggers.join(", "));
+        report.find(Some(stream), "webhook_missing", words, &*connect);
+    }
+    for change in &plan.change {
+        let (row, stream) = (&change.from, Some(change.from.stream.as_str()));
+        if change.differs.contains(&Difference::Credential) {
+            let words = format!(
+                "webhook {} ({}) has no password of this server's that our keys signed: our doors put its events off",
+                row.id, row.url
+            );
+            report.find(stream, "webhook_credential", words, &*connect);
+        }
+        let others: Vec<&str> = change.differs.iter().filter_map(difference).collect();
+        if !others.is_empty() {
+            let words = format!("webhook {} ({}) was changed: {}", row.id, row.url, others.join(", "));
+            report.find(stream, "webhook_changed", words, &*connect);
+        }
+    }
+    for row in &plan.remove {
+        let words = format!("webhook {} ({}) is ours, but not needed", row.id, row.url);
+        report.find(Some(&row.stream), "webhook_extra", words, &*connect);
+    }
+}
+
+fn difference(difference: &Difference) -> Option<&'static str> {
+    match difference {
+        Difference::Url => Some("its URL"),
+        Difference::Triggers => Some("what it tells"),
+        Difference::Options => Some("it tells first opens only, or brings whole messages along"),
+        Difference::Credential => None,
+    }
+}
