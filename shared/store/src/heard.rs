@@ -1,0 +1,165 @@
+//! What was last heard of a server's webhooks: which key their passwords were signed by, how near to its last try an
+//! event was, and some MessageIDs. One document a server on the shelf [`Watch`](crate::Shelf::Watch), written by the
+//! consumer at most a few times an hour; exact to the hour, which is what those who read it need.
+
+use crate::{Document, Shelf, Store, StoreError};
+use ledger::{ServerId, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How many MessageIDs are remembered.
+pub const SAMPLE_MAX: usize = 8;
+/// How many hours of events near their last try are remembered.
+const HOURS_MAX: usize = 24;
+/// So many retries left, or fewer, is near the last try: under every published rule an event has three at first.
+pub const RETRIES_LOW: u32 = 1;
+/// How often a document is written anew where somebody else was faster.
+const TRIES_MAX: usize = 4;
+
+/// A message that something was told of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Told {
+    /// When it came in.
+    pub at: Time,
+    /// The stream.
+    pub stream: String,
+    /// Postmark's MessageID.
+    pub message_id: String,
+}
+
+/// What was heard of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// By key id: when a password that it signed was last seen; it may have been seen until an hour later.
+    #[serde(default)]
+    pub keys: BTreeMap<String, Time>,
+    /// By hour: the fewest retries that an event had left which came in then, where that was [`RETRIES_LOW`] or less.
+    #[serde(default)]
+    pub low: BTreeMap<String, u32>,
+    /// Messages that something was told of, the latest last.
+    #[serde(default)]
+    pub told: Vec<Told>,
+}
+
+impl Heard {
+    /// Takes in what is new. Whether that is worth a write: a key in another hour, or fewer retries left.
+    pub fn take(&mut self, new: &Heard) -> bool {
+        let mut worth = false;
+        for (key, at) in &new.keys {
+            let known = self.keys.entry(key.clone()).or_insert(Time::from_micros(0));
+            worth |= known.hour() < at.hour();
+            *known = (*known).max(*at);
+        }
+        for (hour, left) in &new.low {
+            let known = self.low.entry(hour.clone()).or_insert(u32::MAX);
+            worth |= left < known;
+            *known = (*known).min(*left);
+        }
+        while self.low.len() > HOURS_MAX {
+            self.low.pop_first();
+        }
+        self.told.extend(new.told.iter().cloned());
+        self.told.sort();
+        self.told.dedup_by(|one, other| one.message_id == other.message_id);
+        self.told.drain(..self.told.len().saturating_sub(SAMPLE_MAX));
+        worth
+    }
+
+    /// What is remembered of a server.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn of<S: Store + ?Sized>(store: &S, server: ServerId) -> Result<Heard, StoreError> {
+        let document = store.document(&Shelf::Watch, &server.to_string()).await?;
+        document.map_or(Ok(Heard::default()), |document| Heard::read(&document))
+    }
+
+    /// From its document.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn read(document: &Document) -> Result<Heard, StoreError> {
+        serde_json::from_str(&document.text).map_err(|_| StoreError::Damaged("registry"))
+    }
+
+    /// Remembers what is new of a server, unless it is known well enough. What is known then.
+    ///
+    /// # Errors
+    /// The store's own; [`StoreError::Unavailable`] where others are always faster.
+    pub async fn note<S: Store + ?Sized>(
+        store: &S,
+        server: ServerId,
+        new: &Heard,
+    ) -> Result<Heard, StoreError> {
+        let name = server.to_string();
+        for _ in 0..TRIES_MAX {
+            let document = store.document(&Shelf::Watch, &name).await?;
+            let mut heard = document.as_ref().map(Heard::read).transpose()?.unwrap_or_default();
+            if !heard.take(new) {
+                return Ok(heard);
+            }
+            let text = serde_json::to_string(&heard).map_err(|_| StoreError::Damaged("registry"))?;
+            let expected = document.map(|document| document.version);
+            if store.put_document(&Shelf::Watch, &name, &text, expected).await? {
+                return Ok(heard);
+            }
+        }
+        Err(StoreError::Unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Time {
+        text.parse().unwrap()
+    }
+
+    fn key(key: &str, seen: &str) -> Heard {
+        Heard { keys: [(key.to_owned(), at(seen))].into(), ..Heard::default() }
+    }
+
+    #[test]
+    fn a_key_is_noted_once_an_hour_and_fewer_retries_at_once() {
+        let mut heard = Heard::default();
+        assert!(heard.take(&key("a", "2026-11-25T09:05:00Z")));
+        assert!(!heard.take(&key("a", "2026-11-25T09:55:00Z")));
+        assert!(heard.take(&key("b", "2026-11-25T09:55:00Z")));
+        assert!(heard.take(&key("a", "2026-11-25T10:00:00Z")));
+        assert!(!heard.take(&key("a", "2026-11-25T09:10:00Z")), "what comes late changes nothing");
+        assert_eq!(heard.keys["a"], at("2026-11-25T10:00:00Z"));
+        let low = |left| Heard { low: [("2026-11-25T10".to_owned(), left)].into(), ..Heard::default() };
+        assert!(heard.take(&low(1)) && !heard.take(&low(1)) && heard.take(&low(0)));
+    }
+
+    #[test]
+    fn what_is_remembered_stays_small() {
+        let mut heard = Heard::default();
+        for n in 0..100 {
+            let at = at("2026-11-25T09:05:00Z").plus_seconds(n * 3_600);
+            let told = Told { at, stream: "outbound".to_owned(), message_id: format!("m{n}") };
+            heard.take(&Heard { low: [(at.hour(), 0)].into(), told: vec![told], ..Heard::default() });
+        }
+        assert_eq!((heard.low.len(), heard.told.len()), (HOURS_MAX, SAMPLE_MAX));
+        assert_eq!(heard.told.last().unwrap().message_id, "m99");
+    }
+
+    #[tokio::test]
+    async fn what_several_note_at_once_is_all_remembered() {
+        let store = crate::Memory::default();
+        let server = ServerId::new(7).unwrap();
+        for name in ["a", "b"] {
+            Heard::note(&store, server, &key(name, "2026-11-25T09:05:00Z")).await.unwrap();
+        }
+        let heard = Heard::of(&store, server).await.unwrap();
+        assert_eq!(heard.keys.len(), 2);
+        let version = |store: &crate::Memory| {
+            let document = store.document(&Shelf::Watch, "7");
+            async { document.await.unwrap().unwrap().version }
+        };
+        let before = version(&store).await;
+        Heard::note(&store, server, &key("a", "2026-11-25T09:45:00Z")).await.unwrap();
+        assert_eq!(version(&store).await, before, "known well enough");
+    }
+}
