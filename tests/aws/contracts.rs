@@ -1,12 +1,15 @@
 //! The contract suites, unchanged, over SQS and DynamoDB as the emulator has them.
 
 use async_trait::async_trait;
-use postledger_tests::emulator::{Emulator, fresh_name, make_tables};
+use postledger_tests::emulator::{Emulator, fresh_name, make_tables, tables};
+use postledger_tests::wire::{Mishap, Wire};
+use postledger_tests::{SERVER, server_id};
 use queue::sqs::LIMITS;
 use queue::{Depth, Message, Queue, QueueError, QueueName, Sender, Sqs};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::Scan;
+use store::{DynamoDb, Scan, Shelf, Store as _};
 
 /// Cases beyond what `make oracle`'s DynamoDB takes: ten actions in a transaction, where AWS takes a hundred.
 const BEYOND_THE_ORACLE: &[&str] =
@@ -23,6 +26,62 @@ async fn the_tables_on_dynamodb_keep_the_contract() {
         })
         .await;
     }
+}
+
+/// The tables of a stack of its own, and the same behind a wire on which the first call of an operation meets a
+/// mishap.
+async fn first_meets(operation: &'static str, mishap: Mishap) -> (DynamoDb, DynamoDb, Wire) {
+    let (url, stack) = (&Emulator::shared().url, fresh_name());
+    let store = make_tables(url, &stack, false).await;
+    let met = AtomicBool::new(false);
+    let plan = move |call: &str| match call == operation && !met.swap(true, Ordering::Relaxed) {
+        true => mishap,
+        false => Mishap::None,
+    };
+    let wire = Wire::before(url, Arc::new(plan)).await;
+    (store, tables(&wire.url, &stack, false), wire)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_whose_answer_was_lost_is_not_taken_for_somebody_elses() {
+    for mishap in [Mishap::Cut, Mishap::Lost, Mishap::Fault] {
+        for expected in [None, Some(1)] {
+            let (behind, store, wire) = first_meets("PutItem", mishap).await;
+            if expected.is_some() {
+                assert!(behind.put_document(&Shelf::Lease, "name", "before", None).await.unwrap());
+            }
+            assert!(store.put_document(&Shelf::Lease, "name", "mine", expected).await.unwrap(), "{mishap:?}");
+            assert_eq!(wire.metered().calls["PutItem"], 2);
+            assert!(!store.put_document(&Shelf::Lease, "name", "mine", expected).await.unwrap());
+            let document = store.document(&Shelf::Lease, "name").await.unwrap().unwrap();
+            assert_eq!((&*document.text, document.version), ("mine", expected.unwrap_or(0) + 1));
+        }
+        let (_, store, wire) = first_meets("DeleteItem", mishap).await;
+        assert!(store.put_document(&Shelf::Lease, "name", "mine", None).await.unwrap());
+        assert!(store.delete_document(&Shelf::Lease, "name", 1).await.unwrap(), "{mishap:?}");
+        assert_eq!(wire.metered().calls["DeleteItem"], 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_and_lists_cost_what_the_emulator_says() {
+    let (url, stack) = (&Emulator::shared().url, fresh_name());
+    make_tables(url, &stack, false).await;
+    let wire = Wire::before(url, Arc::new(|_: &str| Mishap::None)).await;
+    let store = tables(&wire.url, &stack, false);
+    let text = "x".repeat(5_000);
+    for name in ["a", "b"] {
+        assert!(store.put_document(&Shelf::Servers, name, &text, None).await.unwrap());
+    }
+    assert!(store.put_document(&Shelf::Servers, "a", &text, Some(1)).await.unwrap());
+    assert_eq!(store.documents(&Shelf::Servers).await.unwrap().len(), 2);
+    assert!(store.document(&Shelf::Servers, "a").await.unwrap().is_some());
+    assert!(store.suppressed(server_id(SERVER), "outbound", None).await.unwrap().found.is_empty());
+    assert!(store.message(server_id(SERVER), "message").await.unwrap().is_empty());
+    let meter = wire.metered();
+    assert_eq!((meter.inconsistent, meter.all_index_reads()), (0, 1.0), "one begun half for each index");
+    let counted = meter.all_writes() as f64 + meter.all_reads() as f64 + meter.all_index_reads();
+    assert_eq!(meter.told, counted, "the emulator counts alike: {meter:?}");
 }
 
 /// Queues that remember what was received, so that a test need not wait for a timeout.

@@ -1,6 +1,7 @@
 //! What requests cost, counted from the requests themselves by AWS's published rules: a write unit for each
 //! kilobyte of an item begun, twice that in a transaction, whether it is committed or cancelled; a read unit for
-//! each four kilobytes of a consistent read begun; for an index a write unit for each kilobyte of what it holds.
+//! each four kilobytes of a consistent read begun, and half of it for one of an index, which cannot be consistent;
+//! for an index a write unit for each kilobyte of what it holds.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,7 +32,9 @@ pub struct Meter {
     pub reads: BTreeMap<String, u64>,
     /// Sizes of the items of committed events by kind, and of views.
     pub items: BTreeMap<String, Sizes>,
-    /// Reads that did not ask for consistency.
+    /// Halves of read units by index.
+    pub index_half_reads: BTreeMap<String, u64>,
+    /// Reads of tables that did not ask for consistency.
     pub inconsistent: u64,
     /// Transactions that were cancelled.
     pub cancelled: u64,
@@ -64,9 +67,13 @@ impl Meter {
                 self.read(&input["TableName"], bytes);
             }
             "Query" | "Scan" => {
-                self.inconsistent += u64::from(input["ConsistentRead"] != true);
                 let items = output.and_then(|output| output["Items"].as_array());
                 let bytes = items.into_iter().flatten().map(size).sum();
+                if let Some(index) = input["IndexName"].as_str() {
+                    *self.index_half_reads.entry(index.to_owned()).or_default() += units(bytes, 4_096);
+                    return;
+                }
+                self.inconsistent += u64::from(input["ConsistentRead"] != true);
                 self.read(&input["TableName"], bytes);
             }
             "BatchGetItem" => {
@@ -86,7 +93,8 @@ impl Meter {
 
     fn write(&mut self, verb: &str, write: &Value, times: u64, done: bool) {
         let table = short(&write["TableName"]);
-        // An update's item is not in the request: ours (counters, rules) are below a kilobyte.
+        // An item that is updated or deleted is not in the request: ours (counters, rules, rows, documents that
+        // come and go) are below a kilobyte.
         let bytes = if verb == "Put" { size(&write["Item"]) } else { 0 };
         *self.writes.entry(table.clone()).or_default() += times * units(bytes, 1_024);
         if verb != "Put" || !done {
@@ -114,6 +122,11 @@ impl Meter {
 
     fn read(&mut self, table: &Value, bytes: u64) {
         *self.reads.entry(short(table)).or_default() += units(bytes, 4_096);
+    }
+
+    /// All read units of indexes.
+    pub fn all_index_reads(&self) -> f64 {
+        self.index_half_reads.values().sum::<u64>() as f64 / 2.0
     }
 
     /// All calls.
@@ -197,5 +210,15 @@ mod tests {
         meter.count("Query", &json!({ "TableName": "x-events", "ConsistentRead": true }), Some(&items));
         meter.count("GetItem", &json!({ "TableName": "x-registry" }), Some(&json!({})));
         assert_eq!((meter.reads["events"], meter.reads["registry"], meter.inconsistent), (2, 1, 1));
+    }
+
+    #[test]
+    fn a_read_of_an_index_is_billed_by_half_and_cannot_be_consistent() {
+        let mut meter = Meter::default();
+        let items = json!({ "Items": [{ "pk": { "S": "x".repeat(5_000) } }] });
+        let ask = json!({ "TableName": "x-recipients", "IndexName": "suppressed" });
+        meter.count("Query", &ask, Some(&items));
+        meter.count("Query", &ask, Some(&json!({ "Items": [] })));
+        assert_eq!((meter.all_index_reads(), meter.all_reads(), meter.inconsistent), (1.5, 0, 0));
     }
 }

@@ -1,5 +1,10 @@
 //! What every store implementation must do, as one suite that each runs through unchanged.
 
+mod documents;
+mod indexes;
+
+use self::documents::*;
+use self::indexes::*;
 use crate::{
     ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, Scan,
     Seen, ServerSettings, Store, StoreError, Stretch, item, pack,
@@ -60,6 +65,17 @@ pub async fn run_but(left_out: &[&str], fresh: impl AsyncFn() -> Arc<dyn Scan>) 
         what_is_configured_comes_back,
         what_is_set_aside_is_kept_once_and_comes_back,
         a_scan_finds_all_of_a_server_and_nothing_of_others,
+        a_document_is_written_only_over_the_version_that_was_read,
+        a_document_is_deleted_only_as_the_version_that_was_read,
+        of_many_who_write_a_document_at_once_one_wins,
+        the_documents_of_a_shelf_come_whole_by_name,
+        shelves_keep_apart_from_each_other_and_from_what_else_is_registered,
+        documents_have_their_limits,
+        a_lost_answer_leaves_the_document,
+        a_list_holds_the_rows_of_a_stream_oldest_first,
+        a_list_larger_than_a_page_is_read_page_by_page,
+        a_message_has_all_its_events_in_order_of_time,
+        a_message_with_more_events_than_a_page_is_read_whole,
     ];
     assert!(left.is_empty(), "there is no case named {left:?}");
 }
