@@ -9,7 +9,6 @@ use ledger::LedgerKey;
 use platform::env::{EnvError, parsed, required, text};
 use queue::QueueName;
 use std::sync::Arc;
-use std::time::Duration;
 use store::DynamoDb;
 use store::dynamodb::{LIMITS, Tables};
 use store::tables::Table;
@@ -24,7 +23,7 @@ pub async fn run() -> Result<(), Error> {
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
     let consumer = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let deadline = deadline(event.context.deadline);
+        let deadline = aws::deadline(event.context.deadline);
         let response = answer(consumer, event.payload, deadline).await;
         platform::metrics::flush(std::io::stdout().lock());
         response
@@ -82,12 +81,6 @@ fn failure(id: String) -> BatchItemFailure {
     failure
 }
 
-/// The deadline that the runtime tells, in milliseconds since 1970.
-fn deadline(at: u64) -> Instant {
-    let now = u64::try_from(platform::now().micros() / 1_000).unwrap_or_default();
-    Instant::now() + Duration::from_millis(at.saturating_sub(now))
-}
-
 fn tables() -> Result<Tables, EnvError> {
     let name = |table| {
         let variable = match table {
@@ -122,6 +115,7 @@ async fn ledger_key(link: &Link) -> Result<LedgerKey, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use store::{Memory, Store as _};
 
     fn consumer(store: &Arc<Memory>) -> Consumer {
@@ -160,13 +154,5 @@ mod tests {
         for event in [event(&[("", "eu-bulk", "x")]), event(&[("one", "somebody-elses", "x")])] {
             assert!(answer(&consumer(&store), event, far).await.is_err());
         }
-    }
-
-    #[test]
-    fn a_deadline_in_the_past_is_now() {
-        assert!(deadline(1) <= Instant::now());
-        let ahead = u64::try_from(platform::now().micros()).unwrap() / 1_000 + 30_000;
-        let left = deadline(ahead) - Instant::now();
-        assert!((29..=30).contains(&left.as_secs()), "{left:?}");
     }
 }

@@ -15,7 +15,7 @@ use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
 use postmark::{Body, Context, Decision, Examined};
-use queue::{ENVELOPE_VERSION, Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
+use queue::{Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
 use ring::rand::SystemRandom;
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,21 +196,12 @@ impl Desk {
         sender: (u32, String),
         overridden: bool,
     ) -> Result<QueueName, DeskError> {
-        let envelope = Envelope {
-            v: ENVELOPE_VERSION,
-            server: context.server,
-            generation: sender.0,
-            key_id: sender.1,
-            record_type: examined.kind,
-            received_at: context.received_at,
-            trace_id: None,
-            retries_remaining: None,
-            source: context.source,
-            overridden,
-            dropped: examined.dropped,
-            body: Envelope::raw(examined.canonical).map_err(unusable)?,
-        };
         let queue = QueueName::of(examined.kind);
+        let Context { server, received_at, source, .. } = *context;
+        let told =
+            Envelope::told(server, examined.kind, received_at, source, examined.canonical, examined.dropped);
+        let (generation, key_id) = sender;
+        let envelope = Envelope { generation, key_id, overridden, ..told.map_err(unusable)? };
         self.queue.send(queue, &envelope.encode()).await?;
         Ok(queue)
     }

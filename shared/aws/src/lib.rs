@@ -55,6 +55,12 @@ pub struct Limits {
 #[error("nobody answered in time")]
 pub struct NoAnswer;
 
+/// The deadline that Lambda tells a function, in milliseconds since 1970; one in the past is now.
+pub fn deadline(at: u64) -> tokio::time::Instant {
+    let now = u64::try_from(platform::now().micros() / 1_000).unwrap_or_default();
+    tokio::time::Instant::now() + Duration::from_millis(at.saturating_sub(now))
+}
+
 /// The way to AWS: one set of connections for all clients that are made of it.
 #[derive(Clone)]
 pub struct Link {
@@ -129,5 +135,19 @@ impl Link {
             Ok((status, body.to_vec()))
         };
         tokio::time::timeout(self.limits.attempt, answered).await.map_err(|_| NoAnswer)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[test]
+    fn a_deadline_in_the_past_is_now() {
+        assert!(deadline(1) <= Instant::now());
+        let ahead = u64::try_from(platform::now().micros()).unwrap() / 1_000 + 30_000;
+        let left = deadline(ahead) - Instant::now();
+        assert!((29..=30).contains(&left.as_secs()), "{left:?}");
     }
 }

@@ -61,6 +61,35 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
+    /// What somebody other than a webhook tells: by no credential. `canonical` is the body, `dropped` what was taken
+    /// out of it.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::NotJson`].
+    pub fn told(
+        server: ServerId,
+        record_type: Kind,
+        received_at: Time,
+        source: Source,
+        canonical: String,
+        dropped: Vec<String>,
+    ) -> Result<Envelope, EnvelopeError> {
+        Ok(Envelope {
+            v: ENVELOPE_VERSION,
+            server,
+            generation: 0,
+            key_id: String::new(),
+            record_type,
+            received_at,
+            trace_id: None,
+            retries_remaining: None,
+            source,
+            overridden: false,
+            dropped,
+            body: Envelope::raw(canonical)?,
+        })
+    }
+
     /// Reads a message.
     ///
     /// # Errors

@@ -1,0 +1,140 @@
+//! Reconcile as a Lambda function that a schedule starts: configuration, start-up, and one server after another until
+//! all are done or the time is up.
+
+use crate::observe::Happened;
+use crate::{Job, Reconcile, ReconcileError, Span};
+use account::{ParameterVault, Registry, ServerEntry, Vault};
+use aws::{Access, Link};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use ledger::{LedgerKey, ServerId};
+use platform::env::{EnvError, parsed, required, text};
+use postmark_api::{Endpoint, Https, POSTMARK, Timeouts};
+use queue::sqs::Urls;
+use queue::{QueueName, SqsSender};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use store::DynamoDb;
+use store::dynamodb::{LIMITS, Tables};
+use store::tables::Table;
+use tokio::time::Instant;
+
+/// How long before its deadline a run begins nothing new: what is under way, a dump among it, still comes to its end.
+const RESERVE: Duration = Duration::from_secs(60);
+
+/// Runs the function.
+///
+/// # Errors
+/// A variable that is missing or unusable, a ledger key that cannot be had, or a runtime that cannot be reached.
+pub async fn run() -> Result<(), Error> {
+    platform::logs::init(&platform::logs::of_function(), std::io::stdout);
+    platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
+    let function = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let until = aws::deadline(event.context.deadline).checked_sub(RESERVE);
+        let answer = function.all(until.unwrap_or_else(Instant::now)).await;
+        platform::metrics::flush(std::io::stdout().lock());
+        answer
+    }))
+    .await
+}
+
+struct Function {
+    reconcile: Reconcile,
+    postmark: Endpoint,
+    vault: ParameterVault,
+}
+
+async fn start() -> Result<Function, Error> {
+    let link = Link::new(Access::of_function()?, LIMITS);
+    let store = Arc::new(DynamoDb::new(link.clone(), tables()?));
+    let queue = SqsSender::new(Link::new(Access::of_function()?, queue::sqs::LIMITS), urls()?);
+    let postmark = text("POSTLEDGER_POSTMARK").unwrap_or_else(|| POSTMARK.to_owned());
+    Ok(Function {
+        reconcile: Reconcile {
+            store,
+            queue: Arc::new(queue),
+            ledger_key: ledger_key(&link).await?,
+            keep_engagement_detail: parsed("POSTLEDGER_ENGAGEMENT_DETAIL", "true or false", false)?,
+            clock: platform::clock(),
+        },
+        postmark: Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark),
+        vault: ParameterVault::new(link, &required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?),
+    })
+}
+
+impl Function {
+    /// Works on all servers, those first that have waited longest.
+    async fn all(&self, until: Instant) -> Result<Value, Error> {
+        let store = &*self.reconcile.store;
+        let mut servers = Vec::new();
+        for entry in Registry(store).list().await? {
+            servers.push((self.reconcile.finished_at(entry.server).await?, entry));
+        }
+        servers.sort_by_key(|(finished_at, entry)| (*finished_at, entry.server));
+        let of = servers.len();
+        let mut done = 0;
+        for (_, entry) in servers {
+            if Instant::now() >= until {
+                break;
+            }
+            done += usize::from(self.one(&entry, until).await);
+        }
+        Happened::Over { done, of }.emit();
+        Ok(json!({ "servers": of, "done": done }))
+    }
+
+    /// Works on a server. Whether it was looked at: to its end, or until the time was up.
+    async fn one(&self, entry: &ServerEntry, until: Instant) -> bool {
+        let server = entry.server;
+        match self.work(server, until).await {
+            Ok(true) => true,
+            Ok(false) => {
+                Happened::NoToken { server }.emit();
+                false
+            }
+            // Somebody is at it: it is being looked at.
+            Err(ReconcileError::Busy(_)) => true,
+            Err(error) => {
+                Happened::Failed { server, error: &error }.emit();
+                false
+            }
+        }
+    }
+
+    /// Works on a server; `false` where there is no token.
+    async fn work(&self, server: ServerId, until: Instant) -> Result<bool, ReconcileError> {
+        let Some(token) = self.vault.token(server).await? else { return Ok(false) };
+        let api = self.postmark.server(token);
+        let job = Job { server, span: Span::Due, dry_run: false, until: Some(until) };
+        self.reconcile.run(&api, &job, &mut |_| {}).await?;
+        Ok(true)
+    }
+}
+
+fn tables() -> Result<Tables, EnvError> {
+    let name = |table, variable| Ok((table, required(variable, "the name of the table")?));
+    let names = [
+        name(Table::Events, "POSTLEDGER_EVENTS_TABLE")?,
+        name(Table::Recipients, "POSTLEDGER_RECIPIENTS_TABLE")?,
+        name(Table::Counters, "POSTLEDGER_COUNTERS_TABLE")?,
+        name(Table::Registry, "POSTLEDGER_REGISTRY_TABLE")?,
+    ];
+    // It records nothing itself, so that the index by time does not matter.
+    Ok(Tables::named(names.into(), false))
+}
+
+fn urls() -> Result<Urls, EnvError> {
+    let url = |name, variable, what| Ok((name, required(variable, what)?));
+    Ok(Urls::from([
+        url(QueueName::Critical, "POSTLEDGER_CRITICAL_QUEUE_URL", "the URL of the critical queue")?,
+        url(QueueName::Bulk, "POSTLEDGER_BULK_QUEUE_URL", "the URL of the bulk queue")?,
+    ]))
+}
+
+async fn ledger_key(link: &Link) -> Result<LedgerKey, Error> {
+    const NAME: &str = "POSTLEDGER_LEDGER_KEY_PARAMETER";
+    const WHAT: &str = "the name of the parameter that holds the ledger key, 43 characters of base64url";
+    let text = link.parameter(&required(NAME, WHAT)?).await?;
+    Ok(text.parse().map_err(|_| EnvError::Unusable { name: NAME, what: WHAT })?)
+}

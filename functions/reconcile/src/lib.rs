@@ -1,0 +1,398 @@
+//! Beside the webhooks: reads what Postmark knows of a server, and puts what the ledger lacks on the queues.
+//!
+//! Invariants:
+//! - What is told here takes the same way as a webhook, under the same identity: a webhook that still comes replaces
+//!   the copy and is not counted again, and a second run tells nothing twice.
+//! - Nothing is believed because it is absent. That an address has left Postmark's list takes two dumps that agree, and
+//!   no run lifts more than a few; a dump that is empty, or much smaller than what we know, counts as a fault until it
+//!   has been so for a day.
+//! - Whoever is interrupted loses nothing and begins nothing anew: how far the work is stands in the registry.
+//!
+//! Three questions are asked of each stream. [`list`] compares Postmark's suppression list with ours, whole, at each
+//! run. [`walk`] goes through the lists of bounces and of messages by time, and asks for a single message only where
+//! the ledger knows less of it than its recipients. [`engagement`] compares the day's first opens and clicks with
+//! Postmark's statistics, and reads their lists only where these differ.
+//!
+//! Statistics decide about opens and clicks alone. For deliveries they cannot: Postmark counts what was sent on a day,
+//! the ledger what was delivered on it, and a bounce after a delivery hides a delivery that is missing. So messages
+//! are compared one by one, against the index by message: half a read unit each, and no call of Postmark's.
+
+mod completeness;
+mod engagement;
+mod facts;
+#[cfg(feature = "lambda")]
+mod lambda;
+mod list;
+mod observe;
+mod progress;
+mod report;
+mod tell;
+mod walk;
+mod window;
+
+pub use completeness::{Completeness, Line, completeness};
+#[cfg(feature = "lambda")]
+pub use lambda::run;
+pub use progress::Tally;
+pub use report::{ListReport, Report, StreamReport};
+
+use account::lease::Lease;
+use account::{BookError, Registry, RegistryError, VaultError};
+use ledger::{LedgerKey, ServerId, Source, Time};
+use observe::Happened;
+use platform::Clock;
+use postmark_api::{ApiError, ServerApi, eastern};
+use progress::{Asked, Day, State, Step};
+use queue::{QueueError, Sender};
+use std::sync::Arc;
+use store::{Shelf, Store, StoreError};
+use tokio::time::Instant;
+use window::Window;
+
+/// How old an event must be until it counts as missing, in seconds: its webhook may be on its way.
+pub const GRACE_SECONDS: i64 = 15 * 60;
+/// How far back Postmark's lists of bounces and messages reach, in days, unless it was paid to keep more.
+pub const RETENTION_DAYS: i64 = 45;
+/// How far back the list of bounces is read at every run, in seconds: a day and the changes of the clock.
+const BOUNCES_SECONDS: i64 = 26 * 3_600;
+/// How many reads, or calls, are under way at once.
+const AT_ONCE: usize = 16;
+/// For how long a server is worked on by nobody else, in seconds, unless whoever does says so again: longer than a
+/// function may run.
+const LEASE_SECONDS: i64 = 16 * 60;
+
+/// Why the work for a server ended. None of these quotes an address or a token.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// Postmark refused or did not answer.
+    #[error("Postmark: {0}")]
+    Api(#[from] ApiError),
+    /// The tables did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The registry's documents cannot be had.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// The server's token cannot be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The queues did not.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The registry has no such server, or one that this release cannot read.
+    #[error("server {0} is not in the registry")]
+    NotRegistered(ServerId),
+    /// Somebody else is at it.
+    #[error("another run is working on server {0}")]
+    Busy(ServerId),
+}
+
+/// What to work with.
+#[derive(Clone)]
+pub struct Reconcile {
+    /// The tables.
+    pub store: Arc<dyn Store>,
+    /// The queues.
+    pub queue: Arc<dyn Sender>,
+    /// What makes recipient ids.
+    pub ledger_key: LedgerKey,
+    /// Whether IP, coordinates, city and zip of opens and clicks stay.
+    pub keep_engagement_detail: bool,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// What of a server's time is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// What is due: the lists now, and each day three times after its end.
+    Due,
+    /// From an instant to before another, whatever was done of it before.
+    Asked {
+        /// From when.
+        from: Time,
+        /// To before when.
+        to: Time,
+        /// As what its facts are told: [`Source::Reconcile`] or [`Source::Backfill`].
+        source: Source,
+    },
+}
+
+/// What is to be done for a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// The server.
+    pub server: ServerId,
+    /// Of which time.
+    pub span: Span,
+    /// Whether nothing is told or kept, only reported.
+    pub dry_run: bool,
+    /// When to stop, if not before: what is left is done the next time.
+    pub until: Option<Instant>,
+}
+
+/// Who watches how the work goes on: called with the report so far.
+pub type Progress<'a> = &'a mut (dyn FnMut(&Report) + Send);
+
+impl Reconcile {
+    /// Works on a server.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`]; what was told until then is told, and the next run goes on from there.
+    pub async fn run(
+        &self,
+        api: &ServerApi,
+        job: &Job,
+        progress: Progress<'_>,
+    ) -> Result<Report, ReconcileError> {
+        let server = job.server;
+        let entry = Registry(&*self.store).get(server).await?;
+        let entry = entry.ok_or(ReconcileError::NotRegistered(server))?;
+        let now = (self.clock)();
+        let lease = match job.dry_run {
+            true => None,
+            false => {
+                let name = format!("reconcile#{server}");
+                let taken = Lease::take(&*self.store, &name, now, LEASE_SECONDS).await?;
+                Some(taken.ok_or(ReconcileError::Busy(server))?)
+            }
+        };
+        let (state, version) = self.state(server).await?;
+        let mut work = Work {
+            with: self,
+            api,
+            job: *job,
+            now,
+            state,
+            version,
+            lease,
+            report: Report::of(server),
+            progress,
+        };
+        let names: Vec<String> = entry.streams.keys().cloned().collect();
+        let ended = match job.span {
+            Span::Due => work.due(&names, entry.added_at).await,
+            Span::Asked { from, to, source } => work.asked(&names, from, to, source).await,
+        };
+        let Work { mut report, mut state, version, lease, .. } = work;
+        report.finished = matches!(ended, Ok(true));
+        if let Some(lease) = lease {
+            if report.finished {
+                state.finished_at = Some((self.clock)());
+            }
+            self.keep(server, &state, version).await?;
+            lease.release(&*self.store).await?;
+        }
+        ended?;
+        if report.finished && !job.dry_run {
+            Happened::Finished { report: &report }.emit();
+        }
+        Ok(report)
+    }
+
+    /// When a server was last worked on to the end: who waits longest comes first.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn finished_at(&self, server: ServerId) -> Result<Option<Time>, StoreError> {
+        Ok(self.state(server).await?.0.finished_at)
+    }
+
+    async fn state(&self, server: ServerId) -> Result<(State, Option<u64>), StoreError> {
+        let kept = self.store.document(&Shelf::Reconcile, &server.to_string()).await?;
+        Ok(match kept {
+            // What an earlier or later release kept otherwise is begun anew: nothing is told twice by that.
+            Some(document) => (serde_json::from_str(&document.text).unwrap_or_default(), Some(document.version)),
+            None => (State::default(), None),
+        })
+    }
+
+    /// Keeps how far the work is; the version that it has then.
+    async fn keep(&self, server: ServerId, state: &State, version: Option<u64>) -> Result<u64, ReconcileError> {
+        let text = serde_json::to_string(state).unwrap_or_else(|_| unreachable!("it is plain JSON"));
+        let kept = self.store.put_document(&Shelf::Reconcile, &server.to_string(), &text, version).await?;
+        if kept { Ok(version.map_or(1, |version| version + 1)) } else { Err(ReconcileError::Busy(server)) }
+    }
+}
+
+/// The work for a server while it is done.
+struct Work<'a> {
+    with: &'a Reconcile,
+    api: &'a ServerApi,
+    job: Job,
+    now: Time,
+    state: State,
+    version: Option<u64>,
+    lease: Option<Lease>,
+    report: Report,
+    progress: Progress<'a>,
+}
+
+impl Work<'_> {
+    /// What is due. Whether all of it was done.
+    async fn due(&mut self, names: &[String], added_at: Time) -> Result<bool, ReconcileError> {
+        for name in names {
+            self.list(name, Source::Reconcile).await?;
+            let recent = Window {
+                from: self.now.plus_seconds(-BOUNCES_SECONDS).max(added_at),
+                to: self.now.plus_seconds(-GRACE_SECONDS),
+            };
+            if recent.from < recent.to {
+                self.recent_bounces(name, recent).await?;
+            }
+            self.save(None).await?;
+            if self.time_is_up() {
+                return Ok(false);
+            }
+        }
+        let first = self.now.plus_days(1 - RETENTION_DAYS).max(added_at);
+        let days = eastern::days(first, self.now);
+        for name in names {
+            if let Some(of_stream) = self.state.streams.get_mut(name) {
+                of_stream.days.retain(|day, _| days.contains(day));
+            }
+            for day in &days {
+                let Some(whole) = window_of(day) else { continue };
+                let ended = (self.now.micros() - whole.to.micros()) / 1_000_000;
+                let mut state = self.day(name, day);
+                if !state.due(ended) {
+                    continue;
+                }
+                let done = self.work_on_day(name, day, whole, &mut state, Source::Reconcile, true).await?;
+                if done {
+                    state.over(ended);
+                }
+                self.save(Some((name, day, state))).await?;
+                if !done {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// What somebody asked for, from where it was left. Whether all of it was done.
+    async fn asked(
+        &mut self,
+        names: &[String],
+        from: Time,
+        to: Time,
+        source: Source,
+    ) -> Result<bool, ReconcileError> {
+        let same = |asked: &Asked| (asked.from, asked.to, asked.source) == (from, to, source);
+        let fresh =
+            Asked { source, from, to, listed: Default::default(), days: Default::default() };
+        let left = self.state.asked.take().filter(same).unwrap_or(fresh);
+        self.state.asked = Some(left);
+        for name in names {
+            if self.state.asked.as_ref().is_some_and(|asked| asked.listed.contains(name)) {
+                continue;
+            }
+            self.list(name, source).await?;
+            self.state.asked.iter_mut().for_each(|asked| asked.listed.extend([name.clone()]));
+            self.save(None).await?;
+            if self.time_is_up() {
+                return Ok(false);
+            }
+        }
+        let span = Window { from, to };
+        // The latest first: it is what is asked for most.
+        for day in eastern::days(from, to).iter().rev() {
+            let Some(whole) = window_of(day) else { continue };
+            let Some(window) = whole.and(span) else { continue };
+            for name in names {
+                let asked = self.state.asked.as_ref().and_then(|asked| asked.days.get(name)?.get(day));
+                let mut state = asked.cloned().unwrap_or_default();
+                if state.step == Step::Done {
+                    continue;
+                }
+                let done = self.work_on_day(name, day, window, &mut state, source, window == whole).await?;
+                if done {
+                    state = Day { step: Step::Done, ..Day::default() };
+                }
+                if let Some(asked) = &mut self.state.asked {
+                    asked.days.entry(name.clone()).or_default().insert(day.clone(), state);
+                }
+                self.save(None).await?;
+                if !done {
+                    return Ok(false);
+                }
+            }
+        }
+        self.state.asked = None;
+        Ok(true)
+    }
+
+    fn day(&self, name: &str, day: &str) -> Day {
+        let known = self.state.streams.get(name).and_then(|of_stream| of_stream.days.get(day));
+        known.cloned().unwrap_or_default()
+    }
+
+    /// Everything of a day, or a part of one, from where it was left. Whether it was done to its end.
+    async fn work_on_day(
+        &mut self,
+        name: &str,
+        day: &str,
+        window: Window,
+        state: &mut Day,
+        source: Source,
+        whole: bool,
+    ) -> Result<bool, ReconcileError> {
+        while state.step != Step::Done {
+            let done = match state.step {
+                Step::Bounces | Step::Messages => self.walk(name, window, state, source).await?,
+                Step::Engagement | Step::Done => {
+                    self.engagement(name, day, window, state, source, whole).await?
+                }
+            };
+            if !done {
+                return Ok(false);
+            }
+            state.cursor = None;
+            state.step = match state.step {
+                Step::Bounces => Step::Messages,
+                Step::Messages => Step::Engagement,
+                Step::Engagement | Step::Done => Step::Done,
+            };
+            if state.step != Step::Done && self.time_is_up() {
+                return Ok(false);
+            }
+        }
+        self.report.stream(name).days += 1;
+        if whole && !self.job.dry_run {
+            self.changes(name, window, state).await?;
+            completeness::keep(&*self.with.store, self.job.server, name, day, &state.found, self.now).await?;
+        }
+        (self.progress)(&self.report);
+        Ok(true)
+    }
+
+    /// Keeps how far the work is, and that it goes on.
+    async fn save(&mut self, day: Option<(&str, &str, Day)>) -> Result<(), ReconcileError> {
+        if let Some((name, day, state)) = day {
+            let of_stream = self.state.streams.entry(name.to_owned()).or_default();
+            of_stream.days.insert(day.to_owned(), state);
+        }
+        (self.progress)(&self.report);
+        if let Some(lease) = &mut self.lease {
+            self.version = Some(self.with.keep(self.job.server, &self.state, self.version).await?);
+            let now = (self.with.clock)();
+            if !lease.renew(&*self.with.store, now, LEASE_SECONDS).await? {
+                return Err(ReconcileError::Busy(self.job.server));
+            }
+        }
+        Ok(())
+    }
+
+    fn time_is_up(&self) -> bool {
+        self.job.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+/// An Eastern day.
+fn window_of(day: &str) -> Option<Window> {
+    Some(Window { from: eastern::day_start(day)?, to: eastern::day_end(day)? })
+}

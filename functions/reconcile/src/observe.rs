@@ -1,0 +1,68 @@
+//! What reconcile tells of itself: one type whose `emit` both logs and counts.
+
+use crate::report::Report;
+use crate::ReconcileError;
+use ledger::ServerId;
+
+/// Something that happened.
+pub(crate) enum Happened<'a> {
+    /// A server was worked on to the end of what was due.
+    Finished { report: &'a Report },
+    /// A server could not be worked on, or not to the end.
+    Failed { server: ServerId, error: &'a ReconcileError },
+    /// Postmark's token of a server is not there.
+    NoToken { server: ServerId },
+    /// A run is over: how many servers were done, and how many there are.
+    Over { done: usize, of: usize },
+}
+
+impl Happened<'_> {
+    pub(crate) fn emit(self) {
+        match self {
+            Happened::Finished { report } => {
+                let list = report.lists();
+                metrics::counter!("DriftMissing").increment(list.missing);
+                metrics::counter!("DriftExtra").increment(list.extra);
+                metrics::counter!("DriftRepaired").increment(list.present_told + list.gone_told);
+                let (mut expected, mut covered) = (0, 0);
+                for tally in report.streams.values().flat_map(|stream| stream.found.values()) {
+                    expected += tally.expected;
+                    covered += tally.recorded + tally.missing;
+                }
+                if expected > 0 {
+                    metrics::histogram!("Coverage").record(100.0 * covered as f64 / expected as f64);
+                }
+                metrics::counter!("Unexplained").increment(expected.saturating_sub(covered));
+                tracing::info!(
+                    run.server = report.server.get(),
+                    run.told = report.told(),
+                    list.missing = list.missing,
+                    list.extra = list.extra,
+                    "a server was reconciled with Postmark"
+                );
+            }
+            Happened::Failed { server, error } => {
+                if matches!(error, ReconcileError::Api(_)) {
+                    metrics::counter!("PostmarkApiErrors").increment(1);
+                }
+                tracing::warn!(
+                    run.server = server.get(),
+                    error = %error,
+                    "a server could not be reconciled; the next run goes on where this one ended"
+                );
+            }
+            Happened::NoToken { server } => {
+                metrics::counter!("PostmarkApiErrors").increment(1);
+                tracing::warn!(
+                    run.server = server.get(),
+                    "Postmark's token of a server is not there: `postledger server set --token` keeps it"
+                );
+            }
+            Happened::Over { done, of } => {
+                // The heartbeat: it beats where every server was asked.
+                metrics::counter!("ReconcileRun").increment(u64::from(done == of));
+                tracing::info!(run.done = done, run.servers = of, "a run of reconcile is over");
+            }
+        }
+    }
+}

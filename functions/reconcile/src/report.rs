@@ -1,0 +1,101 @@
+//! What a run says of itself.
+
+use crate::progress::Tally;
+use ledger::ServerId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a run found and did for a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The server.
+    pub server: ServerId,
+    /// Whether nothing was left undone. What was left is done by the next run.
+    pub finished: bool,
+    /// By stream.
+    pub streams: BTreeMap<String, StreamReport>,
+}
+
+impl Report {
+    pub(crate) fn of(server: ServerId) -> Report {
+        Report { server, finished: false, streams: BTreeMap::new() }
+    }
+
+    pub(crate) fn stream(&mut self, name: &str) -> &mut StreamReport {
+        self.streams.entry(name.to_owned()).or_default()
+    }
+
+    /// What was found of a record type, over all streams.
+    pub fn found(&self, record_type: &str) -> Tally {
+        let mut sum = Tally::default();
+        let of_streams = self.streams.values().filter_map(|stream| stream.found.get(record_type));
+        of_streams.for_each(|tally| sum.add(*tally));
+        sum
+    }
+
+    /// What was found of the suppression lists, over all streams.
+    pub fn lists(&self) -> ListReport {
+        let mut sum = ListReport::default();
+        self.streams.values().for_each(|stream| sum.add(&stream.list));
+        sum
+    }
+
+    /// How many facts were missing and are on their queue now.
+    pub fn told(&self) -> u64 {
+        let list = self.lists();
+        let of_days = self.streams.values().flat_map(|stream| stream.found.values());
+        list.present_told + list.gone_told + of_days.map(|tally| tally.missing).sum::<u64>()
+    }
+}
+
+/// What a run found and did for a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamReport {
+    /// The suppression list.
+    pub list: ListReport,
+    /// By record type.
+    pub found: BTreeMap<String, Tally>,
+    /// How many days were gone through.
+    pub days: u64,
+    /// How many rows of Postmark's could not be understood.
+    pub unreadable: u64,
+    /// What could not be looked at, in sentences.
+    pub problems: Vec<String>,
+}
+
+/// What a comparison of Postmark's suppression list with ours found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListReport {
+    /// How many rows Postmark's has.
+    pub theirs: u64,
+    /// How many addresses ours has, on Postmark's word.
+    pub ours: u64,
+    /// How many are on theirs and not on ours.
+    pub missing: u64,
+    /// How many of these are on the queue now.
+    pub present_told: u64,
+    /// How many are on ours and not on theirs.
+    pub extra: u64,
+    /// How many of these are on the queue now, as gone.
+    pub gone_told: u64,
+    /// How many wait for a dump that agrees.
+    pub waiting: u64,
+    /// How many must wait for another run, since no run lifts more than a few.
+    pub held_back: u64,
+    /// Whether the dump is empty or much smaller than what we know: believed only after a day.
+    pub doubtful: bool,
+}
+
+impl ListReport {
+    fn add(&mut self, other: &ListReport) {
+        self.theirs += other.theirs;
+        self.ours += other.ours;
+        self.missing += other.missing;
+        self.present_told += other.present_told;
+        self.extra += other.extra;
+        self.gone_told += other.gone_told;
+        self.waiting += other.waiting;
+        self.held_back += other.held_back;
+        self.doubtful |= other.doubtful;
+    }
+}

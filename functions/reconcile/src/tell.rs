@@ -1,0 +1,112 @@
+//! Putting on the queue what is not recorded yet.
+
+use crate::progress::Tally;
+use crate::{AT_ONCE, Reconcile, ReconcileError, Work};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ledger::{Event, ServerId, Source};
+use postmark::{Body, Context, Examined, examine_body};
+use queue::{Envelope, QueueName};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What was found, by record type.
+pub(crate) type Found = BTreeMap<String, Tally>;
+
+/// What became of bodies.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) found: Found,
+    /// How many could not be understood.
+    pub(crate) unreadable: u64,
+}
+
+/// One body, understood.
+struct Understood {
+    context: Context,
+    examined: Examined,
+    event: Event,
+}
+
+impl Work<'_> {
+    /// Puts on the queue what of these is not recorded, unless nothing is to be told, and reports it.
+    pub(crate) async fn tell(
+        &mut self,
+        name: &str,
+        bodies: Vec<Value>,
+        source: Source,
+    ) -> Result<Found, ReconcileError> {
+        let told = self.with.tell(self.job.server, bodies, source, self.job.dry_run).await?;
+        let report = self.report.stream(name);
+        report.unreadable += told.unreadable;
+        for (record_type, tally) in &told.found {
+            report.found.entry(record_type.clone()).or_default().add(*tally);
+        }
+        Ok(told.found)
+    }
+}
+
+impl Reconcile {
+    /// Puts on the queue what of these is not recorded.
+    pub(crate) async fn tell(
+        &self,
+        server: ServerId,
+        bodies: Vec<Value>,
+        source: Source,
+        dry_run: bool,
+    ) -> Result<Told, ReconcileError> {
+        let mut told = Told::default();
+        let mut understood: BTreeMap<_, Understood> = BTreeMap::new();
+        for body in bodies {
+            // A page may show a row again that has moved on meanwhile.
+            match self.understand(server, body, source) {
+                Some(one) => drop(understood.insert((one.event.recipient, one.event.identity), one)),
+                None => told.unreadable += 1,
+            }
+        }
+        let checks = understood.into_values().map(|one| async move {
+            let event = &one.event;
+            let stored = self.store.event(server, event.recipient, event.class(), event.identity).await?;
+            Ok::<_, ReconcileError>((one, stored.is_some()))
+        });
+        let checked: Vec<(Understood, bool)> =
+            stream::iter(checks).buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut sends = Vec::new();
+        for (one, recorded) in checked {
+            let tally = told.found.entry(one.event.kind().name().to_owned()).or_default();
+            tally.expected += 1;
+            if recorded {
+                tally.recorded += 1;
+            } else {
+                tally.missing += 1;
+                sends.push(one);
+            }
+        }
+        if !dry_run {
+            let sends = sends.into_iter().map(|one| self.send(one));
+            stream::iter(sends).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        }
+        Ok(told)
+    }
+
+    fn understand(&self, server: ServerId, body: Value, source: Source) -> Option<Understood> {
+        let context = Context {
+            server,
+            received_at: (self.clock)(),
+            source,
+            keep_engagement_detail: self.keep_engagement_detail,
+        };
+        let body = Body::parse(&serde_json::to_vec(&body).ok()?).ok()?;
+        let examined = examine_body(body, &context).ok()?;
+        let event = examined.event(&context, &self.ledger_key).ok()?;
+        Some(Understood { context, examined, event })
+    }
+
+    async fn send(&self, one: Understood) -> Result<(), ReconcileError> {
+        let Understood { context, examined, .. } = one;
+        let kind = examined.kind;
+        let envelope =
+            Envelope::told(context.server, kind, context.received_at, context.source, examined.canonical, examined.dropped);
+        let envelope = envelope.unwrap_or_else(|_| unreachable!("a canonical body is JSON"));
+        Ok(self.queue.send(QueueName::of(kind), &envelope.encode()).await?)
+    }
+}
