@@ -173,6 +173,107 @@ fn a_better_copy_replaces_the_recorded_one_and_moves_its_count_whichever_comes_f
     assert_eq!(seen[0].1.len(), 1, "the late hour counts nothing any more");
 }
 
+/// A delivery, bounce, complaint, first open and click of one recipient as somebody tells them: tagged by that, at an
+/// instant, the bounces `inactive` or not, the complaint under one of its two record types.
+fn of_each_kind(by: &str, at: &str, inactive: bool, complaint: &str) -> Vec<serde_json::Value> {
+    let engaged = |record_type: &str| {
+        json!({ "RecordType": record_type, "MessageStream": "outbound", "MessageID": "m1", "Tag": by,
+            "Recipient": "r1@customer.example", "ReceivedAt": at, "Platform": "Desktop",
+            "UserAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0" })
+    };
+    let mut open = engaged("Open");
+    open["FirstOpen"] = json!(true);
+    let mut click = engaged("Click");
+    click["OriginalLink"] = json!("https://customer.example/invoice");
+    let mut complained = bounce(2, 1, at, inactive);
+    (complained["RecordType"], complained["Type"]) = (json!(complaint), json!("SpamComplaint"));
+    let mut all = vec![delivery(1, at), bounce(1, 1, at, inactive), complained, open, click];
+    all.iter_mut().for_each(|body| body["Tag"] = json!(by));
+    all
+}
+
+#[test]
+fn what_the_api_told_first_is_counted_once_when_its_webhook_comes_later_and_that_copy_is_kept() {
+    const KINDS: [&str; 5] = ["bounce_hard", "click", "complaint", "delivered", "open_first"];
+    let counted = |store: &Memory| -> Vec<(String, String, i64)> {
+        let counters = store.all_counters();
+        let hours = counters.iter().flat_map(|(hour, counts)| {
+            counts.iter().map(|(measure, n)| (measure.name().to_owned(), hour.hour.clone(), *n))
+        });
+        let mut all: Vec<_> = hours.filter(|(.., n)| *n != 0).collect();
+        all.sort();
+        all
+    };
+    let once_at = |hour: &str| KINDS.map(|kind| (kind.to_owned(), format!("2026-09-20T{hour}"), 1)).to_vec();
+    runtime().block_on(async {
+        for (source, complaint) in [(Source::Reconcile, "Bounce"), (Source::Backfill, "SpamComplaint")] {
+            let store = Arc::new(Memory::default());
+            let consumer = consumer(store.clone());
+            let take = async |batch: Vec<String>| {
+                // Whichever queue they come by.
+                assert!(handle(&consumer, QueueName::Bulk, &batch, 60).await.is_empty());
+                assert_whole(&store);
+            };
+            let of_api = || -> Vec<String> {
+                let bodies = of_each_kind("api", LATE, source == Source::Backfill, complaint);
+                bodies.iter().map(|body| message(source, body)).collect()
+            };
+            let webhooks = || -> Vec<String> {
+                let bodies = of_each_kind("webhook", EARLY, true, "SpamComplaint");
+                bodies.iter().map(|body| message(Source::Webhook, body)).collect()
+            };
+            take(of_api()).await;
+            assert_eq!(counted(&store), once_at("18"));
+            assert!(store.all_rows().is_empty(), "a row of the API is no proof that the list holds it");
+            take(webhooks()).await;
+            assert_eq!(counted(&store), once_at("08"), "the counts have moved");
+            assert_eq!(store.all_rows().len(), 1, "the webhooks are");
+            let recorded = store.all_events().unwrap();
+            assert_eq!(recorded.len(), 5);
+            for one in &recorded {
+                assert_eq!((one.event.source, &*one.event.at.hour()), (Source::Webhook, "2026-09-20T08"));
+                assert!(one.body.as_deref().unwrap().contains(r#""Tag":"webhook""#));
+                let lives = one.expires_at.map(|expires| expires.seconds() - one.event.at.seconds());
+                let as_its_own = (one.event.class() != ledger::Class::State).then_some(402 * 86_400);
+                assert_eq!(lives, as_its_own, "it expires by the time of the copy that is kept");
+            }
+            let kept = contents(&store);
+            take(of_api()).await;
+            take([of_api(), webhooks(), of_api()].concat()).await;
+            assert_eq!((counted(&store), contents(&store)), (once_at("08"), kept.clone()));
+            // Both in one batch, whichever is first.
+            for batch in [[of_api(), webhooks()].concat(), [webhooks(), of_api()].concat()] {
+                let store = Arc::new(Memory::default());
+                let consumer = postledger_tests::consumer(store.clone());
+                assert!(handle(&consumer, QueueName::Critical, &batch, 60).await.is_empty());
+                assert_eq!((counted(&store), contents(&store)), (once_at("08"), kept.clone()));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_the_api_told_bears_no_credential_that_could_be_revoked() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        store.revoke(server_id(SERVER), 1, now().plus_days(-1)).await.unwrap();
+        let of_webhook = envelope(Source::Webhook, &delivery(1, EARLY));
+        let of_api = queue::Envelope::told(
+            of_webhook.server,
+            of_webhook.record_type,
+            of_webhook.received_at,
+            Source::Reconcile,
+            of_webhook.body.get().to_owned(),
+            Vec::new(),
+        );
+        let batch = [of_webhook.encode(), of_api.unwrap().encode()];
+        assert!(handle(&consumer(store.clone()), QueueName::Bulk, &batch, 60).await.is_empty());
+        let recorded = store.all_events().unwrap();
+        assert_eq!(recorded.iter().map(|one| one.event.source).collect::<Vec<_>>(), [Source::Reconcile]);
+        assert_eq!(store.all_kept().unwrap().len(), 1);
+    });
+}
+
 #[test]
 fn consumers_that_race_for_one_recipient_lose_no_event_and_count_none_twice() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();

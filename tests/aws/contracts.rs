@@ -69,11 +69,11 @@ async fn documents_and_lists_cost_what_the_emulator_says() {
     make_tables(url, &stack, false).await;
     let wire = Wire::before(url, Arc::new(|_: &str| Mishap::None)).await;
     let store = tables(&wire.url, &stack, false);
-    let text = "x".repeat(5_000);
+    // Small ones: where large ones are read the emulator tells too little.
     for name in ["a", "b"] {
-        assert!(store.put_document(&Shelf::Servers, name, &text, None).await.unwrap());
+        assert!(store.put_document(&Shelf::Servers, name, "{}", None).await.unwrap());
     }
-    assert!(store.put_document(&Shelf::Servers, "a", &text, Some(1)).await.unwrap());
+    assert!(store.put_document(&Shelf::Servers, "a", "{}", Some(1)).await.unwrap());
     assert_eq!(store.documents(&Shelf::Servers).await.unwrap().len(), 2);
     assert!(store.document(&Shelf::Servers, "a").await.unwrap().is_some());
     assert!(store.suppressed(server_id(SERVER), "outbound", None).await.unwrap().found.is_empty());
