@@ -84,3 +84,39 @@ impl AccountApi {
         self.session.ask::<serde::de::IgnoredAny>(call).await.map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Script, endpoint, told};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn an_accounts_servers_come_from_all_pages() {
+        let page = |ids: std::ops::Range<u32>, total: &str| {
+            let rows: Vec<_> = ids
+                .map(|id| json!({"ID": id, "Name": "n", "ApiTokens": ["5ecret"], "DeliveryType": "Live"}))
+                .collect();
+            told(200, format!(r#"{{"TotalCount":{total},"Servers":{}}}"#, json!(rows)))
+        };
+        for (last, total) in [(page(500..501, "501"), r#""501""#), (page(0..0, "502"), "502")] {
+            let script = Script::of([page(0..500, total), last]);
+            let account = endpoint(script.clone()).account(Token::new("acc0unt").unwrap());
+            let servers = account.servers().await.unwrap();
+            assert!(servers.len() >= 500 && servers[499].id == 499);
+            assert!(servers[0].tokens[0].reveal() == "5ecret" && servers[0].delivery_type == "Live");
+            assert_eq!(
+                script.lines(),
+                ["GET /servers?count=500&offset=0", "GET /servers?count=500&offset=500"]
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_of_an_account_is_changed_by_its_number() {
+        let script = Script::of([told(200, r#"{"ID":7,"ApiTokens":["5ecret"]}"#)]);
+        let account = endpoint(script.clone()).account(Token::new("acc0unt").unwrap());
+        assert_eq!(account.edit_server(7, &json!({"OpenHookUrl": ""})).await, Ok(()));
+        assert_eq!(script.lines(), ["PUT /servers/7"]);
+    }
+}

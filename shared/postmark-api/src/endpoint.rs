@@ -380,3 +380,184 @@ impl Tries {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TransportError;
+    use crate::testing::{AT_ONCE, Played, Script, TOKEN, broken, endpoint, not_connected, server, told};
+    use serde_json::json;
+
+    const OK: &str = r#"{"ID":1}"#;
+
+    #[tokio::test]
+    async fn every_call_bears_the_headers_that_postmark_asks_for() {
+        let script = Script::of([told(200, OK), told(200, r#"{"TotalCount":0,"Servers":[]}"#)]);
+        let endpoint = endpoint(script.clone()).with_base("http://127.0.0.1:9000/");
+        assert_eq!(endpoint.base(), "http://127.0.0.1:9000");
+        endpoint.server(Token::new(TOKEN).unwrap()).server().await.unwrap();
+        endpoint.account(Token::new(TOKEN).unwrap()).servers().await.unwrap();
+        for index in 0..2 {
+            for name in ["accept", "content-type"] {
+                assert_eq!(script.header(index, name).as_deref(), Some("application/json"), "{name}");
+            }
+        }
+        let kinds = ["X-Postmark-Server-Token", "X-Postmark-Account-Token"];
+        for (index, names) in [(0, kinds), (1, [kinds[1], kinds[0]])] {
+            assert_eq!(script.header(index, names[0]).as_deref(), Some(TOKEN));
+            assert_eq!(script.header(index, names[1]), None);
+        }
+    }
+
+    fn cut_off() -> Played {
+        Ok((http::Response::builder(), vec![Ok("{\"ID\"".into()), Err(broken())]))
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_tried_again_and_counted() {
+        let (api, script) =
+            server([told(429, ""), told(502, "<html>"), Err(broken()), cut_off(), told(200, OK)]);
+        assert_eq!(api.server().await.unwrap().id, 1);
+        assert_eq!(script.calls(), 5);
+        for (answer, cause) in [
+            (told(429, ""), Cause::Throttled),
+            (told(500, r#"{"ErrorCode":101,"Message":"x"}"#), Cause::Fault(500)),
+            (told(503, r#"{"ErrorCode":100,"Message":"x"}"#), Cause::Maintenance),
+            (Err(not_connected()), Cause::Transport(not_connected())),
+            (Err(TransportError::TooSlow), Cause::Transport(TransportError::TooSlow)),
+            (cut_off(), Cause::Transport(broken())),
+        ] {
+            let four = [told(504, ""), told(504, ""), told(504, ""), told(504, "")];
+            let (api, script) = server(four.into_iter().chain([answer, told(200, OK)]));
+            let error = api.server().await.unwrap_err();
+            assert_eq!(error, ApiError::Unavailable(cause));
+            assert!(error.next().is_some());
+            assert_eq!(script.calls(), 5, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_send_is_tried_again_only_if_it_cannot_have_been_done() {
+        let undone = [
+            Err(not_connected()),
+            told(429, ""),
+            told(503, r#"{"ErrorCode":100,"Message":"Maintenance"}"#),
+            told(200, r#"{"ErrorCode":0,"MessageID":"m"}"#),
+        ];
+        let (api, script) = server(undone);
+        assert_eq!(api.send(&json!({})).await.unwrap()["MessageID"], "m");
+        assert_eq!(script.calls(), 4);
+        for answer in
+            [Err(broken()), Err(TransportError::TooSlow), told(500, ""), told(503, "<html>"), cut_off()]
+        {
+            let (api, script) = server([answer, told(200, "[]")]);
+            let error = api.send_batch(&[json!({})]).await.unwrap_err();
+            assert!(matches!(error, ApiError::Uncertain(_)), "{error}");
+            assert!(error.next().is_some());
+            assert_eq!(script.calls(), 1, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn items_of_a_batch_and_a_send_in_part_keep_their_own_codes() {
+        let (api, _) = server([
+            told(200, r#"[{"ErrorCode":0},{"ErrorCode":406}]"#),
+            told(200, r#"{"ErrorCode":406,"MessageID":"m"}"#),
+        ]);
+        assert_eq!(api.send_batch(&[json!({}), json!({})]).await.unwrap()[1]["ErrorCode"], 406);
+        assert_eq!(api.send(&json!({})).await.unwrap()["MessageID"], "m");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final_whether_it_is_json_or_not() {
+        for (status, body, code) in [
+            (401, r#"{"ErrorCode":10,"Message":"Bad token"}"#, 10),
+            (422, r#"{"ErrorCode":"700","Message":null}"#, 700),
+            (404, "<html>Not found</html>", 0),
+            (413, "", 0),
+            (415, "\u{0}", 0),
+            (302, "", 0),
+            (200, r#"{"ErrorCode":1226,"Message":"No such stream"}"#, 1226),
+        ] {
+            let (api, script) = server([told(status, body), told(200, OK)]);
+            let error = api.server().await.unwrap_err();
+            let ApiError::Refused { status: told, code: number, next, .. } = &error else {
+                panic!("{error}")
+            };
+            assert_eq!((*told, *number), (status, code));
+            assert!(next.is_some(), "{error}");
+            assert_eq!(script.calls(), 1, "{error}");
+        }
+        let head = http::Response::builder().status(422).header("X-PM-ApiErrorCode", "1003");
+        let (api, _) = server([Ok((head, vec![Ok("<html>".into())]))]);
+        let error = api.activate_bounce(1).await.unwrap_err().to_string();
+        assert_eq!(error, "Postmark refuses (422, 1003): this bounce cannot be reactivated");
+    }
+
+    #[tokio::test]
+    async fn no_error_shows_a_token_or_an_address() {
+        for code in 0..2000 {
+            let words = format!("Found inactive addresses: jane@x.example. Token {TOKEN} of jane@x.example.");
+            let (api, _) = server([told(422, json!({"ErrorCode": code, "Message": words}))]);
+            let error = api.send(&json!({})).await.unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("jane") && !shown.contains(TOKEN), "{shown}");
+        }
+        let (api, _) =
+            server([told(200, r#"{"ID":"jane@x.example"}"#), told(200, r#"{"ID": jane@x.example"#)]);
+        for words in ["other fields or types", "not JSON"] {
+            let error = api.server().await.unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(words) && !shown.contains("jane"), "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_is_not_taken_whole() {
+        let chunk = Bytes::from(vec![b' '; 1024 * 1024]);
+        let chunks = vec![Ok(chunk); ANSWER_BYTES_MAX / (1024 * 1024) + 1];
+        let (api, script) = server([Ok((http::Response::builder(), chunks))]);
+        let error = api.server().await.unwrap_err().to_string();
+        assert!(error.contains("larger than 16777216 bytes"), "{error}");
+        assert_eq!(script.calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_base_that_is_no_url_is_said_before_anything_is_sent() {
+        let script = Script::of([]);
+        let api = endpoint(script.clone()).with_base("not a url").server(Token::new(TOKEN).unwrap());
+        assert!(matches!(api.server().await, Err(ApiError::NotSent(_))));
+        assert_eq!(script.calls(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_double_up_to_the_most_and_a_wish_of_postmarks_is_obeyed_within_it() {
+        let retries =
+            Retries { attempts: 4, first_pause: Duration::from_secs(1), most_pause: Duration::from_secs(3) };
+        for _ in 0..50 {
+            let begun = tokio::time::Instant::now();
+            let script = Script::of([told(500, ""), told(500, ""), told(500, ""), told(500, "")]);
+            let api = endpoint(script.clone()).with_retries(retries).server(Token::new(TOKEN).unwrap());
+            assert!(api.server().await.is_err());
+            assert!(begun.elapsed() <= Duration::from_millis(6_010), "1 + 2 + 3 seconds at most");
+        }
+        let wish = |seconds: &str| -> Played {
+            Ok((http::Response::builder().status(429).header("Retry-After", seconds), vec![]))
+        };
+        let begun = tokio::time::Instant::now();
+        let script =
+            Script::of([wish("2"), wish("86400"), wish("Wed, 25 Nov 2026 09:00:00 GMT"), told(200, OK)]);
+        let api = endpoint(script.clone()).with_retries(retries).server(Token::new(TOKEN).unwrap());
+        assert!(api.server().await.is_ok());
+        let waited = begun.elapsed();
+        assert!(waited >= Duration::from_secs(5) && waited < Duration::from_millis(8_010), "{waited:?}");
+        assert_eq!(AT_ONCE.attempts, Retries::default().attempts);
+    }
+
+    #[test]
+    fn what_is_filled_into_a_path_or_a_query_is_escaped() {
+        let call =
+            Call::get("/a/{}/b/{}", &["x/../y", "ä?"]).with("k", "a+b @&=").with_some("n", None::<&str>);
+        assert_eq!(call.target, "/a/x%2F..%2Fy/b/%C3%A4%3F?k=a%2Bb%20%40%26%3D");
+    }
+}

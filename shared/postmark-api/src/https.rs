@@ -103,3 +103,158 @@ fn chain(error: &dyn Error) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{AT_ONCE, TOKEN};
+    use crate::{ApiError, Cause, Endpoint, Retries, ServerApi, SuppressionFilter, Token};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// What a connection does once it has read a request.
+    #[derive(Clone, Copy)]
+    enum Then {
+        /// Says this and closes.
+        Close(&'static str),
+        /// Says this and nothing more.
+        Hang(&'static str),
+    }
+
+    /// A server on loopback that treats its connections one after another as it is told, the last way for ever.
+    struct Local {
+        base: String,
+        taken: Arc<AtomicUsize>,
+    }
+
+    async fn local(script: &'static [Then]) -> Local {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counted = taken.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let index = counted.fetch_add(1, Ordering::SeqCst).min(script.len() - 1);
+                tokio::spawn(async move {
+                    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+                    while !seen.windows(4).any(|four| four == b"\r\n\r\n") {
+                        match stream.read(&mut buffer).await {
+                            Ok(read) if read > 0 => seen.extend_from_slice(&buffer[..read]),
+                            _ => return,
+                        }
+                    }
+                    match script[index] {
+                        Then::Close(text) => stream.write_all(text.as_bytes()).await.unwrap(),
+                        Then::Hang(text) => {
+                            stream.write_all(text.as_bytes()).await.unwrap();
+                            // Until the client has had enough.
+                            let _ = stream.read(&mut buffer).await;
+                        }
+                    }
+                });
+            }
+        });
+        Local { base, taken }
+    }
+
+    impl Local {
+        fn api(&self, attempts: u32) -> ServerApi {
+            let timeouts = Timeouts { connect: Duration::from_secs(2), idle: Duration::from_millis(200) };
+            Endpoint::new(Arc::new(Https::new(timeouts).unwrap()))
+                .with_base(&self.base)
+                .with_retries(Retries { attempts, ..AT_ONCE })
+                .server(Token::new(TOKEN).unwrap())
+        }
+
+        fn taken(&self) -> usize {
+            self.taken.load(Ordering::SeqCst)
+        }
+    }
+
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\n{\"ID\":1}";
+    const FAULT: &str = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn silence_slowness_and_broken_answers_are_tried_again_and_counted() {
+        let server = local(&[
+            Then::Hang(""),
+            Then::Hang("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"I"),
+            Then::Close("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"I"),
+            Then::Close(FAULT),
+            Then::Close(OK),
+        ])
+        .await;
+        assert_eq!(server.api(5).server().await.unwrap().id, 1);
+        assert_eq!(server.taken(), 5);
+    }
+
+    #[tokio::test]
+    async fn each_way_to_fail_has_its_own_words() {
+        for (then, words) in [
+            (Then::Hang(""), "no answer in time"),
+            (Then::Hang("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"I"), "no answer in time"),
+            (Then::Close("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"I"), "the connection broke"),
+            (Then::Close("SSH-2.0-OpenSSH\r\n"), "the connection broke"),
+        ] {
+            let script: &'static [Then] = Vec::leak(vec![then]);
+            let error = local(script).await.api(1).server().await.unwrap_err();
+            assert!(matches!(error, ApiError::Unavailable(_)), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(!error.to_string().contains(TOKEN));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_send_that_got_no_answer_is_not_sent_again() {
+        let server = local(&[Then::Hang("")]).await;
+        let error = server.api(5).send(&serde_json::json!({})).await.unwrap_err();
+        assert!(matches!(error, ApiError::Uncertain(Cause::Transport(TransportError::TooSlow))), "{error}");
+        assert_eq!(server.taken(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let elsewhere = local(&[Then::Close(OK)]).await;
+        let redirect = format!(
+            "HTTP/1.1 302 Found\r\nLocation: {}/server\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            elsewhere.base
+        );
+        let script: &'static [Then] = Vec::leak(vec![Then::Close(redirect.leak())]);
+        let error = local(script).await.api(5).server().await.unwrap_err();
+        assert!(matches!(error, ApiError::Refused { status: 302, .. }), "{error}");
+        assert_eq!(elsewhere.taken(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_dump_comes_row_by_row_while_the_rest_is_still_on_its_way() {
+        let server = local(&[Then::Hang(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2f\r\n\
+             {\"Suppressions\":[{\"EmailAddress\":\"a@x.example\"}\r\n",
+        )])
+        .await;
+        let mut dump = server.api(1).suppressions("outbound", SuppressionFilter::default()).await.unwrap();
+        assert_eq!(dump.next().await.unwrap().unwrap().address, "a@x.example");
+        let error = dump.next().await.unwrap_err();
+        assert_eq!(error, ApiError::Unavailable(Cause::Transport(TransportError::TooSlow)));
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_no_connection_is_opened() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let nobody = Local { base, taken: Arc::default() };
+        let error = nobody.api(2).send(&serde_json::json!({})).await.unwrap_err();
+        let cause = Cause::Transport(TransportError::NotConnected(String::new()));
+        let ApiError::Unavailable(found) = &error else { panic!("{error}") };
+        assert_eq!(std::mem::discriminant(found), std::mem::discriminant(&cause), "{error}");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("https://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+        let without_tls = Local { base, taken: Arc::default() };
+        let error = without_tls.api(1).server().await.unwrap_err();
+        assert!(error.to_string().contains("no connection could be opened"), "no TLS there: {error}");
+    }
+}

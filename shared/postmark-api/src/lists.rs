@@ -265,3 +265,97 @@ fn engagement(name: &'static str, query: &EngagementQuery<'_>) -> Call {
         .with_some("recipient", query.recipient)
         .with_some("tag", query.tag)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{server, told};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_page_has_its_rows_as_postmark_tells_them_and_its_total_as_number_or_text() {
+        for (total, name) in
+            [("7", "Bounces"), (r#""7""#, "Messages"), ("7", "Opens"), (r#"" 7 ""#, "Clicks")]
+        {
+            let (api, _) =
+                server([told(200, format!(r#"{{"TotalCount":{total},"{name}":[{{"New":[1]}}]}}"#))]);
+            let page = api.bounces(&BounceQuery::default()).await.unwrap();
+            assert_eq!(page, Page { total: 7, rows: vec![json!({"New": [1]})] });
+        }
+        for body in
+            [r#"{"Bounces":[]}"#, r#"{"TotalCount":0}"#, r#"{"TotalCount":"many","Bounces":[]}"#, "[]"]
+        {
+            let (api, _) = server([told(200, body)]);
+            let error = api.bounces(&BounceQuery::default()).await.unwrap_err();
+            assert!(matches!(error, ApiError::NotUnderstood(_)), "{body}: an empty page is not made up");
+        }
+    }
+
+    #[tokio::test]
+    async fn queries_name_what_they_ask_for_and_nothing_else() {
+        let page = || told(200, r#"{"TotalCount":0,"Rows":[]}"#);
+        let (api, script) = server((0..7).map(|_| page()));
+        let bounces = BounceQuery {
+            stream: "outbound",
+            from: Some("2026-11-01T00:59:59"),
+            to: Some("2026-11-01T02:00:00"),
+            count: 500,
+            offset: 9_500,
+            type_: Some("HardBounce"),
+            inactive: Some(true),
+            ..BounceQuery::default()
+        };
+        api.bounces(&bounces).await.unwrap();
+        api.messages(&MessageQuery {
+            stream: "bulk",
+            count: 1,
+            recipient: Some("a+b@x.example"),
+            ..MessageQuery::default()
+        })
+        .await
+        .unwrap();
+        let engagement =
+            EngagementQuery { stream: "bulk", count: 2, offset: 3, ..EngagementQuery::default() };
+        api.opens(&engagement).await.unwrap();
+        api.clicks(&engagement).await.unwrap();
+        api.message_opens("m-1", 1, 0).await.unwrap();
+        api.message_clicks("m-1", 1, 0).await.unwrap();
+        api.stats(Stats::Bounces, Some("bulk"), "2026-11-01", "2026-11-02").await.unwrap();
+        assert_eq!(
+            script.lines(),
+            [
+                "GET /bounces?count=500&offset=9500&messagestream=outbound&fromdate=2026-11-01T00%3A59%3A59\
+             &todate=2026-11-01T02%3A00%3A00&type=HardBounce&inactive=true",
+                "GET /messages/outbound?count=1&offset=0&messagestream=bulk&recipient=a%2Bb%40x.example",
+                "GET /messages/outbound/opens?count=2&offset=3&messagestream=bulk",
+                "GET /messages/outbound/clicks?count=2&offset=3&messagestream=bulk",
+                "GET /messages/outbound/opens/m-1?count=1&offset=0",
+                "GET /messages/outbound/clicks/m-1?count=1&offset=0",
+                "GET /stats/outbound/bounces?fromdate=2026-11-01&todate=2026-11-02&messagestream=bulk",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn single_rows_stay_as_they_are() {
+        let bounce = r#"{"ID":692560173,"Inactive":false}"#;
+        let (api, script) = server([
+            told(200, bounce),
+            told(200, format!(r#"{{"Message":"OK","Bounce":{bounce}}}"#)),
+            told(200, r#"{"MessageEvents":[]}"#),
+            told(200, r#"{"InactiveMails":1,"Bounces":[]}"#),
+        ]);
+        assert_eq!(api.bounce(692_560_173).await.unwrap(), api.activate_bounce(692_560_173).await.unwrap());
+        api.message_details("m-1").await.unwrap();
+        api.delivery_stats().await.unwrap();
+        assert_eq!(
+            script.lines(),
+            [
+                "GET /bounces/692560173",
+                "PUT /bounces/692560173/activate",
+                "GET /messages/outbound/m-1/details",
+                "GET /deliverystats",
+            ]
+        );
+    }
+}

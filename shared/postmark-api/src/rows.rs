@@ -108,6 +108,12 @@ impl Rows {
         Ok(false)
     }
 
+    /// The bytes that it has taken for what it holds.
+    #[cfg(test)]
+    pub(crate) fn holds(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// What is to be said at the end of the body: whether it was one.
     pub(crate) fn end(&self) -> Result<(), String> {
         match self.state {

@@ -204,3 +204,42 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error
     };
     number.ok_or_else(|| serde::de::Error::custom("not a number"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{server, told};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_server_tells_its_settings_and_the_legacy_hooks_that_are_set() {
+        let body = r#"{"ID":1,"Name":"shop","ApiTokens":["5ecret"],"TrackOpens":true,"TrackLinks":"HtmlAndText",
+            "DeliveryType":"Live","PostFirstOpenOnly":true,"BounceHookUrl":"https://u:p4ss@old.example",
+            "OpenHookUrl":"","ClickHookUrl":null,"DeliveryHookUrl":" ","InboundHookUrl":"https://in.example",
+            "EnableSmtpApiErrorHooks":true}"#;
+        let (api, script) = server([told(200, body), told(200, r#"{"ID":1}"#)]);
+        let info = api.server().await.unwrap();
+        assert!(info.track_opens && info.post_first_open_only && info.enable_smtp_api_error_hooks);
+        assert_eq!((info.track_links.as_str(), info.delivery_type.as_str()), ("HtmlAndText", "Live"));
+        assert_eq!(info.legacy_hooks, [("BounceHookUrl", "https://u:p4ss@old.example".to_owned())].into());
+        let shown = format!("{info:?}");
+        assert!(!shown.contains("p4ss") && !shown.contains("5ecret"), "{shown}");
+        let bare = api.edit_server(&json!({"BounceHookUrl": ""})).await.unwrap();
+        assert!(bare.legacy_hooks.is_empty());
+        assert_eq!(script.lines(), ["GET /server", "PUT /server"]);
+        assert_eq!(script.body(1), json!({"BounceHookUrl": ""}));
+    }
+
+    #[tokio::test]
+    async fn streams_are_told_with_archived_ones() {
+        let body = r#"{"MessageStreams":[{"ID":"outbound","Name":"Mail","MessageStreamType":"Transactional"},
+            {"ID":"old","MessageStreamType":"Broadcasts","ArchivedAt":"2026-01-01T00:00:00-05:00"}],"TotalCount":2}"#;
+        let (api, script) = server([told(200, body)]);
+        let streams = api.streams().await.unwrap();
+        assert_eq!((streams[0].kind.as_str(), streams[0].archived_at.as_deref()), ("Transactional", None));
+        assert_eq!((streams[1].id.as_str(), streams[1].archived_at.is_some()), ("old", true));
+        assert_eq!(
+            script.lines(),
+            ["GET /message-streams?MessageStreamType=All&IncludeArchivedStreams=true"]
+        );
+    }
+}

@@ -122,6 +122,11 @@ pub struct SuppressionDump {
 }
 
 impl SuppressionDump {
+    fn new(call: Call, chunks: Chunks) -> SuppressionDump {
+        let (chunk, row) = (Bytes::new(), Vec::new());
+        SuppressionDump { call, chunks, chunk, rows: Rows::new("Suppressions"), row, ended: None }
+    }
+
     /// The next row; none after the last one, which is said only when the whole list has come.
     ///
     /// # Errors
@@ -191,8 +196,7 @@ impl ServerApi {
             .with_some("todate", filter.to_day)
             .with_some("EmailAddress", filter.address);
         let chunks = self.session.stream(&call).await?;
-        let (chunk, row) = (Bytes::new(), Vec::new());
-        Ok(SuppressionDump { call, chunks, chunk, rows: Rows::new("Suppressions"), row, ended: None })
+        Ok(SuppressionDump::new(call, chunks))
     }
 
     /// Puts addresses on a stream's list, as `ManualSuppression` by `Customer`. What became of each is in the answer:
@@ -230,5 +234,135 @@ impl ServerApi {
             }));
         }
         Ok(changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TransportError;
+    use crate::testing::{Played, broken, server, told};
+
+    const ROW: &str = r#"{"EmailAddress":"a@x.example","SuppressionReason":"HardBounce","Origin":"Recipient","CreatedAt":"2019-12-17T08:58:33-05:00"}"#;
+
+    /// An answer whose body comes in these pieces.
+    fn pieces(chunks: impl IntoIterator<Item = Result<&'static str, TransportError>>) -> Played {
+        let chunks = chunks.into_iter().map(|chunk| chunk.map(|text| Bytes::from_static(text.as_bytes())));
+        Ok((http::Response::builder(), chunks.collect()))
+    }
+
+    async fn rows(dump: &mut SuppressionDump) -> Result<Vec<Suppression>, ApiError> {
+        let mut rows = Vec::new();
+        while let Some(row) = dump.next().await? {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    #[tokio::test]
+    async fn a_dump_gives_each_row_as_postmark_tells_it() {
+        let odd =
+            r#"{"EmailAddress":"b@x.example","SuppressionReason":null,"CreatedAt":"yesterday","New":[{}]}"#;
+        let (api, script) = server([told(200, format!(r#"{{"Suppressions":[{ROW},{odd}]}}"#))]);
+        let filter = SuppressionFilter { address: Some("a+b@x.example"), ..SuppressionFilter::default() };
+        let mut dump = api.suppressions("out bound", filter).await.unwrap();
+        let rows = rows(&mut dump).await.unwrap();
+        assert_eq!(rows[0].address, "a@x.example");
+        assert_eq!(
+            (rows[0].reason.as_deref(), rows[0].origin.as_deref()),
+            (Some("HardBounce"), Some("Recipient"))
+        );
+        assert_eq!(rows[0].created_at, "2019-12-17T13:58:33Z".parse().ok());
+        assert_eq!((rows[1].reason.as_deref(), rows[1].created_at), (None, None));
+        assert_eq!(rows[1].created_at_text, "yesterday");
+        assert!(!format!("{rows:?}").contains("x.example"));
+        assert_eq!(dump.rows(), 2);
+        assert_eq!(
+            script.lines(),
+            ["GET /message-streams/out%20bound/suppressions/dump?EmailAddress=a%2Bb%40x.example"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_dump_that_ends_early_is_an_error_however_often_it_is_asked() {
+        let whole = pieces([Ok(r#"{"Suppressions":[{"EmailAddress":"a@x.exa"#), Ok(r#"mple"},"#)]);
+        let breaks = pieces([Ok(r#"{"Suppressions":[{"EmailAddress":"a@x.example"}"#), Err(broken())]);
+        for (answer, words) in [(whole, "cut off after 1 rows"), (breaks, "the connection broke")] {
+            let (api, script) = server([answer]);
+            let mut dump = api.suppressions("outbound", SuppressionFilter::default()).await.unwrap();
+            assert!(dump.next().await.unwrap().is_some());
+            for _ in 0..3 {
+                let error = dump.next().await.unwrap_err();
+                assert!(error.to_string().contains(words), "{error}");
+            }
+            assert_eq!(script.calls(), 1, "a dump is not begun again behind its reader's back");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_not_understood_is_an_error_that_says_which() {
+        for bad in [
+            r#"{"Email":"c@x.example"}"#,
+            r#"{"EmailAddress":7}"#,
+            r#"{"EmailAddress":"c@x.example",}"#,
+            "[]",
+        ] {
+            let (api, _) = server([told(200, format!(r#"{{"Suppressions":[{ROW},{bad}]}}"#))]);
+            let mut dump = api.suppressions("outbound", SuppressionFilter::default()).await.unwrap();
+            let error = rows(&mut dump).await.unwrap_err().to_string();
+            assert!(error.contains("row 2"), "{error}");
+            assert!(error.contains("GET /message-streams/{}/suppressions/dump"), "{error}");
+            assert!(!error.contains("x.example"), "{error}");
+        }
+        for other in ["<html>", r#"{"Message":"OK"}"#, r#"{"Suppressions":null}"#, ""] {
+            let (api, _) = server([told(200, other)]);
+            let mut dump = api.suppressions("outbound", SuppressionFilter::default()).await.unwrap();
+            assert!(matches!(dump.next().await, Err(ApiError::NotUnderstood(_))), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dump_is_asked_again_until_it_begins() {
+        let empty = told(200, r#"{"Suppressions":[]}"#);
+        let (api, script) = server([told(500, "<html>"), Err(broken()), told(429, ""), empty]);
+        let mut dump = api.suppressions("outbound", SuppressionFilter::default()).await.unwrap();
+        assert_eq!(dump.next().await, Ok(None));
+        assert_eq!(dump.next().await, Ok(None));
+        assert_eq!(script.calls(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_long_dump_takes_the_memory_of_one_row() {
+        const ROWS: u64 = 100_000;
+        let row = |number: u64| {
+            let comma = if number == 0 { "{\"Suppressions\":[" } else { "," };
+            Ok(Bytes::from(format!("{comma}{ROW}")))
+        };
+        let chunks = (0..ROWS).map(row).chain([Ok(Bytes::from_static(b"]}"))]);
+        let mut dump =
+            SuppressionDump::new(Call::get("/", &[]), Box::pin(futures_util::stream::iter(chunks)));
+        while dump.next().await.unwrap().is_some() {}
+        assert_eq!(dump.rows(), ROWS);
+        assert!(dump.row.capacity() < 1024 && dump.rows.holds() < 1024);
+    }
+
+    #[tokio::test]
+    async fn changes_go_out_by_fifty_and_each_address_has_its_own_outcome() {
+        let answer = |count, status: &str| {
+            let row = format!(
+                r#"{{"EmailAddress":"a@x.example","Status":"{status}","Message":"You do not have the required authority."}}"#
+            );
+            told(200, format!(r#"{{"Suppressions":[{}]}}"#, vec![row; count].join(",")))
+        };
+        let (api, script) = server([answer(50, "Deleted"), answer(50, "Failed"), answer(1, "Deleted")]);
+        let addresses: Vec<String> = (0..101).map(|number| format!("{number}@x.example")).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let changed = api.unsuppress("outbound", &addresses).await.unwrap();
+        assert_eq!((changed.len(), changed.iter().filter(|one| one.failed()).count()), (101, 50));
+        assert_eq!(changed[50].message.as_deref(), Some("You do not have the required authority."));
+        assert!(!format!("{changed:?}").contains("x.example"));
+        assert_eq!(script.lines(), ["POST /message-streams/outbound/suppressions/delete"; 3]);
+        assert_eq!(script.body(2), json!({"Suppressions": [{"EmailAddress": "100@x.example"}]}));
+        assert_eq!(api.suppress("outbound", &[]).await, Ok(vec![]), "nothing to ask");
     }
 }

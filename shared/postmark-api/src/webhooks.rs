@@ -1,14 +1,20 @@
 //! Webhooks: rows at Postmark that say which events of a stream go to which URL; their verification and statistics.
 
+mod health;
+mod wire;
+
 use crate::endpoint::Call;
 use crate::error::ApiError;
 use crate::server::ServerApi;
-use crate::words;
+use health::{StatisticsRow, VerificationRow};
 use http::Method;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::fmt;
+use wire::{Listed, Row};
+
+pub(crate) use health::verification;
+pub use health::{ProbeResult, TriggerMetrics, Verification, WebhookStatistics};
 
 /// A type of event that a webhook can be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -222,251 +228,6 @@ pub struct EditWebhook {
     pub verify: Option<bool>,
 }
 
-/// What Postmark's probes of a webhook found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verification {
-    /// Each was answered with 200.
-    pub success: bool,
-    /// One for each trigger that is enabled.
-    pub results: Vec<ProbeResult>,
-    /// Postmark's summary: `4/5 triggers verified successfully`.
-    pub message: String,
-}
-
-/// What one probe found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeResult {
-    /// The trigger, in Postmark's word.
-    pub trigger: String,
-    /// It was answered with 200.
-    pub success: bool,
-    /// The status that came; none if there was no answer.
-    pub status_code: Option<i64>,
-    /// What Postmark says about it.
-    pub message: String,
-}
-
-/// Postmark's summary, and what failed.
-impl fmt::Display for Verification {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let summary = if self.message.is_empty() { "no summary" } else { &self.message };
-        out.write_str(summary)?;
-        for result in self.results.iter().filter(|result| !result.success) {
-            write!(out, "; {}: ", result.trigger)?;
-            match result.status_code {
-                Some(status) => write!(out, "{status}")?,
-                None => write!(out, "no answer")?,
-            }
-            if !result.message.is_empty() {
-                write!(out, " ({})", result.message)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What Postmark counted of a webhook's requests in the last 24 hours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WebhookStatistics {
-    /// `verified` or `unverified` for each trigger, in Postmark's words.
-    pub statuses: BTreeMap<String, String>,
-    /// When the counting begins, as Postmark writes it.
-    pub start: Option<String>,
-    /// When it ends.
-    pub end: Option<String>,
-    /// Requests, tries again included.
-    pub total: u64,
-    /// Those that were answered with 200.
-    pub success: u64,
-    /// Those that were not.
-    pub failure: u64,
-    /// Tries after the first.
-    pub retry: u64,
-    /// Those that took long.
-    pub slow: u64,
-    /// Those that took very long.
-    pub very_slow: u64,
-    /// The same for each trigger, in Postmark's words.
-    pub by_trigger: BTreeMap<String, TriggerMetrics>,
-}
-
-/// What Postmark counted of one trigger's requests, or of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct TriggerMetrics {
-    /// Requests, tries again included.
-    #[serde(rename = "TotalRequests", deserialize_with = "or_default")]
-    pub total: u64,
-    /// Those that were answered with 200.
-    #[serde(rename = "SuccessCount", deserialize_with = "or_default")]
-    pub success: u64,
-    /// Those that were not.
-    #[serde(rename = "FailureCount", deserialize_with = "or_default")]
-    pub failure: u64,
-    /// Tries after the first.
-    #[serde(rename = "RetryCount", deserialize_with = "or_default")]
-    pub retry: u64,
-    /// Those that took long.
-    #[serde(rename = "SlowCount", deserialize_with = "or_default")]
-    pub slow: u64,
-    /// Those that took very long.
-    #[serde(rename = "VerySlowCount", deserialize_with = "or_default")]
-    pub very_slow: u64,
-}
-
-/// What is null counts as absent.
-fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
-    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    #[serde(rename = "Webhooks")]
-    webhooks: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Row {
-    #[serde(rename = "ID", alias = "Id")]
-    id: i64,
-    url: String,
-    #[serde(default)]
-    message_stream: Option<String>,
-    #[serde(default)]
-    status: Option<String>,
-    #[serde(default)]
-    http_auth: Option<AuthRow>,
-    #[serde(default, deserialize_with = "or_default")]
-    http_headers: Vec<Header>,
-    #[serde(default, deserialize_with = "or_default")]
-    triggers: BTreeMap<String, Option<TriggerRow>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct AuthRow {
-    #[serde(default)]
-    username: Option<String>,
-    #[serde(default)]
-    password: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TriggerRow {
-    #[serde(default, deserialize_with = "or_default")]
-    enabled: bool,
-    #[serde(default, deserialize_with = "or_default")]
-    post_first_open_only: bool,
-    #[serde(default, deserialize_with = "or_default")]
-    include_content: bool,
-}
-
-impl From<Row> for Webhook {
-    fn from(row: Row) -> Webhook {
-        let mut triggers = Triggers::default();
-        for (name, one) in row.triggers {
-            let (Some(trigger), Some(one)) = (Trigger::from_name(&name), one) else { continue };
-            triggers.set(trigger, one.enabled);
-            match trigger {
-                Trigger::Open => triggers.open_first_only = one.post_first_open_only,
-                Trigger::Bounce => triggers.bounce_content = one.include_content,
-                Trigger::SpamComplaint => triggers.spam_complaint_content = one.include_content,
-                Trigger::Delivery | Trigger::Click | Trigger::SubscriptionChange => {}
-            }
-        }
-        let auth = row.http_auth.and_then(|auth| match (auth.username, auth.password) {
-            (None, None) => None,
-            (user, password) => {
-                let (username, password) = (user.unwrap_or_default(), password.unwrap_or_default());
-                (!username.is_empty() || !password.is_empty()).then_some(Auth { username, password })
-            }
-        });
-        Webhook {
-            id: row.id,
-            url: row.url,
-            // Postmark's own default.
-            stream: row.message_stream.unwrap_or_else(|| "outbound".to_owned()),
-            status: row.status,
-            auth,
-            headers: row.http_headers,
-            triggers,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct VerificationRow {
-    success: bool,
-    #[serde(default, deserialize_with = "or_default")]
-    results: Vec<ProbeRow>,
-    #[serde(default)]
-    message: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ProbeRow {
-    #[serde(default)]
-    trigger_type: Option<String>,
-    success: bool,
-    #[serde(default)]
-    status_code: Option<i64>,
-    #[serde(default)]
-    message: Option<String>,
-}
-
-impl VerificationRow {
-    /// Messages are Postmark's words, or the endpoint's through it: they are kept as far as they may be printed.
-    fn into_verification(self, token: &str) -> Verification {
-        let words =
-            |told: Option<String>| told.and_then(|told| words::repeatable(&told, token)).unwrap_or_default();
-        Verification {
-            success: self.success,
-            message: words(self.message),
-            results: self
-                .results
-                .into_iter()
-                .map(|row| ProbeResult {
-                    trigger: words(row.trigger_type),
-                    success: row.success,
-                    status_code: row.status_code,
-                    message: words(row.message),
-                })
-                .collect(),
-        }
-    }
-}
-
-/// What a failed verification answers, if it is one.
-pub(crate) fn verification(body: &[u8], token: &str) -> Option<Verification> {
-    let row: VerificationRow = serde_json::from_slice(body).ok()?;
-    Some(row.into_verification(token))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StatisticsRow {
-    #[serde(default, deserialize_with = "or_default")]
-    statuses: BTreeMap<String, Option<String>>,
-    #[serde(default)]
-    time_range: Option<TimeRange>,
-    metrics: TriggerMetrics,
-    #[serde(default, deserialize_with = "or_default")]
-    metrics_by_trigger: BTreeMap<String, Option<TriggerMetrics>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TimeRange {
-    #[serde(default)]
-    start_time: Option<String>,
-    #[serde(default)]
-    end_time: Option<String>,
-}
-
 impl ServerApi {
     /// The webhooks of a stream, or of all.
     ///
@@ -560,29 +321,201 @@ impl ServerApi {
     /// See [`ApiError`].
     pub async fn webhook_statistics(&self, id: i64) -> Result<WebhookStatistics, ApiError> {
         let call = Call::get("/webhooks/{}/statistics", &[&id.to_string()]);
-        let row: StatisticsRow = self.session.ask(call).await?;
-        let (start, end) = row.time_range.map(|range| (range.start_time, range.end_time)).unwrap_or_default();
-        let all = row.metrics;
-        Ok(WebhookStatistics {
-            statuses: row.statuses.into_iter().filter_map(|(name, status)| Some((name, status?))).collect(),
-            start,
-            end,
-            total: all.total,
-            success: all.success,
-            failure: all.failure,
-            retry: all.retry,
-            slow: all.slow,
-            very_slow: all.very_slow,
-            by_trigger: row
-                .metrics_by_trigger
-                .into_iter()
-                .map(|(name, metrics)| (name, metrics.unwrap_or_default()))
-                .collect(),
-        })
+        self.session.ask::<StatisticsRow>(call).await.map(WebhookStatistics::from)
     }
 }
 
 /// Without verification, said twice: the documentation names a member of the body, Postmark's own error a query.
 fn unverified(call: Call, verify: bool) -> Call {
     if verify { call } else { call.with("verify", "false") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TOKEN, server, told};
+
+    fn new(verify: bool) -> NewWebhook {
+        let mut triggers = Triggers::default();
+        triggers.set(Trigger::Bounce, true);
+        triggers.set(Trigger::SubscriptionChange, true);
+        NewWebhook {
+            url: "https://in.example/bounce".to_owned(),
+            stream: "outbound".to_owned(),
+            auth: Some(Auth { username: "user".to_owned(), password: "passw0rd".to_owned() }),
+            headers: vec![Header { name: "x-api-key".to_owned(), value: "k3y".to_owned() }],
+            triggers,
+            verify,
+        }
+    }
+
+    const WHOLE: &str = r#"{"ID":3000000000,"Url":"https://u:passw0rd@in.example/","MessageStream":"bulk",
+        "Status":"unverified","HttpAuth":{"Username":"user","Password":"passw0rd"},
+        "HttpHeaders":[{"Name":"x-api-key","Value":"k3y"}],
+        "Triggers":{"Open":{"Enabled":true,"PostFirstOpenOnly":true},"Click":{"Enabled":true},
+        "Delivery":{"Enabled":true},"Bounce":{"Enabled":true,"IncludeContent":true},
+        "SpamComplaint":{"Enabled":true,"IncludeContent":true},"SubscriptionChange":{"Enabled":true}}}"#;
+
+    #[tokio::test]
+    async fn a_webhook_is_read_whatever_is_absent_or_null() {
+        for auth in ["", r#","HttpAuth":null"#, r#","HttpAuth":{"Username":null,"Password":null}"#] {
+            for headers in ["", r#","HttpHeaders":null"#, r#","HttpHeaders":[]"#] {
+                for triggers in [
+                    "",
+                    r#","Triggers":{}"#,
+                    r#","Triggers":{"Bounce":{"Enabled":true},"Click":null,"New":{}}"#,
+                ] {
+                    let body = format!(r#"{{"ID":1,"Url":"https://a.example"{auth}{headers}{triggers}}}"#);
+                    let (api, _) = server([told(200, &body)]);
+                    let webhook = api.webhook(1).await.unwrap();
+                    assert_eq!(
+                        (webhook.status, webhook.auth, webhook.headers),
+                        (None, None, vec![]),
+                        "{body}"
+                    );
+                    assert_eq!(webhook.stream, "outbound");
+                    let bounce = body.contains("Bounce");
+                    assert_eq!(webhook.triggers, Triggers { bounce, ..Triggers::default() }, "{body}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_webhook_is_read_whole_and_its_debug_shows_no_secret() {
+        let (api, script) =
+            server([told(200, format!(r#"{{"Webhooks":[{WHOLE}]}}"#)), told(200, r#"{"Webhooks":[]}"#)]);
+        let webhooks = api.webhooks(Some("bulk")).await.unwrap();
+        let webhook = &webhooks[0];
+        assert_eq!((webhook.id, webhook.status.as_deref()), (3_000_000_000, Some("unverified")));
+        assert_eq!(webhook.auth.as_ref().unwrap().password, "passw0rd");
+        assert_eq!(webhook.headers[0].value, "k3y");
+        let all = webhook.triggers;
+        assert_eq!(all.enabled().count(), 6);
+        assert!(all.open_first_only && all.bounce_content && all.spam_complaint_content);
+        let shown = format!("{webhook:?} {:?} {:?}", webhook.auth, webhook.headers);
+        assert!(!shown.contains("passw0rd") && !shown.contains("k3y"), "{shown}");
+        assert!(api.webhooks(None).await.unwrap().is_empty());
+        assert_eq!(script.lines(), ["GET /webhooks?MessageStream=bulk", "GET /webhooks"]);
+    }
+
+    #[tokio::test]
+    async fn a_new_webhook_names_the_triggers_that_it_has_and_a_change_names_all() {
+        let (api, script) = server([told(200, WHOLE), told(200, WHOLE), told(200, WHOLE)]);
+        api.create_webhook(&new(true)).await.unwrap();
+        let edit = EditWebhook { triggers: Some(new(true).triggers), ..EditWebhook::default() };
+        api.edit_webhook(7, &edit).await.unwrap();
+        api.edit_webhook(7, &EditWebhook::default()).await.unwrap();
+        assert_eq!(
+            script.body(0),
+            json!({
+                "Url": "https://in.example/bounce",
+                "MessageStream": "outbound",
+                "HttpAuth": {"Username": "user", "Password": "passw0rd"},
+                "HttpHeaders": [{"Name": "x-api-key", "Value": "k3y"}],
+                "Triggers": {
+                    "Bounce": {"Enabled": true, "IncludeContent": false},
+                    "SubscriptionChange": {"Enabled": true},
+                },
+                "Verify": true,
+            })
+        );
+        let sent = script.body(1);
+        assert_eq!(sent["Triggers"].as_object().unwrap().len(), 6);
+        assert_eq!(sent["Triggers"]["Click"], json!({"Enabled": false}));
+        assert_eq!(sent.as_object().unwrap().len(), 1, "what is absent stays");
+        assert_eq!(script.body(2), json!({}));
+        assert_eq!(script.lines(), ["POST /webhooks", "PUT /webhooks/7", "PUT /webhooks/7"]);
+    }
+
+    #[tokio::test]
+    async fn without_verification_body_and_query_say_so() {
+        let (api, script) = server([told(200, WHOLE), told(200, WHOLE)]);
+        api.create_webhook(&new(false)).await.unwrap();
+        let edit = EditWebhook { verify: Some(false), ..EditWebhook::default() };
+        api.edit_webhook(7, &edit).await.unwrap();
+        assert_eq!(script.lines(), ["POST /webhooks?verify=false", "PUT /webhooks/7?verify=false"]);
+        assert_eq!((&script.body(0)["Verify"], &script.body(1)["Verify"]), (&json!(false), &json!(false)));
+    }
+
+    const FAILED: &str = r#"{"Id":7,"Url":"https://u:p@in.example","Success":false,"Results":[
+        {"TriggerType":"Bounce","Success":true,"StatusCode":200,"Message":"OK"},
+        {"TriggerType":"Open","Success":false,"StatusCode":401,"Message":"Unauthorized"},
+        {"TriggerType":"Click","Success":false,"StatusCode":null,"Message":"no answer from u:p@in.example"}],
+        "Message":"1/3 triggers verified successfully"}"#;
+
+    #[tokio::test]
+    async fn a_failed_verification_says_what_failed() {
+        let answer = http::Response::builder().status(422).header("X-PM-ApiErrorCode", "1364");
+        let (api, script) = server([Ok((answer, vec![Ok(FAILED.into())]))]);
+        let error = api.create_webhook(&new(true)).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Postmark's probes failed, so nothing was saved: 1/3 triggers verified successfully; \
+             Open: 401 (Unauthorized); Click: no answer"
+        );
+        assert!(error.next().is_some());
+        let ApiError::Unverified(verification) = error else { panic!("{error}") };
+        assert_eq!(verification.results[1].status_code, Some(401));
+        assert_eq!(script.calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_verification_is_told_whatever_it_found() {
+        let passed = r#"{"Success":true,"Results":null,"Message":null}"#;
+        let refused = http::Response::builder().status(422).header("X-PM-ApiErrorCode", "1364");
+        let (api, script) =
+            server([told(200, FAILED), told(200, passed), Ok((refused, vec![Ok(FAILED.into())]))]);
+        assert!(!api.verify_webhook(7).await.unwrap().success);
+        assert!(api.verify_webhook(7).await.unwrap().success);
+        assert_eq!(api.verify_webhook(7).await.unwrap().results.len(), 3);
+        assert_eq!(script.lines(), ["POST /webhooks/7/verify"; 3]);
+    }
+
+    #[tokio::test]
+    async fn statistics_are_read_with_nulls_and_without_triggers() {
+        let body = r#"{"WebhookId":7,"Statuses":{"Bounce":"verified","Open":"unverified","Click":null},
+            "TimeRange":{"StartTime":"2026-11-24T00:00:00Z","EndTime":"2026-11-25T00:00:00Z","Hours":24},
+            "Metrics":{"TotalRequests":10,"SuccessCount":7,"FailureCount":3,"RetryCount":2,"SuccessRate":70.0,
+            "SlowCount":1,"VerySlowCount":null,"AverageTerminalResponseTimeMs":12.5},
+            "MetricsByTrigger":{"Bounce":{"TotalRequests":10},"Open":null}}"#;
+        let (api, _) = server([told(200, body), told(200, r#"{"Metrics":{}}"#)]);
+        let told = api.webhook_statistics(7).await.unwrap();
+        assert_eq!(
+            (told.total, told.success, told.failure, told.retry, told.slow, told.very_slow),
+            (10, 7, 3, 2, 1, 0)
+        );
+        assert_eq!((told.statuses["Open"].as_str(), told.statuses.len()), ("unverified", 2));
+        assert_eq!((told.by_trigger["Bounce"].total, told.by_trigger["Open"].total), (10, 0));
+        assert_eq!(told.start.as_deref(), Some("2026-11-24T00:00:00Z"));
+        assert_eq!(api.webhook_statistics(7).await, Ok(WebhookStatistics::default()));
+    }
+
+    #[tokio::test]
+    async fn a_webhook_is_created_once_whatever_comes_back() {
+        let (api, script) = server([told(502, "<html>"), told(200, WHOLE)]);
+        let error = api.create_webhook(&new(true)).await.unwrap_err();
+        assert!(matches!(error, ApiError::Uncertain(_)), "{error}");
+        assert_eq!(script.calls(), 1);
+        let (api, script) =
+            server([told(502, "<html>"), told(200, r#"{"ErrorCode":0,"Message":"Webhook 7 removed."}"#)]);
+        assert_eq!(api.delete_webhook(7).await, Ok(()));
+        assert_eq!(script.calls(), 2);
+        let gone = r#"{"ErrorCode":1352,"Message":"The webhook was not found."}"#;
+        let (api, _) = server([told(422, gone)]);
+        let error = api.delete_webhook(7).await.unwrap_err();
+        assert!(matches!(error, ApiError::Refused { status: 422, code: 1352, .. }), "{error}");
+    }
+
+    #[test]
+    fn triggers_are_got_and_set_and_their_names_are_read_in_any_case() {
+        for trigger in Trigger::ALL {
+            let mut triggers = Triggers::default();
+            triggers.set(trigger, true);
+            assert_eq!(triggers.enabled().collect::<Vec<_>>(), [trigger]);
+            assert!(triggers.get(trigger));
+            assert_eq!(Trigger::from_name(&trigger.to_string().to_lowercase()), Some(trigger));
+        }
+        assert_eq!(Trigger::from_name(TOKEN), None);
+    }
 }
