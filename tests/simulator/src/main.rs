@@ -1,0 +1,2 @@
+//! The command `postmark-simulator`.
+fn main() {}
