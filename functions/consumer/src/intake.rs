@@ -3,12 +3,13 @@
 use crate::observe::Happened;
 use crate::{EXPIRY_SLACK_DAYS, EventKey, Item, Settings};
 use ledger::bounce::BounceClass;
-use ledger::event::{Class, What};
+use ledger::event::{Class, Event, What};
 use ledger::{Kind, RecipientId, ServerId, Source, Time};
 use postmark::Context;
 use queue::{Envelope, EnvelopeError, SetAside};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use store::heard::{Heard, RETRIES_LOW, Told};
 use store::{Recorded, Rules};
 
 /// A batch, taken apart.
@@ -24,6 +25,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) aside: Vec<(usize, SetAside)>,
     /// When the first of its events came in.
     pub(crate) earliest: Option<Time>,
+    /// What was heard of each server's webhooks.
+    pub(crate) heard: BTreeMap<ServerId, Heard>,
 }
 
 impl<'a> Intake<'a> {
@@ -36,6 +39,7 @@ impl<'a> Intake<'a> {
             bulk: BTreeMap::new(),
             aside: Vec::new(),
             earliest: None,
+            heard: BTreeMap::new(),
         }
     }
 
@@ -53,6 +57,7 @@ impl<'a> Intake<'a> {
             Ok(recorded) => {
                 let received_at = recorded.event.received_at;
                 self.earliest = Some(self.earliest.map_or(received_at, |earliest| earliest.min(received_at)));
+                self.hear(&envelope, &recorded.event);
                 self.sort(place, recorded);
             }
             Err((reason, detail)) => {
@@ -70,6 +75,26 @@ impl<'a> Intake<'a> {
                 };
                 self.aside.push((place, aside));
             }
+        }
+    }
+
+    /// Notes which key signed for an event that a webhook told, and whether it was near its last try.
+    fn hear(&mut self, envelope: &Envelope, event: &Event) {
+        if envelope.source != Source::Webhook || envelope.key_id.is_empty() {
+            return;
+        }
+        let heard = self.heard.entry(envelope.server).or_default();
+        match heard.keys.get_mut(&envelope.key_id) {
+            Some(at) => *at = (*at).max(envelope.received_at),
+            None => drop(heard.keys.insert(envelope.key_id.clone(), envelope.received_at)),
+        }
+        if let Some(left) = envelope.retries_remaining.filter(|left| *left <= RETRIES_LOW) {
+            let known = heard.low.entry(envelope.received_at.hour()).or_insert(left);
+            *known = (*known).min(left);
+        }
+        if let Some(message_id) = event.message_id.as_ref().filter(|_| heard.told.is_empty()) {
+            let (stream, message_id) = (event.stream.clone(), message_id.clone());
+            heard.told.push(Told { at: envelope.received_at, stream, message_id });
         }
     }
 

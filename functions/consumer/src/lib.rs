@@ -25,9 +25,10 @@ use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
 use observe::Happened;
 use platform::Clock;
 use queue::{EnvelopeError, QueueName, SetAside};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use store::heard::Heard;
 use store::{Action, Cancel, CommitError, Recorded, Store, StoreError};
 use tokio::time::Instant;
 
@@ -95,6 +96,7 @@ pub struct Consumer {
     store: Arc<dyn Store>,
     settings: Settings,
     noted: Mutex<HashSet<(ServerId, String)>>,
+    heard: Mutex<HashMap<ServerId, Heard>>,
 }
 
 /// Which event of the ledger an item is about.
@@ -162,7 +164,7 @@ impl Backoff {
 impl Consumer {
     /// A consumer over a store.
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Consumer {
-        Consumer { store, settings, noted: Mutex::default() }
+        Consumer { store, settings, noted: Mutex::default(), heard: Mutex::default() }
     }
 
     /// Takes in a batch from a queue. Returns the ids of the messages that must come again: those that could
@@ -206,10 +208,11 @@ impl Consumer {
             return;
         }
         let earliest = intake.earliest;
-        let Intake { state, bulk, .. } = intake;
+        let Intake { state, bulk, heard, .. } = intake;
         let before = batch.lock().len();
         self.commit_state(state, batch).await;
         self.commit_bulk(bulk, batch).await;
+        self.note_heard(heard, batch).await;
         if let Some(earliest) = earliest
             && batch.lock().len() > before
         {
@@ -282,6 +285,20 @@ impl Consumer {
         let noted = streams.into_iter().zip(noted).filter_map(|(stream, noted)| noted.map(|()| stream));
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).extend(noted);
         all
+    }
+
+    /// Remembers which keys signed for a server, and what else was heard of its webhooks: where this environment does
+    /// not know it well enough, about once an hour. Best effort: the next batch of that server does it again.
+    async fn note_heard(&self, heard: BTreeMap<ServerId, Heard>, batch: &Batch) {
+        let known = || self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        for (server, new) in heard {
+            let worth = known().entry(server).or_default().clone().take(&new);
+            if worth
+                && let Ok(now_known) = batch.in_time(Heard::note(&*self.store, server, &new)).await
+            {
+                known().insert(server, now_known);
+            }
+        }
     }
 
     /// Keeps the stored floors within a day of what retention demands, so that a longer retention set later

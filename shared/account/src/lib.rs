@@ -9,6 +9,7 @@ pub mod connect;
 pub mod doors;
 pub mod lease;
 pub mod registry;
+pub mod rotate;
 pub mod vault;
 pub mod watch;
 pub mod webhooks;
@@ -19,4 +20,5 @@ pub use lease::Lease;
 pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};
 #[cfg(feature = "aws")]
 pub use vault::{ParameterVault, tokens_prefix};
+pub use rotate::{Keys, Rotate};
 pub use vault::{FileVault, MemoryVault, Vault, VaultError};

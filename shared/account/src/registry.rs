@@ -200,3 +200,55 @@ impl<B: Book + ?Sized> Registry<'_, B> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::Memory;
+
+    fn entry(server: i64) -> ServerEntry {
+        let mut entry =
+            ServerEntry::new(ServerId::new(server).unwrap(), "acme", "Acme", Time::from_micros(5));
+        entry.streams.insert("news".to_owned(), StreamKind::Broadcast.into());
+        entry
+    }
+
+    #[tokio::test]
+    async fn what_a_stream_is_for_is_told_to_the_fold_and_the_rest_of_its_settings_stays() {
+        let store = Memory::default();
+        let server = ServerId::new(7).unwrap();
+        let mut settings = store::ServerSettings::default();
+        settings.kinds.insert("gone".to_owned(), StreamKind::Broadcast);
+        store.put_settings(server, settings).await.unwrap();
+        Registry(&store).put(&entry(7)).await.unwrap();
+        let settings = store.settings(server).await.unwrap();
+        assert_eq!(settings.kind("news"), StreamKind::Broadcast);
+        assert_eq!(settings.kind("gone"), StreamKind::Broadcast, "its events are still there");
+        assert_eq!(Registry(&store).list().await.unwrap(), [entry(7)]);
+    }
+
+    #[tokio::test]
+    async fn a_change_builds_on_what_others_wrote_and_needs_an_entry() {
+        let store = Memory::default();
+        let registry = Registry(&store as &dyn store::Store);
+        let server = ServerId::new(7).unwrap();
+        let unknown = registry.update(server, |entry| entry.native_tracking = true).await;
+        assert_eq!(unknown, Err(RegistryError::Unknown(server)));
+        registry.put(&entry(7)).await.unwrap();
+        registry.update(server, |entry| entry.native_tracking = true).await.unwrap();
+        let changed = registry.update(server, |entry| entry.label = "other".to_owned()).await.unwrap();
+        assert!(changed.native_tracking && changed.label == "other");
+    }
+
+    #[test]
+    fn streams_that_postmark_tells_of_replace_those_that_were_known_but_for_what_was_learned() {
+        let mut entry = entry(7);
+        entry.streams.get_mut("news").unwrap().refused.insert("Bounce".to_owned());
+        let told = |kind| BTreeMap::from([("news".to_owned(), kind), ("out".to_owned(), kind)]);
+        assert!(entry.take_streams(&told(StreamKind::Broadcast)));
+        assert_eq!(entry.streams["news"].refused.len(), 1);
+        assert!(!entry.take_streams(&told(StreamKind::Broadcast)));
+        assert!(entry.take_streams(&told(StreamKind::Transactional)));
+        assert!(entry.streams["news"].refused.is_empty(), "another kind refuses other triggers");
+    }
+}

@@ -56,7 +56,6 @@ pub struct FileVault {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Kept {
-    stack: String,
     tokens: BTreeMap<ServerId, String>,
 }
 
@@ -192,5 +191,50 @@ impl Vault for ParameterVault {
             Ok(()) | Err(aws::ParameterError::Missing(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("postledger-vault-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        folder
+    }
+
+    #[tokio::test]
+    async fn tokens_are_kept_where_only_their_owner_reads_them() {
+        let home = folder("mode");
+        let vault = FileVault::new(&home, "local");
+        let (one, other) = (ServerId::new(7).unwrap(), ServerId::new(8).unwrap());
+        assert!(vault.token(one).await.unwrap().is_none());
+        vault.put(one, &Token::new("first").unwrap()).await.unwrap();
+        vault.put(other, &Token::new("second").unwrap()).await.unwrap();
+        vault.put(one, &Token::new("third").unwrap()).await.unwrap();
+        assert_eq!(vault.token(one).await.unwrap().unwrap().reveal(), "third");
+        let mode = std::fs::metadata(home.join("local.tokens.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        vault.remove(one).await.unwrap();
+        assert!(vault.token(one).await.unwrap().is_none());
+        assert!(vault.token(other).await.unwrap().is_some());
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_named_not_quoted_and_left_alone() {
+        let home = folder("damaged");
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::write(home.join("local.tokens.json"), "secret").unwrap();
+        let vault = FileVault::new(&home, "local");
+        let server = ServerId::new(7).unwrap();
+        let Err(error) = vault.put(server, &Token::new("a").unwrap()).await else {
+            panic!("it must not be written over");
+        };
+        assert!(error.to_string().contains("local.tokens.json") && !error.to_string().contains("secret"));
+        assert_eq!(std::fs::read_to_string(home.join("local.tokens.json")).unwrap(), "secret");
+        std::fs::remove_dir_all(home).unwrap();
     }
 }

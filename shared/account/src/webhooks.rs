@@ -382,3 +382,252 @@ fn full(server: ServerId, stream: &str) -> Finding {
         next: "remove one that nobody needs at Postmark, then connect again".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::Time;
+    use ledger::policy::StreamKind;
+    use proptest::prelude::*;
+
+    const BASE: &str = "https://hooks.example.com";
+
+    fn entry(connect: ConnectForm, native_tracking: bool) -> ServerEntry {
+        let mut entry =
+            ServerEntry::new(ServerId::new(7).unwrap(), "acme", "Acme", Time::from_micros(0));
+        entry.streams.insert("outbound".to_owned(), StreamKind::Transactional.into());
+        ServerEntry { connect, native_tracking, ..entry }
+    }
+
+    fn auth() -> Auth {
+        Auth { username: "7.1".to_owned(), password: "right".to_owned() }
+    }
+
+    fn valid(auth: Option<&Auth>) -> bool {
+        auth == Some(&self::auth())
+    }
+
+    fn info() -> ServerInfo {
+        ServerInfo {
+            id: 7,
+            name: "acme".to_owned(),
+            track_opens: false,
+            track_links: "None".to_owned(),
+            delivery_type: "Live".to_owned(),
+            post_first_open_only: false,
+            legacy_hooks: BTreeMap::new(),
+            enable_smtp_api_error_hooks: false,
+        }
+    }
+
+    fn webhook(id: i64, url: &str, triggers: &[Trigger]) -> Webhook {
+        Webhook {
+            id,
+            url: url.to_owned(),
+            stream: "outbound".to_owned(),
+            status: Some("verified".to_owned()),
+            auth: Some(auth()),
+            headers: Vec::new(),
+            triggers: switches(&triggers.iter().copied().collect()),
+        }
+    }
+
+    fn planned(entry: &ServerEntry, rows: &[Webhook]) -> Plan {
+        plan(entry, BASE, rows, &info(), &valid)
+    }
+
+    fn codes(plan: &Plan) -> Vec<&str> {
+        plan.warnings.iter().map(|finding| finding.code).collect()
+    }
+
+    /// Carries a plan out in memory, as `connect` does; after each step `each` sees the rows.
+    fn carried_out(plan: &Plan, mut rows: Vec<Webhook>, mut each: impl FnMut(&[Webhook])) -> Vec<Webhook> {
+        let mut id = rows.iter().map(|row| row.id).max().unwrap_or_default();
+        for to in &plan.create {
+            id += 1;
+            let triggers: Vec<Trigger> = to.triggers.iter().copied().collect();
+            rows.push(Webhook { stream: to.stream.clone(), ..webhook(id, &to.url, &triggers) });
+            each(&rows);
+        }
+        for change in &plan.change {
+            let row = rows.iter_mut().find(|row| row.id == change.from.id).unwrap();
+            row.url.clone_from(&change.to.url);
+            (row.auth, row.status) = (Some(auth()), Some("verified".to_owned()));
+            row.triggers = switches(&change.to.triggers);
+            each(&rows);
+        }
+        for row in &plan.verify {
+            rows.iter_mut().find(|other| other.id == row.id).unwrap().status = Some("verified".to_owned());
+        }
+        for row in &plan.remove {
+            rows.retain(|other| other.id != row.id);
+            each(&rows);
+        }
+        rows
+    }
+
+    #[test]
+    fn a_new_server_gets_one_webhook_for_each_type_or_one_for_all() {
+        let plan = planned(&entry(ConnectForm::PerType, false), &[]);
+        let urls: Vec<&str> = plan.create.iter().map(|row| row.url.rsplit('/').next().unwrap()).collect();
+        assert_eq!(urls, ["delivery", "bounce", "spam-complaint", "open", "click", "subscription-change"]);
+        assert!(plan.create.iter().all(|row| row.triggers.len() == 1));
+        let plan = planned(&entry(ConnectForm::OneUrl, false), &[]);
+        assert_eq!(plan.create.len(), 1);
+        assert_eq!(plan.create[0].url, "https://hooks.example.com/v1/7/events");
+        assert_eq!(plan.create[0].triggers.len(), 6);
+    }
+
+    #[test]
+    fn opens_and_clicks_that_a_client_tracks_itself_and_triggers_that_were_refused_are_not_asked_for() {
+        let mut entry = entry(ConnectForm::PerType, true);
+        let refused = Trigger::SpamComplaint.name().to_owned();
+        entry.streams.get_mut("outbound").unwrap().refused.insert(refused);
+        let plan = planned(&entry, &[]);
+        let told: BTreeSet<Trigger> =
+            plan.create.iter().flat_map(|row| row.triggers.iter().copied()).collect();
+        assert_eq!(told, BTreeSet::from([Trigger::Delivery, Trigger::Bounce, Trigger::SubscriptionChange]));
+    }
+
+    #[test]
+    fn whose_a_row_is_hangs_on_where_it_leads_and_not_on_how_that_is_written() {
+        let server = ServerId::new(7).unwrap();
+        for url in [
+            "https://hooks.example.com/v1/7/bounce",
+            "https://HOOKS.example.com:443/v1/7/events",
+            "https://7.1:secret@hooks.example.com/v1/7/open",
+        ] {
+            assert!(ours(url, "https://hooks.example.com/", server), "{url}");
+        }
+        for url in [
+            "https://hooks.example.com/v1/77/bounce",
+            "https://hooks.example.com.evil.test/v1/7/bounce",
+            "https://other.example.com/v1/7/bounce",
+            "https://hooks.example.com/hook?next=/v1/7/",
+            "https://hooks.example.com:8443/v1/7/bounce",
+        ] {
+            assert!(!ours(url, BASE, server), "{url}");
+        }
+        assert_eq!(without_credential("https://7.1:pw@h/v1"), "https://h/v1");
+        assert_eq!(without_credential("https://h/a@b"), "https://h/a@b");
+    }
+
+    #[test]
+    fn a_row_that_somebody_changed_is_set_right() {
+        let bounce = "https://hooks.example.com/v1/7/bounce";
+        let rows = |change: &dyn Fn(&mut Webhook)| {
+            let mut row = webhook(1, bounce, &[Trigger::Bounce]);
+            change(&mut row);
+            planned(&entry(ConnectForm::PerType, false), &[row])
+        };
+        let differs = |plan: &Plan| plan.change[0].differs.iter().copied().collect::<Vec<_>>();
+        assert_eq!(rows(&|_| {}).keep.len(), 1);
+        assert_eq!(differs(&rows(&|row| row.auth = None)), [Difference::Credential]);
+        assert_eq!(differs(&rows(&|row| row.triggers.open = true)), [Difference::Triggers]);
+        assert_eq!(differs(&rows(&|row| row.triggers.bounce_content = true)), [Difference::Options]);
+        let in_url = |row: &mut Webhook| row.url = bounce.replace("://", "://7.1:right@");
+        assert_eq!(differs(&rows(&in_url)), [Difference::Url]);
+        assert!(!serde_json::to_string(&rows(&in_url)).unwrap().contains("right"), "no password is shown");
+        let paused = rows(&|row| row.status = Some("unverified".to_owned()));
+        assert_eq!((paused.change.len(), paused.verify.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_would_double_events_is_warned_of_and_left_alone() {
+        let mut info = info();
+        info.legacy_hooks.insert("BounceHookUrl", "https://7.1:pw@hooks.example.com/v1/7/bounce".to_owned());
+        info.legacy_hooks.insert("OpenHookUrl", "https://elsewhere.example.com/".to_owned());
+        let rows = [
+            webhook(1, "https://hooks.example.com/postmark", &[Trigger::Bounce]),
+            webhook(2, "https://former.example.com/v1/7/bounce", &[Trigger::Bounce]),
+            webhook(3, "https://crm.example.net/hook", &[Trigger::Bounce]),
+        ];
+        let plan = plan(&entry(ConnectForm::PerType, false), BASE, &rows, &info, &valid);
+        assert_eq!(codes(&plan), ["legacy_hook", "foreign_row_reaches_us", "other_postledger"]);
+        assert_eq!((plan.foreign.len(), plan.change.len(), plan.remove.len()), (3, 0, 0));
+        assert!(!serde_json::to_string(&plan).unwrap().contains("pw@"));
+    }
+
+    #[test]
+    fn where_others_leave_too_little_room_ours_is_one_for_all_or_it_says_what_to_free() {
+        let others = |count: i64| -> Vec<Webhook> {
+            let row = |id| webhook(id, "https://crm.example.net/hook", &[Trigger::Bounce]);
+            (1..=count).map(row).collect()
+        };
+        let entry = entry(ConnectForm::PerType, false);
+        assert_eq!(planned(&entry, &others(4)).create.len(), 6);
+        let crowded = planned(&entry, &others(5));
+        assert_eq!((crowded.create.len(), codes(&crowded)), (1, vec!["stream_crowded"]));
+        let full = planned(&entry, &others(10));
+        assert_eq!((full.create.len(), codes(&full)), (0, vec!["stream_full"]));
+    }
+
+    #[test]
+    fn another_form_tells_every_trigger_at_every_moment() {
+        for (from, to) in
+            [(ConnectForm::PerType, ConnectForm::OneUrl), (ConnectForm::OneUrl, ConnectForm::PerType)]
+        {
+            for others in 0..=4 {
+                let other = |id: i64| webhook(100 + id, "https://crm.example.net/", &[Trigger::Bounce]);
+                let others: Vec<Webhook> = (0..others).map(other).collect();
+                let rows = carried_out(&planned(&entry(from, false), &others), others, |_| {});
+                let rows = carried_out(&planned(&entry(to, false), &rows), rows, |rows| {
+                    assert!(rows.len() <= ROWS_MAX);
+                    let mine = rows.iter().filter(|row| row.id < 100 || row.url.contains("/v1/7/"));
+                    let told: BTreeSet<Trigger> = mine.flat_map(|row| row.triggers.enabled()).collect();
+                    assert_eq!(told.len(), 6);
+                });
+                assert!(planned(&entry(to, false), &rows).is_empty());
+            }
+        }
+    }
+
+    fn any_row() -> impl Strategy<Value = Webhook> {
+        let url = prop_oneof![
+            Just("https://hooks.example.com/v1/7/bounce"),
+            Just("https://hooks.example.com/v1/7/events"),
+            Just("https://hooks.example.com/v1/7/open"),
+            Just("https://hooks.example.com/v1/7/else"),
+            Just("https://7.1:right@hooks.example.com/v1/7/click"),
+            Just("https://hooks.example.com/v1/8/bounce"),
+            Just("https://crm.example.net/hook"),
+        ];
+        let triggers = prop::collection::btree_set(prop::sample::select(Trigger::ALL.to_vec()), 0..6);
+        (url, triggers, any::<[bool; 4]>(), prop_oneof![Just("outbound"), Just("other")]).prop_map(
+            |(url, triggers, [signed, paused, content, told], stream)| Webhook {
+                id: 0,
+                url: url.to_owned(),
+                stream: stream.to_owned(),
+                status: told.then(|| if paused { "unverified" } else { "verified" }.to_owned()),
+                auth: signed.then(auth),
+                headers: Vec::new(),
+                triggers: Triggers { bounce_content: content, ..switches(&triggers) },
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_that_was_carried_out_plans_nothing_and_touches_nothing_that_is_not_ours(
+            mut rows in prop::collection::vec(any_row(), 0..=ROWS_MAX),
+            one_url: bool,
+            native: bool,
+        ) {
+            for (id, row) in (1..).zip(&mut rows) {
+                row.id = id;
+            }
+            let form = if one_url { ConnectForm::OneUrl } else { ConnectForm::PerType };
+            let entry = entry(form, native);
+            let is_ours = |row: &&Webhook| ours(&row.url, BASE, entry.server);
+            let foreign: Vec<Webhook> = rows.iter().filter(|row| !is_ours(row)).cloned().collect();
+            let of_stream = |rows: &[Webhook]| rows.iter().filter(|row| row.stream == "outbound").count();
+            let at_first = of_stream(&rows);
+            let after = carried_out(&planned(&entry, &rows), rows, |rows| {
+                assert!(of_stream(rows) <= ROWS_MAX.max(at_first));
+            });
+            let left: Vec<Webhook> = after.iter().filter(|row| !is_ours(row)).cloned().collect();
+            prop_assert_eq!(left, foreign);
+            prop_assert!(planned(&entry, &after).is_empty());
+        }
+    }
+}

@@ -154,12 +154,9 @@ mod tests {
         }
         let heard = Heard::of(&store, server).await.unwrap();
         assert_eq!(heard.keys.len(), 2);
-        let version = |store: &crate::Memory| {
-            let document = store.document(&Shelf::Watch, "7");
-            async { document.await.unwrap().unwrap().version }
-        };
-        let before = version(&store).await;
+        let version = async || store.document(&Shelf::Watch, "7").await.unwrap().unwrap().version;
+        let before = version().await;
         Heard::note(&store, server, &key("a", "2026-11-25T09:45:00Z")).await.unwrap();
-        assert_eq!(version(&store).await, before, "known well enough");
+        assert_eq!(version().await, before, "known well enough");
     }
 }
