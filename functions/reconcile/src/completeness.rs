@@ -2,6 +2,7 @@
 
 use crate::engagement::REPEATED;
 use crate::progress::Tally;
+use account::{Book, BookError};
 use ledger::{ServerId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,14 +59,14 @@ pub struct Completeness {
 /// What is known of a server's days, from one Eastern day to another, both included.
 ///
 /// # Errors
-/// The store's own.
-pub async fn completeness(
-    store: &dyn Store,
+/// The ledger's own.
+pub async fn completeness<B: Book + ?Sized>(
+    book: &B,
     server: ServerId,
     from: &str,
     to: &str,
-) -> Result<Completeness, StoreError> {
-    let kept = store.documents(&Shelf::Completeness(server)).await?;
+) -> Result<Completeness, BookError> {
+    let kept = book.documents(&Shelf::Completeness(server)).await?;
     let asked = kept.into_iter().filter(|(day, _)| from <= day.as_str() && day.as_str() <= to);
     let days = asked.map(|(day, document)| (day, serde_json::from_str(&document.text).unwrap_or_default()));
     Ok(Completeness { server, days: days.collect() })

@@ -99,10 +99,14 @@ impl Work<'_> {
                 state.found.insert(REPEATED.to_owned(), Tally { expected, recorded, untold, missing: 0 });
             }
             if whole && theirs == ours {
-                state.found.insert(what.name().to_owned(), Tally { expected: ours, recorded: ours, ..Tally::default() });
+                state.found.insert(
+                    what.name().to_owned(),
+                    Tally { expected: ours, recorded: ours, ..Tally::default() },
+                );
                 continue;
             }
-            let reached = state.cursor.is_none() && self.newest(name, what, window, &mut seen, state, source).await?;
+            let reached =
+                state.cursor.is_none() && self.newest(name, what, window, &mut seen, state, source).await?;
             if !reached {
                 open.push((what, theirs));
             } else if whole {
@@ -188,7 +192,8 @@ impl Work<'_> {
                     page.rows.iter().filter(|row| stretch.holds(instant(Listed::Messages, row))).collect();
                 let (opens, clicks) = self.engaged(&here).await?;
                 let opens = opens.iter().map(|row| self.body(name, What::Opens, row));
-                let bodies = opens.chain(clicks.iter().map(|row| self.body(name, What::Clicks, row))).collect();
+                let bodies =
+                    opens.chain(clicks.iter().map(|row| self.body(name, What::Clicks, row))).collect();
                 self.count_in(name, bodies, window, seen, state, source).await?;
                 if page.rows.is_empty() || offset >= shown(page.total) {
                     state.cursor = Some(stretch.to);
@@ -274,9 +279,13 @@ mod tests {
 
     #[test]
     fn a_day_that_statistics_leave_out_has_none() {
-        let stats = json!({ "Days": [{ "Date": "2026-11-01", "Opens": 9, "Unique": 4 }], "Opens": 9, "Unique": 4 });
+        let stats =
+            json!({ "Days": [{ "Date": "2026-11-01", "Opens": 9, "Unique": 4 }], "Opens": 9, "Unique": 4 });
         assert_eq!((count(&stats, "2026-11-01", "Opens"), count(&stats, "2026-11-01", "Unique")), (9, 4));
-        assert_eq!((count(&stats, "2026-11-02", "Unique"), count(&json!({}), "2026-11-01", "Unique")), (0, 0));
+        assert_eq!(
+            (count(&stats, "2026-11-02", "Unique"), count(&json!({}), "2026-11-01", "Unique")),
+            (0, 0)
+        );
     }
 
     #[test]

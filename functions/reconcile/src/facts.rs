@@ -108,7 +108,11 @@ mod tests {
         for (of_api, of_webhook) in [
             (
                 bounce(server(), stream, &bounced),
-                webhook("Bounce", "BouncedAt", json!({ "ID": 9_007_199_254_740_997_i64, "Type": "HardBounce", "Inactive": true })),
+                webhook(
+                    "Bounce",
+                    "BouncedAt",
+                    json!({ "ID": 9_007_199_254_740_997_i64, "Type": "HardBounce", "Inactive": true }),
+                ),
             ),
             (
                 bounce(server(), stream, &complained),

@@ -1,17 +1,15 @@
-//! Reconcile as a Lambda function that a schedule starts: configuration, start-up, and one server after another until
-//! all are done or the time is up.
+//! Reconcile as a Lambda function that a schedule starts: configuration and start-up.
 
-use crate::observe::Happened;
-use crate::{Job, Reconcile, ReconcileError, Span};
-use account::{ParameterVault, Registry, ServerEntry, Vault};
+use crate::Reconcile;
+use account::ParameterVault;
 use aws::{Access, Link};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use ledger::{LedgerKey, ServerId};
+use ledger::LedgerKey;
 use platform::env::{EnvError, parsed, required, text};
 use postmark_api::{Endpoint, Https, POSTMARK, Timeouts};
 use queue::sqs::Urls;
 use queue::{QueueName, SqsSender};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use store::DynamoDb;
@@ -32,9 +30,10 @@ pub async fn run() -> Result<(), Error> {
     let function = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let until = aws::deadline(event.context.deadline).checked_sub(RESERVE);
-        let answer = function.all(until.unwrap_or_else(Instant::now)).await;
+        let until = Some(until.unwrap_or_else(Instant::now));
+        let run = function.reconcile.all(&function.postmark, &function.vault, until).await;
         platform::metrics::flush(std::io::stdout().lock());
-        answer
+        run.map_err(Error::from)
     }))
     .await
 }
@@ -59,57 +58,11 @@ async fn start() -> Result<Function, Error> {
             clock: platform::clock(),
         },
         postmark: Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark),
-        vault: ParameterVault::new(link, &required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?),
+        vault: ParameterVault::new(
+            link,
+            &required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?,
+        ),
     })
-}
-
-impl Function {
-    /// Works on all servers, those first that have waited longest.
-    async fn all(&self, until: Instant) -> Result<Value, Error> {
-        let store = &*self.reconcile.store;
-        let mut servers = Vec::new();
-        for entry in Registry(store).list().await? {
-            servers.push((self.reconcile.finished_at(entry.server).await?, entry));
-        }
-        servers.sort_by_key(|(finished_at, entry)| (*finished_at, entry.server));
-        let of = servers.len();
-        let mut done = 0;
-        for (_, entry) in servers {
-            if Instant::now() >= until {
-                break;
-            }
-            done += usize::from(self.one(&entry, until).await);
-        }
-        Happened::Over { done, of }.emit();
-        Ok(json!({ "servers": of, "done": done }))
-    }
-
-    /// Works on a server. Whether it was looked at: to its end, or until the time was up.
-    async fn one(&self, entry: &ServerEntry, until: Instant) -> bool {
-        let server = entry.server;
-        match self.work(server, until).await {
-            Ok(true) => true,
-            Ok(false) => {
-                Happened::NoToken { server }.emit();
-                false
-            }
-            // Somebody is at it: it is being looked at.
-            Err(ReconcileError::Busy(_)) => true,
-            Err(error) => {
-                Happened::Failed { server, error: &error }.emit();
-                false
-            }
-        }
-    }
-
-    /// Works on a server; `false` where there is no token.
-    async fn work(&self, server: ServerId, until: Instant) -> Result<bool, ReconcileError> {
-        let Some(token) = self.vault.token(server).await? else { return Ok(false) };
-        let api = self.postmark.server(token);
-        let job = Job { server, span: Span::Due, dry_run: false, until: Some(until) };
-        self.reconcile.run(&api, &job, &mut |_| {}).await?;
-        Ok(true)
-    }
 }
 
 fn tables() -> Result<Tables, EnvError> {

@@ -17,6 +17,7 @@
 //! the ledger what was delivered on it, and a bounce after a delivery hides a delivery that is missing. So messages
 //! are compared one by one, against the index by message: half a read unit each, and no call of Postmark's.
 
+mod all;
 mod completeness;
 mod engagement;
 mod facts;
@@ -30,6 +31,7 @@ mod tell;
 mod walk;
 mod window;
 
+pub use all::Run;
 pub use completeness::{Completeness, Line, completeness};
 #[cfg(feature = "lambda")]
 pub use lambda::run;
@@ -65,7 +67,7 @@ const LEASE_SECONDS: i64 = 16 * 60;
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// Postmark refused or did not answer.
-    #[error("Postmark: {0}")]
+    #[error(transparent)]
     Api(#[from] ApiError),
     /// The tables did not.
     #[error(transparent)]
@@ -205,13 +207,20 @@ impl Reconcile {
         let kept = self.store.document(&Shelf::Reconcile, &server.to_string()).await?;
         Ok(match kept {
             // What an earlier or later release kept otherwise is begun anew: nothing is told twice by that.
-            Some(document) => (serde_json::from_str(&document.text).unwrap_or_default(), Some(document.version)),
+            Some(document) => {
+                (serde_json::from_str(&document.text).unwrap_or_default(), Some(document.version))
+            }
             None => (State::default(), None),
         })
     }
 
     /// Keeps how far the work is; the version that it has then.
-    async fn keep(&self, server: ServerId, state: &State, version: Option<u64>) -> Result<u64, ReconcileError> {
+    async fn keep(
+        &self,
+        server: ServerId,
+        state: &State,
+        version: Option<u64>,
+    ) -> Result<u64, ReconcileError> {
         let text = serde_json::to_string(state).unwrap_or_else(|_| unreachable!("it is plain JSON"));
         let kept = self.store.put_document(&Shelf::Reconcile, &server.to_string(), &text, version).await?;
         if kept { Ok(version.map_or(1, |version| version + 1)) } else { Err(ReconcileError::Busy(server)) }
@@ -234,8 +243,12 @@ struct Work<'a> {
 impl Work<'_> {
     /// What is due. Whether all of it was done.
     async fn due(&mut self, names: &[String], added_at: Time) -> Result<bool, ReconcileError> {
+        let mut there = Vec::new();
         for name in names {
-            self.list(name, Source::Reconcile).await?;
+            if !self.list(name, Source::Reconcile).await? {
+                continue;
+            }
+            there.push(name);
             let recent = Window {
                 from: self.now.plus_seconds(-BOUNCES_SECONDS).max(added_at),
                 to: self.now.plus_seconds(-GRACE_SECONDS),
@@ -250,7 +263,7 @@ impl Work<'_> {
         }
         let first = self.now.plus_days(1 - RETENTION_DAYS).max(added_at);
         let days = eastern::days(first, self.now);
-        for name in names {
+        for name in there {
             if let Some(of_stream) = self.state.streams.get_mut(name) {
                 of_stream.days.retain(|day, _| days.contains(day));
             }
@@ -282,17 +295,24 @@ impl Work<'_> {
         to: Time,
         source: Source,
     ) -> Result<bool, ReconcileError> {
-        let same = |asked: &Asked| (asked.from, asked.to, asked.source) == (from, to, source);
-        let fresh =
-            Asked { source, from, to, listed: Default::default(), days: Default::default() };
+        // A backfill that was begun is gone on with, whatever the time is by now.
+        let same = |asked: &Asked| {
+            let backfill = source == Source::Backfill && asked.source == source;
+            backfill || (asked.from, asked.to, asked.source) == (from, to, source)
+        };
+        let fresh = Asked::new(source, from, to);
         let left = self.state.asked.take().filter(same).unwrap_or(fresh);
+        let (from, to) = (left.from, left.to);
         self.state.asked = Some(left);
         for name in names {
             if self.state.asked.as_ref().is_some_and(|asked| asked.listed.contains(name)) {
                 continue;
             }
-            self.list(name, source).await?;
-            self.state.asked.iter_mut().for_each(|asked| asked.listed.extend([name.clone()]));
+            let there = self.list(name, source).await?;
+            if let Some(asked) = &mut self.state.asked {
+                asked.listed.insert(name.clone());
+                asked.gone.extend((!there).then(|| name.clone()));
+            }
             self.save(None).await?;
             if self.time_is_up() {
                 return Ok(false);
@@ -304,9 +324,10 @@ impl Work<'_> {
             let Some(whole) = window_of(day) else { continue };
             let Some(window) = whole.and(span) else { continue };
             for name in names {
-                let asked = self.state.asked.as_ref().and_then(|asked| asked.days.get(name)?.get(day));
-                let mut state = asked.cloned().unwrap_or_default();
-                if state.step == Step::Done {
+                let asked = self.state.asked.as_ref();
+                let state = asked.and_then(|asked| asked.days.get(name)?.get(day)).cloned();
+                let mut state = state.unwrap_or_default();
+                if state.step == Step::Done || asked.is_some_and(|asked| asked.gone.contains(name)) {
                     continue;
                 }
                 let done = self.work_on_day(name, day, window, &mut state, source, window == whole).await?;
@@ -361,9 +382,15 @@ impl Work<'_> {
                 return Ok(false);
             }
         }
-        self.report.stream(name).days += 1;
-        if whole && !self.job.dry_run {
+        if whole {
             self.changes(name, window, state).await?;
+        }
+        let report = self.report.stream(name);
+        report.days += 1;
+        for (record_type, tally) in &state.found {
+            report.found.entry(record_type.clone()).or_default().add(*tally);
+        }
+        if whole && !self.job.dry_run {
             completeness::keep(&*self.with.store, self.job.server, name, day, &state.found, self.now).await?;
         }
         (self.progress)(&self.report);

@@ -14,7 +14,7 @@ use ledger::event::{Cause, OBSERVATION_LAG_SECONDS};
 use ledger::fold::View;
 use ledger::{RecipientId, Source, Time, recipient_key};
 use postmark::Observed;
-use postmark_api::SuppressionFilter;
+use postmark_api::{ApiError, SuppressionFilter};
 use std::collections::{BTreeMap, HashMap};
 
 /// How many views are read at once, and observations told.
@@ -31,6 +31,9 @@ const LIFTED_PERCENT: usize = 5;
 /// are kept in one document.
 const WAITING_MAX: usize = 3_000;
 
+/// Postmark's answer for a stream that it does not know, or no more.
+const NO_SUCH_STREAM: i64 = 1226;
+
 /// An address of ours: the causes on Postmark's list by their place in [`Cause::ALL`], and whether the dump has it.
 #[derive(Clone, Copy, Default)]
 struct Held(u8);
@@ -39,7 +42,8 @@ impl Held {
     const SEEN: u8 = 1 << 7;
 
     fn of<'a>(causes: impl Iterator<Item = &'a str>) -> Held {
-        let bit = |cause| Cause::ALL.into_iter().position(|known| known == cause).map_or(0, |place| 1 << place);
+        let bit =
+            |cause| Cause::ALL.into_iter().position(|known| known == cause).map_or(0, |place| 1 << place);
         Held(causes.filter_map(Cause::named).fold(0, |bits, cause| bits | bit(cause)))
     }
 
@@ -64,12 +68,23 @@ struct Missing {
 }
 
 impl Work<'_> {
-    /// Compares a stream's lists, and tells what is to be told.
-    pub(crate) async fn list(&mut self, name: &str, source: Source) -> Result<(), ReconcileError> {
+    /// Compares a stream's lists, and tells what is to be told. Whether Postmark has the stream.
+    pub(crate) async fn list(&mut self, name: &str, source: Source) -> Result<bool, ReconcileError> {
         let at = (self.with.clock)();
+        let mut dump = match self.api.suppressions(name, SuppressionFilter::default()).await {
+            Err(ApiError::Refused { code: NO_SUCH_STREAM, .. }) => {
+                let words =
+                    "Postmark has no such stream any more; `postledger watch` takes that over".to_owned();
+                self.report.stream(name).problems.push(words);
+                return Ok(false);
+            }
+            answer => answer?,
+        };
         let mut ours = self.ours(name).await?;
-        let mut report = ListReport { ours: ours.values().filter(|held| held.listed()).count() as u64, ..ListReport::default() };
-        let mut dump = self.api.suppressions(name, SuppressionFilter::default()).await?;
+        let mut report = ListReport {
+            ours: ours.values().filter(|held| held.listed()).count() as u64,
+            ..ListReport::default()
+        };
         let fresh = at.plus_seconds(-GRACE_SECONDS);
         let mut missing = Vec::new();
         while let Some(row) = dump.next().await? {
@@ -91,7 +106,7 @@ impl Work<'_> {
             ours.into_iter().filter(|(_, held)| held.listed() && !held.seen()).map(|(id, _)| id).collect();
         self.gone(name, at, gone, source, &mut report).await?;
         self.report.stream(name).list = report;
-        Ok(())
+        Ok(true)
     }
 
     /// Whom the index has on a stream's list or barred from it.

@@ -1,7 +1,8 @@
 //! What reconcile tells of itself: one type whose `emit` both logs and counts.
 
+use crate::engagement::REPEATED;
 use crate::report::Report;
-use crate::ReconcileError;
+use crate::{ReconcileError, Run};
 use ledger::ServerId;
 
 /// Something that happened.
@@ -12,8 +13,8 @@ pub(crate) enum Happened<'a> {
     Failed { server: ServerId, error: &'a ReconcileError },
     /// Postmark's token of a server is not there.
     NoToken { server: ServerId },
-    /// A run is over: how many servers were done, and how many there are.
-    Over { done: usize, of: usize },
+    /// A run over all servers is over.
+    Over { run: Run },
 }
 
 impl Happened<'_> {
@@ -24,15 +25,19 @@ impl Happened<'_> {
                 metrics::counter!("DriftMissing").increment(list.missing);
                 metrics::counter!("DriftExtra").increment(list.extra);
                 metrics::counter!("DriftRepaired").increment(list.present_told + list.gone_told);
-                let (mut expected, mut covered) = (0, 0);
-                for tally in report.streams.values().flat_map(|stream| stream.found.values()) {
-                    expected += tally.expected;
-                    covered += tally.recorded + tally.missing;
+                let (mut expected, mut covered, mut unexplained) = (0, 0, 0);
+                for (record_type, tally) in report.streams.values().flat_map(|stream| &stream.found) {
+                    // Only webhooks tell of repeated opens.
+                    if record_type != REPEATED {
+                        expected += tally.expected;
+                        covered += tally.recorded + tally.missing;
+                        unexplained += tally.untold;
+                    }
                 }
                 if expected > 0 {
                     metrics::histogram!("Coverage").record(100.0 * covered as f64 / expected as f64);
                 }
-                metrics::counter!("Unexplained").increment(expected.saturating_sub(covered));
+                metrics::counter!("Unexplained").increment(unexplained);
                 tracing::info!(
                     run.server = report.server.get(),
                     run.told = report.told(),
@@ -58,10 +63,10 @@ impl Happened<'_> {
                     "Postmark's token of a server is not there: `postledger server set --token` keeps it"
                 );
             }
-            Happened::Over { done, of } => {
-                // The heartbeat: it beats where every server was asked.
-                metrics::counter!("ReconcileRun").increment(u64::from(done == of));
-                tracing::info!(run.done = done, run.servers = of, "a run of reconcile is over");
+            Happened::Over { run } => {
+                // The heartbeat: it beats where all went in order.
+                metrics::counter!("ReconcileRun").increment(u64::from(run.done == run.servers));
+                tracing::info!(run.done = run.done, run.servers = run.servers, "a run of reconcile is over");
             }
         }
     }

@@ -113,9 +113,18 @@ pub(crate) struct Asked {
     /// The streams whose list has been compared.
     #[serde(default)]
     pub(crate) listed: BTreeSet<String>,
+    /// Those of them that Postmark does not have any more.
+    #[serde(default)]
+    pub(crate) gone: BTreeSet<String>,
     /// How far each day is, by stream.
     #[serde(default)]
     pub(crate) days: BTreeMap<String, BTreeMap<String, Day>>,
+}
+
+impl Asked {
+    pub(crate) fn new(source: Source, from: Time, to: Time) -> Asked {
+        Asked { source, from, to, listed: BTreeSet::new(), gone: BTreeSet::new(), days: BTreeMap::new() }
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,28 @@ impl Report {
         self.streams.entry(name.to_owned()).or_default()
     }
 
+    /// This run, and the one that went on from it: what a later look at a list found takes the place of an earlier.
+    #[must_use]
+    pub fn and(mut self, next: Report) -> Report {
+        self.finished = next.finished;
+        for (name, more) in next.streams {
+            let stream = self.stream(&name);
+            let (present_told, gone_told) = (stream.list.present_told, stream.list.gone_told);
+            if more.list != ListReport::default() {
+                stream.list = more.list;
+                stream.list.present_told += present_told;
+                stream.list.gone_told += gone_told;
+            }
+            for (record_type, tally) in more.found {
+                stream.found.entry(record_type).or_default().add(tally);
+            }
+            stream.days += more.days;
+            stream.unreadable += more.unreadable;
+            stream.problems.extend(more.problems);
+        }
+        self
+    }
+
     /// What was found of a record type, over all streams.
     pub fn found(&self, record_type: &str) -> Tally {
         let mut sum = Tally::default();
@@ -53,7 +75,8 @@ impl Report {
 pub struct StreamReport {
     /// The suppression list.
     pub list: ListReport,
-    /// By record type.
+    /// By record type: of the days that were gone through to their end, and the bounces of the last hours that were
+    /// missing.
     pub found: BTreeMap<String, Tally>,
     /// How many days were gone through.
     pub days: u64,

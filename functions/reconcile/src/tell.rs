@@ -28,7 +28,7 @@ struct Understood {
 }
 
 impl Work<'_> {
-    /// Puts on the queue what of these is not recorded, unless nothing is to be told, and reports it.
+    /// Puts on the queue what of these is not recorded, unless nothing is to be told.
     pub(crate) async fn tell(
         &mut self,
         name: &str,
@@ -36,11 +36,7 @@ impl Work<'_> {
         source: Source,
     ) -> Result<Found, ReconcileError> {
         let told = self.with.tell(self.job.server, bodies, source, self.job.dry_run).await?;
-        let report = self.report.stream(name);
-        report.unreadable += told.unreadable;
-        for (record_type, tally) in &told.found {
-            report.found.entry(record_type.clone()).or_default().add(*tally);
-        }
+        self.report.stream(name).unreadable += told.unreadable;
         Ok(told.found)
     }
 }
@@ -104,8 +100,14 @@ impl Reconcile {
     async fn send(&self, one: Understood) -> Result<(), ReconcileError> {
         let Understood { context, examined, .. } = one;
         let kind = examined.kind;
-        let envelope =
-            Envelope::told(context.server, kind, context.received_at, context.source, examined.canonical, examined.dropped);
+        let envelope = Envelope::told(
+            context.server,
+            kind,
+            context.received_at,
+            context.source,
+            examined.canonical,
+            examined.dropped,
+        );
         let envelope = envelope.unwrap_or_else(|_| unreachable!("a canonical body is JSON"));
         Ok(self.queue.send(QueueName::of(kind), &envelope.encode()).await?)
     }

@@ -1,8 +1,8 @@
 //! Going through Postmark's lists of bounces and of messages, from the beginning of a stretch of time to its end.
 
 use crate::progress::{Day, Step, Tally};
-use crate::window::{Window, Windows};
 use crate::tell::Found;
+use crate::window::{Window, Windows};
 use crate::{AT_ONCE, GRACE_SECONDS, Reconcile, ReconcileError, Work, facts};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledger::identity::Told;
@@ -30,7 +30,12 @@ impl Work<'_> {
     pub(crate) async fn recent_bounces(&mut self, name: &str, window: Window) -> Result<(), ReconcileError> {
         let mut windows = Windows::of(window);
         while let Some(window) = windows.next() {
-            self.stretch(name, Listed::Bounces, window, &mut windows, Source::Reconcile).await?;
+            let found = self.stretch(name, Listed::Bounces, window, &mut windows, Source::Reconcile).await?;
+            // Their day counts them all once it is over; what is missing is told of now.
+            for (record_type, Tally { missing, .. }) in found.into_iter().flatten() {
+                let tally = Tally { expected: missing, missing, ..Tally::default() };
+                self.report.stream(name).found.entry(record_type).or_default().add(tally);
+            }
         }
         Ok(())
     }
@@ -83,7 +88,8 @@ impl Work<'_> {
                 if windows.halve(window) {
                     return Ok(None);
                 }
-                let words = format!("more than {WINDOW_MAX} rows in a second, of which Postmark shows no more");
+                let words =
+                    format!("more than {WINDOW_MAX} rows in a second, of which Postmark shows no more");
                 self.report.stream(name).problems.push(words);
             }
             let (rows, all) = (shown(page.rows.len() as u64), shown(page.total));
@@ -148,7 +154,6 @@ impl Work<'_> {
         let looked: Vec<Lacking<'_>> = stream::iter(looked).buffer_unordered(AT_ONCE).try_collect().await?;
         let recorded = looked.iter().map(|message| message.recorded.len() as u64).sum();
         let known = Tally { expected: recorded, recorded, ..Tally::default() };
-        self.report.stream(name).found.entry(Kind::Delivery.name().to_owned()).or_default().add(known);
         let server = self.job.server;
         let mut bodies = Vec::new();
         let lacking = looked.into_iter().filter(|message| message.lacks);
@@ -158,7 +163,8 @@ impl Work<'_> {
             let Some(details) = told(details)? else { continue };
             let events = details["MessageEvents"].as_array().into_iter().flatten();
             for event in events.filter(|event| event["Type"] == "Delivered") {
-                let recipient = event["Recipient"].as_str().map(|address| self.with.recipient(server, address));
+                let recipient =
+                    event["Recipient"].as_str().map(|address| self.with.recipient(server, address));
                 if recipient.is_none_or(|recipient| !message.recorded.contains(&recipient)) {
                     bodies.push(facts::delivery(server, name, &details, event));
                 }

@@ -88,7 +88,10 @@ mod tests {
     fn what_bears_no_instant_is_passed_over_nowhere() {
         let window = Window { from: at(10), to: at(20) };
         assert!(window.holds(None) && window.holds(Some(at(10))) && !window.holds(Some(at(20))));
-        assert_eq!(window.and(Window { from: at(15), to: at(30) }), Some(Window { from: at(15), to: at(20) }));
+        assert_eq!(
+            window.and(Window { from: at(15), to: at(30) }),
+            Some(Window { from: at(15), to: at(20) })
+        );
         assert_eq!(window.and(Window { from: at(20), to: at(30) }), None);
     }
 }
