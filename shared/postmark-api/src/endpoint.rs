@@ -270,10 +270,11 @@ impl Session {
             (429, _) => Cause::Throttled,
             (503, 100) => Cause::Maintenance,
             (500.., _) => Cause::Fault(status),
-            (_, 1364) => match webhooks::verification(&body, self.token.reveal()) {
-                Some(verification) => return Err(Failure::never(ApiError::Unverified(verification))),
-                None => return Err(Failure::never(self.refused(status, &told))),
-            },
+            // A failed verification: its code stands in a header only, and a proxy may have taken that away.
+            (422, 0 | 1364) => {
+                let failed = webhooks::verification(&body, self.token.reveal()).map(ApiError::Unverified);
+                return Err(Failure::never(failed.unwrap_or_else(|| self.refused(status, &told))));
+            }
             _ => return Err(Failure::never(self.refused(status, &told))),
         };
         let after = head.headers.get(http::header::RETRY_AFTER).and_then(|after| after.to_str().ok());

@@ -73,7 +73,7 @@ impl ApiError {
             ApiError::NotUnderstood(_) => Some(
                 "check the base URL if another than Postmark's is set; else Postmark has changed: report it",
             ),
-            ApiError::NotSent(_) => None,
+            ApiError::NotSent(_) => Some("check the base URL"),
         }
     }
 }

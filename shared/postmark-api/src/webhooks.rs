@@ -447,7 +447,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_verification_says_what_failed() {
         let answer = http::Response::builder().status(422).header("X-PM-ApiErrorCode", "1364");
-        let (api, script) = server([Ok((answer, vec![Ok(FAILED.into())]))]);
+        let (api, script) = server([Ok((answer, vec![Ok(FAILED.into())])), told(422, FAILED)]);
         let error = api.create_webhook(&new(true)).await.unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -458,6 +458,8 @@ mod tests {
         let ApiError::Unverified(verification) = error else { panic!("{error}") };
         assert_eq!(verification.results[1].status_code, Some(401));
         assert_eq!(script.calls(), 1);
+        let without_header = api.edit_webhook(7, &EditWebhook::default()).await;
+        assert_eq!(without_header, Err(ApiError::Unverified(verification)));
     }
 
     #[tokio::test]
