@@ -13,9 +13,9 @@
 //! - **Rows of lists stay as Postmark tells them** (`serde_json::Value`): a word or a field that is new is no error.
 //!
 //! The crate `postmark` (2.0) was looked at and is not used. Its webhooks know no `Status`, verification or statistics,
-//! can be created for subscription changes only, and fail at `HttpAuth` with nulls; of a listed bounce it keeps three
-//! fields; `TotalCount` as text and words that are new to its closed enums fail a whole answer; a dump is one `Vec`. Its
-//! `Endpoint` and `Client` take and give whole bodies, so neither the streamed dump nor retries would fit behind them.
+//! can be created for subscription changes only, and fail at `HttpAuth` with nulls; bounces that are listed by date keep
+//! three fields; `TotalCount` as text and words that are new to its closed enums fail a whole answer; a dump is one
+//! `Vec`. Its `Endpoint` and `Client` take and give whole bodies, so the streamed dump would not fit behind them.
 
 mod account;
 pub mod eastern;
