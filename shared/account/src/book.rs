@@ -128,3 +128,53 @@ impl<S: Store + ?Sized> Book for S {
         Ok(Store::counters(self, server, stream, from, before).await?)
     }
 }
+
+/// A store as a trait object: `&dyn Store` cannot become `&dyn Book` by itself.
+pub struct Stored<'a>(pub &'a dyn Store);
+
+#[async_trait]
+impl Book for Stored<'_> {
+    async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, BookError> {
+        Book::document(self.0, shelf, name).await
+    }
+
+    async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, BookError> {
+        Book::documents(self.0, shelf).await
+    }
+
+    async fn put_document(
+        &self,
+        shelf: &Shelf,
+        name: &str,
+        text: &str,
+        expected: Option<u64>,
+    ) -> Result<bool, BookError> {
+        Book::put_document(self.0, shelf, name, text, expected).await
+    }
+
+    async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, BookError> {
+        Book::delete_document(self.0, shelf, name, expected).await
+    }
+
+    async fn settings(&self, server: ServerId) -> Result<ServerSettings, BookError> {
+        Book::settings(self.0, server).await
+    }
+
+    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), BookError> {
+        Book::put_settings(self.0, server, settings).await
+    }
+
+    async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, BookError> {
+        Book::streams(self.0, server).await
+    }
+
+    async fn counters(
+        &self,
+        server: ServerId,
+        stream: &str,
+        from: &str,
+        before: &str,
+    ) -> Result<BTreeMap<String, Counts>, BookError> {
+        Book::counters(self.0, server, stream, from, before).await
+    }
+}

@@ -14,7 +14,7 @@ pub mod vault;
 pub mod watch;
 pub mod webhooks;
 
-pub use book::{Book, BookError};
+pub use book::{Book, BookError, Stored};
 pub use doors::{Doors, DoorsError};
 pub use lease::Lease;
 pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};

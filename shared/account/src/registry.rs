@@ -164,6 +164,23 @@ impl<B: Book + ?Sized> Registry<'_, B> {
         changed.await?.ok_or(RegistryError::Unknown(server))
     }
 
+    /// Takes a server out of the registry; what is recorded of it stays. Whether it was there.
+    ///
+    /// # Errors
+    /// See [`RegistryError`].
+    pub async fn remove(&self, server: ServerId) -> Result<bool, RegistryError> {
+        let name = server.to_string();
+        for _ in 0..TRIES_MAX {
+            let Some(document) = self.0.document(&Shelf::Servers, &name).await? else {
+                return Ok(false);
+            };
+            if self.0.delete_document(&Shelf::Servers, &name, document.version).await? {
+                return Ok(true);
+            }
+        }
+        Err(RegistryError::Busy(server))
+    }
+
     async fn change(
         &self,
         server: ServerId,

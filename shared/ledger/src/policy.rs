@@ -2,6 +2,7 @@
 
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::str::FromStr;
 
 /// The most soft bounces that a policy may ask for; the view keeps this many whole.
@@ -68,6 +69,14 @@ impl FromStr for SoftBouncePolicy {
     }
 }
 
+/// As it is parsed.
+impl fmt::Display for SoftBouncePolicy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SoftBouncePolicy { count, messages, span_days, window_days, pause_days } = self;
+        write!(out, "count={count},messages={messages},span={span_days},window={window_days},pause={pause_days}")
+    }
+}
+
 /// A policy must be one that the kept evidence can decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -103,6 +112,11 @@ impl PolicySchedule {
         policies.iter().try_for_each(|(_, policy)| policy.checked().map(|_| ()))?;
         policies.sort_by_key(|(from, _)| *from);
         Ok(PolicySchedule(policies))
+    }
+
+    /// The policies, each with the instant from which it holds, in that order.
+    pub fn entries(&self) -> &[(Time, SoftBouncePolicy)] {
+        &self.0
     }
 
     /// The policy in force at an instant; before the first, the stack's own.

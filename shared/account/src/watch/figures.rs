@@ -7,6 +7,7 @@ use crate::registry::ServerEntry;
 use crate::webhooks::{self, Row};
 use ledger::counters::Measure;
 use postmark_api::{ApiError, MessageQuery, ServerApi, Stats, Trigger, WebhookStatistics, eastern};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use store::heard::Heard;
 use store::{Shelf, StoreError};
@@ -44,7 +45,12 @@ impl<B: Book + ?Sized> Watch<'_, B> {
         failing(rows, report);
         fewer(entry, rows, &counted, report);
         let lately = self.counted(entry, SILENCE_HOURS).await?;
-        if lately.values().all(|count| *count == 0) {
+        match self.sends(api).await {
+            Ok(sent) => report.sent = sent,
+            Err(error) => report.failed(&error),
+        }
+        // The statistics of most servers that nothing comes in from say that nothing is sent.
+        if lately.values().all(|count| *count == 0) && report.sent.values().any(|sent| *sent > 0) {
             match self.sent(entry, api).await {
                 Ok(0) => {}
                 Ok(sent) => {
@@ -86,15 +92,18 @@ impl<B: Book + ?Sized> Watch<'_, B> {
         Ok(counted)
     }
 
-    /// How much mail was sent that we should have heard of. The statistics are asked first: of most silent servers
-    /// they say that nothing is sent at all.
+    /// How much mail was sent, yesterday and today (US Eastern).
+    async fn sends(&self, api: &ServerApi) -> Result<BTreeMap<String, u64>, ApiError> {
+        let (from, to) = (eastern::day(self.now.plus_days(-1)), eastern::day(self.now));
+        let told = api.stats(Stats::Sends, None, &from, &to).await?;
+        let day = |row: &Value| Some((row["Date"].as_str()?.get(..10)?.to_owned(), row["Sent"].as_u64()?));
+        Ok(told["Days"].as_array().into_iter().flatten().filter_map(day).collect())
+    }
+
+    /// How much mail was sent that we should have heard of.
     async fn sent(&self, entry: &ServerEntry, api: &ServerApi) -> Result<u64, ApiError> {
         let (from, to) =
             (self.now.plus_seconds(-SILENCE_HOURS * 3_600), self.now.plus_seconds(-FRESH_SECONDS));
-        let sends = api.stats(Stats::Sends, None, &eastern::day(from), &eastern::day(to)).await?;
-        if sends["Sent"].as_u64().unwrap_or_default() == 0 {
-            return Ok(0);
-        }
         let (from, to) = eastern::window(from, to);
         let mut sent = 0;
         for stream in entry.streams.keys() {
@@ -136,8 +145,8 @@ impl<B: Book + ?Sized> Watch<'_, B> {
                         told.message_id, told.at
                     );
                     let next = format!(
-                        "if others may know this server's webhook password: `postledger revoke --server {}`, then \
-                         `postledger connect`",
+                        "if others may know this server's webhook password: `postledger revoke`, then `postledger \
+                         server set --server {0} --generation N` with the next one and `postledger connect --server {0}`",
                         report.server
                     );
                     report.find(Some(&told.stream), "unknown_message", words, next);

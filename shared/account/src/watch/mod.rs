@@ -3,10 +3,14 @@
 //! It needs no private key: whether a webhook's password is right is seen by the signature.
 
 mod figures;
+mod sent;
+
+pub use sent::Sent;
 
 use crate::book::{Book, BookError};
 use crate::connect::{self, ConnectError, Seen};
 use crate::registry::{Registry, RegistryError, ServerEntry};
+use crate::vault::VaultError;
 use crate::webhooks::{self, Difference, Plan, Row};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -47,6 +51,8 @@ pub struct Report {
     pub silent: bool,
     /// Calls of Postmark's API that failed.
     pub api_errors: u64,
+    /// How many messages Postmark says were sent, yesterday and today (US Eastern), by day.
+    pub sent: BTreeMap<String, u64>,
 }
 
 impl Report {
@@ -58,6 +64,7 @@ impl Report {
             unverified: BTreeMap::new(),
             silent: false,
             api_errors: 0,
+            sent: BTreeMap::new(),
         }
     }
 
@@ -85,6 +92,9 @@ pub enum WatchError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Where tokens are kept.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 }
 
 /// One look at servers.
