@@ -59,7 +59,7 @@ impl Reconcile {
     ) -> Result<bool, ReconcileError> {
         let Some(token) = vault.token(server).await? else { return Ok(false) };
         let job = Job { server, span: Span::Due, dry_run: false, until };
-        self.run(&postmark.server(token), &job, &mut |_| {}).await?;
+        self.run(&postmark.server(token), &job, &|_| {}).await?;
         Ok(true)
     }
 }

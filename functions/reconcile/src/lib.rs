@@ -137,7 +137,7 @@ pub struct Job {
 }
 
 /// Who watches how the work goes on: called with the report so far.
-pub type Progress<'a> = &'a mut (dyn FnMut(&Report) + Send);
+pub type Progress<'a> = &'a (dyn Fn(&Report) + Send + Sync);
 
 impl Reconcile {
     /// Works on a server.
@@ -423,3 +423,9 @@ impl Work<'_> {
 fn window_of(day: &str) -> Option<Window> {
     Some(Window { from: eastern::day_start(day)?, to: eastern::day_end(day)? })
 }
+
+/// Runs are spawned and served.
+const _: fn(&Reconcile, &ServerApi, &Job, Progress<'_>) = |with, api, job, progress| {
+    fn is_send(_: impl Send) {}
+    is_send(with.run(api, job, progress));
+};

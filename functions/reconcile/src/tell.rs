@@ -64,6 +64,7 @@ impl Reconcile {
             let stored = self.store.event(server, event.recipient, event.class(), event.identity).await?;
             Ok::<_, ReconcileError>((one, stored.is_some()))
         });
+        let checks: Vec<_> = checks.collect();
         let checked: Vec<(Understood, bool)> =
             stream::iter(checks).buffer_unordered(AT_ONCE).try_collect().await?;
         let mut sends = Vec::new();
@@ -78,7 +79,7 @@ impl Reconcile {
             }
         }
         if !dry_run {
-            let sends = sends.into_iter().map(|one| self.send(one));
+            let sends: Vec<_> = sends.into_iter().map(|one| self.send(one)).collect();
             stream::iter(sends).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
         Ok(told)

@@ -151,6 +151,7 @@ impl Work<'_> {
         source: Source,
     ) -> Result<Found, ReconcileError> {
         let looked = rows.iter().filter_map(|row| Some(self.with.lacking(self.job.server, id(row)?, row)));
+        let looked: Vec<_> = looked.collect();
         let looked: Vec<Lacking<'_>> = stream::iter(looked).buffer_unordered(AT_ONCE).try_collect().await?;
         let recorded = looked.iter().map(|message| message.recorded.len() as u64).sum();
         let known = Tally { expected: recorded, recorded, ..Tally::default() };
@@ -158,6 +159,7 @@ impl Work<'_> {
         let mut bodies = Vec::new();
         let lacking = looked.into_iter().filter(|message| message.lacks);
         let asked = lacking.map(|message| async { (self.api.message_details(message.id).await, message) });
+        let asked: Vec<_> = asked.collect();
         let mut asked = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE);
         while let Some((details, message)) = asked.next().await {
             let Some(details) = told(details)? else { continue };
@@ -183,6 +185,7 @@ impl Work<'_> {
             let clicks = pages(|offset| self.api.message_clicks(id, PAGE_MAX, offset)).await?;
             Ok::<_, ReconcileError>((opens, clicks))
         });
+        let asked: Vec<_> = asked.collect();
         let mut asked = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE);
         let (mut opens, mut clicks) = (Vec::new(), Vec::new());
         while let Some(answer) = asked.next().await {
