@@ -1,6 +1,7 @@
 //! What a simulation is started with.
 
 use crate::{Quirks, Rules, Time};
+use serde::{Deserialize, Serialize};
 
 /// What a simulation is started with. Two with equal configurations that are told the same do the same.
 #[derive(Clone, Debug)]
@@ -24,7 +25,8 @@ pub struct Config {
 }
 
 /// What the API does wrong, besides what its caller does wrong.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Faults {
     /// Share of requests that are answered 500, not in JSON. They have no effect.
     pub internal_share: f64,

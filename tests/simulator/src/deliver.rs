@@ -441,3 +441,175 @@ pub(crate) enum FollowUp {
     Challenge,
     Redirect,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::Trial;
+    use crate::{Quirks, Rules};
+
+    fn attempts(rules: Rules, to: &str, answer: &Answer) -> Vec<(Record, Vec<i64>)> {
+        let mut trial = Trial::with(|config| config.rules = rules);
+        trial.send(to);
+        let all = trial.run(3 * 86_400, |_| answer.clone());
+        let mut by_record: Vec<(Record, Vec<i64>)> = Vec::new();
+        for record in Record::ALL {
+            let times: Vec<Time> = all.iter().filter(|due| due.record == record).map(|due| due.at).collect();
+            if !times.is_empty() {
+                let gaps = times.windows(2).map(|pair| (pair[1].millis_since(pair[0]) + 30_000) / 60_000);
+                by_record.push((record, gaps.collect()));
+            }
+        }
+        by_record
+    }
+
+    #[test]
+    fn failing_requests_are_tried_again_on_the_ladder_of_their_generation() {
+        let bounce = |rules| attempts(rules, "ida+soft@x.example", &Answer::status(500)).remove(0).1;
+        assert_eq!(bounce(Rules::Old), [1, 5, 10, 10, 10, 15, 30, 60, 120, 360]);
+        assert_eq!(bounce(Rules::February2026), [1, 5, 10, 10, 10, 15, 30, 60, 120, 360]);
+        assert_eq!(bounce(Rules::August2026 { retries: 6 }), [1, 5, 10, 10, 10, 15]);
+        assert_eq!(bounce(Rules::August2026 { retries: 9 }), [1, 5, 15, 1, 5, 10, 10, 10, 15]);
+        let delivery = attempts(Rules::Old, "ida+delivered@x.example", &Answer::Timeout).remove(0);
+        assert_eq!(delivery, (Record::Delivery, vec![1, 5, 15]));
+    }
+
+    #[test]
+    fn a_final_status_drops_the_event_at_once() {
+        let first =
+            |rules, code| attempts(rules, "ida+soft@x.example", &Answer::status(code)).remove(0).1.len();
+        assert_eq!(first(Rules::Old, 403), 0);
+        assert_eq!(first(Rules::Old, 404), 10);
+        assert_eq!(first(Rules::August2026 { retries: 6 }, 404), 0);
+        assert_eq!(first(Rules::August2026 { retries: 6 }, 429), 6);
+        assert_eq!(first(Rules::August2026 { retries: 6 }, 204), 0);
+        assert_eq!(first(Rules::Old, 204), 3 + 7);
+    }
+
+    #[test]
+    fn what_became_of_an_event_is_told() {
+        let mut trial = Trial::quiet();
+        for (to, code) in [("a+soft@x.example", 500), ("b+soft@x.example", 404), ("c+soft@x.example", 200)] {
+            trial.send(to);
+            trial.run(86_400, |_| Answer::status(code));
+        }
+        let fates: Vec<_> = trial.simulator.truth().events().map(|event| event.fate).collect();
+        assert_eq!((fates[0].attempts, fates[0].dropped), (7, Some(Dropped::Exhausted)));
+        assert_eq!((fates[1].attempts, fates[1].dropped), (1, Some(Dropped::Refused)));
+        assert_eq!((fates[2].accepted, fates[2].dropped, fates[2].waiting), (1, None, 0));
+    }
+
+    #[test]
+    fn a_request_bears_postmarks_headers_and_the_webhooks_own() {
+        let mut trial = Trial::quiet();
+        trial.simulator.change_webhook_url(trial.webhook, "https://us:pw@hook.example/v2?k=1");
+        let hook = trial.simulator.hook_index(trial.webhook).unwrap();
+        trial.simulator.hooks[hook].spec.headers =
+            vec![("X-Api-Key".into(), "abc".into()), ("User-Agent".into(), "Mine".into())];
+        trial.send("ida+soft@x.example");
+        let all = trial.run(86_400, |due| Answer::status(if due.attempt < 3 { 500 } else { 200 }));
+        let header = |due: &Due, name: &str| due.request.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(all[0].request.uri(), "https://hook.example/v2?k=1");
+        assert_eq!(header(&all[0], "authorization"), "Basic dXM6cHc=");
+        assert_eq!(
+            (header(&all[0], "x-api-key"), header(&all[0], "user-agent")),
+            ("abc".into(), "Mine".into())
+        );
+        let left: Vec<String> = all.iter().map(|due| header(due, "x-pm-retries-remaining")).collect();
+        assert_eq!(left, ["6", "5", "4"]);
+        let traces: Vec<String> = all.iter().map(|due| header(due, "x-pm-webhook-trace-id")).collect();
+        assert!(traces.iter().all(|trace| *trace == traces[0]));
+        assert!(all.iter().all(|due| due.request.body() == all[0].request.body()));
+    }
+
+    #[test]
+    fn credentials_may_wait_for_a_challenge_within_the_same_attempt() {
+        let mut trial = Trial::with(|config| config.quirks.basic_after_challenge = true);
+        trial.simulator.change_webhook_url(trial.webhook, "https://us:pw@hook.example/");
+        trial.send("ida+soft@x.example");
+        let all = trial.run(86_400, |due| match due.request.headers().get("authorization") {
+            Some(_) => Answer::status(200),
+            None => Answer::Status { code: 401, millis: 5, location: None, challenge: true },
+        });
+        assert_eq!(all.iter().map(|due| due.attempt).collect::<Vec<_>>(), [1, 1]);
+        let fate = trial.simulator.truth().events().next().unwrap().fate;
+        assert_eq!((fate.attempts, fate.accepted), (1, 1));
+    }
+
+    #[test]
+    fn redirects_are_followed_ten_times_and_then_the_event_is_tried_again() {
+        let mut trial = Trial::quiet();
+        trial.send("ida+soft@x.example");
+        let location = Some("/elsewhere".to_owned());
+        let redirect = Answer::Status { code: 307, millis: 1, location, challenge: false };
+        let all = trial.run(86_400, |_| redirect.clone());
+        assert_eq!(all.len(), 7 * 11);
+        assert_eq!(all[1].request.uri(), "https://hook.example/elsewhere");
+        assert_eq!(all[11].request.uri(), "https://hook.example/v1");
+    }
+
+    #[test]
+    fn an_event_may_come_again_although_it_was_answered_well() {
+        let mut trial = Trial::with(|config| config.quirks.duplicate_share = 1.0);
+        trial.send("ida+soft@x.example");
+        let all = trial.run(86_400, |_| Answer::status(200));
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0].request.body(), all[1].request.body());
+        assert!(trial.simulator.truth().deliveries().any(|delivery| delivery.duplicate));
+    }
+
+    #[test]
+    fn the_two_events_of_a_hard_bounce_come_in_either_order() {
+        for (quirk, first) in
+            [(TwoEvents::BounceFirst, Record::Bounce), (TwoEvents::ChangeFirst, Record::SubscriptionChange)]
+        {
+            let mut trial = Trial::with(|config| config.quirks.two_events = quirk);
+            for at in 0..50 {
+                trial.send(&format!("u{at}+hard@x.example"));
+                let all = trial.run(86_400, |_| Answer::status(200));
+                let records: Vec<Record> = all.iter().map(|due| due.record).collect();
+                assert_eq!((records[0], records.len()), (first, 2));
+            }
+        }
+    }
+
+    #[test]
+    fn persistent_failure_pauses_the_trigger_and_what_happens_then_is_lost() {
+        let mut trial = Trial::with(|config| {
+            config.quirks = Quirks { pause_after: 3, ..config.quirks.clone() };
+        });
+        for at in 0..3 {
+            trial.send(&format!("u{at}+soft@x.example"));
+            trial.run(86_400, |_| Answer::status(500));
+        }
+        trial.send("late+soft@x.example");
+        trial.send("fine+delivered@x.example");
+        let all = trial.run(86_400, |_| Answer::status(200));
+        assert_eq!(all.iter().map(|due| due.record).collect::<Vec<_>>(), [Record::Delivery]);
+        let statuses = trial.get(&format!("/webhooks/{}/statistics", trial.webhook))["Statuses"].clone();
+        assert_eq!((&statuses["Bounce"], &statuses["Delivery"]), (&"unverified".into(), &"verified".into()));
+        assert_eq!(trial.get(&format!("/webhooks/{}", trial.webhook))["Status"], "unverified");
+        let events: Vec<_> = trial.simulator.truth().events().collect();
+        let lost = events.iter().find(|event| event.recipient == "late+soft@x.example").unwrap();
+        assert_eq!((lost.fate.attempts, lost.fate.dropped), (0, Some(Dropped::Paused)));
+    }
+
+    #[test]
+    fn several_requests_may_be_out_and_answered_in_any_order() {
+        let mut trial = Trial::quiet();
+        for at in 0..20 {
+            trial.send(&format!("u{at}@x.example"));
+        }
+        let until = trial.simulator.now().plus_seconds(3600);
+        let mut out = Vec::new();
+        while let Some(due) = trial.simulator.advance(until) {
+            out.push(due.id);
+        }
+        assert_eq!(out.len(), 20);
+        for id in out.into_iter().rev() {
+            trial.simulator.answered(id, Answer::status(200));
+            trial.simulator.answered(id, Answer::status(500));
+        }
+        assert!(trial.simulator.truth().events().all(|event| event.fate.accepted == 1));
+    }
+}

@@ -43,7 +43,8 @@
 //!
 //! The plus tag of its local part, words joined by dots: `ida+delivered.open2.click1@x.example`. The end: `delivered`,
 //! `transient` (delayed, then delivered), `hard`, `soft`, `softdeactivates`, `blocked`, `dns`, `badaddress`, the name of
-//! any type of bounce, `lost` (nothing is ever heard). After a delivery: `openN`, `mopenN` (a machine's), `clickN`, and one
+//! any other type of bounce, `undeliverable` and `answered` (a lone Transient, a lone AutoResponder), `lost` (nothing is
+//! ever heard). After a delivery: `openN`, `mopenN` (a machine's), `clickN`, and one
 //! of `complaint`, `unsubscribe` (where the stream manages that), `asyncbounce`, `autoresponder`, `asksbymail` (a bounce of
 //! type Unsubscribe). An address that says nothing asks the chooser, then the scenario, and is delivered else.
 
@@ -67,6 +68,8 @@ mod stats;
 mod suppress;
 mod texts;
 mod time;
+#[cfg(test)]
+mod trial;
 mod truth;
 
 pub use account::{NewServer, StreamKind};

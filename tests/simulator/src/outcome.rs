@@ -212,6 +212,8 @@ impl FromStr for Outcome {
                     outcome.end = End::Bounced { kind: BounceType::SoftBounce, deactivates: true };
                 }
                 "transient" => outcome.end = End::Delayed,
+                "undeliverable" => outcome.end = bounced(BounceType::Transient),
+                "answered" => outcome.end = bounced(BounceType::AutoResponder),
                 "blocked" => outcome.end = bounced(BounceType::Blocked),
                 "dns" => outcome.end = bounced(BounceType::DnsError),
                 "badaddress" => outcome.end = bounced(BounceType::BadEmailAddress),
@@ -241,6 +243,8 @@ impl fmt::Display for Outcome {
             End::Bounced { kind: BounceType::SoftBounce, deactivates: true } => {
                 out.write_str("softdeactivates")?;
             }
+            End::Bounced { kind: BounceType::Transient, .. } => out.write_str("undeliverable")?,
+            End::Bounced { kind: BounceType::AutoResponder, .. } => out.write_str("answered")?,
             End::Bounced { kind, .. } => out.write_str(&kind.name().to_ascii_lowercase())?,
         }
         for (word, times) in [("mopen", self.machine_opens), ("open", self.opens), ("click", self.clicks)] {

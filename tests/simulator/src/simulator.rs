@@ -217,3 +217,140 @@ impl Simulator {
         self.texts.get(self.messages[message as usize].links).lines()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::Trial;
+    use crate::{Answer, Config, Digits, End, Outcome, Quirks};
+    use serde_json::json;
+
+    /// All that a run says: API answers, webhook requests, the truth.
+    fn said(seed: u64) -> Vec<u8> {
+        let mut trial = Trial::new(Config::new(seed));
+        let mut out = Vec::new();
+        let words =
+            ["hard", "delivered.open2.click2", "complaint", "transient.mopen1", "soft", "lost", "asksbymail"];
+        for round in 0..40 {
+            let batch: Vec<_> = (0..20).map(|at| {
+                let word = words[(round + at) % words.len()];
+                json!({"From": "a@x.example", "To": format!("u{at}.{round}+{word}@x.example"), "HtmlBody": "<a href='https://x.example'>x</a>",
+                    "TrackOpens": true, "TrackLinks": "HtmlOnly", "Metadata": {"n": at}})
+            }).collect();
+            out.extend_from_slice(trial.call("POST", "/email/batch", &json!(batch)).1.to_string().as_bytes());
+            let mut count = 0;
+            for due in trial.run(7200, |_| {
+                count += 1;
+                Answer::status(if count % 5 == 0 { 500 } else { 200 })
+            }) {
+                out.extend_from_slice(
+                    format!("{:?} {} {:?}", due.at, due.request.uri(), due.request.headers()).as_bytes(),
+                );
+                out.extend_from_slice(due.request.body());
+            }
+        }
+        for event in trial.simulator.truth().events() {
+            out.extend_from_slice(&event.to_json());
+        }
+        out
+    }
+
+    #[test]
+    fn the_same_seed_says_the_same_bytes() {
+        let one = said(11);
+        assert!(one.len() > 100_000);
+        assert!(one == said(11));
+        assert!(one != said(12));
+    }
+
+    #[test]
+    fn address_then_chooser_then_scenario_decide() {
+        let mut trial = Trial::quiet();
+        trial.simulator.set_scenario(crate::Scenario::parse(r#"[{"weights": {"soft": 1}}]"#).unwrap());
+        trial.simulator.set_chooser(|sent, _| {
+            let lost = Outcome { end: End::Lost, ..Outcome::DELIVERED };
+            (sent.recipient == "lost@x.example").then_some(lost)
+        });
+        for to in ["a+hard@x.example", "lost@x.example", "other@x.example"] {
+            trial.send(to);
+        }
+        let told = trial.days(1);
+        let mut seen: Vec<String> = told
+            .iter()
+            .filter(|body| body["RecordType"] == "Bounce")
+            .map(|body| format!("{} {}", body["Email"], body["Type"]))
+            .collect();
+        seen.sort();
+        assert_eq!(seen, [r#""a+hard@x.example" "HardBounce""#, r#""other@x.example" "SoftBounce""#]);
+    }
+
+    #[test]
+    fn a_message_to_several_is_one_message_with_an_event_for_each() {
+        let mut trial = Trial::quiet();
+        let mail = json!({"From": "a@x.example", "To": "A One <a@x.example>, \"B, two\" <b@x.example>", "Cc": "c@x.example", "TextBody": "x"});
+        let (_, body) = trial.call("POST", "/email", &mail);
+        let told = trial.days(1);
+        assert_eq!(told.len(), 3);
+        assert!(
+            told.iter()
+                .all(|told| told["MessageID"] == body["MessageID"] && told["RecordType"] == "Delivery")
+        );
+    }
+
+    #[test]
+    fn the_asked_for_opens_and_clicks_come_when_they_are_tracked() {
+        let mut trial = Trial::quiet();
+        trial.send("ida+delivered.mopen1.open2.click3@x.example");
+        let told = trial.days(10);
+        let count = |record: &str| told.iter().filter(|told| told["RecordType"] == record).count();
+        // Two links: the third click is of the first again.
+        assert_eq!((count("Delivery"), count("Open"), count("Click")), (1, 3, 2));
+        assert_eq!(told.iter().filter(|told| told["FirstOpen"] == true).count(), 1);
+        trial.call("POST", "/email", &json!({"From": "a@x.example", "To": "b+open1.click1@x.example", "HtmlBody": "<a href='https://x.example'>x</a>"}));
+        assert_eq!(trial.days(10).len(), 1);
+    }
+
+    #[test]
+    fn postmarks_own_testing_addresses_work() {
+        let mut trial = Trial::quiet();
+        trial.send("SoftBounce@bounce-testing.postmarkapp.com");
+        trial.send("spam_complaint@bounce-testing.postmarkapp.com");
+        trial.send("test@blackhole.postmarkapp.com");
+        let told = trial.days(3);
+        let mut kinds: Vec<_> = told.iter().filter_map(|told| told["Type"].as_str()).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["HardBounce", "SoftBounce"]);
+    }
+
+    #[test]
+    fn a_bounce_by_mail_may_lack_address_and_time() {
+        let mut trial = Trial::with(|config| config.quirks.partial_unsubscribe_share = 1.0);
+        trial.send("ida+asksbymail@x.example");
+        let told = trial.days(3);
+        let bounce = told.iter().find(|told| told["RecordType"] == "Bounce").unwrap().as_object().unwrap();
+        assert_eq!((&bounce["Type"], &bounce["TypeCode"]), (&"Unsubscribe".into(), &16.into()));
+        assert!(["Email", "BouncedAt", "Inactive", "Metadata"].iter().all(|key| !bounce.contains_key(*key)));
+    }
+
+    #[test]
+    fn every_quirk_of_a_body_still_tells_the_event() {
+        for seed in 0..40 {
+            let quirks = Quirks {
+                webhook_digits: Digits::Varies,
+                partial_unsubscribe_share: 0.0,
+                ..Quirks::draw(seed)
+            };
+            let mut trial = Trial::new(Config { quirks, ..Config::new(seed) });
+            for word in ["delivered.open2.click2", "hard", "complaint", "transient", "asksbymail"] {
+                trial.send(&format!("ida+{word}@x.example"));
+            }
+            for told in trial.days(20) {
+                let who = told.get("Recipient").or(told.get("Email")).unwrap().as_str().unwrap();
+                let when = ["DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt"]
+                    .iter()
+                    .find_map(|key| told.get(*key));
+                assert!(who.starts_with("ida+"), "{told}");
+                assert!(crate::Time::parse(when.unwrap().as_str().unwrap()).is_some(), "{told}");
+            }
+        }
+    }
+}

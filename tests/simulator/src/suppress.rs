@@ -187,3 +187,161 @@ impl Simulator {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Quirks;
+    use crate::trial::{Trial, each};
+    use serde_json::{Value, json};
+
+    fn change(trial: &mut Trial, stream: &str, call: &str, address: &str) -> Value {
+        let body = json!({"Suppressions": [{"EmailAddress": address}]});
+        let (status, body) =
+            trial.call("POST", &format!("/message-streams/{stream}/suppressions{call}"), &body);
+        assert_eq!(status, 200, "{body}");
+        body["Suppressions"][0].clone()
+    }
+
+    fn dump(trial: &mut Trial, query: &str) -> Vec<Value> {
+        let body = trial.get(&format!("/message-streams/outbound/suppressions/dump{query}"));
+        body["Suppressions"].as_array().unwrap().clone()
+    }
+
+    #[test]
+    fn every_entry_and_every_leave_is_told() {
+        let mut trial = Trial::quiet();
+        trial.send("a+hard@x.example");
+        trial.days(1);
+        assert_eq!(change(&mut trial, "outbound", "/delete", "A+Hard@x.example")["Status"], "Deleted");
+        let told = trial.days(1);
+        assert_eq!(told[0]["SuppressSending"], false);
+        assert_eq!((&told[0]["SuppressionReason"], &told[0]["MessageID"]), (&Value::Null, &Value::Null));
+        assert_eq!(told[0]["Origin"], "Customer");
+        change(&mut trial, "outbound", "", "b@x.example");
+        let told = trial.days(1);
+        assert_eq!(
+            (each(&told, "SuppressionReason"), each(&told, "Origin")),
+            (vec!["ManualSuppression"], vec!["Customer"])
+        );
+        change(&mut trial, "outbound", "", "b@x.example");
+        assert!(trial.days(1).is_empty());
+    }
+
+    #[test]
+    fn only_who_has_the_authority_changes_a_row() {
+        for deletable in [false, true] {
+            let mut trial = Trial::with(|config| {
+                config.quirks = Quirks { unsubscribes_deletable: deletable, ..config.quirks.clone() }
+            });
+            trial.simulator.add_webhook(
+                trial.server.id,
+                "broadcast",
+                "https://hook.example/",
+                &crate::Record::ALL,
+            );
+            trial.send_on("broadcast", "c+complaint@x.example");
+            trial.send_on("broadcast", "h+hard@x.example");
+            trial.send_on("broadcast", "u+unsubscribe@x.example");
+            trial.days(5);
+            trial.simulator.suppress_by_hand(trial.server.id, "broadcast", "s@x.example", Origin::Admin);
+            let mut status = |call, address| change(&mut trial, "broadcast", call, address)["Status"].clone();
+            assert_eq!(status("", "h+hard@x.example"), "Failed");
+            assert_eq!(status("", "c+complaint@x.example"), "Failed");
+            assert_eq!(status("", "u+unsubscribe@x.example"), "Failed");
+            assert_eq!(status("/delete", "c+complaint@x.example"), "Failed");
+            assert_eq!(status("/delete", "s@x.example"), "Failed");
+            assert_eq!(
+                status("/delete", "u+unsubscribe@x.example"),
+                if deletable { "Deleted" } else { "Failed" }
+            );
+            assert_eq!(status("/delete", "h+hard@x.example"), "Deleted");
+            assert_eq!(status("/delete", "nobody@x.example"), "Deleted");
+            assert_eq!(status("", "no address"), "Failed");
+            trial.days(1);
+            let left = trial.simulator.truth().suppressed_count(trial.server.id, "broadcast");
+            assert_eq!(left, if deletable { 2 } else { 3 });
+        }
+    }
+
+    #[test]
+    fn a_suppressed_address_gets_no_mail_on_that_stream_only() {
+        let mut trial = Trial::quiet();
+        trial.send("a+hard@x.example");
+        trial.days(1);
+        let (status, body) = trial.send_on("outbound", "A+Hard@x.example");
+        assert_eq!((status, &body["ErrorCode"]), (422, &406.into()));
+        assert_eq!(
+            body["Message"],
+            "You tried to send to recipient(s) that have been marked as inactive. Found inactive addresses: A+Hard@x.example. Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression."
+        );
+        assert_eq!(trial.send_on("broadcast", "a+hard@x.example").0, 200);
+        let (status, body) = trial.send_on("outbound", "b@x.example, a+hard@x.example");
+        assert_eq!(status, 200);
+        assert_eq!(
+            body["Message"],
+            "Message OK, but will not deliver to these inactive addresses: a+hard@x.example."
+        );
+    }
+
+    #[test]
+    fn a_change_takes_effect_later_and_the_dump_lags_behind_it() {
+        let mut trial = Trial::with(|config| {
+            config.quirks =
+                Quirks { dump_lag_seconds: 60, change_delay_seconds: 60, ..config.quirks.clone() };
+        });
+        change(&mut trial, "outbound", "", "b@x.example");
+        assert_eq!(trial.send_on("outbound", "b@x.example").0, 200);
+        trial.run(60, |_| crate::Answer::status(200));
+        assert_eq!(trial.send_on("outbound", "b@x.example").0, 422);
+        let mut seconds = 0;
+        while dump(&mut trial, "").is_empty() {
+            trial.run(1, |_| crate::Answer::status(200));
+            seconds += 1;
+        }
+        assert!((1..=60).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn the_dump_is_whole_filtered_and_in_eastern_time() {
+        let mut trial = Trial::with(|config| config.start = Time::parse("2026-11-01T05:30:00Z").unwrap());
+        for at in 0..1200 {
+            trial.simulator.suppress_by_hand(
+                trial.server.id,
+                "outbound",
+                &format!("u{at}@x.example"),
+                Origin::Customer,
+            );
+        }
+        trial.days(1);
+        trial.send("h+hard@x.example");
+        trial.days(1);
+        let all = dump(&mut trial, "");
+        assert_eq!((all.len(), &all[0]["CreatedAt"]), (1201, &"2026-11-01T01:30:00-04:00".into()));
+        assert!(all[1200]["CreatedAt"].as_str().unwrap().ends_with("-05:00"));
+        assert_eq!(dump(&mut trial, "?SuppressionReason=HardBounce").len(), 1);
+        assert_eq!(dump(&mut trial, "?origin=Customer&todate=2026-11-01").len(), 1200);
+        assert_eq!(dump(&mut trial, "?fromdate=2026-11-02").len(), 1);
+        assert_eq!(dump(&mut trial, "?EmailAddress=u7@x.example").len(), 1);
+        let (status, body) =
+            trial.call("GET", "/message-streams/outbound/suppressions/dump?origin=Nobody", &Value::Null);
+        assert_eq!((status, &body["ErrorCode"]), (422, &1405.into()));
+    }
+
+    #[test]
+    fn a_bounce_is_reactivated_through_its_id_too() {
+        let mut trial = Trial::quiet();
+        trial.send("a+hard@x.example");
+        let told = trial.days(1);
+        let id = told.iter().find(|body| body["RecordType"] == "Bounce").unwrap()["ID"].as_u64().unwrap();
+        assert!(id > 1 << 53);
+        let (status, body) = trial.call("PUT", &format!("/bounces/{id}/activate"), &Value::Null);
+        assert_eq!((status, &body["Bounce"]["Inactive"]), (200, &false.into()));
+        assert_eq!(each(&trial.days(1), "RecordType"), ["SubscriptionChange"]);
+        trial.send("c+complaint@x.example");
+        let told = trial.days(5);
+        let id = told.iter().find(|body| body["RecordType"] == "SpamComplaint").unwrap()["ID"].clone();
+        let (status, body) = trial.call("PUT", &format!("/bounces/{id}/activate"), &Value::Null);
+        assert_eq!((status, &body["ErrorCode"]), (422, &1003.into()));
+    }
+}

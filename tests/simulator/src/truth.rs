@@ -171,7 +171,12 @@ impl Simulator {
 impl<'a> Truth<'a> {
     /// Every event, in the order of happening.
     pub fn events(self) -> impl Iterator<Item = EventTruth<'a>> {
-        let of = self.0.events.iter().enumerate();
+        self.events_from(0)
+    }
+
+    /// Every event from a number on: the numbers of [`EventId`], some of which are no events of a webhook.
+    pub fn events_from(self, first: usize) -> impl Iterator<Item = EventTruth<'a>> {
+        let of = self.0.events.iter().enumerate().skip(first);
         of.filter_map(move |(number, event)| self.tell(u32::try_from(number).ok()?, event))
     }
 

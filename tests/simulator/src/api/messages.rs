@@ -191,3 +191,124 @@ impl Simulator {
         Ok(ApiBody::json(json.end()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Time;
+    use crate::trial::{Trial, each};
+    use serde_json::Value;
+
+    #[test]
+    fn messages_are_listed_newest_first_within_dates_of_eastern_time() {
+        let mut trial = Trial::with(|config| config.start = Time::parse("2026-11-01T03:59:00Z").unwrap());
+        trial.send("before@x.example");
+        trial.days(0);
+        trial.run(120, |_| crate::Answer::status(200));
+        trial.send("on@x.example");
+        trial.run(25 * 3600, |_| crate::Answer::status(200));
+        trial.send("after@x.example");
+        let mut found = |query: &str| {
+            let body = trial.get(&format!("/messages/outbound?count=50&offset=0{query}"));
+            let rows = body["Messages"].as_array().unwrap().clone();
+            rows.iter().map(|row| row["Recipients"][0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(""), ["after@x.example", "on@x.example", "before@x.example"]);
+        assert_eq!(found("&fromdate=2026-11-01&todate=2026-11-01"), ["on@x.example"]);
+        assert_eq!(found("&todate=2026-10-31"), ["before@x.example"]);
+        assert_eq!(found("&fromdate=2026-11-02"), ["after@x.example"]);
+        assert_eq!(found("&recipient=ON@x.example"), ["on@x.example"]);
+        assert_eq!(found("&tag=none"), Vec::<String>::new());
+        assert_eq!(found("&messagestream=broadcast"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn windows_and_pages_have_postmarks_limits() {
+        let mut trial = Trial::quiet();
+        for (path, code) in [
+            ("/messages/outbound?count=501&offset=0", 700),
+            ("/messages/outbound?count=500&offset=9501", 700),
+            ("/messages/outbound?count=5", 700),
+            ("/messages/outbound?count=5&offset=0&fromdate=yesterday", 700),
+            ("/messages/outbound/opens?count=501&offset=0", 700),
+            ("/bounces?count=0&offset=0", 1000),
+            ("/bounces?count=1&offset=10000", 1000),
+            ("/bounces?count=1&offset=0&type=Nothing", 1000),
+            ("/bounces/1", 1001),
+            ("/stats/outbound?fromdate=2024-01-01", 1500),
+            ("/stats/outbound?messagestream=nothing", 1226),
+        ] {
+            let (status, body) = trial.call("GET", path, &Value::Null);
+            assert_eq!((status, &body["ErrorCode"]), (422, &code.into()), "{path}");
+        }
+        assert_eq!(trial.call("GET", "/messages/outbound?count=500&offset=9500", &Value::Null).0, 200);
+    }
+
+    #[test]
+    fn details_tell_the_events_but_no_repeated_open() {
+        let mut trial = Trial::quiet();
+        let id = trial.send("ida+transient.open3.click1.complaint@x.example");
+        trial.days(20);
+        let body = trial.get(&format!("/messages/outbound/{id}/details"));
+        let mut types = each(body["MessageEvents"].as_array().unwrap(), "Type");
+        types.sort_unstable();
+        assert_eq!(
+            types,
+            ["Bounced", "Bounced", "Delivered", "LinkClicked", "Opened", "SubscriptionChanged", "Transient"]
+        );
+        let change = body["MessageEvents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|event| event["Type"] == "SubscriptionChanged")
+            .unwrap();
+        assert_eq!(change["Details"]["SuppressSending"], "True");
+        let opens = trial.get(&format!("/messages/outbound/opens/{id}?count=10&offset=0"));
+        assert_eq!((&opens["TotalCount"], &opens["Opens"][0]["FirstOpen"]), (&1.into(), &true.into()));
+        assert_eq!(trial.get("/messages/outbound/clicks?count=10&offset=0")["TotalCount"], 1);
+    }
+
+    #[test]
+    fn what_is_older_than_45_days_is_gone_but_for_list_and_statistics() {
+        let mut trial = Trial::quiet();
+        let id = trial.send("ida+hard@x.example");
+        trial.days(1);
+        let bounces = trial.get("/bounces?count=1&offset=0");
+        let bounce = bounces["Bounces"][0]["ID"].clone();
+        assert_eq!(bounces["Bounces"][0]["DumpAvailable"], true);
+        trial.days(40);
+        assert_eq!(trial.get(&format!("/bounces/{bounce}"))["DumpAvailable"], false);
+        assert_eq!(trial.get(&format!("/bounces/{bounce}/dump"))["Body"], "");
+        trial.days(5);
+        assert_eq!(
+            trial.call("GET", &format!("/messages/outbound/{id}/details"), &Value::Null).1["ErrorCode"],
+            701
+        );
+        assert_eq!(trial.call("GET", &format!("/bounces/{bounce}"), &Value::Null).1["ErrorCode"], 1001);
+        assert_eq!(trial.get("/bounces?count=1&offset=0")["TotalCount"], 0);
+        let stats = trial.get("/stats/outbound");
+        assert_eq!((&stats["Sent"], &stats["Bounced"]), (&1.into(), &1.into()));
+        let dump = trial.get("/message-streams/outbound/suppressions/dump");
+        assert_eq!(dump["Suppressions"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn statistics_are_of_eastern_days_across_the_clock_change() {
+        let mut trial = Trial::with(|config| config.start = Time::parse("2026-11-01T03:59:00Z").unwrap());
+        trial.send("a@x.example");
+        trial.run(120, |_| crate::Answer::status(200));
+        trial.send("b@x.example");
+        trial.run(24 * 3600 + 3480, |_| crate::Answer::status(200));
+        trial.send("c@x.example");
+        trial.run(120, |_| crate::Answer::status(200));
+        trial.send("d@x.example");
+        let days = trial.get("/stats/outbound/sends");
+        let days: Vec<(&str, u64)> = days["Days"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|day| (day["Date"].as_str().unwrap(), day["Sent"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(days, [("2026-10-31", 1), ("2026-11-01", 2), ("2026-11-02", 1)]);
+        assert_eq!(trial.get("/stats/outbound?fromdate=2026-11-01&todate=2026-11-01")["Sent"], 2);
+    }
+}

@@ -415,3 +415,157 @@ impl Simulator {
         json.time(key, at, 0, self.eastern.offset(at));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::{Trial, each};
+    use crate::{Faults, Quirks};
+    use serde_json::json;
+
+    #[test]
+    fn a_wrong_token_a_missing_header_and_a_wrong_path_are_refused() {
+        let mut trial = Trial::quiet();
+        let mut ask = |path: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::get(path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let answer = trial.simulator.api(request.body(Vec::new()).unwrap()).answer().unwrap();
+            let code =
+                answer.headers().get("x-pm-apierrorcode").map(|code| code.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), code)
+        };
+        let json = ("Accept", "application/json");
+        let token = trial.server.token.to_uppercase();
+        assert_eq!(ask("/bounces", &[json]), (401, Some("10".to_owned())));
+        assert_eq!(
+            ask("/bounces", &[json, ("X-Postmark-Server-Token", "wrong")]),
+            (401, Some("10".to_owned()))
+        );
+        assert_eq!(ask("/servers?count=1&offset=0", &[json, ("X-Postmark-Server-Token", &token)]).0, 401);
+        assert_eq!(ask("/server", &[("X-Postmark-Server-Token", &token)]).0, 415);
+        assert_eq!(ask("/nothing", &[json, ("X-Postmark-Server-Token", &token)]), (404, None));
+        assert_eq!(ask("/SERVER", &[json, ("X-Postmark-Server-Token", &token)]), (200, None));
+    }
+
+    #[test]
+    fn sends_are_checked_and_a_batch_answers_item_by_item() {
+        let mut trial = Trial::quiet();
+        let good = json!({"From": "a@x.example", "To": "b@x.example", "TextBody": "x"});
+        let with = |key: &str, value: Value| {
+            let mut mail = good.clone();
+            mail[key] = value;
+            mail
+        };
+        let many = (0..51).map(|at| format!("u{at}@x.example")).collect::<Vec<_>>().join(",");
+        for (mail, code) in [
+            (with("From", "nobody".into()), 300),
+            (with("To", "".into()), 300),
+            (with("To", "nobody".into()), 300),
+            (with("To", many.into()), 300),
+            (with("TextBody", "".into()), 300),
+            (with("Metadata", json!({"k": "v".repeat(81)})), 300),
+            (with("TrackLinks", "Some".into()), 403),
+            (with("MessageStream", "nothing".into()), 1235),
+            (with("MessageStream", "inbound".into()), 1236),
+        ] {
+            let (status, body) = trial.call("POST", "/email", &mail);
+            assert_eq!((status, &body["ErrorCode"]), (422, &code.into()), "{mail}");
+        }
+        let (status, body) = trial.call("POST", "/email/batch", &json!([good, with("To", "nobody".into())]));
+        let codes: Vec<_> =
+            body.as_array().unwrap().iter().map(|item| item["ErrorCode"].as_u64().unwrap()).collect();
+        assert_eq!((status, codes), (200, vec![0, 300]));
+        let (status, body) = trial.call("POST", "/email/batch", &json!(vec![good; 501]));
+        assert_eq!((status, &body["ErrorCode"]), (422, &410.into()));
+        assert_eq!(trial.simulator.truth().messages(), 1);
+    }
+
+    #[test]
+    fn the_test_token_checks_and_sends_nothing() {
+        let mut trial = Trial::quiet();
+        trial.server.token = "POSTMARK_API_TEST".to_owned();
+        let (status, body) = trial.send_on("outbound", "b@x.example");
+        assert_eq!(
+            (status, &body["ErrorCode"], &body["Message"]),
+            (200, &0.into(), &"Test job accepted".into())
+        );
+        assert_eq!(trial.send_on("outbound", "nobody").0, 422);
+        assert_eq!(trial.simulator.truth().messages(), 0);
+    }
+
+    #[test]
+    fn the_api_fails_as_it_is_told() {
+        let mut trial = Trial::quiet();
+        let mut with = |faults: Faults| {
+            trial.simulator.set_faults(faults);
+            trial.call("GET", "/server", &Value::Null)
+        };
+        assert_eq!(with(Faults { internal_share: 1.0, ..Faults::default() }).0, 500);
+        assert_eq!(with(Faults { unavailable_share: 1.0, ..Faults::default() }).0, 503);
+        assert_eq!(with(Faults { maintenance: true, ..Faults::default() }).1["ErrorCode"], 100);
+        let (status, body) = with(Faults { requests_per_second_max: Some(1), ..Faults::default() });
+        assert_eq!((status, body.is_string()), (429, true));
+    }
+
+    #[test]
+    fn rows_of_bounces_know_what_is_today_or_what_was_that_day() {
+        for todays in [false, true] {
+            let mut trial = Trial::with(|config| {
+                config.quirks = Quirks { api_inactive_is_todays: todays, ..config.quirks.clone() };
+            });
+            trial.send("a+hard@x.example");
+            trial.send("b+soft@x.example");
+            trial.days(1);
+            let id = trial.get("/bounces?count=5&offset=0&type=HardBounce")["Bounces"][0]["ID"].clone();
+            trial.call("PUT", &format!("/bounces/{id}/activate"), &Value::Null);
+            trial.days(1);
+            let row = trial.get(&format!("/bounces/{id}"));
+            assert_eq!(row["Inactive"], !todays);
+            assert!(row.get("Metadata").is_none());
+            let all = trial.get("/bounces?count=5&offset=0&emailFilter=X.EXAMPLE");
+            assert_eq!(all["TotalCount"], 2);
+            let stats = trial.get("/deliverystats");
+            assert_eq!(
+                each(stats["Bounces"].as_array().unwrap(), "Name"),
+                ["All", "Hard bounce", "Soft bounce"]
+            );
+            assert_eq!(stats["InactiveMails"], 0);
+        }
+    }
+
+    #[test]
+    fn servers_streams_and_templates_are_made_through_the_api() {
+        let mut trial = Trial::quiet();
+        let (status, made) = trial.call("POST", "/servers", &json!({"Name": "Second", "TrackOpens": true}));
+        assert_eq!((status, &made["TrackOpens"]), (200, &true.into()));
+        assert_eq!(trial.call("POST", "/servers", &json!({"Name": "second"})).1["ErrorCode"], 603);
+        assert_eq!(trial.get("/servers?count=10&offset=0&name=sec")["TotalCount"], 1);
+        assert_eq!(
+            trial.call("DELETE", &format!("/servers/{}", made["ID"]), &Value::Null).1["ErrorCode"],
+            604
+        );
+        trial.server.token = made["ApiTokens"][0].as_str().unwrap().to_owned();
+        let stream = json!({"ID": "news", "Name": "News", "MessageStreamType": "Broadcasts"});
+        let (status, stream_made) = trial.call("POST", "/message-streams", &stream);
+        assert_eq!(
+            (status, &stream_made["SubscriptionManagementConfiguration"]["UnsubscribeHandlingType"]),
+            (200, &"Postmark".into())
+        );
+        assert_eq!(trial.call("POST", "/message-streams", &stream).1["ErrorCode"], 1225);
+        assert_eq!(trial.call("POST", "/message-streams/news/archive", &Value::Null).0, 200);
+        assert_eq!(trial.get("/message-streams")["TotalCount"], 3);
+        assert_eq!(trial.send_on("news", "b@x.example").1["ErrorCode"], 1236);
+        trial.call("POST", "/message-streams/news/unarchive", &Value::Null);
+        assert_eq!(trial.send_on("news", "b@x.example").0, 200);
+        trial.call(
+            "POST",
+            "/templates",
+            &json!({"Name": "T", "Alias": "welcome", "Subject": "S", "TextBody": "B"}),
+        );
+        let mail = json!({"From": "a@x.example", "To": "b@x.example", "TemplateAlias": "welcome", "TemplateModel": {}});
+        assert_eq!(trial.call("POST", "/email/withTemplate", &mail).0, 200);
+        assert_eq!(trial.get("/templates?count=10&offset=0")["TotalCount"], 1);
+    }
+}

@@ -64,7 +64,8 @@ impl Simulator {
 
     fn saved_or_probed(&mut self, checked: Result<Checked, Refusal>) -> Handled {
         match checked {
-            Ok(Checked::Probes(purpose, spec, target, records)) => {
+            Ok(Checked::Probes(purpose, row, records)) => {
+                let (spec, target) = *row;
                 self.verify(purpose, spec, target, &records)
             }
             Ok(Checked::Saved(hook)) => Handled::Answer(ApiBody::json(self.hook_json(hook))),
@@ -91,7 +92,10 @@ impl Simulator {
             Some("verified") => Some(true),
             Some("unverified") => Some(false),
             Some(_) => {
-                return Err(Refusal::business(1362, "Parameter 'Status' is not one of verified, unverified."));
+                return Err(Refusal::business(
+                    1362,
+                    "Parameter 'Status' is not one of verified, unverified.",
+                ));
             }
         };
         let one = self.config.quirks.one_trigger_unverifies_row;
@@ -351,4 +355,179 @@ fn hook_body(call: &Call) -> Result<Map<String, Value>, Refusal> {
         return Err(Refusal::business(1363, "A webhook's 'Status' cannot be set."));
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::Trial;
+    use crate::{Answer, Handled, Quirks, Record, Rules};
+    use serde_json::{Value, json};
+
+    fn webhook(url: &str) -> Value {
+        json!({"Url": url, "Triggers": {"Bounce": {"Enabled": true, "IncludeContent": true}, "Open": {"Enabled": true, "PostFirstOpenOnly": true}}})
+    }
+
+    #[test]
+    fn a_webhook_is_saved_when_every_probe_is_answered_exactly_200() {
+        let mut trial = Trial::quiet();
+        for (code, status) in [(204, 422), (202, 422), (403, 422), (200, 200)] {
+            let handled = trial.handle("POST", "/webhooks", &webhook("https://new.example/"));
+            let (answered, body, probes) = trial.probe(handled, &Answer::status(code));
+            assert_eq!((answered, probes), (status, 2), "{body}");
+            if code != 200 {
+                assert_eq!(body["Message"], "0/2 triggers verified successfully");
+                assert_eq!(body["Results"][0]["StatusCode"], code);
+            } else {
+                assert_eq!(
+                    (&body["Status"], &body["Triggers"]["Bounce"]["IncludeContent"]),
+                    (&"verified".into(), &true.into())
+                );
+            }
+        }
+        assert_eq!(trial.get("/webhooks?MessageStream=outbound")["Webhooks"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_unverified_webhook_gets_no_events_until_it_is_verified() {
+        let mut trial = Trial::quiet();
+        trial.simulator.delete_webhook(trial.webhook);
+        let mut body = webhook("https://new.example/");
+        body["Verify"] = false.into();
+        let (_, row) = trial.call("POST", "/webhooks", &body);
+        assert_eq!(row["Status"], "unverified");
+        trial.send("a+soft@x.example");
+        assert!(trial.days(1).is_empty());
+        let verify = format!("/webhooks/{}/verify", row["ID"]);
+        let handled = trial.handle("POST", &verify, &Value::Null);
+        let (status, told, _) = trial.probe(handled, &Answer::ConnectFailed);
+        assert_eq!((status, &told["Success"]), (200, &false.into()));
+        let handled = trial.handle("POST", &verify, &Value::Null);
+        assert_eq!(trial.probe(handled, &Answer::status(200)).1["Success"], true);
+        trial.send("b+soft@x.example");
+        assert_eq!(trial.days(1).len(), 1);
+    }
+
+    #[test]
+    fn a_put_changes_what_it_names_only() {
+        let mut trial = Trial::quiet();
+        let path = format!("/webhooks/{}", trial.webhook);
+        let handled = trial.handle("PUT", &path, &json!({"Triggers": {"Open": {"Enabled": false}}, "HttpAuth": {"Username": "u", "Password": "p"}}));
+        let (status, row, probes) = trial.probe(handled, &Answer::status(200));
+        assert_eq!((status, probes), (200, 5));
+        assert_eq!(
+            (&row["Triggers"]["Open"]["Enabled"], &row["Triggers"]["Click"]["Enabled"]),
+            (&false.into(), &true.into())
+        );
+        assert_eq!(
+            (&row["HttpAuth"]["Password"], &row["Url"]),
+            (&"p".into(), &"https://hook.example/v1".into())
+        );
+        let (status, body) = trial.call("PUT", &path, &json!({"MessageStream": "broadcast"}));
+        assert_eq!((status, &body["ErrorCode"]), (422, &1357.into()));
+    }
+
+    #[test]
+    fn an_edit_may_verify_newly_enabled_triggers_only() {
+        let mut trial = Trial::with(|config| config.quirks.edit_verifies_all = false);
+        trial.simulator.enable_trigger(trial.webhook, Record::Open, false);
+        let path = format!("/webhooks/{}", trial.webhook);
+        let handled = trial.handle("PUT", &path, &json!({"Triggers": {"Open": {"Enabled": true}}}));
+        assert_eq!(trial.probe(handled, &Answer::status(200)).2, 1);
+        let handled = trial.handle("PUT", &path, &json!({"Url": "https://moved.example/"}));
+        assert_eq!(trial.probe(handled, &Answer::status(200)).2, 6);
+    }
+
+    #[test]
+    fn probes_take_up_a_challenge() {
+        let mut trial = Trial::with(|config| config.quirks.basic_after_challenge = true);
+        let handled = trial.handle("POST", "/webhooks", &webhook("https://u:p@new.example/"));
+        let Handled::Probing(round) = handled else { panic!("no probes") };
+        assert!(round.probes.iter().all(|probe| !probe.request.headers().contains_key("authorization")));
+        let challenge = Answer::Status { code: 401, millis: 1, location: None, challenge: true };
+        let Handled::Probing(round) = trial.simulator.probed(round, vec![challenge.clone(), challenge])
+        else {
+            panic!("not taken up")
+        };
+        assert!(round.probes.iter().all(|probe| probe.request.headers()["authorization"] == "Basic dTpw"));
+        let (status, _, _) = trial.probe(Handled::Probing(round), &Answer::status(200));
+        assert_eq!(status, 200);
+    }
+
+    #[test]
+    fn every_refusal_has_its_code() {
+        let mut trial = Trial::with(|config| {
+            config.quirks = Quirks { broadcasts_tell_bounces: false, ..config.quirks.clone() };
+        });
+        trial.call("POST", "/message-streams/broadcast/archive", &Value::Null);
+        trial.simulator.add_stream(trial.server.id, "news", crate::StreamKind::Broadcasts);
+        let bounce = json!({"Bounce": {"Enabled": true}});
+        for (body, code) in [
+            (json!({"Url": "https://a.example", "MessageStream": "broadcast"}), 1350),
+            (json!({"Url": "https://a.example", "MessageStream": "inbound"}), 1351),
+            (json!({"Url": "https://a.example", "MessageStream": "news", "Triggers": bounce}), 1353),
+            (json!({"Url": "nowhere"}), 1354),
+            (json!({"Url": "https://a.example", "ID": 1}), 1356),
+            (
+                json!({"Url": "https://a.example", "HttpHeaders": [{"Name": "not a name", "Value": "x"}]}),
+                1358,
+            ),
+            (json!({"Url": "https://a.example", "Triggers": 7}), 1361),
+            (json!({"Url": "https://a.example", "Status": "verified"}), 1363),
+        ] {
+            let (status, told) = trial.call("POST", "/webhooks", &body);
+            assert_eq!((status, &told["ErrorCode"]), (422, &code.into()), "{body}");
+        }
+        assert_eq!(trial.call("GET", "/webhooks/1", &Value::Null).1["ErrorCode"], 1352);
+        assert_eq!(trial.call("POST", "/webhooks", &Value::Null).1["ErrorCode"], 1355);
+        assert_eq!(trial.call("GET", "/webhooks?Status=maybe", &Value::Null).1["ErrorCode"], 1362);
+        for _ in 0..9 {
+            assert_eq!(trial.call("POST", "/webhooks", &json!({"Url": "https://a.example"})).0, 200);
+        }
+        assert_eq!(
+            trial.call("POST", "/webhooks", &json!({"Url": "https://a.example"})).1["ErrorCode"],
+            1359
+        );
+    }
+
+    #[test]
+    fn before_the_relaunch_nothing_is_verified() {
+        let mut trial = Trial::with(|config| config.rules = Rules::Old);
+        let (status, row) = trial.call("POST", "/webhooks", &webhook("https://new.example/"));
+        assert_eq!((status, row.get("Status")), (200, None));
+        assert_eq!(trial.call("POST", &format!("/webhooks/{}/verify", row["ID"]), &Value::Null).0, 404);
+    }
+
+    #[test]
+    fn statistics_count_the_last_24_hours() {
+        let mut trial = Trial::quiet();
+        let path = format!("/webhooks/{}/statistics", trial.webhook);
+        trial.send("a+soft@x.example");
+        trial.run(3600, |due| Answer::status(if due.attempt < 3 { 500 } else { 200 }));
+        let told = trial.get(&path);
+        let metrics = &told["MetricsByTrigger"]["Bounce"];
+        assert_eq!(
+            (&metrics["TotalRequests"], &metrics["SuccessCount"], &metrics["RetryCount"]),
+            (&3.into(), &1.into(), &2.into())
+        );
+        assert_eq!(told["Metrics"]["FailureCount"], 2);
+        trial.days(1);
+        assert_eq!(trial.get(&path)["Metrics"]["TotalRequests"], 0);
+    }
+
+    #[test]
+    fn hook_urls_of_the_server_deliver_too() {
+        let mut trial = Trial::quiet();
+        let (status, told) = trial.call("PUT", "/server", &json!({"BounceHookUrl": "nowhere"}));
+        assert_eq!((status, &told["ErrorCode"]), (422, &606.into()));
+        trial.call("PUT", "/server", &json!({"BounceHookUrl": "https://u:p@old.example/b"}));
+        trial.send("a+soft@x.example");
+        let all = trial.run(86_400, |_| Answer::status(200));
+        let mut hosts: Vec<_> = all.iter().map(|due| due.request.uri().host().unwrap()).collect();
+        hosts.sort_unstable();
+        assert_eq!(hosts, ["hook.example", "old.example"]);
+        assert_eq!(trial.get("/webhooks")["Webhooks"].as_array().unwrap().len(), 1);
+        trial.call("PUT", "/server", &json!({"BounceHookUrl": ""}));
+        trial.send("b+soft@x.example");
+        assert_eq!(trial.days(1).len(), 1);
+    }
 }
