@@ -6,12 +6,12 @@ use crate::house::{observed, read, root};
 use clap::Parser as _;
 use faults::{Fault, Plan};
 use ingest::credential::PrivateKey;
-use ledger::{Kind, Source};
+use ledger::Source;
 use platform::metrics::{METRICS, NAMESPACE};
 use postledger_tests::bodies::{bounce, delivery, lift, message};
+use postledger_tests::emf::{SCHEMA, checked, emitted_by, is_measured, unit, values};
 use postledger_tests::template::{template, violations};
 use postledger_tests::{STACK, World, consumer, handle};
-use postmark::RecordType;
 use queue::QueueName;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -224,42 +224,6 @@ fn searched(by: &str, search: &str) -> Named {
 fn operands(math: &str) -> impl Iterator<Item = String> {
     let words = math.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())).map(str::to_owned)
-}
-
-/// Every value that a metric's dimension takes.
-fn values(metric: &str, dimension: &str) -> BTreeSet<String> {
-    let of = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>();
-    match (metric, dimension) {
-        ("EventsAccepted" | "EventBytes", _) => of(&RecordType::ALL.map(|one| one.kind().name())),
-        (_, "RecordType") => of(&Kind::ALL.map(Kind::name)),
-        (_, "Queue") => of(&[QueueName::Critical, QueueName::Bulk].map(QueueName::name)),
-        (_, "Marked") => of(&["yes", "no"]),
-        (_, "Slot") => of(&["current", "previous"]),
-        ("EventsRejected", _) => of(&["auth", "method"]),
-        ("CommitRetried", _) => of(&["cancelled", "unavailable", "drift"]),
-        ("Quarantined", _) => {
-            let source = read("shared/postmark/src/lib.rs");
-            let codes =
-                source.split("Refused::").filter_map(|arm| arm.split_once(" => \"")?.1.split_once('"'));
-            let mut codes: BTreeSet<String> = codes.map(|(code, _)| code.to_owned()).collect();
-            assert!(codes.contains("probe") && codes.len() >= 9, "{codes:?}");
-            codes.extend(of(&["not_an_envelope", "not_committable", "revoked", "too_old"]));
-            codes
-        }
-        _ => panic!("{metric} by {dimension}"),
-    }
-}
-
-/// CloudWatch's word for a metric's unit.
-fn unit(metric: &str) -> String {
-    let (_, unit, ..) = METRICS.iter().find(|(name, ..)| *name == metric).unwrap();
-    let word = unit.as_str();
-    word[..1].to_uppercase() + &word[1..]
-}
-
-/// What is counted is summed; of what is measured a sum means nothing.
-fn is_measured(metric: &str) -> bool {
-    observed().contains(&format!("histogram!(\"{metric}\""))
 }
 
 #[test]
@@ -496,50 +460,10 @@ fn printed() -> Vec<Value> {
 
 #[test]
 fn every_line_of_metrics_is_what_awss_specification_demands_and_all_metrics_are_among_them() {
-    let schema = root().join("tests/acceptance/emf-schema.json");
-    let lines = printed();
-    for (line, violations) in lines.iter().zip(violations(&schema, &lines)) {
-        assert!(violations.is_empty(), "{violations:?}: {line}");
-    }
-    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in &lines {
-        assert!(line.to_string().len() < 256 * 1024, "a log event has an end");
-        let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else {
-            panic!("one directive: {line}");
-        };
-        assert_eq!((&directive["Namespace"], &line["Stage"]), (&NAMESPACE.into(), &"test".into()));
-        let [set] = directive["Dimensions"].as_array().unwrap().as_slice() else {
-            panic!("a second set of dimensions would be a second series: {line}");
-        };
-        let dimensions: BTreeMap<&str, &str> =
-            texts(set).into_iter().map(|name| (name, line[name].as_str().unwrap())).collect();
-        assert!(dimensions.values().all(|value| (1..=1024).contains(&value.len())), "{line}");
-        for metric in directive["Metrics"].as_array().unwrap() {
-            let name = metric["Name"].as_str().unwrap();
-            let declared = METRICS.iter().find(|(declared, ..)| *declared == name);
-            let (_, _, dimension, _) = declared.unwrap_or_else(|| panic!("{name} is not declared"));
-            let expected: BTreeSet<&str> = ["Stage"].into_iter().chain(*dimension).collect();
-            assert_eq!(dimensions.keys().copied().collect::<BTreeSet<_>>(), expected, "{name}");
-            assert_eq!(metric["Unit"], unit(name), "{name}");
-            match &line[name] {
-                Value::Number(_) => assert!(!is_measured(name), "{name}"),
-                Value::Array(numbers) => {
-                    assert!(
-                        (1..=100).contains(&numbers.len()) && numbers.iter().all(Value::is_number),
-                        "{line}"
-                    );
-                }
-                other => panic!("{name} is {other}"),
-            }
-            let value = dimension.map(|dimension| dimensions[dimension].to_owned());
-            if let (Some(dimension), Some(value)) = (dimension, &value) {
-                assert!(values(name, dimension).contains(value), "{name} of {value}");
-            }
-            seen.entry(name.to_owned()).or_default().extend(value);
-        }
-    }
-    let declared: BTreeSet<&str> = METRICS.iter().map(|(name, ..)| *name).collect();
-    assert_eq!(seen.keys().map(String::as_str).collect::<BTreeSet<_>>(), declared, "each was printed");
+    let seen = checked(&printed(), "test");
+    // What the functions print that ask Postmark is looked at where they are deployed.
+    let expected = emitted_by(&["functions/consumer", "shared/ingest"]);
+    assert_eq!(seen.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "each was printed");
     for (name, value) in
         [("CommitRetried", "drift"), ("CredentialMismatch", "yes"), ("CredentialMismatch", "no")]
     {
@@ -556,6 +480,7 @@ fn every_line_of_metrics_is_what_awss_specification_demands_and_all_metrics_are_
         directive(json!([]), "Count"),
         json!({ "_aws": { "CloudWatchMetrics": [] } }),
     ];
+    let schema = root().join(SCHEMA);
     let broken: Vec<bool> = violations(&schema, &tried).iter().map(|found| !found.is_empty()).collect();
     assert_eq!(broken, [false, true, true, true]);
 }

@@ -66,6 +66,14 @@ impl Deployed {
     /// # Panics
     /// Where it cannot be deployed.
     pub fn new(name: &'static str) -> Deployed {
+        Deployed::with(name, &[])
+    }
+
+    /// As [`Deployed::new`], with some parameters.
+    ///
+    /// # Panics
+    /// Where it cannot be deployed.
+    pub fn with(name: &'static str, parameters: &[&str]) -> Deployed {
         let emulator = Emulator::enforcing();
         let home = Folder::new(name);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -76,7 +84,7 @@ impl Deployed {
         let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
         let put = link(&emulator.url, queue::sqs::LIMITS);
         runtime.block_on(put.put_parameter(&ledger_key_parameter(name), &key)).expect("a parameter");
-        deployed(name, &home, &[]);
+        deployed(name, &home, parameters);
         let queue = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), name);
         Deployed {
             name,
@@ -261,6 +269,30 @@ impl Deployed {
         documents.filter_map(|document| document[metric].as_u64()).sum()
     }
 
+    /// What a function answers to an event, and whether it failed.
+    ///
+    /// # Panics
+    /// Where the emulator does not start it.
+    pub fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
+        let path = format!("/2015-03-31/functions/{}-{function}/invocations", self.name);
+        let answer = aws_call("lambda", "POST", &path, &[], &event.to_string());
+        let failed = answer.headers().contains_key("x-amz-function-error");
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.body());
+        let told = serde_json::from_str(answer.body()).unwrap_or_default();
+        if failed { Err(told) } else { Ok(told) }
+    }
+
+    /// The schedule that starts a function.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn schedule(&self, function: &str) -> Value {
+        let path = format!("/schedules/{}-{function}", self.name);
+        let answer = aws_call("scheduler", "GET", &path, &[], "");
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.body());
+        serde_json::from_str(answer.body()).expect("JSON")
+    }
+
     /// Sets an attribute of a queue.
     pub fn set_queue(&self, name: QueueName, attribute: &str, value: &str) {
         let url = self.queue.url(name).expect("a queue");
@@ -304,9 +336,9 @@ pub fn aws_json(service: &str, target: &str, input: &Value) -> Value {
     let version = if service == "logs" || service == "ssm" { "1.1" } else { "1.0" };
     let media = format!("application/x-amz-json-{version}");
     let headers = [("content-type", &*media), ("x-amz-target", target)];
-    let (status, told) = aws_call(service, &headers, &input.to_string());
-    assert_eq!(status, 200, "{target}: {told}");
-    serde_json::from_str(&told).unwrap_or_default()
+    let answer = aws_call(service, "POST", "/", &headers, &input.to_string());
+    assert_eq!(answer.status(), 200, "{target}: {}", answer.body());
+    serde_json::from_str(answer.body()).unwrap_or_default()
 }
 
 /// The status of a call that did not come over TLS.
@@ -316,7 +348,7 @@ pub fn status_in_clear(service: &str, target: &str, input: &Value) -> u16 {
         ("x-amz-target", target),
         ("x-forwarded-proto", "http"),
     ];
-    aws_call(service, &headers, &input.to_string()).0
+    aws_call(service, "POST", "/", &headers, &input.to_string()).status().as_u16()
 }
 
 /// Calls the emulator in AWS's query protocol, as its root.
@@ -329,21 +361,29 @@ pub fn aws_query(service: &str, pairs: &[(&str, &str)]) -> String {
         format!("{name}={value}")
     });
     let form = encoded.collect::<Vec<_>>().join("&");
-    let (status, told) = aws_call(service, &[("content-type", "application/x-www-form-urlencoded")], &form);
-    assert_eq!(status, 200, "{service}: {told}");
-    told
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = aws_call(service, "POST", "/", &headers, &form);
+    assert_eq!(answer.status(), 200, "{service}: {}", answer.body());
+    answer.into_body()
 }
 
-fn aws_call(service: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+fn aws_call(
+    service: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response<String> {
     static AGENT: OnceLock<Agent> = OnceLock::new();
     let scope = format!("Credential=test/20260101/{REGION}/{service}/aws4_request");
-    let mut request = AGENT.get_or_init(postledger::client::agent).post(&Emulator::enforcing().url);
+    let authorization = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
+    let mut request = Request::builder().method(method).uri(format!("{}{path}", Emulator::enforcing().url));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request =
-        request.header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"));
-    let mut answer = request.send(body).expect("an answer");
-    let told = answer.body_mut().with_config().limit(u64::MAX).read_to_string().expect("a text");
-    (answer.status().as_u16(), told)
+    let request = request.header("authorization", authorization).body(body.to_owned()).expect("a request");
+    let (parts, mut body) =
+        AGENT.get_or_init(postledger::client::agent).run(request).expect("an answer").into_parts();
+    let told = body.with_config().limit(u64::MAX).read_to_string().expect("a text");
+    Response::from_parts(parts, told)
 }

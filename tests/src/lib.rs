@@ -6,11 +6,14 @@
 pub mod bodies;
 pub mod command;
 pub mod deployed;
+pub mod emf;
 pub mod emulator;
 pub mod generator;
 pub mod lambda;
 pub mod meter;
+pub mod postmark;
 pub mod process;
+pub mod sim;
 pub mod soak;
 pub mod soak_aws;
 pub mod template;
