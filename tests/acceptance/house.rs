@@ -66,7 +66,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["aws", "ledger", "queue", "faults"]),
     ("ingest", &["aws", "ledger", "platform", "postmark", "queue"]),
     ("consumer", &["aws", "ledger", "platform", "postmark", "queue", "store"]),
-    ("postmark-api", &["ledger"]),
     ("account", &["aws", "ingest", "ledger", "platform", "postmark", "postmark-api", "store"]),
     ("reconcile", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store"]),
     ("watch", &["account", "aws", "ingest", "ledger", "platform", "postmark-api", "store"]),
