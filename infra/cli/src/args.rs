@@ -1,5 +1,11 @@
 //! The arguments: `postledger --help` is made of this.
 
+pub mod beside;
+pub mod reconcile;
+
+pub use beside::{Connect, Rotate, Servers, Watch};
+pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
 use queue::QueueName;
@@ -90,6 +96,27 @@ pub enum Command {
     Keys(Keys),
     /// Print webhook URLs with their credentials, to put into Postmark.
     Url(Url),
+    /// Which servers there are at Postmark, whose they are, and their tokens.
+    #[command(subcommand)]
+    Server(Servers),
+    /// Make a server's webhooks at Postmark what they should be: shows a plan, asks, does it, and reads back.
+    ///
+    /// A second time it plans nothing. Webhooks that are not ours are never touched.
+    Connect(Connect),
+    /// Move all webhooks to a new key, step by step: do it again until it says that the old one is retired.
+    Rotate(Rotate),
+    /// What is wrong with the webhooks of the servers, and what to do. Exit status 1: something is.
+    Watch(Watch),
+    /// Compare the ledger with what Postmark knows of a server, and bring what is missing. Exit status 1: not all of it
+    /// could be compared.
+    ///
+    /// What is brought takes the way of a webhook, so that one which still comes is not counted again. On AWS a
+    /// scheduled function does this by itself.
+    Reconcile(Reconcile),
+    /// What is known to be complete, by day, stream and type: expected, received, recovered, and what is left.
+    Completeness(Completeness),
+    /// Bring the history that Postmark still has: on the first day, before traffic. Begun once, it is gone on with.
+    Backfill(Backfill),
     /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside (but for a probe, which is told by `probe`).
     Event(Event),
     /// Fold bodies from standard input, one a line, into states and counters: the reference.

@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::args::{EMULATED_REGION, OnAws};
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
+use account::{ParameterVault, Vault, tokens_prefix};
 use aws::{Access, AccessError, Link, Outputs, OutputsError, ParameterError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -150,6 +151,11 @@ impl Aws {
         Ok(Aws { runtime, meant, desk })
     }
 
+    /// Waits for some work on this stack.
+    pub fn block<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Waits for an answer of the desk. Several threads may wait at once.
     ///
     /// # Errors
@@ -257,6 +263,16 @@ async fn desk(access: Access, meant: &Meant) -> Result<Desk, Failure> {
     let queue = Arc::new(Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls));
     let store = Arc::new(DynamoDb::new(link, deployed.tables));
     Ok(Desk { store, queue, ledger_key: key, policy: deployed.policy, clock: platform::clock() })
+}
+
+/// Where the Postmark tokens of a stack's servers are kept.
+///
+/// # Errors
+/// Where there is no access.
+pub fn vault(args: &OnAws, stack: &str) -> Result<Box<dyn Vault>, Failure> {
+    let access = runtime()?.block_on(access(args))?;
+    let link = Link::new(access, store::dynamodb::LIMITS);
+    Ok(Box::new(ParameterVault::new(link, &tokens_prefix(stack))))
 }
 
 /// Where Postmark reaches a stack's doors.

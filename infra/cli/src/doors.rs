@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One door for each record type, and the one for all.
-pub struct Doors(BTreeMap<Option<RecordType>, Door>);
+pub struct Doors(BTreeMap<Option<RecordType>, Arc<Door>>);
 
 impl Doors {
     /// Doors before a queue.
@@ -21,11 +21,11 @@ impl Doors {
             clock: clock.clone(),
         };
         let routes = RecordType::ALL.map(Some).into_iter().chain([None]);
-        Doors(routes.map(|route| (route, door(route))).collect())
+        Doors(routes.map(|route| (route, Arc::new(door(route)))).collect())
     }
 
     /// The door that a path leads to; any that is no record type's leads to the one for all.
-    pub fn of(&self, path: &str) -> &Door {
+    pub fn of(&self, path: &str) -> &Arc<Door> {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let route = match segments[..] {
             ["v1", _, segment] => RecordType::of_segment(segment),

@@ -6,7 +6,9 @@
 pub mod args;
 #[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
+pub mod book;
 pub mod client;
+pub mod connect;
 pub mod desk;
 pub mod doors;
 pub mod embedded;
@@ -14,12 +16,16 @@ pub mod fold;
 pub mod keys;
 pub mod post;
 pub mod rebuild;
+pub mod reconcile;
 pub mod report;
+pub mod rotate;
 pub mod run;
 pub mod sample;
+pub mod server;
 pub mod show;
 pub mod target;
 pub mod trial;
+pub mod watch;
 
 use ledger::Time;
 use std::fmt;
@@ -67,6 +73,10 @@ macro_rules! failures {
     };
 }
 failures!(
+    account::watch::WatchError,
+    account::VaultError,
+    account::RegistryError,
+    account::BookError,
     ingest::credential::CredentialError,
     ledger::event::NotAServer,
     ledger::time::TimeError,

@@ -12,7 +12,9 @@ use postledger::fold::Fold;
 use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
-use postledger::{Failure, aws, post, rebuild, report, run, say, show, trial};
+use postledger::{
+    Failure, aws, connect, post, rebuild, reconcile, report, rotate, run, say, server, show, trial, watch,
+};
 use serde::Serialize;
 use std::io::{Read, stdin};
 use std::path::PathBuf;
@@ -49,6 +51,13 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Keys(args::Keys::Prepare(target)) => prepare(target, &whose, json)?,
         Command::Keys(command) => key_command(command, ring()?, &whose.stack, json)?,
         Command::Url(args) => url(&args, &whose, json)?,
+        Command::Server(command) => server::run(command, &whose, json)?,
+        Command::Connect(args) => return connect::run(&args, &whose, json).map(status),
+        Command::Rotate(args) => return rotate::run(&args, &whose, json).map(status),
+        Command::Watch(args) => return watch::run(&args, &whose, json).map(status),
+        Command::Reconcile(args) => return reconcile::run(&args, &whose, json).map(status),
+        Command::Completeness(args) => reconcile::completeness(&args, &whose, json)?,
+        Command::Backfill(args) => return reconcile::backfill(&args, &whose, json).map(status),
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
         Command::Recipient(args) => recipient(&open(&args.target)?, args, json)?,

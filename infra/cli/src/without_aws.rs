@@ -5,6 +5,7 @@ use crate::Failure;
 use crate::args::OnAws;
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
+use account::Vault;
 use std::convert::Infallible;
 
 /// No stack on AWS is ever open.
@@ -23,6 +24,11 @@ impl Aws {
         Err(without())
     }
 
+    /// Is never called: there is no stack to work on.
+    pub fn block<T>(&self, _: impl Future<Output = T>) -> T {
+        match self.never {}
+    }
+
     /// Is never called.
     ///
     /// # Errors
@@ -30,6 +36,14 @@ impl Aws {
     pub fn wait<T>(&self, _: impl Future<Output = Result<T, DeskError>>) -> Result<T, Failure> {
         match self.never {}
     }
+}
+
+/// Finds none.
+///
+/// # Errors
+/// Always.
+pub fn vault(_: &OnAws, _: &str) -> Result<Box<dyn Vault>, Failure> {
+    Err(without())
 }
 
 /// Makes nothing.

@@ -3,10 +3,12 @@
 //! refused.
 
 use super::Stack;
+use crate::book::Ask;
 use crate::desk::{
-    CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery, RebuildQuery, RecipientQuery,
+    CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery,
     Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
+use account::BookError;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -38,6 +40,16 @@ impl From<DeskError> for Refused {
     }
 }
 
+impl From<BookError> for Refused {
+    fn from(error: BookError) -> Refused {
+        let status = match error {
+            BookError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            BookError::Elsewhere(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Refused(status, error.to_string())
+    }
+}
+
 type Reply<T> = Result<Json<T>, Refused>;
 type Here = State<Arc<Stack>>;
 
@@ -55,6 +67,8 @@ pub fn routes() -> Router<Arc<Stack>> {
         .route("/rebuild", get(verify))
         // It brings a report along, which is as long as there are differences.
         .route("/rebuild/repair", post(repair).layer(DefaultBodyLimit::disable()))
+        .route("/reconcile", post(reconcile))
+        .route("/book", post(book))
         .route("/queues", get(queues))
         .fallback(async || Refused(StatusCode::NOT_FOUND, "there is no such admin call".to_owned()))
         .layer(middleware::from_fn(guard))
@@ -107,12 +121,20 @@ async fn redrive(State(stack): Here, Json(redrive): Json<Redrive>) -> Reply<Redr
     Ok(Json(stack.desk.redrive(redrive, |_| {}).await?))
 }
 
+async fn reconcile(State(stack): Here, Json(ask): Json<ReconcileAsk>) -> Reply<reconcile::Report> {
+    Ok(Json(stack.desk.reconcile(ask, &|_| {}).await?))
+}
+
 async fn verify(State(stack): Here, Query(query): Query<RebuildQuery>) -> Reply<Report> {
     Ok(Json(stack.desk.verify(query.server, |_| {}).await?))
 }
 
 async fn repair(State(stack): Here, Json(repair): Json<Repair>) -> Reply<Repaired> {
     Ok(Json(stack.desk.repair(repair).await?))
+}
+
+async fn book(State(stack): Here, Json(ask): Json<Ask>) -> Reply<serde_json::Value> {
+    Ok(Json(crate::book::answer(&stack, ask).await?))
 }
 
 async fn queues(State(stack): Here) -> Reply<Vec<OnQueue>> {

@@ -16,7 +16,7 @@ use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
 use platform::Clock;
 use queue::{Queue, QueueError, QueueName};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use store::Scan;
 use tokio::sync::watch;
@@ -48,7 +48,7 @@ pub struct Parts {
 pub struct Stack {
     /// Its name.
     pub name: String,
-    doors: Doors,
+    doors: RwLock<Doors>,
     /// Where it is asked and told: its queues, tables, ledger key and clock.
     pub desk: Desk,
     /// The consumer.
@@ -62,15 +62,22 @@ impl Stack {
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
-            doors: Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock),
+            doors: RwLock::new(Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
             desk: Desk { store, queue, ledger_key, policy: SoftBouncePolicy::default(), clock },
         }
     }
 
     /// The door that API Gateway would route a path to.
-    pub fn door(&self, path: &str) -> &Door {
-        self.doors.of(path)
+    pub fn door(&self, path: &str) -> Arc<Door> {
+        self.doors.read().unwrap_or_else(PoisonError::into_inner).of(path).clone()
+    }
+
+    /// From now on the doors verify credentials by this: what a deployment with other keys does on AWS.
+    pub fn adopt(&self, verifier: Arc<Verifier>) {
+        let queue = self.desk.queue.clone() as Arc<dyn queue::Sender>;
+        let doors = Doors::new(&verifier, &queue, &self.desk.clock);
+        *self.doors.write().unwrap_or_else(PoisonError::into_inner) = doors;
     }
 
     /// Consumes until `stop` says so and all queues are empty.

@@ -1,0 +1,216 @@
+//! The arguments of the commands about servers at Postmark: who they are, their webhooks, and the keys that sign.
+
+use super::reconcile::Postmark;
+use super::{Server, Target};
+use clap::{Args, Subcommand, ValueEnum};
+use ledger::policy::{SoftBouncePolicy, StreamKind};
+use ledger::{ServerId, Time};
+
+/// `server`.
+#[derive(Debug, Subcommand)]
+pub enum Servers {
+    /// Add a server, or several of an account: their tokens are read from standard input or asked for, and kept.
+    Add(Box<ServerAdd>),
+    /// The servers that are registered.
+    List(Target),
+    /// One server, with its streams and policies.
+    Show {
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+        /// Where Postledger is reached.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Change what is known of a server, or its soft-bounce policy from a date on.
+    Set(Box<ServerSet>),
+    /// Take a server out of the registry and forget its token; what is recorded of it stays.
+    Remove {
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+        /// Without asking.
+        #[arg(long)]
+        yes: bool,
+        /// Where Postledger is reached.
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// How webhooks are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// One for each event type.
+    PerType,
+    /// One for all.
+    OneUrl,
+}
+
+impl From<Form> for account::ConnectForm {
+    fn from(form: Form) -> account::ConnectForm {
+        match form {
+            Form::PerType => account::ConnectForm::PerType,
+            Form::OneUrl => account::ConnectForm::OneUrl,
+        }
+    }
+}
+
+/// What a stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Mail that its recipient asked for.
+    Transactional,
+    /// Mail to many at once.
+    Broadcast,
+}
+
+impl From<Kind> for StreamKind {
+    fn from(kind: Kind) -> StreamKind {
+        match kind {
+            Kind::Transactional => StreamKind::Transactional,
+            Kind::Broadcast => StreamKind::Broadcast,
+        }
+    }
+}
+
+/// What people say of a server.
+#[derive(Clone, Debug, Default, Args)]
+pub struct About {
+    /// Whose mail it sends [default when added: its name at Postmark].
+    #[arg(long, value_name = "NAME")]
+    pub client: Option<String>,
+    /// What you call it [default when added: its name at Postmark].
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Whether the client is told of opens and clicks by other means, so that they are not asked for here.
+    #[arg(long, value_enum, value_name = "YES|NO")]
+    pub native_tracking: Option<Answer>,
+    /// How its webhooks are laid out [default when added: per-type].
+    #[arg(long = "webhooks", value_enum, value_name = "FORM")]
+    pub form: Option<Form>,
+}
+
+/// `server add`.
+#[derive(Debug, Args)]
+pub struct ServerAdd {
+    /// Postmark's numeric ServerID; the server's token is read.
+    #[arg(long, value_name = "ID", required_unless_present = "account", conflicts_with = "account")]
+    pub server: Option<ServerId>,
+    /// Add servers of an account; the account's token is read, and not kept.
+    #[arg(long)]
+    pub account: bool,
+    /// Of the account's servers these [default: asked for by number].
+    #[arg(long, value_name = "ID", value_delimiter = ',', requires = "account", conflicts_with = "all")]
+    pub only: Vec<ServerId>,
+    /// All of the account's servers.
+    #[arg(long, requires = "account")]
+    pub all: bool,
+    /// What is said of it.
+    #[command(flatten)]
+    pub about: About,
+    /// Where Postmark is asked.
+    #[command(flatten)]
+    pub postmark: Postmark,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `server set`.
+#[derive(Debug, Args)]
+pub struct ServerSet {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// What is said of it.
+    #[command(flatten)]
+    pub about: About,
+    /// Which of its passwords webhooks bear: the next one after a revocation; then `postledger connect`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub generation: Option<u32>,
+    /// The soft-bounce policy from a date on, such as `count=5,messages=3,span=7,window=30,pause=14`.
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<SoftBouncePolicy>,
+    /// For which kind of streams the policy is.
+    #[arg(long, value_enum, requires = "policy", default_value = "transactional")]
+    pub kind: Kind,
+    /// From when the policy holds [default: now].
+    #[arg(long, value_name = "T", value_parser = crate::time, requires = "policy")]
+    pub from: Option<Time>,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `connect`.
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// One webhook for all event types, from now on.
+    #[arg(long)]
+    pub one_url: bool,
+    /// Where Postmark reaches the doors [default: where they were last, else what the ledger says].
+    #[arg(long, value_name = "URL")]
+    pub doors: Option<String>,
+    /// Only show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove our webhooks instead.
+    #[arg(long, conflicts_with = "one_url")]
+    pub remove: bool,
+    /// Without asking.
+    #[arg(long)]
+    pub yes: bool,
+    /// Where Postmark is asked.
+    #[command(flatten)]
+    pub postmark: Postmark,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `rotate`.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// Move this server's webhooks only [default: all]; the old key stays until all are moved.
+    #[arg(long, value_name = "ID")]
+    pub server: Option<ServerId>,
+    /// Begin without asking.
+    #[arg(long)]
+    pub yes: bool,
+    /// Where Postmark is asked.
+    #[command(flatten)]
+    pub postmark: Postmark,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// This server only [default: all].
+    #[arg(long, value_name = "ID")]
+    pub server: Option<ServerId>,
+    /// Have paused triggers verified again, and set webhooks right that are otherwise than they should be.
+    #[arg(long)]
+    pub repair: bool,
+    /// Where Postmark is asked.
+    #[command(flatten)]
+    pub postmark: Postmark,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}

@@ -1,0 +1,192 @@
+//! The command `connect`: a server's webhooks at Postmark, planned, agreed to, made and read back.
+
+use crate::args::Connect as Args;
+use crate::keys::KeyRing;
+use crate::server::{agreed, endpoint, entry, kept, vault};
+use crate::target::{self, Whose};
+use crate::{Failure, book, say, show};
+use account::connect::{Connect, ConnectError, Outcome, form, look};
+use account::rotate::Keys as _;
+use account::watch::Finding;
+use account::webhooks::{self, Difference, Plan, Row};
+use account::{Book, ConnectForm, Doors, ServerEntry};
+use postmark_api::{Https, Timeouts, Trigger};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The way to our doors.
+///
+/// # Errors
+/// Where TLS cannot be set up.
+pub fn doors() -> Result<Doors, Failure> {
+    let https = Https::new(Timeouts::default()).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(Doors::new(Arc::new(https)))
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Failure {
+        let failure = Failure::new(error.to_string());
+        match error.next() {
+            Some(next) => failure.next(next),
+            None => failure,
+        }
+    }
+}
+
+/// The command. Whether all is as it should be, at the end.
+///
+/// # Errors
+/// Where the server is not registered, our doors are not ready, Postmark refuses, or there is nobody to ask.
+pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
+    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
+    // Asked before the ledger is: on AWS it is a call of its own.
+    let told = || target::doors(&args.target, whose);
+    let server = args.server.server;
+    let known = book::with(&args.target, whose, async |book| entry(book, server).await)?;
+    let base = match args.doors.clone().or(known.doors) {
+        Some(base) => base,
+        None => told()?,
+    };
+    book::with(&args.target, whose, async |book| {
+        let mut entry = entry(book, server).await?;
+        let api = endpoint.server(kept(&*vault, server).await?);
+        if args.one_url {
+            entry.connect = ConnectForm::OneUrl;
+        }
+        let auth = ring.auth(server, entry.generation).map_err(Failure::new)?;
+        let connect = Connect { book, api: &api, doors: &doors, auth: &auth };
+        let plan = if args.remove {
+            let seen = look(server, &api).await?;
+            webhooks::removal(&entry, &base, &seen.webhooks)
+        } else {
+            connect.look(&mut entry, &base).await?
+        };
+        let done = carry_out(args, &connect, &entry, &base, &plan, json).await?;
+        let good = done.as_ref().map_or(args.dry_run || plan.is_empty(), Outcome::complete);
+        if json {
+            let told = json!({ "doors": base, "form": entry.connect, "plan": plan, "done": done });
+            say(serde_json::to_string_pretty(&told)?);
+        } else if let Some(done) = &done {
+            say(outcome(done));
+        }
+        Ok::<_, Failure>(good)
+    })
+}
+
+/// Shows the plan, asks, and does it. `None` where nothing was done.
+async fn carry_out(
+    args: &Args,
+    connect: &Connect<'_, dyn Book + '_>,
+    entry: &ServerEntry,
+    base: &str,
+    plan: &Plan,
+    json: bool,
+) -> Result<Option<Outcome>, Failure> {
+    if !json {
+        say(planned(entry, base, plan, args.remove));
+    }
+    if args.dry_run {
+        return Ok(None);
+    }
+    let steps = plan.create.len() + plan.change.len() + plan.remove.len() + plan.verify.len();
+    if steps > 0 && !args.yes && !agreed(&format!("do these {steps} steps at Postmark?"))? {
+        return Err(Failure::new("nothing was changed"));
+    }
+    Ok(Some(if args.remove {
+        connect.remove(entry, base, plan).await?
+    } else {
+        // Where nothing is to be done, too: where it leads, and its streams, are remembered.
+        connect.carry_out(entry, base, plan.clone()).await?
+    }))
+}
+
+fn names(triggers: &BTreeSet<Trigger>) -> String {
+    triggers.iter().map(|trigger| trigger.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A plan, as people read it before they agree.
+pub fn planned(entry: &ServerEntry, base: &str, plan: &Plan, remove: bool) -> String {
+    let row = |what: &str, stream: &str, triggers: &BTreeSet<Trigger>, url: &str, why: String| {
+        [what.to_owned(), stream.to_owned(), names(triggers), url.to_owned(), why]
+    };
+    let of = |what, rows: &[Row], why: &str| {
+        rows.iter()
+            .map(|one| row(what, &one.stream, &one.triggers, &one.url, why.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let mut rows = of("keep", &plan.keep, "");
+    rows.extend(plan.create.iter().map(|to| row("create", &to.stream, &to.triggers, &to.url, String::new())));
+    rows.extend(plan.change.iter().map(|change| {
+        let to = &change.to;
+        let differs: Vec<&str> = change.differs.iter().map(difference).collect();
+        row("change", &to.stream, &to.triggers, &to.url, differs.join(", "))
+    }));
+    rows.extend(of("verify", &plan.verify, "it is not verified: nothing is told by it"));
+    rows.extend(of("remove", &plan.remove, ""));
+    rows.extend(of("leave alone", &plan.foreign, "not ours"));
+    let form = if remove { "no webhook of ours" } else { form(entry.connect) };
+    let mut text = format!("server {} ({}): {form}, at {base}\n", entry.server, entry.label);
+    if rows.is_empty() {
+        text += "\nthere is nothing";
+    } else {
+        text += &show::table(["", "stream", "tells", "to", ""], rows);
+    }
+    text += &findings(&plan.warnings);
+    if plan.is_empty() {
+        text += "\nnothing is to be done";
+    }
+    text
+}
+
+fn difference(difference: &Difference) -> &'static str {
+    match difference {
+        Difference::Url => "URL",
+        Difference::Triggers => "what it tells",
+        Difference::Options => "first opens only, or whole messages",
+        Difference::Credential => "password",
+    }
+}
+
+/// Findings, each with its next step.
+pub fn findings(findings: &[Finding]) -> String {
+    let told = findings.iter().map(|finding| {
+        let stream = finding.stream.as_ref().map(|stream| format!(", stream {stream}")).unwrap_or_default();
+        format!("\n{}{stream}: {}\n  next: {}\n", finding.code, finding.words, finding.next)
+    });
+    told.collect()
+}
+
+/// What was done, as people read it.
+fn outcome(done: &Outcome) -> String {
+    let mut text = String::new();
+    for step in &done.steps {
+        match &step.failed {
+            None => text += &format!("{}  {}  {}\n", step.what, step.stream, step.url),
+            Some(words) => {
+                text += &format!("not {}  {}  {}: {words}\n", step.what, step.stream, step.url);
+                text += &step.next.map(|next| format!("  next: {next}\n")).unwrap_or_default();
+            }
+        }
+    }
+    for (stream, trigger) in &done.refused {
+        text += &format!("Postmark has no {trigger} on stream {stream}: it is not asked for again\n");
+    }
+    let rows = done.standing.iter().map(|standing| {
+        [
+            standing.stream.clone(),
+            standing.trigger.to_owned(),
+            standing.status.clone(),
+            standing.url.clone(),
+        ]
+    });
+    if !done.standing.is_empty() {
+        text += &show::table(["stream", "tells", "status", "to"], rows);
+    }
+    text += match done.complete() {
+        true => "\nall is as it should be",
+        false => "\nit is not complete: do it again, which goes on where it ended",
+    };
+    text
+}

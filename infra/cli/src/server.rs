@@ -1,0 +1,373 @@
+//! The command `server`: which servers there are at Postmark, whose they are, and their tokens.
+
+use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
+use crate::args::{Target, reconcile::Postmark};
+use crate::target::{Place, Whose};
+use crate::{Failure, aws, book, say, show};
+use account::{Book, FileVault, Registry, ServerEntry, Vault, connect};
+use ledger::ServerId;
+use ledger::policy::{PolicySchedule, StreamKind};
+use postmark_api::{AccountServer, Endpoint, Https, ServerApi, Timeouts, Token};
+use serde::Serialize;
+use std::io::{IsTerminal, Write, stderr, stdin};
+use std::sync::Arc;
+use store::ServerSettings;
+
+/// Postmark's API, as an argument names it.
+///
+/// # Errors
+/// Where TLS cannot be set up.
+pub fn endpoint(postmark: &Postmark) -> Result<Endpoint, Failure> {
+    let https = Https::new(Timeouts::default()).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(Endpoint::new(Arc::new(https)).with_base(&postmark.base))
+}
+
+/// Where the tokens of a ledger's servers are kept.
+///
+/// # Errors
+/// Where neither a home folder nor access to AWS is known.
+pub fn vault(target: &Target, whose: &Whose) -> Result<Box<dyn Vault>, Failure> {
+    match Place::of(target.url.as_deref(), &target.aws, whose)? {
+        Place::Url(_) => Ok(Box::new(FileVault::new(&whose.home()?, &whose.stack))),
+        Place::Aws(args) => aws::vault(&args, &whose.stack),
+    }
+}
+
+/// The token of a server.
+///
+/// # Errors
+/// Where it is not kept, or cannot be read.
+pub fn token(server: ServerId, target: &Target, whose: &Whose) -> Result<Token, Failure> {
+    let vault = vault(target, whose)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(kept(&*vault, server))
+}
+
+/// The token of a server that is kept in a vault.
+///
+/// # Errors
+/// Where it is not kept, or cannot be read.
+pub async fn kept(vault: &dyn Vault, server: ServerId) -> Result<Token, Failure> {
+    vault.token(server).await?.ok_or_else(|| {
+        Failure::new(format!("the Postmark token of server {server} is not known here"))
+            .next(format!("give it by `postledger server add --server {server}`"))
+    })
+}
+
+/// An entry of the registry.
+///
+/// # Errors
+/// Where there is none.
+pub async fn entry(book: &dyn Book, server: ServerId) -> Result<ServerEntry, Failure> {
+    Registry(book).get(server).await?.ok_or_else(|| {
+        Failure::new(format!("server {server} is not registered"))
+            .next(format!("add it by `postledger server add --server {server}`"))
+    })
+}
+
+/// Asks on the terminal.
+///
+/// # Errors
+/// Where there is no terminal, and nobody to ask.
+pub fn agreed(question: &str) -> Result<bool, Failure> {
+    let answer = asked(&format!("{question} [y/N] "), "--yes")?;
+    Ok(matches!(&*answer.to_lowercase(), "y" | "yes"))
+}
+
+fn asked(question: &str, instead: &str) -> Result<String, Failure> {
+    if !stdin().is_terminal() {
+        return Err(Failure::new("there is no terminal to ask on")
+            .next(format!("give {instead} to go on without being asked")));
+    }
+    write!(stderr(), "{question}")?;
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
+/// Reads a token: from the terminal without showing it, else a line of standard input.
+fn read_token(what: &str) -> Result<Token, Failure> {
+    let text = if stdin().is_terminal() {
+        rpassword::prompt_password(format!("{what} (it is not shown): "))?
+    } else {
+        let mut line = String::new();
+        stdin().read_line(&mut line)?;
+        line
+    };
+    Token::new(&text).map_err(|error| {
+        Failure::new(format!("{what}: {error}"))
+            .next("it stands under API Tokens at Postmark; give it on standard input, never as an argument")
+    })
+}
+
+/// The command.
+///
+/// # Errors
+/// Where the ledger or Postmark gives no answer, or there is no such server.
+pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
+    match command {
+        Servers::Add(args) => add(&args, whose, json),
+        Servers::List(target) => {
+            let entries = book::with(&target, whose, async |book| Registry(book).list().await)?;
+            if json {
+                say(serde_json::to_string_pretty(&entries)?);
+            } else if entries.is_empty() {
+                say("no server is registered: `postledger server add`");
+            } else {
+                say(listed(&entries));
+            }
+            Ok(())
+        }
+        Servers::Show { server, target } => {
+            let server = server.server;
+            let shown = book::with(&target, whose, async |book| look(book, server).await)?;
+            say(if json { serde_json::to_string_pretty(&shown)? } else { shown.text() });
+            Ok(())
+        }
+        Servers::Set(args) => {
+            let shown = book::with(&args.target, whose, async |book| set(book, &args).await)?;
+            say(if json { serde_json::to_string_pretty(&shown)? } else { shown.text() });
+            Ok(())
+        }
+        Servers::Remove { server, yes, target } => {
+            let server = server.server;
+            let question = format!("take server {server} out of the registry and forget its token?");
+            if !yes && !agreed(&question)? {
+                return Err(Failure::new("nothing was changed"));
+            }
+            let vault = vault(&target, whose)?;
+            let was = book::with(&target, whose, async |book| {
+                vault.remove(server).await?;
+                Ok::<_, Failure>(Registry(book).remove(server).await?)
+            })?;
+            let words = if was { "is not registered any more" } else { "was not registered" };
+            let told = serde_json::json!({ "server": server, "removed": was });
+            say(if json { serde_json::to_string_pretty(&told)? } else { format!("server {server} {words}") });
+            Ok(())
+        }
+    }
+}
+
+fn listed(entries: &[ServerEntry]) -> String {
+    let rows = entries.iter().map(|entry| {
+        let streams: Vec<&str> = entry.streams.keys().map(String::as_str).collect();
+        let doors = entry.doors.as_deref().unwrap_or("not connected");
+        [
+            entry.server.to_string(),
+            entry.client.clone(),
+            entry.label.clone(),
+            streams.join(", "),
+            doors.to_owned(),
+        ]
+    });
+    show::table(["server", "client", "label", "streams", "webhooks lead to"], rows)
+}
+
+fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let (vault, endpoint) = (vault(&args.target, whose)?, endpoint(&args.postmark)?);
+    let what = if args.account { "the account's token" } else { "the server's token" };
+    let token = read_token(what)?;
+    let added = book::with(&args.target, whose, async |book| {
+        let chosen = match args.server {
+            Some(server) => vec![(server, token)],
+            None => choose(args, &endpoint.account(token).servers().await.map_err(api)?)?,
+        };
+        let mut added = Vec::new();
+        for (server, token) in chosen {
+            added.push(register(book, &*vault, &endpoint, server, token, &args.about).await?);
+        }
+        Ok::<_, Failure>(added)
+    })?;
+    if json {
+        say(serde_json::to_string_pretty(&added)?);
+    } else {
+        say(listed(&added));
+        say("\nnext: `postledger connect --server ID`");
+    }
+    Ok(())
+}
+
+/// What Postmark refuses, with what to do.
+pub(crate) fn api(error: postmark_api::ApiError) -> Failure {
+    let failure = Failure::new(error.to_string());
+    match error.next() {
+        Some(next) => failure.next(next),
+        None => failure,
+    }
+}
+
+/// Servers of an account, each with a token of its own.
+fn choose(args: &ServerAdd, servers: &[AccountServer]) -> Result<Vec<(ServerId, Token)>, Failure> {
+    let id = |server: &AccountServer| server.id.to_string().parse::<ServerId>().ok();
+    let wanted: Vec<&AccountServer> = if args.all {
+        servers.iter().collect()
+    } else if !args.only.is_empty() {
+        let of = |wanted: &ServerId| {
+            servers.iter().find(|server| id(server) == Some(*wanted)).ok_or_else(|| {
+                Failure::new(format!("the account has no server {wanted}"))
+                    .next("leave out --only to see those that it has")
+            })
+        };
+        args.only.iter().map(of).collect::<Result<_, _>>()?
+    } else {
+        let rows = servers.iter().zip(1..).map(|(server, number)| {
+            [number.to_string(), server.id.to_string(), server.name.clone(), server.delivery_type.clone()]
+        });
+        writeln!(stderr(), "{}", show::table(["", "server", "name", "kind"], rows))?;
+        let answer = asked("which, by number (such as 1,3-5)? ", "--only ID,ID or --all")?;
+        numbers(&answer, servers.len())?.into_iter().map(|number| &servers[number - 1]).collect()
+    };
+    wanted
+        .into_iter()
+        .map(|server| {
+            let token = server.tokens.first().cloned();
+            id(server).zip(token).ok_or_else(|| {
+                Failure::new(format!("server {} has no token", server.id)).next("make one for it at Postmark")
+            })
+        })
+        .collect()
+}
+
+/// Numbers of a list, such as `1,3-5`.
+fn numbers(text: &str, most: usize) -> Result<Vec<usize>, Failure> {
+    let wrong = || Failure::new(format!("expected numbers from 1 to {most}, such as 1,3-5"));
+    let mut numbers = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong());
+        let (from, to) = (number(from)?, number(to)?);
+        if from < 1 || to > most || from > to {
+            return Err(wrong());
+        }
+        numbers.extend(from..=to);
+    }
+    numbers.dedup();
+    if numbers.is_empty() { Err(wrong()) } else { Ok(numbers) }
+}
+
+/// Asks Postmark about a server, keeps its token and registers it; one that was registered keeps what is not given.
+async fn register(
+    book: &dyn Book,
+    vault: &dyn Vault,
+    endpoint: &Endpoint,
+    server: ServerId,
+    token: Token,
+    about: &About,
+) -> Result<ServerEntry, Failure> {
+    let api: ServerApi = endpoint.server(token.clone());
+    let info = api.server().await.map_err(self::api)?;
+    if info.id.to_string() != server.to_string() {
+        return Err(Failure::new(format!("this token is server {}'s, not server {server}'s", info.id))
+            .next("give the token that stands under API Tokens of that very server"));
+    }
+    let streams = connect::streams(&api).await.map_err(self::api)?;
+    let known = Registry(book).get(server).await?;
+    let mut entry =
+        known.unwrap_or_else(|| ServerEntry::new(server, &info.name, &info.name, platform::now()));
+    take(&mut entry, about);
+    entry.take_streams(&streams);
+    vault.put(server, &token).await?;
+    Registry(book).put(&entry).await?;
+    Ok(entry)
+}
+
+fn take(entry: &mut ServerEntry, about: &About) {
+    if let Some(client) = &about.client {
+        entry.client.clone_from(client);
+    }
+    if let Some(label) = &about.label {
+        entry.label.clone_from(label);
+    }
+    if let Some(native) = about.native_tracking {
+        entry.native_tracking = native == Answer::Yes;
+    }
+    if let Some(form) = about.form {
+        entry.connect = form.into();
+    }
+}
+
+/// A server as it is shown.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    entry: ServerEntry,
+    settings: ServerSettings,
+}
+
+async fn look(book: &dyn Book, server: ServerId) -> Result<Shown, Failure> {
+    Ok(Shown { entry: entry(book, server).await?, settings: book.settings(server).await? })
+}
+
+async fn set(book: &dyn Book, args: &ServerSet) -> Result<Shown, Failure> {
+    let server = args.server.server;
+    entry(book, server).await?;
+    let change = |entry: &mut ServerEntry| {
+        take(entry, &args.about);
+        entry.generation = args.generation.unwrap_or(entry.generation);
+    };
+    Registry(book).update(server, change).await?;
+    if let Some(policy) = args.policy {
+        let mut settings = book.settings(server).await?;
+        let schedule = match args.kind.into() {
+            StreamKind::Transactional => &mut settings.transactional,
+            StreamKind::Broadcast => &mut settings.broadcast,
+        };
+        let from = args.from.unwrap_or_else(platform::now);
+        let mut entries = schedule.entries().to_vec();
+        entries.retain(|(known, _)| *known != from);
+        entries.push((from, policy));
+        *schedule = PolicySchedule::new(entries).map_err(|error| Failure::new(error.to_string()))?;
+        book.put_settings(server, settings).await?;
+    }
+    look(book, server).await
+}
+
+impl Shown {
+    fn text(&self) -> String {
+        let entry = &self.entry;
+        let yes = |yes: bool| if yes { "yes" } else { "no" };
+        let mut rows = vec![
+            ["server".to_owned(), entry.server.to_string()],
+            ["client".to_owned(), entry.client.clone()],
+            ["label".to_owned(), entry.label.clone()],
+            ["opens and clicks tracked elsewhere".to_owned(), yes(entry.native_tracking).to_owned()],
+            ["webhooks".to_owned(), connect::form(entry.connect).to_owned()],
+            ["webhooks lead to".to_owned(), entry.doors.clone().unwrap_or_else(|| "not connected".to_owned())],
+            ["password".to_owned(), format!("generation {}", entry.generation)],
+            ["added".to_owned(), show::time(entry.added_at)],
+        ];
+        for (id, stream) in &entry.streams {
+            let kind = match stream.kind {
+                StreamKind::Transactional => "transactional",
+                StreamKind::Broadcast => "broadcast",
+            };
+            let refused: Vec<&str> = stream.refused.iter().map(String::as_str).collect();
+            let refused = match refused.is_empty() {
+                true => String::new(),
+                false => format!("; Postmark does not tell {} on it", refused.join(", ")),
+            };
+            rows.push([format!("stream {id}"), format!("{kind}{refused}")]);
+        }
+        let schedules =
+            [("transactional", &self.settings.transactional), ("broadcast", &self.settings.broadcast)];
+        for (kind, schedule) in schedules {
+            for (from, policy) in schedule.entries() {
+                rows.push([format!("soft bounces, {kind}, from {}", show::time(*from)), policy.to_string()]);
+            }
+        }
+        show::table(["", ""], rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_chosen_by_number_and_range() {
+        assert_eq!(numbers("1, 3-5", 5).unwrap(), [1, 3, 4, 5]);
+        for wrong in ["", "0", "6", "3-1", "x"] {
+            assert!(numbers(wrong, 5).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The command `watch`: what is wrong with the webhooks of the servers, and what to do.
+
+use crate::args::Watch as Args;
+use crate::connect::{doors, findings};
+use crate::keys::KeyRing;
+use crate::server::{endpoint, entry, vault};
+use crate::target::Whose;
+use crate::{Failure, book, say};
+use account::connect::{Connect, Outcome};
+use account::rotate::Keys as _;
+use account::watch::{Report, Watch};
+use account::{Book, Doors, Registry, ServerEntry};
+use ingest::Verifier;
+use postmark_api::ServerApi;
+use serde::Serialize;
+
+/// What is told of a server.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    report: Report,
+    repaired: Option<Outcome>,
+}
+
+/// The command. Whether nothing is wrong.
+///
+/// # Errors
+/// Where the ledger gives no answer, or there is no such server; what Postmark does not answer is a finding.
+pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
+    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
+    let verifier = Verifier::new(&whose.stack, ring.public(), [])?;
+    let told = book::with(&args.target, whose, async |book| {
+        let entries = match args.server {
+            Some(server) => vec![entry(book, server).await?],
+            None => Registry(book).list().await?,
+        };
+        let watch = Watch {
+            book,
+            verifier: &verifier,
+            base: None,
+            repair: args.repair,
+            now: platform::now(),
+        };
+        let mut told = Vec::new();
+        for entry in entries {
+            let Some(token) = vault.token(entry.server).await? else {
+                told.push(Told { report: Watch::<dyn Book>::without_token(&entry), repaired: None });
+                continue;
+            };
+            let api = endpoint.server(token);
+            let mut report = watch.look(&entry, &api).await?;
+            let mut repaired = None;
+            if args.repair && report.drift > 0 && entry.doors.is_some() {
+                repaired = Some(repair(book, &entry, &api, &doors, &ring).await?);
+                report = watch.look(&entry, &api).await?;
+            }
+            told.push(Told { report, repaired });
+        }
+        Ok::<_, Failure>(told)
+    })?;
+    let good = told.iter().all(|told| told.report.findings.is_empty());
+    if json {
+        say(serde_json::to_string_pretty(&told)?);
+    } else {
+        told.iter().for_each(|told| say(text(told)));
+        match (told.is_empty(), good) {
+            (true, _) => say("no server is registered: `postledger server add`"),
+            (false, true) => say("\nnothing is wrong"),
+            (false, false) => {}
+        }
+    }
+    Ok(good)
+}
+
+/// Sets right what `connect` would.
+async fn repair(
+    book: &dyn Book,
+    entry: &ServerEntry,
+    api: &ServerApi,
+    doors: &Doors,
+    ring: &KeyRing,
+) -> Result<Outcome, Failure> {
+    let auth = ring.auth(entry.server, entry.generation).map_err(Failure::new)?;
+    let connect = Connect { book, api, doors, auth: &auth };
+    let mut entry = entry.clone();
+    let base = entry.doors.clone().unwrap_or_default();
+    let plan = connect.look(&mut entry, &base).await?;
+    Ok(connect.carry_out(&entry, &base, plan).await?)
+}
+
+fn text(told: &Told) -> String {
+    let report = &told.report;
+    let mut text = format!("server {}: {} findings", report.server, report.findings.len());
+    if let Some(repaired) = &told.repaired {
+        let failed = repaired.steps.iter().filter(|step| step.failed.is_some()).count();
+        text += &format!(", {} webhooks set right, {failed} not", repaired.steps.len() - failed);
+    }
+    text + &findings(&report.findings)
+}
