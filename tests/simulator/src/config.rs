@@ -20,7 +20,8 @@ pub struct Config {
     pub faults: Faults,
     /// Servers can be deleted through the API; Postmark enables that on request only (else error 604).
     pub servers_deletable: bool,
-    /// Recipients take this many times as long as usual for all they do, and webhooks too. 0 is at once.
+    /// Recipients take this many times as long as usual for all they do, and webhooks too. 0 is at once: then no
+    /// quirk about order holds.
     pub delays: f64,
 }
 

@@ -1,5 +1,6 @@
 //! Webhook requests: when they are due, what they look like, and what follows from an answer.
 
+use crate::account::StreamKind;
 use crate::agenda::Task;
 use crate::happen::question;
 use crate::hook::{Hook, Requests, Target};
@@ -123,6 +124,11 @@ impl Simulator {
     pub(crate) fn offer(&mut self, event: u32) {
         let of = &self.events[event as usize];
         let (Some(record), kind, stream) = (of.kind.record(), of.kind, of.stream) else { return };
+        let bounce = matches!(record, Record::Bounce | Record::SpamComplaint);
+        let broadcast = self.stream(stream).kind == StreamKind::Broadcasts;
+        if bounce && broadcast && !self.config.quirks.broadcasts_tell_bounces {
+            return;
+        }
         for at in 0..self.stream(stream).hooks.len() {
             let number = self.stream(stream).hooks[at];
             let hook = &self.hooks[number as usize];

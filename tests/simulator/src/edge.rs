@@ -313,3 +313,96 @@ async fn faults(State(edge): Asked, body: Bytes) -> Response {
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request as HttpRequest;
+    use postmark_simulator::Config;
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+
+    async fn serve(router: Router) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+
+    async fn call(
+        edge: &Edge,
+        url: &str,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> (u16, String) {
+        let request = HttpRequest::builder()
+            .method(method)
+            .uri(format!("{url}{path}"))
+            .header("Accept", "application/json")
+            .header("Content-Type", "application/json")
+            .header("X-Postmark-Server-Token", token);
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let response =
+            edge.client.request(request.body(Full::new(Bytes::from(body))).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_mail_sent_over_http_comes_back_as_webhooks_over_http() {
+        let got: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let taken = Arc::clone(&got);
+        let receiver = Router::new().fallback(move |body: Bytes| async move {
+            taken.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+            StatusCode::OK
+        });
+        let hook = serve(receiver).await;
+        let mut simulator = Simulator::new(Config::usual(3));
+        let token = simulator.add_server("Client").token;
+        let edge = Edge::new(simulator, 0.0);
+        let url = serve(edge.router()).await;
+
+        let all = json!({"Bounce": {"Enabled": true}, "SubscriptionChange": {"Enabled": true}});
+        let row = json!({"Url": format!("{hook}/x"), "Triggers": all});
+        let (status, body) = call(&edge, &url, "POST", "/webhooks", &token, &row).await;
+        assert_eq!(status, 200, "{body}");
+        let probes = std::mem::take(&mut *got.lock().unwrap());
+        assert_eq!(probes.len(), 2);
+
+        let mail = json!({"From": "a@x.example", "To": "ida+hard@x.example", "TextBody": "x"});
+        assert_eq!(call(&edge, &url, "POST", "/email", &token, &mail).await.0, 200);
+        let (status, body) =
+            call(&edge, &url, "POST", "/simulator/advance?by=86400", &token, &Value::Null).await;
+        assert_eq!(status, 200, "{body}");
+        let told: Vec<Value> = std::mem::take(&mut *got.lock().unwrap());
+        assert_eq!(told.len(), 2);
+        let (_, truth) = call(&edge, &url, "GET", "/simulator/truth", &token, &Value::Null).await;
+        assert_eq!(truth.lines().count(), 2);
+        assert!(truth.lines().all(|line| line.contains(r#""accepted":1"#)), "{truth}");
+        let (_, lists) = call(&edge, &url, "GET", "/simulator/suppressions", &token, &Value::Null).await;
+        assert_eq!(lists.lines().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_clock_runs_by_itself_as_fast_as_it_is_told() {
+        let mut simulator = Simulator::new(Config::usual(3));
+        simulator.add_server("Client");
+        let edge = Edge::new(simulator, 100_000.0);
+        let started = edge.simulator().now();
+        let clock = tokio::spawn(Arc::clone(&edge).run());
+        while edge.simulator().now().millis_since(started) < 3_600_000 {
+            tokio::task::yield_now().await;
+        }
+        clock.abort();
+        assert!(edge.simulator().now() > started);
+    }
+
+    #[test]
+    fn the_help_of_the_command_is_sound() {
+        use clap::CommandFactory;
+        crate::args::Args::command().debug_assert();
+    }
+}

@@ -43,8 +43,8 @@
 //!
 //! The plus tag of its local part, words joined by dots: `ida+delivered.open2.click1@x.example`. The end: `delivered`,
 //! `transient` (delayed, then delivered), `hard`, `soft`, `softdeactivates`, `blocked`, `dns`, `badaddress`, the name of
-//! any other type of bounce, `undeliverable` and `answered` (a lone Transient, a lone AutoResponder), `lost` (nothing is
-//! ever heard). After a delivery: `openN`, `mopenN` (a machine's), `clickN`, and one
+//! any other type of bounce, `transientonly`, `autoresponderonly`, `unsubscribeonly` (that bounce and nothing else),
+//! `lost` (nothing is ever heard). After a delivery: `openN`, `mopenN` (a machine's), `clickN`, and one
 //! of `complaint`, `unsubscribe` (where the stream manages that), `asyncbounce`, `autoresponder`, `asksbymail` (a bounce of
 //! type Unsubscribe). An address that says nothing asks the chooser, then the scenario, and is delivered else.
 

@@ -100,6 +100,13 @@ impl BounceType {
     }
 }
 
+/// After a type's name: this bounce and nothing else, where the bare name says something richer.
+const ONLY: &str = "only";
+
+fn word_of_its_own(kind: BounceType) -> bool {
+    matches!(kind, BounceType::Transient | BounceType::AutoResponder | BounceType::Unsubscribe)
+}
+
 /// How the sending itself ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -212,8 +219,6 @@ impl FromStr for Outcome {
                     outcome.end = End::Bounced { kind: BounceType::SoftBounce, deactivates: true };
                 }
                 "transient" => outcome.end = End::Delayed,
-                "undeliverable" => outcome.end = bounced(BounceType::Transient),
-                "answered" => outcome.end = bounced(BounceType::AutoResponder),
                 "blocked" => outcome.end = bounced(BounceType::Blocked),
                 "dns" => outcome.end = bounced(BounceType::DnsError),
                 "badaddress" => outcome.end = bounced(BounceType::BadEmailAddress),
@@ -223,7 +228,7 @@ impl FromStr for Outcome {
                 "unsubscribe" => outcome.after = After::Unsubscribes,
                 "asyncbounce" => outcome.after = After::BouncesLater,
                 "asksbymail" => outcome.after = After::AsksByMail,
-                name => match BounceType::named(name) {
+                name => match BounceType::named(name.strip_suffix(ONLY).unwrap_or(name)) {
                     Some(BounceType::SpamComplaint) => outcome.after = After::Complains,
                     Some(kind) => outcome.end = bounced(kind),
                     None => return Err(NoSuchOutcome(word.clone())),
@@ -243,8 +248,9 @@ impl fmt::Display for Outcome {
             End::Bounced { kind: BounceType::SoftBounce, deactivates: true } => {
                 out.write_str("softdeactivates")?;
             }
-            End::Bounced { kind: BounceType::Transient, .. } => out.write_str("undeliverable")?,
-            End::Bounced { kind: BounceType::AutoResponder, .. } => out.write_str("answered")?,
+            End::Bounced { kind, .. } if word_of_its_own(kind) => {
+                write!(out, "{}{ONLY}", kind.name().to_ascii_lowercase())?;
+            }
             End::Bounced { kind, .. } => out.write_str(&kind.name().to_ascii_lowercase())?,
         }
         for (word, times) in [("mopen", self.machine_opens), ("open", self.opens), ("click", self.clicks)] {
