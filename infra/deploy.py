@@ -52,7 +52,7 @@ def main():
     else:
         deploy_ops(stack, outputs, common, arguments.alarm_topic)
         say(f"\nstack {stack} is up: {outputs['ApiUrl']}/health\nnext: target/release/postledger --stack {stack} "
-            f"--region {region} url --server YOUR_SERVER_ID, and put the URLs into Postmark")
+            f"--region {region} server add --server YOUR_SERVER_ID, then connect --server YOUR_SERVER_ID")
 
 
 def parse_arguments():

@@ -7,3 +7,4 @@ mod failures;
 mod ledger;
 mod life;
 mod local;
+mod scheduled;

@@ -206,7 +206,12 @@ impl Deployed {
 
     /// Runs the command on this stack.
     pub fn ask(&self, arguments: &[&str]) -> Output {
-        run(self.command().args(arguments), b"")
+        self.ask_with(arguments, b"")
+    }
+
+    /// Runs the command on this stack, with something on its standard input.
+    pub fn ask_with(&self, arguments: &[&str], input: &[u8]) -> Output {
+        run(self.command().args(arguments), input)
     }
 
     /// What the command tells of this stack, as JSON.

@@ -1,0 +1,172 @@
+//! What a schedule starts and what asks Postmark: the simulator as Postmark, over real HTTP both ways.
+
+use account::Registry;
+use postledger_tests::command::text;
+use postledger_tests::deployed::Deployed;
+use postledger_tests::emf::{checked, emitted_by};
+use postledger_tests::lambda::built;
+use postledger_tests::server_id;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// A Postmark as a process; its clock stands still unless it is moved.
+struct Postmark {
+    child: Child,
+    url: String,
+    server: i64,
+    token: String,
+}
+
+impl Drop for Postmark {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Postmark {
+    /// One with a server, as it was some days ago.
+    fn days_ago(days: i64) -> Postmark {
+        let start = platform::now().plus_days(-days).to_string();
+        let mut child = Command::new(built().join("postmark-simulator"))
+            .args(["--port", "0", "--speed", "0", "--json", "--start", &start])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap();
+        let server = &told["servers"][0];
+        Postmark {
+            child,
+            url: told["url"].as_str().unwrap().to_owned(),
+            server: server["id"].as_i64().unwrap(),
+            token: server["token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> String {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .header("x-postmark-server-token", &self.token)
+            .body(body.to_string())
+            .unwrap();
+        let mut answer = postledger::client::agent().run(request).unwrap();
+        let told = answer.body_mut().read_to_string().unwrap();
+        assert!(answer.status().is_success(), "{method} {path}: {told}");
+        told
+    }
+
+    fn send(&self, to: &str) {
+        let mail = json!({ "From": "a@sender.example", "To": to, "Subject": "Hello", "TextBody": "Hello" });
+        self.call("POST", "/email", &mail);
+    }
+
+    /// Moves the clock on to some minutes before now, with all that is told on the way.
+    fn advance_to_minutes_ago(&self, minutes: i64) {
+        let to = platform::now().plus_seconds(-60 * minutes).to_string();
+        self.call("POST", &format!("/simulator/advance?to={to}"), &Value::Null);
+    }
+}
+
+/// The lines of metrics that a function has printed.
+fn metrics(stack: &Deployed, function: &str) -> Vec<Value> {
+    let lines = stack.printed(function).into_iter().filter_map(|line| serde_json::from_str(&line).ok());
+    lines.filter(|line: &Value| line["_aws"].is_object()).collect()
+}
+
+#[test]
+fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_it_found() {
+    let postmark = Postmark::days_ago(3);
+    let (server, at) = (postmark.server.to_string(), format!("PostmarkUrl={}", postmark.url));
+    let long_past = "at(2026-01-01T00:00:00)";
+    let started = format!("ReconcileSchedule={long_past}");
+    let stack = Deployed::with("asked", &[&at, "Schedules=ENABLED", &started]);
+    for (function, expression) in [("reconcile", long_past), ("watch", "rate(15 minutes)")] {
+        let schedule = stack.schedule(function);
+        assert_eq!(
+            (&schedule["ScheduleExpression"], &schedule["State"]),
+            (&json!(expression), &json!("ENABLED"))
+        );
+        let target = schedule["Target"]["Arn"].as_str().unwrap();
+        assert!(target.ends_with(&format!(":function:asked-{function}")), "{target}");
+    }
+
+    // Mail of three days, while no webhook is there.
+    for to in ["ida+hard", "ben+delivered.open1", "eve+delivered.complaint"] {
+        postmark.send(&format!("{to}@customer.example"));
+    }
+    postmark.advance_to_minutes_ago(120);
+    postmark.send("zoe+delivered@customer.example");
+    postmark.advance_to_minutes_ago(40);
+    stack.wait_until("its schedule starts reconcile", || stack.counted("reconcile", "ReconcileRun") == 1);
+
+    let asked = ["--server", &server, "--postmark", &postmark.url];
+    let added = stack.ask_with(&[&["server", "add"], &asked[..]].concat(), postmark.token.as_bytes());
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let id = server_id(postmark.server);
+    let since = platform::now().plus_days(-4);
+    let registry = Registry(&stack.store);
+    stack.block(registry.update(id, |entry| entry.added_at = since)).unwrap();
+
+    let look = || stack.invoke("watch", &json!({})).unwrap()[0].clone();
+    let looked = look();
+    assert!(looked["drift"].as_u64().unwrap() > 0 && looked["silent"] == true, "{looked}");
+    let connected = stack.ask(&[&["connect", "--yes"], &asked[..]].concat());
+    assert!(connected.status.success(), "{}{}", text(&connected.stdout), text(&connected.stderr));
+    assert_eq!(look()["drift"], 0);
+
+    // A trigger that Postmark paused is seen, and verified again over our doors.
+    let webhooks: Value = serde_json::from_str(&postmark.call("GET", "/webhooks", &Value::Null)).unwrap();
+    let of_bounces = webhooks["Webhooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["Triggers"]["Bounce"]["Enabled"] == true);
+    let pause = format!("/simulator/pause?webhook={}&trigger=Bounce", of_bounces.unwrap()["ID"]);
+    postmark.call("POST", &pause, &Value::Null);
+    look();
+    stack.wait_until("the pause is counted", || stack.counted("watch", "WebhookTypeUnverified") == 1);
+    assert_eq!(look()["unverified"], json!({}));
+
+    let all = json!({ "servers": 1, "done": 1 });
+    assert_eq!(stack.invoke("reconcile", &json!({})).unwrap(), all);
+    stack.settled();
+    let verdict = |address: &str| {
+        let told = stack.told(&["recipient", "--server", &server, address, "--stream", "outbound"]);
+        told["streams"]["outbound"]["verdict"].clone()
+    };
+    assert_eq!(verdict("ida+hard@customer.example"), "do_not_send");
+    assert_eq!(verdict("eve+delivered.complaint@customer.example"), "do_not_send");
+    assert_eq!(verdict("ben+delivered.open1@customer.example"), "send");
+    stack.wait_until("its run is counted", || stack.counted("reconcile", "ReconcileRun") == 2);
+    let repaired = stack.counted("reconcile", "DriftRepaired");
+    assert!(repaired >= 2, "{repaired}");
+    // Known now: nothing is told again.
+    assert_eq!(stack.invoke("reconcile", &json!({})).unwrap(), all);
+    stack.wait_until("its run is counted", || stack.counted("reconcile", "ReconcileRun") == 3);
+    assert_eq!(stack.counted("reconcile", "DriftRepaired"), repaired);
+
+    postmark.call("PUT", "/simulator/faults", &json!({ "maintenance": true }));
+    look();
+    stack.wait_until("the refusal is counted", || stack.counted("watch", "PostmarkApiErrors") > 0);
+
+    // Under roles that allow what they name and no more, nothing was refused.
+    for function in ["reconcile", "watch"] {
+        for line in stack.printed(function) {
+            assert!(
+                !line.contains("AccessDenied") && !line.contains("\"level\":\"ERROR\""),
+                "{function}: {line}"
+            );
+        }
+    }
+    let lines = [metrics(&stack, "reconcile"), metrics(&stack, "watch")].concat();
+    let seen = checked(&lines, "local");
+    let expected = emitted_by(&["functions/reconcile", "functions/watch"]);
+    assert_eq!(seen.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "each was printed");
+}
