@@ -4,7 +4,7 @@
 mod words;
 
 pub use words::{
-    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive,
+    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
     Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 
@@ -14,6 +14,8 @@ use ledger::event::{Bar, Ruling};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
+use postmark_api::{Endpoint, Https, Timeouts, Token};
+use reconcile::{Job, Reconcile, ReconcileError, Span};
 use postmark::{Body, Context, Decision, Examined};
 use queue::{Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
 use ring::rand::SystemRandom;
@@ -59,6 +61,20 @@ pub enum DeskError {
 
 fn unusable(error: impl ToString) -> DeskError {
     DeskError::Unusable(error.to_string())
+}
+
+impl From<ReconcileError> for DeskError {
+    fn from(error: ReconcileError) -> DeskError {
+        match error {
+            ReconcileError::Store(error) => DeskError::Store(error),
+            ReconcileError::Queue(error) => DeskError::Queue(error),
+            ReconcileError::Api(error) => match error.next() {
+                Some(next) => unusable(format!("{error}\n  next: {next}")),
+                None => unusable(error),
+            },
+            error => unusable(error),
+        }
+    }
 }
 
 /// Where an operator asks and tells: a ledger's tables and queues.
@@ -315,6 +331,37 @@ impl Desk {
             }
         }
         (sent, None)
+    }
+
+    /// Compares a server with what Postmark knows of it, and puts what is missing on the queues.
+    ///
+    /// # Errors
+    /// [`DeskError::Unusable`] where Postmark or the registry does not allow it, or the ports' own.
+    pub async fn reconcile(
+        &self,
+        ask: ReconcileAsk,
+        progress: reconcile::Progress<'_>,
+    ) -> Result<reconcile::Report, DeskError> {
+        let https = Https::new(Timeouts::default()).map_err(unusable)?;
+        let token = Token::new(&ask.token).map_err(unusable)?;
+        let api = Endpoint::new(Arc::new(https)).with_base(&ask.postmark).server(token);
+        let span = match (ask.from, ask.to) {
+            (Some(from), Some(to)) => {
+                let source = if ask.backfill { Source::Backfill } else { Source::Reconcile };
+                Span::Asked { from, to, source }
+            }
+            _ => Span::Due,
+        };
+        let until = ask.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let job = Job { server: ask.server, span, dry_run: ask.dry_run, until };
+        let reconcile = Reconcile {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            ledger_key: self.ledger_key.clone(),
+            keep_engagement_detail: false,
+            clock: self.clock.clone(),
+        };
+        Ok(reconcile.run(&api, &job, progress).await?)
     }
 
     /// Folds a server's events anew and tells what is stored otherwise.

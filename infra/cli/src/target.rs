@@ -6,7 +6,7 @@ use crate::args::{OnAws, PORT, Target};
 use crate::aws::{self, Aws};
 use crate::client::Client;
 use crate::desk::{
-    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery, RecipientQuery, Redrive,
+    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
     Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 use crate::keys;
@@ -242,6 +242,21 @@ impl Ledger {
         match self {
             Ledger::Embedded(client) => client.post("redrive", &redrive),
             Ledger::Aws(aws) => aws.wait(aws.desk.redrive(redrive, progress)),
+        }
+    }
+
+    /// As [`Desk::reconcile`](crate::desk::Desk::reconcile); an embedded one tells no progress.
+    ///
+    /// # Errors
+    /// Where it is not done, or not to its end.
+    pub fn reconcile(
+        &self,
+        ask: ReconcileAsk,
+        progress: reconcile::Progress<'_>,
+    ) -> Result<reconcile::Report, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post("reconcile", &ask),
+            Ledger::Aws(aws) => aws.wait(aws.desk.reconcile(ask, progress)),
         }
     }
 

@@ -203,3 +203,24 @@ pub struct Repaired {
     /// How many views, each with its rows, were written.
     pub repaired: u64,
 }
+
+/// What of a server is compared with what Postmark knows. It bears a token: it is never printed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ReconcileAsk {
+    /// The server.
+    pub server: ServerId,
+    /// From when; without it, what is due.
+    pub from: Option<Time>,
+    /// To before when.
+    pub to: Option<Time>,
+    /// Whether it is the history before the first webhook: one that was begun is gone on with.
+    pub backfill: bool,
+    /// Whether nothing is told or remembered.
+    pub dry_run: bool,
+    /// For how long to work on, in seconds; what is left is done the next time.
+    pub seconds: Option<u64>,
+    /// Where Postmark's API is.
+    pub postmark: String,
+    /// The server's token there.
+    pub token: String,
+}

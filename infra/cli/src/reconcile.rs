@@ -1,0 +1,188 @@
+//! The commands `reconcile`, `backfill` and `completeness`: what Postmark knows, beside what the ledger has.
+
+use crate::args::{Backfill, Completeness, Postmark, Target};
+use crate::desk::ReconcileAsk;
+use crate::target::{Ledger, Whose};
+use crate::{Failure, args, post, say, show};
+use ::reconcile::{Line, Report, Tally};
+use ledger::{ServerId, Time};
+use postmark_api::eastern;
+use std::collections::BTreeMap;
+
+/// For how many days back completeness is told, unless asked otherwise.
+const COMPLETENESS_DAYS: i64 = 30;
+/// How long an embedded Postledger works on at a time, in seconds: it must answer before it is given up.
+const EMBEDDED_SECONDS: u64 = 10;
+
+/// The command `reconcile`. Whether all could be compared.
+///
+/// # Errors
+/// Where the server is not registered, has no token, or somebody gives no answer.
+pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let ask = ReconcileAsk {
+        from: args.from,
+        to: args.from.map(|_| args.to.unwrap_or_else(platform::now)),
+        backfill: false,
+        dry_run: args.dry_run,
+        ..ask(args.server.server, &args.postmark, &args.target, whose)?
+    };
+    let report = work(&Ledger::open(&args.target, whose)?, ask, "comparing")?;
+    tell(&report, args.dry_run, json)
+}
+
+/// The command `backfill`. Whether all could be read.
+///
+/// # Errors
+/// As [`run`].
+pub fn backfill(args: &Backfill, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let now = platform::now();
+    let ask = ReconcileAsk {
+        from: Some(now.plus_days(-args.days)),
+        to: Some(now),
+        backfill: true,
+        ..ask(args.server.server, &args.postmark, &args.target, whose)?
+    };
+    let report = work(&Ledger::open(&args.target, whose)?, ask, "reading what Postmark still has")?;
+    tell(&report, false, json)
+}
+
+fn ask(server: ServerId, postmark: &Postmark, target: &Target, whose: &Whose) -> Result<ReconcileAsk, Failure> {
+    let token = crate::server::token(server, target, whose)?;
+    Ok(ReconcileAsk {
+        server,
+        from: None,
+        to: None,
+        backfill: false,
+        dry_run: false,
+        seconds: None,
+        postmark: postmark.base.clone(),
+        token: token.reveal().to_owned(),
+    })
+}
+
+/// Works until nothing is left, and shows how far it is.
+fn work(ledger: &Ledger, ask: ReconcileAsk, what: &str) -> Result<Report, Failure> {
+    let bar = post::progress(None, what);
+    let show = |report: &Report| {
+        let days: u64 = report.streams.values().map(|stream| stream.days).sum();
+        bar.set_message(format!("{what}: {days} days of streams done, missing facts found"));
+        bar.set_position(report.told());
+    };
+    let report = match ledger {
+        Ledger::Embedded(_) => {
+            let ask = ReconcileAsk { seconds: Some(EMBEDDED_SECONDS), ..ask };
+            let mut whole: Option<Report> = None;
+            loop {
+                let part = ledger.reconcile(ask.clone(), &|_| {})?;
+                let finished = part.finished || ask.dry_run;
+                let so_far = match whole.take() {
+                    Some(so_far) => so_far.and(part),
+                    None => part,
+                };
+                show(&so_far);
+                if finished {
+                    break so_far;
+                }
+                whole = Some(so_far);
+            }
+        }
+        Ledger::Aws(_) => ledger.reconcile(ask, &show)?,
+    };
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+fn tell(report: &Report, dry_run: bool, json: bool) -> Result<bool, Failure> {
+    if json {
+        say(serde_json::to_string_pretty(report)?);
+    } else {
+        say(shown(report, dry_run));
+    }
+    Ok(report.finished && report.streams.values().all(|stream| stream.problems.is_empty()))
+}
+
+/// A report for people.
+fn shown(report: &Report, dry_run: bool) -> String {
+    let mut rows = Vec::new();
+    for (name, stream) in &report.streams {
+        let list = &stream.list;
+        let note = match (list.doubtful, list.waiting + list.held_back) {
+            (true, _) => "the dump is doubtful: it is believed after a day",
+            (false, 0) => "",
+            (false, _) => "the rest waits for the next run",
+        };
+        let counts = [list.theirs, list.ours, list.missing + list.extra, list.present_told + list.gone_told];
+        let [theirs, ours, differ, told] = counts.map(|count| count.to_string());
+        rows.push([name.clone(), "suppression list".to_owned(), theirs, ours, differ, told, note.to_owned()]);
+        for (record_type, tally) in &stream.found {
+            let Tally { expected, recorded, missing, untold } = *tally;
+            let told = if dry_run { 0 } else { missing };
+            let [expected, recorded, differ, told] =
+                [expected, recorded, missing, told].map(|count| count.to_string());
+            let note = if untold > 0 { format!("{untold} that Postmark tells no more of") } else { String::new() };
+            rows.push([name.clone(), record_type.clone(), expected, recorded, differ, told, note]);
+        }
+    }
+    let head = ["stream", "what", "Postmark tells of", "the ledger had", "differ", "queued", ""];
+    let mut text = show::table(head, rows);
+    for (name, stream) in &report.streams {
+        for problem in &stream.problems {
+            text.push_str(&format!("\n{name}: {problem}"));
+        }
+        if stream.unreadable > 0 {
+            text.push_str(&format!("\n{name}: {} rows of Postmark's could not be understood", stream.unreadable));
+        }
+    }
+    let verdict = match (report.told(), dry_run) {
+        (0, _) => "nothing is missing".to_owned(),
+        (missing, true) => format!("{missing} facts are missing; `postledger reconcile` without --dry-run brings them"),
+        (missing, false) => format!("{missing} facts were missing and are on their queues"),
+    };
+    text + "\n\n" + &verdict
+}
+
+/// The command `completeness`.
+///
+/// # Errors
+/// Where the ledger gives no answer.
+pub fn completeness(args: &Completeness, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let now = platform::now();
+    let day = |time: Option<Time>, else_then: Time| {
+        // A plain day is meant as Postmark's date, not as the instant that begins it in UTC.
+        time.map_or_else(|| eastern::day(else_then), |time| time.day())
+    };
+    let (from, to) = (day(args.from, now.plus_days(-COMPLETENESS_DAYS)), day(args.to, now));
+    let told = crate::book::with(&args.target, whose, async |book| {
+        ::reconcile::completeness(book, args.server.server, &from, &to).await
+    })?;
+    if json {
+        say(serde_json::to_string_pretty(&told)?);
+        return Ok(());
+    }
+    let mut sums: BTreeMap<(&str, &str, &str), Line> = BTreeMap::new();
+    for (day, streams) in &told.days {
+        for (name, of_stream) in streams {
+            for (record_type, line) in &of_stream.lines {
+                sums.insert((day, name, record_type), *line);
+            }
+        }
+    }
+    if sums.is_empty() {
+        say("no day has been compared yet: `postledger reconcile` does so, a day at a time after its end");
+        return Ok(());
+    }
+    let rows = sums.into_iter().map(|((day, name, record_type), line)| {
+        let counts = [line.expected, line.received, line.recovered, line.unrecoverable, line.unexplained];
+        let [expected, received, recovered, unrecoverable, unexplained] = counts.map(|count| count.to_string());
+        [day, name, record_type]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([expected, received, recovered, unrecoverable, unexplained])
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap_or_default()
+    });
+    let head = ["day", "stream", "what", "expected", "received", "recovered", "unrecoverable", "unexplained"];
+    say(show::table::<8>(head, rows));
+    Ok(())
+}
