@@ -56,18 +56,44 @@ const CONSUMERS: [(QueueName, usize); 3] =
     [(QueueName::Critical, 2), (QueueName::Bulk, 2), (QueueName::Quarantine, 1)];
 const VISIBILITY: Duration = Duration::from_millis(2_000);
 
+/// What goes wrong with calls of the doors to their queues.
+pub(crate) const REFUSALS: [Fault; 2] = [Fault::Refuse, Fault::LoseAnswer];
+/// What goes wrong with consumers and their calls.
+pub(crate) const CONSUMER_FAULTS: [Fault; 7] = [
+    Fault::Refuse,
+    Fault::Conflict,
+    Fault::LoseAnswer,
+    Fault::Refuse,
+    Fault::Conflict,
+    Fault::StopBefore,
+    Fault::StopAfter,
+];
+
 /// Counts faults, and draws when one happens; which one goes round by call, so that a short soak, too, meets each.
 #[derive(Default)]
-struct Misfortune {
-    one_in: u64,
+pub(crate) struct Misfortune {
+    /// Of how many calls one goes wrong; 0: none.
+    one_in: AtomicU64,
     counts: Mutex<HashMap<String, u64>>,
 }
 
 impl Misfortune {
-    fn plan(self: &Arc<Misfortune>, allowed: &'static [Fault]) -> Plan {
+    /// From now on one of so many calls goes wrong; 0: none.
+    pub(crate) fn set_one_in(&self, one_in: u64) {
+        self.one_in.store(one_in, Ordering::Relaxed);
+    }
+
+    /// How many calls went wrong.
+    pub(crate) fn count(&self) -> u64 {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+
+    /// A plan for calls, which does some of these faults.
+    pub(crate) fn plan(self: &Arc<Misfortune>, allowed: &'static [Fault]) -> Plan {
         let this = self.clone();
         Plan::new(move |call| {
-            if this.one_in == 0 || fastrand::u64(..this.one_in) > 0 {
+            let one_in = this.one_in.load(Ordering::Relaxed);
+            if one_in == 0 || fastrand::u64(..one_in) > 0 {
                 return Fault::None;
             }
             let mut counts = this.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +124,8 @@ impl Soak {
         write_bodies(&file, &generator, &order);
         let poison = poison_of(&generator, &order);
 
-        let misfortune = Arc::new(Misfortune { one_in: self.fault_one_in, counts: Mutex::default() });
+        let misfortune = Arc::new(Misfortune::default());
+        misfortune.set_one_in(self.fault_one_in);
         let settings = Settings {
             visibility: VISIBILITY,
             duplicate_one_in: 50,
@@ -108,9 +135,8 @@ impl Soak {
         let queue = Arc::new(queue::Memory::new(settings));
         let store = Arc::new(store::Memory::default());
         let key = PrivateKey::generate().expect("random numbers");
-        let refusing = &[Fault::Refuse, Fault::LoseAnswer];
         let doors_queue: Arc<dyn Queue> =
-            Arc::new(queue::Faulty::new(queue.clone(), misfortune.plan(refusing)));
+            Arc::new(queue::Faulty::new(queue.clone(), misfortune.plan(&REFUSALS)));
         let stack = Arc::new(Stack::new(Parts {
             name: STACK.to_owned(),
             verifier: Arc::new(Verifier::new(STACK, [key.public()], []).expect("keys")),
@@ -341,17 +367,8 @@ async fn consume(
     misfortune: Arc<Misfortune>,
     stop: watch::Receiver<bool>,
 ) {
-    const ALL: &[Fault] = &[
-        Fault::Refuse,
-        Fault::Conflict,
-        Fault::LoseAnswer,
-        Fault::Refuse,
-        Fault::Conflict,
-        Fault::StopBefore,
-        Fault::StopAfter,
-    ];
     loop {
-        let plan = misfortune.plan(ALL);
+        let plan = misfortune.plan(&CONSUMER_FAULTS);
         let faulty_queue: Arc<dyn Queue> = Arc::new(queue::Faulty::new(queue.clone(), plan.clone()));
         let consumer = Arc::new(consumer(Arc::new(store::Faulty::new(store.clone(), plan.clone()))));
         tokio::select! {

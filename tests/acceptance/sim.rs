@@ -1,0 +1,16 @@
+//! A few days of an agency under each generation of Postmark's rules: the small form of `make sim`.
+
+use postledger_tests::sim::{GENERATIONS, Sim};
+
+/// How many events each generation has, about.
+const EVENTS: u64 = 5_000;
+
+/// Another seed with every generation; together they meet every fault under every draw but a few.
+#[test]
+fn nothing_is_lost_or_doubled_in_some_days_that_go_wrong() {
+    for (seed, rules) in (1..).zip(GENERATIONS) {
+        let outcome = Sim::week(seed, EVENTS, rules).run(|_| {});
+        assert!(outcome.good(), "{}\n{}", outcome.line(), outcome.diagnosis());
+        assert!(outcome.recovered > 0 && outcome.unrecoverable() > 0, "{}", outcome.line());
+    }
+}
