@@ -66,7 +66,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["aws", "ledger", "queue", "faults"]),
     ("ingest", &["aws", "ledger", "platform", "postmark", "queue"]),
     ("consumer", &["aws", "ledger", "platform", "postmark", "queue", "store"]),
-    ("account", &["aws", "ingest", "ledger", "platform", "postmark", "postmark-api", "store"]),
+    ("account", &["aws", "ingest", "ledger", "postmark", "postmark-api", "store"]),
     ("reconcile", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store"]),
     ("watch", &["account", "aws", "ingest", "ledger", "platform", "postmark-api", "store"]),
     // What is proved against it must not share our assumptions.

@@ -4,12 +4,16 @@
 
 mod ask;
 mod bad_input;
+mod beside;
+mod beside_commands;
 mod commands;
 mod consumer;
 mod door;
 mod fixtures;
 mod house;
+mod million;
 mod ops;
 mod privacy;
+mod reconcile;
 mod soak;
 mod template;
