@@ -16,9 +16,10 @@ ARCH ?= x86_64
 # The functions: every folder in functions/ is one. Built without commands and tests, so that they have no feature of theirs.
 FUNCTIONS = $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
 LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $(FUNCTIONS)
+LIKENESS = tests/simulator/likeness
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws sam soak soak-aws cost \
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam soak soak-aws cost \
 	cold-start throughput oracle fuzz dictionary audit clean
 
 help: ## this list
@@ -40,7 +41,7 @@ local-stop: ## end what `make local` started; what it took in is gone
 local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
-test: lint aws functions ## everything: formatting, lints, and every test of every crate
+test: lint aws node functions ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
 
 lint: sam ## formatting and lints, without a warning; templates for both regions
@@ -70,15 +71,23 @@ rust:
 
 aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Python 3.10 or later; once)
 
+node: .tools/node/postmark ## what the simulator's likeness is tested with: Node and Postmark's own client, into .tools (once)
+
 sam: .tools/sam/ready ## what builds, checks and deploys: cargo-lambda, cfn-lint and AWS's sam, into .tools (once)
 
 .tools/aws/ready: infra/local/requirements.txt
 .tools/sam/ready: infra/requirements.txt
-.tools/aws/ready .tools/sam/ready:
+.tools/node/ready: $(LIKENESS)/requirements.txt
+.tools/aws/ready .tools/sam/ready .tools/node/ready:
 	@python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) $< --no-deps
+	@touch $@
+
+.tools/node/postmark: .tools/node/ready $(addprefix $(LIKENESS)/,package.json package-lock.json .npmrc)
+	cp $(filter-out $<,$^) $(@D)
+	cd $(@D) && PATH="$$PWD/bin:$$PATH" bin/npm ci --prefer-offline --loglevel=error
 	@touch $@
 
 .tools/sam/zig: .tools/sam/ready infra/requirements-zig.txt
