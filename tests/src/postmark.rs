@@ -1,0 +1,96 @@
+//! Postmark in this process: the simulator behind the port through which our client calls Postmark's API.
+//!
+//! What Postmark itself calls, probes and webhooks, goes to a [`Hooks`]: the embedded mode's doors, or whatever a test
+//! puts before them.
+
+use async_trait::async_trait;
+use futures_util::stream;
+use http::{HeaderMap, Request, Response};
+use ingest::Knock;
+use postledger::embedded::Stack;
+use postmark_api::{Bytes, Chunks, Transport, TransportError};
+use postmark_simulator::{Answer, ApiBody, Handled, Simulator};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What answers requests that go out to endpoints.
+#[async_trait]
+pub trait Hooks: Send + Sync {
+    /// What comes of a request.
+    async fn answer(&self, request: &Request<Vec<u8>>) -> Answer;
+}
+
+/// A simulator that is shared, and what its probes go to.
+#[derive(Clone)]
+pub struct InProcess {
+    simulator: Arc<Mutex<Simulator>>,
+    hooks: Arc<dyn Hooks>,
+}
+
+impl InProcess {
+    /// A simulator, whose probes go to `hooks`.
+    pub fn new(simulator: Arc<Mutex<Simulator>>, hooks: Arc<dyn Hooks>) -> InProcess {
+        InProcess { simulator, hooks }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Simulator> {
+        self.simulator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+        let mut handled = self.lock().api(request.map(|body| body.to_vec()));
+        let answer: Response<ApiBody> = loop {
+            match handled {
+                Handled::Answer(answer) => break answer,
+                Handled::Probing(round) => {
+                    let mut answers = Vec::with_capacity(round.probes.len());
+                    for probe in &round.probes {
+                        answers.push(self.hooks.answer(&probe.request).await);
+                    }
+                    handled = self.lock().probed(round, answers);
+                }
+            }
+        };
+        Ok(answer.map(|body| Box::pin(stream::iter(body.map(Ok))) as Chunks))
+    }
+}
+
+/// Endpoints as what calls them over HTTP sees them: how `connect` asks our own doors.
+pub struct Caller(pub Arc<dyn Hooks>);
+
+#[async_trait]
+impl Transport for Caller {
+    async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+        match self.0.answer(&request.map(|body| body.to_vec())).await {
+            Answer::Status { code, .. } => {
+                let status = Response::builder().status(code);
+                let none: Chunks = Box::pin(stream::empty());
+                status.body(none).map_err(|error| TransportError::Broken(error.to_string()))
+            }
+            Answer::Timeout => Err(TransportError::TooSlow),
+            Answer::ConnectFailed => Err(TransportError::NotConnected("refused".to_owned())),
+        }
+    }
+}
+
+/// How the doors of a stack answer a request, as API Gateway would bring it.
+pub async fn knock(stack: &Stack, request: &Request<Vec<u8>>) -> ingest::Answer {
+    let (path, headers): (&str, &HeaderMap) = (request.uri().path(), request.headers());
+    let knock = Knock { method: request.method(), path, headers, body: request.body(), source_ip: None };
+    stack.door(path).answer(knock).await
+}
+
+/// An answer of our doors as Postmark sees it.
+pub fn seen(answer: ingest::Answer, millis: u32) -> Answer {
+    let (parts, _) = answer.response::<String>().into_parts();
+    Answer::of(&parts, millis)
+}
+
+#[async_trait]
+impl Hooks for Stack {
+    async fn answer(&self, request: &Request<Vec<u8>>) -> Answer {
+        seen(knock(self, request).await, 50)
+    }
+}
