@@ -3,11 +3,16 @@
 CARGO ?= cargo
 POSTLEDGER = target/release/postledger
 TOOLS = .tools/bin
-# How many cases `make fuzz` tries, how many events `make soak` has, and how often `make cold-start` starts each function.
+# How many cases `make fuzz` tries, how many events `make soak` and `make sim` have, what makes one simulation differ from
+# another, and how often `make cold-start` starts each function.
 CASES ?= 200000
 EVENTS ?= 1000000
 EVENTS_AWS ?= 50000
+EVENTS_SIM ?= 1000000
+SEED ?= 1
 STARTS ?= 21
+# How many rows the suppression lists of `make reconcile-memory` have.
+ROWS ?= 1000000
 # What `make deploy` deploys to: an environment of infra/samconfig.toml.
 ENV ?= us-prod
 # Where `make local` listens, and what `make build` builds for (x86_64 or arm64).
@@ -19,8 +24,8 @@ LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $
 LIKENESS = tests/simulator/likeness
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam soak soak-aws cost \
-	cold-start throughput oracle fuzz dictionary audit clean
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam soak soak-aws sim cost \
+	reconcile-memory cold-start throughput oracle fuzz dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,9 +107,18 @@ soak-aws: aws ## 50,000 events through SQS, consumers that are killed and Dynamo
 	$(CARGO) build --locked --release --workspace --bins
 	target/release/soak-aws --events $(EVENTS_AWS)
 
+sim: ## a month of a busy agency under each generation of Postmark's rules, while much goes wrong; nothing may be missing (EVENTS_SIM=, SEED=)
+	$(CARGO) build --locked --release --package postledger-tests --bin sim
+	target/release/sim --events $(EVENTS_SIM) --seed $(SEED)
+
 cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
 	$(CARGO) build --locked --release --workspace --bins
 	target/release/cost
+
+reconcile-memory: ## memory and time of reconcile over a suppression list of a million rows (ROWS=)
+	$(CARGO) build --locked --release --package reconcile
+	$(CARGO) build --locked --release --package postledger-tests --bin million
+	target/release/million --rows $(ROWS) --binary target/release/reconcile
 
 cold-start: ## init, first answer at 256 MB's share of CPU, warm CPU and memory of every function over TLS, beside peers (STARTS=)
 	$(CARGO) build --locked --release --package postledger-tests --bin cold-start

@@ -11,7 +11,7 @@ use postledger_tests::emulator::root;
 use postledger_tests::lambda::{
     Function, Lambda, consumer_settings, failures, gateway_event, ingest_settings, sqs_event,
 };
-use postledger_tests::process::{Share, cpu_ns, median, resident_kb};
+use postledger_tests::process::{Share, cpu_ns, median, resident_kb, share_of};
 use postledger_tests::tls::Tls;
 use postledger_tests::wire::{Wire, at_once};
 use postledger_tests::{SERVER, STACK, command::Folder};
@@ -43,8 +43,8 @@ struct Args {
     json: bool,
 }
 
-/// What Lambda gives to 256 MB, where 1,769 MB have one CPU.
-const SHARE: f64 = 256.0 / 1_769.0;
+/// What Lambda gives to 256 MB.
+const SHARE: f64 = share_of(256);
 /// What a call takes within a region.
 const CALL: Duration = Duration::from_millis(5);
 /// The roots that come with a system: as many as Lambda's, which are parsed as well.

@@ -104,10 +104,12 @@ impl Lambda {
     /// The answer to an event; under `error` where the function failed.
     ///
     /// # Panics
-    /// Where none comes.
+    /// Where none comes, although the function had the time that it was given.
     pub async fn invoke(&mut self, event: Value) -> Value {
         self.events.send(event).expect("a listening function");
-        within("an answer", self.answers.recv()).await.expect("an answer")
+        let given = Duration::from_millis(self.timeout_ms.load(Ordering::Relaxed));
+        let answer = tokio::time::timeout(PATIENCE.max(given), self.answers.recv()).await;
+        answer.expect("an answer in time").expect("a running stand-in")
     }
 }
 
@@ -210,28 +212,38 @@ pub fn consumer(binary: PathBuf, lambda: &Lambda, endpoint: &str, stack: &str, b
 
 /// What a consumer reads at its start, beside what Lambda sets.
 pub fn consumer_settings(stack: &str, by_time: bool) -> Vec<(String, String)> {
-    let tables = store::tables::Table::ALL.map(|table| {
-        let name = table.name();
-        (format!("POSTLEDGER_{}_TABLE", name.to_uppercase()), format!("{stack}-{name}"))
-    });
     let fixed = [
-        ("POSTLEDGER_LEDGER_KEY_PARAMETER", postledger::aws::ledger_key_parameter(stack)),
         ("POSTLEDGER_BY_TIME", by_time.to_string()),
         // The bodies of tests are of one day in 2026, and the process has the real clock.
         ("POSTLEDGER_RETENTION_DAYS", "36500".to_owned()),
     ];
-    tables.into_iter().chain(fixed.map(|(name, value)| (name.to_owned(), value))).collect()
+    table_settings(stack).into_iter().chain(fixed.map(|(name, value)| (name.to_owned(), value))).collect()
+}
+
+/// Where a stack's tables and its ledger key are, as functions read it at their start.
+pub fn table_settings(stack: &str) -> Vec<(String, String)> {
+    let tables = store::tables::Table::ALL.map(|table| {
+        let name = table.name();
+        (format!("POSTLEDGER_{}_TABLE", name.to_uppercase()), format!("{stack}-{name}"))
+    });
+    let key = ("POSTLEDGER_LEDGER_KEY_PARAMETER".to_owned(), postledger::aws::ledger_key_parameter(stack));
+    tables.into_iter().chain([key]).collect()
+}
+
+/// Where a stack's queues are, as functions read it at their start.
+pub fn queue_settings(endpoint: &str, stack: &str) -> Vec<(String, String)> {
+    let url = |name: QueueName| {
+        let variable = format!("POSTLEDGER_{}_QUEUE_URL", name.name().to_uppercase());
+        (variable, format!("{endpoint}/000000000000/{}", name.in_stack(stack)))
+    };
+    QueueName::LIVE.map(url).into()
 }
 
 /// What an ingest function reads at its start, beside what Lambda sets: for a stack whose queues are at an endpoint.
 pub fn ingest_settings(endpoint: &str, stack: &str, queues_of: &str, keys: &str) -> Vec<(String, String)> {
-    let url = |name: QueueName| {
-        let variable = format!("POSTLEDGER_{}_QUEUE_URL", name.name().to_uppercase());
-        (variable, format!("{endpoint}/000000000000/{}", name.in_stack(queues_of)))
-    };
     let fixed = [("POSTLEDGER_STACK", stack), ("POSTLEDGER_PUBLIC_KEYS", keys)];
     let fixed = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    QueueName::LIVE.map(url).into_iter().chain(fixed).collect()
+    queue_settings(endpoint, queues_of).into_iter().chain(fixed).collect()
 }
 
 /// A webhook as API Gateway hands it to a function: payload format 2.0 of an HTTP API.

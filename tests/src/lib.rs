@@ -11,6 +11,7 @@ pub mod emulator;
 pub mod generator;
 pub mod lambda;
 pub mod meter;
+pub mod million;
 pub mod postmark;
 pub mod process;
 pub mod sim;

@@ -48,6 +48,11 @@ pub fn median(numbers: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+/// The share of one CPU that Lambda gives to a function's memory, in megabytes: 1,769 have one whole.
+pub const fn share_of(memory_mb: u32) -> f64 {
+    memory_mb as f64 / 1_769.0
+}
+
 /// The period in which CPU is dealt out. An assumption: Lambda does not publish its own.
 const PERIOD_US: u32 = 20_000;
 
