@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// JSON list of rules {match: {address, tag, stream, server}, weights: {outcome: weight}}
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
-    /// JSON object of the open facts, or of some of them; else they are drawn from the seed
+    /// JSON object of the open facts, or of some of them and the rest is usual; without it the seed draws them
     #[arg(long, value_name = "FILE")]
     pub(crate) quirks: Option<PathBuf>,
     /// Servers that are there at the start
@@ -44,8 +44,8 @@ const EXAMPLE: &str = "\
 Example: a clock a thousand times as fast, and a mail that bounces hard
 
   postmark-simulator --servers 2 --speed 1000 &
-  curl http://127.0.0.1:8025/email -H 'Accept: application/json' -H 'Content-Type: application/json' \\
-    -H 'X-Postmark-Server-Token: TOKEN' \\
+  curl http://127.0.0.1:8025/email -H 'X-Postmark-Server-Token: TOKEN' \\
+    -H 'Accept: application/json' -H 'Content-Type: application/json' \\
     -d '{\"From\": \"a@sender.example\", \"To\": \"ida+hard@x.example\", \"TextBody\": \"Hello\"}'
   curl http://127.0.0.1:8025/simulator/truth
 
