@@ -15,5 +15,6 @@ mod million;
 mod ops;
 mod privacy;
 mod reconcile;
+mod sim;
 mod soak;
 mod template;

@@ -25,6 +25,9 @@ struct Args {
     /// For how many days mail is sent [default: 30].
     #[arg(long)]
     days: Option<i64>,
+    /// Every how many hours reconcile looks at a server.
+    #[arg(long, default_value_t = 1)]
+    reconcile_hours: i64,
     /// Each fault alone in a smaller world, as a table.
     #[arg(long)]
     faults: bool,
@@ -41,6 +44,7 @@ impl Args {
         let mut sim = Sim::month(self.seed, self.events, rules);
         sim.servers = self.servers.unwrap_or(sim.servers);
         sim.days = self.days.unwrap_or(sim.days);
+        sim.reconcile_hours = self.reconcile_hours;
         sim.quirks = self.quirks.as_deref().map(|text| serde_json::from_str::<Quirks>(text).expect("quirks"));
         sim.faults = match self.fault.as_deref() {
             None => Wanted::All,
@@ -82,6 +86,53 @@ fn run(sim: Sim) -> Outcome {
     outcome
 }
 
-fn faults(_: &Args) -> ExitCode {
-    ExitCode::FAILURE
+/// Every fault alone, as a table in Markdown.
+fn faults(args: &Args) -> ExitCode {
+    let rules = args.rules.unwrap_or(Rules::August2026 { retries: 6 });
+    postledger::say("| fault | events hit | lost | doubled | recovered by | unrecoverable by nature | recovered after |");
+    postledger::say("| --- | ---: | ---: | ---: | --- | ---: | ---: |");
+    let mut good = true;
+    for fault in Fault::ALL {
+        let faults = Wanted::Only(fault);
+        let (servers, days) = (args.servers.unwrap_or(6), args.days.unwrap_or(8));
+        let outcome = run(Sim { servers, days, faults, ..args.sim(rules) });
+        postledger::say(row(fault, &outcome));
+        if !outcome.good() {
+            postledger::say(outcome.diagnosis());
+            good = false;
+        }
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn row(fault: Fault, outcome: &Outcome) -> String {
+    let mut by = Vec::new();
+    for (count, words) in [
+        (outcome.retried, "Postmark's retries"),
+        (outcome.recovered, "reconcile"),
+        (outcome.observed, "observations of lists"),
+        (outcome.verified, "verifications by watch"),
+        (outcome.connected, "connections after watch"),
+    ] {
+        if count > 0 {
+            by.push(format!("{words} ({count})"));
+        }
+    }
+    let hit = match fault {
+        Fault::ConsumersKilled | Fault::ReconcileKilled => format!("{} calls", outcome.calls_hit),
+        Fault::SecondRow => format!("{} told twice", outcome.repeated),
+        _ => outcome.hit.to_string(),
+    };
+    let (lost, doubled) = (outcome.lost + outcome.unexplained, outcome.doubled);
+    let (by, nature) = (by.join(", "), outcome.unrecoverable());
+    format!("| {fault} | {hit} | {lost} | {doubled} | {by} | {nature} | {} |", lasted(outcome.recovered_after))
+}
+
+fn lasted(seconds: i64) -> String {
+    match seconds {
+        0 => "at once".to_owned(),
+        ..120 => format!("{seconds} s"),
+        ..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3_600.0),
+    }
 }

@@ -3,7 +3,7 @@
 use super::Sim;
 use super::client::{Mailing, Post, TICK_SECONDS};
 use super::faults::{Fault, Spell, spells};
-use super::proof::{self, Facts, Offered, Outcome};
+use super::proof::{self, End, Facts, Offered, Outcome};
 use super::world::World;
 use fastrand::Rng;
 use ledger::Time;
@@ -56,6 +56,8 @@ struct Month<'a> {
     quiet_from: Time,
     end: Time,
     rotated: bool,
+    verified: u64,
+    connected: u64,
 }
 
 /// Runs it.
@@ -79,6 +81,8 @@ pub(super) async fn drive(sim: &Sim, mut progress: impl FnMut(u64)) -> Outcome {
         quiet_from,
         end: quiet_from.plus_days(QUIET_DAYS),
         rotated: false,
+        verified: 0,
+        connected: 0,
     };
     for client in 0..sim.servers {
         assert!(month.world.connect(client).await, "client {client} cannot be connected, seed {}", sim.seed);
@@ -103,9 +107,14 @@ pub(super) async fn drive(sim: &Sim, mut progress: impl FnMut(u64)) -> Outcome {
     month.run(&mut progress).await;
     let rounds = month.settle(start).await;
     progress(month.world.lock().truth().events().count() as u64);
-    let depths = month.world.depths().await;
-    let rotation = sim.faults.has(Fault::Rotation) && !month.rotated;
-    proof::compare(sim, &month.world, &month.facts, rounds, depths, rotation)
+    let end = End {
+        rounds,
+        depths: month.world.depths().await,
+        rotating: sim.faults.has(Fault::Rotation) && !month.rotated,
+        verified: month.verified,
+        connected: month.connected,
+    };
+    proof::compare(sim, &month.world, &month.facts, end)
 }
 
 impl Month<'_> {
@@ -231,14 +240,13 @@ impl Month<'_> {
                 if look.drift {
                     self.after(READ_SECONDS, Act::Connect(client));
                 }
-                if look.reverified {
-                    self.after(600, Act::Drain);
-                }
+                self.verified += u64::from(look.reverified);
                 self.after(WATCH_SECONDS, Act::Watch(client));
             }
             Act::Connect(client) => {
-                if !self.world.connect(client).await {
-                    self.after(READ_SECONDS, Act::Connect(client));
+                match self.world.connect(client).await {
+                    true => self.connected += 1,
+                    false => self.after(READ_SECONDS, Act::Connect(client)),
                 }
             }
             Act::Rotate => {

@@ -69,6 +69,21 @@ impl Facts {
     }
 }
 
+/// How the driver left the world.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct End {
+    /// See [`Outcome::rounds`].
+    pub(crate) rounds: usize,
+    /// Messages that are visible, in flight, and dead.
+    pub(crate) depths: (usize, usize, usize),
+    /// A rotation was begun, and is not over.
+    pub(crate) rotating: bool,
+    /// See [`Outcome::verified`].
+    pub(crate) verified: u64,
+    /// See [`Outcome::connected`].
+    pub(crate) connected: u64,
+}
+
 /// How a month ended.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -108,6 +123,12 @@ pub struct Outcome {
     pub calls_hit: u64,
     /// Events that a fault hit, and that Postmark's retries brought.
     pub retried: u64,
+    /// Events that were answered 200 more than once.
+    pub repeated: u64,
+    /// Looks of watch that had paused triggers verified again.
+    pub verified: u64,
+    /// How often a server was connected again, since watch had found its webhooks changed.
+    pub connected: u64,
     /// From the end of the last fault until the last event that it hit, or what stands for it, was recorded, in
     /// seconds.
     pub recovered_after: i64,
@@ -232,28 +253,23 @@ type Copies = HashMap<(RecipientId, Identity), Copy>;
 type Counted = BTreeMap<(Hour, &'static str), i64>;
 
 /// Compares.
-pub(crate) fn compare(
-    sim: &Sim,
-    world: &World,
-    facts: &Facts,
-    rounds: usize,
-    depths: (usize, usize, usize),
-    rotation_is_open: bool,
-) -> Outcome {
+pub(crate) fn compare(sim: &Sim, world: &World, facts: &Facts, end: End) -> Outcome {
     let simulator = world.lock();
     let truth = simulator.truth();
     let mut outcome = Outcome {
         generation: sim.rules.to_string(),
         seed: sim.seed,
         quirks: serde_json::to_string(simulator.quirks()).unwrap_or_default(),
-        rounds,
+        rounds: end.rounds,
+        verified: end.verified,
+        connected: end.connected,
         calls_hit: world.consumer_troubles.count() + world.reconcile_troubles.count(),
         ..Outcome::default()
     };
-    if depths != (0, 0, 0) {
-        outcome.differ(|| format!("queues are not empty: visible, in flight, dead: {depths:?}"));
+    if end.depths != (0, 0, 0) {
+        outcome.differ(|| format!("queues are not empty: visible, in flight, dead: {:?}", end.depths));
     }
-    if rotation_is_open {
+    if end.rotating {
         outcome.differ(|| "the rotation is not over".to_owned());
     }
     crate::assert_whole(&world.store);
@@ -316,6 +332,7 @@ fn judge(
     outcome.events += 1;
     outcome.hit += u64::from(fact.hit || !fact.taken);
     outcome.retried += u64::from(fact.hit && fact.taken);
+    outcome.repeated += u64::from(event.fate.accepted > 1);
     let server = crate::server_id(event.server.cast_signed());
     let recipient = world.ledger_key.recipient_id(server, &recipient_key(event.recipient));
     let told = identity(event, recipient);
