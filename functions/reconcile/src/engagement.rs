@@ -4,14 +4,16 @@
 //! is missing. Postmark's lists of opens and clicks take no dates and end after 10,000 rows, the latest first; what
 //! they do not reach is asked for message by message, those of the day and of the days before it, until the numbers
 //! agree. Repeated opens are told by webhooks alone: how many Postmark counts and we lack is said, and that is all.
+//!
+//! Whether the days of Postmark's statistics follow the Eastern clock through the summer or stay at EST, no source says. So
+//! a day agrees only where both readings of it do, and is read to the end of the later one.
 
 use crate::progress::{Day, Tally};
-use crate::tell::Found;
 use crate::walk::{Listed, instant, shown};
 use crate::window::{Window, Windows};
 use crate::{GRACE_SECONDS, ReconcileError, Work, facts};
 use ledger::counters::Measure;
-use ledger::{Kind, Source};
+use ledger::{Kind, Source, Time};
 use postmark_api::{EngagementQuery, PAGE_MAX, Stats, WINDOW_MAX};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -84,6 +86,9 @@ impl Work<'_> {
         if window.from >= window.to {
             return Ok(true);
         }
+        let standard = standard_day(day).filter(|_| whole);
+        let reach =
+            Window { to: standard.map_or(window.to, |standard| standard.to.max(window.to)), ..window };
         let mut seen = Seen::new();
         // How many there are of what the lists did not reach.
         let mut open: Vec<(What, u64)> = Vec::new();
@@ -98,15 +103,19 @@ impl Work<'_> {
                 let expected = recorded + untold;
                 state.found.insert(REPEATED.to_owned(), Tally { expected, recorded, untold, missing: 0 });
             }
-            if whole && theirs == ours {
+            let both = match standard {
+                Some(standard) => theirs == self.counted(name, standard, &what.measures()).await?,
+                None => true,
+            };
+            if whole && theirs == ours && both {
                 state.found.insert(
                     what.name().to_owned(),
                     Tally { expected: ours, recorded: ours, ..Tally::default() },
                 );
                 continue;
             }
-            let reached =
-                state.cursor.is_none() && self.newest(name, what, window, &mut seen, state, source).await?;
+            let reached = state.cursor.is_none()
+                && self.newest(name, what, [window, reach], &mut seen, state, source).await?;
             if !reached {
                 open.push((what, theirs));
             } else if whole {
@@ -118,7 +127,7 @@ impl Work<'_> {
         if open.is_empty() {
             return Ok(true);
         }
-        let done = self.by_message(name, window, &open, &mut seen, state, source).await?;
+        let done = self.by_message(name, [window, reach], &open, &mut seen, state, source).await?;
         for (what, theirs) in open.into_iter().filter(|_| done && whole) {
             let tally = state.found.entry(what.name().to_owned()).or_default();
             let told = tally.expected.min(theirs);
@@ -137,7 +146,7 @@ impl Work<'_> {
         &mut self,
         name: &str,
         what: What,
-        window: Window,
+        [window, reach]: [Window; 2],
         seen: &mut Seen,
         state: &mut Day,
         source: Source,
@@ -154,8 +163,9 @@ impl Work<'_> {
             let times = page.rows.iter().filter_map(|row| instant(Listed::Messages, row));
             let passed = times.min().is_some_and(|oldest| oldest < window.from);
             let rows = page.rows.iter().map(|row| self.body(name, what, row)).collect();
-            self.count_in(name, rows, window, seen, state, source).await?;
-            if passed || page.rows.is_empty() || offset >= shown(page.total) {
+            self.count_in(name, rows, [window, reach], seen, state, source).await?;
+            // The last row of all, not the last that is shown.
+            if passed || page.rows.is_empty() || u64::from(offset) >= page.total {
                 return Ok(true);
             }
         }
@@ -166,14 +176,14 @@ impl Work<'_> {
     async fn by_message(
         &mut self,
         name: &str,
-        window: Window,
+        [window, reach]: [Window; 2],
         open: &[(What, u64)],
         seen: &mut Seen,
         state: &mut Day,
         source: Source,
     ) -> Result<bool, ReconcileError> {
         let from = state.cursor.unwrap_or_else(|| window.from.plus_days(-MESSAGE_DAYS));
-        let mut windows = Windows::of(Window { from, to: window.to });
+        let mut windows = Windows::of(Window { from, to: reach.to });
         while let Some(stretch) = windows.next() {
             let agree = |(what, theirs): &(What, u64)| {
                 state.found.get(what.name()).is_some_and(|tally| tally.expected >= *theirs)
@@ -194,7 +204,7 @@ impl Work<'_> {
                 let opens = opens.iter().map(|row| self.body(name, What::Opens, row));
                 let bodies =
                     opens.chain(clicks.iter().map(|row| self.body(name, What::Clicks, row))).collect();
-                self.count_in(name, bodies, window, seen, state, source).await?;
+                self.count_in(name, bodies, [window, reach], seen, state, source).await?;
                 if page.rows.is_empty() || offset >= shown(page.total) {
                     state.cursor = Some(stretch.to);
                     break;
@@ -214,29 +224,32 @@ impl Work<'_> {
         }
     }
 
-    /// Tells of rows of a stretch that were not seen before, and adds to what the day has found.
+    /// Tells of rows within reach that were not seen before, and adds those of the day to what it has found.
     async fn count_in(
         &mut self,
         name: &str,
         bodies: Vec<Value>,
-        window: Window,
+        [window, reach]: [Window; 2],
         seen: &mut Seen,
         state: &mut Day,
         source: Source,
     ) -> Result<(), ReconcileError> {
-        let mut new = Vec::new();
+        let (mut of_day, mut beyond) = (Vec::new(), Vec::new());
         for body in bodies {
             let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
             let [message, recipient, link] = ["MessageID", "Recipient", "OriginalLink"].map(text);
             let key = format!("{message} {} {link}", recipient.to_lowercase());
-            if window.holds(instant(Listed::Messages, &body)) && seen.insert(key) {
-                new.push(body);
+            let at = instant(Listed::Messages, &body);
+            if reach.holds(at) && seen.insert(key) {
+                if window.holds(at) { &mut of_day } else { &mut beyond }.push(body);
             }
         }
-        let found: Found = self.tell(name, new, source).await?;
-        for (kind, tally) in found {
+        for (kind, tally) in self.tell(name, of_day, source).await? {
             state.found.entry(kind).or_default().add(tally);
         }
+        // The next day finds these recorded.
+        let beyond = self.tell(name, beyond, source).await?;
+        self.report.stream(name).missing(&beyond);
         Ok(())
     }
 
@@ -263,6 +276,12 @@ impl Work<'_> {
         let counts = hours.values().flat_map(|counts| measures.iter().filter_map(|one| counts.get(one)));
         Ok(counts.sum::<i64>().try_into().unwrap_or_default())
     }
+}
+
+/// A day of EST, which is five hours behind UTC all year.
+fn standard_day(day: &str) -> Option<Window> {
+    let from: Time = format!("{day}T05:00:00Z").parse().ok()?;
+    Some(Window { from, to: from.plus_days(1) })
 }
 
 /// A day's number in Postmark's statistics, which leave out days without any.

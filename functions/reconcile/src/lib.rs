@@ -41,6 +41,7 @@ pub use report::{ListReport, Report, StreamReport};
 use account::lease::Lease;
 use account::{BookError, Registry, RegistryError, VaultError};
 use ledger::{LedgerKey, ServerId, Source, Time};
+use list::Compared;
 use observe::Happened;
 use platform::Clock;
 use postmark_api::{ApiError, ServerApi, eastern};
@@ -245,10 +246,11 @@ impl Work<'_> {
     async fn due(&mut self, names: &[String], added_at: Time) -> Result<bool, ReconcileError> {
         let mut there = Vec::new();
         for name in names {
-            if !self.list(name, Source::Reconcile).await? {
-                continue;
+            match self.list(name, Source::Reconcile).await? {
+                Compared::Whole => there.push(name),
+                Compared::InPart => return Ok(false),
+                Compared::NoSuchStream => continue,
             }
-            there.push(name);
             let recent = Window {
                 from: self.now.plus_seconds(-BOUNCES_SECONDS).max(added_at),
                 to: self.now.plus_seconds(-GRACE_SECONDS),
@@ -308,10 +310,13 @@ impl Work<'_> {
             if self.state.asked.as_ref().is_some_and(|asked| asked.listed.contains(name)) {
                 continue;
             }
-            let there = self.list(name, source).await?;
+            let compared = self.list(name, source).await?;
+            if compared == Compared::InPart {
+                return Ok(false);
+            }
             if let Some(asked) = &mut self.state.asked {
                 asked.listed.insert(name.clone());
-                asked.gone.extend((!there).then(|| name.clone()));
+                asked.gone.extend((compared == Compared::NoSuchStream).then(|| name.clone()));
             }
             self.save(None).await?;
             if self.time_is_up() {

@@ -1,13 +1,15 @@
 //! Comparing Postmark's suppression list of a stream with ours.
 //!
-//! Ours is read from the index of what is suppressed, theirs from the dump, row by row: what is held is one entry for
-//! each address of ours, about 40 bytes, so that a million of them fit a small function. What seems to differ is asked
-//! of the view itself before anything is said, since an index lags.
+//! Ours is read from the index of what is suppressed, then theirs from the dump, row by row: what is held is one entry
+//! for each address of ours, about 40 bytes, so that a million of them fit a small function. What seems to differ is
+//! asked of the view itself before anything is said, since an index lags.
+//!
+//! Where time is up within a dump, nothing is kept of how far it was read: the next run begins a new one, and passes
+//! over what this one told.
 //!
 //! An observation speaks for an instant ten minutes before its dump. Where the ledger knows of something later, the
 //! observation would change nothing, and it is left to a later dump.
 
-use crate::progress::OfStream;
 use crate::report::ListReport;
 use crate::{GRACE_SECONDS, ReconcileError, Work};
 use ledger::event::{Cause, OBSERVATION_LAG_SECONDS};
@@ -27,9 +29,14 @@ const DOUBTFUL_SECONDS: i64 = 86_400;
 const LIFTED_MAX: usize = 20;
 /// The share, in percent.
 const LIFTED_PERCENT: usize = 5;
-/// How many addresses wait for an agreeing dump at most: what is beyond is seen again by the next. Their ids and times
-/// are kept in one document.
-const WAITING_MAX: usize = 3_000;
+/// How many addresses of a server wait for an agreeing dump at most: what is beyond is seen again by the next. Their
+/// ids and times are kept in one document.
+const WAITING_MAX: usize = 6_000;
+/// The most bytes that one of them takes there.
+const WAITING_BYTES: usize = 44;
+/// The bytes of that document that are left for the days that are worked on.
+const DAYS_BYTES: usize = 100 * 1_024;
+const _: () = assert!(WAITING_MAX * WAITING_BYTES + DAYS_BYTES <= store::DOCUMENT_BYTES_MAX);
 
 /// Postmark's answer for a stream that it does not know, or no more.
 const NO_SUCH_STREAM: i64 = 1226;
@@ -67,20 +74,32 @@ struct Missing {
     cause: Cause,
 }
 
+/// How the comparison of a stream's lists ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// At the end of both.
+    Whole,
+    /// Because time was up.
+    InPart,
+    /// Postmark has no such stream.
+    NoSuchStream,
+}
+
 impl Work<'_> {
-    /// Compares a stream's lists, and tells what is to be told. Whether Postmark has the stream.
-    pub(crate) async fn list(&mut self, name: &str, source: Source) -> Result<bool, ReconcileError> {
+    /// Compares a stream's lists, and tells what is to be told.
+    pub(crate) async fn list(&mut self, name: &str, source: Source) -> Result<Compared, ReconcileError> {
+        // Before the dump is asked for, which would stand still meanwhile.
+        let mut ours = self.ours(name).await?;
         let at = (self.with.clock)();
         let mut dump = match self.api.suppressions(name, SuppressionFilter::default()).await {
             Err(ApiError::Refused { code: NO_SUCH_STREAM, .. }) => {
                 let words =
                     "Postmark has no such stream any more; `postledger watch` takes that over".to_owned();
                 self.report.stream(name).problems.push(words);
-                return Ok(false);
+                return Ok(Compared::NoSuchStream);
             }
             answer => answer?,
         };
-        let mut ours = self.ours(name).await?;
         let mut report = ListReport {
             ours: ours.values().filter(|held| held.listed()).count() as u64,
             ..ListReport::default()
@@ -99,6 +118,10 @@ impl Work<'_> {
             }
             if missing.len() == CHUNK {
                 self.present(name, at, std::mem::take(&mut missing), source, &mut report).await?;
+                if self.time_is_up() {
+                    self.report.stream(name).list = report;
+                    return Ok(Compared::InPart);
+                }
             }
         }
         self.present(name, at, missing, source, &mut report).await?;
@@ -106,7 +129,7 @@ impl Work<'_> {
             ours.into_iter().filter(|(_, held)| held.listed() && !held.seen()).map(|(id, _)| id).collect();
         self.gone(name, at, gone, source, &mut report).await?;
         self.report.stream(name).list = report;
-        Ok(true)
+        Ok(Compared::Whole)
     }
 
     /// Whom the index has on a stream's list or barred from it.
@@ -159,6 +182,14 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// How many addresses of a stream may wait: half of what the other streams leave, so that a long list of one does
+    /// not keep the next one waiting.
+    fn room(&self, name: &str) -> usize {
+        let others = self.state.streams.iter().filter(|(other, _)| *other != name);
+        let taken: usize = others.map(|(_, of_stream)| of_stream.gone.len()).sum();
+        WAITING_MAX.saturating_sub(taken) / 2
+    }
+
     /// Tells of those who have left Postmark's list, where a second dump agrees.
     async fn gone(
         &mut self,
@@ -175,7 +206,7 @@ impl Work<'_> {
         let agree = if report.doubtful { DOUBTFUL_SECONDS } else { AGREE_SECONDS };
         let lifted_max = LIFTED_MAX.max(usize::try_from(ours).unwrap_or(usize::MAX) * LIFTED_PERCENT / 100);
         candidates.sort_unstable();
-        candidates.truncate(WAITING_MAX.max(lifted_max));
+        candidates.truncate(self.room(name));
         let before = self.state.streams.get(name).map(|of_stream| of_stream.gone.clone()).unwrap_or_default();
         let (mut gone, mut bodies) = (BTreeMap::new(), Vec::new());
         for chunk in candidates.chunks(CHUNK) {
@@ -202,7 +233,7 @@ impl Work<'_> {
         }
         let told = self.tell(name, bodies, source).await?;
         report.gone_told += told.values().map(|tally| tally.missing).sum::<u64>();
-        self.state.streams.entry(name.to_owned()).or_insert_with(OfStream::default).gone = gone;
+        self.state.streams.entry(name.to_owned()).or_default().gone = gone;
         Ok(())
     }
 }
@@ -216,6 +247,17 @@ fn listed<'a>(view: &'a View, name: &str) -> Option<(Time, Option<&'a str>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_addresses_as_may_wait_fit_a_document() {
+        let (key, server) = (ledger::LedgerKey::for_tests(), ledger::ServerId::new(1).unwrap());
+        // In the year 2286: later ones have a digit more.
+        let at = Time::from_micros(9_999_999_999_999_999);
+        let one = |n: usize| (key.recipient_id(server, &n.to_string()), at);
+        let gone: BTreeMap<RecipientId, Time> = (0..1_000).map(one).collect();
+        let bytes = serde_json::to_string(&gone).unwrap().len();
+        assert!(bytes <= 1_000 * WAITING_BYTES, "{bytes}");
+    }
 
     #[test]
     fn causes_of_postmarks_list_are_told_from_bars_of_ours() {

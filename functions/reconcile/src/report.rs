@@ -1,6 +1,7 @@
 //! What a run says of itself.
 
 use crate::progress::Tally;
+use crate::tell::Found;
 use ledger::ServerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -84,6 +85,16 @@ pub struct StreamReport {
     pub unreadable: u64,
     /// What could not be looked at, in sentences.
     pub problems: Vec<String>,
+}
+
+impl StreamReport {
+    /// What was missing apart from a day that is gone through to its end: that day counts it as recorded.
+    pub(crate) fn missing(&mut self, found: &Found) {
+        for (record_type, Tally { missing, .. }) in found {
+            let tally = Tally { expected: *missing, missing: *missing, ..Tally::default() };
+            self.found.entry(record_type.clone()).or_default().add(tally);
+        }
+    }
 }
 
 /// What a comparison of Postmark's suppression list with ours found.

@@ -3,6 +3,7 @@
 use crate::progress::Tally;
 use crate::{AT_ONCE, Reconcile, ReconcileError, Work};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ledger::event::What;
 use ledger::{Event, ServerId, Source};
 use postmark::{Body, Context, Examined, examine_body};
 use queue::{Envelope, QueueName};
@@ -61,6 +62,10 @@ impl Reconcile {
         }
         let checks = understood.into_values().map(|one| async move {
             let event = &one.event;
+            if matches!(event.what, What::Present { .. }) {
+                // It is of its own dump's instant: none is recorded.
+                return Ok((one, false));
+            }
             let stored = self.store.event(server, event.recipient, event.class(), event.identity).await?;
             Ok::<_, ReconcileError>((one, stored.is_some()))
         });

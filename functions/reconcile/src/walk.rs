@@ -32,10 +32,7 @@ impl Work<'_> {
         while let Some(window) = windows.next() {
             let found = self.stretch(name, Listed::Bounces, window, &mut windows, Source::Reconcile).await?;
             // Their day counts them all once it is over; what is missing is told of now.
-            for (record_type, Tally { missing, .. }) in found.into_iter().flatten() {
-                let tally = Tally { expected: missing, missing, ..Tally::default() };
-                self.report.stream(name).found.entry(record_type).or_default().add(tally);
-            }
+            self.report.stream(name).missing(&found.unwrap_or_default());
         }
         Ok(())
     }
@@ -161,8 +158,17 @@ impl Work<'_> {
         let asked = lacking.map(|message| async { (self.api.message_details(message.id).await, message) });
         let asked: Vec<_> = asked.collect();
         let mut asked = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE);
+        // What was answered until a call failed is told all the same: the next run need not ask for it again.
+        let mut failed = Ok(());
         while let Some((details, message)) = asked.next().await {
-            let Some(details) = told(details)? else { continue };
+            let details = match told(details) {
+                Ok(Some(details)) => details,
+                Ok(None) => continue,
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
+            };
             let events = details["MessageEvents"].as_array().into_iter().flatten();
             for event in events.filter(|event| event["Type"] == "Delivered") {
                 let recipient =
@@ -174,6 +180,7 @@ impl Work<'_> {
         }
         drop(asked);
         let mut found = self.tell(name, bodies, source).await?;
+        failed?;
         found.entry(Kind::Delivery.name().to_owned()).or_default().add(known);
         Ok(found)
     }

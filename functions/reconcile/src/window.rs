@@ -2,6 +2,7 @@
 //! halved until it fits.
 
 use ledger::Time;
+use postmark_api::eastern;
 use std::collections::VecDeque;
 
 /// The shortest stretch that is halved, in seconds: Postmark's filters have whole seconds.
@@ -40,15 +41,20 @@ impl Windows {
         self.0.pop_front()
     }
 
-    /// Puts the halves of a stretch before what is left; `false` where it is too short for that.
+    /// Puts the halves of a stretch before what is left; `false` where it is too short for that, or Postmark would be
+    /// asked about each half as about the whole: an hour that its clock shows twice cannot be told apart.
     pub(crate) fn halve(&mut self, window: Window) -> bool {
         let seconds = (window.to.micros() - window.from.micros()) / 1_000_000;
         if seconds < HALVED_SECONDS_MIN {
             return false;
         }
         let middle = window.from.plus_seconds(seconds / 2);
-        self.0.push_front(Window { from: middle, to: window.to });
-        self.0.push_front(Window { from: window.from, to: middle });
+        let halves = [Window { from: window.from, to: middle }, Window { from: middle, to: window.to }];
+        let texts = |window: Window| eastern::window(window.from, window.to);
+        if halves.iter().all(|half| texts(*half) == texts(window)) {
+            return false;
+        }
+        halves.into_iter().rev().for_each(|half| self.0.push_front(half));
         true
     }
 }
@@ -82,6 +88,14 @@ mod tests {
         let mut windows = Windows::of(Window { from: at(0), to: at(1) });
         let window = windows.next().unwrap();
         assert!(!windows.halve(window) && windows.next().is_none());
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_not_halved_again_and_again() {
+        let [from, to] = ["2026-11-01T05:10:00Z", "2026-11-01T05:50:00Z"].map(|text| text.parse().unwrap());
+        let mut windows = Windows::of(Window { from, to });
+        let window = windows.next().unwrap();
+        assert!(!windows.halve(window));
     }
 
     #[test]
