@@ -6,6 +6,7 @@
 use crate::book::Book;
 use crate::doors::{Doors, DoorsError};
 use crate::registry::{ConnectForm, Registry, RegistryError, ServerEntry};
+use crate::watch::Finding;
 use crate::webhooks::{self, Desired, Plan, switches};
 use ledger::ServerId;
 use ledger::policy::StreamKind;
@@ -161,7 +162,9 @@ impl<B: Book + ?Sized> Connect<'_, B> {
     pub async fn look(&self, entry: &mut ServerEntry, base: &str) -> Result<Plan, ConnectError> {
         let seen = look(entry.server, self.api).await?;
         entry.take_streams(&seen.streams);
-        Ok(self.plan(entry, base, &seen))
+        let mut plan = self.plan(entry, base, &seen);
+        plan.warnings.extend(in_flight(entry.server, &plan));
+        Ok(plan)
     }
 
     fn plan(&self, entry: &ServerEntry, base: &str, seen: &Seen) -> Plan {
@@ -354,6 +357,17 @@ impl<B: Book + ?Sized> Connect<'_, B> {
         standing.sort_by(|one, other| (&one.stream, one.trigger).cmp(&(&other.stream, other.trigger)));
         standing
     }
+}
+
+/// What a removal loses: Postmark drops what it has not told yet through a webhook that goes.
+fn in_flight(server: ServerId, plan: &Plan) -> Option<Finding> {
+    (!plan.remove.is_empty()).then(|| Finding {
+        server,
+        stream: None,
+        code: "removal_drops",
+        words: "events that are on their way through the webhooks to be removed, retries among them, are dropped".to_owned(),
+        next: format!("do it at a quiet hour; `postledger reconcile --server {server}` brings what was dropped"),
+    })
 }
 
 /// Whether words of Postmark's name a trigger: `SpamComplaint`, `Spam Complaint`.
