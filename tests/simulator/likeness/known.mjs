@@ -4,7 +4,7 @@ const when = (so, some) => (so ? some : {});
 
 // Every known difference in a run with these open facts: those that it is certain to meet, and those it may.
 export function knownDifferences(quirks, relaunched) {
-  const unknown = (...forms) => quirks.unknown_share > 0 && forms.includes(quirks.unknown);
+  const unknown = (...forms) => forms.includes(quirks.unknown);
   const certain = {
     'Bounce.RecordType is absent': 'The documentation shows it in lists only, not in a single bounce.',
     "Bounce.RecordType is not 'Bounce'": 'A spam complaint is a row of the list too.',

@@ -17,13 +17,14 @@ async function under(which, call) {
 }
 
 test('a wrong token is an invalid key, for a server and for the account', async () => {
-  for (const [kind, call] of [
-    [ServerClient, (one) => one.getServer()],
-    [AccountClient, (one) => one.getServers()],
+  for (const [kind, call, whose] of [
+    [ServerClient, (one) => one.getServer(), 'Server'],
+    [AccountClient, (one) => one.getServers(), 'Account'],
   ]) {
     const error = await refused(call(client(kind, '00000000-0000-0000-0000-000000000000')));
     assert.ok(error instanceof Errors.InvalidAPIKeyError, error.message);
     assert.deepEqual([error.code, error.statusCode], [10, 401]);
+    assert.match(error.message, new RegExp(`The ${whose} Token .* was invalid`));
   }
 });
 

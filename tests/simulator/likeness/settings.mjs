@@ -112,7 +112,12 @@ test('a template is made, listed, read, changed, validated and deleted', async (
   const listed = await client.getTemplates({ templateType: Models.TemplateTypes.Layout });
   assert.deepEqual([listed.TotalCount, listed.Templates[0].TemplateId], [1, layout.TemplateId]);
   assert.equal((await client.getTemplates()).TotalCount, 2);
-  await client.editTemplate('welcome', { Subject: 'Hello {{name}}' });
+  await client.editTemplate('welcome', { Subject: 'Hello {{name}}', LayoutTemplate: 'frame' });
+  const framed = await client.getTemplates({ layoutTemplate: 'frame' });
+  assert.deepEqual(
+    framed.Templates.map((one) => one.TemplateId),
+    [made.TemplateId],
+  );
   const read = await client.getTemplate('welcome');
   assert.deepEqual(
     [read.Subject, read.HtmlBody, read.AssociatedServerId],

@@ -282,15 +282,15 @@ impl Simulator {
         let reader = self.reader(event);
         let quirks = &self.config.quirks;
         let bits = self.bits(event, question::BLANK);
-        let unknown = |salt| {
-            let unknown = falls(mix(bits, salt), quirks.unknown_share);
+        let unknown = |salt, nothing: bool| {
+            let unknown = nothing && door == Door::Api || falls(mix(bits, salt), quirks.unknown_share);
             // The API has it null or not at all; only webhooks have been seen with `{}`.
             unknown.then(|| match (self.blank(event, quirks.unknown, salt), door) {
                 (Blank::Empty | Blank::Varies, Door::Api) => Blank::Null,
                 (blank, _) => blank,
             })
         };
-        let mut part = |key, salt, fill: &dyn Fn(&mut Json)| match unknown(salt) {
+        let mut part = |key, salt, nothing, fill: &dyn Fn(&mut Json)| match unknown(salt, nothing) {
             None => json.nested(key, |json| fill(json)),
             Some(Blank::Absent) => {}
             Some(Blank::Null) => json.raw(key, b"null"),
@@ -305,10 +305,10 @@ impl Simulator {
                 }
             }
         };
-        part("Client", 11, &|json| program(json, reader.client));
-        part("OS", 12, &|json| program(json, reader.os));
+        part("Client", 11, reader.client.0.is_empty(), &|json| program(json, reader.client));
+        part("OS", 12, reader.os.0.is_empty(), &|json| program(json, reader.os));
         let place = &PLACES[(bits >> 8) as usize % PLACES.len()];
-        part("Geo", 13, &|json| {
+        part("Geo", 13, false, &|json| {
             for (key, value) in GEO.iter().zip(place).filter(|(_, value)| !value.is_empty()) {
                 if *key == "IP" {
                     let separator = if value.ends_with(':') { ':' } else { '.' };

@@ -150,7 +150,9 @@ impl Simulator {
                 let counts = self.counts_now(stream, tag);
                 counts.clicks += 1;
                 counts.unique_clicks += 1;
-                *counts.click_platforms.entry(reader.platform).or_default() += 1;
+                // Links open in a browser: statistics of clicks know no webmail.
+                let platform = if reader.platform == "WebMail" { "Desktop" } else { reader.platform };
+                *counts.click_platforms.entry(platform).or_default() += 1;
                 *counts.browsers.entry(reader.family).or_default() += 1;
                 *counts.locations.entry(if in_text { "Text" } else { "HTML" }).or_default() += 1;
             }

@@ -141,10 +141,12 @@ impl Simulator {
         json.nested("Details", |json| match of.kind {
             Kind::Delivery => {
                 json.text("DeliveryMessage", &self.delivery_details(event));
-                json.text("DestinationServer", "mx.receiver.example");
-                json.text("DestinationIP", "203.0.113.25");
+                destination(json);
             }
-            Kind::Delay => json.text("DeliveryMessage", "smtp;451 4.4.1 Connection timed out"),
+            Kind::Delay => {
+                json.text("DeliveryMessage", "smtp;451 4.4.1 Connection timed out");
+                destination(json);
+            }
             Kind::Bounce { .. } | Kind::Complaint { .. } => {
                 let summary = match of.kind {
                     Kind::Bounce { kind, .. } => kind.description(),
@@ -190,6 +192,12 @@ impl Simulator {
         json.text("Body", &self.source(number));
         Ok(ApiBody::json(json.end()))
     }
+}
+
+/// The server that a mail was brought to, or was to be.
+fn destination(json: &mut Json) {
+    json.text("DestinationServer", "mx.receiver.example");
+    json.text("DestinationIP", "203.0.113.25");
 }
 
 #[cfg(test)]

@@ -266,9 +266,15 @@ impl Simulator {
         match caller {
             None => {
                 let message = "No Account or Server API tokens were supplied in the HTTP headers. Please add a header for either X-Postmark-Server-Token or X-Postmark-Account-Token.";
-                let wrong = "The Server Token you provided in the X-Postmark-Server-Token request header was invalid. Please verify that you are using a valid token.";
-                let given = header("x-postmark-server-token").or(header("x-postmark-account-token"));
-                let refusal = Refusal::new(401, 10, if given.is_some() { wrong } else { message });
+                let wrong = |whose| {
+                    format!(
+                        "The {whose} Token you provided in the X-Postmark-{whose}-Token request header was invalid. Please verify that you are using a valid token."
+                    )
+                };
+                let given = ["Server", "Account"]
+                    .into_iter()
+                    .find(|whose| header(&format!("x-postmark-{whose}-token")).is_some());
+                let refusal = Refusal::new(401, 10, given.map_or(message.to_owned(), wrong));
                 return Handled::Answer(refusal.reply());
             }
             Some(Caller::Account) => {}

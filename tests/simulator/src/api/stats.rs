@@ -128,4 +128,5 @@ fn overview(json: &mut Json, sum: &Counts) {
     json.number("TotalClicks", sum.clicks);
     json.number("WithClientRecorded", sum.open_clients.values().sum());
     json.number("WithPlatformRecorded", sum.open_platforms.values().sum());
+    json.number("WithReadTimeRecorded", sum.read_times.values().sum());
 }

@@ -68,12 +68,14 @@ impl Simulator {
     pub(super) fn list_templates(&mut self, call: &Call) -> Reply {
         let (count, offset) = call.page(1100)?;
         let wanted = call.parameter("templatetype").filter(|kind| !kind.eq_ignore_ascii_case("all"));
+        let layout = call.parameter("layouttemplate");
         let templates = &self.servers[call.server].templates;
         let found: Vec<usize> = (0..templates.len())
             .filter(|index| templates[*index].active)
             .filter(|index| {
                 let kind = templates[*index].field("TemplateType").as_str().unwrap_or("Standard");
                 wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
+                    && layout.is_none_or(|layout| templates[*index].field("LayoutTemplate") == layout)
             })
             .collect();
         let mut json = Json::object();
