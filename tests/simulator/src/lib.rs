@@ -61,6 +61,7 @@ mod model;
 mod outcome;
 mod probe;
 mod quirks;
+mod request;
 mod rules;
 mod scenario;
 mod simulator;

@@ -1,11 +1,12 @@
 //! Verification of an endpoint: one probe for each enabled trigger, answered exactly 200.
 
 use crate::api::{ApiBody, Handled, Refusal};
-use crate::deliver::{Answer, FollowUp};
+use crate::deliver::Answer;
 use crate::happen::question;
 use crate::hook::{Spec, Target};
 use crate::json::Json;
 use crate::model::{mix, uuid};
+use crate::request::FollowUp;
 use crate::{ProbeBody, Record, Simulator};
 use http::{Request, Response, Uri};
 
