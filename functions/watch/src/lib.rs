@@ -89,7 +89,7 @@ impl Rounds {
                 None => left += 1,
             }
         }
-        let sent = Sent::new_since(&*self.store, &reports).await?;
+        let sent = Sent::new_since(&*self.store, &reports, (self.clock)()).await?;
         Happened::Over { servers: reports.len(), left, sent }.emit();
         Ok(reports)
     }

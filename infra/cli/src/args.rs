@@ -1,9 +1,11 @@
 //! The arguments: `postledger --help` is made of this.
 
 pub mod beside;
+pub mod doctor;
 pub mod reconcile;
 
 pub use beside::{Connect, Rotate, Servers, Watch};
+pub use doctor::Doctor;
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -117,6 +119,11 @@ pub enum Command {
     Completeness(Completeness),
     /// Bring the history that Postmark still has: on the first day, before traffic. Begun once, it is gone on with.
     Backfill(Backfill),
+    /// Check the whole chain, link by link: what is wrong, and what to do. Exit status 1: something is.
+    ///
+    /// With --live it also sends mail through Postmark to its own testing addresses, waits for what is told of it, and
+    /// says which questions that Postmark's documentation leaves open it answered.
+    Doctor(Doctor),
     /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside (but for a probe, which is told by `probe`).
     Event(Event),
     /// Fold bodies from standard input, one a line, into states and counters: the reference.

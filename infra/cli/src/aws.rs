@@ -293,6 +293,21 @@ pub fn doors(args: &OnAws, stack: &str) -> Result<String, Failure> {
     })
 }
 
+/// What a stack tells of itself; `None` where it was made in an emulator without the template.
+///
+/// # Errors
+/// Where there is no access, no such stack, or no answer.
+pub fn outputs(args: &OnAws, stack: &str) -> Result<Option<Outputs>, Failure> {
+    runtime()?.block_on(async {
+        let (access, meant) = meant(args, stack).await?;
+        match Link::new(access, store::dynamodb::LIMITS).outputs(stack).await {
+            Ok(outputs) => Ok(Some(outputs)),
+            Err(OutputsError::Missing(_)) if meant.endpoint.is_some() => Ok(None),
+            Err(error) => Err(meant.outputs(&error)),
+        }
+    })
+}
+
 /// Makes the ledger key of a stack, unless there is one. The name of its parameter, and whether it was made.
 ///
 /// # Errors

@@ -30,10 +30,21 @@ pub fn with<T, E>(
 where
     Failure: From<E>,
 {
-    match Ledger::open(target, whose)? {
+    on(&Ledger::open(target, whose)?, work)
+}
+
+/// Does some work on the registry of a ledger.
+///
+/// # Errors
+/// The work's own.
+pub fn on<T, E>(ledger: &Ledger, work: impl AsyncFnOnce(&dyn Book) -> Result<T, E>) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
+    match ledger {
         Ledger::Embedded(client) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            Ok(runtime.block_on(work(&Remote(client)))?)
+            Ok(runtime.block_on(work(&Remote(client.clone())))?)
         }
         Ledger::Aws(aws) => Ok(aws.block(work(&Stored(&*aws.desk.store)))?),
     }

@@ -15,6 +15,7 @@ pub fn agent() -> Agent {
 }
 
 /// Asks the admin surface at a base URL.
+#[derive(Clone)]
 pub struct Client {
     base: String,
     agent: Agent,

@@ -4,7 +4,7 @@
 mod words;
 
 pub use words::{
-    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
     Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 
@@ -21,9 +21,9 @@ use queue::{Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAsi
 use ring::rand::SystemRandom;
 use std::sync::Arc;
 use std::time::Duration;
-use store::ask::{self, Ask, Counted, Told};
+use store::ask::{self, Ask, Counted, TIMELINE_MAX, Told};
 use store::rebuild::{self, Progress, Report};
-use store::{Scan, StoreError};
+use store::{Recorded, Scan, StoreError};
 use tokio::time::Instant;
 
 /// How long a decision is waited for until it is recorded.
@@ -100,6 +100,28 @@ impl Desk {
         let RecipientQuery { server, address, stream, at, known_at } = query;
         let ask = Ask { server, address, stream, at, known_at, policy: self.policy };
         Ok(ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?)
+    }
+
+    /// What is recorded about a recipient, in the order in which it came in, with the bodies; of deliveries, and of
+    /// opens and clicks, as many as a timeline shows.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn bodies(&self, query: BodiesQuery) -> Result<Vec<Bodied>, DeskError> {
+        let BodiesQuery { server, address } = query;
+        let recipient = self.ledger_key.recipient_id(server, &recipient_key(&address));
+        let mut recorded = self.store.state_events(server, recipient).await?;
+        for class in [Class::Delivery, Class::Engagement] {
+            recorded.extend(self.store.events(server, recipient, class, TIMELINE_MAX).await?.events);
+        }
+        recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
+        let bodied = |recorded: Recorded| Bodied {
+            identity: recorded.event.identity,
+            received_at: recorded.event.received_at,
+            source: recorded.event.source,
+            body: recorded.body.and_then(|body| serde_json::from_str(&body).ok()),
+        };
+        Ok(recorded.into_iter().map(bodied).collect())
     }
 
     /// What is on each queue: how much waits, is being consumed, is dead. On AWS these are approximate.

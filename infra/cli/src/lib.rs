@@ -10,6 +10,7 @@ pub mod book;
 pub mod client;
 pub mod connect;
 pub mod desk;
+pub mod doctor;
 pub mod doors;
 pub mod embedded;
 pub mod fold;

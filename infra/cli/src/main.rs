@@ -13,7 +13,7 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, aws, connect, post, rebuild, reconcile, report, rotate, run, say, server, show, trial, watch,
+    Failure, aws, connect, doctor, post, rebuild, reconcile, report, rotate, run, say, server, show, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -58,6 +58,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Reconcile(args) => return reconcile::run(&args, &whose, json).map(status),
         Command::Completeness(args) => reconcile::completeness(&args, &whose, json)?,
         Command::Backfill(args) => return reconcile::backfill(&args, &whose, json).map(status),
+        Command::Doctor(args) => return doctor::run(&args, &whose, json).map(status),
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
         Command::Recipient(args) => recipient(&open(&args.target)?, args, json)?,

@@ -6,7 +6,7 @@ use crate::args::{OnAws, PORT, Target};
 use crate::aws::{self, Aws};
 use crate::client::Client;
 use crate::desk::{
-    CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
     Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 use crate::keys;
@@ -161,6 +161,17 @@ impl Ledger {
         match self {
             Ledger::Embedded(client) => client.get("recipient", &query),
             Ledger::Aws(aws) => aws.wait(aws.desk.recipient(query)),
+        }
+    }
+
+    /// As [`Desk::bodies`](crate::desk::Desk::bodies).
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn bodies(&self, query: BodiesQuery) -> Result<Vec<Bodied>, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get("bodies", &query),
+            Ledger::Aws(aws) => aws.wait(aws.desk.bodies(query)),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::args::OnAws;
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
 use account::Vault;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 /// No stack on AWS is ever open.
@@ -59,6 +60,14 @@ pub fn create(_: &str, _: &str, _: &str, _: bool) -> Result<Made, Failure> {
 /// # Errors
 /// Always.
 pub fn doors(_: &OnAws, _: &str) -> Result<String, Failure> {
+    Err(without())
+}
+
+/// Finds none.
+///
+/// # Errors
+/// Always.
+pub fn outputs(_: &OnAws, _: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
     Err(without())
 }
 

@@ -7,6 +7,9 @@ use postmark_api::{Auth, Bytes, Transport, TransportError};
 use serde_json::json;
 use std::sync::Arc;
 
+/// What our own probes say in `Details`, which tells them from Postmark's.
+pub const OUR_PROBE: &str = "asked by `postledger` itself";
+
 /// Why the doors are not ready. It quotes no password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DoorsError {
@@ -82,7 +85,7 @@ impl Doors {
             "Recipient": address,
             "ID": 42,
             "Metadata": { "example": "value", "example_2": "value" },
-            "Details": "asked by `postledger` itself",
+            "Details": OUR_PROBE,
         });
         let request = Request::post(url)
             .header(AUTHORIZATION, basic(user, &auth.password))

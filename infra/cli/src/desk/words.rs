@@ -1,6 +1,6 @@
 //! What is asked and told at the desk: the same words in this process and over HTTP.
 
-use ledger::{Identity, Kind, ServerId, Time};
+use ledger::{Identity, Kind, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 use store::Kept;
 use store::rebuild::Report;
@@ -21,6 +21,28 @@ pub struct RecipientQuery {
     /// By what had come in by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_at: Option<Time>,
+}
+
+/// Whose events are asked for, with their bodies.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BodiesQuery {
+    /// The server.
+    pub server: ServerId,
+    /// The address.
+    pub address: String,
+}
+
+/// An event with its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bodied {
+    /// Which event it is.
+    pub identity: Identity,
+    /// When it came in.
+    pub received_at: Time,
+    /// Who told it.
+    pub source: Source,
+    /// The body as it is kept: less what the door takes out, keys in order; `None` once the person has been erased.
+    pub body: Option<serde_json::Value>,
 }
 
 /// Which counts are asked for.

@@ -5,7 +5,7 @@
 use super::Stack;
 use crate::book::Ask;
 use crate::desk::{
-    CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery,
     Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 use account::BookError;
@@ -57,6 +57,7 @@ type Here = State<Arc<Stack>>;
 pub fn routes() -> Router<Arc<Stack>> {
     Router::new()
         .route("/recipient", get(recipient))
+        .route("/bodies", get(bodies))
         .route("/counts", get(counts))
         .route("/quarantine", get(quarantine))
         .route("/quarantine/{key}", get(set_aside))
@@ -91,6 +92,10 @@ async fn guard(request: Request, next: Next) -> Response {
 
 async fn recipient(State(stack): Here, Query(query): Query<RecipientQuery>) -> Reply<Told> {
     Ok(Json(stack.desk.recipient(query).await?))
+}
+
+async fn bodies(State(stack): Here, Query(query): Query<BodiesQuery>) -> Reply<Vec<Bodied>> {
+    Ok(Json(stack.desk.bodies(query).await?))
 }
 
 async fn counts(State(stack): Here, Query(query): Query<CountsQuery>) -> Reply<Counted> {

@@ -3,7 +3,7 @@
 use super::{Report, WatchError};
 use crate::book::Book;
 use crate::registry::RegistryError;
-use ledger::ServerId;
+use ledger::{ServerId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::Shelf;
@@ -14,6 +14,9 @@ const NAME: &str = "sent";
 /// What was sent, by server and day (US Eastern), as it was last told. What it was before is the next run's matter.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Sent {
+    /// When a run last ended.
+    #[serde(default)]
+    finished_at: Option<Time>,
     servers: BTreeMap<ServerId, BTreeMap<String, u64>>,
 }
 
@@ -23,10 +26,11 @@ impl Sent {
     ///
     /// # Errors
     /// The ledger's own.
-    pub async fn new_since<B: Book + ?Sized>(book: &B, reports: &[Report]) -> Result<u64, WatchError> {
+    pub async fn new_since<B: Book + ?Sized>(book: &B, reports: &[Report], now: Time) -> Result<u64, WatchError> {
         let document = book.document(&Shelf::Watch, NAME).await?;
         let known = document.as_ref().map(|known| serde_json::from_str::<Sent>(&known.text));
         let mut sent = known.and_then(Result::ok).unwrap_or_default();
+        sent.finished_at = Some(now);
         let mut new = 0;
         for report in reports.iter().filter(|report| !report.sent.is_empty()) {
             if let Some(known) = sent.servers.insert(report.server, report.sent.clone()) {
@@ -38,6 +42,15 @@ impl Sent {
         let expected = document.map(|document| document.version);
         // Whoever was faster has counted it.
         Ok(if book.put_document(&Shelf::Watch, NAME, &text, expected).await? { new } else { 0 })
+    }
+
+    /// When a run over all servers last ended.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn finished_at<B: Book + ?Sized>(book: &B) -> Result<Option<Time>, WatchError> {
+        let document = book.document(&Shelf::Watch, NAME).await?;
+        Ok(document.and_then(|known| serde_json::from_str::<Sent>(&known.text).ok()?.finished_at))
     }
 }
 
@@ -53,6 +66,7 @@ mod tests {
             report.sent = days.iter().map(|(day, sum)| ((*day).to_owned(), *sum)).collect();
             report
         };
+        let at: Time = "2026-11-25T09:00:00Z".parse().unwrap();
         let mut new = Vec::new();
         for days in [
             &[("2026-11-24", 90), ("2026-11-25", 10)][..],
@@ -60,8 +74,9 @@ mod tests {
             &[],
             &[("2026-11-25", 31), ("2026-11-26", 4)],
         ] {
-            new.push(Sent::new_since(&store, &[report(days)]).await.unwrap());
+            new.push(Sent::new_since(&store, &[report(days)], at).await.unwrap());
         }
         assert_eq!(new, [0, 22, 0, 5]);
+        assert_eq!(Sent::finished_at(&store).await.unwrap(), Some(at));
     }
 }

@@ -1,0 +1,444 @@
+//! `postledger doctor`, the real command, at a running Postledger and a simulated Postmark: each broken link is named,
+//! and with `--live` the open questions are answered as the simulator's quirks were drawn.
+
+use account::{FileVault, Registry, Vault as _};
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use futures_util::StreamExt as _;
+use ingest::Verifier;
+use ingest::credential::{User, basic};
+use ledger::{LedgerKey, ServerId, Time};
+use postledger::embedded::{Parts, Stack, server};
+use postledger::keys::KeyRing;
+use postledger_tests::STACK;
+use postledger_tests::command::{Folder, command, run, text};
+use postledger_tests::postmark::{Hooks as _, InProcess};
+use postmark_api::{Token, Transport as _, eastern};
+use postmark_simulator::{
+    Blank, Config, Digits, NoMessage, ProbeBody, Quirks, Record, RetriesHeader, Simulator, TwoEvents,
+};
+use queue::{Queue as _, QueueName, Sender as _};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use store::{Shelf, Store as _};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// How far the simulator's clock goes at each tick, and how long a tick is: 250 times as fast as ours.
+const STEP_SECONDS: i64 = 1;
+const TICK: Duration = Duration::from_millis(4);
+
+/// A running Postledger by the simulator's clock, and a Postmark that is reached over HTTP.
+struct Clinic {
+    runtime: Runtime,
+    stack: Arc<Stack>,
+    queue: Arc<queue::Memory>,
+    store: Arc<store::Memory>,
+    simulator: Arc<Mutex<Simulator>>,
+    base: String,
+    postmark: String,
+    server: i64,
+    token: String,
+    home: Folder,
+    _stop: watch::Sender<bool>,
+}
+
+impl Clinic {
+    /// With one server, a sandbox or not.
+    fn new(name: &str, quirks: Quirks, delivery: &str) -> Clinic {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let home = Folder::new(name);
+        let ring = KeyRing::open_or_make(home.path(), STACK).unwrap();
+        let mut simulator = Simulator::new(Config { quirks, ..Config::usual(1) });
+        let (server, token) = add_server(&mut simulator, delivery);
+        let simulator = Arc::new(Mutex::new(simulator));
+        let clock = {
+            let simulator = simulator.clone();
+            move || simulator.lock().unwrap().now().to_string().parse::<Time>().unwrap()
+        };
+        let (queue, store) = (Arc::new(queue::Memory::default()), Arc::new(store::Memory::default()));
+        let stack = Arc::new(Stack::new(Parts {
+            name: STACK.to_owned(),
+            verifier: Arc::new(Verifier::new(STACK, ring.public(), []).unwrap()),
+            queue: queue.clone(),
+            store: store.clone(),
+            ledger_key: LedgerKey::for_tests(),
+            clock: Arc::new(clock),
+        }));
+        let (stop, stopped) = watch::channel(false);
+        let listen = || {
+            let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+            let base = format!("http://{}", listener.local_addr().unwrap());
+            (listener, base)
+        };
+        let ((doors, base), (api, postmark)) = (listen(), listen());
+        let in_process = InProcess::new(simulator.clone(), stack.clone());
+        let app = axum::Router::new().fallback(async move |request: Request| {
+            let (parts, body) = request.into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap();
+            let answer = in_process.call(Request::from_parts(parts, body)).await.unwrap();
+            answer.map(|chunks| Body::from_stream(chunks.map(|chunk| chunk.map_err(std::io::Error::other))))
+        });
+        runtime.spawn(server::serve(stack.clone(), doors, std::future::pending()));
+        runtime.spawn(async { axum::serve(api, app).await });
+        runtime.spawn(time_passes(simulator.clone(), stack.clone()));
+        {
+            let _inside = runtime.enter();
+            let mut pumps = stack.consume(&stopped);
+            pumps.detach_all();
+        }
+        Clinic { runtime, stack, queue, store, simulator, base, postmark, server, token, home, _stop: stop }
+    }
+
+    fn id(&self) -> ServerId {
+        ServerId::new(self.server).unwrap()
+    }
+
+    fn run(&self, words: &[&str], input: &str) -> Output {
+        let mut command = command();
+        command.arg("--home").arg(self.home.path()).args(["--stack", STACK]).args(words);
+        if !words.contains(&"--url") {
+            command.args(["--url", &self.base]);
+        }
+        run(command.args(["--postmark", &self.postmark]), input.as_bytes())
+    }
+
+    /// Registers and connects the server.
+    fn connect(&self) {
+        let id = self.server.to_string();
+        for words in [&["server", "add", "--server", &id][..], &["connect", "--server", &id, "--yes"]] {
+            let output = self.run(words, &self.token);
+            assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+        }
+    }
+
+    fn doctor(&self, words: &[&str]) -> Value {
+        let output = self.run(&[&["doctor", "--json"], words].concat(), "");
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        let told: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+        assert_eq!(told["well"], output.status.success(), "{out}{err}");
+        assert!(!out.contains(&self.token), "no token is told");
+        told
+    }
+
+    /// Fails unless a link is a problem of a code, with a next step, and others are not looked at.
+    fn finds(&self, link: &str, code: &str, unseen: &[&str]) {
+        self.finds_with(&[], link, code, unseen);
+    }
+
+    fn finds_with(&self, words: &[&str], link: &str, code: &str, unseen: &[&str]) {
+        let told = self.doctor(words);
+        assert_eq!(state(&told, link), "problem", "{code}: {told:#}");
+        let found =
+            of(&told, link)["findings"].as_array().unwrap().iter().find(|found| found["code"] == code);
+        let found = found.unwrap_or_else(|| panic!("{code} is not found: {told:#}"));
+        assert!(!found["words"].as_str().unwrap().is_empty() && !found["next"].as_str().unwrap().is_empty());
+        let links = told["links"].as_array().unwrap();
+        let skipped = links.iter().filter(|link| link["state"] == "not_looked_at");
+        let skipped: Vec<&str> = skipped.map(|link| link["link"].as_str().unwrap()).collect();
+        assert_eq!(skipped, unseen, "{code}");
+    }
+
+    fn put_token(&self, token: &str) {
+        let vault = FileVault::new(self.home.path(), STACK);
+        self.runtime.block_on(vault.put(self.id(), &Token::new(token).unwrap())).unwrap();
+    }
+
+    fn lead_to(&self, doors: &str) {
+        let change = |entry: &mut account::ServerEntry| entry.doors = Some(doors.to_owned());
+        self.runtime.block_on(Registry(&*self.store).update(self.id(), change)).unwrap();
+    }
+
+    fn webhooks(&self) -> Vec<(u64, String)> {
+        let request = http::Request::get("/webhooks")
+            .header("Accept", "application/json")
+            .header("X-Postmark-Server-Token", &self.token)
+            .body(Vec::new());
+        let answer = self.simulator.lock().unwrap().api(request.unwrap()).answer().unwrap();
+        let told: Value = serde_json::from_slice(&answer.into_body().into_vec()).unwrap();
+        let row = |row: &Value| (row["ID"].as_u64().unwrap(), row["Url"].as_str().unwrap().to_owned());
+        told["Webhooks"].as_array().unwrap().iter().map(row).collect()
+    }
+}
+
+fn add_server(simulator: &mut Simulator, delivery: &str) -> (i64, String) {
+    let request = http::Request::post("/servers")
+        .header("Accept", "application/json")
+        .header("Content-Type", "application/json")
+        .header("X-Postmark-Account-Token", simulator.account_token())
+        .body(json!({ "Name": "Client", "DeliveryType": delivery }).to_string().into_bytes());
+    let answer = simulator.api(request.unwrap()).answer().unwrap();
+    let told: Value = serde_json::from_slice(&answer.into_body().into_vec()).unwrap();
+    (told["ID"].as_i64().unwrap(), told["ApiTokens"][0].as_str().unwrap().to_owned())
+}
+
+/// Lets the simulator's clock run, and brings its webhooks to the doors.
+async fn time_passes(simulator: Arc<Mutex<Simulator>>, stack: Arc<Stack>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        let until = simulator.lock().unwrap().now().plus_seconds(STEP_SECONDS);
+        loop {
+            let due = simulator.lock().unwrap().advance(until);
+            let Some(due) = due else { break };
+            let answer = stack.answer(&due.request).await;
+            simulator.lock().unwrap().answered(due.id, answer);
+        }
+    }
+}
+
+fn of<'a>(told: &'a Value, link: &str) -> &'a Value {
+    told["links"].as_array().unwrap().iter().find(|known| known["link"] == link).unwrap()
+}
+
+fn state<'a>(told: &'a Value, link: &str) -> &'a str {
+    of(told, link)["state"].as_str().unwrap()
+}
+
+#[test]
+fn a_healthy_chain_is_well_link_by_link_and_what_an_embedded_one_has_not_is_said() {
+    let clinic = Clinic::new("doctor-well", Quirks::usual(), "Live");
+    clinic.finds("registry", "no_servers", &["webhooks", "completeness"]);
+    clinic.connect();
+    let told = clinic.doctor(&[]);
+    assert_eq!(told["well"], true, "{told:#}");
+    let links = told["links"].as_array().unwrap().iter();
+    let states: Vec<(&str, &str)> =
+        links.map(|link| (link["link"].as_str().unwrap(), link["state"].as_str().unwrap())).collect();
+    assert_eq!(
+        states,
+        [
+            ("keys", "ok"),
+            ("tables", "ok"),
+            ("registry", "ok"),
+            ("doors", "ok"),
+            ("webhooks", "ok"),
+            ("queues", "ok"),
+            ("schedules", "not_there"),
+            ("completeness", "ok"),
+            ("quarantine", "ok"),
+        ]
+    );
+    let shown = clinic.run(&["doctor"], "");
+    assert!(text(&shown.stdout).contains("all is well") && shown.status.success());
+}
+
+#[test]
+fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_looked_at() {
+    let clinic = Clinic::new("doctor-broken", Quirks::usual(), "Live");
+    clinic.connect();
+
+    // Keys.
+    let ring = clinic.home.path().join("test.keys.json");
+    let mode = |mode| std::fs::set_permissions(&ring, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    clinic.finds("keys", "keys_open", &[]);
+    mode(0o600);
+    let kept = std::fs::read(&ring).unwrap();
+    std::fs::remove_file(&ring).unwrap();
+    clinic.finds("keys", "no_keys", &["doors", "webhooks"]);
+    std::fs::write(&ring, &kept).unwrap();
+    mode(0o600);
+
+    // Nobody there.
+    let all = ["registry", "doors", "webhooks", "queues", "schedules", "completeness", "quarantine"];
+    clinic.finds_with(&["--url", "http://127.0.0.1:1"], "tables", "ledger_unanswered", &all);
+
+    // Tokens.
+    clinic.put_token("no-such-token");
+    clinic.finds("registry", "token_refused", &["webhooks"]);
+    let (_, other) = {
+        let mut simulator = clinic.simulator.lock().unwrap();
+        let other = simulator.add_server("Other");
+        (other.id, other.token)
+    };
+    clinic.put_token(&other);
+    clinic.finds("registry", "wrong_token", &["webhooks"]);
+    clinic.put_token(&clinic.token);
+
+    // Doors.
+    clinic.lead_to("http://127.0.0.1:1");
+    clinic.finds("doors", "doors_silent", &[]);
+    clinic.lead_to(&clinic.postmark);
+    clinic.finds("doors", "not_doors", &[]);
+    clinic.lead_to(&clinic.base);
+    let mut keys = KeyRing::open(clinic.home.path(), STACK).unwrap();
+    let new = keys.add().unwrap();
+    clinic.finds("doors", "doors_refuse", &[]);
+    keys.retire(new.id()).unwrap();
+
+    // Webhooks.
+    let (webhook, _) = clinic.webhooks().into_iter().find(|(_, url)| url.ends_with("/bounce")).unwrap();
+    clinic.simulator.lock().unwrap().pause_trigger(webhook, Record::Bounce);
+    clinic.finds("webhooks", "trigger_unverified", &[]);
+    clinic.simulator.lock().unwrap().delete_webhook(webhook);
+    clinic.finds("webhooks", "webhook_missing", &[]);
+    let unsent =
+        clinic.doctor(&["--server", &clinic.server.to_string(), "--live", "--from", "a@sender.example"]);
+    assert_eq!(unsent["live"]["state"], "not_looked_at", "nothing is sent along a chain that does not hold");
+    clinic.connect();
+
+    // Queues.
+    clinic.runtime.block_on(clinic.queue.send(QueueName::CriticalDead, "dead")).unwrap();
+    clinic.finds("queues", "dead_letters", &[]);
+    let dead = clinic.runtime.block_on(clinic.queue.receive(QueueName::CriticalDead, 1)).unwrap();
+    clinic
+        .runtime
+        .block_on(clinic.queue.delete(QueueName::CriticalDead, &[dead[0].receipt.clone()]))
+        .unwrap();
+
+    // Completeness.
+    let day = eastern::day(platform::now());
+    let lines = json!({ "expected": 5, "received": 2, "recovered": 0, "unrecoverable": 0, "unexplained": 3 });
+    let kept =
+        json!({ "outbound": { "as_of": Time::from_micros(0), "lines": { "Delivery": lines } } }).to_string();
+    let shelf = Shelf::Completeness(clinic.id());
+    clinic.runtime.block_on(clinic.store.put_document(&shelf, &day, &kept, None)).unwrap();
+    clinic.finds("completeness", "unexplained", &[]);
+    clinic.runtime.block_on(clinic.store.delete_document(&shelf, &day, 1)).unwrap();
+
+    // Quarantine.
+    assert_eq!(clinic.doctor(&[])["well"], true, "all of it is mended");
+    let user = User { server: clinic.id(), generation: 1 };
+    let (_, password) = keys.credential(clinic.id(), 1).unwrap();
+    let request = http::Request::post(format!("/v1/{}/bounce", clinic.server))
+        .header("authorization", basic(user, &password))
+        .body(b"{".to_vec())
+        .unwrap();
+    clinic.runtime.block_on(clinic.stack.answer(&request));
+    clinic.runtime.block_on(clinic.stack.drained()).unwrap();
+    clinic.finds("quarantine", "set_aside", &[]);
+}
+
+/// The questions that a run answered, by code.
+fn answers(told: &Value) -> serde_json::Map<String, Value> {
+    let questions = told["live"]["questions"].as_array().unwrap().iter();
+    let answered = questions.filter(|question| question["answered"] == true);
+    answered
+        .map(|question| (question["code"].as_str().unwrap().to_owned(), question["answer"].clone()))
+        .collect()
+}
+
+fn live(clinic: &Clinic, more: &[&str]) -> Value {
+    let id = clinic.server.to_string();
+    let words = ["--server", &id, "--live", "--from", "a@sender.example", "--wait", "60"];
+    clinic.doctor(&[&words, more].concat())
+}
+
+#[test]
+fn mail_is_sent_only_by_a_sandbox_or_where_it_is_said_and_only_after_somebody_agreed() {
+    let clinic = Clinic::new("doctor-asks", Quirks::usual(), "Live");
+    clinic.connect();
+    for (more, code) in [(&["--yes"][..], "live_server"), (&["--even-live"], "not_agreed")] {
+        let told = live(&clinic, more);
+        assert_eq!(told["live"]["findings"][0]["code"], code, "{told:#}");
+        assert_eq!(told["live"]["sent"], json!([]));
+    }
+    assert_eq!(clinic.simulator.lock().unwrap().truth().messages(), 0);
+}
+
+/// What both runs are without: shares by which an answer would be drawn anew for each event.
+fn certain() -> Quirks {
+    Quirks {
+        duplicate_share: 0.0,
+        late_share: 0.0,
+        stuck_hard_bounce_share: 0.0,
+        no_can_activate_share: 0.0,
+        ..Quirks::usual()
+    }
+}
+
+#[test]
+fn what_postmark_leaves_open_is_answered_as_one_simulator_was_drawn() {
+    let quirks = Quirks {
+        two_events: TwoEvents::BounceFirst,
+        webhook_digits: Digits::Exactly(7),
+        api_digits: Digits::Exactly(3),
+        api_bounces_eastern: true,
+        api_inactive_is_todays: true,
+        no_message: NoMessage::Null,
+        probe_body: ProbeBody::UiTest,
+        no_tag: Blank::Null,
+        partial_send_is_422: true,
+        blocked_deactivates: true,
+        broadcasts_tell_bounces: false,
+        ..certain()
+    };
+    let clinic = Clinic::new("doctor-one", quirks, "Sandbox");
+    clinic.connect();
+    let told = live(&clinic, &["--yes"]);
+    assert_eq!(told["well"], true, "{told:#}");
+    let answers = answers(&told);
+    assert_eq!(answers["bounce_order"]["first"], "bounce");
+    assert_eq!(answers["api_times"]["webhook"], json!({ "digits": 7, "zone": "Z" }));
+    // The simulator's first mail is of the 1st of September.
+    assert_eq!(answers["api_times"]["api"], json!({ "digits": 3, "zone": "-04:00" }));
+    assert_eq!(answers["api_inactive"], json!({ "before": true, "after": false }));
+    assert_eq!(answers["reactivation_message_id"], "null");
+    assert_eq!(answers["no_tag"], "null");
+    assert_eq!(answers["partial_send"], json!({ "status": 422, "error_code": 406 }));
+    assert_eq!(answers["blocked_deactivates"], true);
+    assert_eq!(answers["transient_is_a_bounce"], true);
+    assert_eq!(answers["server_id_key"], json!(["ServerID"]));
+    let refused = &answers["broadcast_triggers"]["refused"]["broadcast"];
+    assert_eq!(refused, &json!(["Bounce", "SpamComplaint"]));
+    let probes = answers["probe_bodies"].as_array().unwrap();
+    assert_eq!(probes.len(), 6);
+    let bounce = probes.iter().find(|probe| probe["record_type"] == "Bounce").unwrap();
+    assert_eq!((&bounce["id"], &bounce["server_id"]), (&json!(42), &json!(1234)));
+    for open in ["smtp_api_error", "first_retries_remaining", "unsubscribes_deletable", "rate_limit"] {
+        assert!(!answers.contains_key(open), "{open}");
+    }
+    let listed = |clinic: &Clinic| {
+        let simulator = clinic.simulator.lock().unwrap();
+        let server = u64::try_from(clinic.server).unwrap();
+        simulator.truth().suppressed_count(server, "outbound")
+    };
+    assert_eq!(listed(&clinic), 0, "what it put on the list is taken off again, the blocked address too");
+    assert_eq!(live(&clinic, &["--yes"])["well"], true, "it can be done again");
+}
+
+#[test]
+fn what_postmark_leaves_open_is_answered_as_another_simulator_was_drawn() {
+    let quirks = Quirks {
+        two_events: TwoEvents::ChangeFirst,
+        webhook_digits: Digits::Exactly(0),
+        webhook_bounces_eastern: true,
+        api_digits: Digits::Exactly(7),
+        api_bounces_eastern: false,
+        api_inactive_is_todays: false,
+        no_message: NoMessage::Zero,
+        probe_body: ProbeBody::Documentation,
+        no_tag: Blank::Absent,
+        partial_send_is_422: false,
+        blocked_deactivates: false,
+        server_id_in_camel_case: true,
+        no_can_activate_share: 1.0,
+        retries_header: RetriesHeader::Absent,
+        ..certain()
+    };
+    let clinic = Clinic::new("doctor-other", quirks, "Live");
+    clinic.connect();
+    let told = live(&clinic, &["--yes", "--even-live"]);
+    assert_eq!(told["well"], true, "{told:#}");
+    let answers = answers(&told);
+    assert_eq!(answers["bounce_order"]["first"], "subscription_change");
+    assert_eq!(answers["api_times"]["webhook"], json!({ "digits": 0, "zone": "-04:00" }));
+    assert_eq!(answers["api_times"]["api"], json!({ "digits": 7, "zone": "Z" }));
+    assert_eq!(answers["api_inactive"], json!({ "before": true, "after": true }));
+    assert_eq!(answers["reactivation_message_id"], "zero");
+    assert_eq!(answers["no_tag"], "absent");
+    assert_eq!(answers["partial_send"], json!({ "status": 200, "error_code": 0 }));
+    assert_eq!(answers["blocked_deactivates"], false);
+    assert_eq!(answers["server_id_key"], json!(["ServerId"]));
+    assert_eq!(answers["can_activate"]["HardBounce"], "absent");
+    assert_eq!(answers["broadcast_triggers"]["refused"]["broadcast"], json!([]));
+    let probes = answers["probe_bodies"].as_array().unwrap();
+    let bounce = probes.iter().find(|probe| probe["record_type"] == "Bounce").unwrap();
+    assert_eq!((&bounce["address"], &bounce["metadata"]), (&json!("recipient@example.com"), &json!([])));
+}
