@@ -155,7 +155,9 @@ fn an_account_adds_its_servers_and_its_own_token_is_not_kept() {
 #[test]
 fn a_token_that_is_wrong_or_another_servers_adds_nothing_and_is_not_quoted() {
     let here = Here::new("wrong");
-    for (token, words) in [("no-such-token", "Postmark refuses"), (&*here.server.token, "this token is server")] {
+    for (token, words) in
+        [("no-such-token", "Postmark refuses"), (&*here.server.token, "this token is server")]
+    {
         let output = here.run(&["server", "add", "--server", "4711"], token);
         let told = text(&output.stderr);
         assert!(!output.status.success() && told.contains(words), "{told}");

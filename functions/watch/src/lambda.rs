@@ -47,7 +47,11 @@ fn start() -> Result<Rounds, Error> {
         postmark: Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark),
         verifier: verifier()?,
         base: text("POSTLEDGER_BASE"),
-        repair: parsed("POSTLEDGER_WATCH_REPAIR", "true or false: whether paused triggers are verified", true)?,
+        repair: parsed(
+            "POSTLEDGER_WATCH_REPAIR",
+            "true or false: whether paused triggers are verified",
+            true,
+        )?,
         clock: platform::clock(),
     })
 }

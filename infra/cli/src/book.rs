@@ -119,7 +119,8 @@ pub async fn answer(stack: &Stack, ask: Ask) -> Result<Value, BookError> {
             json!(Book::counters(store, server, &stream, &from, &before).await?)
         }
         Ask::Keys(keys) => {
-            let unusable = |error: ingest::credential::CredentialError| BookError::Elsewhere(error.to_string());
+            let unusable =
+                |error: ingest::credential::CredentialError| BookError::Elsewhere(error.to_string());
             let keys = keys.iter().map(|key| key.parse()).collect::<Result<Vec<_>, _>>().map_err(unusable)?;
             stack.adopt(Arc::new(Verifier::new(&stack.name, keys, []).map_err(unusable)?));
             Value::Null
@@ -192,10 +193,12 @@ impl Book for Remote {
         let ask = Ask::Counters(server, stream.to_owned(), from.to_owned(), before.to_owned());
         let told: BTreeMap<String, BTreeMap<String, i64>> = self.ask(&ask)?;
         let measure = |(name, count): (String, i64)| Some((Measure::named(&name)?, count));
-        let counts = |counts: BTreeMap<String, i64>| -> Option<Counts> {
-            counts.into_iter().map(measure).collect()
-        };
+        let counts =
+            |counts: BTreeMap<String, i64>| -> Option<Counts> { counts.into_iter().map(measure).collect() };
         let read = |(hour, told)| Some((hour, counts(told)?));
-        told.into_iter().map(read).collect::<Option<_>>().ok_or(BookError::Store(StoreError::Damaged("counters")))
+        told.into_iter()
+            .map(read)
+            .collect::<Option<_>>()
+            .ok_or(BookError::Store(StoreError::Damaged("counters")))
     }
 }

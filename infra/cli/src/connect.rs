@@ -174,12 +174,7 @@ fn outcome(done: &Outcome) -> String {
         text += &format!("Postmark has no {trigger} on stream {stream}: it is not asked for again\n");
     }
     let rows = done.standing.iter().map(|standing| {
-        [
-            standing.stream.clone(),
-            standing.trigger.to_owned(),
-            standing.status.clone(),
-            standing.url.clone(),
-        ]
+        [standing.stream.clone(), standing.trigger.to_owned(), standing.status.clone(), standing.url.clone()]
     });
     if !done.standing.is_empty() {
         text += &show::table(["stream", "tells", "status", "to"], rows);

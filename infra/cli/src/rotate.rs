@@ -86,7 +86,11 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         Ok::<_, Failure>(progress)
     })?;
     let deployed = embedded.is_none();
-    say(if json { serde_json::to_string_pretty(&progress)? } else { text(&progress, deployed, &whose.stack) });
+    say(if json {
+        serde_json::to_string_pretty(&progress)?
+    } else {
+        text(&progress, deployed, &whose.stack)
+    });
     let failed = progress.servers.iter().any(|server| server.failed.is_some());
     Ok(!failed && progress.stage != Stage::DoorsToLearn)
 }
@@ -132,8 +136,7 @@ fn text(progress: &Progress, deployed: bool, stack: &str) -> String {
         (Stage::Retired | Stage::Idle, _) => "nothing",
     };
     if let Some(waits_for) = &progress.waits_for {
-        let until =
-            progress.until.map(|until| format!(", until {}", show::time(until))).unwrap_or_default();
+        let until = progress.until.map(|until| format!(", until {}", show::time(until))).unwrap_or_default();
         text += &format!("\nwaits for {waits_for}{until}");
     }
     if progress.stage == Stage::Retired {

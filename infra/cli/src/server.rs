@@ -332,7 +332,10 @@ impl Shown {
             ["label".to_owned(), entry.label.clone()],
             ["opens and clicks tracked elsewhere".to_owned(), yes(entry.native_tracking).to_owned()],
             ["webhooks".to_owned(), connect::form(entry.connect).to_owned()],
-            ["webhooks lead to".to_owned(), entry.doors.clone().unwrap_or_else(|| "not connected".to_owned())],
+            [
+                "webhooks lead to".to_owned(),
+                entry.doors.clone().unwrap_or_else(|| "not connected".to_owned()),
+            ],
             ["password".to_owned(), format!("generation {}", entry.generation)],
             ["added".to_owned(), show::time(entry.added_at)],
         ];

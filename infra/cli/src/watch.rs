@@ -35,13 +35,8 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
             Some(server) => vec![entry(book, server).await?],
             None => Registry(book).list().await?,
         };
-        let watch = Watch {
-            book,
-            verifier: &verifier,
-            base: None,
-            repair: args.repair,
-            now: platform::now(),
-        };
+        let watch =
+            Watch { book, verifier: &verifier, base: None, repair: args.repair, now: platform::now() };
         let mut told = Vec::new();
         for entry in entries {
             let Some(token) = vault.token(entry.server).await? else {

@@ -46,7 +46,9 @@ impl ConnectError {
         match self {
             ConnectError::Api(error) => error.next(),
             ConnectError::Doors(error) => Some(error.next()),
-            ConnectError::WrongServer(..) => Some("give the right one by `postledger server add --server ID`"),
+            ConnectError::WrongServer(..) => {
+                Some("give the right one by `postledger server add --server ID`")
+            }
             ConnectError::Registry(RegistryError::Unknown(_)) => {
                 Some("add it by `postledger server add --server ID`")
             }
@@ -220,7 +222,8 @@ impl<B: Book + ?Sized> Connect<'_, B> {
                 break;
             }
         }
-        outcome.standing = self.standing(&entry, base, &seen.map(|seen| seen.webhooks).unwrap_or_default()).await;
+        outcome.standing =
+            self.standing(&entry, base, &seen.map(|seen| seen.webhooks).unwrap_or_default()).await;
         outcome.left = plan;
         Ok(outcome)
     }
@@ -229,7 +232,12 @@ impl<B: Book + ?Sized> Connect<'_, B> {
     ///
     /// # Errors
     /// As [`carry_out`](Self::carry_out).
-    pub async fn remove(&self, entry: &ServerEntry, base: &str, plan: &Plan) -> Result<Outcome, ConnectError> {
+    pub async fn remove(
+        &self,
+        entry: &ServerEntry,
+        base: &str,
+        plan: &Plan,
+    ) -> Result<Outcome, ConnectError> {
         let mut steps = Vec::new();
         self.round(plan, &mut steps).await?;
         let seen = look(entry.server, self.api).await?;
@@ -269,26 +277,32 @@ impl<B: Book + ?Sized> Connect<'_, B> {
         }
         for row in &plan.verify {
             let verified = self.api.verify_webhook(row.id).await;
-            let verified = verified.and_then(|told| if told.success { Ok(()) } else { Err(ApiError::Unverified(told)) });
+            let verified =
+                verified.and_then(|told| if told.success { Ok(()) } else { Err(ApiError::Unverified(told)) });
             steps.push(step("verified", &row.stream, &row.url, verified)?);
         }
         // A row that was to be replaced stays for as long as what replaces it is not there.
         let failed: BTreeSet<String> =
             steps.iter().filter(|step| step.failed.is_some()).map(|step| step.stream.clone()).collect();
         for row in plan.remove.iter().filter(|row| !failed.contains(&row.stream)) {
-            let removed = match self.api.delete_webhook(row.id).await {
-                Err(ApiError::Refused { code: NO_SUCH_WEBHOOK, .. }) => Ok(()),
-                removed => removed,
-            };
-            steps.push(step("removed", &row.stream, &row.url, removed)?);
+            steps.push(step("removed", &row.stream, &row.url, self.delete(row.id).await)?);
         }
         Ok(refused)
     }
 
+    /// Removes a row; one that is gone already is.
+    async fn delete(&self, id: i64) -> Result<(), ApiError> {
+        match self.api.delete_webhook(id).await {
+            Err(ApiError::Refused { code: NO_SUCH_WEBHOOK, .. }) => Ok(()),
+            removed => removed,
+        }
+    }
+
     /// Puts a row, less the triggers that Postmark refuses on its stream: these, and whether it is there.
-    async fn put(&self, id: Option<i64>, row: &Desired) -> (BTreeSet<Trigger>, Result<(), ApiError>) {
+    async fn put(&self, mut id: Option<i64>, row: &Desired) -> (BTreeSet<Trigger>, Result<(), ApiError>) {
         let mut triggers = row.triggers.clone();
         let mut refused = BTreeSet::new();
+        let mut replaces = None;
         loop {
             let put = match id {
                 None => {
@@ -318,6 +332,11 @@ impl<B: Book + ?Sized> Connect<'_, B> {
                         1 => triggers.clone(),
                         _ => triggers.iter().copied().filter(|trigger| names(&words, *trigger)).collect(),
                     };
+                    if named.is_empty() && id.is_some() {
+                        // A change mentions those, too, that are switched off; a new row in its place does not.
+                        replaces = id.take();
+                        continue;
+                    }
                     if named.is_empty() {
                         let words = format!("{words}: it does not say which");
                         let next = Some("connect with one webhook for each type: leave out --one-url");
@@ -329,6 +348,13 @@ impl<B: Book + ?Sized> Connect<'_, B> {
                     if triggers.is_empty() {
                         return (refused, Ok(()));
                     }
+                }
+                Ok(()) => {
+                    let put = match replaces {
+                        Some(old) => self.delete(old).await,
+                        None => Ok(()),
+                    };
+                    return (refused, put);
                 }
                 put => return (refused, put),
             }
@@ -343,15 +369,17 @@ impl<B: Book + ?Sized> Connect<'_, B> {
             let statuses = self.api.webhook_statistics(row.id).await.map(|told| told.statuses);
             let statuses = statuses.unwrap_or_default();
             let statuses = webhooks::by_trigger(&statuses);
-            standing.extend(row.triggers.iter().map(|trigger| Standing {
-                stream: row.stream.clone(),
-                trigger: trigger.name(),
-                url: row.url.clone(),
-                status: statuses
-                    .get(trigger)
-                    .copied()
-                    .or(row.status.as_ref())
-                    .map_or_else(|| "unknown".to_owned(), String::clone),
+            standing.extend(row.triggers.iter().map(|trigger| {
+                Standing {
+                    stream: row.stream.clone(),
+                    trigger: trigger.name(),
+                    url: row.url.clone(),
+                    status: statuses
+                        .get(trigger)
+                        .copied()
+                        .or(row.status.as_ref())
+                        .map_or_else(|| "unknown".to_owned(), String::clone),
+                }
             }));
         }
         standing.sort_by(|one, other| (&one.stream, one.trigger).cmp(&(&other.stream, other.trigger)));
@@ -365,8 +393,12 @@ fn in_flight(server: ServerId, plan: &Plan) -> Option<Finding> {
         server,
         stream: None,
         code: "removal_drops",
-        words: "events that are on their way through the webhooks to be removed, retries among them, are dropped".to_owned(),
-        next: format!("do it at a quiet hour; `postledger reconcile --server {server}` brings what was dropped"),
+        words:
+            "events that are on their way through the webhooks to be removed, retries among them, are dropped"
+                .to_owned(),
+        next: format!(
+            "do it at a quiet hour; `postledger reconcile --server {server}` brings what was dropped"
+        ),
     })
 }
 

@@ -34,7 +34,8 @@ impl Lease {
             return Ok(None);
         }
         let expected = known.map(|known| known.version);
-        let taken = book.put_document(&Shelf::Lease, name, &until(now.plus_seconds(seconds)), expected).await?;
+        let taken =
+            book.put_document(&Shelf::Lease, name, &until(now.plus_seconds(seconds)), expected).await?;
         let version = expected.unwrap_or_default() + 1;
         Ok(taken.then(|| Lease { name: name.to_owned(), version }))
     }

@@ -18,7 +18,7 @@ pub use book::{Book, BookError, Stored};
 pub use doors::{Doors, DoorsError};
 pub use lease::Lease;
 pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};
-#[cfg(feature = "aws")]
-pub use vault::{ParameterVault, tokens_prefix};
 pub use rotate::{Keys, Rotate};
 pub use vault::{FileVault, MemoryVault, Vault, VaultError};
+#[cfg(feature = "aws")]
+pub use vault::{ParameterVault, tokens_prefix};

@@ -272,10 +272,8 @@ impl<B: Book + ?Sized> Rotate<'_, B> {
         &self,
         connected: &[&(ServerEntry, Option<ServerApi>)],
     ) -> Result<Option<String>, RotateError> {
-        let bases: BTreeMap<&str, &ServerEntry> = connected
-            .iter()
-            .filter_map(|(entry, _)| Some((entry.doors.as_deref()?, entry)))
-            .collect();
+        let bases: BTreeMap<&str, &ServerEntry> =
+            connected.iter().filter_map(|(entry, _)| Some((entry.doors.as_deref()?, entry))).collect();
         for (base, entry) in bases {
             let auth = self.keys.auth(entry.server, entry.generation).map_err(RotateError::Keys)?;
             let url = format!("{base}/v1/{}/{ALL_TYPES}", entry.server);

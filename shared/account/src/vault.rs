@@ -89,8 +89,7 @@ impl FileVault {
         let written = || {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             let _ = std::fs::remove_file(&new);
-            let mut file =
-                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&new, &self.path)

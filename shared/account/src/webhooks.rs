@@ -6,6 +6,8 @@
 //!   rows are created first, then changed, then removed.
 //! - A plan that was carried out plans nothing.
 
+mod warnings;
+
 use crate::registry::{ConnectForm, ServerEntry};
 use crate::watch::Finding;
 use ledger::ServerId;
@@ -41,12 +43,15 @@ fn place(url: &str) -> String {
     format!("{}{}", host.strip_suffix(port).unwrap_or(&host), path.trim_end_matches('/'))
 }
 
-/// A URL without the user and password that it may bear.
+/// A URL as it may be shown: without user and password, and without a query, which may hold a secret of others.
 pub fn without_credential(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let end = rest.find('/').unwrap_or(rest.len());
     let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
-    format!("{scheme}://{}", &rest[host..])
+    match rest[host..].split_once('?') {
+        Some((shown, _)) => format!("{scheme}://{shown}?..."),
+        None => format!("{scheme}://{}", &rest[host..]),
+    }
 }
 
 /// Where a server's webhooks lead at a base URL: `https://hooks.example.com/v1/8123456/`.
@@ -223,7 +228,7 @@ pub fn plan(
     info: &ServerInfo,
     valid: &(dyn Fn(Option<&Auth>) -> bool + Sync),
 ) -> Plan {
-    let mut plan = Plan { warnings: legacy(entry.server, base, info), ..Plan::default() };
+    let mut plan = Plan { warnings: warnings::legacy(entry.server, base, info), ..Plan::default() };
     let mut streams: BTreeMap<&str, Vec<&Webhook>> =
         entry.streams.keys().map(|stream| (stream.as_str(), Vec::new())).collect();
     for webhook in existing {
@@ -233,7 +238,7 @@ pub fn plan(
         let (mine, foreign): (Vec<&Webhook>, Vec<&Webhook>) =
             rows.into_iter().partition(|webhook| ours(&webhook.url, base, entry.server));
         for webhook in &foreign {
-            plan.warnings.extend(doubling(entry.server, base, webhook));
+            plan.warnings.extend(warnings::doubling(entry.server, base, webhook));
         }
         let free = ROWS_MAX.saturating_sub(foreign.len());
         plan.foreign.extend(foreign.into_iter().map(Row::from));
@@ -244,11 +249,11 @@ pub fn plan(
             form = ConnectForm::OneUrl;
             desired = self::desired(entry, base, stream, form);
             if free > 0 {
-                plan.warnings.push(crowded(entry.server, stream, free));
+                plan.warnings.push(warnings::crowded(entry.server, stream, free));
             }
         }
         if desired.len() > free {
-            plan.warnings.push(full(entry.server, stream));
+            plan.warnings.push(warnings::full(entry.server, stream));
             desired.clear();
         }
         beside(&mut plan, desired, mine, valid);
@@ -289,12 +294,7 @@ fn beside(
     plan.remove.extend(mine.into_iter().map(Row::from));
 }
 
-fn compare(
-    plan: &mut Plan,
-    webhook: &Webhook,
-    to: Desired,
-    valid: &(dyn Fn(Option<&Auth>) -> bool + Sync),
-) {
+fn compare(plan: &mut Plan, webhook: &Webhook, to: Desired, valid: &(dyn Fn(Option<&Auth>) -> bool + Sync)) {
     let from = Row::from(webhook);
     let mut differs = BTreeSet::new();
     if webhook.url != to.url {
@@ -321,68 +321,6 @@ fn compare(
     plan.keep.push(from);
 }
 
-/// Hooks of the server itself, from before there were webhooks by stream.
-fn legacy(server: ServerId, base: &str, info: &ServerInfo) -> Vec<Finding> {
-    let hooks = info.legacy_hooks.iter().filter(|(_, url)| reaches_us(url, base));
-    hooks
-        .map(|(name, _)| Finding {
-            server,
-            stream: None,
-            code: "legacy_hook",
-            words: format!("the server's own {name} leads to our doors too: its events come in twice"),
-            next: format!("empty {name} in the server's settings at Postmark; what came in twice counts once"),
-        })
-        .collect()
-}
-
-/// Whether a row that is not ours brings our doors what our rows bring, or what another Postledger's do.
-fn doubling(server: ServerId, base: &str, webhook: &Webhook) -> Option<Finding> {
-    let path = place(&webhook.url);
-    let other = format!("{path}/").contains(&format!("/v1/{server}/"));
-    let (code, words, next) = if reaches_us(&webhook.url, base) {
-        (
-            "foreign_row_reaches_us",
-            "leads to our doors, but not to this server's part of them",
-            "remove it at Postmark, unless you know what it is for: its events come in twice, or in vain",
-        )
-    } else if other {
-        (
-            "other_postledger",
-            "leads to a Postledger at another address",
-            "if that is this stack's former address, remove it there by `postledger connect --remove --doors URL`",
-        )
-    } else {
-        return None;
-    };
-    Some(Finding {
-        server,
-        stream: Some(webhook.stream.clone()),
-        code,
-        words: format!("webhook {} ({}) {words}", webhook.id, without_credential(&webhook.url)),
-        next: next.to_owned(),
-    })
-}
-
-fn crowded(server: ServerId, stream: &str, free: usize) -> Finding {
-    Finding {
-        server,
-        stream: Some(stream.to_owned()),
-        code: "stream_crowded",
-        words: format!("others leave {free} of the stream's {ROWS_MAX} webhooks: ours is one for all event types"),
-        next: "remove webhooks that nobody needs at Postmark, then connect again for one for each type".to_owned(),
-    }
-}
-
-fn full(server: ServerId, stream: &str) -> Finding {
-    Finding {
-        server,
-        stream: Some(stream.to_owned()),
-        code: "stream_full",
-        words: format!("others have all {ROWS_MAX} webhooks of the stream: there is no room for ours"),
-        next: "remove one that nobody needs at Postmark, then connect again".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,8 +331,7 @@ mod tests {
     const BASE: &str = "https://hooks.example.com";
 
     fn entry(connect: ConnectForm, native_tracking: bool) -> ServerEntry {
-        let mut entry =
-            ServerEntry::new(ServerId::new(7).unwrap(), "acme", "Acme", Time::from_micros(0));
+        let mut entry = ServerEntry::new(ServerId::new(7).unwrap(), "acme", "Acme", Time::from_micros(0));
         entry.streams.insert("outbound".to_owned(), StreamKind::Transactional.into());
         ServerEntry { connect, native_tracking, ..entry }
     }
@@ -510,6 +447,7 @@ mod tests {
         }
         assert_eq!(without_credential("https://7.1:pw@h/v1"), "https://h/v1");
         assert_eq!(without_credential("https://h/a@b"), "https://h/a@b");
+        assert_eq!(without_credential("https://h/a?key=pw"), "https://h/a?...");
     }
 
     #[test]

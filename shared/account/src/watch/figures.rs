@@ -124,7 +124,9 @@ impl<B: Book + ?Sized> Watch<'_, B> {
         let since = self.now.plus_seconds(-ASKED_HOURS * 3_600).hour();
         let lately = heard.low.range(since..);
         if let Some((hour, left)) = lately.min_by_key(|(_, left)| **left) {
-            let words = format!("in the hour {hour} UTC an event came in with {left} retries left before it is dropped");
+            let words = format!(
+                "in the hour {hour} UTC an event came in with {left} retries left before it is dropped"
+            );
             let next = "see why our doors refused the tries before it: their alarms, and `postledger queues`; then \
                         `postledger reconcile` for what did not come again";
             report.find(None, "retries_low", words, next);

@@ -206,13 +206,7 @@ impl<B: Book + ?Sized> Watch<'_, B> {
     }
 
     /// Triggers that Postmark has not verified, or no longer: they tell nothing.
-    async fn paused(
-        &self,
-        row: &Row,
-        statistics: &WebhookStatistics,
-        api: &ServerApi,
-        report: &mut Report,
-    ) {
+    async fn paused(&self, row: &Row, statistics: &WebhookStatistics, api: &ServerApi, report: &mut Report) {
         let statuses = webhooks::by_trigger(&statistics.statuses);
         let status = |trigger: &Trigger| statuses.get(trigger).copied().or(row.status.as_ref());
         let verified = |status: &String| status.eq_ignore_ascii_case("verified");
@@ -237,7 +231,10 @@ impl<B: Book + ?Sized> Watch<'_, B> {
                 report.find(
                     stream,
                     "trigger_reverified",
-                    format!("{names} had been paused and told nothing; verified again now (webhook {})", row.id),
+                    format!(
+                        "{names} had been paused and told nothing; verified again now (webhook {})",
+                        row.id
+                    ),
                     format!("`postledger reconcile --server {}` fetches what was missed", report.server),
                 );
                 return;
@@ -248,7 +245,9 @@ impl<B: Book + ?Sized> Watch<'_, B> {
                 let words = format!("{names} paused: Postmark tells nothing by webhook {}{probes}", row.id);
                 let next = match self.repair {
                     true => "see why our doors do not answer 200: their logs, and `postledger queues`",
-                    false => "when our doors answer again: `postledger watch --repair`, then `postledger reconcile`",
+                    false => {
+                        "when our doors answer again: `postledger watch --repair`, then `postledger reconcile`"
+                    }
                 };
                 report.find(stream, "trigger_unverified", words, next);
             }

@@ -26,7 +26,11 @@ impl Sent {
     ///
     /// # Errors
     /// The ledger's own.
-    pub async fn new_since<B: Book + ?Sized>(book: &B, reports: &[Report], now: Time) -> Result<u64, WatchError> {
+    pub async fn new_since<B: Book + ?Sized>(
+        book: &B,
+        reports: &[Report],
+        now: Time,
+    ) -> Result<u64, WatchError> {
         let document = book.document(&Shelf::Watch, NAME).await?;
         let known = document.as_ref().map(|known| serde_json::from_str::<Sent>(&known.text));
         let mut sent = known.and_then(Result::ok).unwrap_or_default();
