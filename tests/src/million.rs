@@ -4,7 +4,7 @@
 
 use crate::lambda::{Function, Lambda, queue_settings, table_settings};
 use crate::meter::{Meter, size};
-use crate::process::{cpu_ns, resident_kb};
+use crate::process::{Share, cpu_ns, resident_kb, share_of};
 use crate::wire::{Wire, at_once};
 use crate::{SERVER, STACK, server_id};
 use account::{ServerEntry, tokens_prefix};
@@ -27,12 +27,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use store::item::{self, Item, Key};
 use store::Shelf;
+use store::item::{self, Item, Key};
 use tokio::net::TcpListener;
 
 /// The function's timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(900);
+/// The function's memory, in megabytes.
+pub const FUNCTION_MB: u32 = 256;
+/// What a call of AWS takes within a region.
+pub const CALL: Duration = Duration::from_millis(5);
 /// As many bytes as a page of DynamoDB's has.
 const PAGE_BYTES: u64 = 1_048_576;
 /// How many rows of the dump are made up at once.
@@ -101,13 +105,23 @@ impl Measured {
     }
 }
 
+/// What the function is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// All the CPU that it wants, and answers at once.
+    Everything,
+    /// What Lambda gives to 256 MB, and answers after [`CALL`].
+    AsOnLambda,
+}
+
 /// Runs reconcile's binary once over lists of so many rows.
 ///
 /// # Panics
-/// Where it finds or does anything but what the case demands.
-pub async fn run(binary: &Path, case: Case, rows: u64) -> Measured {
+/// Where it finds or does anything but what the case demands, or cannot be held to a share of the CPU.
+pub async fn run(binary: &Path, case: Case, rows: u64, given: Given) -> Measured {
     let of = |empty: Case| if case == empty { 0 } else { rows };
-    let aws = Wire::stub(answers(of(Case::OursEmpty))).await;
+    let pause = if given == Given::AsOnLambda { CALL } else { Duration::ZERO };
+    let aws = Wire::stub_after(pause, answers(of(Case::OursEmpty))).await;
     let postmark = Postmark::start(of(Case::TheirsEmpty)).await;
     let mut lambda = Lambda::start().await;
     lambda.give(TIMEOUT);
@@ -119,6 +133,9 @@ pub async fn run(binary: &Path, case: Case, rows: u64) -> Measured {
     let pid = function.child.id().expect("a running process");
     lambda.asked().await;
     aws.metered();
+    let share =
+        (given == Given::AsOnLambda).then(|| Share::new(share_of(FUNCTION_MB)).expect("a control group"));
+    share.iter().for_each(|share| share.hold(pid).expect("a running process"));
     let (begun, before) = (Instant::now(), cpu_ns(pid));
     let answer = lambda.invoke(json!({})).await;
     let (elapsed, cpu) = (begun.elapsed(), Duration::from_nanos(cpu_ns(pid) - before));
@@ -202,7 +219,8 @@ fn dump(rows: u64) -> Response {
             r#"{comma}{{"EmailAddress":"{address}","SuppressionReason":"HardBounce","Origin":"Recipient","CreatedAt":"2026-01-01T00:00:00-05:00"}}"#
         )
     };
-    let some = move |chunk: u64| -> String { (chunk * CHUNK..rows.min((chunk + 1) * CHUNK)).map(row).collect() };
+    let some =
+        move |chunk: u64| -> String { (chunk * CHUNK..rows.min((chunk + 1) * CHUNK)).map(row).collect() };
     let chunks = (0..rows.div_ceil(CHUNK)).map(some);
     let all = [r#"{"Suppressions":["#.to_owned()].into_iter().chain(chunks).chain(["]}".to_owned()]);
     Body::from_stream(stream::iter(all.map(|text| Ok::<_, Infallible>(Bytes::from(text))))).into_response()
@@ -238,9 +256,7 @@ fn registered() -> Value {
     let mut entry = ServerEntry::new(server_id(SERVER), "A client", "A server", added_at);
     entry.streams.insert(STREAM.to_owned(), StreamKind::Transactional.into());
     let text = serde_json::to_string(&entry).expect("plain JSON");
-    let item = Item::default()
-        .with("document", item::Value::S(text))
-        .with("version", item::Value::N(1));
+    let item = Item::default().with("document", item::Value::S(text)).with("version", item::Value::N(1));
     wire((Shelf::Servers.pk(), SERVER.to_string()), item)
 }
 

@@ -102,9 +102,20 @@ impl Wire {
     /// # Panics
     /// Where the machine has no port to give.
     pub async fn stub(answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static) -> Wire {
+        Wire::stub_after(Duration::ZERO, answer).await
+    }
+
+    /// A stub that holds back every answer for a pause.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn stub_after(
+        pause: Duration,
+        answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static,
+    ) -> Wire {
         let (listener, address) = bound().await;
         let behind = Behind::Stub(Arc::new(answer));
-        Wire::start(listener, format!("http://{address}"), behind, Arc::new(|_| Mishap::None), Duration::ZERO)
+        Wire::start(listener, format!("http://{address}"), behind, Arc::new(|_| Mishap::None), pause)
     }
 
     /// A stub behind TLS, that holds back every answer for a pause.
