@@ -28,7 +28,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashe
 	reconcile-memory cold-start throughput oracle fuzz dictionary audit clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C stops it (ARGS="--port 9000")
 	$(CARGO) run --locked --release --package postledger --no-default-features -- run $(ARGS)
