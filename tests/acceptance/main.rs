@@ -8,6 +8,7 @@ mod beside;
 mod beside_commands;
 mod commands;
 mod consumer;
+mod doctor;
 mod door;
 mod fixtures;
 mod house;

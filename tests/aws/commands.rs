@@ -267,3 +267,34 @@ fn an_operator_without_access_is_told_what_to_do() {
     assert_told(&ask(&["--region", "eu-west-1"]), "no AWS credentials", "--profile");
     assert_told(&ask(&["--profile", "none"]), "no AWS region", "--region");
 }
+
+#[test]
+fn doctor_says_what_a_stack_lacks_and_looks_at_what_does_not_hang_on_it() {
+    let doctor = |operator: &Operator| {
+        let output = operator.on_aws(&["doctor", "--json"], b"");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let links = told["links"].as_array().unwrap().iter();
+        let by_name = links.map(|link| (link["link"].as_str().unwrap().to_owned(), link.clone()));
+        by_name.collect::<std::collections::BTreeMap<String, Value>>()
+    };
+    let none = doctor(&Operator::new());
+    assert_eq!(none["keys"]["findings"][0]["code"], "no_keys");
+    let lacks = &none["tables"]["findings"][0];
+    assert!(
+        lacks["words"].as_str().unwrap().contains("has no")
+            && lacks["next"].as_str().unwrap().contains("tables create")
+    );
+    assert_eq!(none["queues"]["state"], "not_looked_at");
+
+    let made = doctor(&Operator::with_stack());
+    for (link, state) in [("keys", "ok"), ("tables", "ok"), ("queues", "ok"), ("quarantine", "ok")] {
+        assert_eq!(made[link]["state"], state, "{link}: {}", made[link]);
+    }
+    assert_eq!(made["registry"]["findings"][0]["code"], "no_servers");
+    assert_eq!(made["doors"]["findings"][0]["code"], "doors_untold", "it was made without the template");
+    assert_eq!(
+        (&made["schedules"]["state"], &made["webhooks"]["state"]),
+        (&json!("not_there"), &json!("not_looked_at"))
+    );
+}

@@ -165,7 +165,7 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
         say(serde_json::to_string_pretty(&Told { well, links, live })?);
     } else {
         if let Some(live) = &live {
-            say(live.text());
+            say(live.text().trim_end());
         }
         say(if well { "\nall is well" } else { "\nnot all is well" });
     }

@@ -199,7 +199,7 @@ const QUESTIONS: [Question; 22] = [
     further("api_times", "fraction digits and zone of the API's times beside the webhook's", times),
     further("api_inactive", "whether Inactive of the API's row is today's", inactive),
     further("reactivation_message_id", "what MessageID a reactivation bears", reactivation),
-    further("transient_is_a_bounce", "whether a delayed mail is told as a Bounce", transient),
+    further("transient_is_a_bounce", "whether the testing address for delays is told as a Bounce", transient),
     further("blocked_deactivates", "whether a Blocked bounce deactivates the address", blocked),
     further("no_tag", "how a mail without a tag is told", no_tag),
     further("server_id_key", "whether bounces write ServerID or ServerId", server_id),
@@ -423,7 +423,10 @@ fn transient(seen: &Observed) -> Reply {
     Answered {
         answer: json!(bounce.is_some()),
         words: format!("it was told as {} {}", text(&told.body["RecordType"]), text(&told.body["Type"])),
-        evidence: format!("the mail to {}", To::Transient.address()),
+        evidence: format!(
+            "the mail to {}; one that is truly delayed may be told otherwise",
+            To::Transient.address()
+        ),
     }
 }
 

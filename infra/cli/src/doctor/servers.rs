@@ -46,10 +46,8 @@ pub(super) struct Looked {
     pub(super) servers: Vec<ServerEntry>,
     /// Those of them whose token Postmark takes.
     pub(super) answering: Vec<ServerEntry>,
-    /// When each was last reconciled to the end.
-    pub(super) reconciled: BTreeMap<ServerId, Time>,
-    /// When `watch` last ran by its schedule.
-    pub(super) watched: Option<Time>,
+    /// When what schedules start last ended.
+    pub(super) history: Result<History, Failure>,
     /// What is known to be complete.
     pub(super) completeness: Link,
 }
@@ -88,15 +86,21 @@ impl<'a> Servers<'a> {
             true => Link::behind("completeness", "the registry"),
             false => self.completeness(book, &servers).await,
         };
-        let mut reconciled = BTreeMap::new();
-        for entry in &servers {
-            let document = book.document(&Shelf::Reconcile, &entry.server.to_string()).await.ok().flatten();
-            let kept = document.and_then(|document| serde_json::from_str::<Reconciled>(&document.text).ok());
-            reconciled.extend(kept.and_then(|kept| Some((entry.server, kept.finished_at?))));
-        }
-        let watched = Sent::finished_at(book).await.ok().flatten();
+        let history = self.history(book, &servers).await;
         let answering = answering.into_iter().map(|(entry, _)| entry).collect();
-        Looked { links, servers, answering, reconciled, watched, completeness }
+        Looked { links, servers, answering, history, completeness }
+    }
+
+    /// When what schedules start last ended.
+    async fn history(&self, book: &dyn Book, servers: &[ServerEntry]) -> Result<History, Failure> {
+        let mut reconciled = BTreeMap::new();
+        for entry in servers {
+            if let Some(document) = book.document(&Shelf::Reconcile, &entry.server.to_string()).await? {
+                let kept: Reconciled = serde_json::from_str(&document.text)?;
+                reconciled.extend(kept.finished_at.map(|at| (entry.server, at)));
+            }
+        }
+        Ok(History { reconciled, watched: Sent::finished_at(book).await? })
     }
 
     /// The servers, and those whose token Postmark takes.
@@ -129,7 +133,7 @@ impl<'a> Servers<'a> {
                 Err(found) => findings.push(found.at(entry.server)),
             }
         }
-        let words = format!("{} servers; Postmark takes the tokens of {}", servers.len(), answering.len());
+        let words = format!("servers: {}; Postmark takes the tokens of {}", servers.len(), answering.len());
         (Link::of("registry", words, findings), servers, answering)
     }
 
@@ -240,10 +244,10 @@ impl<'a> Servers<'a> {
         }
         let left = servers.len() - answering.len();
         let left =
-            if left == 0 { String::new() } else { format!("; not looked at: {left} servers without token") };
+            if left == 0 { String::new() } else { format!("; not looked at, for want of a token: {left}") };
         let told =
             if findings.is_empty() { "as they should be, and verified" } else { "not as they should be" };
-        Link::of("webhooks", format!("{} servers: {told}{left}", answering.len()), findings)
+        Link::of("webhooks", format!("servers: {}; {told}{left}", answering.len()), findings)
     }
 
     /// The last days, as far as they were compared.
@@ -278,10 +282,18 @@ impl<'a> Servers<'a> {
         }
         let words = match days.len() {
             0 => "no day of the last week has been compared yet: `postledger reconcile` does so".to_owned(),
-            count => format!("{count} days of the last week were compared"),
+            count => format!("days of the last week that were compared: {count}"),
         };
         Link::of("completeness", words, findings)
     }
+}
+
+/// When what schedules start last ended.
+pub(super) struct History {
+    /// By server: when it was last reconciled to the end.
+    pub(super) reconciled: BTreeMap<ServerId, Time>,
+    /// When `watch` last ran over all servers.
+    pub(super) watched: Option<Time>,
 }
 
 /// When a server was last reconciled to the end: part of what `reconcile` keeps.

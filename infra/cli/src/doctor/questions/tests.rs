@@ -1,3 +1,5 @@
+//! What is answered from what was seen, and what is not.
+
 use super::*;
 
 fn at(text: &str) -> Time {
