@@ -7,4 +7,5 @@ mod failures;
 mod ledger;
 mod life;
 mod local;
+mod month;
 mod scheduled;

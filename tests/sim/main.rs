@@ -31,6 +31,9 @@ struct Args {
     /// Each fault alone in a smaller world, as a table.
     #[arg(long)]
     faults: bool,
+    /// Tell where the time went.
+    #[arg(long)]
+    times: bool,
     /// Only this fault, such as `outage`, or `none`.
     #[arg(long)]
     fault: Option<String>,
@@ -68,6 +71,12 @@ fn main() -> ExitCode {
     for rules in rules {
         let outcome = run(args.sim(rules));
         postledger::say(outcome.line());
+        if args.times {
+            postledger::say(format!("  {} rounds until reconcile found nothing", outcome.rounds));
+        }
+        for (on, time) in outcome.times.iter().filter(|_| args.times) {
+            postledger::say(format!("  {:>7.1} s  {on}", time.as_secs_f64()));
+        }
         if !outcome.good() {
             postledger::say(outcome.diagnosis());
             good = false;
@@ -89,7 +98,9 @@ fn run(sim: Sim) -> Outcome {
 /// Every fault alone, as a table in Markdown.
 fn faults(args: &Args) -> ExitCode {
     let rules = args.rules.unwrap_or(Rules::August2026 { retries: 6 });
-    postledger::say("| fault | events hit | lost | doubled | recovered by | unrecoverable by nature | recovered after |");
+    postledger::say(
+        "| fault | events hit | lost | doubled | recovered by | unrecoverable by nature | recovered after |",
+    );
     postledger::say("| --- | ---: | ---: | ---: | --- | ---: | ---: |");
     let mut good = true;
     for fault in Fault::ALL {
@@ -125,7 +136,10 @@ fn row(fault: Fault, outcome: &Outcome) -> String {
     };
     let (lost, doubled) = (outcome.lost + outcome.unexplained, outcome.doubled);
     let (by, nature) = (by.join(", "), outcome.unrecoverable());
-    format!("| {fault} | {hit} | {lost} | {doubled} | {by} | {nature} | {} |", lasted(outcome.recovered_after))
+    format!(
+        "| {fault} | {hit} | {lost} | {doubled} | {by} | {nature} | {} |",
+        lasted(outcome.recovered_after)
+    )
 }
 
 fn lasted(seconds: i64) -> String {

@@ -1,8 +1,8 @@
 //! What an agency's clients do: they send, and now and then change their suppression lists.
 
+use super::Sim;
 use super::traffic::{self, EVENTS_PER_MESSAGE, MESSAGES_PER_RECIPIENT, STREAMS, notices_are_broadcast};
 use super::world::World;
-use super::Sim;
 use fastrand::Rng;
 use ledger::Time;
 use postmark_api::{BounceQuery, PAGE_MAX};
@@ -136,7 +136,8 @@ impl Post {
                 }
             }
             7..9 => {
-                let query = BounceQuery { stream, count: PAGE_MAX, inactive: Some(true), ..BounceQuery::default() };
+                let query =
+                    BounceQuery { stream, count: PAGE_MAX, inactive: Some(true), ..BounceQuery::default() };
                 if let Ok(page) = of.own.bounces(&query).await
                     && !page.rows.is_empty()
                     && let Some(id) = page.rows[self.rng.usize(..page.rows.len())]["ID"].as_i64()

@@ -11,6 +11,7 @@ use postmark::Context;
 use postmark_simulator::{Answer, DeliveryId, Due, Record};
 use reconcile::Span;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// How many messages may wait until consumers have their turn, and for how many seconds.
 const DRAIN_AT: u64 = 200;
@@ -42,6 +43,20 @@ enum Act {
     Rotate,
 }
 
+impl Act {
+    /// What it is, for the account of where the time went.
+    const fn name(&self) -> &'static str {
+        match self {
+            Act::Tick | Act::Send(_) => "sending",
+            Act::Answer(..) => "answers",
+            Act::Drain | Act::Redrive => "consumers",
+            Act::Reconcile(_) => "reconcile",
+            Act::Watch(_) => "watch",
+            Act::ChangeList(_) | Act::Begin(_) | Act::End(_) | Act::Connect(_) | Act::Rotate => "other acts",
+        }
+    }
+}
+
 struct Month<'a> {
     sim: &'a Sim,
     world: World,
@@ -58,6 +73,10 @@ struct Month<'a> {
     rotated: bool,
     verified: u64,
     connected: u64,
+    times: BTreeMap<&'static str, Duration>,
+    /// Reconcile came to rest; if not, what a run reported last that found something.
+    settled: bool,
+    unsettled: String,
 }
 
 /// Runs it.
@@ -83,6 +102,9 @@ pub(super) async fn drive(sim: &Sim, mut progress: impl FnMut(u64)) -> Outcome {
         rotated: false,
         verified: 0,
         connected: 0,
+        times: BTreeMap::new(),
+        settled: true,
+        unsettled: String::new(),
     };
     for client in 0..sim.servers {
         assert!(month.world.connect(client).await, "client {client} cannot be connected, seed {}", sim.seed);
@@ -114,7 +136,14 @@ pub(super) async fn drive(sim: &Sim, mut progress: impl FnMut(u64)) -> Outcome {
         verified: month.verified,
         connected: month.connected,
     };
-    proof::compare(sim, &month.world, &month.facts, end)
+    let begun = Instant::now();
+    let mut outcome = proof::compare(sim, &month.world, &month.facts, end);
+    month.spent("compared", begun);
+    if !month.settled {
+        outcome.differ(|| format!("reconcile does not come to rest: {}", month.unsettled));
+    }
+    outcome.times = month.times;
+    outcome
 }
 
 impl Month<'_> {
@@ -127,20 +156,28 @@ impl Month<'_> {
         self.at(self.world.clock.now().plus_seconds(seconds), act);
     }
 
+    fn spent(&mut self, on: &'static str, since: Instant) {
+        *self.times.entry(on).or_default() += since.elapsed();
+    }
+
     /// Everything up to the end, in order of time.
     async fn run(&mut self, progress: &mut impl FnMut(u64)) {
         let mut shown = 0_u64;
         loop {
             let next = self.agenda.first_key_value().map_or(self.end, |((at, _), _)| (*at).min(self.end));
             let until = postmark_simulator::Time::from_micros(next.micros());
+            let begun = Instant::now();
             let (due, now) = {
                 let mut simulator = self.world.lock();
                 let due = simulator.advance(until);
                 (due, simulator.now())
             };
             self.world.set_clock(now);
+            self.spent("Postmark's clock", begun);
             if let Some(due) = due {
+                let begun = Instant::now();
                 self.deliver(due).await;
+                self.spent("doors", begun);
                 shown += 1;
                 if shown.is_multiple_of(10_000) {
                     progress(shown);
@@ -150,7 +187,9 @@ impl Month<'_> {
             match self.agenda.first_entry() {
                 Some(entry) if entry.key().0 <= self.end => {
                     let act = entry.remove();
+                    let (on, begun) = (act.name(), Instant::now());
                     self.act(act).await;
+                    self.spent(on, begun);
                 }
                 _ if next >= self.end => return,
                 _ => {}
@@ -243,12 +282,10 @@ impl Month<'_> {
                 self.verified += u64::from(look.reverified);
                 self.after(WATCH_SECONDS, Act::Watch(client));
             }
-            Act::Connect(client) => {
-                match self.world.connect(client).await {
-                    true => self.connected += 1,
-                    false => self.after(READ_SECONDS, Act::Connect(client)),
-                }
-            }
+            Act::Connect(client) => match self.world.connect(client).await {
+                true => self.connected += 1,
+                false => self.after(READ_SECONDS, Act::Connect(client)),
+            },
             Act::Rotate => {
                 self.rotated = self.world.rotate().await;
                 if !self.rotated {
@@ -294,7 +331,9 @@ impl Month<'_> {
                 let row = &rows[self.rng.usize(..rows.len())];
                 let id = row.id.cast_unsigned();
                 let trigger = row.triggers.enabled().next();
-                let Some(record) = trigger.and_then(|trigger| Record::named(trigger.name())) else { continue };
+                let Some(record) = trigger.and_then(|trigger| Record::named(trigger.name())) else {
+                    continue;
+                };
                 let mut simulator = self.world.lock();
                 match fault {
                     Fault::Paused if relaunched => drop(simulator.pause_trigger(id, record)),
@@ -303,7 +342,8 @@ impl Month<'_> {
                     Fault::SwitchedOff => drop(simulator.enable_trigger(id, record, false)),
                     Fault::SecondRow => {
                         let (user, password) = (&auth.username, &auth.password);
-                        let url = format!("https://{user}:{password}@hooks.agency.example/v1/{server}/events");
+                        let url =
+                            format!("https://{user}:{password}@hooks.agency.example/v1/{server}/events");
                         simulator.add_webhook(server, &row.stream, &url, &[record]);
                     }
                     _ => {}
@@ -325,9 +365,15 @@ impl Month<'_> {
             let mut left = 0;
             for client in 0..self.sim.servers {
                 let span = if whole { self.world.whole(start.plus_days(-1)) } else { Span::Due };
+                let begun = Instant::now();
                 let report = self.world.reconcile(client, span).await.expect("nothing fails any more");
+                self.spent(if whole { "reconcile, the whole" } else { "reconcile" }, begun);
                 let lists = report.lists();
-                left += report.told() + lists.waiting + lists.held_back + u64::from(!report.finished);
+                let of_client = report.told() + lists.waiting + lists.held_back + u64::from(!report.finished);
+                if of_client > 0 {
+                    self.unsettled = format!("{report:?}");
+                }
+                left += of_client;
             }
             self.drain().await;
             if left == 0 && whole {
@@ -335,6 +381,7 @@ impl Month<'_> {
             }
             whole = left == 0;
         }
+        self.settled = false;
         ROUNDS_MAX
     }
 }

@@ -26,12 +26,8 @@ use postmark_simulator::{Quirks, Rules};
 use std::time::Instant;
 
 /// The generations of Postmark's rules.
-pub const GENERATIONS: [Rules; 4] = [
-    Rules::Old,
-    Rules::February2026,
-    Rules::August2026 { retries: 6 },
-    Rules::August2026 { retries: 9 },
-];
+pub const GENERATIONS: [Rules; 4] =
+    [Rules::Old, Rules::February2026, Rules::August2026 { retries: 6 }, Rules::August2026 { retries: 9 }];
 
 /// A month, or less, of an agency.
 #[derive(Clone, Debug)]

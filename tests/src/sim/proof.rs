@@ -140,6 +140,8 @@ pub struct Outcome {
     pub different: u64,
     /// In real time.
     pub took: Duration,
+    /// Where it went.
+    pub times: BTreeMap<&'static str, Duration>,
 }
 
 impl Outcome {
@@ -174,7 +176,8 @@ impl Outcome {
 
     /// What a diagnosis needs.
     pub fn diagnosis(&self) -> String {
-        let mut text = format!("{} differences; seed {}, quirks {}\n", self.different, self.seed, self.quirks);
+        let mut text =
+            format!("{} differences; seed {}, quirks {}\n", self.different, self.seed, self.quirks);
         self.differences.iter().for_each(|difference| {
             let _ = writeln!(text, "  {difference}");
         });
@@ -192,7 +195,9 @@ impl Outcome {
 /// Why an event that was never offered cannot be recovered by its nature, if that is so.
 pub(crate) fn unrecoverable(event: &EventTruth<'_>) -> Option<&'static str> {
     match (event.record, event.details) {
-        (Record::Open, Details::Open { first: false, .. }) => Some("a repeated open: only webhooks tell of it"),
+        (Record::Open, Details::Open { first: false, .. }) => {
+            Some("a repeated open: only webhooks tell of it")
+        }
         (Record::SubscriptionChange, _) => {
             Some("a change of the list: Postmark keeps the list, not its changes; its result is observed")
         }
@@ -208,7 +213,9 @@ fn identity(event: &EventTruth<'_>, recipient: RecipientId) -> Option<Identity> 
     let message_id = message.as_deref();
     let told = match event.details {
         Details::Delivery => Told::Delivery { message_id },
-        Details::Bounce { id, .. } | Details::SpamComplaint { id } => Told::BounceById { id: id.cast_signed() },
+        Details::Bounce { id, .. } | Details::SpamComplaint { id } => {
+            Told::BounceById { id: id.cast_signed() }
+        }
         Details::Click { link, .. } => Told::Click { message_id, original_link: link },
         Details::Open { first: true, .. } => Told::FirstOpen { message_id },
         Details::Open { .. } | Details::SubscriptionChange { .. } => return None,
@@ -417,4 +424,3 @@ fn quarantine(world: &World, outcome: &mut Outcome) {
         *outcome.set_aside.entry(kept.part.reason).or_default() += 1;
     }
 }
-

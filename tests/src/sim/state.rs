@@ -2,10 +2,10 @@
 
 use super::proof::Outcome;
 use super::world::World;
+use ledger::bounce::BounceClass;
 use ledger::event::{Cause, What};
 use ledger::fold::{StreamView, View, fold};
 use ledger::identity::Told;
-use ledger::bounce::BounceClass;
 use ledger::{Event, Identity, RecipientId, ServerId, Source, Time, recipient_key};
 use postmark_simulator::{Details, EventTruth, Truth};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -150,7 +150,8 @@ fn bounces(who: Who<'_>, history: &History, ours: &StreamView, outcome: &mut Out
     }
     // A hard bounce is also told by the entry that it makes.
     let died = theirs.and_then(|view| view.dead.as_ref()).map(|dead| dead.at);
-    let listed = history.entered.iter().filter(|(cause, _)| *cause == Cause::HardBounce).map(|(_, at)| *at).max();
+    let listed =
+        history.entered.iter().filter(|(cause, _)| *cause == Cause::HardBounce).map(|(_, at)| *at).max();
     let dead = ours.dead.as_ref().map(|dead| dead.at);
     let near = |at: Time, after: Time| at.micros() >= after.micros() - ROUNDED_MICROS;
     let right = match (dead, died.max(listed)) {
@@ -160,7 +161,8 @@ fn bounces(who: Who<'_>, history: &History, ours: &StreamView, outcome: &mut Out
         _ => false,
     };
     if !right {
-        outcome.differ(|| format!("dead since {dead:?}, and by bounce {died:?}, by entry {listed:?}: {who:?}"));
+        outcome
+            .differ(|| format!("dead since {dead:?}, and by bounce {died:?}, by entry {listed:?}: {who:?}"));
     }
     let complained = |history: &History| {
         history.entered.iter().filter(|(cause, _)| *cause == Cause::Complaint).map(|(_, at)| *at).max()

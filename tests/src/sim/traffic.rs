@@ -68,7 +68,8 @@ pub(crate) fn message(client: usize, stream: &str, to: &str, rng: &mut Rng) -> V
 pub(crate) fn outcome(sent: &Sent<'_>, rng: &mut Rng) -> Outcome {
     let bounced = |kind| Outcome { end: End::Bounced { kind, deactivates: false }, ..Outcome::DELIVERED };
     // Some mailboxes are full most of the time.
-    let full = sent.recipient.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte | 32)) % 83 == 0;
+    let full =
+        sent.recipient.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte | 32)) % 83 == 0;
     if full && rng.u8(..10) < 7 {
         return bounced(BounceType::SoftBounce);
     }

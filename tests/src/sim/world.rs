@@ -19,9 +19,7 @@ use ingest::credential::{PrivateKey, User};
 use ledger::{LedgerKey, ServerId, Time};
 use platform::Clock;
 use postledger::embedded::{Parts, Stack, pump};
-use postmark_api::{
-    Auth, Bytes, Chunks, Endpoint, Retries, ServerApi, Token, Transport, TransportError,
-};
+use postmark_api::{Auth, Bytes, Chunks, Endpoint, Retries, ServerApi, Token, Transport, TransportError};
 use postmark_simulator::{Config, Quirks, Simulator, StreamKind};
 use queue::{Queue, QueueName, Settings};
 use std::collections::BTreeMap;
@@ -158,7 +156,11 @@ impl World {
         let mut servers = Vec::new();
         for number in 0..sim.servers {
             let server = simulator.add_server(&format!("Client {number}"));
-            let kind = if notices_are_broadcast(number) { StreamKind::Broadcasts } else { StreamKind::Transactional };
+            let kind = if notices_are_broadcast(number) {
+                StreamKind::Broadcasts
+            } else {
+                StreamKind::Transactional
+            };
             simulator.add_stream(server.id, STREAMS[2], kind);
             servers.push(server);
         }
@@ -243,7 +245,8 @@ impl World {
         for name in QueueName::LIVE {
             loop {
                 let running = &self.consumers[&name];
-                let (queue, consumer, plan) = (running.queue.clone(), running.consumer.clone(), running.plan.clone());
+                let (queue, consumer, plan) =
+                    (running.queue.clone(), running.consumer.clone(), running.plan.clone());
                 let done = tokio::select! {
                     biased;
                     done = pump::once(&*queue, &consumer, name) => Some(done),
