@@ -2,7 +2,7 @@
 
 use crate::progress::Tally;
 use crate::tell::Found;
-use ledger::ServerId;
+use ledger::{Kind, ServerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -63,11 +63,13 @@ impl Report {
         sum
     }
 
-    /// How many facts were missing and are on their queue now.
+    /// How many facts were missing and are on their queue now. A change of the list that was missed is told by its
+    /// result, once: what a day says of changes counts observations that may be long recorded.
     pub fn told(&self) -> u64 {
         let list = self.lists();
-        let of_days = self.streams.values().flat_map(|stream| stream.found.values());
-        list.present_told + list.gone_told + of_days.map(|tally| tally.missing).sum::<u64>()
+        let of_days = self.streams.values().flat_map(|stream| &stream.found);
+        let events = of_days.filter(|(kind, _)| **kind != Kind::SubscriptionChange.name());
+        list.present_told + list.gone_told + events.map(|(_, tally)| tally.missing).sum::<u64>()
     }
 }
 
@@ -131,5 +133,21 @@ impl ListReport {
         self.waiting += other.waiting;
         self.held_back += other.held_back;
         self.doubtful |= other.doubtful;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_observed_in_the_stead_of_a_change_is_not_told_again_by_every_look_at_its_day() {
+        let mut report = Report::of(ServerId::NONE);
+        let missing = |missing| Tally { expected: missing, missing, ..Tally::default() };
+        let stream = report.stream("outbound");
+        stream.found.insert("Bounce".to_owned(), missing(2));
+        stream.found.insert("SubscriptionChange".to_owned(), missing(5));
+        stream.list.present_told = 1;
+        assert_eq!(report.told(), 3);
     }
 }
