@@ -293,9 +293,7 @@ impl Consumer {
         let known = || self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         for (server, new) in heard {
             let worth = known().entry(server).or_default().clone().take(&new);
-            if worth
-                && let Ok(now_known) = batch.in_time(Heard::note(&*self.store, server, &new)).await
-            {
+            if worth && let Ok(now_known) = batch.in_time(Heard::note(&*self.store, server, &new)).await {
                 known().insert(server, now_known);
             }
         }

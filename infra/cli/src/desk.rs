@@ -4,8 +4,8 @@
 mod words;
 
 pub use words::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
-    Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
+    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 
 use base64::Engine as _;
@@ -14,10 +14,10 @@ use ledger::event::{Bar, Ruling};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
-use postmark_api::{Endpoint, Https, Timeouts, Token};
-use reconcile::{Job, Reconcile, ReconcileError, Span};
 use postmark::{Body, Context, Decision, Examined};
+use postmark_api::{Endpoint, Https, Timeouts, Token};
 use queue::{Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
+use reconcile::{Job, Reconcile, ReconcileError, Span};
 use ring::rand::SystemRandom;
 use std::sync::Arc;
 use std::time::Duration;

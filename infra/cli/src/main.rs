@@ -13,7 +13,8 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, aws, connect, doctor, post, rebuild, reconcile, report, rotate, run, say, server, show, trial, watch,
+    Failure, aws, connect, doctor, post, rebuild, reconcile, report, rotate, run, say, server, show, trial,
+    watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};

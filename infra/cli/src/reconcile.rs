@@ -46,7 +46,12 @@ pub fn backfill(args: &Backfill, whose: &Whose, json: bool) -> Result<bool, Fail
     tell(&report, false, json)
 }
 
-fn ask(server: ServerId, postmark: &Postmark, target: &Target, whose: &Whose) -> Result<ReconcileAsk, Failure> {
+fn ask(
+    server: ServerId,
+    postmark: &Postmark,
+    target: &Target,
+    whose: &Whose,
+) -> Result<ReconcileAsk, Failure> {
     let token = crate::server::token(server, target, whose)?;
     Ok(ReconcileAsk {
         server,
@@ -119,7 +124,8 @@ fn shown(report: &Report, dry_run: bool) -> String {
             let told = if dry_run { 0 } else { missing };
             let [expected, recorded, differ, told] =
                 [expected, recorded, missing, told].map(|count| count.to_string());
-            let note = if untold > 0 { format!("{untold} that Postmark tells no more of") } else { String::new() };
+            let note =
+                if untold > 0 { format!("{untold} that Postmark tells no more of") } else { String::new() };
             rows.push([name.clone(), record_type.clone(), expected, recorded, differ, told, note]);
         }
     }
@@ -130,12 +136,17 @@ fn shown(report: &Report, dry_run: bool) -> String {
             text.push_str(&format!("\n{name}: {problem}"));
         }
         if stream.unreadable > 0 {
-            text.push_str(&format!("\n{name}: {} rows of Postmark's could not be understood", stream.unreadable));
+            text.push_str(&format!(
+                "\n{name}: {} rows of Postmark's could not be understood",
+                stream.unreadable
+            ));
         }
     }
     let verdict = match (report.told(), dry_run) {
         (0, _) => "nothing is missing".to_owned(),
-        (missing, true) => format!("{missing} facts are missing; `postledger reconcile` without --dry-run brings them"),
+        (missing, true) => {
+            format!("{missing} facts are missing; `postledger reconcile` without --dry-run brings them")
+        }
         (missing, false) => format!("{missing} facts were missing and are on their queues"),
     };
     text + "\n\n" + &verdict
@@ -173,7 +184,8 @@ pub fn completeness(args: &Completeness, whose: &Whose, json: bool) -> Result<()
     }
     let rows = sums.into_iter().map(|((day, name, record_type), line)| {
         let counts = [line.expected, line.received, line.recovered, line.unrecoverable, line.unexplained];
-        let [expected, received, recovered, unrecoverable, unexplained] = counts.map(|count| count.to_string());
+        let [expected, received, recovered, unrecoverable, unexplained] =
+            counts.map(|count| count.to_string());
         [day, name, record_type]
             .map(str::to_owned)
             .into_iter()

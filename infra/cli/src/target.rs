@@ -6,8 +6,8 @@ use crate::args::{OnAws, PORT, Target};
 use crate::aws::{self, Aws};
 use crate::client::Client;
 use crate::desk::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery, Redrive,
-    Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
+    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 use crate::keys;
 use serde::{Deserialize, Serialize};

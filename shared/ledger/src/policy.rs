@@ -73,7 +73,10 @@ impl FromStr for SoftBouncePolicy {
 impl fmt::Display for SoftBouncePolicy {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SoftBouncePolicy { count, messages, span_days, window_days, pause_days } = self;
-        write!(out, "count={count},messages={messages},span={span_days},window={window_days},pause={pause_days}")
+        write!(
+            out,
+            "count={count},messages={messages},span={span_days},window={window_days},pause={pause_days}"
+        )
     }
 }
 

@@ -5,8 +5,9 @@
 use super::Stack;
 use crate::book::Ask;
 use crate::desk::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery, ReconcileAsk, RebuildQuery, RecipientQuery,
-    Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery,
+    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
+    Revoke,
 };
 use account::BookError;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
