@@ -69,10 +69,10 @@ impl World {
         };
         let of = &self.clients[client];
         let job = Job { server: of.server, span, dry_run: false, until: None };
-        let mut progress = |_: &Report| {};
+        let progress = |_: &Report| {};
         tokio::select! {
             biased;
-            report = with.run(&of.api, &job, &mut progress) => report.ok(),
+            report = with.run(&of.api, &job, &progress) => report.ok(),
             () = plan.stopped() => None,
         }
     }
