@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use postledger_tests::sim::{Fault, GENERATIONS, Outcome, Sim, Wanted};
+use postledger_tests::sim::{Fault, GENERATIONS, Outcome, Sim, Wanted, run_all};
 use postmark_simulator::{Quirks, Rules};
 use std::process::ExitCode;
 
@@ -68,8 +68,7 @@ fn main() -> ExitCode {
     }
     let rules: Vec<Rules> = args.rules.map_or(GENERATIONS.to_vec(), |rules| vec![rules]);
     let mut good = true;
-    for rules in rules {
-        let outcome = run(args.sim(rules));
+    for outcome in run(rules.into_iter().map(|rules| args.sim(rules)).collect()) {
         postledger::say(outcome.line());
         if args.times {
             postledger::say(format!("  {} rounds until reconcile found nothing", outcome.rounds));
@@ -85,14 +84,15 @@ fn main() -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn run(sim: Sim) -> Outcome {
-    let bar = ProgressBar::new(sim.events);
+/// Runs simulations, as many at once as there are processors.
+fn run(sims: Vec<Sim>) -> Vec<Outcome> {
+    let bar = ProgressBar::new(sims.iter().map(|sim| sim.events).sum());
     let style = "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}";
     bar.set_style(ProgressStyle::with_template(style).expect("a template"));
-    bar.set_message(sim.rules.to_string());
-    let outcome = sim.run(|happened| bar.set_position(happened));
+    bar.set_message("told");
+    let outcomes = run_all(sims, |told| bar.inc(told));
     bar.finish_and_clear();
-    outcome
+    outcomes
 }
 
 /// Every fault alone, as a table in Markdown.
@@ -103,10 +103,11 @@ fn faults(args: &Args) -> ExitCode {
     );
     postledger::say("| --- | ---: | ---: | ---: | --- | ---: | ---: |");
     let mut good = true;
-    for fault in Fault::ALL {
-        let faults = Wanted::Only(fault);
+    let alone = |fault| {
         let (servers, days) = (args.servers.unwrap_or(6), args.days.unwrap_or(8));
-        let outcome = run(Sim { servers, days, faults, ..args.sim(rules) });
+        Sim { servers, days, faults: Wanted::Only(fault), ..args.sim(rules) }
+    };
+    for (fault, outcome) in Fault::ALL.into_iter().zip(run(Fault::ALL.map(alone).into())) {
         postledger::say(row(fault, &outcome));
         if !outcome.good() {
             postledger::say(outcome.diagnosis());

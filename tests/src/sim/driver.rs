@@ -18,7 +18,7 @@ const DRAIN_AT: u64 = 200;
 const DRAIN_SECONDS: i64 = 40;
 /// Every how many seconds what failed or was killed may come again.
 const REDRIVE_SECONDS: i64 = 300;
-const WATCH_SECONDS: i64 = 3_600;
+const WATCH_SECONDS: i64 = 2 * 3_600;
 const ROTATE_SECONDS: i64 = 2 * 3_600;
 /// After how many seconds the operator has read what watch found.
 const READ_SECONDS: i64 = 5_400;

@@ -23,6 +23,7 @@ pub use proof::Outcome;
 
 use ledger::Time;
 use postmark_simulator::{Quirks, Rules};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// The generations of Postmark's rules.
@@ -81,4 +82,36 @@ impl Sim {
         outcome.took = begun.elapsed();
         outcome
     }
+}
+
+/// Runs several at once, each on a thread of its own, as many as the machine has processors; their outcomes in order.
+///
+/// # Panics
+/// As [`Sim::run`].
+pub fn run_all(sims: Vec<Sim>, progress: impl Fn(u64) + Sync) -> Vec<Outcome> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let (next, progress) = (AtomicUsize::new(0), &progress);
+    let (sims, next) = (&sims, &next);
+    let mut outcomes: Vec<(usize, Outcome)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors.min(sims.len()))
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut done = Vec::new();
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(sim) = sims.get(place) else { return done };
+                        let mut before = 0;
+                        let outcome = sim.clone().run(|happened| {
+                            progress(happened.saturating_sub(before));
+                            before = happened;
+                        });
+                        done.push((place, outcome));
+                    }
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no difference panics")).collect()
+    });
+    outcomes.sort_by_key(|(place, _)| *place);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
