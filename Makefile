@@ -24,7 +24,7 @@ LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $
 LIKENESS = tests/simulator/likeness
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam soak soak-aws sim cost \
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam soak soak-aws sim sim-faults cost \
 	reconcile-memory cold-start throughput oracle fuzz dictionary audit clean
 
 help: ## this list
@@ -110,6 +110,10 @@ soak-aws: aws ## 50,000 events through SQS, consumers that are killed and Dynamo
 sim: ## a month of a busy agency under each generation of Postmark's rules, while much goes wrong; nothing may be missing (EVENTS_SIM=, SEED=)
 	$(CARGO) build --locked --release --package postledger-tests --bin sim
 	target/release/sim --events $(EVENTS_SIM) --seed $(SEED)
+
+sim-faults: ## each of its faults alone, as a table: events hit, lost, doubled, recovered by whom and how soon (SEED=)
+	$(CARGO) build --locked --release --package postledger-tests --bin sim
+	target/release/sim --faults --events 20000 --seed $(SEED)
 
 cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
 	$(CARGO) build --locked --release --workspace --bins

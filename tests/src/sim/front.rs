@@ -79,8 +79,8 @@ impl Front {
         let status = |code| Answer::Status { code, millis, location: None, challenge: false };
         let refused = |answer| Took { answer, door: None, hit: true };
         if request.uri().host().is_none_or(|host| !BASE.ends_with(host)) {
-            // Somebody else's endpoint.
-            return refused(status(200));
+            // Somebody else's endpoint. Our own may be told by another row.
+            return Took { answer: status(200), door: None, hit: false };
         }
         match fault {
             Some(Fault::Flicker | Fault::Outage) => refused(Answer::ConnectFailed),
