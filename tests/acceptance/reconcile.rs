@@ -361,6 +361,31 @@ async fn a_list_that_is_too_long_for_one_run_is_told_by_several() {
 }
 
 #[tokio::test]
+async fn a_backfill_that_was_begun_is_gone_on_with_whatever_the_time_is_by_now() {
+    let beside = Beside::new(Config::usual(12)).await;
+    beside.send(&people(80)).await;
+    beside.pass(3 * DAY);
+    let history = |now: Time| Span::Asked { from: now.plus_days(-45), to: now, source: Source::Backfill };
+    let mut parts = 1;
+    while !beside.part(history(beside.now()), false, Some(Instant::now())).await.finished {
+        beside.pass(60);
+        // What is due by schedule does not disturb it.
+        if parts % 10 == 0 {
+            beside.run(Span::Due).await;
+        }
+        parts += 1;
+        assert!(parts < 1_000, "it begins anew each time");
+    }
+    let mut recorded = beside.recorded();
+    recorded.remove(&Kind::Observed);
+    assert_eq!(recorded, beside.told());
+    let sources: Vec<Source> =
+        beside.store.all_events().unwrap().iter().map(|recorded| recorded.event.source).collect();
+    assert!(sources.contains(&Source::Backfill) && !sources.contains(&Source::Webhook));
+    postledger_tests::assert_whole(&beside.store);
+}
+
+#[tokio::test]
 async fn nobody_works_on_a_server_while_another_does() {
     let beside = Beside::new(Config::usual(6)).await;
     let name = format!("reconcile#{}", beside.server);

@@ -147,7 +147,7 @@ fn lasted(seconds: i64) -> String {
     match seconds {
         0 => "at once".to_owned(),
         ..120 => format!("{seconds} s"),
-        ..7_200 => format!("{} min", seconds / 60),
+        120..7_200 => format!("{} min", seconds / 60),
         _ => format!("{:.1} h", seconds as f64 / 3_600.0),
     }
 }
