@@ -121,6 +121,9 @@ fn shown(report: &Report, dry_run: bool) -> String {
         rows.push([name.clone(), "suppression list".to_owned(), theirs, ours, differ, told, note.to_owned()]);
         for (record_type, tally) in &stream.found {
             let Tally { expected, recorded, missing, untold } = *tally;
+            if expected == 0 {
+                continue;
+            }
             let told = if dry_run { 0 } else { missing };
             let [expected, recorded, differ, told] =
                 [expected, recorded, missing, told].map(|count| count.to_string());
@@ -182,6 +185,10 @@ pub fn completeness(args: &Completeness, whose: &Whose, json: bool) -> Result<()
         say("no day has been compared yet: `postledger reconcile` does so, a day at a time after its end");
         return Ok(());
     }
+    let days = told.days.len();
+    let unexplained: u64 = sums.values().map(|line| line.unexplained).sum();
+    // A row for what happened; that a type has none on a day says nothing.
+    sums.retain(|_, line| line.expected > 0);
     let rows = sums.into_iter().map(|((day, name, record_type), line)| {
         let counts = [line.expected, line.received, line.recovered, line.unrecoverable, line.unexplained];
         let [expected, received, recovered, unrecoverable, unexplained] =
@@ -196,5 +203,6 @@ pub fn completeness(args: &Completeness, whose: &Whose, json: bool) -> Result<()
     });
     let head = ["day", "stream", "what", "expected", "received", "recovered", "unrecoverable", "unexplained"];
     say(show::table::<8>(head, rows));
+    say(format!("\n{days} days were compared; {unexplained} events are unexplained"));
     Ok(())
 }
