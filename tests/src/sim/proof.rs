@@ -10,7 +10,9 @@ use ledger::{Event, Identity, Kind, RecipientId, Source, Time, recipient_key};
 use postmark_simulator::{Details, EventTruth, Record};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
+use store::Recorded;
 
 /// How far a copy that was rounded or cut may be from what happened, in microseconds.
 const ROUNDED_MICROS: i64 = 1_000_000;
@@ -138,6 +140,8 @@ pub struct Outcome {
     pub differences: Vec<String>,
     /// How many there are.
     pub different: u64,
+    /// A hash of all that is recorded and when it came in: the same whenever a seed repeats a run.
+    pub fingerprint: u64,
     /// In real time.
     pub took: Duration,
     /// Where it went.
@@ -280,7 +284,8 @@ pub(crate) fn compare(sim: &Sim, world: &World, facts: &Facts, end: End) -> Outc
         outcome.differ(|| "the rotation is not over".to_owned());
     }
     crate::assert_whole(&world.store);
-    let mut copies = copies(world);
+    let (mut copies, fingerprint) = copies(world);
+    outcome.fingerprint = fingerprint;
     let mut counted = Counted::new();
     let mut last_recorded = None;
     for event in truth.events() {
@@ -315,9 +320,13 @@ pub(crate) fn compare(sim: &Sim, world: &World, facts: &Facts, end: End) -> Outc
     outcome
 }
 
-/// All that is recorded, by recipient and identity.
-fn copies(world: &World) -> Copies {
+/// All that is recorded, by recipient and identity, and the hash of it.
+fn copies(world: &World) -> (Copies, u64) {
     let recorded = world.store.all_events().expect("readable items");
+    let mut fingerprint = DefaultHasher::new();
+    for Recorded { event, .. } in &recorded {
+        (event.identity, event.body_hash, event.received_at.micros(), event.source).hash(&mut fingerprint);
+    }
     let copies = recorded.into_iter().map(|recorded| {
         let event = recorded.event;
         let (kind, measure) = (event.kind(), Measure::of(&event.what));
@@ -325,7 +334,7 @@ fn copies(world: &World) -> Copies {
         let copy = Copy { at, source, received_at, stream: event.stream, kind, measure, used: false };
         ((event.recipient, event.identity), copy)
     });
-    copies.collect()
+    (copies.collect(), fingerprint.finish())
 }
 
 /// What became of an event: when its recorded copy says that it happened, and when that came in.
