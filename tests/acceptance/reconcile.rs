@@ -7,12 +7,13 @@ use ledger::{Kind, LedgerKey, Source, Time, recipient_key};
 use postledger::embedded::{Parts, Stack, pump};
 use postledger_tests::postmark::{Hooks, InProcess};
 use postledger_tests::{STACK, server_id};
-use postmark_api::{Endpoint, Retries, ServerApi, Token};
+use postmark_api::{Bytes, Chunks, Endpoint, Retries, ServerApi, Token, Transport, TransportError};
 use postmark_simulator::{Answer, Config, Origin, Record, Simulator};
 use queue::QueueName;
 use reconcile::{Job, Line, Reconcile, Report, Span, completeness};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Store as _;
@@ -30,6 +31,7 @@ struct Beside {
     stack: Arc<Stack>,
     reconcile: Reconcile,
     server: ledger::ServerId,
+    token: String,
     api: ServerApi,
 }
 
@@ -74,7 +76,7 @@ impl Beside {
             clock,
         };
         let api = endpoint.server(Token::new(&made.token).unwrap());
-        Beside { simulator, store, queue, stack, reconcile, server, api }
+        Beside { simulator, store, queue, stack, reconcile, server, token: made.token, api }
     }
 
     fn now(&self) -> Time {
@@ -474,6 +476,51 @@ async fn faults_of_postmarks_api_delay_and_spoil_nothing() {
     recorded.remove(&Kind::Observed);
     assert_eq!(recorded, beside.told());
     postledger_tests::assert_whole(&beside.store);
+}
+
+/// Postmark, until it gives no answer any more; how many calls were made.
+struct Breaking {
+    postmark: InProcess,
+    calls: AtomicUsize,
+    breaks_after: usize,
+}
+
+#[async_trait::async_trait]
+impl Transport for Breaking {
+    async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Chunks>, TransportError> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) >= self.breaks_after {
+            return Err(TransportError::TooSlow);
+        }
+        self.postmark.call(request).await
+    }
+}
+
+/// Of 12,000 messages nothing is ever heard, so each is asked for: what a failure interrupts is not asked for again from
+/// the day's beginning.
+#[tokio::test]
+async fn a_day_of_many_stretches_is_gone_on_with_where_a_failure_ended_it() {
+    let beside = Beside::new(Config::usual(13)).await;
+    let begin = beside.now();
+    for hour in 0..12 {
+        let to: Vec<String> = (0..1_000).map(|n| format!("h{hour}n{n}+lost@customer.example")).collect();
+        beside.send(&to).await;
+        beside.pass(HOUR);
+    }
+    beside.pass(DAY);
+    let span = Span::Asked { from: begin, to: begin.plus_seconds(12 * HOUR), source: Source::Reconcile };
+    let mut calls = Vec::new();
+    for breaks_after in [10_000, usize::MAX] {
+        let postmark = InProcess::new(beside.simulator.clone(), Arc::new(Nobody));
+        let breaking = Arc::new(Breaking { postmark, calls: AtomicUsize::new(0), breaks_after });
+        let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
+        let api =
+            Endpoint::new(breaking.clone()).with_retries(once).server(Token::new(&beside.token).unwrap());
+        let job = Job { server: beside.server, span, dry_run: false, until: None };
+        let ended = beside.reconcile.run(&api, &job, &|_| {}).await;
+        assert_eq!(ended.is_ok(), breaks_after == usize::MAX);
+        calls.push(breaking.calls.load(Ordering::Relaxed));
+    }
+    assert!(calls[1] < 8_000, "{calls:?}");
 }
 
 /// A day of statistics that stays at EST begins an hour after the Eastern one in summer: what is recorded in that hour must

@@ -2,21 +2,22 @@
 //!
 //! Both count each first open, and each first click of a link, on the day it happened: where the numbers agree, nothing
 //! is missing. Postmark's lists of opens and clicks take no dates and end after 10,000 rows, the latest first; what
-//! they do not reach is asked for message by message, those of the day and of the days before it, until the numbers
-//! agree. Repeated opens are told by webhooks alone: how many Postmark counts and we lack is said, and that is all.
+//! they do not reach is asked for message by message, those of the day and of the days before it. Repeated opens are
+//! told by webhooks alone: how many Postmark counts and we lack is said, and that is all.
 //!
-//! Whether the days of Postmark's statistics follow the Eastern clock through the summer or stay at EST, no source says. So
-//! a day agrees only where both readings of it do, and is read to the end of the later one.
+//! Whether the days of Postmark's statistics follow the Eastern clock through the summer or stay at EST, no source says.
+//! So the lists are left unread only where both readings agree, and a day is read to the end of the later one. Beyond
+//! the lists, where a look costs two calls a message, one reading that agrees among more than 10,000 events is enough.
 
 use crate::progress::{Day, Tally};
 use crate::walk::{Listed, instant, shown};
 use crate::window::{Window, Windows};
 use crate::{GRACE_SECONDS, ReconcileError, Work, facts};
-use ledger::counters::Measure;
+use ledger::counters::Counts;
 use ledger::{Kind, Source, Time};
 use postmark_api::{EngagementQuery, PAGE_MAX, Stats, WINDOW_MAX};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// How many days before a day of opens their messages are looked for, where the lists do not reach.
 const MESSAGE_DAYS: i64 = 3;
@@ -89,34 +90,35 @@ impl Work<'_> {
         let standard = standard_day(day).filter(|_| whole);
         let reach =
             Window { to: standard.map_or(window.to, |standard| standard.to.max(window.to)), ..window };
+        let counted = self.counted(name, reach).await?;
         let mut seen = Seen::new();
         // How many there are of what the lists did not reach.
         let mut open: Vec<(What, u64)> = Vec::new();
         for what in What::BOTH {
             let stats = self.api.stats(what.stats(), Some(name), day, day).await?;
             let theirs = count(&stats, day, "Unique");
-            let ours = self.counted(name, window, &what.measures()).await?;
+            let ours = counted.sum(window, &what.measures());
             if whole && what == What::Opens {
                 let repeated = count(&stats, day, "Opens").saturating_sub(theirs);
-                let recorded = self.counted(name, window, &["open_repeat", "open_repeat_machine"]).await?;
+                let recorded = counted.sum(window, &["open_repeat", "open_repeat_machine"]);
                 let untold = repeated.saturating_sub(recorded);
-                let expected = recorded + untold;
-                state.found.insert(REPEATED.to_owned(), Tally { expected, recorded, untold, missing: 0 });
+                let tally = Tally { expected: recorded + untold, recorded, untold, missing: 0 };
+                state.found.insert(REPEATED.to_owned(), tally);
             }
-            let both = match standard {
-                Some(standard) => theirs == self.counted(name, standard, &what.measures()).await?,
-                None => true,
-            };
-            if whole && theirs == ours && both {
-                state.found.insert(
-                    what.name().to_owned(),
-                    Tally { expected: ours, recorded: ours, ..Tally::default() },
-                );
+            let agree = [Some(window), standard].map(|reading| {
+                whole && reading.is_none_or(|reading| counted.sum(reading, &what.measures()) == theirs)
+            });
+            let as_counted = Tally { expected: ours, recorded: ours, ..Tally::default() };
+            if agree == [true; 2] {
+                state.found.insert(what.name().to_owned(), as_counted);
                 continue;
             }
             let reached = state.cursor.is_none()
                 && self.newest(name, what, [window, reach], &mut seen, state, source).await?;
-            if !reached {
+            if !reached && agree.contains(&true) {
+                let tally = state.found.entry(what.name().to_owned()).or_default();
+                *tally = Tally { missing: tally.missing, expected: ours + tally.missing, ..as_counted };
+            } else if !reached {
                 open.push((what, theirs));
             } else if whole {
                 let tally = state.found.entry(what.name().to_owned()).or_default();
@@ -127,7 +129,7 @@ impl Work<'_> {
         if open.is_empty() {
             return Ok(true);
         }
-        let done = self.by_message(name, [window, reach], &open, &mut seen, state, source).await?;
+        let done = self.by_message(name, day, [window, reach], &mut seen, state, source).await?;
         for (what, theirs) in open.into_iter().filter(|_| done && whole) {
             let tally = state.found.entry(what.name().to_owned()).or_default();
             let told = tally.expected.min(theirs);
@@ -172,12 +174,12 @@ impl Work<'_> {
         Ok(false)
     }
 
-    /// Message by message, from where it was left, until the numbers agree. Whether the end was reached.
+    /// Message by message, from where it was left. Whether the end was reached.
     async fn by_message(
         &mut self,
         name: &str,
+        day: &str,
         [window, reach]: [Window; 2],
-        open: &[(What, u64)],
         seen: &mut Seen,
         state: &mut Day,
         source: Source,
@@ -185,12 +187,6 @@ impl Work<'_> {
         let from = state.cursor.unwrap_or_else(|| window.from.plus_days(-MESSAGE_DAYS));
         let mut windows = Windows::of(Window { from, to: reach.to });
         while let Some(stretch) = windows.next() {
-            let agree = |(what, theirs): &(What, u64)| {
-                state.found.get(what.name()).is_some_and(|tally| tally.expected >= *theirs)
-            };
-            if open.iter().all(agree) {
-                break;
-            }
             let mut offset = 0;
             loop {
                 let page = self.page(name, Listed::Messages, stretch, offset).await?;
@@ -207,6 +203,7 @@ impl Work<'_> {
                 self.count_in(name, bodies, [window, reach], seen, state, source).await?;
                 if page.rows.is_empty() || offset >= shown(page.total) {
                     state.cursor = Some(stretch.to);
+                    self.keep_day(name, day, state.clone()).await?;
                     break;
                 }
             }
@@ -261,20 +258,31 @@ impl Work<'_> {
         window: Window,
         state: &mut Day,
     ) -> Result<(), ReconcileError> {
-        let recorded = self.counted(name, window, &CHANGES).await?;
-        let missing = self.counted(name, window, &OBSERVED).await?;
+        let counted = self.counted(name, window).await?;
+        let (recorded, missing) = (counted.sum(window, &CHANGES), counted.sum(window, &OBSERVED));
         let tally = Tally { expected: recorded + missing, recorded, missing, untold: 0 };
         state.found.insert(Kind::SubscriptionChange.name().to_owned(), tally);
         Ok(())
     }
 
-    /// How many are counted in a stretch of whole hours.
-    async fn counted(&self, name: &str, window: Window, measures: &[&str]) -> Result<u64, ReconcileError> {
-        let measures: Vec<Measure> = measures.iter().filter_map(|name| Measure::named(name)).collect();
+    /// What is counted in a stretch of time.
+    async fn counted(&self, name: &str, window: Window) -> Result<Counted, ReconcileError> {
         let before = window.to.plus_seconds(3_599).hour();
         let hours = self.with.store.counters(self.job.server, name, &window.from.hour(), &before).await?;
-        let counts = hours.values().flat_map(|counts| measures.iter().filter_map(|one| counts.get(one)));
-        Ok(counts.sum::<i64>().try_into().unwrap_or_default())
+        Ok(Counted(hours))
+    }
+}
+
+/// What is counted, by hour.
+struct Counted(BTreeMap<String, Counts>);
+
+impl Counted {
+    /// How many of some measures in a stretch of whole hours.
+    fn sum(&self, window: Window, measures: &[&str]) -> u64 {
+        let (from, before) = (window.from.hour(), window.to.plus_seconds(3_599).hour());
+        let hours = self.0.range(from..before).flat_map(|(_, counts)| counts);
+        let counts = hours.filter(|(measure, _)| measures.contains(&measure.name())).map(|(_, count)| count);
+        counts.sum::<i64>().try_into().unwrap_or_default()
     }
 }
 
@@ -294,6 +302,7 @@ fn count(stats: &Value, day: &str, field: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::counters::Measure;
     use serde_json::json;
 
     #[test]

@@ -258,7 +258,7 @@ impl Work<'_> {
             if recent.from < recent.to {
                 self.recent_bounces(name, recent).await?;
             }
-            self.save(None).await?;
+            self.save().await?;
             if self.time_is_up() {
                 return Ok(false);
             }
@@ -280,7 +280,7 @@ impl Work<'_> {
                 if done {
                     state.over(ended);
                 }
-                self.save(Some((name, day, state))).await?;
+                self.keep_day(name, day, state).await?;
                 if !done {
                     return Ok(false);
                 }
@@ -318,7 +318,7 @@ impl Work<'_> {
                 asked.listed.insert(name.clone());
                 asked.gone.extend((compared == Compared::NoSuchStream).then(|| name.clone()));
             }
-            self.save(None).await?;
+            self.save().await?;
             if self.time_is_up() {
                 return Ok(false);
             }
@@ -329,20 +329,16 @@ impl Work<'_> {
             let Some(whole) = window_of(day) else { continue };
             let Some(window) = whole.and(span) else { continue };
             for name in names {
-                let asked = self.state.asked.as_ref();
-                let state = asked.and_then(|asked| asked.days.get(name)?.get(day)).cloned();
-                let mut state = state.unwrap_or_default();
-                if state.step == Step::Done || asked.is_some_and(|asked| asked.gone.contains(name)) {
+                let mut state = self.day(name, day);
+                let gone = self.state.asked.as_ref().is_some_and(|asked| asked.gone.contains(name));
+                if state.step == Step::Done || gone {
                     continue;
                 }
                 let done = self.work_on_day(name, day, window, &mut state, source, window == whole).await?;
                 if done {
                     state = Day { step: Step::Done, ..Day::default() };
                 }
-                if let Some(asked) = &mut self.state.asked {
-                    asked.days.entry(name.clone()).or_default().insert(day.clone(), state);
-                }
-                self.save(None).await?;
+                self.keep_day(name, day, state).await?;
                 if !done {
                     return Ok(false);
                 }
@@ -352,9 +348,23 @@ impl Work<'_> {
         Ok(true)
     }
 
+    /// How far a day is.
     fn day(&self, name: &str, day: &str) -> Day {
-        let known = self.state.streams.get(name).and_then(|of_stream| of_stream.days.get(day));
-        known.cloned().unwrap_or_default()
+        let days = match (&self.state.asked, self.job.span) {
+            (Some(asked), Span::Asked { .. }) => asked.days.get(name),
+            _ => self.state.streams.get(name).map(|of_stream| &of_stream.days),
+        };
+        days.and_then(|days| days.get(day)).cloned().unwrap_or_default()
+    }
+
+    /// Keeps how far a day is, and that the work goes on.
+    async fn keep_day(&mut self, name: &str, day: &str, state: Day) -> Result<(), ReconcileError> {
+        let days = match (&mut self.state.asked, self.job.span) {
+            (Some(asked), Span::Asked { .. }) => asked.days.entry(name.to_owned()).or_default(),
+            _ => &mut self.state.streams.entry(name.to_owned()).or_default().days,
+        };
+        days.insert(day.to_owned(), state);
+        self.save().await
     }
 
     /// Everything of a day, or a part of one, from where it was left. Whether it was done to its end.
@@ -369,7 +379,7 @@ impl Work<'_> {
     ) -> Result<bool, ReconcileError> {
         while state.step != Step::Done {
             let done = match state.step {
-                Step::Bounces | Step::Messages => self.walk(name, window, state, source).await?,
+                Step::Bounces | Step::Messages => self.walk(name, day, window, state, source).await?,
                 Step::Engagement | Step::Done => {
                     self.engagement(name, day, window, state, source, whole).await?
                 }
@@ -403,11 +413,7 @@ impl Work<'_> {
     }
 
     /// Keeps how far the work is, and that it goes on.
-    async fn save(&mut self, day: Option<(&str, &str, Day)>) -> Result<(), ReconcileError> {
-        if let Some((name, day, state)) = day {
-            let of_stream = self.state.streams.entry(name.to_owned()).or_default();
-            of_stream.days.insert(day.to_owned(), state);
-        }
+    async fn save(&mut self) -> Result<(), ReconcileError> {
         (self.progress)(&self.report);
         if let Some(lease) = &mut self.lease {
             self.version = Some(self.with.keep(self.job.server, &self.state, self.version).await?);

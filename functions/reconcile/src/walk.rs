@@ -41,6 +41,7 @@ impl Work<'_> {
     pub(crate) async fn walk(
         &mut self,
         name: &str,
+        day: &str,
         whole: Window,
         state: &mut Day,
         source: Source,
@@ -60,9 +61,12 @@ impl Work<'_> {
                 state.found.entry(record_type).or_default().add(tally);
             }
             state.cursor = Some(window.to);
-            (self.progress)(&self.report);
-            if window.to < to && self.time_is_up() {
-                return Ok(false);
+            if window.to < to {
+                // A day of many stretches takes longer than a lease.
+                self.keep_day(name, day, state.clone()).await?;
+                if self.time_is_up() {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
@@ -85,9 +89,11 @@ impl Work<'_> {
                 if windows.halve(window) {
                     return Ok(None);
                 }
-                let words =
-                    format!("more than {WINDOW_MAX} rows in a second, of which Postmark shows no more");
-                self.report.stream(name).problems.push(words);
+                if offset == 0 {
+                    let (from, to) = (window.from, window.to);
+                    let words = format!("from {from} to {to} there are more rows than Postmark shows");
+                    self.report.stream(name).problems.push(words);
+                }
             }
             let (rows, all) = (shown(page.rows.len() as u64), shown(page.total));
             let here = page.rows.into_iter().filter(|row| window.holds(instant(listed, row))).collect();
