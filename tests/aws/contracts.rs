@@ -9,7 +9,7 @@ use queue::{Depth, Message, Queue, QueueError, QueueName, Sender, Sqs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{DynamoDb, Scan, Shelf, Store as _};
+use store::{DynamoDb, Scan, Shelf, Span, Store as _};
 
 /// Cases beyond what `make oracle`'s DynamoDB takes: ten actions in a transaction, where AWS takes a hundred.
 const BEYOND_THE_ORACLE: &[&str] =
@@ -76,7 +76,14 @@ async fn documents_and_lists_cost_what_the_emulator_says() {
     assert!(store.put_document(&Shelf::Servers, "a", "{}", Some(1)).await.unwrap());
     assert_eq!(store.documents(&Shelf::Servers).await.unwrap().len(), 2);
     assert!(store.document(&Shelf::Servers, "a").await.unwrap().is_some());
-    assert!(store.suppressed(server_id(SERVER), "outbound", None).await.unwrap().found.is_empty());
+    assert!(
+        store
+            .suppressed(server_id(SERVER), "outbound", Span::ALL, None, None)
+            .await
+            .unwrap()
+            .found
+            .is_empty()
+    );
     assert!(store.message(server_id(SERVER), "message").await.unwrap().is_empty());
     let meter = wire.metered();
     assert_eq!((meter.inconsistent, meter.all_index_reads()), (0, 1.0), "one begun half for each index");

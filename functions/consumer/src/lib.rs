@@ -45,6 +45,8 @@ pub const RETENTION_DAYS_DEFAULT: u32 = 400;
 pub const RETENTION_DAYS_MIN: u32 = 90;
 /// How much longer than the floor demands an event stays, in days, so that none can expire above the floor.
 const EXPIRY_SLACK_DAYS: i64 = 2;
+/// How often the pulse of the critical queue is noted at most, in seconds.
+const PULSE_SECONDS: i64 = 10;
 /// The waits between tries of a call, doubling from the first to the last.
 const BACKOFF_MS: std::ops::Range<u64> = 20..1_000;
 
@@ -97,6 +99,7 @@ pub struct Consumer {
     settings: Settings,
     noted: Mutex<HashSet<(ServerId, String)>>,
     heard: Mutex<HashMap<ServerId, Heard>>,
+    pulsed: Mutex<Option<Time>>,
 }
 
 /// Which event of the ledger an item is about.
@@ -164,7 +167,13 @@ impl Backoff {
 impl Consumer {
     /// A consumer over a store.
     pub fn new(store: Arc<dyn Store>, settings: Settings) -> Consumer {
-        Consumer { store, settings, noted: Mutex::default(), heard: Mutex::default() }
+        Consumer {
+            store,
+            settings,
+            noted: Mutex::default(),
+            heard: Mutex::default(),
+            pulsed: Mutex::default(),
+        }
     }
 
     /// Takes in a batch from a queue. Returns the ids of the messages that must come again: those that could
@@ -218,6 +227,20 @@ impl Consumer {
         {
             let seconds = ((self.settings.clock)().micros() - earliest.micros()) as f64 / 1e6;
             Happened::Committed { queue: from, seconds }.emit();
+            if from == QueueName::Critical {
+                self.note_pulse(earliest, batch).await;
+            }
+        }
+    }
+
+    /// Notes how old what the critical queue hands out is, now and then: whoever asks the ledger is told. Tried once,
+    /// since the next batch tells it again.
+    async fn note_pulse(&self, earliest: Time, batch: &Batch) {
+        let now = (self.settings.clock)();
+        let pulsed = || self.pulsed.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = pulsed().is_none_or(|last| last.plus_seconds(PULSE_SECONDS) <= now);
+        if due && batch.in_time(self.store.note_pulse(earliest)).await.is_ok() {
+            *pulsed() = Some(now);
         }
     }
 

@@ -18,6 +18,7 @@ use ledger::{RecipientId, Source, Time, recipient_key};
 use postmark::Observed;
 use postmark_api::{ApiError, SuppressionFilter};
 use std::collections::{BTreeMap, HashMap};
+use store::Span;
 
 /// How many views are read at once, and observations told.
 const CHUNK: usize = 100;
@@ -137,7 +138,7 @@ impl Work<'_> {
         let mut ours = HashMap::new();
         let mut after = None;
         loop {
-            let page = self.with.store.suppressed(self.job.server, name, after).await?;
+            let page = self.with.store.suppressed(self.job.server, name, Span::ALL, after, None).await?;
             for row in page.found {
                 ours.insert(row.recipient, Held::of(row.causes.iter().map(String::as_str)));
             }

@@ -76,8 +76,15 @@ pub enum Ask {
 
 /// A shelf by its partition.
 fn shelf(pk: &str) -> Result<Shelf, BookError> {
-    let plain = [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, Shelf::Rotation, Shelf::Lease];
-    let of_server = || pk.strip_prefix("completeness#")?.parse().ok().map(Shelf::Completeness);
+    let plain =
+        [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, Shelf::Rotation, Shelf::Lease, Shelf::Tokens];
+    let of_server = || {
+        let (shelf, server) = pk.split_once('#')?;
+        let server = server.parse().ok()?;
+        [Shelf::Completeness(server), Shelf::Audit(server)]
+            .into_iter()
+            .find(|known| known.pk() == format!("{shelf}#{server}"))
+    };
     plain
         .into_iter()
         .find(|shelf| shelf.pk() == pk)

@@ -30,6 +30,11 @@ pub enum Shelf {
     Rotation,
     /// Who is at work on what, so that nobody else is.
     Lease,
+    /// Tokens of the read API, by id.
+    Tokens,
+    /// What people changed at a server ([`ServerId::NONE`]: at the stack), by time. It only grows: nothing on it is
+    /// written over or deleted.
+    Audit(ServerId),
 }
 
 impl Shelf {
@@ -42,7 +47,14 @@ impl Shelf {
             Shelf::Completeness(server) => format!("completeness#{server}"),
             Shelf::Rotation => "rotation".to_owned(),
             Shelf::Lease => "lease".to_owned(),
+            Shelf::Tokens => "tokens".to_owned(),
+            Shelf::Audit(server) => format!("audit#{server}"),
         }
+    }
+
+    /// Whether what stands on it may be written over and deleted.
+    const fn changes(&self) -> bool {
+        !matches!(self, Shelf::Audit(_))
     }
 }
 
@@ -66,11 +78,22 @@ pub(crate) fn key(shelf: &Shelf, name: &str) -> Result<Key, StoreError> {
     Ok((shelf.pk(), name.to_owned()))
 }
 
+/// That a document of a shelf may be replaced or deleted.
+///
+/// # Errors
+/// [`StoreError::Invalid`] where the shelf only grows.
+pub(crate) fn changeable(shelf: &Shelf) -> Result<(), StoreError> {
+    if shelf.changes() { Ok(()) } else { Err(StoreError::Invalid("what stands on this shelf never changes")) }
+}
+
 /// The item of the version that follows the one that was read.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] where the text is too long, or there can be no such version.
-pub(crate) fn following(text: &str, expected: Option<u64>) -> Result<Item, StoreError> {
+/// [`StoreError::Invalid`] where the text is too long, there can be no such version, or the shelf only grows.
+pub(crate) fn following(shelf: &Shelf, text: &str, expected: Option<u64>) -> Result<Item, StoreError> {
+    if expected.is_some() {
+        changeable(shelf)?;
+    }
     if text.len() > DOCUMENT_BYTES_MAX {
         return Err(StoreError::Invalid("a document's text is larger than 380 KB"));
     }
@@ -116,6 +139,8 @@ mod tests {
             (Shelf::Completeness(server), "completeness#8123456"),
             (Shelf::Rotation, "rotation"),
             (Shelf::Lease, "lease"),
+            (Shelf::Tokens, "tokens"),
+            (Shelf::Audit(server), "audit#8123456"),
         ];
         for (shelf, pk) in frozen {
             assert_eq!(shelf.pk(), pk);
@@ -128,9 +153,10 @@ mod tests {
     fn the_largest_document_is_an_item() {
         let (name, text) = ("n".repeat(NAME_BYTES_MAX), "t".repeat(DOCUMENT_BYTES_MAX));
         let (pk, sk) = key(&Shelf::Completeness(ServerId::new(i64::MAX).unwrap()), &name).unwrap();
-        let item = following(&text, Some(i64::MAX as u64 - 1)).unwrap();
+        let item = following(&Shelf::Servers, &text, Some(i64::MAX as u64 - 1)).unwrap();
         assert!(item.size(&pk, &sk) <= DOCUMENT_BYTES_MAX + NAME_BYTES_MAX + FRAME_BYTES);
-        assert_eq!(following(&text, Some(i64::MAX as u64)), Err(NO_VERSION));
-        assert_eq!(following(&text, Some(u64::MAX)), Err(NO_VERSION));
+        for version in [i64::MAX as u64, u64::MAX] {
+            assert_eq!(following(&Shelf::Servers, &text, Some(version)), Err(NO_VERSION));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Cancel, CommitError, Cursor, Document, Kept, Listing, MessageKey, Page, Recorded, Rules,
-    ServerSettings, Shelf, Store, StoreError, Stretch,
+    ServerSettings, Shelf, Span, Store, StoreError, Stretch,
 };
 use async_trait::async_trait;
 use faults::{Fault, Plan};
@@ -83,6 +83,23 @@ under_plan! {
     documents(shelf: &Shelf) -> Vec<(String, Document)>;
     put_document(shelf: &Shelf, name: &str, text: &str, expected: Option<u64>) -> bool;
     delete_document(shelf: &Shelf, name: &str, expected: u64) -> bool;
-    suppressed(server: ServerId, stream: &str, after: Option<Cursor>) -> Stretch<Listing>;
+    last_documents(shelf: &Shelf, before: Option<&str>, limit: usize) -> Vec<(String, Document)>;
+    suppressed(
+        server: ServerId,
+        stream: &str,
+        since: Span,
+        after: Option<Cursor>,
+        limit: Option<usize>
+    ) -> Stretch<Listing>;
+    happened(
+        server: ServerId,
+        stream: &str,
+        slot: u8,
+        within: Span,
+        limit: usize
+    ) -> Option<Vec<Recorded>>;
+    newest(server: ServerId, stream: &str) -> Option<Time>;
+    note_pulse(received_at: Time) -> ();
+    pulse() -> Option<Time>;
     message(server: ServerId, message_id: &str) -> Vec<MessageKey>;
 }

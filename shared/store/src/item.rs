@@ -53,6 +53,11 @@ impl Item {
         self.0.into_iter()
     }
 
+    /// Sets an attribute, whatever it was.
+    pub fn set(&mut self, name: &'static str, value: Value) {
+        self.0.insert(name.into(), value);
+    }
+
     /// Adds to a number; an absent one counts as 0.
     pub fn add(&mut self, name: &'static str, by: i64) {
         if let Value::N(number) = self.0.entry(name.into()).or_insert(Value::N(0)) {
@@ -156,6 +161,30 @@ pub fn counter_key(server: ServerId, stream: &str, hour: &str, shard: u8) -> Key
     (stream_pk(server, stream), format!("{hour}#{shard:02}"))
 }
 
+/// The attribute of an hour's counters that holds when the latest of what they count happened, in microseconds.
+pub const LATEST: &str = "latest";
+
+/// When about the latest event happened that an hour's counters of a shard count.
+pub fn to_latest(sk: &str, item: &Item) -> Option<Time> {
+    let begun = || format!("{}:00:00Z", sk.split_once('#')?.0).parse().ok();
+    item.number(LATEST).map(Time::from_micros).or_else(begun)
+}
+
+/// The key of what was last noted of the critical queue.
+pub fn pulse_key() -> Key {
+    ("pulse".to_owned(), "critical".to_owned())
+}
+
+/// What is noted of the critical queue.
+pub fn of_pulse(received_at: Time) -> Item {
+    Item::default().with("received_at", Value::N(received_at.micros()))
+}
+
+/// What was noted of the critical queue.
+pub fn to_pulse(item: &Item) -> Option<Time> {
+    item.number("received_at").map(Time::from_micros)
+}
+
 /// The key of a part in quarantine.
 pub fn part_key(received_at: Time, id: &str, part: u32) -> Key {
     (received_at.day(), format!("{}#{id}#{part:05}", received_at.key()))
@@ -171,7 +200,12 @@ pub const TIME_SLOTS: u8 = 8;
 /// The partition of the index `by_time` that an event lies in.
 pub fn time_slot(event: &Event) -> String {
     let slot = event.identity.bytes()[0] % TIME_SLOTS;
-    format!("{}#{}#{}#{slot}", event.server, event.stream, event.at.day())
+    time_pk(event.server, &event.stream, &event.at.day(), slot)
+}
+
+/// A partition of the index `by_time`.
+pub fn time_pk(server: ServerId, stream: &str, day: &str, slot: u8) -> String {
+    format!("{server}#{stream}#{day}#{slot}")
 }
 
 /// The partition of the index `by_message` that a message's events lie in.

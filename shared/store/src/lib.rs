@@ -418,8 +418,20 @@ pub trait Store: Send + Sync {
     /// deleted it. False: somebody has written another version.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] for a name that there cannot be; the call's own, after which it may be gone.
+    /// [`StoreError::Invalid`] for a name that there cannot be, or a shelf that only grows; the call's own, after
+    /// which it may be gone.
     async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError>;
+
+    /// The last `limit` documents of a shelf whose names come before one (or the last of all), by name backwards.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn last_documents(
+        &self,
+        shelf: &Shelf,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, StoreError>;
 
     /// A page of whom a stream must not mail (`*`: whom no stream of the server must), longest first, by Postmark's
     /// list or by a decision of ours. Read through an index: what was written or deleted within the last seconds
@@ -431,8 +443,44 @@ pub trait Store: Send + Sync {
         &self,
         server: ServerId,
         stream: &str,
+        since: Span,
         after: Option<Cursor>,
+        limit: Option<usize>,
     ) -> Result<Stretch<Listing>, StoreError>;
+
+    /// What happened on a stream within a span of one day (UTC), latest first, at most `limit`: of the events in one
+    /// [slot](item::TIME_SLOTS) of the day. Of events of one instant any may come first. `None`: the stack keeps no
+    /// index by time. Read through that index: what was recorded within the last seconds may not show yet.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn happened(
+        &self,
+        server: ServerId,
+        stream: &str,
+        slot: u8,
+        within: Span,
+        limit: usize,
+    ) -> Result<Option<Vec<Recorded>>, StoreError>;
+
+    /// When about the latest event happened that is counted on a stream; exact but for those of one hour that several
+    /// consumers counted at once.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError>;
+
+    /// Notes when the oldest of the events came in that the critical queue handed out last.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError>;
+
+    /// What was last noted by [`note_pulse`](Store::note_pulse).
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn pulse(&self) -> Result<Option<Time>, StoreError>;
 
     /// Which events are recorded about a message, in order of time; its MessageID as Postmark writes it. Read
     /// through an index: what was recorded within the last seconds may not show yet.
@@ -442,6 +490,20 @@ pub trait Store: Send + Sync {
     async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError>;
 }
 
+/// From one instant to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From when on.
+    pub from: Time,
+    /// Until when.
+    pub to: Time,
+}
+
+impl Span {
+    /// All instants.
+    pub const ALL: Span = Span { from: Time::from_micros(i64::MIN), to: Time::from_micros(i64::MAX) };
+}
+
 /// Where a read goes on: behind the last item it saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -449,6 +511,13 @@ pub struct Cursor {
     pub(crate) key: item::Key,
     /// Its instant, in microseconds, where it was read through an index.
     pub(crate) at: Option<i64>,
+}
+
+impl Cursor {
+    /// Behind a recipient in a stream's list, whether or not it still stands there.
+    pub fn of_listing(server: ServerId, recipient: RecipientId, stream: &str, since: Time) -> Cursor {
+        Cursor { key: item::row_key(server, recipient, stream), at: Some(since.micros()) }
+    }
 }
 
 /// A stretch of a scan or of a list.

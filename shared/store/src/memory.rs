@@ -1,12 +1,12 @@
 //! The tables in memory: the same items under the same keys, the same conditions, the same limits.
 
-use crate::item::{self, Item, Key};
+use crate::item::{self, Item, Key, Value};
 use crate::tables::Index;
 use crate::write::{Change, Write, writes};
 use crate::{
     Action, Cancel, CommitError, Cursor, Document, Held, ITEM_BYTES_MAX, Kept, Listing, MessageKey,
-    PAGE_BYTES_MAX, Page, Recorded, Rules, Scan, Seen, ServerSettings, Shelf, Store, StoreError, Stretch,
-    document, index, tables,
+    PAGE_BYTES_MAX, Page, Recorded, Rules, SHARDS, Scan, Seen, ServerSettings, Shelf, Span, Store,
+    StoreError, Stretch, document, index, tables,
 };
 use async_trait::async_trait;
 use ledger::counters::{Counters, Counts, Hour};
@@ -32,11 +32,13 @@ fn place(index: &Index, key: &Key, item: &Item) -> Option<Place> {
 pub struct Memory {
     tables: Mutex<Tables>,
     item_bytes_max: usize,
+    by_time: bool,
 }
 
+/// With the index by time, which costs nothing here.
 impl Default for Memory {
     fn default() -> Memory {
-        Memory { tables: Mutex::default(), item_bytes_max: ITEM_BYTES_MAX }
+        Memory { tables: Mutex::default(), item_bytes_max: ITEM_BYTES_MAX, by_time: true }
     }
 }
 
@@ -64,6 +66,12 @@ impl Memory {
     #[cfg(any(test, feature = "testing"))]
     pub fn of_small_items(item_bytes_max: usize) -> Memory {
         Memory { item_bytes_max, ..Memory::default() }
+    }
+
+    /// Tables without the index by time, as a stack may choose.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn without_by_time() -> Memory {
+        Memory { by_time: false, ..Memory::default() }
     }
 
     /// All views, by server and recipient: for comparing a whole ledger with the reference.
@@ -155,6 +163,18 @@ fn page<'a>(
     (found, false)
 }
 
+/// The items of a partition that come before a sort key, backwards.
+fn last<'a>(
+    table: &'a Table,
+    pk: &str,
+    before: Option<&str>,
+) -> impl Iterator<Item = (&'a Key, &'a Item)> + use<'a> {
+    let start = (pk.to_owned(), String::new());
+    // No partition key has a zero byte.
+    let end = before.map_or((format!("{pk}\0"), String::new()), |before| (pk.to_owned(), before.to_owned()));
+    table.range(start..end).rev()
+}
+
 /// All pages of a partition.
 fn query<'a>(table: &'a Table, pk: &str, prefix: &str) -> Vec<(&'a Key, &'a Item)> {
     let mut all: Vec<(&Key, &Item)> = Vec::new();
@@ -182,7 +202,7 @@ impl Tables {
     fn set(&mut self, table: tables::Table, key: Key, item: Option<Item>) {
         let of = |index, item: Option<&Item>| item.and_then(|item| place(index, &key, item));
         let mut moves = Vec::new();
-        for index in table.indexes(false) {
+        for index in table.indexes(true) {
             let (old, new) = (of(index, self.of(table).get(&key)), of(index, item.as_ref()));
             if old != new {
                 moves.push((index.name, old, new));
@@ -201,14 +221,31 @@ impl Tables {
         }
     }
 
-    /// The places in a partition of an index, in order of time, behind an instant and a key.
-    fn places(&self, index: &Index, pk: String, after: Option<(i64, Key)>) -> impl Iterator<Item = &Place> {
+    /// The places in a partition of an index, in order of time, within a span and behind an instant and a key.
+    fn places(
+        &self,
+        index: &Index,
+        pk: String,
+        within: Span,
+        after: Option<(i64, Key)>,
+    ) -> impl DoubleEndedIterator<Item = &Place> {
+        let (from, to) = (within.from.micros(), within.to.micros());
         let start = match after {
-            Some((at, key)) => Bound::Excluded((pk.clone(), at, key)),
-            None => Bound::Included((pk.clone(), i64::MIN, Key::default())),
+            Some((at, key)) if at >= from => Bound::Excluded((pk.clone(), at, key)),
+            _ => Bound::Included((pk.clone(), from, Key::default())),
         };
-        let places = self.indexes.get(index.name).map(|places| places.range((start, Bound::Unbounded)));
-        places.into_iter().flatten().take_while(move |place| place.0 == pk)
+        // Nothing of the last instant comes behind its end: an instant more, or the end of the partition.
+        let end = match to.checked_add(1) {
+            Some(end) => Bound::Excluded((pk, end, Key::default())),
+            None => Bound::Excluded((format!("{pk}\0"), i64::MIN, Key::default())),
+        };
+        let order = |bound: &Bound<Place>| match bound {
+            Bound::Included(place) | Bound::Excluded(place) => place.clone(),
+            Bound::Unbounded => Place::default(),
+        };
+        let empty = order(&start) >= order(&end);
+        let places = self.indexes.get(index.name).filter(|_| !empty);
+        places.map(|places| places.range((start, end))).into_iter().flatten()
     }
 
     /// Why an action cancels its transaction, if it does.
@@ -234,7 +271,7 @@ impl Tables {
 #[async_trait]
 impl Store for Memory {
     async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
-        let writes = writes(&actions, false, self.item_bytes_max)?;
+        let writes = writes(&actions, self.by_time, self.item_bytes_max)?;
         let mut tables = self.lock();
         let checks = actions.iter().zip(&writes).map(|(action, write)| tables.check(action, &write.key));
         let cancels = checks.collect::<Result<Vec<Cancel>, StoreError>>()?;
@@ -245,9 +282,12 @@ impl Store for Memory {
             match change {
                 Change::Put(item) => tables.set(table, key, Some(item)),
                 Change::Delete => tables.set(table, key, None),
-                Change::Add(counts) => {
+                Change::Add(counts, latest) => {
                     let item = tables.of(table).entry(key).or_default();
                     counts.into_iter().for_each(|(measure, n)| item.add(measure.name(), n));
+                    if let Some(latest) = latest {
+                        item.set(item::LATEST, Value::N(latest.micros()));
+                    }
                 }
             }
         }
@@ -425,7 +465,7 @@ impl Store for Memory {
         text: &str,
         expected: Option<u64>,
     ) -> Result<bool, StoreError> {
-        let (key, item) = (document::key(shelf, name)?, document::following(text, expected)?);
+        let (key, item) = (document::key(shelf, name)?, document::following(shelf, text, expected)?);
         let mut tables = self.lock();
         let expected = expected.map(document::number).transpose()?;
         let as_read = tables.registry.get(&key).map(|item| item.number("version")) == expected.map(Some);
@@ -436,6 +476,7 @@ impl Store for Memory {
     }
 
     async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError> {
+        document::changeable(shelf)?;
         let (key, expected) = (document::key(shelf, name)?, document::number(expected)?);
         let mut tables = self.lock();
         let written = tables.registry.get(&key).is_some_and(|item| item.number("version") != Some(expected));
@@ -445,22 +486,70 @@ impl Store for Memory {
         Ok(!written)
     }
 
+    async fn last_documents(
+        &self,
+        shelf: &Shelf,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, StoreError> {
+        let tables = self.lock();
+        let found = last(&tables.registry, &shelf.pk(), before).take(limit);
+        found.map(|(key, item)| Ok((key.1.clone(), document::read(item.clone())?))).collect()
+    }
+
+    async fn happened(
+        &self,
+        server: ServerId,
+        stream: &str,
+        slot: u8,
+        within: Span,
+        limit: usize,
+    ) -> Result<Option<Vec<Recorded>>, StoreError> {
+        if !self.by_time {
+            return Ok(None);
+        }
+        let tables = self.lock();
+        let pk = item::time_pk(server, stream, &within.to.day(), slot);
+        let places = tables.places(&tables::BY_TIME, pk, within, None).rev().take(limit);
+        let found = places.filter_map(|(_, _, key)| tables.events.get_key_value(key));
+        found.map(|(key, item)| item::to_event(key, item)).collect::<Result<_, _>>().map(Some)
+    }
+
+    async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError> {
+        let tables = self.lock();
+        let found = last(&tables.counters, &item::stream_pk(server, stream), None);
+        let found = found.take(usize::from(SHARDS));
+        Ok(found.filter_map(|(key, item)| item::to_latest(&key.1, item)).max())
+    }
+
+    async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError> {
+        self.lock().registry.insert(item::pulse_key(), item::of_pulse(received_at));
+        Ok(())
+    }
+
+    async fn pulse(&self) -> Result<Option<Time>, StoreError> {
+        Ok(self.lock().registry.get(&item::pulse_key()).and_then(item::to_pulse))
+    }
+
     async fn suppressed(
         &self,
         server: ServerId,
         stream: &str,
+        since: Span,
         after: Option<Cursor>,
+        limit: Option<usize>,
     ) -> Result<Stretch<Listing>, StoreError> {
         let after = after.map(index::after).transpose()?;
         let tables = self.lock();
         let mut stretch = Stretch { found: Vec::new(), read: 0, next: None };
         let mut bytes = 0;
-        for (_, at, key) in tables.places(&tables::SUPPRESSED, item::stream_pk(server, stream), after) {
+        for (_, at, key) in tables.places(&tables::SUPPRESSED, item::stream_pk(server, stream), since, after)
+        {
             let Some(row) = tables.recipients.get(key) else { continue };
             stretch.read += 1;
             bytes += row.size(&key.0, &key.1);
             stretch.found.push(index::to_listing(key, row)?);
-            if bytes >= PAGE_BYTES_MAX {
+            if bytes >= PAGE_BYTES_MAX || limit.is_some_and(|limit| stretch.found.len() >= limit) {
                 stretch.next = Some(Cursor { key: key.clone(), at: Some(*at) });
                 break;
             }
@@ -470,7 +559,8 @@ impl Store for Memory {
 
     async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
         let tables = self.lock();
-        let places = tables.places(&tables::BY_MESSAGE, item::message_pk(server, message_id), None);
+        let pk = item::message_pk(server, message_id);
+        let places = tables.places(&tables::BY_MESSAGE, pk, Span::ALL, None);
         let found = places.filter_map(|(_, _, key)| tables.events.get_key_value(key));
         found.map(|(key, event)| index::to_message_key(key, event)).collect()
     }

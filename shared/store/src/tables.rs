@@ -49,7 +49,8 @@ pub struct Index {
 pub(crate) const BY_MESSAGE: Index =
     Index { name: "by_message", pk: "message", sk: "at", projection: Projection::KeysOnly };
 /// All events of a stream's day, in order of time: pages of a list that must not fetch each item.
-const BY_TIME: Index = Index { name: "by_time", pk: "slot", sk: "at", projection: Projection::All };
+pub(crate) const BY_TIME: Index =
+    Index { name: "by_time", pk: "slot", sk: "at", projection: Projection::All };
 /// Whom a stream must not mail.
 pub(crate) const SUPPRESSED: Index =
     Index { name: "suppressed", pk: "suppressed", sk: "since", projection: Projection::All };

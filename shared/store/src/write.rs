@@ -3,7 +3,8 @@
 use crate::item::{self, Item, Key};
 use crate::tables::Table;
 use crate::{ACTIONS_MAX, Action, StoreError, TRANSACTION_BYTES_MAX};
-use ledger::counters::Counts;
+use ledger::Time;
+use ledger::counters::{Counts, Hour};
 use std::collections::HashSet;
 
 /// A change of one item.
@@ -19,14 +20,14 @@ pub(crate) struct Write {
 pub(crate) enum Change {
     /// It is this.
     Put(Item),
-    /// Its numbers grow.
-    Add(Counts),
+    /// Its numbers grow; the latest of what they count happened then.
+    Add(Counts, Option<Time>),
     /// It is gone.
     Delete,
 }
 
 impl Write {
-    fn of(action: &Action, by_time: bool) -> Write {
+    fn of(action: &Action, among: &[Action], by_time: bool) -> Write {
         let (table, key, change) = match action {
             Action::Record(recorded) | Action::Replace(recorded, _) => {
                 let event = &recorded.event;
@@ -35,7 +36,7 @@ impl Write {
             }
             Action::Count(hour, shard, counts) => {
                 let key = item::counter_key(hour.server, &hour.stream, &hour.hour, *shard);
-                (Table::Counters, key, Change::Add(counts.clone()))
+                (Table::Counters, key, Change::Add(counts.clone(), latest(hour, among)))
             }
             Action::PutView(view, _) => {
                 let key = item::view_key(view.server, view.recipient);
@@ -55,10 +56,21 @@ impl Write {
     fn bytes(&self) -> usize {
         match &self.change {
             Change::Put(item) => item.size(&self.key.0, &self.key.1),
-            Change::Add(counts) => 32 * counts.len(),
+            Change::Add(counts, _) => 32 * (counts.len() + 1),
             Change::Delete => 0,
         }
     }
+}
+
+/// When the latest of the events happened that a transaction counts in an hour.
+fn latest(hour: &Hour, among: &[Action]) -> Option<Time> {
+    let at = |action: &Action| match action {
+        Action::Record(recorded) | Action::Replace(recorded, _) => {
+            (Hour::of(&recorded.event) == *hour).then_some(recorded.event.at)
+        }
+        _ => None,
+    };
+    among.iter().filter_map(at).max()
 }
 
 /// What actions write, in their order, if a transaction takes them at all.
@@ -73,7 +85,7 @@ pub(crate) fn writes(
     if actions.is_empty() || actions.len() > ACTIONS_MAX {
         return Err(StoreError::Invalid("a transaction has 1 to 100 actions"));
     }
-    let writes: Vec<Write> = actions.iter().map(|action| Write::of(action, by_time)).collect();
+    let writes: Vec<Write> = actions.iter().map(|action| Write::of(action, actions, by_time)).collect();
     let mut touched = HashSet::new();
     let mut bytes = 0;
     for (write, action) in writes.iter().zip(actions) {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 const SHELF: &Shelf = &Shelf::Reconcile;
 
-fn shelves() -> [Shelf; 7] {
+fn shelves() -> [Shelf; 8] {
     // One whose number begins with the server's, too.
     let other = ServerId::new(server().get() * 10).expect("a server id");
     let [one, other] = [server(), other].map(Shelf::Completeness);
-    [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, one, other, Shelf::Rotation, Shelf::Lease]
+    [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, one, other, Shelf::Rotation, Shelf::Lease, Shelf::Tokens]
 }
 
 async fn put(store: &dyn Store, text: &str, expected: Option<u64>) -> bool {
@@ -128,6 +128,36 @@ pub(super) async fn documents_have_their_limits(store: Arc<dyn Scan>) {
     assert_eq!(store.documents(SHELF).await.expect("documents").len(), 1);
     assert!(put(store, "", None).await, "a text may be empty");
     assert_eq!(stored(store).await, Some((String::new(), 1)));
+}
+
+pub(super) async fn the_last_documents_of_a_shelf_come_backwards_from_a_name(store: Arc<dyn Scan>) {
+    let store = &*store;
+    for name in ["1", "2", "3", "4"] {
+        assert!(store.put_document(SHELF, name, name, None).await.expect("put document"));
+    }
+    let other = Shelf::Completeness(server());
+    assert!(store.put_document(&other, "2", "other", None).await.expect("put document"));
+    let last = async |before, limit| {
+        let found = store.last_documents(SHELF, before, limit).await.expect("last documents");
+        found.into_iter().map(|(name, document)| (name, document.text)).collect::<Vec<_>>()
+    };
+    let told =
+        |names: &[&str]| names.iter().map(|name| (name.to_string(), name.to_string())).collect::<Vec<_>>();
+    assert_eq!(last(None, 3).await, told(&["4", "3", "2"]));
+    assert_eq!(last(Some("2"), 3).await, told(&["1"]));
+    assert_eq!(last(Some("35"), 1).await, told(&["3"]), "from between two of them");
+    assert_eq!(last(Some("1"), 3).await, told(&[]));
+}
+
+pub(super) async fn what_stands_on_a_shelf_that_only_grows_never_changes(store: Arc<dyn Scan>) {
+    let (store, shelf) = (&*store, &Shelf::Audit(server()));
+    assert!(store.put_document(shelf, "1", "a", None).await.expect("put document"));
+    assert!(!store.put_document(shelf, "1", "b", None).await.expect("put document"), "it is there");
+    let refused = |error: StoreError| assert!(matches!(error, StoreError::Invalid(_)), "{error:?}");
+    refused(store.put_document(shelf, "1", "b", Some(1)).await.expect_err("written over"));
+    refused(store.delete_document(shelf, "1", 1).await.expect_err("deleted"));
+    let read = store.document(shelf, "1").await.expect("document").expect("it stays");
+    assert_eq!((&*read.text, read.version), ("a", 1));
 }
 
 pub(super) async fn a_lost_answer_leaves_the_document(store: Arc<dyn Scan>) {

@@ -1,9 +1,9 @@
 //! What is read through indexes.
 
-use super::{at, recorded, scanned, server, text_of};
+use super::{at, count, recorded, scanned, server, text_of};
 use crate::{
-    Action, Cursor, ITEM_BYTES_MAX, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, Scan, Seen, Store,
-    StoreError,
+    Action, Cursor, ITEM_BYTES_MAX, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, Scan, Seen, Span, Store,
+    StoreError, item,
 };
 use ledger::event::{Cause, WHOLE_SERVER, What};
 use ledger::fold::Row;
@@ -25,7 +25,7 @@ fn row(of: ServerId, n: i64, stream: &str, since: i64, address: Option<&str>) ->
 }
 
 async fn list(store: &dyn Scan, stream: &str) -> Vec<Listing> {
-    scanned(async |after| store.suppressed(server(), stream, after).await).await
+    scanned(async |after| store.suppressed(server(), stream, Span::ALL, after, None).await).await
 }
 
 pub(super) async fn a_list_holds_the_rows_of_a_stream_oldest_first(store: Arc<dyn Scan>) {
@@ -81,7 +81,7 @@ pub(super) async fn a_list_larger_than_a_page_is_read_page_by_page(store: Arc<dy
         let row = row(server(), n, "outbound", n / 3, Some(&address));
         store.commit(vec![row]).await.expect("commit");
     }
-    let first = store.suppressed(server(), "outbound", None).await.expect("a page");
+    let first = store.suppressed(server(), "outbound", Span::ALL, None, None).await.expect("a page");
     assert!(first.found.len() < rows && first.next.is_some());
     assert_eq!(first.read, first.found.len() as u64);
     let found = list(store, "outbound").await;
@@ -92,8 +92,96 @@ pub(super) async fn a_list_larger_than_a_page_is_read_page_by_page(store: Arc<dy
     all.sort();
     assert_eq!(who, all, "each once");
     let scan = Cursor { at: None, ..first.next.expect("a cursor") };
-    let refused = store.suppressed(server(), "outbound", Some(scan)).await.expect_err("not a list's");
+    let refused =
+        store.suppressed(server(), "outbound", Span::ALL, Some(scan), None).await.expect_err("not a list's");
     assert!(matches!(refused, StoreError::Invalid(_)), "{refused:?}");
+}
+
+pub(super) async fn a_list_is_read_by_a_span_of_time_and_a_few_at_once(store: Arc<dyn Scan>) {
+    let store = &*store;
+    for n in 0..6 {
+        store.commit(vec![row(server(), n, "outbound", n / 2, None)]).await.expect("commit");
+    }
+    let span = |from, to| Span { from: at(from), to: at(to) };
+    let read = async |since, after, limit| {
+        store.suppressed(server(), "outbound", since, after, limit).await.expect("a page")
+    };
+    let mut instants = Vec::new();
+    let mut after = None;
+    loop {
+        let page = read(span(1, 2), after, Some(1)).await;
+        assert!(page.found.len() <= 1);
+        instants.extend(page.found.iter().map(|row| row.since));
+        // As whoever keeps no more of a page than its last row goes on.
+        let last = page.found.last();
+        after = last.map(|row| Cursor::of_listing(server(), row.recipient, "outbound", row.since));
+        if page.next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(instants, [at(1), at(1), at(2), at(2)]);
+    let gone = Cursor::of_listing(server(), recipient(99), "outbound", at(1));
+    let found = read(Span::ALL, Some(gone), None).await.found;
+    assert!(found.len() <= 4 && found.iter().all(|row| row.since >= at(1)), "behind one that is not there");
+    assert_eq!(read(span(3, 9), None, None).await.found, []);
+    assert_eq!(read(span(2, 1), None, None).await.found, [], "from after until");
+}
+
+pub(super) async fn what_happened_is_read_by_the_slots_of_a_day_latest_first(store: Arc<dyn Scan>) {
+    let store = &*store;
+    let events: Vec<Recorded> = (0..40)
+        .map(|n| {
+            let mut event = recorded(n, What::Delivery, 10);
+            event.event.at = at(n % 20);
+            event
+        })
+        .collect();
+    store.commit(events.iter().cloned().map(Action::Record).collect()).await.expect("commit");
+    let span = |from, to| Span { from: at(from), to: at(to) };
+    let stream = events[0].event.stream.clone();
+    let mut found = Vec::new();
+    for slot in 0..item::TIME_SLOTS {
+        let read = async |within, limit| {
+            store.happened(server(), &stream, slot, within, limit).await.expect("happened")
+        };
+        let Some(all) = read(span(0, 30), 100).await else {
+            return;
+        };
+        assert!(all.is_sorted_by_key(|recorded| std::cmp::Reverse(recorded.event.at)));
+        let few = read(span(0, 30), 2).await.expect("an index");
+        let instants = |some: &[Recorded]| some.iter().map(|one| one.event.at).collect::<Vec<_>>();
+        assert_eq!(instants(&few), instants(&all[..few.len()]));
+        assert_eq!(few.len(), all.len().min(2));
+        let within = read(span(5, 9), 100).await.expect("an index");
+        assert!(within.iter().all(|one| (at(5)..=at(9)).contains(&one.event.at)));
+        assert_eq!(read(span(30, 40), 100).await.expect("an index"), []);
+        found.extend(all);
+    }
+    found.sort_by_key(|recorded| recorded.event.identity);
+    let mut all = events;
+    all.sort_by_key(|recorded| recorded.event.identity);
+    assert_eq!(found, all, "each once, whole");
+}
+
+pub(super) async fn the_newest_event_of_a_stream_and_the_pulse_of_the_queue_are_told(store: Arc<dyn Scan>) {
+    let store = &*store;
+    let newest = async |stream| store.newest(server(), stream).await.expect("newest");
+    assert_eq!(newest("outbound").await, None);
+    for (n, shard) in [(7_300, 3), (7_250, 9), (10, 0)] {
+        let event = recorded(n, What::Delivery, 10);
+        store.commit(vec![count(n, shard, 1), Action::Record(event)]).await.expect("commit");
+    }
+    assert_eq!(newest("outbound").await, Some(at(7_300)), "of the last hour's shards the latest");
+    assert_eq!(newest("outbound-2").await, None);
+    // What an older release counted tells its hour only.
+    store.commit(vec![count(20_000, 0, 1)]).await.expect("commit");
+    let hour = format!("{}:00:00Z", at(20_000).hour()).parse().ok();
+    assert_eq!(newest("outbound").await, hour);
+    assert_eq!(store.pulse().await.expect("pulse"), None);
+    for n in [5, 4] {
+        store.note_pulse(at(n)).await.expect("note pulse");
+        assert_eq!(store.pulse().await.expect("pulse"), Some(at(n)), "what was noted last");
+    }
 }
 
 fn about(n: i64, who: i64, message_id: &str, what: What) -> Recorded {

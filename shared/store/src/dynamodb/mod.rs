@@ -12,11 +12,11 @@ mod versions;
 mod wire;
 
 use crate::item::{self, Item, Key};
-use crate::tables::{BY_MESSAGE, PK, SK, SUPPRESSED, Table};
+use crate::tables::{BY_MESSAGE, BY_TIME, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
     Action, Cancel, CommitError, Cursor, Document, ITEM_BYTES_MAX, Kept, Listing, MessageKey, Page, Recorded,
-    Rules, ServerSettings, Shelf, Store, StoreError, Stretch, document, index,
+    Rules, SHARDS, ServerSettings, Shelf, Span, Store, StoreError, Stretch, document, index,
 };
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
@@ -28,12 +28,14 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
+use futures_util::stream::{self, StreamExt as _};
 use ledger::counters::Counts;
 use ledger::fold::View;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use queue::Part;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
+use stretch::Asked;
 use wire::{attribute, failed, from_wire, key_of, to_wire};
 
 /// How long calls may take: below any function's timeout. A batch gives a call up sooner where it must answer.
@@ -44,6 +46,8 @@ const _: () =
 
 /// The most keys that one call gets.
 const KEYS_MAX: usize = 100;
+/// How many such calls are under way at once.
+const BATCHES_AT_ONCE: usize = 16;
 /// How often keys that were left unprocessed are asked for again.
 const UNPROCESSED_MAX: u32 = 8;
 /// The longest first pause before they are, doubled for each further one.
@@ -134,7 +138,7 @@ impl DynamoDb {
                 }
                 put.build().map(|put| TransactWriteItem::builder().put(put))
             }
-            Change::Add(counts) => {
+            Change::Add(counts, latest) => {
                 let mut update = Update::builder().table_name(table).set_key(Some(key_of(&write.key)));
                 let mut adds = Vec::new();
                 for (place, (measure, n)) in counts.iter().enumerate() {
@@ -144,7 +148,14 @@ impl DynamoDb {
                         .expression_attribute_names(name, measure.name())
                         .expression_attribute_values(value, AttributeValue::N(n.to_string()));
                 }
-                update = update.update_expression(format!("ADD {}", adds.join(", ")));
+                let mut expression = format!("ADD {}", adds.join(", "));
+                if let Some(latest) = latest {
+                    expression.push_str(" SET #latest = :latest");
+                    update = update
+                        .expression_attribute_names("#latest", item::LATEST)
+                        .expression_attribute_values(":latest", attribute(item::Value::N(latest.micros())));
+                }
+                update = update.update_expression(expression);
                 update.build().map(|update| TransactWriteItem::builder().update(update))
             }
             Change::Delete => {
@@ -373,9 +384,13 @@ impl Store for DynamoDb {
         let mut views: BTreeMap<RecipientId, View> = BTreeMap::new();
         let wanted: Vec<RecipientId> =
             recipients.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        for some in wanted.chunks(KEYS_MAX) {
+        let batches = wanted.chunks(KEYS_MAX).map(|some| {
             let keys = some.iter().map(|recipient| key_of(&item::view_key(server, *recipient)));
-            for (_, item) in self.get_batch(Table::Recipients, keys.collect()).await? {
+            self.get_batch(Table::Recipients, keys.collect())
+        });
+        let mut batches = stream::iter(batches.collect::<Vec<_>>()).buffer_unordered(BATCHES_AT_ONCE);
+        while let Some(found) = batches.next().await {
+            for (_, item) in found? {
                 let view = item::to_view(&item)?;
                 views.insert(view.recipient, view);
             }
@@ -507,30 +522,87 @@ impl Store for DynamoDb {
         text: &str,
         expected: Option<u64>,
     ) -> Result<bool, StoreError> {
-        let (key, item) = (document::key(shelf, name)?, document::following(text, expected)?);
+        let (key, item) = (document::key(shelf, name)?, document::following(shelf, text, expected)?);
         self.put_version(key, item, expected).await
     }
 
     async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError> {
+        document::changeable(shelf)?;
         self.delete_version(&document::key(shelf, name)?, expected).await
+    }
+
+    async fn last_documents(
+        &self,
+        shelf: &Shelf,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, StoreError> {
+        let found = self.last(Table::Registry, &shelf.pk(), before, limit).await?;
+        found.into_iter().map(|((_, name), item)| Ok((name, document::read(item)?))).collect()
     }
 
     async fn suppressed(
         &self,
         server: ServerId,
         stream: &str,
+        since: Span,
         after: Option<Cursor>,
+        limit: Option<usize>,
     ) -> Result<Stretch<Listing>, StoreError> {
+        let asked = Asked { since, limit, ..Asked::all(item::stream_pk(server, stream)) };
+        self.page(Table::Recipients, &SUPPRESSED, asked, after, index::to_listing).await
+    }
+
+    async fn happened(
+        &self,
+        server: ServerId,
+        stream: &str,
+        slot: u8,
+        within: Span,
+        limit: usize,
+    ) -> Result<Option<Vec<Recorded>>, StoreError> {
+        if !self.tables.by_time {
+            return Ok(None);
+        }
+        let pk = item::time_pk(server, stream, &within.to.day(), slot);
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let asked = Asked {
+                since: within,
+                limit: Some(limit - found.len()),
+                latest_first: true,
+                ..Asked::all(pk.clone())
+            };
+            let page = self.page(Table::Events, &BY_TIME, asked, after, item::to_event).await?;
+            found.extend(page.found);
+            after = page.next;
+            if after.is_none() || found.len() >= limit {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError> {
         let pk = item::stream_pk(server, stream);
-        self.page(Table::Recipients, &SUPPRESSED, pk, after, index::to_listing).await
+        let found = self.last(Table::Counters, &pk, None, usize::from(SHARDS)).await?;
+        Ok(found.iter().filter_map(|((_, sk), item)| item::to_latest(sk, item)).max())
+    }
+
+    async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError> {
+        self.put(Table::Registry, item::pulse_key(), item::of_pulse(received_at)).await
+    }
+
+    async fn pulse(&self) -> Result<Option<Time>, StoreError> {
+        let item = self.get(Table::Registry, &item::pulse_key()).await?;
+        Ok(item.as_ref().and_then(item::to_pulse))
     }
 
     async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
         let pk = item::message_pk(server, message_id);
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let page =
-                self.page(Table::Events, &BY_MESSAGE, pk.clone(), after, index::to_message_key).await?;
+            let asked = Asked::all(pk.clone());
+            let page = self.page(Table::Events, &BY_MESSAGE, asked, after, index::to_message_key).await?;
             found.extend(page.found);
             after = page.next;
             if after.is_none() {

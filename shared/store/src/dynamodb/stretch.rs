@@ -3,13 +3,70 @@
 use super::wire::{attribute, failed, from_wire, key_of};
 use super::{Attributes, DynamoDb};
 use crate::item::{Item, Key, Value};
-use crate::tables::{Index, PK, Table};
-use crate::{Cursor, Held, Recorded, Scan, StoreError, Stretch, index, item};
+use crate::tables::{Index, PK, SK, Table};
+use crate::{Cursor, Held, Recorded, Scan, Span, StoreError, Stretch, index, item};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ledger::ServerId;
 
+/// What is asked of an index.
+pub(super) struct Asked {
+    /// The partition.
+    pub(super) pk: String,
+    /// Which instants.
+    pub(super) since: Span,
+    /// The latest first.
+    pub(super) latest_first: bool,
+    /// How many items at most; as many as a page holds, without.
+    pub(super) limit: Option<usize>,
+}
+
+impl Asked {
+    /// The whole partition, the earliest first.
+    pub(super) fn all(pk: String) -> Asked {
+        Asked { pk, since: Span::ALL, latest_first: false, limit: None }
+    }
+}
+
 impl DynamoDb {
+    /// The last items of a partition that come before a sort key, backwards.
+    pub(super) async fn last(
+        &self,
+        table: Table,
+        pk: &str,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Item)>, StoreError> {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let mut query = self
+                .client
+                .query()
+                .table_name(self.tables.name(table))
+                .consistent_read(true)
+                .scan_index_forward(false)
+                .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(after)
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+            query = match before {
+                None => query.key_condition_expression("#pk = :pk"),
+                Some(before) => query
+                    .key_condition_expression("#pk = :pk AND #sk < :before")
+                    .expression_attribute_names("#sk", SK)
+                    .expression_attribute_values(":before", AttributeValue::S(before.to_owned())),
+            };
+            let page = query.send().await.map_err(failed)?;
+            for attributes in page.items.unwrap_or_default() {
+                found.push(from_wire(attributes).ok_or(StoreError::Damaged(table.name()))?);
+            }
+            after = page.last_evaluated_key;
+            if after.is_none() || found.len() >= limit {
+                return Ok(found);
+            }
+        }
+    }
+
     async fn scan<T>(
         &self,
         table: Table,
@@ -37,28 +94,36 @@ impl DynamoDb {
         &self,
         table: Table,
         index: &Index,
-        pk: String,
+        asked: Asked,
         after: Option<Cursor>,
         read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
     ) -> Result<Stretch<T>, StoreError> {
         let start = after.map(index::after).transpose()?.map(|(at, key)| {
             let mut start = key_of(&key);
-            start.insert(index.pk.to_owned(), AttributeValue::S(pk.clone()));
+            start.insert(index.pk.to_owned(), AttributeValue::S(asked.pk.clone()));
             start.insert(index.sk.to_owned(), attribute(Value::N(at)));
             start
         });
-        let page = self
+        let mut query = self
             .client
             .query()
             .table_name(self.tables.name(table))
             .index_name(index.name)
+            .scan_index_forward(!asked.latest_first)
+            .set_limit(asked.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
             .set_exclusive_start_key(start)
             .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", index.pk)
-            .expression_attribute_values(":pk", AttributeValue::S(pk))
-            .send()
-            .await
-            .map_err(failed)?;
+            .expression_attribute_values(":pk", AttributeValue::S(asked.pk));
+        if asked.since != Span::ALL {
+            let instant = |at: ledger::Time| attribute(Value::N(at.micros()));
+            query = query
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                .expression_attribute_names("#sk", index.sk)
+                .expression_attribute_values(":from", instant(asked.since.from))
+                .expression_attribute_values(":to", instant(asked.since.to));
+        }
+        let page = query.send().await.map_err(failed)?;
         stretch(table, Some(index), page.items, page.scanned_count, page.last_evaluated_key, read)
     }
 }
