@@ -65,6 +65,7 @@ impl Ledger {
             at,
             known_at,
             policy: SoftBouncePolicy::default(),
+            whole_timeline: true,
         };
         self.runtime.block_on(ask::recipient(&*self.store, &LedgerKey::for_tests(), ask, now)).unwrap()
     }

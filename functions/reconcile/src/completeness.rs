@@ -1,75 +1,23 @@
-//! What is known to be complete: by Eastern day, stream and record type, as the last look at that day found it.
+//! Keeps what is known to be complete, as each look at a day finds it.
 
 use crate::engagement::REPEATED;
 use crate::progress::Tally;
-use account::{Book, BookError};
+use account::completeness::{Line, OfStream};
 use ledger::{ServerId, Time};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{Shelf, Store, StoreError};
 
 /// How often a day's document is written again, where another stream's came between.
 const TRIES_MAX: u32 = 5;
 
-/// What is known of one record type on a stream's day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// How many events Postmark tells of.
-    pub expected: u64,
-    /// How many webhooks told of.
-    pub received: u64,
-    /// How many were missing and came in by reconcile. One whose webhook still came later stays counted here.
-    pub recovered: u64,
-    /// How many nobody tells again: only webhooks tell of repeated opens.
-    pub unrecoverable: u64,
-    /// What is left: neither received nor recovered, and no reason known.
-    pub unexplained: u64,
-}
-
-impl Line {
-    /// What a look found, after those before it.
-    fn after(before: Line, record_type: &str, tally: &Tally) -> Line {
+/// What a look found, after those before it.
+fn after(before: Line, record_type: &str, tally: &Tally) -> Line {
         let recovered = before.recovered + tally.missing;
         // What an earlier look told of is recorded by now.
         let received = tally.recorded.saturating_sub(before.recovered);
         let unrecoverable = if record_type == REPEATED { tally.untold } else { 0 };
         let unexplained = tally.expected.saturating_sub(received + recovered + unrecoverable);
         Line { expected: tally.expected, received, recovered, unrecoverable, unexplained }
-    }
-}
-
-/// What is known of a stream's day.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OfStream {
-    /// When it was last looked at.
-    pub as_of: Time,
-    /// By record type.
-    pub lines: BTreeMap<String, Line>,
-}
-
-/// What is known of a server: by Eastern day and stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Completeness {
-    /// The server.
-    pub server: ServerId,
-    /// By day and stream.
-    pub days: BTreeMap<String, BTreeMap<String, OfStream>>,
-}
-
-/// What is known of a server's days, from one Eastern day to another, both included.
-///
-/// # Errors
-/// The ledger's own.
-pub async fn completeness<B: Book + ?Sized>(
-    book: &B,
-    server: ServerId,
-    from: &str,
-    to: &str,
-) -> Result<Completeness, BookError> {
-    let kept = book.documents(&Shelf::Completeness(server)).await?;
-    let asked = kept.into_iter().filter(|(day, _)| from <= day.as_str() && day.as_str() <= to);
-    let days = asked.map(|(day, document)| (day, serde_json::from_str(&document.text).unwrap_or_default()));
-    Ok(Completeness { server, days: days.collect() })
 }
 
 /// Keeps what a look at a stream's day found.
@@ -91,7 +39,7 @@ pub(crate) async fn keep(
         of_stream.as_of = now;
         for (record_type, tally) in found {
             let before = of_stream.lines.get(record_type).copied().unwrap_or_default();
-            of_stream.lines.insert(record_type.clone(), Line::after(before, record_type, tally));
+            of_stream.lines.insert(record_type.clone(), after(before, record_type, tally));
         }
         let text = serde_json::to_string(&streams).unwrap_or_else(|_| unreachable!("it is plain JSON"));
         if store.put_document(&shelf, day, &text, version).await? {
@@ -108,18 +56,18 @@ mod tests {
     #[test]
     fn what_an_earlier_look_recovered_is_not_counted_as_received_by_the_next() {
         let look = |expected, recorded, missing| Tally { expected, recorded, missing, untold: 0 };
-        let first = Line::after(Line::default(), "Delivery", &look(10, 7, 3));
+        let first = after(Line::default(), "Delivery", &look(10, 7, 3));
         assert_eq!((first.received, first.recovered, first.unexplained), (7, 3, 0));
-        let second = Line::after(first, "Delivery", &look(12, 11, 1));
+        let second = after(first, "Delivery", &look(12, 11, 1));
         assert_eq!((second.received, second.recovered, second.unexplained), (8, 4, 0));
     }
 
     #[test]
     fn what_only_webhooks_tell_is_unrecoverable_and_what_nobody_accounts_for_is_unexplained() {
         let untold = Tally { expected: 10, recorded: 7, missing: 0, untold: 3 };
-        let repeated = Line::after(Line::default(), REPEATED, &untold);
+        let repeated = after(Line::default(), REPEATED, &untold);
         assert_eq!((repeated.unrecoverable, repeated.unexplained), (3, 0));
-        let first = Line::after(Line::default(), "Open", &untold);
+        let first = after(Line::default(), "Open", &untold);
         assert_eq!((first.unrecoverable, first.unexplained), (0, 3));
     }
 }

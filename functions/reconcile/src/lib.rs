@@ -32,7 +32,7 @@ mod walk;
 mod window;
 
 pub use all::Run;
-pub use completeness::{Completeness, Line, completeness};
+pub use account::completeness::{Completeness, Line, completeness};
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 pub use progress::Tally;

@@ -98,7 +98,8 @@ impl Desk {
     /// The store's own.
     pub async fn recipient(&self, query: RecipientQuery) -> Result<Told, DeskError> {
         let RecipientQuery { server, address, stream, at, known_at } = query;
-        let ask = Ask { server, address, stream, at, known_at, policy: self.policy };
+        let policy = self.policy;
+        let ask = Ask { server, address, stream, at, known_at, policy, whole_timeline: true };
         Ok(ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?)
     }
 

@@ -4,7 +4,9 @@
 //! Invariant: what is ours is told from what is not by one rule ([`webhooks::ours`]), and what is not ours is never
 //! changed. No token, password or address is in an error, a log line, a `Debug` text or a document.
 
+pub mod audit;
 pub mod book;
+pub mod completeness;
 pub mod connect;
 pub mod doors;
 pub mod lease;

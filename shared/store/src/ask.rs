@@ -29,6 +29,8 @@ pub struct Ask {
     pub known_at: Option<Time>,
     /// What holds for soft bounces where the server has no policy of its own.
     pub policy: SoftBouncePolicy,
+    /// Whether deliveries, opens and clicks stand in the timeline too; else what has state does alone.
+    pub whole_timeline: bool,
 }
 
 /// The answer about a recipient.
@@ -49,6 +51,9 @@ pub struct Told {
     pub known_at: Option<Time>,
     /// Whether anything is recorded about it.
     pub known: bool,
+    /// The address as the latest event with state spells it; `None` where there is none, or the person was erased.
+    #[serde(skip)]
+    pub spelled: Option<String>,
     /// The answer by stream.
     pub streams: BTreeMap<String, StreamAnswer>,
     /// What happened, in order of time.
@@ -62,6 +67,8 @@ pub struct Told {
 pub struct StreamAnswer {
     /// What the stream is for.
     pub kind: StreamKind,
+    /// The soft-bounce policy in force at the instant.
+    pub policy: SoftBouncePolicy,
     /// Whether anything is recorded on it at this server; else its name may be a slip.
     pub stream_known: bool,
     /// The verdict and its reasons.
@@ -109,7 +116,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn of(event: &Event, notes: &BTreeMap<Identity, String>) -> Entry {
+    /// An event, with what decisions say of themselves.
+    pub fn of(event: &Event, notes: &BTreeMap<Identity, String>) -> Entry {
         let fact = |fact| serde_json::to_value(fact).unwrap_or_default();
         Entry {
             time: event.at,
@@ -132,14 +140,25 @@ impl Entry {
 /// # Errors
 /// The store's own.
 pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) -> Result<Told, StoreError> {
+    let recipient = key.recipient_id(ask.server, &recipient_key(&ask.address));
+    about(store, recipient, ask, now).await
+}
+
+/// Answers about the recipient of an id; the address of `ask` is only repeated.
+///
+/// # Errors
+/// The store's own.
+pub async fn about(
+    store: &dyn Store,
+    recipient: RecipientId,
+    ask: Ask,
+    now: Time,
+) -> Result<Told, StoreError> {
     let server = ask.server;
-    let recipient_key = recipient_key(&ask.address);
-    let recipient = key.recipient_id(server, &recipient_key);
     let at = ask.at.unwrap_or(now);
-    // As of then: what had happened, and by what had come in. A table forgets late what has expired.
+    // As of then: what had happened, and by what had come in.
     let as_of = |recorded: Vec<Recorded>| {
-        let lives = |recorded: &Recorded| recorded.expires_at.is_none_or(|expires| expires > now);
-        let all: EventSet = recorded.into_iter().filter(lives).map(|recorded| recorded.event).collect();
+        let all = living(recorded, now);
         let happened = match ask.at {
             Some(at) => all.as_of(at),
             None => all,
@@ -158,10 +177,15 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     } else {
         state.view()
     };
-    let deliveries = store.events(server, recipient, Class::Delivery, TIMELINE_MAX).await?;
-    let engagement = store.events(server, recipient, Class::Engagement, TIMELINE_MAX).await?;
-    let timeline_truncated = deliveries.truncated || engagement.truncated;
-    let others = as_of([deliveries.events, engagement.events].concat());
+    let (mut others, mut timeline_truncated) = (Vec::new(), false);
+    if ask.whole_timeline {
+        for class in [Class::Delivery, Class::Engagement] {
+            let page = store.events(server, recipient, class, TIMELINE_MAX).await?;
+            timeline_truncated |= page.truncated;
+            others.extend(page.events);
+        }
+    }
+    let others = as_of(others);
 
     let known = view.is_some() || !others.is_empty();
     let view = view.unwrap_or_else(|| View::empty(server, recipient));
@@ -178,17 +202,12 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
         let kind = settings.kind(stream);
         let policy = settings.policies(kind).at(at, ask.policy);
         let question = Question { view: &view, stream, kind, policy, at };
-        let mut evidence = Deliveries::default();
-        if question.needs_deliveries() {
-            let page = store.deliveries(server, recipient, stream, at, DELIVERIES_MAX).await?;
-            evidence.truncated = page.truncated;
-            let mark = |event: &Event| DeliveryMark { at: event.at, message_id: event.message_id.clone() };
-            evidence.marks = as_of(page.events).iter().map(mark).collect();
-        }
+        let evidence = evidence(store, server, recipient, &question, as_of).await?;
         let here = view.streams.get(stream);
         let listed = here.into_iter().flat_map(StreamView::live_causes);
         let answer = StreamAnswer {
             kind,
+            policy,
             stream_known: known_streams.contains(stream),
             answer: question.answer(&evidence),
             listed: listed.map(|(cause, marks)| (cause.name().to_owned(), marks.to_vec())).collect(),
@@ -205,20 +224,47 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     timeline.sort_by_key(|entry| (entry.time, entry.identity));
     Ok(Told {
         server,
+        recipient_key: recipient_key(&ask.address),
         address: ask.address,
-        recipient_key,
         recipient_id: recipient,
         at,
         known_at: ask.known_at,
         known,
+        spelled: view.address,
         streams: answers,
         timeline,
         timeline_truncated,
     })
 }
 
+/// The deliveries that an answer depends on: none are read where it depends on none. `kept` says which of those that
+/// are recorded count.
+///
+/// # Errors
+/// The store's own.
+pub async fn evidence(
+    store: &dyn Store,
+    server: ServerId,
+    recipient: RecipientId,
+    question: &Question<'_>,
+    kept: impl Fn(Vec<Recorded>) -> EventSet,
+) -> Result<Deliveries, StoreError> {
+    if !question.needs_deliveries() {
+        return Ok(Deliveries::default());
+    }
+    let page = store.deliveries(server, recipient, question.stream, question.at, DELIVERIES_MAX).await?;
+    let mark = |event: &Event| DeliveryMark { at: event.at, message_id: event.message_id.clone() };
+    Ok(Deliveries { marks: kept(page.events).iter().map(mark).collect(), truncated: page.truncated })
+}
+
+/// Those that have not expired: a table forgets late.
+pub fn living(recorded: Vec<Recorded>, now: Time) -> EventSet {
+    let lives = |recorded: &Recorded| recorded.expires_at.is_none_or(|expires| expires > now);
+    recorded.into_iter().filter(lives).map(|recorded| recorded.event).collect()
+}
+
 /// Who ruled and why, as the body of a decision says.
-fn note(recorded: &Recorded) -> Option<String> {
+pub fn note(recorded: &Recorded) -> Option<String> {
     if recorded.event.kind() != Kind::Decision {
         return None;
     }

@@ -1,0 +1,226 @@
+//! A request as it comes, and an answer as it goes, whatever server or gateway stands before them.
+
+use crate::problem::Problem;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use ledger::Time;
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The largest body that is read, in bytes: 10,000 addresses of the longest kind.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What a gateway lets through, in bytes; Lambda takes 6 MB.
+const _: () = assert!(BODY_BYTES_MAX < 6 * 1000 * 1000);
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its path, decoded, as API Gateway hands it on.
+    pub path: &'a str,
+    /// Its query, as it was sent.
+    pub query: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub body: &'a [u8],
+}
+
+impl Call<'_> {
+    /// Its body as JSON.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`], which names the place and quotes nothing.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.body.len() > BODY_BYTES_MAX {
+            return Err(Problem::too_large(format!("a body has at most {BODY_BYTES_MAX} bytes")));
+        }
+        serde_json::from_slice(self.body).map_err(|error| {
+            // serde quotes what it met; where it was met is enough.
+            let kind = match error.classify() {
+                serde_json::error::Category::Data => "it is not what is asked for",
+                _ => "it is not JSON",
+            };
+            let (line, column) = (error.line(), error.column());
+            Problem::bad_request(format!("the body, line {line}, column {column}: {kind}"))
+        })
+    }
+
+    /// Its query, in which only these names may stand, each once.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`].
+    pub fn query(&self, names: &'static [&'static str]) -> Result<Query, Problem> {
+        let mut query = Query { names, values: BTreeMap::new() };
+        for pair in self.query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // A plus is a plus, as in `+02:00`: no value that is asked for has a space in it.
+            let decoded = |text| percent_decode_str(text).decode_utf8().map(String::from);
+            let (Ok(name), Ok(value)) = (decoded(name), decoded(value)) else {
+                return Err(Problem::bad_request("the query is not UTF-8"));
+            };
+            let Some(name) = names.iter().find(|known| **known == name) else {
+                let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                return Err(Problem::bad_request(format!("the query has an unknown name; there are: {known}")));
+            };
+            if query.values.insert(name, value).is_some() {
+                return Err(Problem::bad_request(format!("{name} stands twice in the query")));
+            }
+        }
+        Ok(query)
+    }
+}
+
+/// What a query says.
+#[derive(Clone, Debug)]
+pub struct Query {
+    names: &'static [&'static str],
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Query {
+    /// A value, if it is given.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        debug_assert!(self.names.contains(&name), "a name that is asked for is one that may be given");
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// A value, read; `what` says what is expected.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`].
+    pub fn read<T>(
+        &self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let wrong = || Problem::bad_request(format!("{name}: expected {what}"));
+        self.text(name).map(|text| read(text).ok_or_else(wrong)).transpose()
+    }
+
+    /// An instant.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`].
+    pub fn time(&self, name: &str) -> Result<Option<Time>, Problem> {
+        self.read(name, "an instant such as 2026-11-21T08:00:00Z", |text| instant(text).ok())
+    }
+
+    /// `limit`, if that is given, else `default`.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`] where it is no number from 1 to `most`.
+    pub fn limit(&self, default: usize, most: usize) -> Result<usize, Problem> {
+        let within = |text: &str| text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        Ok(self.read("limit", &format!("a number from 1 to {most}"), within)?.unwrap_or(default))
+    }
+}
+
+/// An instant that somebody asks about, between the years 1 and 9999.
+fn instant(text: &str) -> Result<Time, ledger::time::TimeError> {
+    // Surrounding white space is no part of RFC 3339.
+    if text.trim() == text { text.parse() } else { Err(ledger::time::TimeError) }
+}
+
+/// A time as it is given out.
+pub fn rfc3339(at: Time) -> String {
+    at.to_string()
+}
+
+/// An answer that went well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    status: StatusCode,
+    kind: &'static str,
+    body: Vec<u8>,
+    link: Option<String>,
+}
+
+impl Answer {
+    /// JSON.
+    pub fn json(value: &impl Serialize) -> Answer {
+        Answer::with_status(StatusCode::OK, value)
+    }
+
+    /// JSON, with another status than 200.
+    pub fn with_status(status: StatusCode, value: &impl Serialize) -> Answer {
+        let body = serde_json::to_vec(value).unwrap_or_else(|_| unreachable!("an answer is plain JSON"));
+        Answer { status, kind: "application/json", body, link: None }
+    }
+
+    /// Nothing but that it is done.
+    pub fn done() -> Answer {
+        Answer { status: StatusCode::NO_CONTENT, kind: "", body: Vec::new(), link: None }
+    }
+
+    /// A page of CSV; `next` is the path and query of the next one.
+    pub fn csv(body: Vec<u8>, next: Option<String>) -> Answer {
+        let link = next.map(|next| format!("<{next}>; rel=\"next\""));
+        Answer { status: StatusCode::OK, kind: "text/csv; charset=utf-8; header=present", body, link }
+    }
+
+    /// A text that is JSON already.
+    pub(crate) fn document(text: &str) -> Answer {
+        Answer { status: StatusCode::OK, kind: "application/json", body: text.as_bytes().to_vec(), link: None }
+    }
+}
+
+/// What is sent: an answer, or why there is none.
+pub(crate) fn response(answer: Result<Answer, Problem>) -> Response<Vec<u8>> {
+    let (status, kind, body, extra) = match answer {
+        Ok(Answer { status, kind, body, link }) => {
+            (status, kind, body, link.and_then(|link| Some((LINK, HeaderValue::from_str(&link).ok()?))))
+        }
+        Err(problem) => {
+            let body = Value::to_string(&problem.document()).into_bytes();
+            (problem.status(), "application/problem+json", body, problem.header().cloned())
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    // What a client may see is not for whoever shares its proxy.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !kind.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    headers.extend(extra);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(query: &str) -> Result<Query, Problem> {
+        let (method, headers) = (Method::GET, HeaderMap::new());
+        Call { method: &method, path: "", query, headers: &headers, body: &[] }.query(&["from", "limit"])
+    }
+
+    #[test]
+    fn a_query_has_known_names_once_and_a_plus_is_a_plus() {
+        let read = query("from=2026-11-21T08:00:00+01:00&limit=5").unwrap();
+        assert_eq!(read.time("from").unwrap().map(rfc3339).as_deref(), Some("2026-11-21T07:00:00.000000Z"));
+        assert_eq!(read.limit(10, 100), Ok(5));
+        assert_eq!(query("").unwrap().limit(10, 100), Ok(10));
+        for wrong in ["x=1", "from", "from=a&from=b", "limit=0", "limit=101", "limit=-1", "limit=%ff", "from=%202026-11-21T08:00:00Z"] {
+            let read = query(wrong).and_then(|read| Ok((read.time("from")?, read.limit(10, 100)?)));
+            assert_eq!(read.map_err(|problem| problem.code()), Err("bad-request"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_understood_is_not_quoted() {
+        let (method, headers) = (Method::POST, HeaderMap::new());
+        for body in ["", "ida@customer.example", r#"["ida@customer.example"]"#] {
+            let call = Call { method: &method, path: "", query: "", headers: &headers, body: body.as_bytes() };
+            let problem = call.json::<BTreeMap<String, i64>>().unwrap_err();
+            assert!(!problem.document().to_string().contains("ida"), "{problem:?}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! May these addresses be mailed on a stream: the question before each sending.
+
+use crate::call::{Answer, Call, rfc3339};
+use crate::problem::Problem;
+use crate::scope::Reader;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use ledger::address::mailable;
+use ledger::fold::View;
+use ledger::verdict::{self, Question, Reason, Verdict};
+use ledger::{RecipientId, Time};
+use postmark::STREAM_BYTES_MAX;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+
+/// The most addresses in one request.
+pub const ADDRESSES_MAX: usize = 10_000;
+/// How many recipients' deliveries are read at once.
+const AT_ONCE: usize = 16;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    stream: String,
+    addresses: Vec<String>,
+}
+
+/// A finding as it is told in few words.
+#[derive(Serialize)]
+pub(crate) struct Finding {
+    code: verdict::Code,
+    verdict: Verdict,
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    scope: String,
+    words: &'static str,
+}
+
+impl Finding {
+    pub(crate) fn of(reason: &Reason) -> Finding {
+        Finding {
+            code: reason.code,
+            verdict: reason.verdict,
+            since: rfc3339(reason.since),
+            until: reason.until.map(rfc3339),
+            scope: reason.scope.clone(),
+            words: reason.code.words(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    address: &'a str,
+    verdict: Verdict,
+    reasons: Vec<Finding>,
+}
+
+/// Checks.
+///
+/// # Errors
+/// [`Problem::bad_request`] for what is no such request, [`Problem::too_large`], or the ledger's own. An address that
+/// is none is told of beside the others.
+pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    let Asked { stream, addresses } = call.json()?;
+    stream_named(&stream)?;
+    if addresses.is_empty() {
+        return Err(Problem::bad_request("addresses is empty"));
+    }
+    if addresses.len() > ADDRESSES_MAX {
+        return Err(Problem::too_large(format!("addresses has more than {ADDRESSES_MAX}")));
+    }
+    let now = reader.now();
+    let mut invalid = Vec::new();
+    let mut asked: Vec<(&str, RecipientId)> = Vec::with_capacity(addresses.len());
+    for (index, address) in addresses.iter().enumerate() {
+        match mailable(address) {
+            Err(problem) => {
+                invalid.push(json!({ "index": index, "address": address, "problem": problem }));
+            }
+            Ok(()) => asked.push((address, reader.recipient(address))),
+        }
+    }
+    let mut recipients: Vec<RecipientId> = asked.iter().map(|(_, recipient)| *recipient).collect();
+    recipients.sort_unstable();
+    recipients.dedup();
+    let (views, settings, streams, newest, (depth, pulse)) = tokio::join!(
+        reader.views(&recipients),
+        reader.settings(),
+        reader.streams(),
+        reader.newest(&stream),
+        reader.critical_queue(),
+    );
+    let (views, settings, streams) = (views?, settings?, streams?);
+    let kind = settings.kind(&stream);
+    let policy = settings.policies(kind).at(now, reader.policy());
+    let views: Vec<(RecipientId, View)> =
+        recipients.into_iter().zip(views).filter_map(|(recipient, view)| Some((recipient, view?))).collect();
+    let question = |view| Question { view, stream: &stream, kind, policy, at: now };
+    let answers = views.iter().map(|(recipient, view)| async move {
+        let question = question(view);
+        let evidence = reader.evidence(*recipient, &question).await?;
+        Ok::<_, Problem>((*recipient, question.answer(&evidence)))
+    });
+    let answers: HashMap<RecipientId, verdict::Answer> =
+        stream::iter(answers.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
+
+    let mut counts: BTreeMap<&str, usize> =
+        [("send", 0), ("risky", 0), ("do_not_send", 0), ("invalid", invalid.len())].into();
+    let results: Vec<Found<'_>> = asked
+        .into_iter()
+        .map(|(address, recipient)| {
+            let answer = answers.get(&recipient);
+            let verdict = answer.map_or(Verdict::Send, |answer| answer.verdict);
+            *counts.entry(name(verdict)).or_default() += 1;
+            let reasons = answer.into_iter().flat_map(|answer| answer.reasons.iter().map(Finding::of));
+            Found { address, verdict, reasons: reasons.collect() }
+        })
+        .collect();
+    let known = streams.contains(&stream) || settings.kinds.contains_key(&stream);
+    #[derive(Serialize)]
+    struct Checked<'a> {
+        server: i64,
+        stream: &'a str,
+        kind: ledger::policy::StreamKind,
+        stream_known: bool,
+        as_of: Value,
+        counts: BTreeMap<&'a str, usize>,
+        results: Vec<Found<'a>>,
+        invalid: Vec<Value>,
+    }
+    Ok(Answer::json(&Checked {
+        server: reader.server().get(),
+        stream: &stream,
+        kind,
+        stream_known: known,
+        as_of: as_of(now, newest?, depth, pulse),
+        counts,
+        results,
+        invalid,
+    }))
+}
+
+/// How current the ledger is. SQS does not tell how old its oldest message is: what is told is an upper bound, by when
+/// the oldest of those had come in that it handed out last.
+fn as_of(now: Time, newest: Option<Time>, depth: Option<queue::Depth>, pulse: Option<Time>) -> Value {
+    let waiting = depth.map(|depth| depth.visible + depth.in_flight);
+    let oldest = match (waiting, pulse) {
+        (Some(0), _) => Some(0),
+        (_, pulse) => pulse.map(|pulse| (now.seconds() - pulse.seconds()).max(0)),
+    };
+    json!({
+        "at": rfc3339(now),
+        "newest_event": newest.map(rfc3339),
+        "critical_queue": { "waiting": waiting, "oldest_seconds_at_most": oldest },
+    })
+}
+
+/// A verdict as answers name it.
+pub(crate) fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Send => "send",
+        Verdict::Risky => "risky",
+        Verdict::DoNotSend => "do_not_send",
+    }
+}
+
+/// That a text can be a stream's name.
+///
+/// # Errors
+/// [`Problem::bad_request`].
+pub(crate) fn stream_named(stream: &str) -> Result<(), Problem> {
+    let fits = (1..=STREAM_BYTES_MAX).contains(&stream.len())
+        && !stream.starts_with('*')
+        && !stream.contains('#')
+        && !stream.chars().any(char::is_control);
+    if fits {
+        return Ok(());
+    }
+    Err(Problem::bad_request(format!("stream: expected the id of a message stream, of 1 to {STREAM_BYTES_MAX} bytes")))
+}

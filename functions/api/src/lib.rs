@@ -1,0 +1,93 @@
+//! The read API: what senders and clients ask of the ledger, and the few things that admins change in it.
+//!
+//! Invariants:
+//! - Nobody reaches anything but through [`scope`]: what a caller may see is a type that it was given, checked.
+//! - What is out of scope answers as what is not there.
+//! - Every answer is as `openapi.json` describes it, and every problem is an RFC 9457 document.
+//! - No request path scans a table, and no list is held in memory beyond its page.
+//!
+//! The way through: [`call`] is a request and its answer, [`route`] finds what is asked for, [`scope`] who asks and
+//! what that opens, and each of the others answers. The same code runs as a Lambda function, in the embedded mode, and
+//! in the command line of an operator.
+
+pub mod call;
+pub mod check;
+mod cursor;
+#[cfg(feature = "lambda")]
+mod lambda;
+mod mask;
+pub mod problem;
+mod recipient;
+pub mod route;
+pub mod scope;
+mod stack;
+pub mod token;
+
+#[cfg(feature = "lambda")]
+pub use lambda::run;
+pub use scope::{Caller, Parts};
+
+use call::{Answer, Call, response};
+use http::Response;
+use problem::Problem;
+use route::{Places, Route};
+use scope::{Gate, Reader};
+
+/// The description of the API, as it is served.
+pub const OPENAPI: &str = include_str!("../openapi.json");
+
+/// Answers what is asked of a ledger.
+pub struct Api {
+    parts: Parts,
+}
+
+impl Api {
+    /// Over what a ledger is reached by.
+    pub fn new(parts: Parts) -> Api {
+        Api { parts }
+    }
+
+    /// Answers whoever bears a token.
+    pub async fn answer(&self, call: &Call<'_>) -> Response<Vec<u8>> {
+        response(self.routed(call, None).await)
+    }
+
+    /// Answers somebody who is known by other means.
+    pub async fn answer_to(&self, caller: Caller, call: &Call<'_>) -> Response<Vec<u8>> {
+        response(self.routed(call, Some(caller)).await)
+    }
+
+    async fn routed(&self, call: &Call<'_>, caller: Option<Caller>) -> Result<Answer, Problem> {
+        let (route, places) = Route::of(call.method, call.path).map_err(|methods| {
+            let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+            if methods.is_empty() { Problem::not_found() } else { Problem::method(&methods.join(", ")) }
+        })?;
+        if route == Route::OpenApi {
+            return Ok(Answer::document(OPENAPI));
+        }
+        let gate = match caller {
+            Some(caller) => Gate::known(&self.parts, caller),
+            None => Gate::by_token(&self.parts, call).await?,
+        };
+        let Places { server, name } = places;
+        let name = name.unwrap_or_default();
+        match server {
+            Some(server) => of_server(gate.server(&server).await?, route, call, &name).await,
+            None => stack::answer(&gate, route, call, &name).await,
+        }
+    }
+}
+
+async fn of_server(
+    reader: Reader<'_>,
+    route: Route,
+    call: &Call<'_>,
+    name: &str,
+) -> Result<Answer, Problem> {
+    let reader = &reader;
+    match route {
+        Route::Check => check::check(reader, call).await,
+        Route::Recipient => recipient::recipient(reader, call, name).await,
+        _ => Err(Problem::not_found()),
+    }
+}

@@ -1,0 +1,186 @@
+//! What is told where an answer cannot be given: RFC 9457 problem documents, from one place. None quotes what was asked.
+
+use account::{BookError, RegistryError};
+use http::header::{ALLOW, HeaderName, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use queue::QueueError;
+use serde_json::{Value, json};
+use store::StoreError;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    next: Option<String>,
+    header: Option<(HeaderName, HeaderValue)>,
+    more: Vec<(&'static str, Value)>,
+}
+
+impl Problem {
+    /// A problem: its status, its code, what its kind is called, and what is the matter, in a sentence.
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Problem {
+        Problem { status, code, title, detail: detail.into(), next: None, header: None, more: Vec::new() }
+    }
+
+    /// What to do next, in a sentence.
+    pub fn next(self, next: impl Into<String>) -> Problem {
+        Problem { next: Some(next.into()), ..self }
+    }
+
+    /// A member more.
+    pub fn with(mut self, name: &'static str, value: Value) -> Problem {
+        self.more.push((name, value));
+        self
+    }
+
+    /// The request cannot be understood.
+    pub fn bad_request(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail)
+            .next("see /v1/openapi.json")
+    }
+
+    /// A cursor is not one that was given out.
+    pub fn bad_cursor() -> Problem {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "The cursor is not understood",
+            "cursor is none that this list gave out",
+        )
+        .next("begin again without cursor")
+    }
+
+    /// There is nothing of that name, or it is not this caller's to know.
+    pub fn not_found() -> Problem {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "Not found",
+            "there is nothing here that this token may see",
+        )
+        .next("see what it may see at /v1/servers, and the routes at /v1/openapi.json")
+    }
+
+    /// Nobody has said who is asking, or not rightly.
+    pub fn unauthorized(detail: &'static str) -> Problem {
+        Problem {
+            header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postledger\""))),
+            ..Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who is asking is not known", detail)
+        }
+        .next("send `Authorization: Bearer TOKEN`; `postledger token new` makes a token")
+    }
+
+    /// The token may see the server, but not do this there.
+    pub fn role(needed: &'static str) -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "role",
+            "The token's role does not allow it",
+            format!("this needs a token of role {needed}"),
+        )
+        .next("ask whoever gave you the token for one of that role")
+    }
+
+    /// The path is known, the method is not among its own.
+    pub fn method(allowed: &str) -> Problem {
+        Problem {
+            header: HeaderValue::from_str(allowed).ok().map(|allowed| (ALLOW, allowed)),
+            ..Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method",
+                "The method is not allowed here",
+                format!("this path takes {allowed}"),
+            )
+        }
+    }
+
+    /// More than is taken at once.
+    pub fn too_large(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too much at once", detail)
+            .next("send it in several requests")
+    }
+
+    /// What is asked stands against what is.
+    pub fn conflict(code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::CONFLICT, code, title, detail)
+    }
+
+    /// Something that the answer needs did not answer.
+    pub fn unavailable() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The ledger does not answer",
+            "a table or queue did not answer in time",
+        )
+        .next("try again in a moment")
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The code, which is the end of its `type`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The header that goes with it, if one does.
+    pub(crate) fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.header.as_ref()
+    }
+
+    /// The document.
+    pub fn document(&self) -> Value {
+        let mut document = json!({
+            "type": format!("urn:postledger:problem:{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(next) = &self.next {
+            document["next"] = next.clone().into();
+        }
+        for (name, value) in &self.more {
+            document[*name] = value.clone();
+        }
+        document
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        tracing::error!(error = %error, "a table did not answer");
+        Problem::unavailable()
+    }
+}
+
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Problem {
+        tracing::error!(error = %error, "a queue did not answer");
+        Problem::unavailable()
+    }
+}
+
+impl From<BookError> for Problem {
+    fn from(error: BookError) -> Problem {
+        tracing::error!(error = %error, "the registry did not answer");
+        Problem::unavailable()
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Problem {
+        tracing::error!(error = %error, "the registry cannot be read");
+        Problem::unavailable()
+    }
+}

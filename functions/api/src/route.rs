@@ -1,0 +1,245 @@
+//! The routes: every path and method that is answered, and which role it takes.
+
+use crate::token::Role;
+use http::Method;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Route {
+    /// The description of all this.
+    OpenApi,
+    /// The servers in scope.
+    Servers,
+    /// The verdicts of many addresses.
+    Check,
+    /// What is known of a recipient.
+    Recipient,
+    /// What happened to a recipient.
+    Timeline,
+    /// What happened to a message.
+    Message,
+    /// What happened at a server.
+    Activity,
+    /// Whom a stream must not mail.
+    Suppressions,
+    /// Counts and rates.
+    Stats,
+    /// Puts addresses on the list.
+    Suppress,
+    /// Takes a recipient off the list.
+    Reactivate,
+    /// Takes in a list from elsewhere.
+    Import,
+    /// Takes a person's data out of the ledger.
+    Erase,
+    /// A person's data.
+    Export,
+    /// What was set aside.
+    Quarantine,
+    /// What reconcile found.
+    Completeness,
+    /// Who did what.
+    Audit,
+    /// The tokens.
+    Tokens,
+    /// Makes a token.
+    NewToken,
+    /// Revokes a token.
+    RevokeToken,
+}
+
+impl Route {
+    /// All routes.
+    pub const ALL: [Route; 20] = [
+        Route::OpenApi,
+        Route::Servers,
+        Route::Check,
+        Route::Recipient,
+        Route::Timeline,
+        Route::Message,
+        Route::Activity,
+        Route::Suppressions,
+        Route::Stats,
+        Route::Suppress,
+        Route::Reactivate,
+        Route::Import,
+        Route::Erase,
+        Route::Export,
+        Route::Quarantine,
+        Route::Completeness,
+        Route::Audit,
+        Route::Tokens,
+        Route::NewToken,
+        Route::RevokeToken,
+    ];
+
+    /// Its path, with the places that vary in braces.
+    pub const fn pattern(self) -> &'static str {
+        match self {
+            Route::OpenApi => "/v1/openapi.json",
+            Route::Servers => "/v1/servers",
+            Route::Check => "/v1/servers/{server}/check",
+            Route::Recipient => "/v1/servers/{server}/recipients/{address}",
+            Route::Timeline => "/v1/servers/{server}/recipients/{address}/timeline",
+            Route::Message => "/v1/servers/{server}/messages/{message_id}",
+            Route::Activity => "/v1/servers/{server}/activity",
+            Route::Suppressions => "/v1/servers/{server}/streams/{stream}/suppressions",
+            Route::Stats => "/v1/servers/{server}/stats",
+            Route::Suppress => "/v1/servers/{server}/suppressions",
+            Route::Reactivate => "/v1/servers/{server}/recipients/{address}/reactivate",
+            Route::Import => "/v1/servers/{server}/import",
+            Route::Erase => "/v1/servers/{server}/recipients/{address}/erase",
+            Route::Export => "/v1/servers/{server}/recipients/{address}/export",
+            Route::Quarantine => "/v1/servers/{server}/quarantine",
+            Route::Completeness => "/v1/servers/{server}/completeness",
+            Route::Audit => "/v1/servers/{server}/audit",
+            Route::Tokens | Route::NewToken => "/v1/tokens",
+            Route::RevokeToken => "/v1/tokens/{id}",
+        }
+    }
+
+    /// Its method.
+    pub const fn method(self) -> Method {
+        match self {
+            Route::Check
+            | Route::Suppress
+            | Route::Reactivate
+            | Route::Import
+            | Route::Erase
+            | Route::NewToken => Method::POST,
+            Route::RevokeToken => Method::DELETE,
+            _ => Method::GET,
+        }
+    }
+
+    /// The least role that it takes; `None`: anybody may ask.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Route::OpenApi => None,
+            Route::Servers
+            | Route::Check
+            | Route::Recipient
+            | Route::Timeline
+            | Route::Message
+            | Route::Activity
+            | Route::Suppressions
+            | Route::Stats => Some(Role::Viewer),
+            Route::Suppress
+            | Route::Reactivate
+            | Route::Import
+            | Route::Erase
+            | Route::Export
+            | Route::Quarantine
+            | Route::Completeness
+            | Route::Audit
+            | Route::Tokens
+            | Route::NewToken
+            | Route::RevokeToken => Some(Role::Admin),
+        }
+    }
+
+    /// The route of a decoded path and a method, with what stands in its places.
+    ///
+    /// A gateway hands paths on decoded, so an address may have slashes in it: it reaches from `recipients/` to the
+    /// end, or to a last segment that is a route's own.
+    ///
+    /// # Errors
+    /// The methods that the path takes, where it is known; none where it is not.
+    pub fn of(method: &Method, path: &str) -> Result<(Route, Places), Vec<Method>> {
+        let here: Vec<(Route, Places)> =
+            Route::ALL.into_iter().filter_map(|route| Some((route, route.places(path)?))).collect();
+        // The longest pattern is the one that is meant: `…/timeline` is no part of an address.
+        let longest = here.iter().map(|(route, _)| route.pattern().len()).max().unwrap_or_default();
+        let mut methods = Vec::new();
+        for (route, places) in here.into_iter().filter(|(route, _)| route.pattern().len() == longest) {
+            if route.method() == *method {
+                return Ok((route, places));
+            }
+            methods.push(route.method());
+        }
+        Err(methods)
+    }
+
+    /// What stands in the places of its pattern, if a path fits it.
+    fn places(self, path: &str) -> Option<Places> {
+        let mut places = Places::default();
+        let mut pattern = self.pattern().split('/').skip(1).peekable();
+        let mut rest = path.strip_prefix('/')?;
+        while let Some(segment) = pattern.next() {
+            let Some(name) = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else {
+                rest = rest.strip_prefix(segment)?;
+                rest = match pattern.peek() {
+                    Some(_) => rest.strip_prefix('/')?,
+                    None => rest,
+                };
+                continue;
+            };
+            let last = pattern.peek();
+            let (value, after) = match (name, last) {
+                // It may have slashes in it.
+                ("address", None) => (rest, ""),
+                ("address", Some(last)) => (rest.strip_suffix(last)?.strip_suffix('/')?, *last),
+                (_, None) => (rest, ""),
+                (_, Some(_)) => rest.split_once('/')?,
+            };
+            if value.is_empty() || (name != "address" && value.contains('/')) {
+                return None;
+            }
+            match name {
+                "server" => places.server = Some(value.to_owned()),
+                _ => places.name = Some(value.to_owned()),
+            }
+            rest = after;
+        }
+        rest.is_empty().then_some(places)
+    }
+}
+
+/// What stands in the places of a route's pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// In `{server}`.
+    pub server: Option<String>,
+    /// In the other one.
+    pub name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: Method, path: &str) -> Result<(Route, String), Vec<Method>> {
+        Route::of(&method, path).map(|(route, places)| (route, places.name.unwrap_or_default()))
+    }
+
+    #[test]
+    fn every_route_is_found_by_its_own_pattern_and_method() {
+        for route in Route::ALL {
+            let path = route.pattern().replace(['{', '}'], "");
+            let (found, places) = Route::of(&route.method(), &path).unwrap();
+            assert_eq!(found, route);
+            assert_eq!(places.server.is_some(), route.pattern().contains("{server}"));
+        }
+    }
+
+    #[test]
+    fn an_address_may_have_slashes_in_it() {
+        let path = |tail: &str| format!("/v1/servers/7/recipients/{tail}");
+        assert_eq!(of(Method::GET, &path("a/b@x")), Ok((Route::Recipient, "a/b@x".to_owned())));
+        assert_eq!(of(Method::GET, &path("a/b@x/timeline")), Ok((Route::Timeline, "a/b@x".to_owned())));
+        assert_eq!(of(Method::POST, &path("/@x/erase")), Ok((Route::Erase, "/@x".to_owned())));
+        assert_eq!(of(Method::GET, &path("timeline")), Ok((Route::Recipient, "timeline".to_owned())));
+    }
+
+    #[test]
+    fn another_method_is_told_which_there_are_and_another_path_nothing() {
+        assert_eq!(of(Method::PUT, "/v1/tokens"), Err(vec![Method::GET, Method::POST]));
+        assert_eq!(of(Method::GET, "/v1/servers/7/check"), Err(vec![Method::POST]));
+        for path in
+            ["", "/", "/v1", "/v1/", "/v1/servers/", "/v1/servers/7", "/v1/servers/7/", "/v1/tokens/", "/v1/tokens/a/b",
+             "/v1/servers//check", "/v1/servers/7/streams/a/b/suppressions", "/v1/servers/7/recipients/", "/v1/serversx"]
+        {
+            assert_eq!(of(Method::GET, path), Err(vec![]), "{path}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! API tokens: what one is, whom it lets in, and for how long. One document a token on the shelf
+//! [`Tokens`](Shelf::Tokens), under its id; the secret half is kept as a hash only.
+//!
+//! Invariant: each request reads its token anew, so that one that is revoked opens nothing from then on.
+
+use account::{Book, BookError};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ledger::{ServerId, Time};
+use ring::digest::{SHA256, digest};
+use ring::rand::SystemRandom;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use store::{Document, Shelf, StoreError};
+
+/// What every token begins with, so that it is known for one wherever it leaks.
+pub const PREFIX: &str = "plt_";
+/// How many random bytes the id has, and the secret.
+const BYTES: [usize; 2] = [9, 32];
+/// How often a change of a token is tried again where somebody else was faster.
+const TRIES_MAX: usize = 8;
+
+/// What a token's bearer may do, from less to more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sees activity, statistics and suppressions of its servers, and checks addresses.
+    Viewer,
+    /// Also reactivates, suppresses, imports, erases, and makes viewers' tokens for its servers.
+    Admin,
+    /// The agency: all that there is.
+    Operator,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::Admin, Role::Operator];
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+        }
+    }
+}
+
+/// What is kept of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// What it is called by: no secret.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What its bearer may do.
+    pub role: Role,
+    /// Where; `None`: at every server.
+    pub servers: Option<BTreeSet<ServerId>>,
+    /// Whether addresses in lists are shown whole.
+    pub reveal_addresses: bool,
+    /// When it was made.
+    pub created_at: Time,
+    /// Who made it.
+    pub created_by: String,
+    /// When it ends, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// The day (UTC) on which it was last used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_on: Option<String>,
+    /// When it was revoked, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Time>,
+    /// SHA-256 of the secret half, base64url. It has 256 random bits, so nothing slower is needed.
+    hash: String,
+}
+
+/// Why there is no such token, or it opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is none of ours.
+    Unknown,
+    /// It has ended.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+fn hash(secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()))
+}
+
+fn random(bytes: usize) -> Result<String, BookError> {
+    let random: [u8; 32] = ring::rand::generate(&SystemRandom::new())
+        .map_err(|_| BookError::Elsewhere("the system has no random numbers to give".to_owned()))?
+        .expose();
+    Ok(URL_SAFE_NO_PAD.encode(&random[..bytes]))
+}
+
+/// The id and the secret of a token's text.
+fn halves(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix(PREFIX)?;
+    // base64url has underscores too, so the halves are told apart by length.
+    let length = BYTES[0] * 4 / 3;
+    let (id, secret) = (rest.get(..length)?, rest.get(length..)?.strip_prefix('_')?);
+    Some((id, secret))
+}
+
+fn read(document: &Document) -> Result<Token, BookError> {
+    serde_json::from_str(&document.text).map_err(|_| StoreError::Damaged("registry").into())
+}
+
+/// What a new token shall be.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// See [`Token`].
+    pub name: String,
+    /// See [`Token`].
+    pub role: Role,
+    /// See [`Token`].
+    pub servers: Option<BTreeSet<ServerId>>,
+    /// See [`Token`].
+    pub reveal_addresses: bool,
+    /// See [`Token`].
+    pub expires_at: Option<Time>,
+    /// See [`Token`].
+    pub created_by: String,
+}
+
+impl Token {
+    /// Makes a token that is not kept yet, and its text, which nobody is told again.
+    ///
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub fn make(new: New, now: Time) -> Result<(Token, String), BookError> {
+        let (id, secret) = (random(BYTES[0])?, random(BYTES[1])?);
+        let text = format!("{PREFIX}{id}_{secret}");
+        let New { name, role, servers, reveal_addresses, expires_at, created_by } = new;
+        let token = Token {
+            id,
+            name,
+            role,
+            servers,
+            reveal_addresses,
+            created_at: now,
+            created_by,
+            expires_at,
+            last_used_on: None,
+            revoked_at: None,
+            hash: hash(&secret),
+        };
+        Ok((token, text))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn keep<B: Book + ?Sized>(&self, book: &B) -> Result<(), BookError> {
+        book.put_document(&Shelf::Tokens, &self.id, &self.text(), None).await.map(drop)
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| unreachable!("a token is plain JSON"))
+    }
+
+    /// The token of a text, if it opens anything now. That it was used today is noted, if it is not yet.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn of<B: Book + ?Sized>(
+        book: &B,
+        text: &str,
+        now: Time,
+    ) -> Result<Result<Token, Refused>, BookError> {
+        let Some((id, secret)) = halves(text) else {
+            return Ok(Err(Refused::Unknown));
+        };
+        let Some(document) = book.document(&Shelf::Tokens, id).await? else {
+            return Ok(Err(Refused::Unknown));
+        };
+        let token = read(&document)?;
+        // Hashes are compared, not secrets: how far two of them agree tells nothing of either secret.
+        if hash(secret) != token.hash {
+            return Ok(Err(Refused::Unknown));
+        }
+        if token.revoked_at.is_some() {
+            return Ok(Err(Refused::Revoked));
+        }
+        if token.expires_at.is_some_and(|expires| expires <= now) {
+            return Ok(Err(Refused::Expired));
+        }
+        let today = now.day();
+        if token.last_used_on.as_ref() != Some(&today) {
+            let used = Token { last_used_on: Some(today), ..token.clone() };
+            // Whoever was faster has noted it, or revoked it, which the next request finds.
+            let noted = book.put_document(&Shelf::Tokens, id, &used.text(), Some(document.version)).await;
+            if let Err(error) = noted {
+                tracing::warn!(error = %error, "that a token was used could not be noted");
+            }
+        }
+        Ok(Ok(token))
+    }
+
+    /// All tokens, by id.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn all<B: Book + ?Sized>(book: &B) -> Result<Vec<Token>, BookError> {
+        book.documents(&Shelf::Tokens).await?.iter().map(|(_, document)| read(document)).collect()
+    }
+
+    /// One token.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn get<B: Book + ?Sized>(book: &B, id: &str) -> Result<Option<Token>, BookError> {
+        // What could not be an id is none; a shelf takes no name of any length.
+        if id.len() != BYTES[0] * 4 / 3 {
+            return Ok(None);
+        }
+        book.document(&Shelf::Tokens, id).await?.map(|document| read(&document)).transpose()
+    }
+
+    /// Revokes it, for good; one that is revoked stays as it is.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn revoke<B: Book + ?Sized>(book: &B, id: &str, now: Time) -> Result<(), BookError> {
+        for _ in 0..TRIES_MAX {
+            let Some(document) = book.document(&Shelf::Tokens, id).await? else {
+                return Ok(());
+            };
+            let token = read(&document)?;
+            if token.revoked_at.is_some() {
+                return Ok(());
+            }
+            let revoked = Token { revoked_at: Some(now), ..token };
+            if book.put_document(&Shelf::Tokens, id, &revoked.text(), Some(document.version)).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::Memory;
+
+    fn new() -> New {
+        New {
+            name: "acme".to_owned(),
+            role: Role::Viewer,
+            servers: None,
+            reveal_addresses: false,
+            expires_at: Some(Time::EARLIEST.plus_days(2)),
+            created_by: "test".to_owned(),
+        }
+    }
+
+    async fn of(store: &Memory, text: &str, day: i64) -> Result<Token, Refused> {
+        Token::of(store, text, Time::EARLIEST.plus_days(day)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_opens_until_it_ends_or_is_revoked_and_its_secret_is_kept_nowhere() {
+        let store = Memory::default();
+        let (token, text) = Token::make(new(), Time::EARLIEST).unwrap();
+        token.keep(&store).await.unwrap();
+        let secret = text.strip_prefix(&format!("{PREFIX}{}_", token.id)).unwrap();
+        let kept = store::Store::documents(&store, &Shelf::Tokens).await.unwrap();
+        assert!(kept.iter().all(|(_, document)| !document.text.contains(secret)));
+        assert_eq!(of(&store, &text, 1).await.unwrap().id, token.id);
+        assert_eq!(Token::all(&store).await.unwrap()[0].last_used_on.as_deref(), Some("2010-01-02"));
+        assert_eq!(of(&store, &text, 2).await, Err(Refused::Expired));
+        Token::revoke(&store, &token.id, Time::EARLIEST.plus_days(1)).await.unwrap();
+        assert_eq!(of(&store, &text, 1).await, Err(Refused::Revoked));
+        assert_eq!(Token::get(&store, &token.id).await.unwrap().unwrap().created_by, "test");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_token_of_ours_opens_nothing() {
+        let store = Memory::default();
+        let (token, text) = Token::make(new(), Time::EARLIEST).unwrap();
+        token.keep(&store).await.unwrap();
+        let other = Token::make(new(), Time::EARLIEST).unwrap().1;
+        let swapped = format!("{PREFIX}{}_{}", token.id, &other[PREFIX.len() + 13..]);
+        for text in ["", PREFIX, "plt_ä", &text[..text.len() - 1], &format!("{text}x"), &other, &swapped] {
+            assert_eq!(of(&store, text, 1).await, Err(Refused::Unknown), "{text}");
+        }
+    }
+}
