@@ -158,8 +158,8 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
     } else {
         state.view()
     };
-    let deliveries = store.events(server, recipient, Class::Delivery, TIMELINE_MAX).await?;
-    let engagement = store.events(server, recipient, Class::Engagement, TIMELINE_MAX).await?;
+    let deliveries = store.events(server, recipient, Class::Delivery, None, TIMELINE_MAX).await?;
+    let engagement = store.events(server, recipient, Class::Engagement, None, TIMELINE_MAX).await?;
     let timeline_truncated = deliveries.truncated || engagement.truncated;
     let others = as_of([deliveries.events, engagement.events].concat());
 

@@ -7,6 +7,7 @@
 
 mod clause;
 mod create;
+mod erasure;
 mod stretch;
 mod versions;
 mod wire;
@@ -15,8 +16,8 @@ use crate::item::{self, Item, Key};
 use crate::tables::{BY_MESSAGE, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, ITEM_BYTES_MAX, Kept, Listing, MessageKey, Page, Recorded,
-    Rules, ServerSettings, Shelf, Store, StoreError, Stretch, document, index,
+    Action, Cancel, CommitError, Cursor, Document, Erased, ITEM_BYTES_MAX, Kept, Listing, MessageKey, Page,
+    Recorded, Rules, ServerSettings, Shelf, Store, StoreError, Stretch, document, index,
 };
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
@@ -34,7 +35,7 @@ use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use queue::Part;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
-use wire::{attribute, failed, from_wire, key_of, to_wire};
+use wire::{failed, from_wire, key_of, to_wire};
 
 /// How long calls may take: below any function's timeout. A batch gives a call up sooner where it must answer.
 pub const LIMITS: Limits =
@@ -94,6 +95,8 @@ enum Range<'a> {
     All,
     /// Those whose sort key begins so.
     Prefix(&'a str),
+    /// Those of them that stand behind a key.
+    Behind(&'a str, &'a Key),
     /// Those whose sort key is not before the first and not after the second.
     Between(&'a str, &'a str),
 }
@@ -165,7 +168,10 @@ impl DynamoDb {
         limit: Option<usize>,
     ) -> Result<Vec<(Key, Item)>, StoreError> {
         let mut found = Vec::new();
-        let mut after: Option<Attributes> = None;
+        let mut after: Option<Attributes> = match range {
+            Range::Behind(_, key) => Some(key_of(key)),
+            _ => None,
+        };
         loop {
             let mut query = self
                 .client
@@ -177,7 +183,7 @@ impl DynamoDb {
                 .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
             query = match range {
                 Range::All => query.key_condition_expression("#pk = :pk"),
-                Range::Prefix(prefix) => query
+                Range::Prefix(prefix) | Range::Behind(prefix, _) => query
                     .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
                     .expression_attribute_names("#sk", SK)
                     .expression_attribute_values(":sk", AttributeValue::S(prefix.to_owned())),
@@ -334,10 +340,16 @@ impl Store for DynamoDb {
         server: ServerId,
         recipient: RecipientId,
         class: Class,
+        after: Option<Identity>,
         limit: usize,
     ) -> Result<Page, StoreError> {
         let (pk, prefix) = (item::recipient_pk(server, recipient), item::class_prefix(class));
-        page(self.query(Table::Events, &pk, Range::Prefix(&prefix), None, Some(limit)).await?, limit)
+        let after = after.map(|after| item::event_key(server, recipient, class, after));
+        let range = match &after {
+            Some(after) => Range::Behind(&prefix, after),
+            None => Range::Prefix(&prefix),
+        };
+        page(self.query(Table::Events, &pk, range, None, Some(limit)).await?, limit)
     }
 
     async fn deliveries(
@@ -473,21 +485,37 @@ impl Store for DynamoDb {
     async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError> {
         for kept in self.kept(received_at, id).await? {
             let key = item::part_key(received_at, id, kept.part.part);
-            let update = self.client.update_item().table_name(self.tables.name(Table::Quarantine));
-            let update = update.set_key(Some(key_of(&key))).update_expression("SET #replayed_at = :at");
-            let update = update.condition_expression(clause::PRESENT).expression_attribute_names("#pk", PK);
-            let update = update.expression_attribute_names("#replayed_at", "replayed_at");
-            let update = update.expression_attribute_values(":at", attribute(item::Value::N(at.micros())));
-            match update.send().await {
-                Err(error)
-                    if matches!(
-                        error.as_service_error(),
-                        Some(UpdateItemError::ConditionalCheckFailedException(_))
-                    ) => {}
-                other => drop(other.map_err(failed)?),
-            }
+            let replayed = ("replayed_at", item::Value::N(at.micros()));
+            self.set_present(Table::Quarantine, &key, replayed).await?;
         }
         Ok(())
+    }
+
+    async fn kept_page(
+        &self,
+        day: &str,
+        after: Option<String>,
+        limit: usize,
+        newest_first: bool,
+    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+        self.quarantine_page(day, after, limit, newest_first).await
+    }
+
+    async fn rewrite(&self, part: Part) -> Result<(), StoreError> {
+        self.rewrite_part(part).await
+    }
+
+    async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        self.put_erased(server, recipient, at).await
+    }
+
+    async fn erased(&self) -> Result<Vec<Erased>, StoreError> {
+        let found = self.query(Table::Registry, item::ERASED_PK, Range::All, None, None).await?;
+        found.iter().map(|(key, item)| item::to_erased(key, item)).collect()
+    }
+
+    async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        self.set_swept(server, recipient, at).await
     }
 
     async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError> {
