@@ -274,7 +274,7 @@ async fn a_recipient_is_read_by_one_query_and_nothing_else() {
     let expected = [("GetItem", 1), ("Query", 10), ("TransactWriteItems", 1)];
     assert_eq!(calls, expected.map(|(operation, times)| (operation.to_owned(), times)).into());
     let recipient = ledger::LedgerKey::for_tests().recipient_id(server_id(SERVER), "r1@customer.example");
-    let page = deployed.store.events(server_id(SERVER), recipient, Class::State, 10).await.unwrap();
+    let page = deployed.store.events(server_id(SERVER), recipient, Class::State, None, 10).await.unwrap();
     assert_eq!(page.events.len(), 1);
 }
 

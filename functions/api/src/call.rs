@@ -65,7 +65,9 @@ impl Call<'_> {
             };
             let Some(name) = names.iter().find(|known| **known == name) else {
                 let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                return Err(Problem::bad_request(format!("the query has an unknown name; there are: {known}")));
+                return Err(Problem::bad_request(format!(
+                    "the query has an unknown name; there are: {known}"
+                )));
             };
             if query.values.insert(name, value).is_some() {
                 return Err(Problem::bad_request(format!("{name} stands twice in the query")));
@@ -166,7 +168,12 @@ impl Answer {
 
     /// A text that is JSON already.
     pub(crate) fn document(text: &str) -> Answer {
-        Answer { status: StatusCode::OK, kind: "application/json", body: text.as_bytes().to_vec(), link: None }
+        Answer {
+            status: StatusCode::OK,
+            kind: "application/json",
+            body: text.as_bytes().to_vec(),
+            link: None,
+        }
     }
 }
 
@@ -208,7 +215,16 @@ mod tests {
         assert_eq!(read.time("from").unwrap().map(rfc3339).as_deref(), Some("2026-11-21T07:00:00.000000Z"));
         assert_eq!(read.limit(10, 100), Ok(5));
         assert_eq!(query("").unwrap().limit(10, 100), Ok(10));
-        for wrong in ["x=1", "from", "from=a&from=b", "limit=0", "limit=101", "limit=-1", "limit=%ff", "from=%202026-11-21T08:00:00Z"] {
+        for wrong in [
+            "x=1",
+            "from",
+            "from=a&from=b",
+            "limit=0",
+            "limit=101",
+            "limit=-1",
+            "limit=%ff",
+            "from=%202026-11-21T08:00:00Z",
+        ] {
             let read = query(wrong).and_then(|read| Ok((read.time("from")?, read.limit(10, 100)?)));
             assert_eq!(read.map_err(|problem| problem.code()), Err("bad-request"), "{wrong}");
         }
@@ -218,7 +234,8 @@ mod tests {
     fn a_body_that_is_not_understood_is_not_quoted() {
         let (method, headers) = (Method::POST, HeaderMap::new());
         for body in ["", "ida@customer.example", r#"["ida@customer.example"]"#] {
-            let call = Call { method: &method, path: "", query: "", headers: &headers, body: body.as_bytes() };
+            let call =
+                Call { method: &method, path: "", query: "", headers: &headers, body: body.as_bytes() };
             let problem = call.json::<BTreeMap<String, i64>>().unwrap_err();
             assert!(!problem.document().to_string().contains("ida"), "{problem:?}");
         }

@@ -179,5 +179,7 @@ pub(crate) fn stream_named(stream: &str) -> Result<(), Problem> {
     if fits {
         return Ok(());
     }
-    Err(Problem::bad_request(format!("stream: expected the id of a message stream, of 1 to {STREAM_BYTES_MAX} bytes")))
+    Err(Problem::bad_request(format!(
+        "stream: expected the id of a message stream, of 1 to {STREAM_BYTES_MAX} bytes"
+    )))
 }

@@ -78,12 +78,7 @@ impl Api {
     }
 }
 
-async fn of_server(
-    reader: Reader<'_>,
-    route: Route,
-    call: &Call<'_>,
-    name: &str,
-) -> Result<Answer, Problem> {
+async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let reader = &reader;
     match route {
         Route::Check => check::check(reader, call).await,

@@ -80,9 +80,9 @@ pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) 
 
 fn of_stream<'a>(answer: &StreamAnswer, history: impl Iterator<Item = &'a Entry>, at: Time) -> Value {
     let reasons = answer.answer.reasons.iter().map(finding);
-    let listed = answer.listed.iter().map(|(cause, marks)| {
-        json!({ "cause": cause, "evidence": marks.iter().map(mark).collect::<Vec<_>>() })
-    });
+    let listed = answer.listed.iter().map(
+        |(cause, marks)| json!({ "cause": cause, "evidence": marks.iter().map(mark).collect::<Vec<_>>() }),
+    );
     let mut history: Vec<Value> = history.flat_map(facts).collect();
     history.drain(..history.len().saturating_sub(HISTORY_MAX));
     let mut told = json!({
@@ -180,11 +180,22 @@ fn decision(answer: &StreamAnswer, at: Time) -> String {
 /// A day in words: of another year than `beside` with the year.
 fn day(at: Time, beside: Time) -> String {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ];
     let (text, other) = (at.day(), beside.day());
-    let month = text[5..7].parse::<usize>().ok().and_then(|month| MONTHS.get(month - 1)).copied().unwrap_or_default();
+    let month =
+        text[5..7].parse::<usize>().ok().and_then(|month| MONTHS.get(month - 1)).copied().unwrap_or_default();
     let day = text[8..].trim_start_matches('0');
     if text[..4] == other[..4] { format!("{day} {month}") } else { format!("{day} {month} {}", &text[..4]) }
 }

@@ -235,10 +235,21 @@ mod tests {
     fn another_method_is_told_which_there_are_and_another_path_nothing() {
         assert_eq!(of(Method::PUT, "/v1/tokens"), Err(vec![Method::GET, Method::POST]));
         assert_eq!(of(Method::GET, "/v1/servers/7/check"), Err(vec![Method::POST]));
-        for path in
-            ["", "/", "/v1", "/v1/", "/v1/servers/", "/v1/servers/7", "/v1/servers/7/", "/v1/tokens/", "/v1/tokens/a/b",
-             "/v1/servers//check", "/v1/servers/7/streams/a/b/suppressions", "/v1/servers/7/recipients/", "/v1/serversx"]
-        {
+        for path in [
+            "",
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/servers/",
+            "/v1/servers/7",
+            "/v1/servers/7/",
+            "/v1/tokens/",
+            "/v1/tokens/a/b",
+            "/v1/servers//check",
+            "/v1/servers/7/streams/a/b/suppressions",
+            "/v1/servers/7/recipients/",
+            "/v1/serversx",
+        ] {
             assert_eq!(of(Method::GET, path), Err(vec![]), "{path}");
         }
     }

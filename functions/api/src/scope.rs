@@ -106,7 +106,8 @@ impl<'a> Gate<'a> {
     /// # Errors
     /// [`Problem::unauthorized`], or the ledger's own.
     pub async fn by_token(parts: &'a Parts, call: &Call<'_>) -> Result<Gate<'a>, Problem> {
-        let header = call.headers.get(AUTHORIZATION).ok_or_else(|| Problem::unauthorized("there is no token"))?;
+        let header =
+            call.headers.get(AUTHORIZATION).ok_or_else(|| Problem::unauthorized("there is no token"))?;
         let bearer = header.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())

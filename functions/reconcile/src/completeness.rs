@@ -12,12 +12,12 @@ const TRIES_MAX: u32 = 5;
 
 /// What a look found, after those before it.
 fn after(before: Line, record_type: &str, tally: &Tally) -> Line {
-        let recovered = before.recovered + tally.missing;
-        // What an earlier look told of is recorded by now.
-        let received = tally.recorded.saturating_sub(before.recovered);
-        let unrecoverable = if record_type == REPEATED { tally.untold } else { 0 };
-        let unexplained = tally.expected.saturating_sub(received + recovered + unrecoverable);
-        Line { expected: tally.expected, received, recovered, unrecoverable, unexplained }
+    let recovered = before.recovered + tally.missing;
+    // What an earlier look told of is recorded by now.
+    let received = tally.recorded.saturating_sub(before.recovered);
+    let unrecoverable = if record_type == REPEATED { tally.untold } else { 0 };
+    let unexplained = tally.expected.saturating_sub(received + recovered + unrecoverable);
+    Line { expected: tally.expected, received, recovered, unrecoverable, unexplained }
 }
 
 /// Keeps what a look at a stream's day found.

@@ -31,8 +31,8 @@ mod tell;
 mod walk;
 mod window;
 
-pub use all::Run;
 pub use account::completeness::{Completeness, Line, completeness};
+pub use all::Run;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 pub use progress::Tally;

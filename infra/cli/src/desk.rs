@@ -113,7 +113,7 @@ impl Desk {
         let recipient = self.ledger_key.recipient_id(server, &recipient_key(&address));
         let mut recorded = self.store.state_events(server, recipient).await?;
         for class in [Class::Delivery, Class::Engagement] {
-            recorded.extend(self.store.events(server, recipient, class, TIMELINE_MAX).await?.events);
+            recorded.extend(self.store.events(server, recipient, class, None, TIMELINE_MAX).await?.events);
         }
         recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
         let bodied = |recorded: Recorded| Bodied {

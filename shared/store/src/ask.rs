@@ -180,7 +180,7 @@ pub async fn about(
     let (mut others, mut timeline_truncated) = (Vec::new(), false);
     if ask.whole_timeline {
         for class in [Class::Delivery, Class::Engagement] {
-            let page = store.events(server, recipient, class, TIMELINE_MAX).await?;
+            let page = store.events(server, recipient, class, None, TIMELINE_MAX).await?;
             timeline_truncated |= page.truncated;
             others.extend(page.events);
         }

@@ -1,9 +1,11 @@
 //! What every store implementation must do, as one suite that each runs through unchanged.
 
 mod documents;
+mod erasure;
 mod indexes;
 
 use self::documents::*;
+use self::erasure::*;
 use self::indexes::*;
 use crate::{
     ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, Scan,
@@ -81,6 +83,12 @@ pub async fn run_but(left_out: &[&str], fresh: impl AsyncFn() -> Arc<dyn Scan>) 
         a_list_larger_than_a_page_is_read_page_by_page,
         a_message_has_all_its_events_in_order_of_time,
         a_message_with_more_events_than_a_page_is_read_whole,
+        events_are_read_page_by_page,
+        who_is_erased_is_remembered_and_told_to_the_rules,
+        what_is_set_aside_is_read_page_by_page_from_either_end,
+        a_part_is_rewritten_in_its_place,
+        an_erased_recipient_is_stripped_and_stays_what_it_was,
+        a_lost_answer_leaves_nobody_half_erased,
     ];
     assert!(left.is_empty(), "there is no case named {left:?}");
 }
@@ -373,11 +381,11 @@ async fn a_limit_on_events_tells_that_there_are_more(store: Arc<dyn Scan>) {
         store.commit(vec![Action::Record(recorded(n, What::Delivery, 10))]).await.expect("commit");
     }
     for (limit, found, truncated) in [(4, 4, true), (5, 5, false), (6, 5, false)] {
-        let page = store.events(server(), recipient(), Class::Delivery, limit).await.expect("events");
+        let page = store.events(server(), recipient(), Class::Delivery, None, limit).await.expect("events");
         assert_eq!((page.events.len(), page.truncated), (found, truncated));
         assert!(page.events.is_sorted_by_key(|recorded| recorded.event.identity.to_string()));
     }
-    let page = store.events(server(), recipient(), Class::Engagement, 5).await.expect("events");
+    let page = store.events(server(), recipient(), Class::Engagement, None, 5).await.expect("events");
     assert!(page.events.is_empty());
 }
 

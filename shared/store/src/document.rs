@@ -1,7 +1,7 @@
 //! Documents: what is configured and remembered beside the ledger, as JSON under a name on a shelf of the registry.
 //!
 //! Invariant: a document is written whole, and only over the version that was read. The partitions of the shelves
-//! are frozen; none of them is another item's of the registry (`rules`, and a server's number).
+//! are frozen; none of them is another item's of the registry (`rules`, `erased`, and a server's number).
 
 use crate::item::{Item, Key, Value};
 use crate::{ITEM_BYTES_MAX, StoreError};
@@ -145,6 +145,7 @@ mod tests {
         for (shelf, pk) in frozen {
             assert_eq!(shelf.pk(), pk);
             assert_ne!(shelf.pk(), item::rules_key().0);
+            assert_ne!(shelf.pk(), item::ERASED_PK);
             assert!(shelf.pk().parse::<ServerId>().is_err(), "no server's partition");
         }
     }

@@ -1,7 +1,7 @@
 //! A store that fails by plan, whatever implementation is behind it.
 
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, Kept, Listing, MessageKey, Page, Recorded, Rules,
+    Action, Cancel, CommitError, Cursor, Document, Erased, Kept, Listing, MessageKey, Page, Recorded, Rules,
     ServerSettings, Shelf, Span, Store, StoreError, Stretch,
 };
 use async_trait::async_trait;
@@ -63,7 +63,7 @@ macro_rules! under_plan {
 
 under_plan! {
     state_events(server: ServerId, recipient: RecipientId) -> Vec<Recorded>;
-    events(server: ServerId, recipient: RecipientId, class: Class, limit: usize) -> Page;
+    events(server: ServerId, recipient: RecipientId, class: Class, after: Option<Identity>, limit: usize) -> Page;
     deliveries(server: ServerId, recipient: RecipientId, stream: &str, by: Time, limit: usize) -> Page;
     event(server: ServerId, recipient: RecipientId, class: Class, identity: Identity) -> Option<Recorded>;
     views(server: ServerId, recipients: &[RecipientId]) -> Vec<Option<View>>;
@@ -79,6 +79,11 @@ under_plan! {
     kept_on(day: &str) -> Vec<Kept>;
     kept(received_at: Time, id: &str) -> Vec<Kept>;
     mark_replayed(received_at: Time, id: &str, at: Time) -> ();
+    kept_page(day: &str, after: Option<String>, limit: usize, newest_first: bool) -> (Vec<Kept>, Option<String>);
+    rewrite(part: Part) -> ();
+    erase(server: ServerId, recipient: RecipientId, at: Time) -> ();
+    erased() -> Vec<Erased>;
+    mark_swept(server: ServerId, recipient: RecipientId, at: Time) -> ();
     document(shelf: &Shelf, name: &str) -> Option<Document>;
     documents(shelf: &Shelf) -> Vec<(String, Document)>;
     put_document(shelf: &Shelf, name: &str, text: &str, expected: Option<u64>) -> bool;

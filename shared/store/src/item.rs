@@ -3,7 +3,7 @@
 //! Keys and attribute names are frozen. What state, identity and counters need stands in attributes of its
 //! own, so that an event can be folded without its body, and a person erased without losing the ban.
 
-use crate::{Held, Kept, Recorded, Rules, ServerSettings, StoreError, pack};
+use crate::{Erased, Held, Kept, Recorded, Rules, ServerSettings, StoreError, pack};
 use ledger::counters::{Counts, Measure};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use ledger::fold::{Folded, Row, View};
@@ -420,11 +420,42 @@ pub fn floor_attribute(class: Class) -> String {
     format!("floor#{}", class.letter())
 }
 
+/// The attribute of the rules that holds how often anybody has been erased.
+pub const ERASURES: &str = "erasures";
+
+/// The partition of those who are erased, in the registry.
+pub const ERASED_PK: &str = "erased";
+
+/// The key of somebody who is erased.
+pub fn erased_key(server: ServerId, recipient: RecipientId) -> Key {
+    (ERASED_PK.to_owned(), recipient_pk(server, recipient))
+}
+
+/// Somebody who is erased, from the item.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn to_erased(key: &Key, item: &Item) -> Result<Erased, StoreError> {
+    let read = || {
+        let (server, recipient) = key.1.split_once('#')?;
+        Some(Erased {
+            server: server.parse().ok()?,
+            recipient: recipient.parse().ok()?,
+            at: Time::from_micros(item.number("at")?),
+            swept: item.number("swept").map(Time::from_micros),
+        })
+    };
+    read().ok_or(StoreError::Damaged("registry"))
+}
+
 /// The rules from their item.
 pub fn to_rules(item: &Item) -> Rules {
     let mut rules = Rules::default();
     for (name, value) in item.attributes() {
         let Value::N(micros) = value else { continue };
+        if name == ERASURES {
+            rules.erasures = micros.unsigned_abs();
+        }
         let at = Time::from_micros(*micros);
         match name.split_once('#') {
             Some(("revoked", generation)) => drop(rules.revoked.insert(generation.to_owned(), at)),

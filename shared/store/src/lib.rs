@@ -11,6 +11,7 @@ pub mod contract;
 mod document;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
+pub mod erase;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
 pub mod heard;
@@ -190,6 +191,9 @@ pub struct Rules {
     /// The expiry floor by class: an older event is not recorded, since its twin may have expired.
     #[serde(default)]
     pub floors: BTreeMap<Class, Time>,
+    /// How often anybody has been erased: whoever holds the set of the erased reads it again where this differs.
+    #[serde(default)]
+    pub erasures: u64,
 }
 
 impl Rules {
@@ -239,6 +243,19 @@ pub struct Kept {
     pub replayed_at: Option<Time>,
 }
 
+/// Somebody who is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// At which server.
+    pub server: ServerId,
+    /// Who.
+    pub recipient: RecipientId,
+    /// Since when.
+    pub at: Time,
+    /// When nothing more was to be swept.
+    pub swept: Option<Time>,
+}
+
 /// The tables. Every read is consistent: it sees all that was committed before it began; but those through an
 /// index ([`suppressed`](Store::suppressed), [`message`](Store::message)) lag behind by about a second.
 #[async_trait]
@@ -260,7 +277,7 @@ pub trait Store: Send + Sync {
         recipient: RecipientId,
     ) -> Result<Vec<Recorded>, StoreError>;
 
-    /// The first `limit` events of a class of a recipient, by identity.
+    /// The first `limit` events of a class of a recipient behind an identity, by identity.
     ///
     /// # Errors
     /// The call's own.
@@ -269,6 +286,7 @@ pub trait Store: Send + Sync {
         server: ServerId,
         recipient: RecipientId,
         class: Class,
+        after: Option<Identity>,
         limit: usize,
     ) -> Result<Page, StoreError>;
 
@@ -384,6 +402,46 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The call's own.
     async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError>;
+
+    /// A page of what was set aside on a day (UTC), by the time of receipt, at most `limit` parts of it: behind
+    /// the place where the page before ended, and where this one ends; `None`: there is no more. A page may be
+    /// short, or empty, and yet not the last.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn kept_page(
+        &self,
+        day: &str,
+        after: Option<String>,
+        limit: usize,
+        newest_first: bool,
+    ) -> Result<(Vec<Kept>, Option<String>), StoreError>;
+
+    /// Puts a part in the place of the one in quarantine that has its receipt, id and number; nothing where there
+    /// is none any more. When it expires and that it was replayed stay.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn rewrite(&self, part: Part) -> Result<(), StoreError>;
+
+    /// Remembers that a recipient is erased, and raises [`Rules::erasures`]. Of several instants the first stays;
+    /// what was swept before is to be swept once more.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError>;
+
+    /// Who is erased, of all servers.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn erased(&self) -> Result<Vec<Erased>, StoreError>;
+
+    /// Remembers that nothing more is to be swept of an erased recipient; nothing where nobody erased it.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError>;
 
     /// A document, if there is one.
     ///

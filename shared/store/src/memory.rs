@@ -4,7 +4,7 @@ use crate::item::{self, Item, Key, Value};
 use crate::tables::Index;
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, Held, ITEM_BYTES_MAX, Kept, Listing, MessageKey,
+    Action, Cancel, CommitError, Cursor, Document, Erased, Held, ITEM_BYTES_MAX, Kept, Listing, MessageKey,
     PAGE_BYTES_MAX, Page, Recorded, Rules, SHARDS, Scan, Seen, ServerSettings, Shelf, Span, Store,
     StoreError, Stretch, document, index, tables,
 };
@@ -55,6 +55,7 @@ struct Tables {
     streams: BTreeMap<ServerId, BTreeSet<String>>,
     settings: BTreeMap<ServerId, ServerSettings>,
     rules: Rules,
+    erased: BTreeMap<(ServerId, RecipientId), Erased>,
 }
 
 impl Memory {
@@ -310,11 +311,15 @@ impl Store for Memory {
         server: ServerId,
         recipient: RecipientId,
         class: Class,
+        after: Option<Identity>,
         limit: usize,
     ) -> Result<Page, StoreError> {
         let tables = self.lock();
         let pk = item::recipient_pk(server, recipient);
         let mut found = query(&tables.events, &pk, &item::class_prefix(class));
+        if let Some(after) = after.map(|after| item::event_key(server, recipient, class, after)) {
+            found.retain(|(key, _)| **key > after);
+        }
         let truncated = found.len() > limit;
         found.truncate(limit);
         let events =
@@ -330,7 +335,7 @@ impl Store for Memory {
         by: Time,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let mut page = self.events(server, recipient, Class::Delivery, usize::MAX).await?;
+        let mut page = self.events(server, recipient, Class::Delivery, None, usize::MAX).await?;
         page.events.retain(|recorded| recorded.event.stream == stream && recorded.event.at <= by);
         page.truncated = page.events.len() > limit;
         page.events.truncate(limit);
@@ -443,6 +448,62 @@ impl Store for Memory {
         for kept in kept {
             let key = item::part_key(received_at, id, kept.part.part);
             tables.quarantine.insert(key, item::of_kept(&Kept { replayed_at: Some(at), ..kept }));
+        }
+        Ok(())
+    }
+
+    async fn kept_page(
+        &self,
+        day: &str,
+        after: Option<String>,
+        limit: usize,
+        newest_first: bool,
+    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+        let tables = self.lock();
+        let mut found = query(&tables.quarantine, day, "");
+        if newest_first {
+            found.reverse();
+        }
+        let behind = |sk: &str| {
+            after.as_deref().is_none_or(|after| if newest_first { sk < after } else { sk > after })
+        };
+        let (mut kept, mut bytes, mut last) = (Vec::new(), 0, None);
+        for (key, item) in found.into_iter().filter(|(key, _)| behind(&key.1)) {
+            bytes += item.size(&key.0, &key.1);
+            if kept.len() >= limit.max(1) || (bytes > PAGE_BYTES_MAX && !kept.is_empty()) {
+                return Ok((kept, last));
+            }
+            last = Some(key.1.clone());
+            kept.push(item::to_kept(item)?);
+        }
+        Ok((kept, None))
+    }
+
+    async fn rewrite(&self, part: Part) -> Result<(), StoreError> {
+        let key = item::part_key(part.received_at, &part.id, part.part);
+        let mut tables = self.lock();
+        if let Some(item) = tables.quarantine.get(&key) {
+            let item = item::of_kept(&Kept { part, ..item::to_kept(item)? });
+            tables.quarantine.insert(key, item);
+        }
+        Ok(())
+    }
+
+    async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        let at = tables.erased.get(&(server, recipient)).map_or(at, |erased| erased.at);
+        tables.erased.insert((server, recipient), Erased { server, recipient, at, swept: None });
+        tables.rules.erasures += 1;
+        Ok(())
+    }
+
+    async fn erased(&self) -> Result<Vec<Erased>, StoreError> {
+        Ok(self.lock().erased.values().copied().collect())
+    }
+
+    async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        if let Some(erased) = self.lock().erased.get_mut(&(server, recipient)) {
+            erased.swept = Some(at);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 mod clause;
 mod create;
+mod erasure;
 mod stretch;
 mod versions;
 mod wire;
@@ -15,8 +16,8 @@ use crate::item::{self, Item, Key};
 use crate::tables::{BY_MESSAGE, BY_TIME, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, ITEM_BYTES_MAX, Kept, Listing, MessageKey, Page, Recorded,
-    Rules, SHARDS, ServerSettings, Shelf, Span, Store, StoreError, Stretch, document, index,
+    Action, Cancel, CommitError, Cursor, Document, Erased, ITEM_BYTES_MAX, Kept, Listing, MessageKey, Page,
+    Recorded, Rules, SHARDS, ServerSettings, Shelf, Span, Store, StoreError, Stretch, document, index,
 };
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
@@ -98,6 +99,8 @@ enum Range<'a> {
     All,
     /// Those whose sort key begins so.
     Prefix(&'a str),
+    /// Those of them that stand behind a key.
+    Behind(&'a str, &'a Key),
     /// Those whose sort key is not before the first and not after the second.
     Between(&'a str, &'a str),
 }
@@ -176,7 +179,10 @@ impl DynamoDb {
         limit: Option<usize>,
     ) -> Result<Vec<(Key, Item)>, StoreError> {
         let mut found = Vec::new();
-        let mut after: Option<Attributes> = None;
+        let mut after: Option<Attributes> = match range {
+            Range::Behind(_, key) => Some(key_of(key)),
+            _ => None,
+        };
         loop {
             let mut query = self
                 .client
@@ -188,7 +194,7 @@ impl DynamoDb {
                 .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
             query = match range {
                 Range::All => query.key_condition_expression("#pk = :pk"),
-                Range::Prefix(prefix) => query
+                Range::Prefix(prefix) | Range::Behind(prefix, _) => query
                     .key_condition_expression("#pk = :pk AND begins_with(#sk, :sk)")
                     .expression_attribute_names("#sk", SK)
                     .expression_attribute_values(":sk", AttributeValue::S(prefix.to_owned())),
@@ -345,10 +351,16 @@ impl Store for DynamoDb {
         server: ServerId,
         recipient: RecipientId,
         class: Class,
+        after: Option<Identity>,
         limit: usize,
     ) -> Result<Page, StoreError> {
         let (pk, prefix) = (item::recipient_pk(server, recipient), item::class_prefix(class));
-        page(self.query(Table::Events, &pk, Range::Prefix(&prefix), None, Some(limit)).await?, limit)
+        let after = after.map(|after| item::event_key(server, recipient, class, after));
+        let range = match &after {
+            Some(after) => Range::Behind(&prefix, after),
+            None => Range::Prefix(&prefix),
+        };
+        page(self.query(Table::Events, &pk, range, None, Some(limit)).await?, limit)
     }
 
     async fn deliveries(
@@ -488,21 +500,37 @@ impl Store for DynamoDb {
     async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError> {
         for kept in self.kept(received_at, id).await? {
             let key = item::part_key(received_at, id, kept.part.part);
-            let update = self.client.update_item().table_name(self.tables.name(Table::Quarantine));
-            let update = update.set_key(Some(key_of(&key))).update_expression("SET #replayed_at = :at");
-            let update = update.condition_expression(clause::PRESENT).expression_attribute_names("#pk", PK);
-            let update = update.expression_attribute_names("#replayed_at", "replayed_at");
-            let update = update.expression_attribute_values(":at", attribute(item::Value::N(at.micros())));
-            match update.send().await {
-                Err(error)
-                    if matches!(
-                        error.as_service_error(),
-                        Some(UpdateItemError::ConditionalCheckFailedException(_))
-                    ) => {}
-                other => drop(other.map_err(failed)?),
-            }
+            let replayed = ("replayed_at", item::Value::N(at.micros()));
+            self.set_present(Table::Quarantine, &key, replayed).await?;
         }
         Ok(())
+    }
+
+    async fn kept_page(
+        &self,
+        day: &str,
+        after: Option<String>,
+        limit: usize,
+        newest_first: bool,
+    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+        self.quarantine_page(day, after, limit, newest_first).await
+    }
+
+    async fn rewrite(&self, part: Part) -> Result<(), StoreError> {
+        self.rewrite_part(part).await
+    }
+
+    async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        self.put_erased(server, recipient, at).await
+    }
+
+    async fn erased(&self) -> Result<Vec<Erased>, StoreError> {
+        let found = self.query(Table::Registry, item::ERASED_PK, Range::All, None, None).await?;
+        found.iter().map(|(key, item)| item::to_erased(key, item)).collect()
+    }
+
+    async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        self.set_swept(server, recipient, at).await
     }
 
     async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError> {

@@ -1,0 +1,123 @@
+//! Who is erased, and what is stripped of them in quarantine.
+
+use super::wire::{attribute, failed, from_wire, key_of};
+use super::{DynamoDb, clause};
+use crate::item::{self, Key, Value};
+use crate::tables::{PK, Table};
+use crate::{Kept, StoreError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use ledger::{RecipientId, ServerId, Time};
+use queue::Part;
+
+/// The first instant stays, and what was swept is to be swept once more.
+const ERASE: &str = "SET #at = if_not_exists(#at, :at) REMOVE #swept";
+
+impl DynamoDb {
+    /// Puts somebody among the erased and raises the counter in the rules, both or neither: without the raise no
+    /// consumer would ever look.
+    pub(super) async fn put_erased(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        at: Time,
+    ) -> Result<(), StoreError> {
+        let update = |key: &Key| {
+            Update::builder().table_name(self.tables.name(Table::Registry)).set_key(Some(key_of(key)))
+        };
+        let erased = update(&item::erased_key(server, recipient))
+            .update_expression(ERASE)
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#swept", "swept")
+            .expression_attribute_values(":at", attribute(Value::N(at.micros())));
+        let raised = update(&item::rules_key())
+            .update_expression("ADD #erasures :one")
+            .expression_attribute_names("#erasures", item::ERASURES)
+            .expression_attribute_values(":one", attribute(Value::N(1)));
+        let mut writes = self.client.transact_write_items();
+        for update in [erased, raised] {
+            let update = update.build().map_err(|_| StoreError::Invalid("an update is incomplete"))?;
+            writes = writes.transact_items(TransactWriteItem::builder().update(update).build());
+        }
+        writes.send().await.map(drop).map_err(failed)
+    }
+
+    /// Notes when an erased recipient was swept for the last time.
+    pub(super) async fn set_swept(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        at: Time,
+    ) -> Result<(), StoreError> {
+        let swept = ("swept", Value::N(at.micros()));
+        self.set_present(Table::Registry, &item::erased_key(server, recipient), swept).await
+    }
+
+    /// Puts a part in the place of the one that is kept.
+    pub(super) async fn rewrite_part(&self, part: Part) -> Result<(), StoreError> {
+        let key = item::part_key(part.received_at, &part.id, part.part);
+        self.set_present(Table::Quarantine, &key, ("part", Value::S(part.encode()))).await
+    }
+
+    /// Sets one attribute of an item; nothing where there is no item.
+    pub(super) async fn set_present(
+        &self,
+        table: Table,
+        key: &Key,
+        (name, value): (&str, Value),
+    ) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(self.tables.name(table))
+            .set_key(Some(key_of(key)))
+            .update_expression("SET #name = :value")
+            .condition_expression(clause::PRESENT)
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", attribute(value));
+        match update.send().await {
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(())
+            }
+            other => other.map(drop).map_err(failed),
+        }
+    }
+
+    /// A page of a day in quarantine.
+    pub(super) async fn quarantine_page(
+        &self,
+        day: &str,
+        after: Option<String>,
+        limit: usize,
+        newest_first: bool,
+    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+        let damaged = || StoreError::Damaged(Table::Quarantine.name());
+        let page = self
+            .client
+            .query()
+            .table_name(self.tables.name(Table::Quarantine))
+            .consistent_read(true)
+            .scan_index_forward(!newest_first)
+            .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(after.map(|sk| key_of(&(day.to_owned(), sk))))
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":pk", AttributeValue::S(day.to_owned()))
+            .send()
+            .await
+            .map_err(failed)?;
+        let mut kept = Vec::new();
+        for attributes in page.items.unwrap_or_default() {
+            let (_, item) = from_wire(attributes).ok_or_else(damaged)?;
+            kept.push(item::to_kept(&item)?);
+        }
+        let end = |last| from_wire(last).map(|((_, sk), _)| sk).ok_or_else(damaged);
+        Ok((kept, page.last_evaluated_key.map(end).transpose()?))
+    }
+}
