@@ -61,6 +61,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("postmark", &["ledger"]),
     ("postmark-api", &["ledger"]),
     ("platform", &["ledger"]),
+    ("table", &["ledger"]),
     ("aws", &["platform"]),
     ("queue", &["aws", "ledger", "faults"]),
     ("store", &["aws", "ledger", "queue", "faults"]),

@@ -19,6 +19,9 @@ pub struct TimeError;
 
 const SECOND: i64 = 1_000_000;
 
+/// How far after its receipt an event may claim to have happened, in seconds. A future time would win for ever.
+pub const FUTURE_SECONDS_MAX: i64 = 600;
+
 impl Time {
     /// The first instant that an event may bear: Postmark did not exist before.
     pub const EARLIEST: Time = Time(1_262_304_000 * SECOND); // 2010-01-01T00:00:00Z

@@ -20,14 +20,13 @@ pub use fields::Fields;
 pub use ours::{Decision, Observed};
 pub use probe::is_probe;
 
+pub use ledger::time::FUTURE_SECONDS_MAX;
 use ledger::{Event, Kind, LedgerKey, ServerId, Source, Time};
 
 /// The largest body that is read as JSON, in bytes: what API Gateway lets through.
 pub const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// The largest canonical text of a body, after reduction, in bytes: with its envelope within 256 KiB.
 pub const CANONICAL_BYTES_MAX: usize = 252 * 1024;
-/// How far after its receipt an event may claim to have happened, in seconds. A future time would win for ever.
-pub const FUTURE_SECONDS_MAX: i64 = 600;
 /// The longest address that has a key, in bytes. SMTP allows 254; a longer one is still kept apart.
 pub const ADDRESS_BYTES_MAX: usize = 1_024;
 /// The longest MessageID, in bytes. Postmark's are UUIDs of 36; old ones were longer.
