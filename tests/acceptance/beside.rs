@@ -1,6 +1,7 @@
 //! Beside a simulated Postmark: webhooks are made what they should be, looked after, and moved to another key, while mail
 //! flows through them.
 
+use account::MemoryVault;
 use account::connect::{Connect, ConnectError, Outcome, look};
 use account::rotate::{Keys, Stage, UNUSED_HOURS};
 use account::watch::Watch;
@@ -12,6 +13,7 @@ use ingest::Verifier;
 use ingest::credential::{PrivateKey, User, basic};
 use ledger::{LedgerKey, ServerId, Time};
 use postledger::embedded::{Parts, Stack, pump};
+use postledger_tests::postmark::unreached;
 use postledger_tests::postmark::{Caller, Hooks, InProcess};
 use postledger_tests::{STACK, server_id};
 use postmark_api::{
@@ -129,6 +131,8 @@ impl Beside {
             queue: queue.clone(),
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
+            vault: Arc::new(MemoryVault::default()),
+            postmark: unreached(),
             clock: clock.clone(),
         }));
         let front = Arc::new(Front { stack: stack.clone(), down: AtomicBool::new(false) });

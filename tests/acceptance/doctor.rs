@@ -1,6 +1,7 @@
 //! `postledger doctor`, the real command, at a running Postledger and a simulated Postmark: each broken link is named,
 //! and with `--live` the open questions are answered as the simulator's quirks were drawn.
 
+use account::MemoryVault;
 use account::{FileVault, Registry, Vault as _};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -12,6 +13,7 @@ use postledger::embedded::{Parts, Stack, server};
 use postledger::keys::KeyRing;
 use postledger_tests::STACK;
 use postledger_tests::command::{Folder, command, run, text};
+use postledger_tests::postmark::unreached;
 use postledger_tests::postmark::{Hooks as _, InProcess};
 use postmark_api::{Token, Transport as _, eastern};
 use postmark_simulator::{
@@ -68,6 +70,8 @@ impl Clinic {
             queue: queue.clone(),
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
+            vault: Arc::new(MemoryVault::default()),
+            postmark: unreached(),
             clock: Arc::new(clock),
         }));
         let (stop, stopped) = watch::channel(false);

@@ -1,10 +1,12 @@
 //! Reconcile beside a simulated Postmark: what no webhook told comes in, once, and nothing is believed too soon.
 
+use account::MemoryVault;
 use account::{Registry, ServerEntry};
 use ledger::event::Cause;
 use ledger::policy::StreamKind;
 use ledger::{Kind, LedgerKey, Source, Time, recipient_key};
 use postledger::embedded::{Parts, Stack, pump};
+use postledger_tests::postmark::unreached;
 use postledger_tests::postmark::{Hooks, InProcess};
 use postledger_tests::{STACK, server_id};
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, ServerApi, Token, Transport, TransportError};
@@ -60,6 +62,8 @@ impl Beside {
             queue: queue.clone(),
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
+            vault: Arc::new(MemoryVault::default()),
+            postmark: unreached(),
             clock: clock.clone(),
         }));
         let endpoint = Endpoint::new(Arc::new(InProcess::new(simulator.clone(), Arc::new(Nobody))))

@@ -21,6 +21,8 @@ pub mod template;
 pub mod tls;
 pub mod wire;
 
+use crate::postmark::unreached;
+use account::MemoryVault;
 use consumer::{Consumer, Incoming};
 use http::{Request, Response};
 use ingest::credential::{PrivateKey, User, basic};
@@ -100,6 +102,8 @@ impl World {
             queue: wrap(queue.clone()),
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
+            vault: Arc::new(MemoryVault::default()),
+            postmark: unreached(),
             clock: clock(),
         }));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");

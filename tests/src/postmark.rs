@@ -8,9 +8,10 @@ use futures_util::stream;
 use http::{HeaderMap, Request, Response};
 use ingest::Knock;
 use postledger::embedded::Stack;
-use postmark_api::{Bytes, Chunks, Transport, TransportError};
+use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
 use postmark_simulator::{Answer, ApiBody, Handled, Simulator};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What answers requests that go out to endpoints.
 #[async_trait]
@@ -55,6 +56,22 @@ impl Transport for InProcess {
         };
         Ok(answer.map(|body| Box::pin(stream::iter(body.map(Ok))) as Chunks))
     }
+}
+
+/// Postmark as nobody answers there.
+struct Unreached;
+
+#[async_trait]
+impl Transport for Unreached {
+    async fn call(&self, _: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+        Err(TransportError::NotConnected("there is no Postmark here".to_owned()))
+    }
+}
+
+/// Postmark where a test has none: it does not answer, at once.
+pub fn unreached() -> Endpoint {
+    let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
+    Endpoint::new(Arc::new(Unreached)).with_retries(once)
 }
 
 /// Endpoints as what calls them over HTTP sees them: how `connect` asks our own doors.

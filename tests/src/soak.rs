@@ -3,7 +3,9 @@
 //! the same bodies, byte by byte.
 
 use crate::generator::{Generator, Telling};
+use crate::postmark::unreached;
 use crate::{assert_whole, clock, consumer, server_id};
+use account::MemoryVault;
 use faults::{Fault, Plan};
 use ingest::credential::{PrivateKey, basic};
 use ingest::{Answer, Knock, Verifier};
@@ -143,6 +145,8 @@ impl Soak {
             queue: doors_queue,
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
+            vault: Arc::new(MemoryVault::default()),
+            postmark: unreached(),
             clock: clock(),
         }));
 

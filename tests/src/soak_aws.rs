@@ -7,9 +7,11 @@ use crate::emulator::{Emulator, link, make_stack, tables};
 use crate::generator::{Generator, SERVERS};
 use crate::lambda::{Lambda, built, consumer, failures, sqs_event};
 use crate::meter::Meter;
+use crate::postmark::unreached;
 use crate::soak::{Outcome, STACK, poison_of, same_lines, tell, write_bodies};
 use crate::wire::{Mishap, Wire};
 use crate::{clock, server_id};
+use account::MemoryVault;
 use ingest::Verifier;
 use ingest::credential::PrivateKey;
 use ledger::LedgerKey;
@@ -122,6 +124,8 @@ impl SoakAws {
             queue: Arc::new(of_stack(&wire.url).await),
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
+            vault: Arc::new(MemoryVault::default()),
+            postmark: unreached(),
             clock: clock(),
         }));
         wire.metered();

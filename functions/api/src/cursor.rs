@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 
 /// The longest cursor, in bytes.
 const BYTES_MAX: usize = 2_048;
+/// The longest sort key, in bytes, as DynamoDB has it.
+const KEY_BYTES_MAX: usize = 1_024;
 
 /// A cursor from a place.
 pub(crate) fn write(place: &impl Serialize) -> String {
@@ -30,6 +32,14 @@ pub(crate) fn read<T: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T
         short.and_then(place).ok_or_else(Problem::bad_cursor)
     };
     cursor.map(read).transpose()
+}
+
+/// A name that a table's keys can have, as a cursor bears it.
+///
+/// # Errors
+/// [`Problem::bad_cursor`].
+pub(crate) fn key(name: String) -> Result<String, Problem> {
+    if (1..=KEY_BYTES_MAX).contains(&name.len()) { Ok(name) } else { Err(Problem::bad_cursor()) }
 }
 
 #[cfg(test)]

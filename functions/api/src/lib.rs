@@ -10,17 +10,25 @@
 //! what that opens, and each of the others answers. The same code runs as a Lambda function, in the embedded mode, and
 //! in the command line of an operator.
 
+mod admin;
 pub mod call;
 pub mod check;
 mod cursor;
+pub mod decision;
+mod erase;
+mod history;
+mod import;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod mask;
 pub mod problem;
 mod recipient;
 pub mod route;
+mod ruling;
 pub mod scope;
 mod stack;
+mod stats;
+mod suppressions;
 pub mod token;
 
 #[cfg(feature = "lambda")]
@@ -83,6 +91,21 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
     match route {
         Route::Check => check::check(reader, call).await,
         Route::Recipient => recipient::recipient(reader, call, name).await,
-        _ => Err(Problem::not_found()),
+        Route::Timeline => history::timeline(reader, call, name).await,
+        Route::Message => history::message(reader, call, name).await,
+        Route::Activity => history::activity(reader, call, name).await,
+        Route::Suppressions => suppressions::suppressions(reader, call, name).await,
+        Route::Stats => stats::stats(reader, call, name).await,
+        Route::Suppress => ruling::suppress(&reader.admin()?, call, name).await,
+        Route::Reactivate => ruling::reactivate(&reader.admin()?, call, name).await,
+        Route::Import => import::import(&reader.admin()?, call, name).await,
+        Route::Erase => erase::erase(&reader.admin()?, call, name).await,
+        Route::Export => history::export(&reader.admin()?, call, name).await,
+        Route::Quarantine => admin::quarantine(&reader.admin()?, call).await,
+        Route::Completeness => admin::completeness(&reader.admin()?, call).await,
+        Route::Audit => admin::audit(&reader.admin()?, call).await,
+        Route::OpenApi | Route::Servers | Route::Tokens | Route::NewToken | Route::RevokeToken => {
+            Err(Problem::not_found())
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! is out of scope is not found, whether it is there or not.
 
 use crate::call::Call;
+use crate::decision;
 use crate::problem::Problem;
 use crate::token::{Refused, Role, Token};
 use account::audit::{Entry, Phase, Who, WhoKind};
@@ -15,17 +16,18 @@ use ledger::counters::Counts;
 use ledger::fold::View;
 use ledger::policy::SoftBouncePolicy;
 use ledger::verdict::{Deliveries, Question};
-use ledger::{Class, Identity, LedgerKey, RecipientId, ServerId, Time, recipient_key};
+use ledger::{Class, Event, Identity, LedgerKey, RecipientId, ServerId, Time, recipient_key};
 use platform::Clock;
+use postmark::Decision;
 use postmark_api::{Endpoint, ServerApi};
-use queue::{Depth, Envelope, Queue, QueueName};
+use queue::{Depth, Queue, QueueName};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use store::ask::{self, Ask, Told};
 use store::{
-    Cursor, Document, Listing, MessageKey, Page, Recorded, Rules, ServerSettings, Shelf, Span, Store,
+    Cursor, Document, Kept, Listing, MessageKey, Page, Recorded, Rules, ServerSettings, Shelf, Span, Store,
     StoreError, Stretch,
 };
 
@@ -159,7 +161,9 @@ impl<'a> Gate<'a> {
             Registry(&book).list().await?.into_iter().map(|entry| (entry.server, Some(entry))).collect();
         if let Some(servers) = &self.caller.servers {
             entries.retain(|server, _| servers.contains(server));
-            servers.iter().for_each(|server| drop(entries.entry(*server).or_default()));
+            for server in servers {
+                entries.entry(*server).or_default();
+            }
         }
         let mut all = Vec::new();
         for (server, entry) in entries {
@@ -370,9 +374,10 @@ impl<'a> Reader<'a> {
         &self,
         recipient: RecipientId,
         class: Class,
+        after: Option<Identity>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.store().events(self.server, recipient, class, limit).await
+        self.store().events(self.server, recipient, class, after, limit).await
     }
 
     /// See [`Store::deliveries`].
@@ -513,19 +518,26 @@ impl<'a> Deref for Admin<'a> {
     }
 }
 
-impl Admin<'_> {
-    /// Puts an event of ours on the critical queue.
-    ///
-    /// # Errors
-    /// [`Problem::unavailable`].
-    pub(crate) async fn send(&self, envelope: &Envelope) -> Result<(), Problem> {
-        debug_assert_eq!(envelope.server, self.server, "an event of this server");
-        Ok(self.gate.parts.queue.send(QueueName::Critical, &envelope.encode()).await?)
+impl<'a> Admin<'a> {
+    /// The server, for reading.
+    pub fn reader(&self) -> &Reader<'a> {
+        &self.reader
     }
 
-    /// The ledger key, for making events.
-    pub(crate) fn ledger_key(&self) -> &LedgerKey {
-        &self.gate.parts.ledger_key
+    /// Makes a decision: it is on its queue then. The event that will be recorded.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`] where it would be set aside, or [`Problem::unavailable`].
+    pub(crate) async fn decide(&self, decision: &Decision<'_>) -> Result<Event, Problem> {
+        let made = decision::made(decision, self.server, self.now(), &self.gate.parts.ledger_key);
+        let (envelope, event) = made.map_err(|refusal| Problem::bad_request(refusal.to_string()))?;
+        self.gate.parts.queue.send(QueueName::Critical, &envelope.encode()).await?;
+        Ok(event)
+    }
+
+    /// Waits a little until a decision is recorded; whether it is.
+    pub(crate) async fn recorded(&self, event: &Event) -> bool {
+        decision::recorded(self.store(), event, decision::WAIT).await
     }
 
     /// Postmark, by the server's own token; none where no token is kept.
@@ -550,6 +562,22 @@ impl Admin<'_> {
         limit: usize,
     ) -> Result<Vec<(String, Document)>, StoreError> {
         self.store().last_documents(&Shelf::Audit(self.server), before, limit).await
+    }
+
+    /// What was set aside of this server's among the `limit` parts of a day (UTC) behind a place, latest first; with
+    /// the place to go on behind.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn set_aside(
+        &self,
+        day: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+        let (mut kept, next) = self.store().kept_page(day, after, limit, true).await?;
+        kept.retain(|kept| kept.part.server == self.server);
+        Ok((kept, next))
     }
 
     /// What reconcile found complete, from one Eastern day to another, both included.

@@ -175,6 +175,9 @@ pub struct Run {
     /// Print logs and metrics to standard error, at this level [possible: error, warn, info, debug].
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "info")]
     pub logs: Option<String>,
+    /// Where changes of suppression lists are asked for.
+    #[command(flatten)]
+    pub postmark: Postmark,
 }
 
 /// `keys`.

@@ -8,13 +8,14 @@ pub use words::{
     RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 
+use api::decision;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ledger::event::{Bar, Ruling};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
-use postmark::{Body, Context, Decision, Examined};
+use postmark::{Context, Decision, Examined};
 use postmark_api::{Endpoint, Https, Timeouts, Token};
 use queue::{Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
 use reconcile::{Job, Reconcile, ReconcileError, Span};
@@ -26,11 +27,6 @@ use store::rebuild::{self, Progress, Report};
 use store::{Recorded, Scan, StoreError};
 use tokio::time::Instant;
 
-/// How long a decision is waited for until it is recorded.
-const DECISION_WAIT: Duration = Duration::from_secs(5);
-/// The first and the longest pause between looks whether a decision is recorded, doubling: a ledger in this
-/// process takes milliseconds, and one on AWS is not to be asked hundreds of times.
-const DECISION_PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(320)];
 /// How many days back counts are told, unless asked otherwise.
 const COUNTS_DAYS: i64 = 30;
 /// How often in a row a queue must yield nothing until it is taken for empty: one receive of SQS asks some of
@@ -254,39 +250,20 @@ impl Desk {
         let random: [u8; 16] =
             ring::rand::generate(&SystemRandom::new()).map_err(|_| DeskError::Random)?.expose();
         let now = (self.clock)();
-        let ruling = if decide.suppress { Ruling::Suppress(Bar::Decision) } else { Ruling::Allow };
-        let body = Decision {
+        let decision = Decision {
             id: &URL_SAFE_NO_PAD.encode(random),
             stream: &decide.stream,
             address: &decide.address,
-            ruling,
+            ruling: if decide.suppress { Ruling::Suppress(Bar::Decision) } else { Ruling::Allow },
             reason: &decide.reason,
             actor: &decide.actor,
             at: now,
         };
-        let body = Body::parse(body.body().to_string().as_bytes()).map_err(unusable)?;
-        let context = Context {
-            server: decide.server,
-            received_at: now,
-            source: Source::Operator,
-            keep_engagement_detail: false,
-        };
-        let examined = postmark::examine_body(body, &context).map_err(unusable)?;
-        let event = examined.event(&context, &self.ledger_key).map_err(unusable)?;
-        self.enqueue(&context, examined, (0, String::new()), false).await?;
-        let until = Instant::now() + DECISION_WAIT;
-        let recipient = self.ledger_key.recipient_id(decide.server, &recipient_key(&decide.address));
-        let [mut pause, longest] = DECISION_PAUSES;
-        loop {
-            // It is on its queue, whatever keeps us from seeing it recorded: told again, it would be another one.
-            let found = self.store.event(decide.server, recipient, Class::State, event.identity).await;
-            let recorded = matches!(found, Ok(Some(_)));
-            if recorded || Instant::now() >= until {
-                return Ok(Decided { identity: event.identity, recorded });
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(longest);
-        }
+        let made = decision::made(&decision, decide.server, now, &self.ledger_key);
+        let (envelope, event) = made.map_err(unusable)?;
+        self.queue.send(QueueName::Critical, &envelope.encode()).await?;
+        let recorded = decision::recorded(&*self.store, &event, decision::WAIT).await;
+        Ok(Decided { identity: event.identity, recorded })
     }
 
     /// Revokes one of a server's passwords.

@@ -47,7 +47,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(args) => {
             let ring = KeyRing::open_or_make(&whose.home()?, &whose.stack)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(run::run(&args, &ring, &whose.stack))?;
+            runtime.block_on(run::run(&args, &ring, &whose.home()?, &whose.stack))?;
         }
         Command::Keys(args::Keys::Prepare(target)) => prepare(target, &whose, json)?,
         Command::Keys(command) => key_command(command, ring()?, &whose.stack, json)?,

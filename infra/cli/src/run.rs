@@ -7,9 +7,11 @@ use crate::keys::{KeyRing, webhooks};
 use crate::sample::SERVER;
 use crate::target::Ledger;
 use crate::{Failure, say, trial};
+use account::FileVault;
 use ingest::Verifier;
 use ledger::{LedgerKey, ServerId};
 use queue::{Memory as MemoryQueue, Settings};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Memory as MemoryStore;
@@ -25,7 +27,7 @@ const METRICS_EVERY: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Where keys or port cannot be had, or the sample cannot be posted.
-pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure> {
+pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result<(), Failure> {
     if let Some(level) = &args.logs {
         // The collector keeps 100 values of a histogram and would complain of each further one.
         platform::logs::init(&format!("{level},metrics_cloudwatch_embedded=off"), std::io::stderr);
@@ -39,8 +41,9 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
     })?;
     let base = format!("http://{}", listener.local_addr()?);
     let verifier = Arc::new(Verifier::new(stack, keys.public(), [])?);
+    let name = stack.to_owned();
     let stack = Arc::new(Stack::new(Parts {
-        name: stack.to_owned(),
+        name: name.clone(),
         verifier,
         queue: Arc::new(MemoryQueue::new(Settings {
             visibility: Duration::from_secs(60),
@@ -48,6 +51,8 @@ pub async fn run(args: &Run, keys: &KeyRing, stack: &str) -> Result<(), Failure>
         })),
         store: Arc::new(MemoryStore::default()),
         ledger_key: LedgerKey::for_tests(),
+        vault: Arc::new(FileVault::new(home, &name)),
+        postmark: crate::server::endpoint(&args.postmark)?,
         clock: platform::clock(),
     }));
     let (close, closed) = watch::channel(false);

@@ -4,8 +4,10 @@ use super::Sim;
 use super::faults::Fault;
 use super::front::Front;
 use super::traffic::{STREAMS, notices_are_broadcast, outcome};
+use crate::postmark::unreached;
 use crate::postmark::{Caller, InProcess};
 use crate::soak::Misfortune;
+use account::MemoryVault;
 use account::{Doors, Keys};
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -320,6 +322,8 @@ fn stack(
         queue: Arc::new(queue::Faulty::new(queue.clone(), troubles.plan(&crate::soak::REFUSALS))),
         store: store.clone(),
         ledger_key: ledger_key.clone(),
+        vault: Arc::new(MemoryVault::default()),
+        postmark: unreached(),
         clock: clock.clock(),
     }))
 }

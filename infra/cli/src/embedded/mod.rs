@@ -10,11 +10,14 @@ pub mod server;
 
 use crate::desk::Desk;
 use crate::doors::Doors;
+use account::Vault;
+use api::Api;
 use consumer::Consumer;
 use ingest::{Door, Verifier};
 use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
 use platform::Clock;
+use postmark_api::Endpoint;
 use queue::{Queue, QueueError, QueueName};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -40,6 +43,10 @@ pub struct Parts {
     pub store: Arc<dyn Scan>,
     /// What makes recipient ids.
     pub ledger_key: LedgerKey,
+    /// Where the servers' Postmark tokens are kept.
+    pub vault: Arc<dyn Vault>,
+    /// Postmark.
+    pub postmark: Endpoint,
     /// What time it is.
     pub clock: Clock,
 }
@@ -51,6 +58,8 @@ pub struct Stack {
     doors: RwLock<Doors>,
     /// Where it is asked and told: its queues, tables, ledger key and clock.
     pub desk: Desk,
+    /// The read API.
+    pub api: Api,
     /// The consumer.
     pub consumer: Arc<Consumer>,
 }
@@ -58,13 +67,23 @@ pub struct Stack {
 impl Stack {
     /// Puts a stack together.
     pub fn new(parts: Parts) -> Stack {
-        let Parts { name, verifier, queue, store, ledger_key, clock } = parts;
+        let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock } = parts;
+        let policy = SoftBouncePolicy::default();
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
             doors: RwLock::new(Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
-            desk: Desk { store, queue, ledger_key, policy: SoftBouncePolicy::default(), clock },
+            api: Api::new(api::Parts {
+                store: store.clone(),
+                queue: queue.clone(),
+                vault,
+                postmark,
+                ledger_key: ledger_key.clone(),
+                policy,
+                clock: clock.clone(),
+            }),
+            desk: Desk { store, queue, ledger_key, policy, clock },
         }
     }
 

@@ -1,12 +1,14 @@
 //! What API Gateway does: one HTTP server before all doors, and the admin surface beside them.
 
 use super::{Stack, admin};
+use api::call::Call;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use ingest::Knock;
+use percent_encoding::percent_decode_str;
 use postmark::BODY_BYTES_MAX;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +32,15 @@ pub async fn serve(
         .await
 }
 
+/// Whether API Gateway would route a path to the read API: every other one is a door's.
+pub fn is_api(path: &str) -> bool {
+    API.iter()
+        .any(|known| path == *known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// Where the read API's paths begin.
+pub const API: [&str; 3] = ["/v1/openapi.json", "/v1/servers", "/v1/tokens"];
+
 async fn knock(
     State(stack): State<Arc<Stack>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -41,6 +52,15 @@ async fn knock(
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let path = parts.uri.path();
+    if is_api(path) {
+        // As API Gateway does: the path decoded, the query as it was sent.
+        let Ok(path) = percent_decode_str(path).decode_utf8() else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        let query = parts.uri.query().unwrap_or_default();
+        let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body: &body };
+        return stack.api.answer(&call).await.map(Body::from);
+    }
     let knock = Knock {
         method: &parts.method,
         path,

