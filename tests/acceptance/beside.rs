@@ -1,7 +1,6 @@
 //! Beside a simulated Postmark: webhooks are made what they should be, looked after, and moved to another key, while mail
 //! flows through them.
 
-use account::MemoryVault;
 use account::connect::{Connect, ConnectError, Outcome, look};
 use account::rotate::{Keys, Stage, UNUSED_HOURS};
 use account::watch::Watch;
