@@ -183,3 +183,59 @@ pub(crate) fn stream_named(stream: &str) -> Result<(), Problem> {
         "stream: expected the id of a message stream, of 1 to {STREAM_BYTES_MAX} bytes"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::{Bench, SERVER};
+    use ledger::Source;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn each_address_has_its_verdict_and_one_that_is_none_is_named() {
+        let bench = Bench::default();
+        let body = json!({
+            "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER,
+            "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483", "Recipient": "ida@customer.example",
+            "ChangedAt": "2026-11-01T10:53:34Z", "Origin": "Recipient", "SuppressSending": true,
+            "SuppressionReason": "HardBounce",
+        });
+        bench.record(SERVER, body, Source::Webhook).await;
+        let addresses =
+            ["bob@customer.example", "no address", "IDA@customer.example", "ida@customer.example"];
+        let told = bench.post("check", json!({ "stream": "outbound", "addresses": addresses })).await;
+        assert_eq!(told.status(), 200, "{}", told.text());
+        let told = told.json();
+        let verdicts: Vec<_> =
+            told["results"].as_array().unwrap().iter().map(|one| &one["verdict"]).collect();
+        assert_eq!(verdicts, ["send", "do_not_send", "do_not_send"]);
+        assert_eq!(told["results"][1]["reasons"][0]["code"], "listed_hard_bounce");
+        assert_eq!(told["counts"], json!({ "send": 1, "risky": 0, "do_not_send": 2, "invalid": 1 }));
+        assert_eq!(told["invalid"][0]["index"], 1);
+        assert_eq!(told["as_of"]["newest_event"], "2026-11-01T10:53:34.000000Z");
+        assert_eq!(told["as_of"]["critical_queue"], json!({ "waiting": 0, "oldest_seconds_at_most": 0 }));
+        assert_eq!(told["stream_known"], true);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_none_is_refused_whole() {
+        let bench = Bench::default();
+        let server = ledger::ServerId::new(SERVER).unwrap();
+        store::Store::note_stream(&*bench.store, server, "outbound").await.unwrap();
+        for body in [
+            json!([]),
+            json!({ "stream": "outbound" }),
+            json!({ "stream": "outbound", "addresses": [] }),
+            json!({ "stream": "", "addresses": ["a@b"] }),
+            json!({ "stream": "*", "addresses": ["a@b"] }),
+            json!({ "stream": "outbound", "addresses": [1] }),
+            json!({ "stream": "o", "addresses": ["a@b"], "x": 1 }),
+        ] {
+            assert_eq!(bench.post("check", body.clone()).await.status(), 400, "{body}");
+        }
+        let many = vec!["a@b.example"; super::ADDRESSES_MAX + 1];
+        assert_eq!(
+            bench.post("check", json!({ "stream": "outbound", "addresses": many })).await.status(),
+            413
+        );
+    }
+}

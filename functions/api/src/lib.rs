@@ -11,6 +11,8 @@
 //! in the command line of an operator.
 
 mod admin;
+#[cfg(test)]
+mod bench;
 pub mod call;
 pub mod check;
 mod cursor;
