@@ -78,6 +78,17 @@ impl Problem {
         .next("send `Authorization: Bearer TOKEN`; `postledger token new` makes a token")
     }
 
+    /// A webhook has come to where no event is taken in; Postmark comes again.
+    pub fn door() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-a-door",
+            "No events are taken in here",
+            "this is where the ledger is asked, and the request bears a webhook's password",
+        )
+        .next("put the URLs of `postledger url` into Postmark; the event comes again until then")
+    }
+
     /// The token may see the server, but not do this there.
     pub fn role(needed: &'static str) -> Problem {
         Problem::new(
