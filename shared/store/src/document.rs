@@ -30,6 +30,8 @@ pub enum Shelf {
     Rotation,
     /// Who is at work on what, so that nobody else is.
     Lease,
+    /// How far sweeping what is left of the erased is.
+    Sweep,
 }
 
 impl Shelf {
@@ -42,6 +44,7 @@ impl Shelf {
             Shelf::Completeness(server) => format!("completeness#{server}"),
             Shelf::Rotation => "rotation".to_owned(),
             Shelf::Lease => "lease".to_owned(),
+            Shelf::Sweep => "sweep".to_owned(),
         }
     }
 }
@@ -116,6 +119,7 @@ mod tests {
             (Shelf::Completeness(server), "completeness#8123456"),
             (Shelf::Rotation, "rotation"),
             (Shelf::Lease, "lease"),
+            (Shelf::Sweep, "sweep"),
         ];
         for (shelf, pk) in frozen {
             assert_eq!(shelf.pk(), pk);

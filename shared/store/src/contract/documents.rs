@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 const SHELF: &Shelf = &Shelf::Reconcile;
 
-fn shelves() -> [Shelf; 7] {
+fn shelves() -> [Shelf; 8] {
     // One whose number begins with the server's, too.
     let other = ServerId::new(server().get() * 10).expect("a server id");
     let [one, other] = [server(), other].map(Shelf::Completeness);
-    [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, one, other, Shelf::Rotation, Shelf::Lease]
+    [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, one, other, Shelf::Rotation, Shelf::Lease, Shelf::Sweep]
 }
 
 async fn put(store: &dyn Store, text: &str, expected: Option<u64>) -> bool {
