@@ -153,23 +153,14 @@ impl Sweep {
                 continue;
             }
             left -= messages.len();
-            let mut receipts = Vec::new();
-            let mut sent = Ok(());
             for message in messages {
                 let Some(stripped) = erased.strip_message(&self.ledger_key, &message.body) else { continue };
-                sent = self.queue.send(dead, &stripped).await;
-                if sent.is_err() {
-                    break;
-                }
+                self.queue.send(dead, &stripped).await?;
+                self.queue.delete(dead, &[message.receipt]).await?;
                 // It comes by again, as what there is nothing to strip of.
                 left += 1;
                 swept.letters += 1;
-                receipts.push(message.receipt);
             }
-            if !receipts.is_empty() {
-                self.queue.delete(dead, &receipts).await?;
-            }
-            sent?;
         }
         Ok(true)
     }
