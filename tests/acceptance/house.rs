@@ -65,7 +65,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("queue", &["aws", "ledger", "faults"]),
     ("store", &["aws", "ledger", "queue", "faults"]),
     ("ingest", &["aws", "ledger", "platform", "postmark", "queue"]),
-    ("consumer", &["aws", "ledger", "platform", "postmark", "queue", "store"]),
+    ("erasure", &["ledger", "postmark", "queue", "store"]),
+    ("erase", &["aws", "erasure", "ledger", "platform", "queue", "store"]),
+    ("consumer", &["aws", "erasure", "ledger", "platform", "postmark", "queue", "store"]),
     ("account", &["aws", "ingest", "ledger", "postmark", "postmark-api", "store"]),
     ("reconcile", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store"]),
     ("watch", &["account", "aws", "ingest", "ledger", "platform", "postmark-api", "store"]),
@@ -77,6 +79,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "account",
             "aws",
             "consumer",
+            "erase",
             "ingest",
             "ledger",
             "platform",
@@ -122,7 +125,7 @@ fn dependencies_point_one_way() {
             }
             if on == "lambda_runtime" {
                 assert!(
-                    ["consumer", "reconcile", "watch"].contains(&name),
+                    ["consumer", "erase", "reconcile", "watch"].contains(&name),
                     "{on} stays at functions without a door"
                 );
             }
@@ -140,7 +143,7 @@ fn one_folder_in_functions_is_one_function_and_their_mains_differ_by_a_word() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name != "README.md")
         .collect();
-    for other in ["consumer", "ingest-events", "reconcile", "watch"] {
+    for other in ["consumer", "erase", "ingest-events", "reconcile", "watch"] {
         assert!(folders.remove(other), "{other}");
     }
     let expected: BTreeSet<String> =

@@ -29,10 +29,11 @@ use tokio::time::Instant;
 /// For how long an erased recipient is swept, in days: a message lives for four days on a live queue and for fourteen
 /// among the dead letters at most, which count from when it was sent first; the rest is slack.
 pub const SWEPT_DAYS: i64 = 18;
-/// How often a queue of dead letters may yield nothing before it counts as seen.
-const EMPTY_MAX: u32 = 3;
-/// The pause after it has.
-const EMPTY_PAUSE: Duration = Duration::from_millis(200);
+/// How often in a row a queue must yield nothing until it is taken for empty: one receive of SQS asks some of its
+/// servers only.
+const EMPTY_MAX: u32 = 5;
+/// The pause before a queue that yielded nothing is asked again.
+const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a run ended early. What was swept until then is swept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +90,14 @@ impl Sweep {
     /// # Errors
     /// The ports' own.
     pub async fn run(&self, until: Option<Instant>) -> Result<Swept, SweepError> {
+        let swept = self.all(until).await?;
+        if swept.recipients > 0 {
+            Happened::Over { swept }.emit();
+        }
+        Ok(swept)
+    }
+
+    async fn all(&self, until: Option<Instant>) -> Result<Swept, SweepError> {
         let erased = self.store.erased().await?;
         let due: Vec<store::Erased> = erased.iter().filter(|one| one.swept.is_none()).copied().collect();
         let mut swept = Swept { recipients: due.len(), ..Swept::default() };
@@ -125,7 +134,6 @@ impl Sweep {
             }
         }
         swept.finished = true;
-        Happened::Over { swept }.emit();
         Ok(swept)
     }
 

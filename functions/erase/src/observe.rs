@@ -24,6 +24,7 @@ impl Happened<'_> {
                 sweep.parts = swept.parts,
                 sweep.letters = swept.letters,
                 sweep.done = swept.done,
+                sweep.finished = swept.finished,
                 "what was left of erased recipients was swept"
             ),
         }

@@ -4,12 +4,14 @@
 mod words;
 
 pub use words::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
-    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Erase, ErasedNow, Listed, OnQueue, QuarantineQuery,
+    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
+    Revoke,
 };
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use erase::{Sweep, SweepError, Swept};
 use ledger::event::{Bar, Ruling};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
@@ -61,6 +63,16 @@ pub enum DeskError {
 
 fn unusable(error: impl ToString) -> DeskError {
     DeskError::Unusable(error.to_string())
+}
+
+impl From<SweepError> for DeskError {
+    fn from(error: SweepError) -> DeskError {
+        match error {
+            SweepError::Store(error) => DeskError::Store(error),
+            SweepError::Queue(error) => DeskError::Queue(error),
+            SweepError::Unreadable => unusable(error),
+        }
+    }
 }
 
 impl From<ReconcileError> for DeskError {
@@ -293,6 +305,38 @@ impl Desk {
     pub async fn revoke(&self, revoke: Revoke) -> Result<Revoke, DeskError> {
         self.store.revoke(revoke.server, revoke.generation, revoke.from).await?;
         Ok(revoke)
+    }
+
+    /// Erases a recipient: nothing of the person is recorded any more, and what is recorded is stripped. What was
+    /// set aside or is dead is left to [`sweep`](Desk::sweep).
+    ///
+    /// # Errors
+    /// The store's own; it may be done again.
+    pub async fn erase(&self, erase: Erase) -> Result<ErasedNow, DeskError> {
+        let (server, recipient) =
+            (erase.server, self.ledger_key.recipient_id(erase.server, &recipient_key(&erase.address)));
+        let now = (self.clock)();
+        self.store.erase(server, recipient, now).await?;
+        let stripped = store::erase::strip(&*self.store, server, recipient).await?;
+        let erased = self.store.erased().await?;
+        let since = erased.iter().find(|one| (one.server, one.recipient) == (server, recipient));
+        let since = since.map_or(now, |erased| erased.at);
+        let swept_until = since.plus_days(erase::SWEPT_DAYS);
+        Ok(ErasedNow { recipient, since, events: stripped.events, swept_until })
+    }
+
+    /// Takes what is left of erased recipients out of tables, quarantine and dead letters.
+    ///
+    /// # Errors
+    /// The ports' own; it may be done again.
+    pub async fn sweep(&self) -> Result<Swept, DeskError> {
+        let sweep = Sweep {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            ledger_key: self.ledger_key.clone(),
+            clock: self.clock.clone(),
+        };
+        Ok(sweep.run(None).await?)
     }
 
     /// Takes dead letters back to their live queue. Each is sent before it is deleted, so that whoever is killed
