@@ -447,8 +447,11 @@ mod tests {
     #[tokio::test]
     async fn a_stack_without_the_index_says_how_to_get_it() {
         let bench = Bench::beside(store::Memory::without_by_time(), crate::bench::nobody());
-        let event = recorded(0, "a@b.example", "outbound", now(), What::Delivery);
-        bench.keep(&[event]).await;
+        let token = bench.token(crate::token::Role::Viewer, Some(&[SERVER]), true).await;
+        let path = format!("/v1/servers/{SERVER}/activity");
+        let told = bench.ask(&token, http::Method::GET, &path, &[]).await;
+        assert_eq!(told.status(), 409, "before anything is recorded, too");
+        bench.keep(&[recorded(0, "a@b.example", "outbound", now(), What::Delivery)]).await;
         for query in ["", "?stream=outbound", "?stream=other"] {
             let told = bench.get(&format!("activity{query}")).await;
             assert_eq!(told.status(), 409, "{}", told.text());
