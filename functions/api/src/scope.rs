@@ -189,8 +189,8 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// The tokens that a caller may see, make and revoke: an operator all, an admin viewers' tokens of its servers (and
-/// sees its own servers' other tokens).
+/// The tokens that a caller may see, make and revoke, all within its servers: an operator any, an admin viewers' tokens
+/// (and sees the others).
 pub struct Tokens<'a> {
     gate: &'a Gate<'a>,
 }
@@ -198,13 +198,13 @@ pub struct Tokens<'a> {
 impl Tokens<'_> {
     /// Whether a token is in scope.
     pub fn sees(&self, token: &Token) -> bool {
-        self.gate.caller.role == Role::Operator || self.gate.caller.covers(token.servers.as_ref())
+        self.gate.caller.covers(token.servers.as_ref())
     }
 
     /// Whether a token of this kind may be made and revoked.
     pub fn manages(&self, role: Role, servers: Option<&BTreeSet<ServerId>>) -> bool {
         let caller = &self.gate.caller;
-        caller.role == Role::Operator || (role == Role::Viewer && caller.covers(servers))
+        caller.covers(servers) && (caller.role == Role::Operator || role == Role::Viewer)
     }
 
     /// The tokens in scope.
