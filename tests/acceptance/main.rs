@@ -21,3 +21,4 @@ mod reconcile;
 mod sim;
 mod soak;
 mod template;
+mod tenants;
