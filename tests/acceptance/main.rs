@@ -12,6 +12,7 @@ mod commands;
 mod consumer;
 mod doctor;
 mod door;
+mod erase;
 mod fixtures;
 mod house;
 mod million;
