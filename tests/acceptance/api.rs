@@ -39,7 +39,7 @@ fn suppressed(server: i64, address: &str) -> Value {
 }
 
 /// Two servers, of which the same is told in other words.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let world = World::default();
     for server in [SERVER, FOREIGN] {
         world.register(

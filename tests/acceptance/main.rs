@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod api;
+mod api_fuzz;
 mod ask;
 mod asked;
 mod bad_input;

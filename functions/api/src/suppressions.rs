@@ -49,7 +49,8 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn of(query: &'a Query) -> Result<Asked<'a>, Problem> {
-        let names = Cause::ALL.map(Cause::name).into_iter().chain([Bar::Decision, Bar::Import].map(Bar::name));
+        let names =
+            Cause::ALL.map(Cause::name).into_iter().chain([Bar::Decision, Bar::Import].map(Bar::name));
         let names: Vec<&str> = names.collect();
         one_of(query, "cause", &names)?;
         one_of(query, "origin", &ORIGINS)?;
