@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod api;
+mod api_fuzz;
 mod ask;
 mod asked;
 mod bad_input;
@@ -21,3 +23,4 @@ mod reconcile;
 mod sim;
 mod soak;
 mod template;
+mod tenants;
