@@ -421,7 +421,10 @@ mod tests {
                 "decision": null,
             })
         );
-        let asked = ("/message-streams/outbound/suppressions/delete".to_owned(), vec!["Ida@customer.example".to_owned()]);
+        let asked = (
+            "/message-streams/outbound/suppressions/delete".to_owned(),
+            vec!["Ida@customer.example".to_owned()],
+        );
         assert_eq!(lists.asked(), [asked], "as the view spells it");
         assert!(bench.decided().await.is_empty(), "nothing is written by us");
         let checked = json!({ "stream": "outbound", "addresses": [IDA] });
@@ -466,7 +469,11 @@ mod tests {
         }
         change(&bench, IDA, "broadcast", "2026-11-02T08:00:00Z", None).await;
         change(&bench, IDA, "outbound", DAY, HARD).await;
-        assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200, "one is old, one another stream's");
+        assert_eq!(
+            ask(&bench, IDA, "outbound", None).await.status(),
+            200,
+            "one is old, one another stream's"
+        );
         change(&bench, IDA, "outbound", "2026-10-01T08:59:00Z", None).await;
         assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200, "told twice, it is one");
         change(&bench, IDA, "outbound", "2026-11-01T08:00:00Z", None).await;
@@ -483,7 +490,11 @@ mod tests {
             let told = ask(&bench, IDA, scope, Some("form")).await;
             assert_eq!(told.status(), 200, "{}", told.text());
             let results = told.json()["results"].clone();
-            assert_eq!(results, json!([{ "stream": "outbound", "was": ["decision"], "done": true }]), "{stream}, {scope}");
+            assert_eq!(
+                results,
+                json!([{ "stream": "outbound", "was": ["decision"], "done": true }]),
+                "{stream}, {scope}"
+            );
             assert_eq!(told.json()["decision"]["recorded"], false, "nobody records here");
             let decided = bench.settle().await;
             assert_eq!((decided.len(), &decided[0]["Ruling"]), (1, &json!("allow")));
@@ -566,7 +577,10 @@ mod tests {
             let told = ask(&bench, who, "outbound", None).await;
             assert_eq!(told.status(), 200, "{}", told.text());
             let result = told.json()["results"][0].clone();
-            assert_eq!((&result["done"], &result["postmark"]["status"]), (&json!(false), &json!("unavailable")));
+            assert_eq!(
+                (&result["done"], &result["postmark"]["status"]),
+                (&json!(false), &json!("unavailable"))
+            );
             assert!(result.get("refused").is_none() && result.get("awaits").is_none());
             assert!(bench.decided().await.is_empty());
         }
@@ -577,7 +591,10 @@ mod tests {
         let bench = Bench::default();
         change(&bench, IDA, "outbound", DAY, HARD).await;
         let told = ask(&bench, IDA, "outbound", None).await;
-        assert_eq!((told.status(), &told.json()["type"]), (409, &json!("urn:postledger:problem:no-postmark-token")));
+        assert_eq!(
+            (told.status(), &told.json()["type"]),
+            (409, &json!("urn:postledger:problem:no-postmark-token"))
+        );
         change(&bench, IDA, "outbound", DAY, COMPLAINT).await;
         assert_eq!(code(&ask(&bench, IDA, "outbound", None).await), "complaint");
     }
@@ -615,7 +632,9 @@ mod tests {
         assert_eq!(of("begun").len(), 2);
         assert_eq!(of("begun")[0]["before"], json!({ "outbound": ["unsubscribe"] }));
         assert_eq!(of("begun")[0]["target"], id().to_string());
-        assert!(of("begun").iter().any(|one| one["after"] == json!({ "stream": "outbound", "consent": true })));
+        assert!(
+            of("begun").iter().any(|one| one["after"] == json!({ "stream": "outbound", "consent": true }))
+        );
         let refused = json!([{ "stream": "outbound", "done": false, "refused": "consent" }]);
         assert_eq!(of("failed")[0]["after"], json!({ "results": refused, "decision": null }));
         let done = json!([{ "stream": "outbound", "done": true, "postmark": "deleted" }]);

@@ -262,9 +262,13 @@ mod tests {
     async fn postmark_comes_first_then_a_decision_and_each_address_has_its_result() {
         let (bench, lists) = Bench::with_lists().await;
         known(&bench, &["outbound"]).await;
-        let addresses = ["Ida@Customer.example", "no address", "<ida@customer.example>", "bob@customer.example"];
+        let addresses =
+            ["Ida@Customer.example", "no address", "<ida@customer.example>", "bob@customer.example"];
         let (told, decided) = pumped(&bench, body(&addresses, "outbound")).await;
-        assert_eq!(told["invalid"], json!([{ "index": 1, "address": "no address", "problem": "the address has no @" }]));
+        assert_eq!(
+            told["invalid"],
+            json!([{ "index": 1, "address": "no address", "problem": "the address has no @" }])
+        );
         let results = told["results"].as_array().unwrap();
         assert_eq!(results.len(), 3);
         for result in results {
@@ -278,7 +282,10 @@ mod tests {
         ruled.sort_unstable();
         assert_eq!(ruled, ["Ida@Customer.example", "bob@customer.example"]);
         assert_eq!((&decided[0]["Ruling"], &decided[0]["Cause"]), (&json!("suppress"), &json!("decision")));
-        assert_eq!((&decided[0]["Actor"], &decided[0]["MessageStream"]), (&json!("test"), &json!("outbound")));
+        assert_eq!(
+            (&decided[0]["Actor"], &decided[0]["MessageStream"]),
+            (&json!("test"), &json!("outbound"))
+        );
         let checked = json!({ "stream": "outbound", "addresses": ["ida@customer.example"] });
         assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "do_not_send");
     }
@@ -297,7 +304,11 @@ mod tests {
             ("ok@x.example", true, "suppressed"),
         ] {
             let one = result(&told, address);
-            assert_eq!((&one["done"], &one["postmark"][0]["status"]), (&json!(done), &json!(status)), "{address}");
+            assert_eq!(
+                (&one["done"], &one["postmark"][0]["status"]),
+                (&json!(done), &json!(status)),
+                "{address}"
+            );
             assert_eq!(one["postmark"][0].get("message").is_some(), status != "suppressed");
         }
     }
@@ -358,12 +369,18 @@ mod tests {
         known(&bench, &["outbound"]).await;
         let mut body = body(&["ida@x.example"], "outbound");
         let told = bench.post("suppressions", body.clone()).await;
-        assert_eq!((told.status(), &told.json()["type"]), (409, &json!("urn:postledger:problem:no-postmark-token")));
+        assert_eq!(
+            (told.status(), &told.json()["type"]),
+            (409, &json!("urn:postledger:problem:no-postmark-token"))
+        );
         assert!(told.text().contains("postledger server add"), "{}", told.text());
         assert!(bench.decided().await.is_empty());
         body["postmark"] = false.into();
         let (told, _) = pumped(&bench, body).await;
-        assert_eq!((&told["results"][0]["done"], &told["results"][0]["postmark"]), (&json!(true), &json!([])));
+        assert_eq!(
+            (&told["results"][0]["done"], &told["results"][0]["postmark"]),
+            (&json!(true), &json!([]))
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -387,7 +404,8 @@ mod tests {
             both("done"),
             json!({ "recipients": 2, "decided": 2, "done": 1, "postmark": { "suppressed": 1, "failed": 1 } })
         );
-        let id = ledger::LedgerKey::for_tests().recipient_id(ServerId::new(SERVER).unwrap(), "ida@customer.example");
+        let id = ledger::LedgerKey::for_tests()
+            .recipient_id(ServerId::new(SERVER).unwrap(), "ida@customer.example");
         assert!(items.as_array().unwrap().iter().any(|one| one["target"] == id.to_string()));
     }
 
