@@ -603,8 +603,29 @@ impl<'a> Admin<'a> {
         asked: Value,
         change: impl Future<Output = Result<(T, Value), Problem>>,
     ) -> Result<T, Problem> {
+        let change = async {
+            change.await.map_err(|problem| {
+                let told = serde_json::json!({ "problem": problem.code() });
+                (problem, told)
+            })
+        };
+        self.change_of(what, target, Value::Null, asked, change).await
+    }
+
+    /// The same of something that was otherwise before, where a failure too has more to tell than its code.
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    pub async fn change_of<T>(
+        &self,
+        what: &str,
+        target: Option<String>,
+        before: Value,
+        asked: Value,
+        change: impl Future<Output = Result<(T, Value), (Problem, Value)>>,
+    ) -> Result<T, Problem> {
         let begun = Entry::begun(self.caller().who().clone(), what, self.now())?;
-        let begun = Entry { target, after: asked, ..begun };
+        let begun = Entry { target, before, after: asked, ..begun };
         let book = self.book();
         begun.note(&book, self.server).await?;
         match change.await {
@@ -612,8 +633,7 @@ impl<'a> Admin<'a> {
                 begun.now(Phase::Done, told, self.now()).note(&book, self.server).await?;
                 Ok(done)
             }
-            Err(problem) => {
-                let told = serde_json::json!({ "problem": problem.code() });
+            Err((problem, told)) => {
                 // The change's own failure is what matters.
                 let _ = begun.now(Phase::Failed, told, self.now()).note(&book, self.server).await;
                 Err(problem)
