@@ -1,9 +1,11 @@
 //! The arguments: `postledger --help` is made of this.
 
+pub mod api;
 pub mod beside;
 pub mod doctor;
 pub mod reconcile;
 
+pub use api::{Access, Ask};
 pub use beside::{Connect, Rotate, Servers, Watch};
 pub use doctor::Doctor;
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
@@ -130,6 +132,9 @@ pub enum Command {
     Fold(Circumstances),
     /// May this address be mailed, and if not, why not?
     Recipient(Recipient),
+    /// What the read API answers, and what it changes.
+    #[command(flatten)]
+    Ask(Ask),
     /// Post bodies from files or standard input, with the right credential.
     ///
     /// With --url, or by default, over HTTP, to a running Postledger or a deployed stack's address. With --profile,

@@ -3,7 +3,10 @@
 //! Invariant: nothing is decided here. The commands ask the same functions that the Lambda functions run, and
 //! the embedded mode is those functions behind one small HTTP server.
 
+pub mod api;
 pub mod args;
+pub mod ask;
+pub mod audited;
 #[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
 pub mod book;
