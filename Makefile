@@ -11,7 +11,7 @@ EVENTS_AWS ?= 50000
 EVENTS_SIM ?= 1000000
 SEED ?= 1
 STARTS ?= 21
-# How many rows the suppression lists of `make reconcile-memory` have.
+# How many rows the suppression lists of `make reconcile-memory` and `make api-speed` have.
 ROWS ?= 1000000
 # What `make deploy` deploys to: an environment of infra/samconfig.toml.
 ENV ?= us-prod
@@ -25,7 +25,7 @@ LIKENESS = tests/simulator/likeness
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam soak soak-aws sim sim-faults cost \
-	reconcile-memory cold-start throughput oracle fuzz dictionary audit clean
+	api-speed reconcile-memory cold-start throughput oracle fuzz dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,11 @@ sim-faults: ## each of its faults alone, as a table: events hit, lost, doubled, 
 cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
 	$(CARGO) build --locked --release --workspace --bins
 	target/release/cost
+
+api-speed: ## a check of 1,000 and of 10,000 addresses, and a million suppressions page by page: time, memory and calls of the read API (ROWS=)
+	$(CARGO) build --locked --release --package api
+	$(CARGO) build --locked --release --package postledger-tests --bin asked
+	target/release/asked --rows $(ROWS) --binary target/release/api
 
 reconcile-memory: ## memory and time of reconcile over a suppression list of a million rows (ROWS=)
 	$(CARGO) build --locked --release --package reconcile

@@ -157,7 +157,11 @@ def with_literal_names(template, stack):
         for name in ("TableName", "QueueName"):
             if name in resource["Properties"] and resource["DeletionPolicy"] == "Retain":
                 resource["Properties"][name] = resource["Properties"][name]["Fn::Sub"].replace("${AWS::StackName}", stack)
-    # As JSON without spaces: CloudFormation takes 51,200 bytes in a request, and YAML would spend a fifth on indentation.
+    # As JSON without spaces, and without words for people, which the next deployment brings back: CloudFormation takes
+    # 51,200 bytes in a request, and YAML would spend a fifth on indentation.
+    parsed.pop("Metadata", None)
+    for described in [*parsed["Parameters"].values(), *parsed["Outputs"].values()]:
+        described.pop("Description", None)
     return json.dumps(parsed, separators=(",", ":"))
 
 

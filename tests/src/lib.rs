@@ -3,6 +3,7 @@
 //!
 //! Invariant: the only crate that may see everything; nothing depends on it.
 
+pub mod asked;
 pub mod bodies;
 pub mod command;
 pub mod deployed;

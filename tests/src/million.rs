@@ -38,15 +38,15 @@ pub const FUNCTION_MB: u32 = 256;
 /// What a call of AWS takes within a region.
 pub const CALL: Duration = Duration::from_millis(5);
 /// As many bytes as a page of DynamoDB's has.
-const PAGE_BYTES: u64 = 1_048_576;
+pub(crate) const PAGE_BYTES: u64 = 1_048_576;
 /// How many rows of the dump are made up at once.
 const CHUNK: u64 = 256;
 /// The stream whose list it is.
-const STREAM: &str = "outbound";
+pub(crate) const STREAM: &str = "outbound";
 /// How long the server has been in the registry, in days: longer than Postmark's lists reach back.
 const DAYS: i64 = 60;
 /// Since when the first row is listed; each later one a microsecond later, so that a page tells where the next begins.
-const SINCE: Time = Time::from_micros(1_767_225_600_000_000);
+pub(crate) const SINCE: Time = Time::from_micros(1_767_225_600_000_000);
 
 /// How the two lists differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ pub async fn run(binary: &Path, case: Case, rows: u64, given: Given) -> Measured
 }
 
 /// The address of a row.
-fn address(row: u64) -> String {
+pub(crate) fn address(row: u64) -> String {
     format!("r{row}@customer.example")
 }
 
@@ -261,7 +261,7 @@ fn registered() -> Value {
 }
 
 /// A page of the index of our list.
-fn index(key: &LedgerKey, from: u64, page: u64, rows: u64) -> Value {
+pub(crate) fn index(key: &LedgerKey, from: u64, page: u64, rows: u64) -> Value {
     let to = rows.min(from + page);
     let items: Vec<Value> = (from..to).map(|row| listing(key, row)).collect();
     let mut answer = json!({ "Count": items.len(), "ScannedCount": items.len() });
@@ -274,7 +274,7 @@ fn index(key: &LedgerKey, from: u64, page: u64, rows: u64) -> Value {
 }
 
 /// A row of our list.
-fn listing(key: &LedgerKey, row: u64) -> Value {
+pub(crate) fn listing(key: &LedgerKey, row: u64) -> Value {
     let (server, address) = (server_id(SERVER), address(row));
     let recipient = key.recipient_id(server, &recipient_key(&address));
     let since = Time::from_micros(SINCE.micros() + i64::try_from(row).expect("a number of rows"));
@@ -294,7 +294,7 @@ fn views(input: &Value) -> Value {
     json!({ "Responses": responses, "UnprocessedKeys": {} })
 }
 
-fn view(recipient: RecipientId) -> Value {
+pub(crate) fn view(recipient: RecipientId) -> Value {
     let server = server_id(SERVER);
     let told = Told::Observed { stream: STREAM, present: true, cause: Cause::HardBounce.name() };
     let mark = Mark { at: SINCE, event: Identity::of(server, recipient, SINCE, &told) };
@@ -305,7 +305,7 @@ fn view(recipient: RecipientId) -> Value {
 }
 
 /// An item as DynamoDB's API tells it.
-fn wire((pk, sk): Key, item: Item) -> Value {
+pub(crate) fn wire((pk, sk): Key, item: Item) -> Value {
     let attribute = |value: item::Value| match value {
         item::Value::S(text) => json!({ "S": text }),
         item::Value::N(number) => json!({ "N": number.to_string() }),

@@ -1,7 +1,7 @@
 //! What is told where an answer cannot be given: RFC 9457 problem documents, from one place. None quotes what was asked.
 
 use account::{BookError, RegistryError};
-use http::header::{ALLOW, HeaderName, WWW_AUTHENTICATE};
+use http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use queue::QueueError;
 use serde_json::{Value, json};
@@ -78,6 +78,17 @@ impl Problem {
         .next("send `Authorization: Bearer TOKEN`; `postledger token new` makes a token")
     }
 
+    /// A webhook has come to where no event is taken in; Postmark comes again.
+    pub fn door() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-a-door",
+            "No events are taken in here",
+            "this is where the ledger is asked, and the request bears a webhook's password",
+        )
+        .next("put the URLs of `postledger url` into Postmark; the event comes again until then")
+    }
+
     /// The token may see the server, but not do this there.
     pub fn role(needed: &'static str) -> Problem {
         Problem::new(
@@ -115,12 +126,15 @@ impl Problem {
 
     /// Something that the answer needs did not answer.
     pub fn unavailable() -> Problem {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            "The ledger does not answer",
-            "a table or queue did not answer in time",
-        )
+        Problem {
+            header: Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The ledger does not answer",
+                "a table or queue did not answer in time",
+            )
+        }
         .next("try again in a moment")
     }
 

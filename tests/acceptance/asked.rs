@@ -1,0 +1,16 @@
+//! The read API's own binary as Lambda runs it; `make api-speed` measures it over a million rows.
+
+use postledger_tests::asked::Asked;
+use postledger_tests::lambda::built;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_function_checks_many_addresses_in_few_calls_and_tells_a_long_list_page_by_page() {
+    let binary = built().join("api");
+    let mut asked = Asked::start(&binary, 5_000).await;
+    let checked = asked.check(1_000, 2).await;
+    assert_eq!(checked.aws["BatchGetItem"], 20, "a hundred keys a call: {:?}", checked.aws);
+    assert!(!checked.aws.contains_key("Scan"));
+    let listed = asked.list(5_000, 1_000).await;
+    assert_eq!((listed.told, listed.aws["Query"]), (5_000, 5), "{:?}", listed.aws);
+    assert!(!listed.aws.contains_key("Scan"));
+}
