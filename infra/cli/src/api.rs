@@ -86,7 +86,8 @@ impl Request {
     }
 
     fn query(&self) -> String {
-        let pairs = self.query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN)));
+        let pairs =
+            self.query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN)));
         pairs.collect::<Vec<_>>().join("&")
     }
 }
@@ -169,9 +170,8 @@ impl Api {
             (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token),
             (Some(token), Place::Aws(args)) => Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token),
             (None, Place::Url(base)) if of_this_machine(&base) => Ok(Api::of_this_machine(&base)),
-            (None, Place::Url(_)) => Err(Failure::new("there is no token for this API").next(
-                "give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one",
-            )),
+            (None, Place::Url(_)) => Err(Failure::new("there is no token for this API")
+                .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
             (None, Place::Aws(args)) => {
                 Ok(Api { way: Way::Direct(Box::new(Direct::open(&args, &whose.stack)?)) })
             }
@@ -186,8 +186,11 @@ impl Api {
         let token = token.trim();
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if !token.starts_with(::api::token::PREFIX) || !token.chars().all(fits) {
-            return Err(Failure::new(format!("what is given as a token is none: one begins with {}", ::api::token::PREFIX))
-                .next("make one by `postledger token new`, and give it as it was printed"));
+            return Err(Failure::new(format!(
+                "what is given as a token is none: one begins with {}",
+                ::api::token::PREFIX
+            ))
+            .next("make one by `postledger token new`, and give it as it was printed"));
         }
         if base.starts_with("http://") && !of_this_machine(base) {
             return Err(Failure::new("a token is not sent over plain http://, where others could read it")
@@ -250,7 +253,8 @@ impl Api {
                     to = to.header(CONTENT_TYPE, media);
                 }
                 let unusable = |_| Failure::new("this cannot be asked over HTTP").next(WRONG_BASE);
-                let response = agent.run(to.body(body).map_err(unusable)?).map_err(|_| unreachable_at(base))?;
+                let response =
+                    agent.run(to.body(body).map_err(unusable)?).map_err(|_| unreachable_at(base))?;
                 let (parts, mut body) = response.into_parts();
                 let body = body.with_config().limit(u64::MAX).read_to_vec();
                 Ok(Told::of(Response::from_parts(parts, body.map_err(|_| unreachable_at(base))?)))
@@ -278,7 +282,9 @@ fn of_this_machine(base: &str) -> bool {
 
 /// The name of whoever uses this machine.
 pub fn user() -> String {
-    platform::env::text("USER").or_else(|| platform::env::text("LOGNAME")).unwrap_or_else(|| "operator".to_owned())
+    platform::env::text("USER")
+        .or_else(|| platform::env::text("LOGNAME"))
+        .unwrap_or_else(|| "operator".to_owned())
 }
 
 /// Who changes a ledger from here, as its audit names them.
@@ -295,7 +301,11 @@ pub fn who(ledger: &Ledger) -> Who {
 fn token_of(path: &Path) -> Result<String, Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("the token file {}: {error}", path.display()));
     let mut text = String::new();
-    std::fs::File::open(path).map_err(failed)?.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    std::fs::File::open(path)
+        .map_err(failed)?
+        .take(TOKEN_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
     Ok(text.trim().to_owned())
 }
 
@@ -316,7 +326,8 @@ mod tests {
     #[test]
     fn where_a_list_goes_on_is_read_from_its_link() {
         let mut response = Response::new(Vec::new());
-        let link = "</v1/servers/7/streams/outbound/suppressions?format=csv&cursor=a%2Db&limit=2>; rel=\"next\"";
+        let link =
+            "</v1/servers/7/streams/outbound/suppressions?format=csv&cursor=a%2Db&limit=2>; rel=\"next\"";
         response.headers_mut().insert(LINK, HeaderValue::from_static(link));
         assert_eq!(Told::of(response).next.as_deref(), Some("a-b"));
         assert_eq!(Told::of(Response::new(Vec::new())).next, None);

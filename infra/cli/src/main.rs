@@ -13,8 +13,8 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, aws, connect, doctor, post, rebuild, reconcile, report, rotate, run, say, server, show, trial,
-    watch,
+    Failure, ask, aws, connect, doctor, post, rebuild, reconcile, report, rotate, run, say, server, show,
+    trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             {
                 eprintln!("postledger: {failure}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(failure.code())
         }
     }
 }
@@ -62,6 +62,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Doctor(args) => return doctor::run(&args, &whose, json).map(status),
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
+        Command::Ask(command) => return ask::run(command, &whose, json),
         Command::Recipient(args) => recipient(&open(&args.target)?, args, json)?,
         Command::Post(args) => return post::run(&args, &ring()?, &whose, json).map(status),
         Command::Sample(target) => sample(&target, &whose)?,

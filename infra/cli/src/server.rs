@@ -74,7 +74,11 @@ pub fn agreed(question: &str) -> Result<bool, Failure> {
     Ok(matches!(&*answer.to_lowercase(), "y" | "yes"))
 }
 
-fn asked(question: &str, instead: &str) -> Result<String, Failure> {
+/// What is answered on the terminal.
+///
+/// # Errors
+/// Where there is no terminal, and nobody to ask.
+pub fn asked(question: &str, instead: &str) -> Result<String, Failure> {
     if !stdin().is_terminal() {
         return Err(Failure::new("there is no terminal to ask on")
             .next(format!("give {instead} to go on without being asked")));

@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn no_part_is_larger_than_may_be_and_rows_of_several_lines_count_theirs() {
         let note = "long\nnote ".repeat(100);
-        let body: String = lists(3_000).map(|address| format!("{address},1,\"{note}\",2026-01-02\n")).collect();
+        let body: String =
+            lists(3_000).map(|address| format!("{address},1,\"{note}\",2026-01-02\n")).collect();
         let csv = format!("address,code,error,created_at\n{body}");
         let parts = split(csv.as_bytes(), Hints::default()).unwrap();
         assert!(parts.len() > 2 && parts.iter().all(|part| part.csv.len() <= BYTES_MAX));

@@ -74,7 +74,9 @@ pub enum Ask {
 
 /// `check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status 0: all may be mailed.  1: at least one may not.  2: it could not be asked.")]
+#[command(
+    after_help = "Exit status 0: all may be mailed.  1: at least one may not.  2: it could not be asked."
+)]
 pub struct Check {
     /// The server.
     #[command(flatten)]
@@ -451,7 +453,13 @@ pub struct TokenNew {
     #[arg(long, value_enum, value_name = "ROLE")]
     pub role: Role,
     /// At which servers: Postmark's ids.
-    #[arg(long, value_name = "ID", value_delimiter = ',', required_unless_present = "all_servers", conflicts_with = "all_servers")]
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        required_unless_present = "all_servers",
+        conflicts_with = "all_servers"
+    )]
     pub servers: Vec<ServerId>,
     /// At all servers, those to come too.
     #[arg(long)]

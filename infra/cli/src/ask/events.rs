@@ -1,0 +1,110 @@
+//! The commands `timeline`, `message`, `activity` and `audit`: what happened, and who did what.
+
+use super::output::Output;
+use super::pages::{self, Part, whom};
+use super::{text, time};
+use crate::Failure;
+use crate::api::{Api, Request};
+use crate::args::api::{Activity, Audit, Message, Timeline};
+use crate::target::Whose;
+use crate::tell;
+use serde_json::Value;
+
+/// The most events in a page.
+const PAGE: u64 = 500;
+/// What is said where there is nothing.
+const NOTHING: &str = "Nothing is recorded.";
+
+/// The command `timeline`.
+///
+/// # Errors
+/// Where the API cannot be asked.
+pub(super) fn timeline(args: &Timeline, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request =
+        Request::get(&["servers", &args.server.server.to_string(), "recipients", &args.address, "timeline"]);
+    let part = Part::of(&args.paging, PAGE);
+    if json {
+        return pages::json(&api, request, part, Output::stdout());
+    }
+    let head = ["time", "stream", "event", "message", "told by"];
+    let row = |item: &Value| {
+        [
+            time(&item["time"]),
+            text(&item["stream"]),
+            event(item),
+            text(&item["message_id"]),
+            text(&item["source"]),
+        ]
+    };
+    let more = pages::table(&api, request, part, head, row, NOTHING)?;
+    if more.get("truncated") == Some(&Value::Bool(true)) {
+        tell("some events are not shown: there are more deliveries, opens or clicks than a timeline has");
+    }
+    Ok(())
+}
+
+/// The command `message`.
+///
+/// # Errors
+/// Where the API cannot be asked, or there is no such message.
+pub(super) fn message(args: &Message, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request = Request::get(&["servers", &args.server.server.to_string(), "messages", &args.id]);
+    of_server(&api, request, Part::of(&args.paging, PAGE), json)
+}
+
+/// The command `activity`.
+///
+/// # Errors
+/// Where the API cannot be asked, or the stack has no index by time.
+pub(super) fn activity(args: &Activity, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request = Request::get(&["servers", &args.server.server.to_string(), "activity"])
+        .with("stream", args.stream.as_ref())
+        .with("type", args.kind.as_ref())
+        .with("class", args.class.as_ref())
+        .with("from", args.from)
+        .with("to", args.to);
+    of_server(&api, request, Part::of(&args.paging, PAGE), json)
+}
+
+fn of_server(api: &Api, request: Request, part: Part, json: bool) -> Result<(), Failure> {
+    if json {
+        return pages::json(api, request, part, Output::stdout());
+    }
+    let head = ["time", "stream", "event", "whom", "message"];
+    let row = |item: &Value| {
+        let message = text(&item["message_id"]);
+        [time(&item["time"]), text(&item["stream"]), event(item), whom(&item["recipient"]), message]
+    };
+    pages::table(api, request, part, head, row, NOTHING).map(drop)
+}
+
+/// What happened, in a word or two.
+fn event(item: &Value) -> String {
+    match &item["note"] {
+        Value::String(note) => format!("{} ({note})", text(&item["measure"])),
+        _ => text(&item["measure"]),
+    }
+}
+
+/// The command `audit`.
+///
+/// # Errors
+/// Where the API cannot be asked.
+pub(super) fn audit(args: &Audit, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request = Request::get(&["servers", &args.server.server.to_string(), "audit"]);
+    let part = Part::of(&args.paging, PAGE);
+    if json {
+        return pages::json(&api, request, part, Output::stdout());
+    }
+    let head = ["when", "who", "what", "how far", "to what", "more"];
+    let row = |item: &Value| {
+        let who = format!("{} {}", text(&item["who"]["kind"]), text(&item["who"]["name"]));
+        let more = text(&item["after"]);
+        [time(&item["at"]), who, text(&item["what"]), text(&item["phase"]), text(&item["target"]), more]
+    };
+    pages::table(&api, request, part, head, row, "Nothing was changed.").map(drop)
+}
