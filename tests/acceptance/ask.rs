@@ -47,6 +47,7 @@ impl Ledger {
             source,
             overridden: false,
             dropped: Vec::new(),
+            erased: None,
             body: Envelope::raw(examined.canonical).unwrap(),
         };
         let (queue, consumer) = (QueueName::of(examined.kind), consumer(self.store.clone()));

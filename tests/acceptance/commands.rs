@@ -346,6 +346,29 @@ fn a_whole_ledger_has_no_dead_letters_and_is_as_its_events_say() {
 }
 
 #[test]
+fn a_person_is_erased_by_a_command_and_stays_banned() {
+    let running = Running::start("erase", &[]);
+    let recipient = ["recipient", "--server", "8123456", "no.such.user@customer.example", "--json"];
+    let verdict = |told: &Value| told["streams"]["outbound"]["verdict"].clone();
+    let before = running.json(&recipient);
+    assert_eq!(verdict(&before), "do_not_send");
+    let erase = ["erase", "--server", "8123456", "No.Such.User@customer.example", "--json"];
+    let erased = running.json(&erase);
+    assert!(erased["events"].as_u64() > Some(0) && erased["recipient"] == before["recipient_id"], "{erased}");
+    assert_eq!(running.json(&erase)["events"], 0, "twice is as once");
+    let swept = running.json(&["erase", "--sweep", "--json"]);
+    assert_eq!(
+        (&swept["recipients"], &swept["failed"], &swept["finished"]),
+        (&json!(1), &json!(0), &json!(true))
+    );
+    assert_eq!(verdict(&running.json(&recipient)), "do_not_send");
+    let shown =
+        text(&running.ask(&erase[..4], b"").stdout) + &text(&running.ask(&["erase", "--sweep"], b"").stdout);
+    assert!(shown.contains("is erased since") && shown.contains("what is left of 1 recipients"), "{shown}");
+    assert!(!shown.to_lowercase().contains("such.user"), "{shown}");
+}
+
+#[test]
 fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
     let world = World::default();
     world.post("events", fixtures::read("bounce-hard.json"));
@@ -414,6 +437,9 @@ fn what_cannot_be_meant_is_wrong_usage() {
         [&rebuild[..], &["--verify", "--repair"]].concat(),
         vec!["redrive", "--queue", "critical-dlq"],
         vec!["redrive"],
+        vec!["erase"],
+        vec!["erase", "--server", "1"],
+        vec!["erase", "a@x.example", "--sweep"],
     ] {
         let output = offline(&args, b"");
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
@@ -443,6 +469,7 @@ fn every_command_has_complete_help() {
         "quarantine",
         "decide",
         "revoke",
+        "erase",
         "redrive",
         "rebuild",
         "tables",

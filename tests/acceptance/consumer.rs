@@ -66,6 +66,7 @@ fn quarantined() -> Vec<String> {
         detail: String::new(),
         record_type: None,
         dropped: Vec::new(),
+        erased: None,
         body: vec![1; 3 * queue::PART_BYTES_MAX],
     };
     aside.parts().iter().map(queue::Part::encode).collect()
@@ -315,7 +316,7 @@ fn a_poison_message_does_not_hold_back_its_batch() {
 #[test]
 fn an_envelope_of_a_later_release_comes_again_and_the_rest_is_done() {
     let world = World::default();
-    let later = r#"{"v":2,"server":1}"#.to_owned();
+    let later = r#"{"v":3,"server":1}"#.to_owned();
     let batch = [later, message(Source::Webhook, &bounce(1, 1, EARLY, true))];
     assert_eq!(world.block(handle(&world.stack.consumer, QueueName::Critical, &batch, 60)), ["0"]);
     assert_eq!(world.store.all_events().unwrap().len(), 1);

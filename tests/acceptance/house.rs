@@ -66,7 +66,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("queue", &["aws", "ledger", "faults"]),
     ("store", &["aws", "ledger", "queue", "faults"]),
     ("ingest", &["aws", "ledger", "platform", "postmark", "queue"]),
-    ("consumer", &["aws", "ledger", "platform", "postmark", "queue", "store"]),
+    ("erasure", &["ledger", "postmark", "queue", "store"]),
+    ("erase", &["aws", "erasure", "ledger", "platform", "queue", "store"]),
+    ("consumer", &["aws", "erasure", "ledger", "platform", "postmark", "queue", "store"]),
     ("account", &["aws", "ingest", "ledger", "postmark", "postmark-api", "store"]),
     ("reconcile", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store"]),
     ("api", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store", "table"]),
@@ -80,6 +82,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "api",
             "aws",
             "consumer",
+            "erase",
             "ingest",
             "ledger",
             "platform",
@@ -125,7 +128,7 @@ fn dependencies_point_one_way() {
             }
             if on == "lambda_runtime" {
                 assert!(
-                    ["consumer", "reconcile", "watch"].contains(&name),
+                    ["consumer", "erase", "reconcile", "watch"].contains(&name),
                     "{on} stays at functions without a door"
                 );
             }
@@ -143,7 +146,7 @@ fn one_folder_in_functions_is_one_function_and_their_mains_differ_by_a_word() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name != "README.md")
         .collect();
-    for other in ["api", "consumer", "ingest-events", "reconcile", "watch"] {
+    for other in ["api", "consumer", "erase", "ingest-events", "reconcile", "watch"] {
         assert!(folders.remove(other), "{other}");
     }
     let expected: BTreeSet<String> =

@@ -11,6 +11,7 @@ mod commands;
 mod consumer;
 mod doctor;
 mod door;
+mod erase;
 mod fixtures;
 mod house;
 mod million;

@@ -69,7 +69,9 @@ fn plain() -> App {
 }
 
 /// What runs by a schedule.
-const SCHEDULED: [&str; 2] = ["reconcile", "watch"];
+const SCHEDULED: [&str; 3] = ["reconcile", "watch", "erase"];
+/// What of it asks Postmark.
+const ASKING: [&str; 2] = ["reconcile", "watch"];
 
 /// The template's name for a folder in `functions`: `IngestSpamComplaint`.
 fn logical(folder: &str) -> String {
@@ -380,7 +382,7 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
     let of_table = |name: &str| format!(r#"{{"Fn::GetAtt":["{name}","Arn"]}}"#);
     let deletes = BTreeMap::from([("ConsumerRole".to_owned(), of_table("RecipientsTable"))]);
     assert_eq!(whoever("dynamodb:Delete"), deletes, "only the consumer deletes, and only rows of recipients");
-    for role in SCHEDULED.map(|folder| format!("{}Role", logical(folder))) {
+    for role in ASKING.map(|folder| format!("{}Role", logical(folder))) {
         assert_eq!(whoever("dynamodb:Put")[&role], of_table("RegistryTable"), "{role} writes documents only");
         assert!(!whoever("dynamodb:Update").contains_key(&role), "{role}");
         let may = app.properties(&role).to_string();
@@ -395,6 +397,14 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
     }
     let told = [of_table("CountersTable"), of_table("RegistryTable")].join(",");
     assert_eq!(reads["WatchRole"], format!("[{told}]"), "watch sees no event and no recipient");
+    let dead = QueueName::LIVE.map(|name| of_table(&format!("{}Dlq", logical(name.name())))).join(",");
+    let deletes = BTreeMap::from([
+        ("ConsumerRole".to_owned(), dead.replace("Dlq", "Queue")),
+        ("EraseRole".to_owned(), dead),
+    ]);
+    let deletes = deletes.into_iter().map(|(role, queues)| (role, format!("[{queues}]"))).collect();
+    assert_eq!(whoever("sqs:DeleteMessage"), deletes, "erase deletes dead letters only");
+    assert!(!app.properties("EraseRole").to_string().contains("postmark"), "erase asks nobody outside");
 }
 
 #[test]

@@ -97,7 +97,7 @@ async fn the_binary_takes_batches_of_all_queues_and_prints_no_address() {
     let mut deployed = Deployed::new(true, |_, _| Mishap::None).await;
     assert!(deployed.batch(QueueName::Critical, &before()).await.is_empty());
     let mut batch = critical();
-    batch.push(r#"{"v":2,"server":1}"#.to_owned());
+    batch.push(r#"{"v":3,"server":1}"#.to_owned());
     let failed = deployed.batch(QueueName::Critical, &batch).await;
     assert_eq!(
         failed,

@@ -30,6 +30,7 @@ pub fn envelope(source: Source, body: &Value) -> Envelope {
         source,
         overridden: false,
         dropped: examined.dropped,
+        erased: None,
         body: Envelope::raw(examined.canonical).expect("a sound body"),
     }
 }

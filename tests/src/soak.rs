@@ -288,6 +288,7 @@ pub(crate) fn poison_of(generator: &Generator, order: &[(u64, u8)]) -> BTreeSet<
                 detail: String::new(),
                 record_type: None,
                 dropped: Vec::new(),
+                erased: None,
                 body: telling.body,
             };
             poison.insert(aside.id());
@@ -328,6 +329,7 @@ pub(crate) async fn tell(
             source: telling.source,
             overridden: false,
             dropped: examined.dropped,
+            erased: None,
             body: Envelope::raw(examined.canonical).expect("JSON"),
         };
         queue.send(QueueName::of(examined.kind), &envelope.encode()).await.expect("the queue");

@@ -1,13 +1,85 @@
-//! Takes a person's data out of the ledger.
+//! Takes a person's data out of the ledger: address, tag, metadata, subject, diagnostic and body go from events, view and
+//! lists at once, and what comes later is recorded without them. The ban, identities and counters stay. Quarantine and
+//! dead letters are swept by a schedule, until everything that was on its way has arrived.
 
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, rfc3339};
 use crate::problem::Problem;
+use crate::recipient::Named;
 use crate::scope::Admin;
+use serde::Deserialize;
+use serde_json::json;
+use store::erase::SWEPT_DAYS;
 
-/// Answers.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {}
+
+/// Erases; again, if that was done before.
 ///
 /// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
-pub(crate) async fn erase(_admin: &Admin<'_>, _call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
-    Err(Problem::not_found())
+/// [`Problem::bad_request`] or the ledger's own; a part may be done then.
+pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    if !call.body.is_empty() {
+        call.json::<Asked>()?;
+    }
+    let named = Named::of(admin.reader(), name)?;
+    let now = admin.now();
+    let change = async {
+        let (erased, events) = admin.erase(named.id).await?;
+        let told = json!({
+            "recipient_id": named.id,
+            "already": erased.at < now,
+            "events": events,
+            "erased_at": rfc3339(erased.at),
+            "quarantine": if erased.swept.is_some() { "swept" } else { "pending" },
+            "swept_until": rfc3339(erased.at.plus_days(SWEPT_DAYS)),
+        });
+        Ok((told, json!({ "events": events })))
+    };
+    // By its id, which does not tell who it was.
+    let told = admin.change("erase", Some(named.id.to_string()), json!({}), change).await?;
+    Ok(Answer::json(&told))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::{Bench, SERVER};
+    use ledger::Source;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn an_erased_person_is_nowhere_and_may_still_not_be_mailed() {
+        let bench = Bench::default();
+        let body = json!({
+            "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER,
+            "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483", "Recipient": "ida@customer.example",
+            "ChangedAt": "2026-11-01T10:53:34Z", "Origin": "Recipient", "SuppressSending": true,
+            "SuppressionReason": "HardBounce", "Tag": "spring", "Metadata": { "name": "Ida" },
+        });
+        bench.record(SERVER, body, Source::Webhook).await;
+        let erase = async || bench.post("recipients/ida@customer.example/erase", json!({})).await;
+        let told = erase().await;
+        assert_eq!(told.status(), 200, "{}", told.text());
+        let (told, again) = (told.json(), erase().await.json());
+        assert_eq!((&told["already"], &told["events"]), (&json!(false), &json!(1)));
+        assert_eq!((&again["events"], &again["swept_until"]), (&json!(0), &told["swept_until"]));
+        let checked =
+            bench.post("check", json!({ "stream": "outbound", "addresses": ["ida@customer.example"] }));
+        assert_eq!(checked.await.json()["results"][0]["verdict"], "do_not_send");
+        let all = format!("{:?}", *bench.store);
+        assert!(!all.contains("ida@") && !all.contains("spring") && !all.contains("Ida"));
+        let audit = bench.get("audit").await;
+        assert_eq!(audit.json()["items"].as_array().unwrap().len(), 4);
+        assert!(!audit.text().contains("ida@"));
+    }
+
+    #[tokio::test]
+    async fn a_body_with_anything_in_it_is_refused() {
+        let bench = Bench::default();
+        let server = ledger::ServerId::new(SERVER).unwrap();
+        store::Store::note_stream(&*bench.store, server, "outbound").await.unwrap();
+        let told = bench.post("recipients/ida@customer.example/erase", json!({ "reason": "x" })).await;
+        assert_eq!(told.status(), 400, "a reason could tell who it was");
+    }
 }

@@ -27,8 +27,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use store::ask::{self, Ask, Told};
 use store::{
-    Cursor, Document, Kept, Listing, MessageKey, Page, Recorded, Rules, ServerSettings, Shelf, Span, Store,
-    StoreError, Stretch,
+    Cursor, Document, Erased, Kept, Listing, MessageKey, Page, Recorded, Rules, ServerSettings, Shelf, Span,
+    Store, StoreError, Stretch,
 };
 
 /// What a ledger is reached by.
@@ -595,6 +595,20 @@ impl<'a> Admin<'a> {
 
     fn book(&self) -> Stored<'_> {
         Stored(self.reader.store())
+    }
+
+    /// Takes a recipient's data out of the ledger, and remembers that: since when, and how many events were stripped
+    /// now. It may be done again.
+    ///
+    /// # Errors
+    /// The store's own; a part may be done.
+    pub async fn erase(&self, recipient: RecipientId) -> Result<(Erased, usize), Problem> {
+        let (store, server) = (self.store(), self.server);
+        store.erase(server, recipient, self.now()).await?;
+        let stripped = store::erase::strip(store, server, recipient).await?;
+        let erased = store.erased().await?.into_iter();
+        let erased = erased.into_iter().find(|one| (one.server, one.recipient) == (server, recipient));
+        Ok((erased.ok_or_else(Problem::unavailable)?, stripped.events))
     }
 
     /// Does a change, and notes it before and after. `target` is no address.

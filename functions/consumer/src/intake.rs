@@ -2,6 +2,7 @@
 
 use crate::observe::Happened;
 use crate::{EXPIRY_SLACK_DAYS, EventKey, Item, Settings};
+use erasure::Erasures;
 use ledger::bounce::BounceClass;
 use ledger::event::{Class, Event, What};
 use ledger::{Kind, RecipientId, ServerId, Source, Time};
@@ -9,13 +10,19 @@ use postmark::Context;
 use queue::{Envelope, EnvelopeError, SetAside};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use store::heard::{Heard, RETRIES_LOW, Told};
+use store::heard::{self, Heard, RETRIES_LOW};
 use store::{Recorded, Rules};
+
+/// Why an event is set aside: code and words.
+type Refused = (&'static str, String);
+/// An event, its canonical body, and what was taken out of that.
+type Told = (Event, Option<String>, Vec<String>);
 
 /// A batch, taken apart.
 pub(crate) struct Intake<'a> {
     settings: &'a Settings,
     rules: &'a Rules,
+    erased: &'a Erasures,
     now: Time,
     /// Events with state, by recipient.
     pub(crate) state: BTreeMap<(ServerId, RecipientId), BTreeMap<EventKey, Item>>,
@@ -30,10 +37,16 @@ pub(crate) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(settings: &'a Settings, rules: &'a Rules, now: Time) -> Intake<'a> {
+    pub(crate) fn new(
+        settings: &'a Settings,
+        rules: &'a Rules,
+        erased: &'a Erasures,
+        now: Time,
+    ) -> Intake<'a> {
         Intake {
             settings,
             rules,
+            erased,
             now,
             state: BTreeMap::new(),
             bulk: BTreeMap::new(),
@@ -71,6 +84,7 @@ impl<'a> Intake<'a> {
                     detail,
                     record_type: Some(envelope.record_type),
                     dropped: envelope.dropped.clone(),
+                    erased: envelope.erased,
                     body: envelope.body.get().as_bytes().to_vec(),
                 };
                 self.aside.push((place, aside));
@@ -94,18 +108,44 @@ impl<'a> Intake<'a> {
         }
         if let Some(message_id) = event.message_id.as_ref().filter(|_| heard.told.is_empty()) {
             let (stream, message_id) = (event.stream.clone(), message_id.clone());
-            heard.told.push(Told { at: envelope.received_at, stream, message_id });
+            heard.told.push(heard::Told { at: envelope.received_at, stream, message_id });
         }
     }
 
     /// The event as it would be recorded, or the code and words of why it is set aside.
-    fn recorded(&self, envelope: &Envelope) -> Result<Recorded, (&'static str, String)> {
+    fn recorded(&self, envelope: &Envelope) -> Result<Recorded, Refused> {
         let revoked = self.rules.revoked_at(envelope.server, envelope.generation);
         if !envelope.overridden && revoked.is_some_and(|revoked| envelope.received_at > revoked) {
             return Err((
                 "revoked",
                 "the credential's generation had been revoked when it came in".to_owned(),
             ));
+        }
+        let (event, body, dropped) = self.told(envelope)?;
+        let class = event.class();
+        let floor = self.rules.floors.get(&class).copied().max(Some(self.settings.floor(self.now)));
+        if class != Class::State && !envelope.overridden && Some(event.at) < floor {
+            return Err((
+                "too_old",
+                "events of its day have expired, and its twin may be among them".to_owned(),
+            ));
+        }
+        // One that an operator insists on is older than what has expired: it lives on from now.
+        let lives_from = if envelope.overridden { event.at.max(self.now) } else { event.at };
+        let expires_at = self.settings.expires_at(class, lives_from);
+        let dropped = [envelope.dropped.clone(), dropped].concat();
+        let is_erased = self.erased.of(&event);
+        let recorded = Recorded { expires_at, body, dropped, event };
+        // Identity and hash are made of the whole body all the same.
+        Ok(if is_erased { recorded.stripped() } else { recorded })
+    }
+
+    /// The event that an envelope tells, its canonical body, and what was taken out of that here; the event alone
+    /// where its recipient was erased on the way.
+    fn told(&self, envelope: &Envelope) -> Result<Told, Refused> {
+        if let Some(erased) = envelope.erased.clone() {
+            let event = erased.event(envelope.server, envelope.received_at, envelope.source);
+            return Ok((event, None, Vec::new()));
         }
         let context = Context {
             server: envelope.server,
@@ -119,22 +159,7 @@ impl<'a> Intake<'a> {
         };
         let examined = postmark::examine(envelope.body.get().as_bytes(), &context).map_err(refused)?;
         let event = examined.event(&context, &self.settings.ledger_key).map_err(refused)?;
-        let class = event.class();
-        let floor = self.rules.floors.get(&class).copied().max(Some(self.settings.floor(self.now)));
-        if class != Class::State && !envelope.overridden && Some(event.at) < floor {
-            return Err((
-                "too_old",
-                "events of its day have expired, and its twin may be among them".to_owned(),
-            ));
-        }
-        // One that an operator insists on is older than what has expired: it lives on from now.
-        let lives_from = if envelope.overridden { event.at.max(self.now) } else { event.at };
-        Ok(Recorded {
-            expires_at: self.settings.expires_at(class, lives_from),
-            body: Some(examined.canonical),
-            dropped: [envelope.dropped.clone(), examined.dropped].concat(),
-            event,
-        })
+        Ok((event, Some(examined.canonical), examined.dropped))
     }
 
     /// Puts an event where it belongs; of two copies in one batch the better one stays, for both messages.
@@ -186,6 +211,7 @@ pub(crate) fn undecodable(message: &str, now: Time) -> SetAside {
         detail: format!("a message of {} bytes that no door has sent", message.len()),
         record_type: None,
         dropped: Vec::new(),
+        erased: None,
         body: message.as_bytes().to_vec(),
     }
 }

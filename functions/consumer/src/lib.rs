@@ -6,9 +6,11 @@
 //! - The view of a recipient is folded anew from what is recorded, never patched.
 //! - A message whose id is not returned is in the ledger or in quarantine. Poison never comes again: it is
 //!   sorted out here, so that dead-letter queues stand for outages and bugs only.
+//! - Who is erased is known before anything is recorded or kept: nothing of them is written again.
 //! - Near its deadline a batch stops and gives back the rest.
 
 mod bulk;
+mod erased;
 mod intake;
 #[cfg(feature = "lambda")]
 mod lambda;
@@ -18,6 +20,8 @@ mod state;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 
+use erased::Known;
+use erasure::Erasures;
 use futures_util::stream::{self, StreamExt as _};
 use intake::Intake;
 use ledger::event::Class;
@@ -100,6 +104,7 @@ pub struct Consumer {
     noted: Mutex<HashSet<(ServerId, String)>>,
     heard: Mutex<HashMap<ServerId, Heard>>,
     pulsed: Mutex<Option<Time>>,
+    erased: Mutex<Known>,
 }
 
 /// Which event of the ledger an item is about.
@@ -173,6 +178,7 @@ impl Consumer {
             noted: Mutex::default(),
             heard: Mutex::default(),
             pulsed: Mutex::default(),
+            erased: Mutex::default(),
         }
     }
 
@@ -201,15 +207,21 @@ impl Consumer {
         let Some(rules) = self.retried(batch, || self.store.rules()).await else {
             return;
         };
+        let Some(erased) = self.erased(&rules, batch).await else {
+            return;
+        };
         let now = (self.settings.clock)();
         self.raise_floors(&rules, now, batch).await;
-        let mut intake = Intake::new(&self.settings, &rules, now);
+        let mut intake = Intake::new(&self.settings, &rules, &erased, now);
         for (place, message) in messages.iter().enumerate() {
             intake.take(place, &message.body);
         }
         let aside: Vec<_> = std::mem::take(&mut intake.aside)
             .into_iter()
-            .map(|(place, aside)| async move { self.keep_whole(aside, batch).await.then_some(place) })
+            .map(|(place, aside)| {
+                let erased = &erased;
+                async move { self.keep_whole(aside, erased, batch).await.then_some(place) }
+            })
             .collect();
         let kept: Vec<Option<usize>> = stream::iter(aside).buffer_unordered(AT_ONCE).collect().await;
         batch.lock().extend(kept.into_iter().flatten());
@@ -245,15 +257,23 @@ impl Consumer {
     }
 
     async fn keep_parts(&self, messages: &[Incoming], batch: &Batch) {
+        let Some(rules) = self.retried(batch, || self.store.rules()).await else {
+            return;
+        };
+        let Some(erased) = self.erased(&rules, batch).await else {
+            return;
+        };
         for (place, message) in messages.iter().enumerate() {
             let kept = match queue::Part::decode(&message.body) {
                 Ok(part) => {
                     let expires_at = self.settings.expires_at_receipt(part.record_type, part.received_at);
+                    let part = erased.without(&self.settings.ledger_key, vec![part]).remove(0);
                     self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_some()
                 }
                 Err(EnvelopeError::LaterVersion) => false,
                 Err(_) => {
-                    self.keep_whole(intake::undecodable(&message.body, (self.settings.clock)()), batch).await
+                    let aside = intake::undecodable(&message.body, (self.settings.clock)());
+                    self.keep_whole(aside, &erased, batch).await
                 }
             };
             if kept {
@@ -262,10 +282,10 @@ impl Consumer {
         }
     }
 
-    /// Sets a body aside, whole.
-    async fn keep_whole(&self, aside: SetAside, batch: &Batch) -> bool {
+    /// Sets a body aside, whole, but for what it tells of somebody erased.
+    async fn keep_whole(&self, aside: SetAside, erased: &Erasures, batch: &Batch) -> bool {
         let expires_at = self.settings.expires_at_receipt(aside.record_type, aside.received_at);
-        for part in aside.parts() {
+        for part in erased.without(&self.settings.ledger_key, aside.parts()) {
             if self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_none() {
                 return false;
             }
@@ -287,9 +307,10 @@ impl Consumer {
             detail: "the store's limits do not allow it beside what is recorded of its recipient".to_owned(),
             record_type: Some(event.kind()),
             dropped: dropped.clone(),
+            erased: body.is_none().then(|| Box::new(queue::Erased::of(event))),
             body: body.clone().unwrap_or_default().into_bytes(),
         };
-        if self.keep_whole(aside, batch).await {
+        if self.keep_whole(aside, &self.erased_known(), batch).await {
             batch.done(item);
         }
     }

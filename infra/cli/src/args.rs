@@ -154,6 +154,10 @@ pub enum Command {
     Decide(Decide),
     /// Revoke one of a server's passwords: what came in with it later is set aside.
     Revoke(Revoke),
+    /// Erase a person: address and content are stripped from what is recorded, and the ban stays.
+    ///
+    /// What was set aside, and what is on its way, is swept daily for some weeks, and at once by --sweep.
+    Erase(Erase),
     /// Take dead letters back to their queue, where they are consumed again.
     ///
     /// Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
@@ -413,6 +417,24 @@ impl Live {
             Live::Quarantine => QueueName::Quarantine,
         }
     }
+}
+
+/// `erase`.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct Erase {
+    /// The server of --address.
+    #[arg(long, value_name = "ID", required_unless_present = "sweep", requires = "address")]
+    pub server: Option<ServerId>,
+    /// The address to erase at this server; it is told to no log.
+    #[arg(value_name = "ADDRESS", requires = "server")]
+    pub address: Option<String>,
+    /// Take what is left of all who are erased out of tables, quarantine and dead letters now.
+    #[arg(long)]
+    pub sweep: bool,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// `redrive`.

@@ -4,18 +4,20 @@
 mod words;
 
 pub use words::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
-    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Erase, ErasedNow, Listed, OnQueue, QuarantineQuery,
+    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
+    Revoke,
 };
 
 use api::decision;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use erase::{Sweep, SweepError, Swept};
 use ledger::event::{Bar, Ruling};
 use ledger::policy::SoftBouncePolicy;
-use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
+use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
-use postmark::{Context, Decision, Examined};
+use postmark::{Context, Decision};
 use postmark_api::{Endpoint, Https, Timeouts, Token};
 use queue::{Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
 use reconcile::{Job, Reconcile, ReconcileError, Span};
@@ -57,6 +59,16 @@ pub enum DeskError {
 
 fn unusable(error: impl ToString) -> DeskError {
     DeskError::Unusable(error.to_string())
+}
+
+impl From<SweepError> for DeskError {
+    fn from(error: SweepError) -> DeskError {
+        match error {
+            SweepError::Store(error) => DeskError::Store(error),
+            SweepError::Queue(error) => DeskError::Queue(error),
+            SweepError::Unreadable => unusable(error),
+        }
+    }
 }
 
 impl From<ReconcileError> for DeskError {
@@ -190,18 +202,7 @@ impl Desk {
     /// records it, or the ports' own.
     pub async fn replay(&self, key: &str, replay: Replay) -> Result<Replayed, DeskError> {
         let (listed, aside) = self.kept(key).await?;
-        let body = match &replay.body_base64 {
-            Some(encoded) => STANDARD.decode(encoded).map_err(unusable)?,
-            None => aside.body.clone(),
-        };
-        let context = Context {
-            server: aside.server,
-            received_at: aside.received_at,
-            source: aside.source,
-            keep_engagement_detail: false,
-        };
-        let mut examined = postmark::examine(&body, &context).map_err(unusable)?;
-        let event = examined.event(&context, &self.ledger_key).map_err(unusable)?;
+        let (identity, envelope) = self.again(&aside, &replay)?;
         if let Some(at) = listed.replayed_at
             && !replay.overridden
         {
@@ -215,30 +216,36 @@ impl Desk {
                 aside.reason
             )));
         }
-        examined.dropped = [aside.dropped, examined.dropped].concat();
-        let sender = (aside.generation, aside.key_id);
-        let queue = self.enqueue(&context, examined, sender, replay.overridden).await?;
+        let queue = QueueName::of(envelope.record_type);
+        self.queue.send(queue, &envelope.encode()).await?;
         let (_, id) = key.split_once('.').unwrap_or_default();
         self.store.mark_replayed(listed.received_at, id, (self.clock)()).await?;
-        Ok(Replayed { identity: event.identity, queue: queue.name().to_owned() })
+        Ok(Replayed { identity, queue: queue.name().to_owned() })
     }
 
-    /// Puts an event on its queue, as `sender` (generation and key id) told it.
-    async fn enqueue(
-        &self,
-        context: &Context,
-        examined: Examined,
-        sender: (u32, String),
-        overridden: bool,
-    ) -> Result<QueueName, DeskError> {
-        let queue = QueueName::of(examined.kind);
-        let Context { server, received_at, source, .. } = *context;
-        let told =
-            Envelope::told(server, examined.kind, received_at, source, examined.canonical, examined.dropped);
-        let (generation, key_id) = sender;
-        let envelope = Envelope { generation, key_id, overridden, ..told.map_err(unusable)? };
-        self.queue.send(queue, &envelope.encode()).await?;
-        Ok(queue)
+    /// What was set aside, as its sender told it, and which event it is. Of somebody erased nothing but the event
+    /// is left, unless a completed body is given.
+    fn again(&self, aside: &SetAside, replay: &Replay) -> Result<(Identity, Envelope), DeskError> {
+        let SetAside { server, received_at, source, .. } = *aside;
+        let (generation, key_id) = (aside.generation, aside.key_id.clone());
+        let whose =
+            |envelope: Envelope| Envelope { generation, key_id, overridden: replay.overridden, ..envelope };
+        let body = match (&replay.body_base64, &aside.erased) {
+            (Some(encoded), _) => STANDARD.decode(encoded).map_err(unusable)?,
+            (None, Some(erased)) => {
+                let (kind, dropped) = (erased.what.kind(), aside.dropped.clone());
+                let told = Envelope::told(server, kind, received_at, source, "{}".to_owned(), dropped);
+                let left = told.map_err(unusable)?.stripped(Some((**erased).clone()));
+                return Ok((erased.identity, whose(left)));
+            }
+            (None, None) => aside.body.clone(),
+        };
+        let context = Context { server, received_at, source, keep_engagement_detail: false };
+        let examined = postmark::examine(&body, &context).map_err(unusable)?;
+        let event = examined.event(&context, &self.ledger_key).map_err(unusable)?;
+        let dropped = [aside.dropped.clone(), examined.dropped].concat();
+        let told = Envelope::told(server, examined.kind, received_at, source, examined.canonical, dropped);
+        Ok((event.identity, whose(told.map_err(unusable)?)))
     }
 
     /// Rules that an address must not be mailed, or may be again, and waits a while until that is recorded.
@@ -273,6 +280,38 @@ impl Desk {
     pub async fn revoke(&self, revoke: Revoke) -> Result<Revoke, DeskError> {
         self.store.revoke(revoke.server, revoke.generation, revoke.from).await?;
         Ok(revoke)
+    }
+
+    /// Erases a recipient: nothing of the person is recorded any more, and what is recorded is stripped. What was
+    /// set aside or is dead is left to [`sweep`](Desk::sweep).
+    ///
+    /// # Errors
+    /// The store's own; it may be done again.
+    pub async fn erase(&self, erase: Erase) -> Result<ErasedNow, DeskError> {
+        let (server, recipient) =
+            (erase.server, self.ledger_key.recipient_id(erase.server, &recipient_key(&erase.address)));
+        let now = (self.clock)();
+        self.store.erase(server, recipient, now).await?;
+        let stripped = store::erase::strip(&*self.store, server, recipient).await?;
+        let erased = self.store.erased().await?;
+        let since = erased.iter().find(|one| (one.server, one.recipient) == (server, recipient));
+        let since = since.map_or(now, |erased| erased.at);
+        let swept_until = since.plus_days(store::erase::SWEPT_DAYS);
+        Ok(ErasedNow { recipient, since, events: stripped.events, swept_until })
+    }
+
+    /// Takes what is left of erased recipients out of tables, quarantine and dead letters.
+    ///
+    /// # Errors
+    /// The ports' own; it may be done again.
+    pub async fn sweep(&self) -> Result<Swept, DeskError> {
+        let sweep = Sweep {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            ledger_key: self.ledger_key.clone(),
+            clock: self.clock.clone(),
+        };
+        Ok(sweep.run(None).await?)
     }
 
     /// Takes dead letters back to their live queue. Each is sent before it is deleted, so that whoever is killed

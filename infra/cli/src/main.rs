@@ -7,7 +7,9 @@ use clap::Parser;
 use ledger::ServerId;
 use postledger::args::OnAws;
 use postledger::args::{self, Cli, Command};
-use postledger::desk::{CountsQuery, Decide, QuarantineQuery, RecipientQuery, Redrive, Replay, Revoke};
+use postledger::desk::{
+    CountsQuery, Decide, Erase, QuarantineQuery, RecipientQuery, Redrive, Replay, Revoke,
+};
 use postledger::fold::Fold;
 use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
@@ -83,6 +85,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Decide(args) => decide(&open(&args.target)?, args, json)?,
         Command::Revoke(args) => revoke(&open(&args.target)?, &args, json)?,
+        Command::Erase(args) => erase(&open(&args.target)?, args, json)?,
         Command::Redrive(args) => redrive(&open(&args.target)?, &args, json)?,
         Command::Rebuild(args) => return rebuild::run(&args, &open(&args.target)?, json).map(status),
         Command::Tables(args::Tables::Create { endpoint, region, by_time }) => {
@@ -313,6 +316,18 @@ fn revoke(ledger: &Ledger, args: &args::Revoke, json: bool) -> Result<(), Failur
         generation + 1
     );
     say(if json { serde_json::to_string_pretty(&revoked)? } else { words });
+    Ok(())
+}
+
+fn erase(ledger: &Ledger, args: args::Erase, json: bool) -> Result<(), Failure> {
+    if let (Some(server), Some(address)) = (args.server, args.address) {
+        let erased = ledger.erase(Erase { server, address })?;
+        say(if json { serde_json::to_string_pretty(&erased)? } else { show::erased(&erased) });
+    }
+    if args.sweep {
+        let swept = ledger.sweep()?;
+        say(if json { serde_json::to_string_pretty(&swept)? } else { show::swept(&swept) });
+    }
     Ok(())
 }
 

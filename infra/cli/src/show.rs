@@ -1,9 +1,10 @@
 //! Answers as people read them.
 
-use crate::desk::{Listed, OnQueue, Redriven};
+use crate::desk::{ErasedNow, Listed, OnQueue, Redriven};
 use crate::target::Made;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
+use erase::Swept;
 use ledger::Time;
 use ledger::event::WHOLE_SERVER;
 use ledger::verdict::{Reason, Verdict};
@@ -180,6 +181,25 @@ pub fn quarantine(listed: &[Listed]) -> String {
         ]
     });
     table(["key", "received", "server", "why", "reason", "replayed"], rows)
+}
+
+/// Who is erased.
+pub fn erased(erased: &ErasedNow) -> String {
+    let ErasedNow { recipient, since, events, swept_until } = erased;
+    format!(
+        "{recipient} is erased since {}: {events} events were stripped now; what is on its way is swept until {}",
+        time(*since),
+        time(*swept_until)
+    )
+}
+
+/// What was swept.
+pub fn swept(swept: &Swept) -> String {
+    let Swept { recipients, failed, events, parts, letters, .. } = swept;
+    format!(
+        "swept what is left of {recipients} recipients: {events} events, {parts} parts in quarantine and {letters} dead \
+         letters were stripped; {failed} recipients are left for the next time"
+    )
 }
 
 /// What became of dead letters.

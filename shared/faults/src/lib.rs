@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// What happens to one call.
@@ -19,6 +20,8 @@ pub enum Fault {
     Conflict,
     /// The call has its effect, but its answer is lost.
     LoseAnswer,
+    /// The call goes through after a while.
+    Wait(Duration),
     /// The process stops before the call has any effect.
     StopBefore,
     /// The process stops after the call has had its effect.
@@ -60,6 +63,10 @@ impl Plan {
             fault @ Fault::LoseAnswer => {
                 call.await?;
                 Err(error(fault))
+            }
+            Fault::Wait(pause) => {
+                tokio::time::sleep(pause).await;
+                call.await
             }
             Fault::StopBefore => self.stop().await,
             Fault::StopAfter => {

@@ -130,6 +130,7 @@ impl Door {
             source: Source::Webhook,
             overridden: false,
             dropped: examined.dropped,
+            erased: None,
             body: Envelope::raw(examined.canonical)
                 .map_err(|error| Refusal::new(Refused::NotJson, "/", error.to_string()))?,
         };
@@ -163,6 +164,7 @@ impl Door {
             detail: format!("{} (at {})", refusal.words, refusal.place),
             record_type,
             dropped: Vec::new(),
+            erased: None,
             body: body.to_vec(),
         };
         let parts = aside.parts();

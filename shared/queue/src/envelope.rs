@@ -3,18 +3,20 @@
 //! The format is versioned. Fields may be added, since readers ignore what they do not know; a change that an
 //! older consumer would misread raises the version, which an older consumer refuses to read.
 
+use crate::erased::{ERASED_VERSION, Erased};
 use ledger::{Kind, ServerId, Source, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::ops::RangeInclusive;
 
-/// The version that is written.
+/// The version that is written where the body is there.
 pub const ENVELOPE_VERSION: u32 = 1;
 
 /// One event on its way from the door to the ledger. Its text is ASCII.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
-    /// [`ENVELOPE_VERSION`].
+    /// [`ENVELOPE_VERSION`], or [`ERASED_VERSION`] where the body was taken out.
     pub v: u32,
     /// The server that the credential names.
     pub server: ServerId,
@@ -42,6 +44,9 @@ pub struct Envelope {
     /// What the door took out of the body, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
+    /// What is left of the event, where its recipient is erased. No door sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Box<Erased>>,
     /// The body, canonical.
     pub body: Box<RawValue>,
 }
@@ -86,6 +91,7 @@ impl Envelope {
             source,
             overridden: false,
             dropped,
+            erased: None,
             body: Envelope::raw(canonical)?,
         })
     }
@@ -95,7 +101,7 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
     pub fn decode(message: &str) -> Result<Envelope, EnvelopeError> {
-        decode_versioned(message, ENVELOPE_VERSION)
+        decode_versioned(message, ENVELOPE_VERSION..=ERASED_VERSION)
     }
 
     /// The message.
@@ -112,17 +118,20 @@ impl Envelope {
     }
 }
 
-/// Reads a message of a version, and tells what a later release wrote from what nobody did.
-pub(crate) fn decode_versioned<T: DeserializeOwned>(message: &str, version: u32) -> Result<T, EnvelopeError> {
+/// Reads a message of one of some versions, and tells what a later release wrote from what nobody did.
+pub(crate) fn decode_versioned<T: DeserializeOwned>(
+    message: &str,
+    versions: RangeInclusive<u32>,
+) -> Result<T, EnvelopeError> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
     }
     match serde_json::from_str::<Version>(message) {
-        Ok(Version { v }) if v == version => {
+        Ok(Version { v }) if versions.contains(&v) => {
             serde_json::from_str(message).map_err(|_| EnvelopeError::NotAnEnvelope)
         }
-        Ok(Version { v }) if v > version => Err(EnvelopeError::LaterVersion),
+        Ok(Version { v }) if v > *versions.end() => Err(EnvelopeError::LaterVersion),
         _ => Err(EnvelopeError::NotAnEnvelope),
     }
 }
@@ -147,6 +156,7 @@ mod tests {
             source: Source::Webhook,
             overridden: false,
             dropped: vec!["Content".to_owned()],
+            erased: None,
             body: Envelope::raw(r#"{"Email":"ida@customer.example","RecordType":"Bounce"}"#.to_owned())
                 .unwrap(),
         }
@@ -172,7 +182,8 @@ mod tests {
     #[test]
     fn a_later_version_and_what_is_no_envelope_are_told_apart() {
         for (message, error) in [
-            (r#"{"v":2,"anything":1}"#, EnvelopeError::LaterVersion),
+            (r#"{"v":3,"anything":1}"#, EnvelopeError::LaterVersion),
+            (r#"{"v":2}"#, EnvelopeError::NotAnEnvelope),
             (r#"{"v":1}"#, EnvelopeError::NotAnEnvelope),
             (r#"{"v":0}"#, EnvelopeError::NotAnEnvelope),
             ("not json", EnvelopeError::NotAnEnvelope),

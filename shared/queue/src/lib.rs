@@ -7,6 +7,7 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 mod envelope;
+mod erased;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
 mod memory;
@@ -15,6 +16,7 @@ mod set_aside;
 pub mod sqs;
 
 pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError};
+pub use erased::{ERASED_VERSION, Erased};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
 pub use memory::{Memory, Settings};

@@ -2,13 +2,14 @@
 
 use crate::MESSAGE_BYTES_MAX;
 use crate::envelope::{EnvelopeError, decode_versioned};
+use crate::erased::{ERASED_VERSION, Erased};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ledger::identity::{Canonical, digest};
 use ledger::{Kind, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 
-/// The version of parts that is written.
+/// The version of parts that is written where the body is there.
 const PART_VERSION: u32 = 1;
 /// How many bytes of a body one part holds: as base64, with the rest of the part, within a message.
 pub const PART_BYTES_MAX: usize = 180 * 1024;
@@ -37,6 +38,8 @@ pub struct SetAside {
     pub record_type: Option<Kind>,
     /// What the door had taken out of the body, by name.
     pub dropped: Vec<String>,
+    /// What is left of the event, where its recipient is erased; then there is no body.
+    pub erased: Option<Box<Erased>>,
     /// The body, as it came.
     pub body: Vec<u8>,
 }
@@ -44,7 +47,7 @@ pub struct SetAside {
 /// One part of a body that is set aside, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The version of this format.
+    /// The version of this format; [`ERASED_VERSION`] where the body was taken out.
     pub v: u32,
     /// The same for all parts; made of server, receipt and body, so that a redelivery stores nothing twice.
     pub id: String,
@@ -72,6 +75,9 @@ pub struct Part {
     /// See [`SetAside`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
+    /// See [`SetAside`]; in the first part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Box<Erased>>,
     /// This part's bytes of the body, in base64.
     pub body: String,
 }
@@ -83,6 +89,9 @@ impl SetAside {
         form.string("postledger/quarantine/1").integer(self.server.get()).integer(self.received_at.micros());
         let mut bytes = form.bytes().to_vec();
         bytes.extend_from_slice(&self.body);
+        if let Some(erased) = &self.erased {
+            bytes.extend_from_slice(erased.identity.bytes());
+        }
         URL_SAFE_NO_PAD.encode(digest(&bytes))
     }
 
@@ -97,7 +106,7 @@ impl SetAside {
             .into_iter()
             .zip(1..)
             .map(|(chunk, part)| Part {
-                v: PART_VERSION,
+                v: if self.erased.is_some() { ERASED_VERSION } else { PART_VERSION },
                 id: id.clone(),
                 part,
                 parts,
@@ -110,6 +119,7 @@ impl SetAside {
                 detail: short(&self.detail),
                 record_type: self.record_type,
                 dropped: self.dropped.clone(),
+                erased: self.erased.clone().filter(|_| part == 1),
                 body: STANDARD.encode(chunk),
             })
             .collect()
@@ -137,18 +147,37 @@ impl SetAside {
             detail: first.detail,
             record_type: first.record_type,
             dropped: first.dropped,
+            erased: first.erased,
             body,
         })
     }
 }
 
 impl Part {
+    /// Whether its body was taken out. Then those of its other parts are to be, too.
+    pub fn is_stripped(&self) -> bool {
+        self.v == ERASED_VERSION
+    }
+
+    /// This part's bytes of the body; none where they are damaged.
+    pub fn bytes(&self) -> Vec<u8> {
+        STANDARD.decode(&self.body).unwrap_or_default()
+    }
+
+    /// Itself without its body, under the same id; the first part bears the event, where the body could be
+    /// understood.
+    #[must_use]
+    pub fn stripped(self, erased: Option<Box<Erased>>) -> Part {
+        let erased = erased.filter(|_| self.part == 1);
+        Part { v: ERASED_VERSION, erased, body: String::new(), ..self }
+    }
+
     /// Reads a message of the quarantine queue.
     ///
     /// # Errors
     /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
     pub fn decode(message: &str) -> Result<Part, EnvelopeError> {
-        decode_versioned(message, PART_VERSION)
+        decode_versioned(message, PART_VERSION..=ERASED_VERSION)
     }
 
     /// The message.
@@ -172,8 +201,20 @@ mod tests {
             detail: "é".repeat(600),
             record_type: Some(Kind::Bounce),
             dropped: vec!["Content".to_owned()],
+            erased: None,
             body,
         }
+    }
+
+    #[test]
+    fn a_stripped_body_keeps_its_id_and_all_its_parts() {
+        let parts = set_aside(vec![7; 2 * PART_BYTES_MAX + 1]).parts();
+        let id = parts[0].id.clone();
+        let stripped: Vec<Part> = parts.into_iter().map(|part| part.stripped(None)).collect();
+        let travelled: Vec<Part> =
+            stripped.iter().map(|part| Part::decode(&part.encode()).unwrap()).collect();
+        assert!(travelled.iter().all(|part| part.is_stripped() && part.id == id && part.body.is_empty()));
+        assert_eq!(SetAside::whole(travelled).unwrap().body, Vec::<u8>::new());
     }
 
     #[test]

@@ -564,6 +564,7 @@ async fn what_is_set_aside_is_kept_once_and_comes_back(store: Arc<dyn Scan>) {
         detail: "line 1".to_owned(),
         record_type: None,
         dropped: vec!["Content".to_owned()],
+        erased: None,
         body,
     };
     let large = aside(20, vec![7; 8 * PART_BYTES_MAX]);

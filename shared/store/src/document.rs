@@ -35,6 +35,8 @@ pub enum Shelf {
     /// What people changed at a server ([`ServerId::NONE`]: at the stack), by time. It only grows: nothing on it is
     /// written over or deleted.
     Audit(ServerId),
+    /// How far sweeping what is left of the erased is.
+    Sweep,
 }
 
 impl Shelf {
@@ -49,6 +51,7 @@ impl Shelf {
             Shelf::Lease => "lease".to_owned(),
             Shelf::Tokens => "tokens".to_owned(),
             Shelf::Audit(server) => format!("audit#{server}"),
+            Shelf::Sweep => "sweep".to_owned(),
         }
     }
 
@@ -141,6 +144,7 @@ mod tests {
             (Shelf::Lease, "lease"),
             (Shelf::Tokens, "tokens"),
             (Shelf::Audit(server), "audit#8123456"),
+            (Shelf::Sweep, "sweep"),
         ];
         for (shelf, pk) in frozen {
             assert_eq!(shelf.pk(), pk);

@@ -12,6 +12,9 @@ use ledger::fold::{EventSet, Folded};
 use ledger::{Identity, RecipientId, ServerId};
 use std::time::Duration;
 
+/// For how long an erased recipient is swept, in days: a message lives for four days on a live queue and for fourteen
+/// among the dead letters at most, which count from when it was sent first; the rest is slack.
+pub const SWEPT_DAYS: i64 = 18;
 /// How many events, and how many rows, go into one transaction.
 const AT_ONCE: usize = 48;
 const _: () = assert!(2 * AT_ONCE < ACTIONS_MAX);

@@ -1,6 +1,6 @@
 //! What is asked and told at the desk: the same words in this process and over HTTP.
 
-use ledger::{Identity, Kind, ServerId, Source, Time};
+use ledger::{Identity, Kind, RecipientId, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 use store::Kept;
 use store::rebuild::Report;
@@ -180,6 +180,28 @@ pub struct Revoke {
     pub generation: u32,
     /// From when; events received later are set aside.
     pub from: Time,
+}
+
+/// Whom to erase.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Erase {
+    /// The server.
+    pub server: ServerId,
+    /// The address.
+    pub address: String,
+}
+
+/// Who is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedNow {
+    /// Who: the address is not told again.
+    pub recipient: RecipientId,
+    /// Since when; of several times the first.
+    pub since: Time,
+    /// How many recorded events were stripped now.
+    pub events: usize,
+    /// Until when it is looked daily for what was on its way.
+    pub swept_until: Time,
 }
 
 /// Which dead letters to take back.

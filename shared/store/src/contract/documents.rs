@@ -9,11 +9,21 @@ use std::sync::Arc;
 
 const SHELF: &Shelf = &Shelf::Reconcile;
 
-fn shelves() -> [Shelf; 8] {
+fn shelves() -> [Shelf; 9] {
     // One whose number begins with the server's, too.
     let other = ServerId::new(server().get() * 10).expect("a server id");
     let [one, other] = [server(), other].map(Shelf::Completeness);
-    [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, one, other, Shelf::Rotation, Shelf::Lease, Shelf::Tokens]
+    [
+        Shelf::Servers,
+        Shelf::Reconcile,
+        Shelf::Watch,
+        one,
+        other,
+        Shelf::Rotation,
+        Shelf::Lease,
+        Shelf::Sweep,
+        Shelf::Tokens,
+    ]
 }
 
 async fn put(store: &dyn Store, text: &str, expected: Option<u64>) -> bool {

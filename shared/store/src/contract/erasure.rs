@@ -71,6 +71,7 @@ fn aside(seconds: i64, body: Vec<u8>) -> SetAside {
         detail: "line 1".to_owned(),
         record_type: None,
         dropped: Vec::new(),
+        erased: None,
         body,
     }
 }

@@ -1,0 +1,32 @@
+//! What sweeping tells of itself. It counts nothing: a run that fails is counted by Lambda, and an alarm tells.
+
+use crate::Swept;
+use store::StoreError;
+
+/// Something that happened.
+pub(crate) enum Happened<'a> {
+    /// A recipient's events could not be stripped.
+    Failed { error: &'a StoreError },
+    /// A run is over.
+    Over { swept: Swept },
+}
+
+impl Happened<'_> {
+    pub(crate) fn emit(self) {
+        match self {
+            Happened::Failed { error } => {
+                tracing::error!(error = %error, "the events of an erased recipient could not be stripped");
+            }
+            Happened::Over { swept } => tracing::info!(
+                sweep.recipients = swept.recipients,
+                sweep.failed = swept.failed,
+                sweep.events = swept.events,
+                sweep.parts = swept.parts,
+                sweep.letters = swept.letters,
+                sweep.done = swept.done,
+                sweep.finished = swept.finished,
+                "what was left of erased recipients was swept"
+            ),
+        }
+    }
+}

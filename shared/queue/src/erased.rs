@@ -1,0 +1,122 @@
+//! What is left of an event once its recipient is erased, so that it can still be recorded as the event it is.
+
+use crate::Envelope;
+use ledger::event::What;
+use ledger::{Event, Identity, RecipientId, ServerId, Source, Time};
+use serde::{Deserialize, Serialize};
+
+/// The version of envelopes and parts whose body is taken out: an older release would look for a recipient in what
+/// is left of the body, and make another event of it.
+pub const ERASED_VERSION: u32 = 2;
+
+/// An event without its person: all that identity, state and counters need, beside what its envelope or its part
+/// tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// Who it was.
+    pub recipient: RecipientId,
+    /// Which event it is.
+    pub identity: Identity,
+    /// The message stream.
+    pub stream: String,
+    /// When it happened.
+    pub at: Time,
+    /// The message it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// What happened.
+    pub what: What,
+    /// The hash of the body that there was: which of two copies is kept does not change.
+    pub body_hash: [u8; 16],
+}
+
+impl Erased {
+    /// What is left of an event.
+    pub fn of(event: &Event) -> Erased {
+        Erased {
+            recipient: event.recipient,
+            identity: event.identity,
+            stream: event.stream.clone(),
+            at: event.at,
+            message_id: event.message_id.clone(),
+            what: event.what.clone(),
+            body_hash: event.body_hash,
+        }
+    }
+
+    /// The event, as its envelope or its part bore it.
+    pub fn event(self, server: ServerId, received_at: Time, source: Source) -> Event {
+        Event {
+            server,
+            stream: self.stream,
+            recipient: self.recipient,
+            address: None,
+            identity: self.identity,
+            at: self.at,
+            message_id: self.message_id,
+            what: self.what,
+            source,
+            received_at,
+            body_hash: self.body_hash,
+        }
+    }
+}
+
+impl Envelope {
+    /// Itself without its body; the event, where the body could be understood.
+    #[must_use]
+    pub fn stripped(self, erased: Option<Erased>) -> Envelope {
+        let body = Envelope::raw("{}".to_owned()).unwrap_or_else(|_| unreachable!("an empty object is JSON"));
+        Envelope { v: ERASED_VERSION, erased: erased.map(Box::new), body, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::Kind;
+    use ledger::event::Cause;
+
+    /// The golden file of version 2: a later release must still read it.
+    const GOLDEN: &str = include_str!("../envelope-v2.json");
+
+    #[test]
+    fn a_stripped_event_is_written_as_published_and_read_back_as_it_was() {
+        let server = ServerId::new(8_123_456).unwrap();
+        let event = Event {
+            server,
+            stream: "outbound".to_owned(),
+            recipient: "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap(),
+            address: None,
+            identity: "BBBBBBBBBBBBBBBBBBBBBA".parse().unwrap(),
+            at: Time::from_micros(1_789_978_451_000_000),
+            message_id: Some("m1".to_owned()),
+            what: What::Suppressed { cause: Cause::Complaint },
+            source: Source::Webhook,
+            received_at: Time::from_micros(1_789_978_451_900_000),
+            body_hash: [7; 16],
+        };
+        let body = r#"{"Recipient":"ida@customer.example"}"#.to_owned();
+        let received_at = event.received_at;
+        let told =
+            Envelope::told(server, Kind::SubscriptionChange, received_at, Source::Webhook, body, Vec::new());
+        let stripped = told.unwrap().stripped(Some(Erased::of(&event)));
+        assert_eq!(stripped.encode(), GOLDEN.trim_end());
+        let read = Envelope::decode(GOLDEN).unwrap();
+        assert_eq!(read.erased.unwrap().event(server, received_at, Source::Webhook), event);
+    }
+
+    #[test]
+    fn of_what_could_not_be_understood_only_the_envelope_is_left() {
+        let told = Envelope::told(
+            ServerId::NONE,
+            Kind::Open,
+            Time::default(),
+            Source::Webhook,
+            r#"{"Email":"ida@customer.example"}"#.to_owned(),
+            Vec::new(),
+        );
+        let stripped = Envelope::decode(&told.unwrap().stripped(None).encode()).unwrap();
+        assert_eq!((stripped.v, stripped.body.get(), stripped.erased), (ERASED_VERSION, "{}", None));
+    }
+}
