@@ -13,6 +13,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
+use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -28,6 +29,8 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest token file that is read, in bytes.
 const TOKEN_BYTES_MAX: u64 = 1_024;
+/// The type of the problem that there is nothing of that name.
+const NOT_FOUND: &str = "urn:postledger:problem:not-found";
 /// What stands as it is in a segment of a path, or in a value of a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -89,6 +92,14 @@ impl Request {
         let pairs =
             self.query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN)));
         pairs.collect::<Vec<_>>().join("&")
+    }
+}
+
+impl fmt::Display for Request {
+    /// Where it goes, behind the base URL.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let query = self.query();
+        write!(out, "{}{}{query}", self.path, if query.is_empty() { "" } else { "?" })
     }
 }
 
@@ -236,17 +247,27 @@ impl Api {
     /// Where nobody answers, or the answer is a problem: what that says.
     pub fn ask(&self, request: &Request) -> Result<Told, Failure> {
         let told = self.answer(request)?;
-        if told.status.is_success() { Ok(told) } else { Err(told.failure()) }
+        if told.status.is_success() { Ok(told) } else { Err(self.refused(&told)) }
+    }
+
+    /// Why something was not answered.
+    pub fn refused(&self, told: &Told) -> Failure {
+        let problem: Value = serde_json::from_slice(&told.body).unwrap_or_default();
+        let by_token = matches!(self.way, Way::Http { prefix: "", .. });
+        if !by_token && problem["type"] == NOT_FOUND {
+            // The API speaks of what a token may see; there is none.
+            return Failure::new("there is no such server here, or nothing of that name in it")
+                .next("`postledger server list` shows the servers that are registered");
+        }
+        told.failure()
     }
 
     fn once(&self, request: &Request) -> Result<Told, Failure> {
         match &self.way {
             Way::Http { agent, base, prefix, header } => {
-                let query = request.query();
-                let mark = if query.is_empty() { "" } else { "?" };
                 let mut to = http::Request::builder()
                     .method(request.method.clone())
-                    .uri(format!("{base}{prefix}{}{mark}{query}", request.path))
+                    .uri(format!("{base}{prefix}{request}"))
                     .header(header.0, &header.1);
                 let (media, body) = request.body.clone().unwrap_or_default();
                 if !media.is_empty() {

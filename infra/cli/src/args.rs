@@ -71,6 +71,14 @@ pub struct Target {
     pub aws: OnAws,
 }
 
+impl Target {
+    /// Whether one is named by an argument.
+    pub fn is_given(&self) -> bool {
+        let OnAws { profile, region, endpoint, local } = &self.aws;
+        self.url.is_some() || profile.is_some() || region.is_some() || endpoint.is_some() || *local
+    }
+}
+
 /// Which server's mail.
 #[derive(Debug, Args)]
 pub struct Server {
@@ -154,10 +162,6 @@ pub enum Command {
     Decide(Decide),
     /// Revoke one of a server's passwords: what came in with it later is set aside.
     Revoke(Revoke),
-    /// Erase a person: address and content are stripped from what is recorded, and the ban stays.
-    ///
-    /// What was set aside, and what is on its way, is swept daily for some weeks, and at once by --sweep.
-    Erase(Erase),
     /// Take dead letters back to their queue, where they are consumed again.
     ///
     /// Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
@@ -202,6 +206,9 @@ pub enum Keys {
     Retire {
         /// The key's id, as `keys list` shows it.
         key_id: String,
+        /// The ledger that it is noted in.
+        #[command(flatten)]
+        target: Target,
     },
 }
 
@@ -417,24 +424,6 @@ impl Live {
             Live::Quarantine => QueueName::Quarantine,
         }
     }
-}
-
-/// `erase`.
-#[derive(Debug, Args)]
-#[group(skip)]
-pub struct Erase {
-    /// The server of --address.
-    #[arg(long, value_name = "ID", required_unless_present = "sweep", requires = "address")]
-    pub server: Option<ServerId>,
-    /// The address to erase at this server; it is told to no log.
-    #[arg(value_name = "ADDRESS", requires = "server")]
-    pub address: Option<String>,
-    /// Take what is left of all who are erased out of tables, quarantine and dead letters now.
-    #[arg(long)]
-    pub sweep: bool,
-    /// Where Postledger is reached.
-    #[command(flatten)]
-    pub target: Target,
 }
 
 /// `redrive`.

@@ -9,24 +9,30 @@ use account::audit::{Entry, Phase, Who};
 use ledger::ServerId;
 use serde_json::Value;
 
+/// A change that is asked for.
+pub struct Change {
+    /// The server that it is made at; [`ServerId::NONE`]: the stack.
+    pub server: ServerId,
+    /// What it is, in a word.
+    pub what: &'static str,
+    /// What it is done to: no address.
+    pub target: Option<String>,
+    /// What is asked for.
+    pub asked: Value,
+}
+
 /// A change that has begun.
 pub struct Begun {
     entry: Entry,
     server: ServerId,
 }
 
-/// Notes that a change begins: at a server or, with [`ServerId::NONE`], at the stack. `target` is no address.
+/// Notes that a change begins.
 ///
 /// # Errors
 /// The ledger's own.
-pub async fn begin(
-    book: &dyn Book,
-    who: Who,
-    server: ServerId,
-    what: &str,
-    target: Option<String>,
-    asked: Value,
-) -> Result<Begun, Failure> {
+pub async fn begin(book: &dyn Book, who: Who, change: Change) -> Result<Begun, Failure> {
+    let Change { server, what, target, asked } = change;
     let entry = Entry { target, after: asked, ..Entry::begun(who, what, platform::now())? };
     entry.note(book, server).await?;
     Ok(Begun { entry, server })
@@ -64,15 +70,12 @@ impl Begun {
 /// The change's own, or the ledger's.
 pub fn change<T>(
     ledger: &Ledger,
-    server: ServerId,
-    what: &str,
-    target: Option<String>,
-    asked: Value,
-    change: impl FnOnce() -> Result<T, Failure>,
+    change: Change,
+    work: impl FnOnce() -> Result<T, Failure>,
     told: impl FnOnce(&T) -> Value,
 ) -> Result<T, Failure> {
     let who = api::who(ledger);
-    let begun = book::on(ledger, async |book| begin(book, who, server, what, target, asked).await)?;
-    let done = change();
+    let begun = book::on(ledger, async |book| begin(book, who, change).await)?;
+    let done = work();
     book::on(ledger, async |book| begun.end(book, done, told).await)
 }

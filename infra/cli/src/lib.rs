@@ -18,6 +18,7 @@ pub mod doors;
 pub mod embedded;
 pub mod fold;
 pub mod keys;
+pub mod operate;
 pub mod post;
 pub mod rebuild;
 pub mod reconcile;

@@ -53,7 +53,8 @@ pub enum Ask {
     ///
     /// Address, tags, metadata, subjects, diagnostic texts, bodies, and what was set aside of the person are taken out.
     /// That an event happened, when, on which stream and message, stays under an id that is no address: so counts stay
-    /// right, and whoever must not be mailed still is not.
+    /// right, and whoever must not be mailed still is not. What was set aside, and what is on its way, is swept daily for
+    /// some weeks, and at once by --sweep.
     Erase(Erase),
     /// A person's data, for the person: what is recorded about an address, with the bodies, as JSON.
     Export(Export),
@@ -273,15 +274,18 @@ pub struct Reactivate {
 
 /// `erase`.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub struct Erase {
-    /// The server.
-    #[command(flatten)]
-    pub server: Server,
-    /// The address.
-    pub address: String,
-    /// Why, for the audit; no address in it.
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    /// The server of the address.
+    #[arg(long, value_name = "ID", required_unless_present = "sweep", requires = "address")]
+    pub server: Option<ServerId>,
+    /// The address to erase at this server, or `id:` and a recipient's id.
+    #[arg(value_name = "ADDRESS", requires = "server")]
+    pub address: Option<String>,
+    /// As an operator of the stack: take what is left of all who are erased out of tables, quarantine and dead letters
+    /// now.
+    #[arg(long)]
+    pub sweep: bool,
     /// Without asking.
     #[arg(long)]
     pub yes: bool,
@@ -394,9 +398,9 @@ pub struct Activity {
 /// `audit`.
 #[derive(Debug, Args)]
 pub struct Audit {
-    /// The server.
-    #[command(flatten)]
-    pub server: Server,
+    /// The server [default: what was changed of the stack as a whole, for its operators].
+    #[arg(long, value_name = "ID")]
+    pub server: Option<ServerId>,
     /// How much of it.
     #[command(flatten)]
     pub paging: Paging,

@@ -3,17 +3,21 @@
 use super::output::Output;
 use super::pages::{self, Part, whom};
 use super::{text, time};
-use crate::Failure;
 use crate::api::{Api, Request};
 use crate::args::api::{Activity, Audit, Message, Timeline};
 use crate::target::Whose;
-use crate::tell;
-use serde_json::Value;
+use crate::{Failure, book, say, show, tell};
+use account::audit::{self, Entry};
+use ledger::ServerId;
+use serde_json::{Value, json};
+use store::Shelf;
 
 /// The most events in a page.
 const PAGE: u64 = 500;
 /// What is said where there is nothing.
 const NOTHING: &str = "Nothing is recorded.";
+/// What is said where nobody changed anything.
+const UNCHANGED: &str = "Nothing was changed.";
 
 /// The command `timeline`.
 ///
@@ -94,17 +98,43 @@ fn event(item: &Value) -> String {
 /// # Errors
 /// Where the API cannot be asked.
 pub(super) fn audit(args: &Audit, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let api = Api::open(&args.access, whose)?;
-    let request = Request::get(&["servers", &args.server.server.to_string(), "audit"]);
-    let part = Part::of(&args.paging, PAGE);
-    if json {
-        return pages::json(&api, request, part, Output::stdout());
-    }
     let head = ["when", "who", "what", "how far", "to what", "more"];
     let row = |item: &Value| {
         let who = format!("{} {}", text(&item["who"]["kind"]), text(&item["who"]["name"]));
         let more = text(&item["after"]);
         [time(&item["at"]), who, text(&item["what"]), text(&item["phase"]), text(&item["target"]), more]
     };
-    pages::table(&api, request, part, head, row, "Nothing was changed.").map(drop)
+    let Some(server) = args.server else {
+        let items = of_stack(args, whose)?;
+        say(match (json, items.is_empty()) {
+            (true, _) => serde_json::to_string_pretty(&json!({ "items": items, "next": null }))?,
+            (false, true) => UNCHANGED.to_owned(),
+            (false, false) => show::table(head, items.iter().map(row)),
+        });
+        return Ok(());
+    };
+    let api = Api::open(&args.access, whose)?;
+    let request = Request::get(&["servers", &server.to_string(), "audit"]);
+    let part = Part::of(&args.paging, PAGE);
+    if json {
+        return pages::json(&api, request, part, Output::stdout());
+    }
+    pages::table(&api, request, part, head, row, UNCHANGED).map(drop)
+}
+
+/// What was changed of the stack as a whole, the latest first: few things, and none of a server that a token is for.
+fn of_stack(args: &Audit, whose: &Whose) -> Result<Vec<Value>, Failure> {
+    let shelf = Shelf::Audit(ServerId::NONE);
+    let documents = book::with(&args.access.target, whose, async |book| book.documents(&shelf).await)?;
+    let told = |entry: Entry| {
+        let mut told = serde_json::to_value(&entry).ok()?;
+        // As the API has it.
+        told["at"] = entry.at.to_string().into();
+        Some(told)
+    };
+    let most =
+        if args.paging.all { usize::MAX } else { usize::try_from(args.paging.limit).unwrap_or(usize::MAX) };
+    let latest =
+        documents.iter().rev().filter_map(|(_, document)| audit::read(&document.text)).filter_map(told);
+    Ok(latest.take(most).collect())
 }

@@ -6,9 +6,9 @@ use super::{text, time};
 use crate::api::{Api, Request};
 use crate::args::api::{Erase, Export};
 use crate::server::asked;
-use crate::target::Whose;
-use crate::{Failure, say};
-use serde_json::json;
+use crate::target::{Ledger, Whose};
+use crate::{Failure, say, show};
+use ledger::ServerId;
 
 /// The most events in a page of an export.
 const PAGE: u64 = 100;
@@ -29,20 +29,26 @@ pub(super) fn export(args: &Export, whose: &Whose) -> Result<(), Failure> {
 /// # Errors
 /// Where the API cannot be asked, or it is not agreed to.
 pub(super) fn erase(args: &Erase, whose: &Whose, json: bool) -> Result<(), Failure> {
+    if let (Some(server), Some(address)) = (args.server, &args.address) {
+        person(args, server, address, whose, json)?;
+    }
+    if args.sweep {
+        let swept = Ledger::open(&args.access.target, whose)?.sweep()?;
+        say(if json { serde_json::to_string_pretty(&swept)? } else { show::swept(&swept) });
+    }
+    Ok(())
+}
+
+fn person(args: &Erase, server: ServerId, address: &str, whose: &Whose, json: bool) -> Result<(), Failure> {
     let api = Api::open(&args.access, whose)?;
     if !args.yes {
         let question = "this takes the person's data out of the ledger for good; type the address again: ";
-        if asked(question, "--yes")? != args.address {
+        if asked(question, "--yes")? != address {
             return Err(Failure::new("that is not the same address: nothing was erased"));
         }
     }
-    let mut body = json!({});
-    if let Some(reason) = &args.reason {
-        body["reason"] = reason.clone().into();
-    }
-    let request =
-        Request::post(&["servers", &args.server.server.to_string(), "recipients", &args.address, "erase"]);
-    let told = api.ask(&request.json(&body).again())?.json()?;
+    let request = Request::post(&["servers", &server.to_string(), "recipients", address, "erase"]);
+    let told = api.ask(&request.again())?.json()?;
     if json {
         say(serde_json::to_string_pretty(&told)?);
         return Ok(());

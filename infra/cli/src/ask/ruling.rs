@@ -87,7 +87,7 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
     let refused = told.status == StatusCode::CONFLICT;
     let answer = told.json().unwrap_or_default();
     if !told.status.is_success() && !(refused && answer["results"].is_array()) {
-        return Err(told.failure());
+        return Err(api.refused(&told));
     }
     let results = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
     let good = !refused && results.iter().all(|result| result["done"] == true);
@@ -114,7 +114,7 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
         say(format!("in the ledger: {decision}"));
     }
     if refused {
-        return Err(told.failure());
+        return Err(api.refused(&told));
     }
     Ok(good)
 }

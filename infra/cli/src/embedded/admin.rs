@@ -7,9 +7,9 @@ use super::server::{self, REQUEST_BYTES_MAX};
 use crate::api::ACTOR;
 use crate::book::Ask;
 use crate::desk::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Erase, ErasedNow, Listed, OnQueue,
-    QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
-    Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery,
+    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
+    Revoke,
 };
 use account::BookError;
 use account::audit::{Who, WhoKind};
@@ -71,7 +71,6 @@ pub fn routes() -> Router<Arc<Stack>> {
         .route("/quarantine/{key}/replay", post(replay))
         .route("/decide", post(decide))
         .route("/revoke", post(revoke))
-        .route("/erase", post(erase))
         .route("/sweep", post(sweep))
         .route("/redrive", post(redrive))
         .route("/rebuild", get(verify))
@@ -130,10 +129,6 @@ async fn decide(State(stack): Here, Json(decide): Json<Decide>) -> Reply<Decided
 
 async fn revoke(State(stack): Here, Json(revoke): Json<Revoke>) -> Reply<Revoke> {
     Ok(Json(stack.desk.revoke(revoke).await?))
-}
-
-async fn erase(State(stack): Here, Json(erase): Json<Erase>) -> Reply<ErasedNow> {
-    Ok(Json(stack.desk.erase(erase).await?))
 }
 
 async fn sweep(State(stack): Here) -> Reply<erase::Swept> {
