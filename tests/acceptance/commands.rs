@@ -53,7 +53,11 @@ impl Running {
         )
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.ask(args, b"");
         assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -105,7 +109,10 @@ fn run_once_shows_the_ledger_of_the_sample_and_exits_0() {
     assert_eq!(verdict("full.mailbox", "broadcast"), "do not send");
     assert!(shown.contains("17 events recorded, each once; 2 bodies set aside; 0 dead letters."));
     let asked = shown.split("The read API, asked over HTTP").nth(1).unwrap();
-    assert!(asked.contains("curl -H 'authorization: Bearer plt_…'") && asked.contains("/check -d"), "{asked}");
+    assert!(
+        asked.contains("curl -H 'authorization: Bearer plt_…'") && asked.contains("/check -d"),
+        "{asked}"
+    );
     assert!(asked.contains("5 of 5 soft bounces"), "{asked}");
     assert_eq!(shown.matches("plt_").count(), shown.matches("plt_…").count(), "no token is shown");
 }
@@ -371,7 +378,12 @@ fn a_person_is_erased_by_a_command_and_stays_banned() {
     assert_eq!(verdict(&running.json(&recipient)), "do_not_send");
     let shown =
         text(&running.ask(&erase[..5], b"").stdout) + &text(&running.ask(&["erase", "--sweep"], b"").stdout);
-    assert!(shown.contains("was erased already") && shown.contains("what stays") && shown.contains("what is left of 1 recipients"), "{shown}");
+    assert!(
+        shown.contains("was erased already")
+            && shown.contains("what stays")
+            && shown.contains("what is left of 1 recipients"),
+        "{shown}"
+    );
     assert!(!shown.to_lowercase().contains("such.user"), "{shown}");
 }
 

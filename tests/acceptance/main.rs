@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod api_commands;
 mod ask;
 mod asked;
 mod bad_input;

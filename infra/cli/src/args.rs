@@ -26,7 +26,8 @@ pub const EMULATED_REGION: &str = "eu-west-1";
     arg_required_else_help = true,
     name = "postledger",
     version,
-    after_help = "Start with `postledger run`, then ask it: `postledger recipient --server 8123456 ADDRESS`."
+    after_help = "Exit status 0: done.  1: it could not be done, or something is not as it should be.  2: wrong usage.\n\
+                  Start with `postledger run`, then ask it: `postledger recipient --server 8123456 ADDRESS`."
 )]
 pub struct Cli {
     /// What to do.

@@ -106,7 +106,7 @@ pub fn ask(base: &str) -> Result<(), Failure> {
     let told = api.ask(&request)?.json()?;
     let answer = &told["streams"][stream];
     let row = [&answer["verdict"], &answer["reasons"][0]["words"], &answer["decision"]].map(of);
-    say(show::table(["verdict", "why", "what decided"], [row]));
+    say(format!("{}\n", show::table(["verdict", "why", "what decided"], [row])));
     Ok(())
 }
 

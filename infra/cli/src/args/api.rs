@@ -8,7 +8,8 @@ use std::path::PathBuf;
 /// Where the read API is asked, and as whom.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Access {
-    /// Ask over HTTP as the bearer of the API token in this file [env: POSTLEDGER_TOKEN holds the token itself].
+    /// Ask over HTTP as the bearer of the API token in this file [env: POSTLEDGER_TOKEN holds the token itself], at --url
+    /// or where the stack on AWS says that its API is.
     ///
     /// Without a token a Postledger on this machine is asked as its user, and a stack on AWS by the credentials of AWS.
     #[arg(long, value_name = "FILE")]
