@@ -128,6 +128,42 @@ impl From<Cause> for ledger::event::Cause {
     }
 }
 
+/// Why an address must not be mailed: by Postmark's list, or by you.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Why {
+    /// There is no such mailbox.
+    HardBounce,
+    /// Its owner called mail spam.
+    Complaint,
+    /// Its owner unsubscribed.
+    Unsubscribe,
+    /// Somebody put it on Postmark's list.
+    Manual,
+    /// Nobody knows.
+    Unknown,
+    /// You ruled so.
+    Decision,
+    /// It was on a list from elsewhere.
+    Import,
+}
+
+impl Why {
+    /// The API's word.
+    pub const fn name(self) -> &'static str {
+        use ledger::event::{Bar, Cause};
+        match self {
+            Why::HardBounce => Cause::HardBounce.name(),
+            Why::Complaint => Cause::Complaint.name(),
+            Why::Unsubscribe => Cause::Unsubscribe.name(),
+            Why::Manual => Cause::Manual.name(),
+            Why::Unknown => Cause::Unknown.name(),
+            Why::Decision => Bar::Decision.name(),
+            Why::Import => Bar::Import.name(),
+        }
+    }
+}
+
 /// Who put an address on a list, as Postmark tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Origin {
@@ -161,7 +197,7 @@ pub struct Listed {
     pub stream: String,
     /// Only those that are on it for this.
     #[arg(long, value_enum, value_name = "CAUSE")]
-    pub cause: Option<Cause>,
+    pub cause: Option<Why>,
     /// Only those that this side put there.
     #[arg(long, value_enum, value_name = "ORIGIN")]
     pub origin: Option<Origin>,

@@ -95,6 +95,10 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
         say(serde_json::to_string_pretty(&answer)?);
         return Ok(good);
     }
+    if results.is_empty() {
+        say("nothing speaks against mailing this address there: nothing was to be done");
+        return Ok(good);
+    }
     let rows = results.iter().map(|result| {
         let done = match (&result["done"], &result["refused"]) {
             (Value::Bool(true), _) => "done".to_owned(),

@@ -53,7 +53,11 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
     let mut rows: Vec<[String; 4]> = Vec::new();
     for (stream, of) in streams {
         let buckets = of["buckets"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let blocks = buckets.iter().map(|bucket| (time(&bucket["from"]), bucket));
+        let when = |bucket: &Value| match &bucket["label"] {
+            Value::String(label) => label.clone(),
+            _ => time(&bucket["from"]),
+        };
+        let blocks = buckets.iter().map(|bucket| (when(bucket), bucket));
         for (when, block) in
             blocks.filter(|_| args.by.is_some()).chain([("all of it".to_owned(), &of["total"])])
         {
@@ -62,7 +66,7 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
             }
         }
     }
-    say(show::table(["stream", "from (UTC)", "measure", "count"], rows));
+    say(show::table(["stream", "when", "measure", "count"], rows));
     Ok(())
 }
 

@@ -46,7 +46,7 @@ pub(super) fn run(command: Suppressions, whose: &Whose, json: bool) -> Result<bo
 fn request(listed: &Listed) -> Request {
     let server = listed.server.server.to_string();
     Request::get(&["servers", &server, "streams", &listed.stream, "suppressions"])
-        .with("cause", listed.cause.map(|cause| Cause::from(cause).name()))
+        .with("cause", listed.cause.map(|cause| cause.name()))
         .with("origin", listed.origin.map(|origin| origin.name()))
         .with("from", listed.from)
         .with("to", listed.to)
