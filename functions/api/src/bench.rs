@@ -6,16 +6,18 @@ use crate::{Api, call::Call};
 use account::MemoryVault;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use ledger::event::What;
 use ledger::fold::EventSet;
+use ledger::identity::{Told as Telling, digest};
 use ledger::policy::SoftBouncePolicy;
-use ledger::{LedgerKey, ServerId, Time};
+use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use postmark::Context;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Action, Memory, Recorded, Store as _};
+use store::{ACTIONS_MAX, Action, Memory, Recorded, Store as _};
 
 /// The server that tests ask about.
 pub(crate) const SERVER: i64 = 8_123_456;
@@ -37,9 +39,14 @@ pub(crate) struct Bench {
     pub(crate) vault: Arc<MemoryVault>,
 }
 
+/// Where no Postmark is.
+pub(crate) fn nobody() -> Arc<dyn Transport> {
+    Arc::new(Nobody)
+}
+
 impl Default for Bench {
     fn default() -> Bench {
-        Bench::beside(Memory::default(), Arc::new(Nobody))
+        Bench::beside(Memory::default(), nobody())
     }
 }
 
@@ -62,7 +69,7 @@ impl Bench {
     }
 
     /// Records a body as if it had come in by its source, and folds the view anew. The event.
-    pub(crate) async fn record(&self, server: i64, body: Value, source: ledger::Source) -> ledger::Event {
+    pub(crate) async fn record(&self, server: i64, body: Value, source: Source) -> Event {
         let server = ServerId::new(server).unwrap();
         let received_at = now();
         let context = Context { server, received_at, source, keep_engagement_detail: false };
@@ -94,6 +101,18 @@ impl Bench {
         actions.push(Action::Count(ledger::counters::Hour::of(&event), 0, counts));
         self.store.commit(actions).await.unwrap();
         event
+    }
+
+    /// Records events as they are; no view is folded of them.
+    pub(crate) async fn keep(&self, events: &[Recorded]) {
+        let streams: BTreeSet<_> =
+            events.iter().map(|one| (one.event.server, one.event.stream.as_str())).collect();
+        for (server, stream) in streams {
+            self.store.note_stream(server, stream).await.unwrap();
+        }
+        for some in events.chunks(ACTIONS_MAX) {
+            self.store.commit(some.iter().cloned().map(Action::Record).collect()).await.unwrap();
+        }
     }
 
     /// A token of a role for these servers.
@@ -140,6 +159,26 @@ impl Bench {
         let call = Call { method: &method, path: &path, query, headers: &headers, body };
         Told(self.api.answer_to(Caller::operator(who), &call).await)
     }
+}
+
+/// An event of this server's, told apart by a number, with an empty body.
+pub(crate) fn recorded(n: u64, address: &str, stream: &str, at: Time, what: What) -> Recorded {
+    let server = ServerId::new(SERVER).unwrap();
+    let recipient = LedgerKey::for_tests().recipient_id(server, &recipient_key(address));
+    let event = Event {
+        server,
+        stream: stream.to_owned(),
+        recipient,
+        address: Some(address.to_owned()),
+        identity: Identity::of(server, recipient, at, &Telling::Decision { id: &n.to_string() }),
+        at,
+        message_id: None,
+        what,
+        source: Source::Webhook,
+        received_at: now(),
+        body_hash: digest(&n.to_be_bytes()),
+    };
+    Recorded { event, body: Some("{}".to_owned()), dropped: Vec::new(), expires_at: None }
 }
 
 /// What is answered.

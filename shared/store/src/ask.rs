@@ -116,8 +116,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An event, with what decisions say of themselves.
-    pub fn of(event: &Event, notes: &BTreeMap<Identity, String>) -> Entry {
+    /// An event, with what a decision says of itself.
+    pub fn of(event: &Event, note: Option<String>) -> Entry {
         let fact = |fact| serde_json::to_value(fact).unwrap_or_default();
         Entry {
             time: event.at,
@@ -128,7 +128,7 @@ impl Entry {
             source: event.source,
             received_at: event.received_at,
             identity: event.identity,
-            note: notes.get(&event.identity).cloned(),
+            note,
             facts: event.facts().into_iter().map(fact).collect(),
         }
     }
@@ -219,8 +219,8 @@ pub async fn about(
         };
         answers.insert(stream.clone(), answer);
     }
-    let mut timeline: Vec<Entry> =
-        state.iter().chain(others.iter()).map(|event| Entry::of(event, &notes)).collect();
+    let entry = |event: &Event| Entry::of(event, notes.get(&event.identity).cloned());
+    let mut timeline: Vec<Entry> = state.iter().chain(others.iter()).map(entry).collect();
     timeline.sort_by_key(|entry| (entry.time, entry.identity));
     Ok(Told {
         server,
@@ -257,10 +257,15 @@ pub async fn evidence(
     Ok(Deliveries { marks: kept(page.events).iter().map(mark).collect(), truncated: page.truncated })
 }
 
-/// Those that have not expired: a table forgets late.
+/// Those that have not expired.
 pub fn living(recorded: Vec<Recorded>, now: Time) -> EventSet {
-    let lives = |recorded: &Recorded| recorded.expires_at.is_none_or(|expires| expires > now);
-    recorded.into_iter().filter(lives).map(|recorded| recorded.event).collect()
+    let living = recorded.into_iter().filter(|recorded| lives(recorded, now));
+    living.map(|recorded| recorded.event).collect()
+}
+
+/// Whether it has not expired: a table forgets late.
+pub fn lives(recorded: &Recorded, now: Time) -> bool {
+    recorded.expires_at.is_none_or(|expires| expires > now)
 }
 
 /// Who ruled and why, as the body of a decision says.
