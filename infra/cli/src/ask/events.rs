@@ -6,7 +6,7 @@ use super::{text, time};
 use crate::api::{Api, Request};
 use crate::args::api::{Activity, Audit, Message, Timeline};
 use crate::target::Whose;
-use crate::{Failure, book, say, show, tell};
+use crate::{Failure, book, say, show};
 use account::audit::{self, Entry};
 use ledger::ServerId;
 use serde_json::{Value, json};
@@ -41,11 +41,7 @@ pub(super) fn timeline(args: &Timeline, whose: &Whose, json: bool) -> Result<(),
             text(&item["source"]),
         ]
     };
-    let more = pages::table(&api, request, part, head, row, NOTHING)?;
-    if more.get("truncated") == Some(&Value::Bool(true)) {
-        tell("some events are not shown: there are more deliveries, opens or clicks than a timeline has");
-    }
-    Ok(())
+    pages::table(&api, request, part, head, row, NOTHING)
 }
 
 /// The command `message`.
@@ -82,7 +78,7 @@ fn of_server(api: &Api, request: Request, part: Part, json: bool) -> Result<(), 
         let message = text(&item["message_id"]);
         [time(&item["time"]), text(&item["stream"]), event(item), whom(&item["recipient"]), message]
     };
-    pages::table(api, request, part, head, row, NOTHING).map(drop)
+    pages::table(api, request, part, head, row, NOTHING)
 }
 
 /// What happened, in a word or two.
@@ -119,7 +115,7 @@ pub(super) fn audit(args: &Audit, whose: &Whose, json: bool) -> Result<(), Failu
     if json {
         return pages::json(&api, request, part, Output::stdout());
     }
-    pages::table(&api, request, part, head, row, UNCHANGED).map(drop)
+    pages::table(&api, request, part, head, row, UNCHANGED)
 }
 
 /// What was changed of the stack as a whole, the latest first: few things, and none of a server that a token is for.

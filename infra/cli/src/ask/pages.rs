@@ -58,8 +58,12 @@ pub(super) fn walk(
         };
         let next = answer["next"].as_str().map(str::to_owned);
         if let Value::Object(members) = answer {
-            let beside = |(name, _): &(String, Value)| name != "items" && name != "next";
-            more.extend(members.into_iter().filter(beside));
+            for (name, value) in members.into_iter().filter(|(name, _)| name != "items" && name != "next") {
+                // What was left out of one page is missing in the whole, whatever the next page says.
+                if more.get(&name) != Some(&Value::Bool(true)) {
+                    more.insert(name, value);
+                }
+            }
         }
         left = left.saturating_sub(items.len() as u64);
         let wanted = each(items)?;
@@ -109,7 +113,7 @@ pub(super) fn table<const N: usize>(
     head: [&str; N],
     row: impl Fn(&Value) -> [String; N],
     none: &str,
-) -> Result<Map<String, Value>, Failure> {
+) -> Result<(), Failure> {
     let mut found = false;
     let rest = walk(api, request, part, |items| {
         if !items.is_empty() {
@@ -121,10 +125,13 @@ pub(super) fn table<const N: usize>(
     if !found {
         say(none);
     }
+    if rest.more.get("truncated") == Some(&Value::Bool(true)) {
+        tell("more happened than can be listed: some of it is left out");
+    }
     if let Some(next) = rest.next {
         tell(format!("\nthere may be more: --all shows all, --cursor {next} goes on here"));
     }
-    Ok(rest.more)
+    Ok(())
 }
 
 /// Whom an item is about: the address as far as it is shown, else the id.

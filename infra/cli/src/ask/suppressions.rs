@@ -60,7 +60,7 @@ fn list(listed: &Listed, part: Part, whose: &Whose, json: bool) -> Result<(), Fa
     let head = ["address", "since", "why", "put there by"];
     let row =
         |item: &Value| [whom(item), time(&item["since"]), words(&item["causes"]), text(&item["origin"])];
-    pages::table(&api, request(listed), part, head, row, "Nobody is on the list.").map(drop)
+    pages::table(&api, request(listed), part, head, row, "Nobody is on the list.")
 }
 
 /// Writes the list page by page, with one header.
