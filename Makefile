@@ -3,9 +3,10 @@
 CARGO ?= cargo
 POSTLEDGER = target/release/postledger
 TOOLS = .tools/bin
-# How many cases `make fuzz` tries, how many events `make soak` and `make sim` have, what makes one simulation differ from
-# another, and how often `make cold-start` starts each function.
+# How many cases `make fuzz` tries, how many examples of each operation `make fuzz-api`, how many events `make soak` and
+# `make sim` have, what makes one simulation differ from another, and how often `make cold-start` starts each function.
 CASES ?= 200000
+EXAMPLES ?= 1000
 EVENTS ?= 1000000
 EVENTS_AWS ?= 50000
 EVENTS_SIM ?= 1000000
@@ -24,8 +25,8 @@ LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $
 LIKENESS = tests/simulator/likeness
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam soak soak-aws sim sim-faults cost \
-	api-speed reconcile-memory cold-start throughput oracle fuzz dictionary audit clean
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam api-tools soak soak-aws sim sim-faults cost \
+	api-speed reconcile-memory cold-start throughput oracle fuzz fuzz-api dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +47,7 @@ local-stop: ## end what `make local` started; what it took in is gone
 local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
-test: lint aws node functions ## everything: formatting, lints, and every test of every crate
+test: lint aws node api-tools functions ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
 
 lint: sam ## formatting and lints, without a warning; templates for both regions
@@ -76,14 +77,17 @@ rust:
 
 aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Python 3.10 or later; once)
 
+api-tools: .tools/api/ready ## what the read API is fuzzed with: schemathesis, into .tools (once)
+
 node: .tools/node/postmark ## what the simulator's likeness is tested with: Node and Postmark's own client, into .tools (once)
 
 sam: .tools/sam/ready ## what builds, checks and deploys: cargo-lambda, cfn-lint and AWS's sam, into .tools (once)
 
 .tools/aws/ready: infra/local/requirements.txt
+.tools/api/ready: tests/api/requirements.txt
 .tools/sam/ready: infra/requirements.txt
 .tools/node/ready: $(LIKENESS)/requirements.txt
-.tools/aws/ready .tools/sam/ready .tools/node/ready:
+.tools/aws/ready .tools/api/ready .tools/sam/ready .tools/node/ready:
 	@python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 	python3 -m venv --clear $(@D)
@@ -144,6 +148,10 @@ oracle: ## the tables' contract against DynamoDB Local instead of the emulator (
 
 fuzz: ## many hostile bodies at the door (CASES=)
 	POSTLEDGER_FUZZ_CASES=$(CASES) $(CARGO) test --locked --release --package postledger-tests --test acceptance fuzz_
+
+fuzz-api: api-tools ## the read API by its own description, with many examples of each operation (EXAMPLES=, SEED=)
+	POSTLEDGER_FUZZ_EXAMPLES=$(EXAMPLES) POSTLEDGER_FUZZ_SEED=$(SEED) \
+		$(CARGO) test --locked --release --package postledger-tests --test acceptance api_fuzz -- --nocapture
 
 dictionary: ## train a dictionary for the bodies in items, from the fixtures, into target/dictionary.bin
 	$(CARGO) run --locked --release --package store --example dictionary -- target/dictionary.bin

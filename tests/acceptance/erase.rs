@@ -204,6 +204,7 @@ impl Ledger {
             at: None,
             known_at: None,
             policy: SoftBouncePolicy::default(),
+            whole_timeline: true,
         };
         let mut told = ask::recipient(&*self.store, &LedgerKey::for_tests(), ask, now()).await.unwrap();
         told.timeline.iter_mut().for_each(|entry| entry.note = None);

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod api;
 mod api_commands;
+mod api_fuzz;
 mod ask;
 mod asked;
 mod bad_input;
@@ -22,3 +24,4 @@ mod reconcile;
 mod sim;
 mod soak;
 mod template;
+mod tenants;

@@ -23,12 +23,14 @@ pub mod tls;
 pub mod wire;
 
 use crate::postmark::unreached;
-use account::MemoryVault;
+use account::{MemoryVault, Registry, ServerEntry, Stored};
+use api::token::{New, Role, Token};
 use consumer::{Consumer, Incoming};
 use http::{Request, Response};
 use ingest::credential::{PrivateKey, User, basic};
 use ingest::{PublicKey, Verifier};
 use ledger::fold::{Reference, View};
+use ledger::policy::StreamKind;
 use ledger::{LedgerKey, ServerId, Time};
 use platform::Clock;
 use postledger::embedded::{Parts, Stack, pump, server};
@@ -39,6 +41,7 @@ use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The stack that the tests' credentials are for.
@@ -160,6 +163,86 @@ impl World {
             .body(body.into());
         let answer = self.send(request.expect("a request"));
         (answer.status().as_u16(), answer.into_body())
+    }
+
+    /// Posts an event of any type to a server's one URL, as Postmark would.
+    ///
+    /// # Panics
+    /// Where it is not taken in.
+    pub fn tell(&self, server: i64, body: impl Into<Vec<u8>>) {
+        let request = self
+            .request("POST", &format!("/v1/{server}/events"))
+            .header("authorization", self.authorization(&format!("{server}.1")))
+            .header("content-type", "application/json")
+            .body(body.into());
+        assert_eq!(self.send(request.expect("a request")).status(), 200);
+    }
+
+    /// Notes a server and its streams in the registry.
+    ///
+    /// # Panics
+    /// Where the memory tables fail, which they do not.
+    pub fn register(&self, server: i64, client: &str, streams: &[(&str, StreamKind)]) {
+        let mut entry = ServerEntry::new(server_id(server), client, client, now());
+        entry.streams = streams.iter().map(|(id, kind)| ((*id).to_owned(), (*kind).into())).collect();
+        self.block(Registry(&Stored(&*self.store)).put(&entry)).expect("the registry");
+    }
+
+    /// A new token of the read API for some servers, or for all: its text.
+    ///
+    /// # Panics
+    /// Where the machine has no random number to give.
+    pub fn token(&self, role: Role, servers: Option<&[i64]>, reveal_addresses: bool) -> String {
+        self.token_until(role, servers, reveal_addresses, None).1
+    }
+
+    /// A new token that ends at an instant.
+    ///
+    /// # Panics
+    /// Where the machine has no random number to give.
+    pub fn token_until(
+        &self,
+        role: Role,
+        servers: Option<&[i64]>,
+        reveal_addresses: bool,
+        expires_at: Option<Time>,
+    ) -> (Token, String) {
+        let new = New {
+            name: role.name().to_owned(),
+            role,
+            servers: servers.map(|servers| servers.iter().copied().map(server_id).collect()),
+            reveal_addresses,
+            expires_at,
+            created_by: "test".to_owned(),
+        };
+        let (token, text) = Token::make(new, now()).expect("a token");
+        self.block(token.keep(&*self.store)).expect("the tables");
+        (token, text)
+    }
+
+    /// Asks the read API over HTTP; the body of an import is a list, every other one JSON.
+    ///
+    /// # Panics
+    /// Where nobody answers.
+    pub fn ask(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Response<String> {
+        let mut request = self.request(method, path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if !body.is_empty() {
+            let list = path.split('?').next().is_some_and(|path| path.ends_with("/import"));
+            request = request.header("content-type", if list { "text/csv" } else { "application/json" });
+        }
+        self.send(request.body(body.as_bytes().to_vec()).expect("a request"))
+    }
+
+    /// Consumes on its own from now on, as a stack that is served does.
+    pub fn consume(&self) {
+        let stack = self.stack.clone();
+        self.runtime.spawn(async move {
+            let (_on, stop) = watch::channel(false);
+            stack.consume(&stop).join_all().await;
+        });
     }
 
     /// Consumes until all queues are empty.

@@ -3,7 +3,7 @@
 use crate::scope::{Caller, Parts};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
-use account::MemoryVault;
+use account::{MemoryVault, Vault as _};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use ledger::event::What;
@@ -13,9 +13,10 @@ use ledger::policy::SoftBouncePolicy;
 use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use postmark::Context;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
-use serde_json::Value;
+use queue::{Queue as _, QueueName};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{ACTIONS_MAX, Action, Memory, Recorded, Store as _};
 
@@ -28,6 +29,62 @@ struct Nobody;
 impl Transport for Nobody {
     async fn call(&self, _: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
         Err(TransportError::NotConnected("there is no Postmark here".to_owned()))
+    }
+}
+
+/// A Postmark that has nothing but suppression lists. What becomes of an address is in its first letters: `stricter`
+/// and `kept` are refused for want of authority, `bad` as no address; `forgotten` is left out of the answer, `slow` is
+/// never answered, and with `down` the call has a fault.
+#[derive(Default)]
+pub(crate) struct Lists {
+    asked: Mutex<Vec<(String, Vec<String>)>>,
+}
+
+impl Lists {
+    /// What was asked so far, in order of its text: path and addresses.
+    pub(crate) fn asked(&self) -> Vec<(String, Vec<String>)> {
+        let mut asked = self.asked.lock().unwrap().clone();
+        asked.sort();
+        asked
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for Lists {
+    async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        let rows = body["Suppressions"].as_array().unwrap().iter();
+        let addresses: Vec<String> =
+            rows.map(|row| row["EmailAddress"].as_str().unwrap().to_owned()).collect();
+        let path = request.uri().path().to_owned();
+        let done = if path.ends_with("/delete") { "Deleted" } else { "Suppressed" };
+        self.asked.lock().unwrap().push((path, addresses.clone()));
+        let any = |with: &str| addresses.iter().any(|address| address.starts_with(with));
+        if any("slow") {
+            std::future::pending::<()>().await;
+        }
+        let failed = |address: &str| {
+            let words = if address.starts_with("stricter") || address.starts_with("kept") {
+                "You do not have the required authority to change this suppression."
+            } else if address.starts_with("bad") {
+                "An invalid email address was provided."
+            } else {
+                return None;
+            };
+            Some(words)
+        };
+        let rows = addresses.iter().filter(|address| !address.starts_with("forgotten")).map(|address| {
+            let message = failed(address);
+            let status = if message.is_some() { "Failed" } else { done };
+            json!({ "EmailAddress": address.to_uppercase(), "Status": status, "Message": message })
+        });
+        let body = json!({ "Suppressions": rows.collect::<Vec<_>>() }).to_string();
+        let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body))]));
+        let mut response = Response::new(body);
+        if any("down") {
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        Ok(response)
     }
 }
 
@@ -113,6 +170,41 @@ impl Bench {
         for some in events.chunks(ACTIONS_MAX) {
             self.store.commit(some.iter().cloned().map(Action::Record).collect()).await.unwrap();
         }
+    }
+
+    /// Beside suppression lists at Postmark, with a token for them.
+    pub(crate) async fn with_lists() -> (Bench, Arc<Lists>) {
+        let lists = Arc::new(Lists::default());
+        let bench = Bench::beside(Memory::default(), lists.clone());
+        let token = postmark_api::Token::new("5ecret-t0ken").unwrap();
+        bench.vault.put(ServerId::new(SERVER).unwrap(), &token).await.unwrap();
+        (bench, lists)
+    }
+
+    /// Takes the decisions that are on their way off the queue: their bodies.
+    pub(crate) async fn decided(&self) -> Vec<Value> {
+        let mut bodies = Vec::new();
+        loop {
+            let messages = self.queue.receive(QueueName::Critical, queue::RECEIVE_MAX).await.unwrap();
+            if messages.is_empty() {
+                return bodies;
+            }
+            let receipts: Vec<String> = messages.iter().map(|message| message.receipt.clone()).collect();
+            self.queue.delete(QueueName::Critical, &receipts).await.unwrap();
+            for message in messages {
+                let envelope = queue::Envelope::decode(&message.body).unwrap();
+                bodies.push(serde_json::from_str(envelope.body.get()).unwrap());
+            }
+        }
+    }
+
+    /// Records the decisions that are on their way.
+    pub(crate) async fn settle(&self) -> Vec<Value> {
+        let bodies = self.decided().await;
+        for body in &bodies {
+            self.record(SERVER, body.clone(), ledger::Source::Operator).await;
+        }
+        bodies
     }
 
     /// A token of a role for these servers.

@@ -178,7 +178,7 @@ impl Answer {
 }
 
 /// What is sent: an answer, or why there is none.
-pub(crate) fn response(answer: Result<Answer, Problem>) -> Response<Vec<u8>> {
+pub fn response(answer: Result<Answer, Problem>) -> Response<Vec<u8>> {
     let (status, kind, body, extra) = match answer {
         Ok(Answer { status, kind, body, link }) => {
             (status, kind, body, link.and_then(|link| Some((LINK, HeaderValue::from_str(&link).ok()?))))

@@ -1,13 +1,647 @@
 //! Lists of suppressed addresses from elsewhere, taken in as decisions.
+//!
+//! Invariants:
+//! - An import only bars: nothing in it allows anybody, and a row bears its own date, so that an allowance of ours that
+//!   came after it keeps winning.
+//! - A row without a date is as of now: whoever imports it says so today, after all that was allowed before.
+//! - The same row is the same decision, however often it is sent: it is recorded once. So a list may always be sent
+//!   again, and a row without a date that is sent again does not bar once more whom we have allowed since its first
+//!   time: it says nothing that was not known then.
 
 use crate::call::{Answer, Call};
+use crate::check::stream_named;
 use crate::problem::Problem;
 use crate::scope::Admin;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER};
+use ledger::fold::View;
+use ledger::identity::{Canonical, Told, digest};
+use ledger::{Class, Identity, RecipientId, ServerId, Time};
+use postmark::{ADDRESS_BYTES_MAX, Decision};
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use table::{Format, Hints, Invalid, Row, Sheet, SheetError};
 
-/// Answers.
+/// How many recipients are asked about, or decisions sent, at once.
+const AT_ONCE: usize = 16;
+/// How many rows that could not be used are told of one by one.
+const INVALID_TOLD_MAX: usize = 100;
+/// What a list's type may be called.
+const KINDS: [&str; 3] = ["text/csv", "application/csv", "text/plain"];
+/// What opens the form that a decision's id is made of.
+const DOMAIN: &str = "postledger/import/1";
+/// What stands in that form where a row has no date.
+const UNDATED: &str = "undated";
+
+/// A list that was read, each address once.
+struct List {
+    format: Format,
+    rows: usize,
+    bars: BTreeMap<RecipientId, Row>,
+    duplicates: usize,
+    ignored: BTreeMap<&'static str, usize>,
+    invalid: Vec<Invalid>,
+}
+
+impl List {
+    fn of(admin: &Admin<'_>, sheet: Sheet) -> List {
+        let Sheet { format, rows, ignored, mut invalid } = sheet;
+        let mut list = List {
+            format,
+            rows: rows.len() + ignored.len() + invalid.len(),
+            bars: BTreeMap::new(),
+            duplicates: 0,
+            ignored: BTreeMap::new(),
+            invalid: Vec::new(),
+        };
+        for row in ignored {
+            *list.ignored.entry(row.why).or_default() += 1;
+        }
+        for row in rows {
+            // An address may be mailable and yet have a name beside it that no event has place for.
+            if row.address.len() > ADDRESS_BYTES_MAX {
+                invalid.push(Invalid { line: row.line, problem: "the address is too long with its name" });
+                continue;
+            }
+            list.take(admin.recipient(&row.address), row);
+        }
+        invalid.sort_by_key(|invalid| invalid.line);
+        list.invalid = invalid;
+        list
+    }
+
+    /// Of several rows about one recipient the one that bars longest: the latest, since only a later allowance ends it,
+    /// and one without a date is as of now. Of one date the gravest, which is worth most to whoever reads the timeline.
+    fn take(&mut self, recipient: RecipientId, row: Row) {
+        let rank = |row: &Row| (row.at.is_none(), row.at, Reverse(table::gravity(row.cause)));
+        match self.bars.get_mut(&recipient) {
+            None => drop(self.bars.insert(recipient, row)),
+            Some(kept) => {
+                self.duplicates += 1;
+                if rank(&row) > rank(kept) {
+                    *kept = row;
+                }
+            }
+        }
+    }
+}
+
+/// A row as the decision that it is.
+struct Made {
+    recipient: RecipientId,
+    row: Row,
+    id: String,
+    at: Time,
+}
+
+impl Made {
+    fn of(server: ServerId, scope: &str, recipient: RecipientId, row: Row, now: Time) -> Made {
+        let mut form = Canonical::default();
+        form.string(DOMAIN).integer(server.get()).string(scope).string(&*recipient.to_string());
+        form.string(row.cause.name());
+        match row.at {
+            Some(at) => form.integer(at.micros()),
+            None => form.string(UNDATED),
+        };
+        // Clocks differ by minutes; a bar of the future would outlast an allowance of today.
+        let at = row.at.map_or(now, |at| at.min(now));
+        Made { recipient, row, id: URL_SAFE_NO_PAD.encode(digest(form.bytes())), at }
+    }
+
+    /// Whether recording it would change nothing: an import bars the recipient there as of its date or later, or this
+    /// very decision was recorded.
+    async fn recorded(&self, admin: &Admin<'_>, scope: &str, view: Option<&View>) -> Result<bool, Problem> {
+        let Some(view) = view else { return Ok(false) };
+        // Whom no import ever barred there, none was recorded about.
+        let ever = view.streams.get(scope).is_some_and(|view| view.barred.contains_key(&Bar::Import));
+        if !ever {
+            return Ok(false);
+        }
+        let since = self.row.at.map(|_| self.at);
+        let holds = view.bars(scope).any(|(bar, of, mark)| {
+            bar == Bar::Import && of == scope && since.is_none_or(|since| mark.at >= since)
+        });
+        if holds {
+            return Ok(true);
+        }
+        let told = Told::Decision { id: &self.id };
+        let identity = Identity::of(admin.server(), self.recipient, self.at, &told);
+        Ok(admin.event(self.recipient, Class::State, identity).await?.is_some())
+    }
+}
+
+/// Imports.
 ///
 /// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
-pub(crate) async fn import(_admin: &Admin<'_>, _call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
-    Err(Problem::not_found())
+/// [`Problem::bad_request`] for a list that is not understood, [`Problem::too_large`], or the ledger's own. What of a
+/// list could not be used is told of beside the rest.
+pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
+    let query = call.query(&["stream", "cause", "dry_run"])?;
+    let scope = query.text("stream").ok_or_else(|| {
+        Problem::bad_request("stream: expected the id of a message stream, or * for the whole server")
+    })?;
+    if scope != WHOLE_SERVER {
+        stream_named(scope)?;
+    }
+    let cause =
+        query.read("cause", &format!("one of {}", Cause::ALL.map(Cause::name).join(", ")), Cause::named)?;
+    let dry_run = query.read("dry_run", "true or false", |text| text.parse().ok())?.unwrap_or(false);
+    is_a_list(call)?;
+    let now = admin.now();
+    let list = List::of(admin, table::read(call.body, Hints { cause }, now).map_err(refused)?);
+    let mut by_cause: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in list.bars.values() {
+        *by_cause.entry(row.cause.name()).or_default() += 1;
+    }
+    let addresses = list.bars.len();
+    let made = |(recipient, row)| Made::of(admin.server(), scope, recipient, row, now);
+    let new = unrecorded(admin, scope, list.bars.into_iter().map(made).collect()).await?;
+    let counts = json!({
+        "new": new.len(),
+        "already": addresses - new.len(),
+        "duplicate": list.duplicates,
+        "ignored": list.ignored.values().sum::<usize>(),
+        "invalid": list.invalid.len(),
+    });
+    let queued = if dry_run {
+        0
+    } else {
+        let asked = json!({ "format": list.format.name(), "rows": list.rows, "counts": counts });
+        let sent = async {
+            let queued = send(admin, scope, list.format, &new).await?;
+            Ok((queued, json!({ "queued": queued })))
+        };
+        admin.change("import", Some(scope.to_owned()), asked, sent).await?
+    };
+    let told = list.invalid.iter().take(INVALID_TOLD_MAX);
+    let told: Vec<Value> = told.map(|row| json!({ "line": row.line, "problem": row.problem })).collect();
+    let mut body = json!({
+        "format": list.format.name(),
+        "dry_run": dry_run,
+        "rows": list.rows,
+        "counts": counts,
+        "by_cause": by_cause,
+        "ignored_why": list.ignored,
+        "invalid": told,
+        "queued": queued,
+    });
+    if list.invalid.len() > INVALID_TOLD_MAX {
+        body["invalid_more"] = (list.invalid.len() - INVALID_TOLD_MAX).into();
+    }
+    Ok(Answer::json(&body))
+}
+
+/// That a request says that its body is a list.
+fn is_a_list(call: &Call<'_>) -> Result<(), Problem> {
+    let kind = call.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split_once(';').map_or(kind, |(kind, _)| kind).trim();
+    if KINDS.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content-type",
+        "The body is of another type",
+        format!("Content-Type: expected one of {}", KINDS.join(", ")),
+    )
+    .next("send the list as it is, with `Content-Type: text/csv`"))
+}
+
+fn refused(error: SheetError) -> Problem {
+    match error {
+        SheetError::Bytes | SheetError::Rows => Problem::too_large(error.to_string()),
+        _ => Problem::bad_request(error.to_string()),
+    }
+}
+
+/// Those of the decisions that would change something.
+async fn unrecorded(admin: &Admin<'_>, scope: &str, made: Vec<Made>) -> Result<Vec<Made>, Problem> {
+    let recipients: Vec<RecipientId> = made.iter().map(|one| one.recipient).collect();
+    let views = admin.views(&recipients).await?;
+    let asked = made.into_iter().zip(views).map(|(one, view)| async move {
+        let recorded = one.recorded(admin, scope, view.as_ref()).await?;
+        Ok::<_, Problem>((!recorded).then_some(one))
+    });
+    let asked = stream::iter(asked.collect::<Vec<_>>()).buffered(AT_ONCE);
+    asked.try_filter_map(async |one| Ok(one)).try_collect().await
+}
+
+/// Puts the decisions on their queue; how many there are.
+///
+/// # Errors
+/// The first failure, with how many were queued all the same: at least, since an answer of the queue may be lost.
+async fn send(admin: &Admin<'_>, scope: &str, format: Format, made: &[Made]) -> Result<usize, Problem> {
+    let actor = &admin.caller().who().name;
+    let failed = AtomicBool::new(false);
+    let sent = made.iter().map(|one| async {
+        let reason = format!("{}, from {}", one.row.cause.name(), format.name());
+        let decision = Decision {
+            id: &one.id,
+            stream: scope,
+            address: &one.row.address,
+            ruling: Ruling::Suppress(Bar::Import),
+            reason: &reason,
+            actor,
+            at: one.at,
+        };
+        // Those that are on their way are waited for and counted, and no more set out.
+        if failed.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        admin.decide(&decision).await.map(|_| 1).inspect_err(|_| failed.store(true, Ordering::Relaxed))
+    });
+    let sent: Vec<Result<usize, Problem>> =
+        stream::iter(sent.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
+    let queued = sent.iter().filter_map(|sent| sent.as_ref().ok()).sum();
+    match sent.into_iter().find_map(Result::err) {
+        None => Ok(queued),
+        Some(problem) => Err(problem
+            .with("queued", Value::from(queued))
+            .next("send the same list again: what is on its way already is recorded once all the same")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{Bench, SERVER, Told, now};
+    use crate::token::Role;
+    use account::audit;
+    use http::Method;
+    use ledger::Source;
+    use queue::{Queue as _, QueueName};
+    use std::collections::BTreeSet;
+    use store::{Shelf, Store as _};
+
+    async fn import(bench: &Bench, query: &str, csv: &str) -> Told {
+        let kind = [(CONTENT_TYPE, "text/csv; charset=utf-8")];
+        let target = format!("import?stream=outbound{query}");
+        bench.call_with(Method::POST, &target, &kind, csv.as_bytes()).await
+    }
+
+    /// What an import tells when it went well.
+    async fn imported(bench: &Bench, query: &str, csv: &str) -> Value {
+        let told = import(bench, query, csv).await;
+        assert_eq!(told.status(), 200, "{}", told.text());
+        told.json()
+    }
+
+    /// A server that the operator can see before anything is recorded of it.
+    async fn bench() -> Bench {
+        known(Bench::default()).await
+    }
+
+    async fn known(bench: Bench) -> Bench {
+        bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
+        bench
+    }
+
+    async fn allow(bench: &Bench, id: &str, at: Time) {
+        let (stream, address) = ("outbound", "ida@customer.example");
+        let decision = Decision { id, stream, address, ruling: Ruling::Allow, reason: "r", actor: "a", at };
+        bench.record(SERVER, decision.body(), Source::Operator).await;
+    }
+
+    async fn barred(bench: &Bench, stream: &str) -> bool {
+        let asked = json!({ "stream": stream, "addresses": ["ida@customer.example"] });
+        let told = bench.post("check", asked).await.json();
+        told["results"][0]["reasons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|reason| reason["code"] == "barred_import")
+    }
+
+    async fn events(bench: &Bench, address: &str) -> usize {
+        let server = ServerId::new(SERVER).unwrap();
+        let recipient = ledger::LedgerKey::for_tests().recipient_id(server, &ledger::recipient_key(address));
+        bench.store.state_events(server, recipient).await.unwrap().len()
+    }
+
+    async fn audited(bench: &Bench) -> Vec<audit::Entry> {
+        let shelf = Shelf::Audit(ServerId::new(SERVER).unwrap());
+        let found = bench.store.last_documents(&shelf, None, 99).await.unwrap();
+        found.iter().map(|(_, document)| audit::read(&document.text).unwrap()).collect()
+    }
+
+    async fn waiting(bench: &Bench) -> usize {
+        bench.queue.depth(QueueName::Critical).await.unwrap().visible
+    }
+
+    const BOUNCES: &str = "status,reason,email,created\n\
+        5.1.1,unknown user,ida@customer.example,2026-10-01T10:00:00Z\n\
+        5.1.1,unknown user,bob@customer.example,2026-10-02T10:00:00Z\n\
+        5.1.1,unknown user,IDA@customer.example,2026-10-03T10:00:00Z\n\
+        4.2.2,mailbox full,eve@customer.example,2026-10-02T10:00:00Z\n\
+        5.1.1,unknown user,no address,2026-10-02T10:00:00Z\n";
+
+    #[tokio::test]
+    async fn a_dry_run_tells_all_and_does_nothing() {
+        let bench = bench().await;
+        let told = imported(&bench, "&dry_run=true", BOUNCES).await;
+        let ignored = json!({ "a soft bounce or a block: no suppression": 1 });
+        assert_eq!(
+            told,
+            json!({
+                "format": "sendgrid-bounces",
+                "dry_run": true,
+                "rows": 5,
+                "counts": { "new": 2, "already": 0, "duplicate": 1, "ignored": 1, "invalid": 1 },
+                "by_cause": { "hard_bounce": 2 },
+                "ignored_why": ignored,
+                "invalid": [{ "line": 6, "problem": "the address has no @" }],
+                "queued": 0,
+            })
+        );
+        assert_eq!((waiting(&bench).await, audited(&bench).await.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn an_import_bars_and_a_repeated_one_records_nothing_twice() {
+        let bench = bench().await;
+        let told = imported(&bench, "&dry_run=false", BOUNCES).await;
+        assert_eq!((&told["queued"], &told["dry_run"]), (&json!(2), &json!(false)));
+        // Sent again before anything of it is recorded, it is queued again and yet recorded once.
+        bench.pass(60);
+        assert_eq!(imported(&bench, "", BOUNCES).await["queued"], 2);
+        assert_eq!(bench.settle().await, 4);
+        assert_eq!(events(&bench, "ida@customer.example").await, 1);
+        assert!(barred(&bench, "outbound").await && !barred(&bench, "broadcast").await);
+        let told = imported(&bench, "", BOUNCES).await;
+        assert_eq!((&told["counts"]["new"], &told["counts"]["already"]), (&json!(0), &json!(2)));
+        assert_eq!((told["queued"].clone(), bench.settle().await), (json!(0), 0));
+        let told = bench.get("streams/outbound/suppressions").await.json();
+        let row = |item: &Value| (item["address"].clone(), item["since"].clone(), item["causes"].clone());
+        let rows: Vec<_> = told["items"].as_array().unwrap().iter().map(row).collect();
+        assert_eq!(
+            rows,
+            [
+                (json!("bob@customer.example"), json!("2026-10-02T10:00:00.000000Z"), json!(["import"])),
+                (json!("IDA@customer.example"), json!("2026-10-03T10:00:00.000000Z"), json!(["import"])),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_decision_says_whence_it_comes_and_by_whom() {
+        let bench = bench().await;
+        let token = bench.token(Role::Admin, Some(&[SERVER]), true).await;
+        imported(&bench, "", BOUNCES).await;
+        bench.settle().await;
+        let server = ServerId::new(SERVER).unwrap();
+        let id = ledger::LedgerKey::for_tests().recipient_id(server, "bob@customer.example");
+        let recorded = bench.store.state_events(server, id).await.unwrap().remove(0);
+        let body: Value = serde_json::from_str(&recorded.body.unwrap()).unwrap();
+        assert_eq!(
+            (&body["Reason"], &body["Actor"], &body["Cause"]),
+            (&json!("hard_bounce, from sendgrid-bounces"), &json!("test"), &json!("import"))
+        );
+        let steps = audited(&bench).await;
+        assert_eq!(steps.len(), 2);
+        assert_eq!((&*steps[0].what, steps[0].target.as_deref()), ("import", Some("outbound")));
+        assert_eq!(steps[1].after["counts"]["new"], 2);
+        assert_eq!(steps[0].after, json!({ "queued": 2 }));
+        let text = serde_json::to_string(&steps).unwrap();
+        assert!(!text.contains("customer.example"), "{text}");
+        // An admin of the server sees the note as well.
+        let path = format!("/v1/servers/{SERVER}/audit");
+        assert_eq!(bench.ask(&token, Method::GET, &path, &[]).await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn an_allowance_that_came_after_a_rows_date_keeps_winning() {
+        let bench = bench().await;
+        allow(&bench, "AAECAwQFBgcICQoLDA0ODw", "2026-10-05T10:00:00Z".parse().unwrap()).await;
+        let before = "email,cause,date\nida@customer.example,complaint,2026-10-04\n";
+        assert_eq!(imported(&bench, "", before).await["queued"], 1);
+        bench.settle().await;
+        assert!(!barred(&bench, "outbound").await);
+        assert_eq!(events(&bench, "ida@customer.example").await, 2, "it is on record all the same");
+        let told = imported(&bench, "", before).await;
+        assert_eq!((&told["counts"]["already"], &told["queued"]), (&json!(1), &json!(0)));
+        let behind = "email,cause,date\nida@customer.example,complaint,2026-10-06\n";
+        assert_eq!(imported(&bench, "", behind).await["queued"], 1);
+        bench.settle().await;
+        assert!(barred(&bench, "outbound").await);
+        let told = imported(&bench, "", before).await;
+        assert_eq!(told["counts"]["already"], 1, "it is barred as of later already");
+    }
+
+    #[tokio::test]
+    async fn a_row_without_a_date_is_as_of_its_first_import() {
+        let bench = bench().await;
+        let list = "email\nida@customer.example\n";
+        let import = async || imported(&bench, "&cause=unsubscribe", list).await["queued"].clone();
+        allow(&bench, "AAECAwQFBgcICQoLDA0ODw", "2026-10-05T10:00:00Z".parse().unwrap()).await;
+        assert_eq!(import().await, 1);
+        bench.settle().await;
+        assert!(barred(&bench, "outbound").await, "whoever imports it says so after what was allowed before");
+        bench.pass(60);
+        assert_eq!((import().await, bench.settle().await), (json!(0), 0));
+        allow(&bench, "AQECAwQFBgcICQoLDA0ODw", now().plus_seconds(60)).await;
+        assert!(!barred(&bench, "outbound").await);
+        bench.pass(60);
+        assert_eq!((import().await, bench.settle().await), (json!(0), 0));
+        assert!(!barred(&bench, "outbound").await, "the same list says nothing new");
+        assert_eq!(imported(&bench, "&cause=complaint", list).await["queued"], 1);
+        bench.settle().await;
+        assert!(barred(&bench, "outbound").await, "another cause does");
+    }
+
+    #[tokio::test]
+    async fn a_row_without_a_date_that_is_queued_twice_bars_as_of_the_first_time() {
+        let bench = bench().await;
+        let list = "email\nida@customer.example\n";
+        imported(&bench, "&cause=manual", list).await;
+        bench.pass(60);
+        imported(&bench, "&cause=manual", list).await;
+        allow(&bench, "AAECAwQFBgcICQoLDA0ODw", now().plus_seconds(30)).await;
+        assert_eq!(bench.settle().await, 2);
+        assert_eq!(events(&bench, "ida@customer.example").await, 2, "the allowance and one import");
+        assert!(!barred(&bench, "outbound").await);
+    }
+
+    #[tokio::test]
+    async fn of_several_rows_about_one_the_one_that_bars_longest_counts() {
+        for (rows, cause, at) in [
+            (["complaint,2026-10-01", "hard_bounce,2026-10-03"], "hard_bounce", "2026-10-03T00:00:00Z"),
+            (["hard_bounce,2026-10-03", "complaint,2026-10-03"], "complaint", "2026-10-03T00:00:00Z"),
+            (["complaint,2026-10-03", "manual,"], "manual", "2026-11-25T12:00:00Z"),
+            (["unsubscribe,", "manual,"], "unsubscribe", "2026-11-25T12:00:00Z"),
+        ] {
+            let told = async |rows: [&str; 2]| {
+                let bench = bench().await;
+                let csv = format!(
+                    "email,cause,date\nida@customer.example,{}\nIda@CUSTOMER.example,{}\n",
+                    rows[0], rows[1]
+                );
+                let told = imported(&bench, "", &csv).await;
+                assert_eq!(told["by_cause"], json!({ cause: 1 }), "{rows:?}");
+                assert_eq!(told["counts"]["duplicate"], 1);
+                bench.settle().await;
+                let listed = bench.get("streams/outbound/suppressions").await.json();
+                listed["items"][0]["since"].as_str().unwrap().parse::<Time>().unwrap()
+            };
+            let at: Time = at.parse().unwrap();
+            assert_eq!((told(rows).await, told([rows[1], rows[0]]).await), (at, at), "{rows:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_bars_as_of_the_future() {
+        let bench = bench().await;
+        let csv = "email,cause,date\nida@customer.example,manual,2026-11-25T12:05:00Z\n";
+        for expected in [1, 0] {
+            assert_eq!(imported(&bench, "", csv).await["queued"], expected);
+            bench.settle().await;
+            bench.pass(1);
+        }
+        let listed = bench.get("streams/outbound/suppressions").await.json();
+        assert_eq!(listed["items"][0]["since"], "2026-11-25T12:00:00.000000Z");
+    }
+
+    #[tokio::test]
+    async fn an_import_for_the_whole_server_is_one_of_its_own() {
+        let bench = bench().await;
+        let csv = "email,cause\nida@customer.example,manual\n";
+        let whole = async || {
+            let kind = [(CONTENT_TYPE, "text/plain")];
+            bench.call_with(Method::POST, "import?stream=*", &kind, csv.as_bytes()).await.json()
+        };
+        assert_eq!(imported(&bench, "", csv).await["queued"], 1);
+        bench.settle().await;
+        assert_eq!(whole().await["queued"], 1);
+        bench.settle().await;
+        assert!(barred(&bench, "outbound").await && barred(&bench, "broadcast").await);
+        let listed = bench.get("streams/*/suppressions").await.json();
+        assert_eq!(listed["items"][0]["address"], "ida@customer.example");
+        assert_eq!(whole().await["queued"], 0);
+    }
+
+    #[tokio::test]
+    async fn our_own_export_can_be_imported() {
+        let bench = bench().await;
+        imported(&bench, "&cause=manual", "email\n=1@customer.example\nida@customer.example\n").await;
+        bench.settle().await;
+        let export = bench.get("streams/outbound/suppressions?format=csv").await.text().to_owned();
+        let kind = [(CONTENT_TYPE, "application/csv")];
+        let told =
+            bench.call_with(Method::POST, "import?stream=other", &kind, export.as_bytes()).await.json();
+        assert_eq!((&told["format"], &told["queued"]), (&json!("postledger"), &json!(2)));
+        assert_eq!(imported(&bench, "", &export).await["counts"]["already"], 2);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_none_is_refused_whole() {
+        let bench = bench().await;
+        let csv = b"email,cause\nida@customer.example,manual\n";
+        let ask = async |target: &str, kind: &'static str, body: &[u8]| {
+            let told = bench.call_with(Method::POST, target, &[(CONTENT_TYPE, kind)], body).await;
+            (
+                told.status(),
+                told.json()["type"].as_str().unwrap_or_default().replace("urn:postledger:problem:", ""),
+            )
+        };
+        for wrong in [
+            "import",
+            "import?stream=",
+            "import?stream=**",
+            "import?stream=a%23b",
+            "import?stream=outbound&cause=HardBounce",
+            "import?stream=outbound&dry_run=1",
+            "import?stream=outbound&x=1",
+        ] {
+            assert_eq!(ask(wrong, "text/csv", csv).await, (400, "bad-request".to_owned()), "{wrong}");
+        }
+        for kind in ["application/json", "", "text/csvx", "text"] {
+            let told = ask("import?stream=outbound", kind, csv).await;
+            assert_eq!(told, (415, "content-type".to_owned()), "{kind}");
+        }
+        assert_eq!(bench.call(Method::POST, "import?stream=outbound", csv).await.status(), 415);
+        let large = vec![b'a'; table::BYTES_MAX + 1];
+        let many = format!("email,cause\n{}", "a@b.example,manual\n".repeat(table::ROWS_MAX + 1));
+        for body in [&*large, many.as_bytes()] {
+            let told = ask("import?stream=outbound", "text/csv", body).await;
+            assert_eq!(told, (413, "too-large".to_owned()));
+        }
+        for body in ["", "email\nida@customer.example\n", "email,name\nida@customer.example,Ida\n", "\"a"] {
+            let told = ask("import?stream=outbound", "text/csv", body.as_bytes()).await;
+            assert_eq!(told, (400, "bad-request".to_owned()), "{body}");
+        }
+        assert_eq!((waiting(&bench).await, audited(&bench).await.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn only_so_many_rows_that_could_not_be_used_are_told_of() {
+        let bench = bench().await;
+        let csv = format!("email,cause\n{}", "nobody,manual\n".repeat(INVALID_TOLD_MAX + 7));
+        let long = format!("\"{}\" <ida@customer.example>", "x".repeat(ADDRESS_BYTES_MAX));
+        let told = imported(&bench, "", &format!("{csv}\"{}\",manual\n", long.replace('"', "\"\""))).await;
+        assert_eq!(told["counts"]["invalid"], INVALID_TOLD_MAX + 8);
+        assert_eq!(told["invalid"].as_array().unwrap().len(), INVALID_TOLD_MAX);
+        assert_eq!(told["invalid_more"], 8);
+        let told =
+            imported(&bench, "", &format!("email,cause\n\"{}\",manual\n", long.replace('"', "\"\""))).await;
+        assert_eq!(
+            told["invalid"],
+            json!([{ "line": 2, "problem": "the address is too long with its name" }])
+        );
+        assert_eq!((told["rows"].clone(), told["invalid_more"].clone()), (json!(1), Value::Null));
+    }
+
+    #[tokio::test]
+    async fn where_the_queue_fails_midway_it_is_told_how_far_it_came() {
+        let bench = known(Bench::with_sends(50)).await;
+        let rows: String = (0..200).map(|n| format!("{n}@customer.example,manual,2026-10-01\n")).collect();
+        let csv = format!("email,cause,date\n{rows}");
+        let told = import(&bench, "", &csv).await;
+        assert_eq!((told.status(), &told.json()["queued"]), (503, &json!(50)), "{}", told.text());
+        assert!(told.json()["next"].as_str().unwrap().contains("again"));
+        assert_eq!(audited(&bench).await[0].phase, audit::Phase::Failed);
+        assert_eq!(bench.settle().await, 50);
+        let told = imported(&bench, "&dry_run=true", &csv).await;
+        assert_eq!((&told["counts"]["new"], &told["counts"]["already"]), (&json!(150), &json!(50)));
+    }
+
+    #[tokio::test]
+    async fn only_an_admin_of_the_server_imports() {
+        let bench = bench().await;
+        let path = format!("/v1/servers/{SERVER}/import?stream=outbound");
+        for (role, servers, status) in
+            [(Role::Viewer, [SERVER], 403), (Role::Admin, [SERVER + 1], 404), (Role::Admin, [SERVER], 415)]
+        {
+            let token = bench.token(role, Some(&servers), true).await;
+            assert_eq!(bench.ask(&token, Method::POST, &path, BOUNCES.as_bytes()).await.status(), status);
+        }
+    }
+
+    #[tokio::test]
+    async fn ids_differ_in_all_that_makes_a_row_another() {
+        let server = ServerId::new(SERVER).unwrap();
+        let recipient = |address| ledger::LedgerKey::for_tests().recipient_id(server, address);
+        let row = |cause, at| Row { line: 1, address: "ida@customer.example".to_owned(), cause, at };
+        let ida = recipient("ida@customer.example");
+        let id = |server: i64, scope, who, cause, at| {
+            Made::of(ServerId::new(server).unwrap(), scope, who, row(cause, at), now()).id
+        };
+        let ids = [
+            id(SERVER, "outbound", ida, Cause::Manual, None),
+            id(SERVER + 1, "outbound", ida, Cause::Manual, None),
+            id(SERVER, "*", ida, Cause::Manual, None),
+            id(SERVER, "outbound", recipient("bob@customer.example"), Cause::Manual, None),
+            id(SERVER, "outbound", ida, Cause::Complaint, None),
+            id(SERVER, "outbound", ida, Cause::Manual, Some(now())),
+            id(SERVER, "outbound", ida, Cause::Manual, Some(now().plus_seconds(-1))),
+        ];
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+        // Frozen: a later release must know what an earlier one has recorded.
+        assert_eq!(ids[0], "IczcgviUo8GxMM7DQpBAhQ");
+        assert_eq!(ids[5], "g7vSig73CRBA4QM76anIbQ");
+    }
 }

@@ -111,6 +111,7 @@ impl Problem {
                 format!("this path takes {allowed}"),
             )
         }
+        .next("see /v1/openapi.json")
     }
 
     /// More than is taken at once.

@@ -253,4 +253,22 @@ mod tests {
             assert_eq!(of(Method::GET, path), Err(vec![]), "{path}");
         }
     }
+    #[test]
+    fn every_route_is_described_with_the_role_that_it_takes_and_nothing_else_is() {
+        let described: serde_json::Value = serde_json::from_str(crate::OPENAPI).unwrap();
+        let mut operations = std::collections::BTreeMap::new();
+        for (path, methods) in described["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let secured = operation["security"].as_array().is_none_or(|any| !any.is_empty());
+                let role = operation["x-role"].as_str().map(str::to_owned);
+                assert_eq!(role.is_some(), secured, "{method} {path}");
+                operations.insert((path.clone(), method.to_uppercase()), role);
+            }
+        }
+        let routes = Route::ALL.map(|route| {
+            let place = (route.pattern().to_owned(), route.method().to_string());
+            (place, route.role().map(|role| role.name().to_owned()))
+        });
+        assert_eq!(operations, routes.into());
+    }
 }

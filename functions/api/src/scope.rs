@@ -189,8 +189,8 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// The tokens that a caller may see, make and revoke: an operator all, an admin viewers' tokens of its servers (and
-/// sees its own servers' other tokens).
+/// The tokens that a caller may see, make and revoke, all within its servers: an operator any, an admin viewers' tokens
+/// (and sees the others).
 pub struct Tokens<'a> {
     gate: &'a Gate<'a>,
 }
@@ -198,13 +198,13 @@ pub struct Tokens<'a> {
 impl Tokens<'_> {
     /// Whether a token is in scope.
     pub fn sees(&self, token: &Token) -> bool {
-        self.gate.caller.role == Role::Operator || self.gate.caller.covers(token.servers.as_ref())
+        self.gate.caller.covers(token.servers.as_ref())
     }
 
     /// Whether a token of this kind may be made and revoked.
     pub fn manages(&self, role: Role, servers: Option<&BTreeSet<ServerId>>) -> bool {
         let caller = &self.gate.caller;
-        caller.role == Role::Operator || (role == Role::Viewer && caller.covers(servers))
+        caller.covers(servers) && (caller.role == Role::Operator || role == Role::Viewer)
     }
 
     /// The tokens in scope.
@@ -622,8 +622,29 @@ impl<'a> Admin<'a> {
         asked: Value,
         change: impl Future<Output = Result<(T, Value), Problem>>,
     ) -> Result<T, Problem> {
+        let change = async {
+            change.await.map_err(|problem| {
+                let told = serde_json::json!({ "problem": problem.code() });
+                (problem, told)
+            })
+        };
+        self.change_of(what, target, Value::Null, asked, change).await
+    }
+
+    /// The same of something that was otherwise before, where a failure too has more to tell than its code.
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    pub async fn change_of<T>(
+        &self,
+        what: &str,
+        target: Option<String>,
+        before: Value,
+        asked: Value,
+        change: impl Future<Output = Result<(T, Value), (Problem, Value)>>,
+    ) -> Result<T, Problem> {
         let begun = Entry::begun(self.caller().who().clone(), what, self.now())?;
-        let begun = Entry { target, after: asked, ..begun };
+        let begun = Entry { target, before, after: asked, ..begun };
         let book = self.book();
         begun.note(&book, self.server).await?;
         match change.await {
@@ -631,8 +652,7 @@ impl<'a> Admin<'a> {
                 begun.now(Phase::Done, told, self.now()).note(&book, self.server).await?;
                 Ok(done)
             }
-            Err(problem) => {
-                let told = serde_json::json!({ "problem": problem.code() });
+            Err((problem, told)) => {
                 // The change's own failure is what matters.
                 let _ = begun.now(Phase::Failed, told, self.now()).note(&book, self.server).await;
                 Err(problem)

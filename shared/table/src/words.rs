@@ -45,15 +45,20 @@ pub(crate) fn word(text: &str) -> Option<Word> {
     Some(Word::Suppressed(cause))
 }
 
-/// Of several causes of one address the one that is hardest to lift.
-pub(crate) fn gravest(causes: impl IntoIterator<Item = Cause>) -> Option<Cause> {
-    causes.into_iter().min_by_key(|cause| match cause {
+/// How hard a cause is to lift; the gravest is 0.
+pub const fn gravity(cause: Cause) -> u8 {
+    match cause {
         Cause::Complaint => 0,
         Cause::Unsubscribe => 1,
         Cause::HardBounce => 2,
         Cause::Manual => 3,
         Cause::Unknown => 4,
-    })
+    }
+}
+
+/// Of several causes of one address the one that is hardest to lift.
+pub(crate) fn gravest(causes: impl IntoIterator<Item = Cause>) -> Option<Cause> {
+    causes.into_iter().min_by_key(|cause| gravity(*cause))
 }
 
 #[cfg(test)]

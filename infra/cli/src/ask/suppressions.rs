@@ -127,7 +127,7 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
     }
     bar.finish_and_clear();
     all.tell(args.dry_run, json)?;
-    Ok(all.invalid.is_empty())
+    Ok(all.count("invalid") == 0)
 }
 
 /// What became of a list, all parts together.
@@ -137,6 +137,8 @@ struct Imported {
     rows: u64,
     counts: Map<String, Value>,
     by_cause: Map<String, Value>,
+    ignored_why: Map<String, Value>,
+    /// Those that are told one by one.
     invalid: Vec<Value>,
     queued: u64,
 }
@@ -146,7 +148,12 @@ impl Imported {
         self.format = told["format"].take();
         self.rows += told["rows"].as_u64().unwrap_or_default();
         self.queued += told["queued"].as_u64().unwrap_or_default();
-        for (sums, name) in [(&mut self.counts, "counts"), (&mut self.by_cause, "by_cause")] {
+        let sums = [
+            (&mut self.counts, "counts"),
+            (&mut self.by_cause, "by_cause"),
+            (&mut self.ignored_why, "ignored_why"),
+        ];
+        for (sums, name) in sums {
             for (name, count) in told[name].as_object().into_iter().flatten() {
                 let sum = sums.get(name).and_then(Value::as_u64).unwrap_or_default();
                 sums.insert(name.clone(), (sum + count.as_u64().unwrap_or_default()).into());
@@ -160,13 +167,21 @@ impl Imported {
         }
     }
 
+    fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).and_then(Value::as_u64).unwrap_or_default()
+    }
+
     fn tell(&self, dry_run: bool, json: bool) -> Result<(), Failure> {
-        let Imported { format, rows, counts, by_cause, invalid, queued } = self;
+        let Imported { format, rows, counts, by_cause, ignored_why, invalid, queued } = self;
         if json {
-            let told = json!({
+            let mut told = json!({
                 "format": format, "dry_run": dry_run, "rows": rows, "counts": counts, "by_cause": by_cause,
-                "invalid": invalid, "queued": queued,
+                "ignored_why": ignored_why, "invalid": invalid, "queued": queued,
             });
+            let more = self.count("invalid").saturating_sub(invalid.len() as u64);
+            if more > 0 {
+                told["invalid_more"] = more.into();
+            }
             say(serde_json::to_string_pretty(&told)?);
             return Ok(());
         }
@@ -177,11 +192,15 @@ impl Imported {
         if !by_cause.is_empty() {
             say(show::table(["cause", "how many"], rows(by_cause)));
         }
+        if !ignored_why.is_empty() {
+            say(show::table(["ignored", "how many"], rows(ignored_why)));
+        }
         for one in invalid.iter().take(INVALID_TOLD) {
             tell(format!("line {}: {}", one["line"], text(&one["problem"])));
         }
-        if invalid.len() > INVALID_TOLD {
-            tell(format!("and {} more; --json tells all", invalid.len() - INVALID_TOLD));
+        let more = self.count("invalid").saturating_sub(INVALID_TOLD as u64);
+        if more > 0 {
+            tell(format!("and {more} more rows that could not be used; --json tells of 100 a part"));
         }
         say(match (dry_run, queued) {
             (true, _) => "nothing was put on the list: leave out --dry-run to do so".to_owned(),

@@ -2,7 +2,8 @@
 
 use super::{Stack, admin};
 use api::Caller;
-use api::call::Call;
+use api::call::{Call, response};
+use api::problem::Problem;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -53,7 +54,7 @@ pub(super) async fn ask(
 ) -> Response {
     // As API Gateway does: the path decoded, the query as it was sent.
     let Ok(path) = percent_decode_str(path).decode_utf8() else {
-        return StatusCode::BAD_REQUEST.into_response();
+        return response(Err(Problem::bad_request("the path is not UTF-8"))).map(Body::from);
     };
     let query = parts.uri.query().unwrap_or_default();
     let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body };

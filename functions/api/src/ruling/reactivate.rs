@@ -1,0 +1,661 @@
+//! Takes a recipient off Postmark's list, and allows again what was barred here, as far as the rules let it.
+//!
+//! Each stream of the scope is reactivated whole or refused: by a complaint, which nobody takes back; by an unsubscribe
+//! without consent; by two reactivations within ninety days. Postmark comes first and may refuse too. What is on its list
+//! leaves the view when Postmark tells so, never before. An allowance is one decision for the whole scope, so it is
+//! made only where nothing in the scope is refused by a rule and where nobody in it ever complained.
+
+use super::{AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, worded};
+use crate::call::{Answer, Call};
+use crate::mask::shown;
+use crate::problem::Problem;
+use crate::recipient::Named;
+use crate::scope::Admin;
+use futures_util::stream::{self, StreamExt as _};
+use ledger::event::{Cause, Fact, Ruling, WHOLE_SERVER};
+use ledger::fold::{StreamView, View};
+use ledger::verdict::{Code, Question, Verdict};
+use ledger::{Event, RecipientId, Time};
+use postmark_api::ServerApi;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use store::Recorded;
+use tokio::time::Instant;
+
+/// How many reactivations a stream may have within [`OFTEN_DAYS`].
+const OFTEN: usize = 2;
+/// Within how many days they are counted.
+const OFTEN_DAYS: i64 = 90;
+/// What follows on a lift or allowance within so many seconds is the same reactivation: Postmark's half comes later.
+const SAME_SECONDS: i64 = 3_600;
+/// Our word for that Postmark has done it; Postmark's begins with a capital.
+const DONE: &str = "deleted";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    stream: String,
+    reason: String,
+    #[serde(default)]
+    consent: Option<String>,
+}
+
+/// Why a stream is not reactivated.
+#[derive(Clone, Debug)]
+struct Refused {
+    code: &'static str,
+    words: String,
+}
+
+impl Refused {
+    fn new(code: &'static str, words: &str) -> Refused {
+        Refused { code, words: words.to_owned() }
+    }
+
+    fn complaint() -> Refused {
+        let words = "the recipient complained of spam: Postmark never takes that off its list, and no allowance is \
+                     made over it";
+        Refused::new("complaint", words)
+    }
+}
+
+/// What holds a recipient on a stream, and what became of that.
+#[derive(Debug)]
+struct Held {
+    stream: String,
+    /// The causes on Postmark's list.
+    listed: Vec<Cause>,
+    /// What is ours to allow.
+    ours: BTreeSet<&'static str>,
+    refused: Option<Refused>,
+    postmark: Option<Said>,
+}
+
+impl Held {
+    fn was(&self) -> Vec<&'static str> {
+        self.listed.iter().map(|cause| cause.name()).chain(self.ours.iter().copied()).collect()
+    }
+
+    /// Whether nothing of Postmark's stands in the way any more.
+    fn clear(&self) -> bool {
+        self.refused.is_none() && (self.listed.is_empty() || self.postmark == Some(Said::Done))
+    }
+
+    fn done(&self, allowed: bool) -> bool {
+        self.clear() && (self.ours.is_empty() || allowed)
+    }
+}
+
+/// Reactivates.
+///
+/// # Errors
+/// [`Problem::bad_request`], a conflict where all is refused, no Postmark token is kept or the address is not known, or
+/// the ledger's own.
+pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    let named = Named::of(admin, name)?;
+    let asked: Asked = call.json()?;
+    scope_named(&asked.stream)?;
+    worded("reason", &asked.reason)?;
+    asked.consent.as_deref().map(|consent| worded("consent", consent)).transpose()?;
+
+    let (views, events) =
+        tokio::join!(admin.views(std::slice::from_ref(&named.id)), admin.state_events(named.id));
+    let (view, events) = (views?.pop().flatten(), events?);
+    let address = view.as_ref().and_then(|view| view.address.clone());
+    // What the caller has typed is no secret to it.
+    let told_address = named.address.clone().or_else(|| shown(address.as_deref(), admin.caller().reveals()));
+    let held = match &view {
+        Some(view) => held(admin, view, &events, &asked).await?,
+        None => Vec::new(),
+    };
+    if held.is_empty() {
+        return Ok(Answer::json(&json!({ "address": told_address, "results": [], "decision": null })));
+    }
+    let open = || held.iter().filter(|held| held.refused.is_none());
+    let address = address.or(named.address);
+    if open().next().is_some() && address.is_none() {
+        let detail = "the person was erased, so the address is not known here any more";
+        let problem = Problem::conflict("no-address", "The address is not known", detail);
+        return Err(problem.next("name the recipient by its address, not by its id"));
+    }
+    let address = spelled(&address.unwrap_or_default());
+    let api = if open().any(|held| !held.listed.is_empty()) {
+        let otherwise = "or take it off the list in Postmark's own pages";
+        Some(admin.postmark().await?.ok_or_else(|| no_postmark_token(admin, otherwise))?)
+    } else {
+        None
+    };
+    let before: Map<String, Value> =
+        held.iter().map(|held| (held.stream.clone(), json!(held.was()))).collect();
+    let noted = json!({ "stream": asked.stream, "consent": asked.consent.is_some() });
+    let change = done(admin, api.as_ref(), &asked, &address, held);
+    let target = Some(named.id.to_string());
+    let (held, decision) = admin.change_of("reactivate", target, before.into(), noted, change).await?;
+    let decision = match decision {
+        Some(event) => json!({ "event": event.identity, "recorded": admin.recorded(&event).await }),
+        None => Value::Null,
+    };
+    let results = results(&held, !decision.is_null());
+    Ok(Answer::json(&json!({ "address": told_address, "results": results, "decision": decision })))
+}
+
+/// What holds the recipient on each stream of the scope, and whether a rule keeps it there.
+async fn held(
+    admin: &Admin<'_>,
+    view: &View,
+    events: &[Recorded],
+    asked: &Asked,
+) -> Result<Vec<Held>, Problem> {
+    let (now, settings) = (admin.now(), admin.settings().await?);
+    let whole = asked.stream == WHOLE_SERVER;
+    let streams: Vec<&String> = if whole { view.streams.keys().collect() } else { vec![&asked.stream] };
+    let (mut all, mut complained) = (Vec::new(), false);
+    for stream in streams {
+        let here = view.streams.get(stream);
+        let listed = here.into_iter().flat_map(StreamView::live_causes).map(|(cause, _)| cause).collect();
+        let bars = view.bars(stream).filter(|(_, scope, _)| !whole || scope == stream);
+        let ours = bars.map(|(bar, _, _)| bar.name()).collect();
+        let (risks, barred) = if stream == WHOLE_SERVER {
+            (BTreeSet::new(), false)
+        } else {
+            let kind = settings.kind(stream);
+            let policy = settings.policies(kind).at(now, admin.policy());
+            risks(admin, view.recipient, &Question { view, stream, kind, policy, at: now }).await?
+        };
+        complained |= barred || here.is_some_and(|here| here.complained.is_some());
+        all.push((Held { stream: stream.clone(), listed, ours, refused: None, postmark: None }, risks));
+    }
+    let listed = all.iter().any(|(held, _)| !held.listed.is_empty());
+    let mut all: Vec<Held> = all
+        .into_iter()
+        .map(|(mut held, risks)| {
+            // Where Postmark lists it, that is what is to be undone: the rest is seen to when it has left the list.
+            if !listed {
+                held.ours.extend(risks);
+            }
+            held
+        })
+        .filter(|held| !held.was().is_empty())
+        .collect();
+    for held in &mut all {
+        held.refused = refusal(held, complained, asked, events, now);
+    }
+    // An allowance would be one for the refused streams too.
+    let elsewhere = all.iter().find_map(|held| held.refused.clone());
+    for held in all.iter_mut().filter(|held| held.refused.is_none() && !held.ours.is_empty()) {
+        held.refused = elsewhere.clone().map(|refused| Refused {
+            words: format!("{} (another stream of the scope: name this one alone)", refused.words),
+            ..refused
+        });
+    }
+    Ok(all)
+}
+
+/// What speaks against mailing on a stream though nothing bars it, and whether a complaint does.
+async fn risks(
+    admin: &Admin<'_>,
+    recipient: RecipientId,
+    question: &Question<'_>,
+) -> Result<(BTreeSet<&'static str>, bool), Problem> {
+    let evidence = admin.evidence(recipient, question).await?;
+    let mut complained = false;
+    let risk = |reason: ledger::verdict::Reason| match reason.code {
+        Code::HardBounce => Some("hard_bounce"),
+        Code::InvalidAddress => Some("invalid_address"),
+        Code::SoftBounces | Code::EvidenceTruncated => Some("soft_bounces"),
+        // Risky it stays, whatever is allowed.
+        Code::Complained if reason.verdict == Verdict::DoNotSend => {
+            complained = true;
+            Some("complained")
+        }
+        _ => None,
+    };
+    let risks = question.answer(&evidence).reasons.into_iter().filter_map(risk).collect();
+    Ok((risks, complained))
+}
+
+/// The rule that keeps a stream as it is, if one does. `complained`: somewhere in the scope.
+fn refusal(held: &Held, complained: bool, asked: &Asked, events: &[Recorded], now: Time) -> Option<Refused> {
+    if held.listed.contains(&Cause::Complaint) || (complained && !held.ours.is_empty()) {
+        return Some(Refused::complaint());
+    }
+    if held.listed.contains(&Cause::Unsubscribe) && asked.consent.is_none() {
+        let words = "the recipient unsubscribed: say in consent how it asked to be mailed again";
+        return Some(Refused::new("consent", words));
+    }
+    if reactivations(events, &held.stream, now) >= OFTEN {
+        let words = format!("it was reactivated {OFTEN} times within {OFTEN_DAYS} days already");
+        return Some(Refused { code: "too_often", words });
+    }
+    None
+}
+
+/// How often a stream was reactivated lately: by Postmark's lifts and by allowances of ours.
+fn reactivations(events: &[Recorded], stream: &str, now: Time) -> usize {
+    let within = now.plus_days(-OFTEN_DAYS)..=now;
+    let ended = |fact| match fact {
+        Fact::Lifted { stream, at } | Fact::Allowed { stream, at } => Some((stream, at)),
+        _ => None,
+    };
+    let ended = events.iter().flat_map(|recorded| recorded.event.facts()).filter_map(ended);
+    let here = ended.filter(|(on, at)| (on == stream || on == WHOLE_SERVER) && within.contains(at));
+    let mut times: Vec<Time> = here.map(|(_, at)| at).collect();
+    times.sort_unstable();
+    let (mut count, mut last) = (0, None);
+    for at in times {
+        if last.is_none_or(|last: Time| at > last.plus_seconds(SAME_SECONDS)) {
+            (count, last) = (count + 1, Some(at));
+        }
+    }
+    count
+}
+
+type Done = Result<((Vec<Held>, Option<Event>), Value), (Problem, Value)>;
+
+/// Does what no rule forbids: at Postmark, then by an allowance.
+async fn done(
+    admin: &Admin<'_>,
+    api: Option<&ServerApi>,
+    asked: &Asked,
+    address: &str,
+    mut held: Vec<Held>,
+) -> Done {
+    if let Some(api) = api {
+        lift(api, address, &mut held).await;
+    }
+    let mut decision = None;
+    if held.iter().any(|held| held.clear() && !held.ours.is_empty()) {
+        let reason = match &asked.consent {
+            Some(consent) => format!("{}; consent: {consent}", asked.reason),
+            None => asked.reason.clone(),
+        };
+        match decide(admin, &asked.stream, address, Ruling::Allow, &reason).await {
+            Ok(event) => decision = Some(event),
+            // What Postmark has done is told; where that is nothing, it failed whole.
+            Err(problem) if held.iter().any(|held| held.postmark == Some(Said::Done)) => {
+                tracing::error!(code = problem.code(), "an allowance could not be sent");
+            }
+            Err(problem) => {
+                let told = json!({ "problem": problem.code() });
+                return Err((problem, told));
+            }
+        }
+    }
+    let allowed = decision.is_some();
+    let noted = json!({
+        "results": held.iter().map(|held| noted(held, allowed)).collect::<Vec<_>>(),
+        "decision": decision.as_ref().map(|event| event.identity),
+    });
+    if held.iter().all(|held| held.refused.is_some()) {
+        let detail = "each stream is refused; results says which and why";
+        let problem = Problem::conflict("refused", "The recipient is not reactivated", detail);
+        let problem = problem.next("do what the words of results say, or leave the recipient as it is");
+        return Err((problem.with("results", results(&held, false).into()), noted));
+    }
+    Ok(((held, decision), noted))
+}
+
+/// Asks Postmark to take the address off each list that no rule keeps it on.
+async fn lift(api: &ServerApi, address: &str, held: &mut [Held]) {
+    let until = Instant::now() + PATIENCE;
+    let listed = held.iter_mut().filter(|held| held.refused.is_none() && !held.listed.is_empty());
+    let calls = listed.map(|held| async move {
+        let addresses = [address];
+        let answer = in_time(until, api.unsuppress(&held.stream, &addresses)).await;
+        let said = Said::of(&answer, address, "Deleted");
+        if matches!(said, Said::Failed(_)) {
+            held.refused = Some(Refused::new("postmark", "Postmark refuses to take it off its list"));
+        }
+        held.postmark = Some(said);
+    });
+    stream::iter(calls.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+fn results(held: &[Held], allowed: bool) -> Vec<Value> {
+    let told = |held: &Held| {
+        let mut told = json!({ "stream": held.stream, "was": held.was(), "done": held.done(allowed) });
+        if let Some(Refused { code, words }) = &held.refused {
+            told["refused"] = json!({ "code": code, "words": words });
+        }
+        if let Some(said) = &held.postmark {
+            told["postmark"] = said.told(DONE);
+            if *said == Said::Done {
+                told["awaits"] = "SubscriptionChange".into();
+            }
+        }
+        told
+    };
+    held.iter().map(told).collect()
+}
+
+/// What the audit says of a stream: codes alone.
+fn noted(held: &Held, allowed: bool) -> Value {
+    let mut noted = json!({ "stream": held.stream, "done": held.done(allowed) });
+    if let Some(refused) = &held.refused {
+        noted["refused"] = refused.code.into();
+    }
+    if let Some(said) = &held.postmark {
+        noted["postmark"] = said.code(DONE).into();
+    }
+    noted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{Bench, SERVER, Told};
+    use ledger::{LedgerKey, ServerId, Source};
+    use store::Store as _;
+
+    /// What Postmark tells of a list: an entry with a reason and its origin, or a leave.
+    async fn change(bench: &Bench, who: &str, stream: &str, at: &str, reason: Option<(&str, &str)>) {
+        let (cause, origin) = reason.map_or((None, "Customer"), |(cause, origin)| (Some(cause), origin));
+        let body = json!({
+            "RecordType": "SubscriptionChange", "MessageStream": stream, "ServerID": SERVER,
+            "MessageID": null, "Recipient": who, "ChangedAt": at, "Origin": origin,
+            "SuppressSending": cause.is_some(), "SuppressionReason": cause,
+        });
+        bench.record(SERVER, body, Source::Webhook).await;
+    }
+
+    const HARD: Option<(&str, &str)> = Some(("HardBounce", "Recipient"));
+    const COMPLAINT: Option<(&str, &str)> = Some(("SpamComplaint", "Recipient"));
+    const UNSUBSCRIBE: Option<(&str, &str)> = Some(("ManualSuppression", "Recipient"));
+    const IDA: &str = "ida@customer.example";
+    const DAY: &str = "2026-11-20T08:00:00Z";
+
+    async fn bounce(bench: &Bench, bounce_type: &str, message: usize, at: &str) {
+        let body = json!({
+            "RecordType": "Bounce", "MessageStream": "broadcast", "ServerID": SERVER, "ID": message,
+            "MessageID": format!("883953f4-6105-42a2-a16a-{message:012}"), "Email": IDA, "BouncedAt": at,
+            "Type": bounce_type, "Inactive": false,
+        });
+        bench.record(SERVER, body, Source::Webhook).await;
+    }
+
+    async fn bar(bench: &Bench, stream: &str, at: &str) {
+        let decision = postmark::Decision {
+            id: "AAECAwQFBgcICQoLDA0ODw",
+            stream,
+            address: IDA,
+            ruling: Ruling::Suppress(ledger::event::Bar::Decision),
+            reason: "r",
+            actor: "a",
+            at: at.parse().unwrap(),
+        };
+        bench.record(SERVER, decision.body(), Source::Operator).await;
+    }
+
+    async fn ask(bench: &Bench, who: &str, stream: &str, consent: Option<&str>) -> Told {
+        let mut body = json!({ "stream": stream, "reason": "called by ida@customer.example" });
+        if let Some(consent) = consent {
+            body["consent"] = consent.into();
+        }
+        bench.post(&format!("recipients/{who}/reactivate"), body).await
+    }
+
+    fn code(told: &Told) -> Value {
+        told.json()["results"][0]["refused"]["code"].clone()
+    }
+
+    fn id() -> RecipientId {
+        LedgerKey::for_tests().recipient_id(ServerId::new(SERVER).unwrap(), IDA)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hard_bounce_is_taken_off_postmarks_list_and_the_view_waits_for_postmark() {
+        let (bench, lists) = Bench::with_lists().await;
+        change(&bench, "Ida@customer.example", "outbound", DAY, HARD).await;
+        let told = ask(&bench, IDA, "outbound", None).await;
+        assert_eq!(told.status(), 200, "{}", told.text());
+        assert_eq!(
+            told.json(),
+            json!({
+                "address": IDA,
+                "results": [{
+                    "stream": "outbound", "was": ["hard_bounce"], "done": true,
+                    "postmark": { "status": "deleted" }, "awaits": "SubscriptionChange",
+                }],
+                "decision": null,
+            })
+        );
+        let asked = (
+            "/message-streams/outbound/suppressions/delete".to_owned(),
+            vec!["Ida@customer.example".to_owned()],
+        );
+        assert_eq!(lists.asked(), [asked], "as the view spells it");
+        assert!(bench.decided().await.is_empty(), "nothing is written by us");
+        let checked = json!({ "stream": "outbound", "addresses": [IDA] });
+        assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "do_not_send");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_complaint_is_refused_before_anybody_is_asked() {
+        let (bench, lists) = Bench::with_lists().await;
+        change(&bench, IDA, "outbound", DAY, COMPLAINT).await;
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        bar(&bench, "outbound", DAY).await;
+        let told = ask(&bench, IDA, "outbound", Some("by telephone")).await;
+        assert_eq!((told.status(), code(&told)), (409, json!("complaint")));
+        assert_eq!(told.json()["type"], "urn:postledger:problem:refused");
+        assert_eq!(told.json()["results"][0]["was"], json!(["hard_bounce", "complaint", "decision"]));
+        assert!(lists.asked().is_empty() && bench.decided().await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unsubscribe_takes_consent_and_postmark_may_refuse_it_all_the_same() {
+        let (bench, lists) = Bench::with_lists().await;
+        change(&bench, IDA, "outbound", DAY, UNSUBSCRIBE).await;
+        change(&bench, "kept@customer.example", "outbound", DAY, UNSUBSCRIBE).await;
+        let told = ask(&bench, IDA, "outbound", None).await;
+        assert_eq!((told.status(), code(&told), lists.asked().len()), (409, json!("consent"), 0));
+        let told = ask(&bench, IDA, "outbound", Some("form of 20 November")).await;
+        assert_eq!((told.status(), &told.json()["results"][0]["done"]), (200, &json!(true)));
+        let told = ask(&bench, "kept@customer.example", "outbound", Some("form")).await;
+        assert_eq!((told.status(), code(&told)), (409, json!("postmark")));
+        let postmark = told.json()["results"][0]["postmark"].clone();
+        assert_eq!(postmark["status"], "failed");
+        assert!(postmark["message"].as_str().unwrap().contains("authority"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_third_reactivation_in_ninety_days_is_refused() {
+        let (bench, _) = Bench::with_lists().await;
+        let before = ["2026-07-01T08:00:00Z", "2026-10-01T08:00:00Z"];
+        for at in before {
+            change(&bench, IDA, "outbound", at, None).await;
+        }
+        change(&bench, IDA, "broadcast", "2026-11-02T08:00:00Z", None).await;
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        assert_eq!(
+            ask(&bench, IDA, "outbound", None).await.status(),
+            200,
+            "one is old, one another stream's"
+        );
+        change(&bench, IDA, "outbound", "2026-10-01T08:59:00Z", None).await;
+        assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200, "told twice, it is one");
+        change(&bench, IDA, "outbound", "2026-11-01T08:00:00Z", None).await;
+        let told = ask(&bench, IDA, "outbound", None).await;
+        assert_eq!((told.status(), code(&told)), (409, json!("too_often")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bar_of_ours_is_lifted_by_one_allowance_with_reason_and_consent() {
+        let bench = Bench::default();
+        for (stream, scope) in [("outbound", "outbound"), ("*", "outbound"), ("outbound", "*")] {
+            let bench = Bench::default();
+            bar(&bench, stream, DAY).await;
+            let told = ask(&bench, IDA, scope, Some("form")).await;
+            assert_eq!(told.status(), 200, "{}", told.text());
+            let results = told.json()["results"].clone();
+            assert_eq!(
+                results,
+                json!([{ "stream": "outbound", "was": ["decision"], "done": true }]),
+                "{stream}, {scope}"
+            );
+            assert_eq!(told.json()["decision"]["recorded"], false, "nobody records here");
+            let decided = bench.settle().await;
+            assert_eq!((decided.len(), &decided[0]["Ruling"]), (1, &json!("allow")));
+            assert_eq!(decided[0]["MessageStream"], scope);
+            assert_eq!(decided[0]["Reason"], "called by ida@customer.example; consent: form");
+            let checked = json!({ "stream": "outbound", "addresses": [IDA] });
+            assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "send");
+            let again = ask(&bench, IDA, scope, None).await.json();
+            assert_eq!((&again["results"], &again["decision"]), (&json!([]), &Value::Null));
+        }
+        bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
+        let told = ask(&bench, IDA, "outbound", None).await;
+        assert_eq!(told.json(), json!({ "address": IDA, "results": [], "decision": null }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn soft_and_dead_marks_are_allowed_again_where_nothing_is_listed() {
+        let bench = Bench::default();
+        for (n, day) in ["01", "04", "08", "12", "16", "20"].into_iter().enumerate() {
+            bounce(&bench, "SoftBounce", n + 1, &format!("2026-11-{day}T08:00:00Z")).await;
+        }
+        bounce(&bench, "HardBounce", 9, DAY).await;
+        let told = ask(&bench, IDA, "broadcast", None).await;
+        assert_eq!(told.status(), 200, "{}", told.text());
+        assert_eq!(told.json()["results"][0]["was"], json!(["hard_bounce", "soft_bounces"]));
+        assert_eq!(bench.settle().await.len(), 1);
+        let checked = json!({ "stream": "broadcast", "addresses": [IDA] });
+        assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "send");
+
+        let (bench, _) = Bench::with_lists().await;
+        bounce(&bench, "HardBounce", 9, DAY).await;
+        change(&bench, IDA, "broadcast", DAY, HARD).await;
+        let told = ask(&bench, IDA, "broadcast", None).await.json();
+        assert_eq!((&told["results"][0]["was"], &told["decision"]), (&json!(["hard_bounce"]), &Value::Null));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_whole_server_is_done_stream_by_stream_and_allowed_only_where_none_is_refused() {
+        let (bench, lists) = Bench::with_lists().await;
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        change(&bench, IDA, "news", DAY, HARD).await;
+        bar(&bench, "*", DAY).await;
+        let told = ask(&bench, IDA, "*", None).await.json();
+        let streams: Vec<_> = told["results"].as_array().unwrap().iter().map(|one| &one["stream"]).collect();
+        assert_eq!(streams, ["*", "news", "outbound"]);
+        assert!(told["results"].as_array().unwrap().iter().all(|one| one["done"] == true), "{told}");
+        assert_eq!((lists.asked().len(), bench.decided().await.len()), (2, 1));
+
+        change(&bench, IDA, "broadcast", DAY, UNSUBSCRIBE).await;
+        let told = ask(&bench, IDA, "*", None).await;
+        assert_eq!(told.status(), 200);
+        let done: Vec<_> =
+            told.json()["results"].as_array().unwrap().iter().map(|one| one["done"].clone()).collect();
+        assert_eq!(done, [false, false, true, true], "the bar and the unsubscribe stay");
+        assert_eq!(told.json()["results"][0]["refused"]["code"], "consent");
+        assert!(bench.decided().await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_complaint_that_is_lifted_still_forbids_an_allowance_but_no_lift() {
+        let (bench, lists) = Bench::with_lists().await;
+        change(&bench, IDA, "broadcast", "2026-11-01T08:00:00Z", COMPLAINT).await;
+        change(&bench, IDA, "broadcast", "2026-11-02T08:00:00Z", None).await;
+        let told = ask(&bench, IDA, "broadcast", None).await;
+        assert_eq!((told.status(), code(&told)), (409, json!("complaint")));
+        assert_eq!(told.json()["results"][0]["was"], json!(["complained"]));
+        change(&bench, IDA, "broadcast", DAY, HARD).await;
+        assert_eq!(ask(&bench, IDA, "broadcast", None).await.status(), 200);
+        assert_eq!(lists.asked().len(), 1);
+        bar(&bench, "broadcast", DAY).await;
+        let told = ask(&bench, IDA, "broadcast", None).await;
+        assert_eq!((told.status(), code(&told), lists.asked().len()), (409, json!("complaint"), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_postmark_that_does_not_answer_is_told_and_nothing_is_allowed_then() {
+        for who in ["slow@x.example", "down@x.example", "forgotten@x.example"] {
+            let (bench, _) = Bench::with_lists().await;
+            change(&bench, who, "outbound", DAY, HARD).await;
+            let told = ask(&bench, who, "outbound", None).await;
+            assert_eq!(told.status(), 200, "{}", told.text());
+            let result = told.json()["results"][0].clone();
+            assert_eq!(
+                (&result["done"], &result["postmark"]["status"]),
+                (&json!(false), &json!("unavailable"))
+            );
+            assert!(result.get("refused").is_none() && result.get("awaits").is_none());
+            assert!(bench.decided().await.is_empty());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_token_what_is_listed_stays_and_what_is_refused_is_refused() {
+        let bench = Bench::default();
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        let told = ask(&bench, IDA, "outbound", None).await;
+        assert_eq!(
+            (told.status(), &told.json()["type"]),
+            (409, &json!("urn:postledger:problem:no-postmark-token"))
+        );
+        change(&bench, IDA, "outbound", DAY, COMPLAINT).await;
+        assert_eq!(code(&ask(&bench, IDA, "outbound", None).await), "complaint");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn somebody_erased_is_named_by_address() {
+        let (bench, lists) = Bench::with_lists().await;
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        let server = ServerId::new(SERVER).unwrap();
+        let by_id = format!("id:{}", id());
+        let told = ask(&bench, &by_id, "outbound", None).await;
+        assert_eq!((told.status(), &told.json()["address"]), (200, &json!(IDA)));
+        store::erase::sweep(&*bench.store, server, id(), crate::bench::now()).await.unwrap();
+        let told = ask(&bench, &by_id, "outbound", None).await;
+        assert_eq!((told.status(), &told.json()["type"]), (409, &json!("urn:postledger:problem:no-address")));
+        assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200);
+        assert_eq!(lists.asked().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_audit_has_causes_and_codes_but_no_words() {
+        let (bench, _) = Bench::with_lists().await;
+        change(&bench, IDA, "outbound", DAY, UNSUBSCRIBE).await;
+        ask(&bench, IDA, "outbound", None).await;
+        ask(&bench, IDA, "outbound", Some("by telephone")).await;
+        let audit = bench.get("audit").await;
+        for word in ["customer.example", "called", "telephone"] {
+            assert!(!audit.text().contains(word), "{word}");
+        }
+        let items = audit.json()["items"].clone();
+        let of = |phase: &str| {
+            let found = items.as_array().unwrap().iter().filter(|one| one["phase"] == phase);
+            found.cloned().collect::<Vec<Value>>()
+        };
+        assert_eq!(of("begun").len(), 2);
+        assert_eq!(of("begun")[0]["before"], json!({ "outbound": ["unsubscribe"] }));
+        assert_eq!(of("begun")[0]["target"], id().to_string());
+        assert!(
+            of("begun").iter().any(|one| one["after"] == json!({ "stream": "outbound", "consent": true }))
+        );
+        let refused = json!([{ "stream": "outbound", "done": false, "refused": "consent" }]);
+        assert_eq!(of("failed")[0]["after"], json!({ "results": refused, "decision": null }));
+        let done = json!([{ "stream": "outbound", "done": true, "postmark": "deleted" }]);
+        assert_eq!(of("done")[0]["after"], json!({ "results": done, "decision": null }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_none_is_refused() {
+        let (bench, lists) = Bench::with_lists().await;
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        for wrong in [
+            json!({ "stream": "outbound" }),
+            json!({ "stream": "outbound", "reason": "" }),
+            json!({ "stream": "*x", "reason": "r" }),
+            json!({ "stream": "outbound", "reason": "r", "consent": " " }),
+            json!({ "stream": "outbound", "reason": "r\u{1b}[31m" }),
+            json!({ "stream": "outbound", "reason": "r", "x": 1 }),
+        ] {
+            let told = bench.post(&format!("recipients/{IDA}/reactivate"), wrong.clone()).await;
+            assert_eq!(told.status(), 400, "{wrong}");
+        }
+        assert!(lists.asked().is_empty());
+    }
+}
