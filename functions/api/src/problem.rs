@@ -7,9 +7,12 @@ use queue::QueueError;
 use serde_json::{Value, json};
 use store::StoreError;
 
-/// Why there is no answer.
+/// Why there is no answer. Boxed, since most answers are none of these and every result has room for one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
+pub struct Problem(Box<Told>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Told {
     status: StatusCode,
     code: &'static str,
     title: &'static str,
@@ -27,17 +30,24 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Problem {
-        Problem { status, code, title, detail: detail.into(), next: None, header: None, more: Vec::new() }
+        let (detail, more) = (detail.into(), Vec::new());
+        Problem(Box::new(Told { status, code, title, detail, next: None, header: None, more }))
+    }
+
+    fn header_is(mut self, name: HeaderName, value: Option<HeaderValue>) -> Problem {
+        self.0.header = value.map(|value| (name, value));
+        self
     }
 
     /// What to do next, in a sentence.
-    pub fn next(self, next: impl Into<String>) -> Problem {
-        Problem { next: Some(next.into()), ..self }
+    pub fn next(mut self, next: impl Into<String>) -> Problem {
+        self.0.next = Some(next.into());
+        self
     }
 
     /// A member more.
     pub fn with(mut self, name: &'static str, value: Value) -> Problem {
-        self.more.push((name, value));
+        self.0.more.push((name, value));
         self
     }
 
@@ -71,11 +81,10 @@ impl Problem {
 
     /// Nobody has said who is asking, or not rightly.
     pub fn unauthorized(detail: &'static str) -> Problem {
-        Problem {
-            header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postledger\""))),
-            ..Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who is asking is not known", detail)
-        }
-        .next("send `Authorization: Bearer TOKEN`; `postledger token new` makes a token")
+        let challenge = HeaderValue::from_static("Bearer realm=\"postledger\"");
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who is asking is not known", detail)
+            .header_is(WWW_AUTHENTICATE, Some(challenge))
+            .next("send `Authorization: Bearer TOKEN`; `postledger token new` makes a token")
     }
 
     /// A webhook has come to where no event is taken in; Postmark comes again.
@@ -102,15 +111,13 @@ impl Problem {
 
     /// The path is known, the method is not among its own.
     pub fn method(allowed: &str) -> Problem {
-        Problem {
-            header: HeaderValue::from_str(allowed).ok().map(|allowed| (ALLOW, allowed)),
-            ..Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method",
-                "The method is not allowed here",
-                format!("this path takes {allowed}"),
-            )
-        }
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method",
+            "The method is not allowed here",
+            format!("this path takes {allowed}"),
+        )
+        .header_is(ALLOW, HeaderValue::from_str(allowed).ok())
         .next("see /v1/openapi.json")
     }
 
@@ -127,45 +134,43 @@ impl Problem {
 
     /// Something that the answer needs did not answer.
     pub fn unavailable() -> Problem {
-        Problem {
-            header: Some((RETRY_AFTER, HeaderValue::from_static("1"))),
-            ..Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "The ledger does not answer",
-                "a table or queue did not answer in time",
-            )
-        }
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The ledger does not answer",
+            "a table or queue did not answer in time",
+        )
+        .header_is(RETRY_AFTER, Some(HeaderValue::from_static("1")))
         .next("try again in a moment")
     }
 
     /// The status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The code, which is the end of its `type`.
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// The header that goes with it, if one does.
     pub(crate) fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
-        self.header.as_ref()
+        self.0.header.as_ref()
     }
 
     /// The document.
     pub fn document(&self) -> Value {
         let mut document = json!({
-            "type": format!("urn:postledger:problem:{}", self.code),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
+            "type": format!("urn:postledger:problem:{}", self.0.code),
+            "title": self.0.title,
+            "status": self.0.status.as_u16(),
+            "detail": self.0.detail,
         });
-        if let Some(next) = &self.next {
+        if let Some(next) = &self.0.next {
             document["next"] = next.clone().into();
         }
-        for (name, value) in &self.more {
+        for (name, value) in &self.0.more {
             document[*name] = value.clone();
         }
         document
