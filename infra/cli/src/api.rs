@@ -13,6 +13,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
+use std::cell::Cell;
 use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
@@ -158,6 +159,8 @@ const WRONG_BASE: &str =
 /// The read API, as it is reached from here.
 pub struct Api {
     way: Way,
+    /// Whether it has answered before, so that silence is a fault that may pass, and no wrong address.
+    answered: Cell<bool>,
 }
 
 enum Way {
@@ -184,7 +187,7 @@ impl Api {
             (None, Place::Url(_)) => Err(Failure::new("there is no token for this API")
                 .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
             (None, Place::Aws(args)) => {
-                Ok(Api { way: Way::Direct(Box::new(Direct::open(&args, &whose.stack)?)) })
+                Ok(Api::of(Way::Direct(Box::new(Direct::open(&args, &whose.stack)?))))
             }
         }
     }
@@ -217,7 +220,11 @@ impl Api {
 
     fn over_http(base: &str, prefix: &'static str, header: (&'static str, String)) -> Api {
         let base = base.trim_end_matches('/').to_owned();
-        Api { way: Way::Http { agent: agent(), base, prefix, header } }
+        Api::of(Way::Http { agent: agent(), base, prefix, header })
+    }
+
+    fn of(way: Way) -> Api {
+        Api { way, answered: Cell::new(false) }
     }
 
     /// Asks, and has every answer; what does not answer is asked again where that changes nothing.
@@ -231,9 +238,13 @@ impl Api {
         };
         let mut pause = PAUSE;
         for _ in 1..TRIES {
-            let told = self.once(request)?;
-            if !request.again || !passes(&told) {
-                return Ok(told);
+            let told = self.once(request);
+            let passes = match &told {
+                Ok(told) => passes(told),
+                Err(_) => self.answered.get(),
+            };
+            if !request.again || !passes {
+                return told;
             }
             std::thread::sleep(pause);
             pause *= 2;
@@ -263,6 +274,12 @@ impl Api {
     }
 
     fn once(&self, request: &Request) -> Result<Told, Failure> {
+        let told = self.sent(request)?;
+        self.answered.set(true);
+        Ok(told)
+    }
+
+    fn sent(&self, request: &Request) -> Result<Told, Failure> {
         match &self.way {
             Way::Http { agent, base, prefix, header } => {
                 let mut to = http::Request::builder()

@@ -1,5 +1,5 @@
 //! The command `postledger`: reads its arguments, asks, prints, and says by its exit status how it went:
-//! 0 done, 1 it could not be done, 2 wrong usage, or a body that would be set aside.
+//! 0 done, 1 it could not be done, 2 wrong usage, a body that would be set aside, or a check that could not be made.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
