@@ -35,21 +35,20 @@ pub(crate) async fn export(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Re
     }
     let (id, mut address) = (named.id, named.address);
     let mut told = json!({ "recipient_id": id });
-    let (items, next) = match place {
-        Some(place) => page(admin, id, place, limit).await?,
-        None => {
-            let first = async {
-                let view = admin.views(&[id]).await?.pop().flatten();
-                let (items, next) = page(admin, id, (Class::State, None), limit).await?;
-                let noted = json!({ "events": items.len(), "more": next.is_some() });
-                Ok(((view, (items, next)), noted))
-            };
-            let (view, page) = admin.change("export", Some(id.to_string()), Value::Null, first).await?;
-            told["view"] = view.as_ref().map(of_view).unwrap_or_default();
-            address = address.or_else(|| view?.address);
-            page
-        }
+    let first = place.is_none();
+    // Each page is noted: a cursor that nobody gave out would read on as well.
+    let read = async {
+        let view = if first { admin.views(&[id]).await?.pop().flatten() } else { None };
+        let page = page(admin, id, place.unwrap_or((Class::State, None)), limit).await?;
+        let noted = json!({ "events": page.0.len(), "more": page.1.is_some() });
+        Ok(((view, page), noted))
     };
+    let asked = json!({ "first": first });
+    let (view, (items, next)) = admin.change("export", Some(id.to_string()), asked, read).await?;
+    if first {
+        told["view"] = view.as_ref().map(of_view).unwrap_or_default();
+        address = address.or_else(|| view?.address);
+    }
     if let Some(address) = address {
         told["address"] = address.into();
     }
