@@ -172,7 +172,7 @@ fn a_token_is_not_sent_where_others_could_read_it_and_a_deployed_api_needs_one()
     let ask = |url: &str, token: Option<&str>| {
         let mut ask = command();
         ask.args(["token", "list", "--url", url]);
-        token.into_iter().for_each(|token| drop(ask.env("POSTLEDGER_TOKEN", token)));
+        ask.envs(token.map(|token| ("POSTLEDGER_TOKEN", token)));
         let output = run(&mut ask, b"");
         assert_eq!(output.status.code(), Some(1));
         text(&output.stderr)
