@@ -53,7 +53,11 @@ impl Running {
         )
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.ask(args, b"");
         assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -104,6 +108,13 @@ fn run_once_shows_the_ledger_of_the_sample_and_exits_0() {
     assert_eq!(verdict("out.of.order", "outbound"), "send");
     assert_eq!(verdict("full.mailbox", "broadcast"), "do not send");
     assert!(shown.contains("17 events recorded, each once; 2 bodies set aside; 0 dead letters."));
+    let asked = shown.split("The read API, asked over HTTP").nth(1).unwrap();
+    assert!(
+        asked.contains("curl -H 'authorization: Bearer plt_…'") && asked.contains("/check -d"),
+        "{asked}"
+    );
+    assert!(asked.contains("5 of 5 soft bounces"), "{asked}");
+    assert_eq!(shown.matches("plt_").count(), shown.matches("plt_…").count(), "no token is shown");
 }
 
 #[test]
@@ -352,9 +363,12 @@ fn a_person_is_erased_by_a_command_and_stays_banned() {
     let verdict = |told: &Value| told["streams"]["outbound"]["verdict"].clone();
     let before = running.json(&recipient);
     assert_eq!(verdict(&before), "do_not_send");
-    let erase = ["erase", "--server", "8123456", "No.Such.User@customer.example", "--json"];
+    let erase = ["erase", "--server", "8123456", "No.Such.User@customer.example", "--yes", "--json"];
+    let unasked = running.ask(&erase[..4], b"");
+    assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"), "nobody was asked");
     let erased = running.json(&erase);
-    assert!(erased["events"].as_u64() > Some(0) && erased["recipient"] == before["recipient_id"], "{erased}");
+    assert!(erased["events"].as_u64() > Some(0), "{erased}");
+    assert_eq!(erased["recipient_id"], before["recipient_id"]);
     assert_eq!(running.json(&erase)["events"], 0, "twice is as once");
     let swept = running.json(&["erase", "--sweep", "--json"]);
     assert_eq!(
@@ -363,8 +377,13 @@ fn a_person_is_erased_by_a_command_and_stays_banned() {
     );
     assert_eq!(verdict(&running.json(&recipient)), "do_not_send");
     let shown =
-        text(&running.ask(&erase[..4], b"").stdout) + &text(&running.ask(&["erase", "--sweep"], b"").stdout);
-    assert!(shown.contains("is erased since") && shown.contains("what is left of 1 recipients"), "{shown}");
+        text(&running.ask(&erase[..5], b"").stdout) + &text(&running.ask(&["erase", "--sweep"], b"").stdout);
+    assert!(
+        shown.contains("was erased already")
+            && shown.contains("what stays")
+            && shown.contains("what is left of 1 recipients"),
+        "{shown}"
+    );
     assert!(!shown.to_lowercase().contains("such.user"), "{shown}");
 }
 
@@ -440,6 +459,11 @@ fn what_cannot_be_meant_is_wrong_usage() {
         vec!["erase"],
         vec!["erase", "--server", "1"],
         vec!["erase", "a@x.example", "--sweep"],
+        vec!["check", "--server", "1", "--stream", "outbound", "--address", "a@x.example", "FILE"],
+        vec!["token", "new", "--name", "n", "--role", "viewer"],
+        vec!["token", "new", "--name", "n", "--role", "viewer", "--servers", "1", "--all-servers"],
+        vec!["suppressions", "list", "--server", "1", "--stream", "s", "--limit", "0"],
+        vec!["suppress", "--server", "1", "--stream", "s", "--reason", "r"],
     ] {
         let output = offline(&args, b"");
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
@@ -473,6 +497,17 @@ fn every_command_has_complete_help() {
         "redrive",
         "rebuild",
         "tables",
+        "check",
+        "suppressions",
+        "suppress",
+        "reactivate",
+        "export",
+        "stats",
+        "timeline",
+        "message",
+        "activity",
+        "audit",
+        "token",
     ] {
         assert!(help(&[]).contains(command), "{command} is listed");
         assert!(help(&[command]).contains("Usage:"), "{command}");

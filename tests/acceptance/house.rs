@@ -91,6 +91,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "queue",
             "reconcile",
             "store",
+            "table",
             "watch",
         ],
     ),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod api;
+mod api_commands;
 mod api_fuzz;
 mod ask;
 mod asked;

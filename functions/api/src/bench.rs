@@ -1,11 +1,12 @@
-//! What this crate's tests stand on: the API over tables and queues in memory, and a clock that stands still.
+//! What this crate's tests stand on: the API over tables and queues in memory, and a clock that stands still until it
+//! is moved.
 
 use crate::scope::{Caller, Parts};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
 use account::{MemoryVault, Vault as _};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use ledger::event::What;
 use ledger::fold::EventSet;
 use ledger::identity::{Told as Telling, digest};
@@ -13,12 +14,13 @@ use ledger::policy::SoftBouncePolicy;
 use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use postmark::Context;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
-use queue::{Queue as _, QueueName};
+use queue::{Queue, QueueName};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{ACTIONS_MAX, Action, Memory, Recorded, Store as _};
+use store::{ACTIONS_MAX, Action, Memory, Recorded, Seen, Store as _};
 
 /// The server that tests ask about.
 pub(crate) const SERVER: i64 = 8_123_456;
@@ -94,6 +96,8 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<Memory>,
     pub(crate) queue: Arc<queue::Memory>,
     pub(crate) vault: Arc<MemoryVault>,
+    /// By how many seconds the clock was moved.
+    moved: Arc<AtomicI64>,
 }
 
 /// Where no Postmark is.
@@ -110,44 +114,83 @@ impl Default for Bench {
 impl Bench {
     /// Over these tables, beside a Postmark that is reached so.
     pub(crate) fn beside(store: Memory, transport: Arc<dyn Transport>) -> Bench {
+        Bench::with(store, transport, |queue| queue)
+    }
+
+    /// With something before its queues.
+    pub(crate) fn with(
+        store: Memory,
+        transport: Arc<dyn Transport>,
+        before: impl FnOnce(Arc<queue::Memory>) -> Arc<dyn Queue>,
+    ) -> Bench {
         let (store, queue) = (Arc::new(store), Arc::new(queue::Memory::default()));
+        let moved = Arc::new(AtomicI64::default());
+        let clock = moved.clone();
         let vault = Arc::new(MemoryVault::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
         let api = Api::new(Parts {
             store: store.clone(),
-            queue: queue.clone(),
+            queue: before(queue.clone()),
             vault: vault.clone(),
             postmark: Endpoint::new(transport).with_retries(once),
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
-            clock: Arc::new(now),
+            clock: Arc::new(move || now().plus_seconds(clock.load(Ordering::Relaxed))),
         });
-        Bench { api, store, queue, vault }
+        Bench { api, store, queue, vault, moved }
     }
 
-    /// Records a body as if it had come in by its source, and folds the view anew. The event.
+    /// Lets time pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.moved.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Before queues of which so many sends go well.
+    pub(crate) fn with_sends(most: i64) -> Bench {
+        let left = AtomicI64::new(most);
+        let plan = faults::Plan::new(move |call| match call {
+            "send" if left.fetch_sub(1, Ordering::Relaxed) <= 0 => faults::Fault::Refuse,
+            _ => faults::Fault::None,
+        });
+        let before = |queue: Arc<queue::Memory>| Arc::new(queue::Faulty::new(queue, plan)) as Arc<dyn Queue>;
+        Bench::with(Memory::default(), Arc::new(Nobody), before)
+    }
+
+    /// Records a body as if it had come in by its source, unless as good a copy is there, and folds the view anew. The
+    /// event.
     pub(crate) async fn record(&self, server: i64, body: Value, source: Source) -> Event {
         let server = ServerId::new(server).unwrap();
-        let received_at = now();
+        let received_at = now().plus_seconds(self.moved.load(Ordering::Relaxed));
         let context = Context { server, received_at, source, keep_engagement_detail: false };
         let examined = postmark::examine(body.to_string().as_bytes(), &context).unwrap();
         let event = examined.event(&context, &LedgerKey::for_tests()).unwrap();
         self.store.note_stream(server, &event.stream).await.unwrap();
         let before = self.store.state_events(server, event.recipient).await.unwrap();
         let set = |events: &[Recorded]| events.iter().map(|one| one.event.clone()).collect::<EventSet>();
-        let read = set(&before).view().map(|view| view.folded);
+        let view = set(&before).view();
+        let read = view.as_ref().map(|view| view.folded);
         let new = Recorded {
             event: event.clone(),
             body: Some(examined.canonical),
             dropped: examined.dropped,
             expires_at: None,
         };
-        let mut actions = vec![Action::Record(new.clone())];
+        let copy = self.store.event(server, event.recipient, event.class(), event.identity).await.unwrap();
+        let mut actions = match copy.map(|copy| copy.event) {
+            None => vec![Action::Record(new.clone())],
+            Some(copy) if event.rank() < copy.rank() => vec![Action::Replace(new.clone(), Seen::from(&copy))],
+            Some(_) => return event,
+        };
         let mut after = before;
         after.push(new);
         if event.class() == ledger::Class::State
-            && let Some(view) = set(&after).view()
+            && let (gone, Some(view)) = (view, set(&after).view())
         {
+            for stream in gone.iter().flat_map(|gone| gone.rows().into_keys()) {
+                if !view.rows().contains_key(stream) {
+                    actions.push(Action::DeleteRow(server, event.recipient, stream.to_owned()));
+                }
+            }
             for (stream, row) in view.rows() {
                 let address = view.address.clone();
                 actions.push(Action::PutRow(server, event.recipient, stream.to_owned(), row, address));
@@ -244,10 +287,23 @@ impl Bench {
     }
 
     pub(crate) async fn call(&self, method: Method, target: &str, body: &[u8]) -> Told {
+        self.call_with(method, target, &[], body).await
+    }
+
+    /// With headers.
+    pub(crate) async fn call_with(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(HeaderName, &'static str)],
+        body: &[u8],
+    ) -> Told {
         let who = account::audit::Who { kind: account::audit::WhoKind::Local, name: "test".to_owned() };
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = format!("/v1/servers/{SERVER}/{path}");
-        let headers = HeaderMap::new();
+        let header =
+            |(name, value): &(HeaderName, &'static str)| (name.clone(), HeaderValue::from_static(value));
+        let headers: HeaderMap = headers.iter().map(header).collect();
         let call = Call { method: &method, path: &path, query, headers: &headers, body };
         Told(self.api.answer_to(Caller::operator(who), &call).await)
     }

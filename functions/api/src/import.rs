@@ -370,12 +370,12 @@ mod tests {
         // Sent again before anything of it is recorded, it is queued again and yet recorded once.
         bench.pass(60);
         assert_eq!(imported(&bench, "", BOUNCES).await["queued"], 2);
-        assert_eq!(bench.settle().await, 4);
+        assert_eq!(bench.settle().await.len(), 4);
         assert_eq!(events(&bench, "ida@customer.example").await, 1);
         assert!(barred(&bench, "outbound").await && !barred(&bench, "broadcast").await);
         let told = imported(&bench, "", BOUNCES).await;
         assert_eq!((&told["counts"]["new"], &told["counts"]["already"]), (&json!(0), &json!(2)));
-        assert_eq!((told["queued"].clone(), bench.settle().await), (json!(0), 0));
+        assert_eq!((told["queued"].clone(), bench.settle().await.len()), (json!(0), 0));
         let told = bench.get("streams/outbound/suppressions").await.json();
         let row = |item: &Value| (item["address"].clone(), item["since"].clone(), item["causes"].clone());
         let rows: Vec<_> = told["items"].as_array().unwrap().iter().map(row).collect();
@@ -443,11 +443,11 @@ mod tests {
         bench.settle().await;
         assert!(barred(&bench, "outbound").await, "whoever imports it says so after what was allowed before");
         bench.pass(60);
-        assert_eq!((import().await, bench.settle().await), (json!(0), 0));
+        assert_eq!((import().await, bench.settle().await.len()), (json!(0), 0));
         allow(&bench, "AQECAwQFBgcICQoLDA0ODw", now().plus_seconds(60)).await;
         assert!(!barred(&bench, "outbound").await);
         bench.pass(60);
-        assert_eq!((import().await, bench.settle().await), (json!(0), 0));
+        assert_eq!((import().await, bench.settle().await.len()), (json!(0), 0));
         assert!(!barred(&bench, "outbound").await, "the same list says nothing new");
         assert_eq!(imported(&bench, "&cause=complaint", list).await["queued"], 1);
         bench.settle().await;
@@ -462,7 +462,7 @@ mod tests {
         bench.pass(60);
         imported(&bench, "&cause=manual", list).await;
         allow(&bench, "AAECAwQFBgcICQoLDA0ODw", now().plus_seconds(30)).await;
-        assert_eq!(bench.settle().await, 2);
+        assert_eq!(bench.settle().await.len(), 2);
         assert_eq!(events(&bench, "ida@customer.example").await, 2, "the allowance and one import");
         assert!(!barred(&bench, "outbound").await);
     }
@@ -604,7 +604,7 @@ mod tests {
         assert_eq!((told.status(), &told.json()["queued"]), (503, &json!(50)), "{}", told.text());
         assert!(told.json()["next"].as_str().unwrap().contains("again"));
         assert_eq!(audited(&bench).await[0].phase, audit::Phase::Failed);
-        assert_eq!(bench.settle().await, 50);
+        assert_eq!(bench.settle().await.len(), 50);
         let told = imported(&bench, "&dry_run=true", &csv).await;
         assert_eq!((&told["counts"]["new"], &told["counts"]["already"]), (&json!(150), &json!(50)));
     }

@@ -1,9 +1,11 @@
 //! The arguments: `postledger --help` is made of this.
 
+pub mod api;
 pub mod beside;
 pub mod doctor;
 pub mod reconcile;
 
+pub use api::{Access, Ask};
 pub use beside::{Connect, Rotate, Servers, Watch};
 pub use doctor::Doctor;
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
@@ -24,7 +26,8 @@ pub const EMULATED_REGION: &str = "eu-west-1";
     arg_required_else_help = true,
     name = "postledger",
     version,
-    after_help = "Start with `postledger run`, then ask it: `postledger recipient --server 8123456 ADDRESS`."
+    after_help = "Exit status 0: done.  1: it could not be done, or something is not as it should be.  2: wrong usage.\n\
+                  Start with `postledger run`, then ask it: `postledger recipient --server 8123456 ADDRESS`."
 )]
 pub struct Cli {
     /// What to do.
@@ -67,6 +70,14 @@ pub struct Target {
     /// On AWS.
     #[command(flatten)]
     pub aws: OnAws,
+}
+
+impl Target {
+    /// Whether one is named by an argument.
+    pub fn is_given(&self) -> bool {
+        let OnAws { profile, region, endpoint, local } = &self.aws;
+        self.url.is_some() || profile.is_some() || region.is_some() || endpoint.is_some() || *local
+    }
 }
 
 /// Which server's mail.
@@ -130,6 +141,9 @@ pub enum Command {
     Fold(Circumstances),
     /// May this address be mailed, and if not, why not?
     Recipient(Recipient),
+    /// What the read API answers, and what it changes.
+    #[command(flatten)]
+    Ask(Ask),
     /// Post bodies from files or standard input, with the right credential.
     ///
     /// With --url, or by default, over HTTP, to a running Postledger or a deployed stack's address. With --profile,
@@ -149,10 +163,6 @@ pub enum Command {
     Decide(Decide),
     /// Revoke one of a server's passwords: what came in with it later is set aside.
     Revoke(Revoke),
-    /// Erase a person: address and content are stripped from what is recorded, and the ban stays.
-    ///
-    /// What was set aside, and what is on its way, is swept daily for some weeks, and at once by --sweep.
-    Erase(Erase),
     /// Take dead letters back to their queue, where they are consumed again.
     ///
     /// Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
@@ -197,6 +207,9 @@ pub enum Keys {
     Retire {
         /// The key's id, as `keys list` shows it.
         key_id: String,
+        /// The ledger that it is noted in.
+        #[command(flatten)]
+        target: Target,
     },
 }
 
@@ -412,24 +425,6 @@ impl Live {
             Live::Quarantine => QueueName::Quarantine,
         }
     }
-}
-
-/// `erase`.
-#[derive(Debug, Args)]
-#[group(skip)]
-pub struct Erase {
-    /// The server of --address.
-    #[arg(long, value_name = "ID", required_unless_present = "sweep", requires = "address")]
-    pub server: Option<ServerId>,
-    /// The address to erase at this server; it is told to no log.
-    #[arg(value_name = "ADDRESS", requires = "server")]
-    pub address: Option<String>,
-    /// Take what is left of all who are erased out of tables, quarantine and dead letters now.
-    #[arg(long)]
-    pub sweep: bool,
-    /// Where Postledger is reached.
-    #[command(flatten)]
-    pub target: Target,
 }
 
 /// `redrive`.

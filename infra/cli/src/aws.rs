@@ -1,13 +1,17 @@
 //! A deployed stack, as the commands reach it: by an operator's own access to AWS, or an emulator's endpoint.
 
 use crate::Failure;
-use crate::args::{EMULATED_REGION, OnAws};
+use crate::args::{EMULATED_REGION, OnAws, Postmark};
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
+use ::api::call::Call;
+use ::api::{Api, Caller, Parts};
+use account::audit::{Who, WhoKind};
 use account::{ParameterVault, Vault, tokens_prefix};
 use aws::{Access, AccessError, Link, Outputs, OutputsError, ParameterError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Response;
 use ledger::LedgerKey;
 use ledger::address::LEDGER_KEY_BYTES;
 use ledger::policy::SoftBouncePolicy;
@@ -132,6 +136,9 @@ impl Meant {
 pub struct Aws {
     runtime: Runtime,
     meant: Meant,
+    link: Link,
+    /// Where Postmark is asked by it, as far as it tells.
+    postmark: Option<String>,
     /// Where it is asked and told.
     pub desk: Desk,
 }
@@ -143,12 +150,24 @@ impl Aws {
     /// Where there is no access, no such stack, or no answer.
     pub fn open(args: &OnAws, stack: &str) -> Result<Aws, Failure> {
         let runtime = runtime()?;
-        let (meant, desk) = runtime.block_on(async {
+        let (meant, link, found) = runtime.block_on(async {
             let (access, meant) = meant(args, stack).await?;
-            let desk = desk(access, &meant).await?;
-            Ok::<_, Failure>((meant, desk))
+            let link = Link::new(access.clone(), store::dynamodb::LIMITS);
+            let found = desk(access, link.clone(), &meant).await?;
+            Ok::<_, Failure>((meant, link, found))
         })?;
-        Ok(Aws { runtime, meant, desk })
+        let (desk, postmark) = found;
+        Ok(Aws { runtime, meant, link, postmark, desk })
+    }
+
+    /// Who calls it, as AWS knows them; where AWS does not tell, by their access key's id.
+    pub fn caller(&self) -> String {
+        self.runtime.block_on(async {
+            match self.link.caller_arn().await {
+                Ok(arn) => arn,
+                Err(_) => self.link.access_key_id().await.unwrap_or_else(|| "unknown".to_owned()),
+            }
+        })
     }
 
     /// Waits for some work on this stack.
@@ -162,6 +181,41 @@ impl Aws {
     /// The desk's own, in words about this stack.
     pub fn wait<T>(&self, answer: impl Future<Output = Result<T, DeskError>>) -> Result<T, Failure> {
         self.runtime.block_on(answer).map_err(|error| self.meant.desk(&error))
+    }
+}
+
+/// The read API over a stack on AWS, in this process, for an operator who has access to the stack's own tables.
+pub struct Direct {
+    aws: Aws,
+    api: Api,
+    who: Who,
+}
+
+impl Direct {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As [`Aws::open`].
+    pub fn open(args: &OnAws, stack: &str) -> Result<Direct, Failure> {
+        let aws = Aws::open(args, stack)?;
+        let told = platform::env::text("POSTLEDGER_POSTMARK").or_else(|| aws.postmark.clone());
+        let base = told.unwrap_or_else(|| postmark_api::POSTMARK.to_owned());
+        let api = Api::new(Parts {
+            store: aws.desk.store.clone(),
+            queue: aws.desk.queue.clone(),
+            vault: Arc::new(ParameterVault::new(aws.link.clone(), &tokens_prefix(stack))),
+            postmark: crate::server::endpoint(&Postmark { base })?,
+            ledger_key: aws.desk.ledger_key.clone(),
+            policy: aws.desk.policy,
+            clock: aws.desk.clock.clone(),
+        });
+        let who = Who { kind: WhoKind::Aws, name: aws.caller() };
+        Ok(Direct { aws, api, who })
+    }
+
+    /// Answers.
+    pub fn answer(&self, call: &Call<'_>) -> Response<Vec<u8>> {
+        self.aws.block(self.api.answer_to(Caller::operator(self.who.clone()), call))
     }
 }
 
@@ -195,6 +249,7 @@ struct Deployed {
     urls: Urls,
     ledger_key_parameter: String,
     policy: SoftBouncePolicy,
+    postmark: Option<String>,
 }
 
 impl Deployed {
@@ -205,11 +260,14 @@ impl Deployed {
         let urls = QueueName::ALL.map(|queue| Ok((queue, output(queue_output(queue))?)));
         let policy = "SoftBouncePolicy";
         Ok(Deployed {
-            // Nothing that the desk writes is in the index by time.
-            tables: Tables::named(tables.into_iter().collect::<Result<_, Failure>>()?, false),
+            tables: Tables::named(
+                tables.into_iter().collect::<Result<_, Failure>>()?,
+                outputs.get("ByTime").is_some_and(|by_time| by_time == "true"),
+            ),
             urls: urls.into_iter().collect::<Result<_, Failure>>()?,
             ledger_key_parameter: output("LedgerKeyParameter".to_owned())?,
             policy: output(policy.to_owned())?.parse().map_err(|_| meant.untold(policy))?,
+            postmark: outputs.get("PostmarkUrl").cloned(),
         })
     }
 
@@ -222,6 +280,7 @@ impl Deployed {
             urls,
             ledger_key_parameter: ledger_key_parameter(&meant.stack),
             policy: SoftBouncePolicy::default(),
+            postmark: None,
         })
     }
 }
@@ -244,8 +303,7 @@ fn capitalised(word: &str) -> String {
     first.to_uppercase() + rest
 }
 
-async fn desk(access: Access, meant: &Meant) -> Result<Desk, Failure> {
-    let link = Link::new(access.clone(), store::dynamodb::LIMITS);
+async fn desk(access: Access, link: Link, meant: &Meant) -> Result<(Desk, Option<String>), Failure> {
     let deployed = match link.outputs(&meant.stack).await {
         Ok(outputs) => Deployed::told(&outputs, meant)?,
         // In an emulator a stack may have been made without the template.
@@ -262,7 +320,8 @@ async fn desk(access: Access, meant: &Meant) -> Result<Desk, Failure> {
     })?;
     let queue = Arc::new(Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls));
     let store = Arc::new(DynamoDb::new(link, deployed.tables));
-    Ok(Desk { store, queue, ledger_key: key, policy: deployed.policy, clock: platform::clock() })
+    let desk = Desk { store, queue, ledger_key: key, policy: deployed.policy, clock: platform::clock() };
+    Ok((desk, deployed.postmark))
 }
 
 /// Where the Postmark tokens of a stack's servers are kept.

@@ -1,10 +1,12 @@
 //! The command `connect`: a server's webhooks at Postmark, planned, agreed to, made and read back.
 
 use crate::args::Connect as Args;
+use crate::audited::{self, Change};
 use crate::keys::KeyRing;
 use crate::server::{agreed, endpoint, entry, kept, vault};
-use crate::target::{self, Whose};
-use crate::{Failure, book, say, show};
+use crate::target::{self, Ledger, Whose};
+use crate::{Failure, api, book, say, show};
+use account::audit::Who;
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
 use account::watch::Finding;
@@ -44,26 +46,28 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
     // Asked before the ledger is: on AWS it is a call of its own.
     let told = || target::doors(&args.target, whose);
     let server = args.server.server;
-    let known = book::with(&args.target, whose, async |book| entry(book, server).await)?;
+    let ledger = Ledger::open(&args.target, whose)?;
+    let who = api::who(&ledger);
+    let known = book::on(&ledger, async |book| entry(book, server).await)?;
     let base = match args.doors.clone().or(known.doors) {
         Some(base) => base,
         None => told()?,
     };
-    book::with(&args.target, whose, async |book| {
+    book::on(&ledger, async |book| {
         let mut entry = entry(book, server).await?;
-        let api = endpoint.server(kept(&*vault, server).await?);
+        let postmark = endpoint.server(kept(&*vault, server).await?);
         if args.one_url {
             entry.connect = ConnectForm::OneUrl;
         }
         let auth = ring.auth(server, entry.generation).map_err(Failure::new)?;
-        let connect = Connect { book, api: &api, doors: &doors, auth: &auth };
+        let connect = Connect { book, api: &postmark, doors: &doors, auth: &auth };
         let plan = if args.remove {
-            let seen = look(server, &api).await?;
+            let seen = look(server, &postmark).await?;
             webhooks::removal(&entry, &base, &seen.webhooks)
         } else {
             connect.look(&mut entry, &base).await?
         };
-        let done = carry_out(args, &connect, &entry, &base, &plan, json).await?;
+        let done = carry_out(args, &connect, &entry, &base, &plan, who, json).await?;
         let good = done.as_ref().map_or(args.dry_run || plan.is_empty(), Outcome::complete);
         if json {
             let told = json!({ "doors": base, "form": entry.connect, "plan": plan, "done": done });
@@ -82,6 +86,7 @@ async fn carry_out(
     entry: &ServerEntry,
     base: &str,
     plan: &Plan,
+    who: Who,
     json: bool,
 ) -> Result<Option<Outcome>, Failure> {
     if !json {
@@ -94,12 +99,25 @@ async fn carry_out(
     if steps > 0 && !args.yes && !agreed(&format!("do these {steps} steps at Postmark?"))? {
         return Err(Failure::new("nothing was changed"));
     }
-    Ok(Some(if args.remove {
-        connect.remove(entry, base, plan).await?
-    } else {
-        // Where nothing is to be done, too: where it leads, and its streams, are remembered.
-        connect.carry_out(entry, base, plan.clone()).await?
-    }))
+    let work = async {
+        Ok::<_, Failure>(if args.remove {
+            connect.remove(entry, base, plan).await?
+        } else {
+            // Where nothing is to be done, too: where it leads, and its streams, are remembered.
+            connect.carry_out(entry, base, plan.clone()).await?
+        })
+    };
+    if steps == 0 {
+        return work.await.map(Some);
+    }
+    let what = if args.remove { "connect.remove" } else { "connect" };
+    let change = Change { server: entry.server, what, target: None, asked: json!({ "steps": steps }) };
+    let begun = audited::begin(connect.book, who, change).await?;
+    let told = |done: &Outcome| {
+        let failed = done.steps.iter().filter(|step| step.failed.is_some()).count();
+        json!({ "done": done.steps.len() - failed, "failed": failed })
+    };
+    begun.end(connect.book, work.await, told).await.map(Some)
 }
 
 fn names(triggers: &BTreeSet<Trigger>) -> String {

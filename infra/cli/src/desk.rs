@@ -4,9 +4,8 @@
 mod words;
 
 pub use words::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Erase, ErasedNow, Listed, OnQueue, QuarantineQuery,
-    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
-    Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
+    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 
 use api::decision;
@@ -270,7 +269,7 @@ impl Desk {
         let (envelope, event) = made.map_err(unusable)?;
         self.queue.send(QueueName::Critical, &envelope.encode()).await?;
         let recorded = decision::recorded(&*self.store, &event, decision::WAIT).await;
-        Ok(Decided { identity: event.identity, recorded })
+        Ok(Decided { identity: event.identity, recipient_id: event.recipient, recorded })
     }
 
     /// Revokes one of a server's passwords.
@@ -280,24 +279,6 @@ impl Desk {
     pub async fn revoke(&self, revoke: Revoke) -> Result<Revoke, DeskError> {
         self.store.revoke(revoke.server, revoke.generation, revoke.from).await?;
         Ok(revoke)
-    }
-
-    /// Erases a recipient: nothing of the person is recorded any more, and what is recorded is stripped. What was
-    /// set aside or is dead is left to [`sweep`](Desk::sweep).
-    ///
-    /// # Errors
-    /// The store's own; it may be done again.
-    pub async fn erase(&self, erase: Erase) -> Result<ErasedNow, DeskError> {
-        let (server, recipient) =
-            (erase.server, self.ledger_key.recipient_id(erase.server, &recipient_key(&erase.address)));
-        let now = (self.clock)();
-        self.store.erase(server, recipient, now).await?;
-        let stripped = store::erase::strip(&*self.store, server, recipient).await?;
-        let erased = self.store.erased().await?;
-        let since = erased.iter().find(|one| (one.server, one.recipient) == (server, recipient));
-        let since = since.map_or(now, |erased| erased.at);
-        let swept_until = since.plus_days(store::erase::SWEPT_DAYS);
-        Ok(ErasedNow { recipient, since, events: stripped.events, swept_until })
     }
 
     /// Takes what is left of erased recipients out of tables, quarantine and dead letters.

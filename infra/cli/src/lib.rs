@@ -3,7 +3,10 @@
 //! Invariant: nothing is decided here. The commands ask the same functions that the Lambda functions run, and
 //! the embedded mode is those functions behind one small HTTP server.
 
+pub mod api;
 pub mod args;
+pub mod ask;
+pub mod audited;
 #[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
 pub mod book;
@@ -15,6 +18,7 @@ pub mod doors;
 pub mod embedded;
 pub mod fold;
 pub mod keys;
+pub mod operate;
 pub mod post;
 pub mod rebuild;
 pub mod reconcile;
@@ -37,17 +41,33 @@ use std::io::Write;
 pub struct Failure {
     what: String,
     next: Option<String>,
+    status: u8,
 }
 
 impl Failure {
     /// A failure, in a sentence.
     pub fn new(what: impl Into<String>) -> Failure {
-        Failure { what: what.into(), next: None }
+        Failure { what: what.into(), next: None, status: 1 }
     }
 
     /// What to do next, in a sentence.
     pub fn next(self, next: impl Into<String>) -> Failure {
         Failure { next: Some(next.into()), ..self }
+    }
+
+    /// With another sentence.
+    pub fn also(self, more: impl fmt::Display) -> Failure {
+        Failure { what: format!("{}\n  {more}", self.what), ..self }
+    }
+
+    /// What the command exits with, where that is not 1.
+    pub fn status(self, status: u8) -> Failure {
+        Failure { status, ..self }
+    }
+
+    /// What the command exits with.
+    pub fn code(&self) -> u8 {
+        self.status
     }
 }
 
@@ -93,6 +113,11 @@ failures!(
 pub fn say(text: impl fmt::Display) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Prints to standard error what is told beside an answer.
+pub fn tell(text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// A time given by a person: RFC 3339, a day (its beginning in UTC), or microseconds since 1970.

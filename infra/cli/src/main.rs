@@ -1,5 +1,5 @@
 //! The command `postledger`: reads its arguments, asks, prints, and says by its exit status how it went:
-//! 0 done, 1 it could not be done, 2 wrong usage, or a body that would be set aside.
+//! 0 done, 1 it could not be done, 2 wrong usage, a body that would be set aside, or a check that could not be made.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,20 +7,17 @@ use clap::Parser;
 use ledger::ServerId;
 use postledger::args::OnAws;
 use postledger::args::{self, Cli, Command};
-use postledger::desk::{
-    CountsQuery, Decide, Erase, QuarantineQuery, RecipientQuery, Redrive, Replay, Revoke,
-};
+use postledger::desk::{CountsQuery, QuarantineQuery, RecipientQuery};
 use postledger::fold::Fold;
 use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, aws, connect, doctor, post, rebuild, reconcile, report, rotate, run, say, server, show, trial,
-    watch,
+    Failure, ask, aws, connect, doctor, operate, post, rebuild, reconcile, report, rotate, run, say, server,
+    show, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What a body that would be set aside exits with.
@@ -34,7 +31,7 @@ fn main() -> ExitCode {
             {
                 eprintln!("postledger: {failure}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(failure.code())
         }
     }
 }
@@ -52,7 +49,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
             runtime.block_on(run::run(&args, &ring, &whose.home()?, &whose.stack))?;
         }
         Command::Keys(args::Keys::Prepare(target)) => prepare(target, &whose, json)?,
-        Command::Keys(command) => key_command(command, ring()?, &whose.stack, json)?,
+        Command::Keys(command) => key_command(command, ring()?, &whose, json)?,
         Command::Url(args) => url(&args, &whose, json)?,
         Command::Server(command) => server::run(command, &whose, json)?,
         Command::Connect(args) => return connect::run(&args, &whose, json).map(status),
@@ -64,6 +61,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Doctor(args) => return doctor::run(&args, &whose, json).map(status),
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
+        Command::Ask(command) => return ask::run(command, &whose, json),
         Command::Recipient(args) => recipient(&open(&args.target)?, args, json)?,
         Command::Post(args) => return post::run(&args, &ring()?, &whose, json).map(status),
         Command::Sample(target) => sample(&target, &whose)?,
@@ -80,12 +78,11 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
             set_aside(&open(&target)?, &key, json)?
         }
         Command::Quarantine(args::Quarantine::Replay { key, body, overridden, target }) => {
-            replay(&open(&target)?, &key, body, overridden, json)?;
+            operate::replay(&open(&target)?, &key, body, overridden, json)?;
         }
-        Command::Decide(args) => decide(&open(&args.target)?, args, json)?,
-        Command::Revoke(args) => revoke(&open(&args.target)?, &args, json)?,
-        Command::Erase(args) => erase(&open(&args.target)?, args, json)?,
-        Command::Redrive(args) => redrive(&open(&args.target)?, &args, json)?,
+        Command::Decide(args) => operate::decide(&open(&args.target)?, args, json)?,
+        Command::Revoke(args) => operate::revoke(&open(&args.target)?, &args, json)?,
+        Command::Redrive(args) => operate::redrive(&open(&args.target)?, &args, json)?,
         Command::Rebuild(args) => return rebuild::run(&args, &open(&args.target)?, json).map(status),
         Command::Tables(args::Tables::Create { endpoint, region, by_time }) => {
             let endpoint =
@@ -102,7 +99,8 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str, json: bool) -> Result<(), Failure> {
+fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let stack = &whose.stack;
     let tell = |done: String| {
         if !json {
             say(format!("{done}\na running Postledger takes it up at its next start\n"));
@@ -117,8 +115,8 @@ fn key_command(command: args::Keys, mut ring: KeyRing, stack: &str, json: bool) 
                 ring.path().display()
             ));
         }
-        args::Keys::Retire { key_id } => {
-            ring.retire(&key_id)?;
+        args::Keys::Retire { key_id, target } => {
+            operate::retire(&mut ring, &key_id, &target, whose)?;
             tell(format!("retired key {key_id} of stack {stack}"));
         }
         args::Keys::List | args::Keys::Prepare(_) => {}
@@ -269,77 +267,5 @@ fn set_aside(ledger: &Ledger, key: &str, json: bool) -> Result<(), Failure> {
         let body = STANDARD.decode(listed.body_base64.unwrap_or_default()).unwrap_or_default();
         say(format!("\n{}", String::from_utf8_lossy(&body)));
     }
-    Ok(())
-}
-
-fn replay(
-    ledger: &Ledger,
-    key: &str,
-    body: Option<PathBuf>,
-    overridden: bool,
-    json: bool,
-) -> Result<(), Failure> {
-    let read = |path: PathBuf| {
-        std::fs::read(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
-    };
-    let body_base64 = body.map(read).transpose()?.map(|body| STANDARD.encode(body));
-    let replayed = ledger.replay(key, Replay { overridden, body_base64 })?;
-    let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
-    say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
-    Ok(())
-}
-
-fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Failure> {
-    let decided = ledger.decide(Decide {
-        server: args.server.server,
-        stream: args.stream,
-        address: args.address,
-        suppress: args.ruling == args::Ruling::Suppress,
-        reason: args.reason,
-        actor: args.actor,
-    })?;
-    let state = if decided.recorded { "is in the ledger" } else { "is on its queue" };
-    let words = format!("decision {} {state}", decided.identity);
-    say(if json { serde_json::to_string_pretty(&decided)? } else { words });
-    Ok(())
-}
-
-fn revoke(ledger: &Ledger, args: &args::Revoke, json: bool) -> Result<(), Failure> {
-    let from = args.from.unwrap_or_else(platform::now);
-    let (server, generation) = (args.server.server, args.generation);
-    let revoked = ledger.revoke(Revoke { server, generation, from })?;
-    let words = format!(
-        "what comes in for {server}.{generation} after {} is set aside; put `postledger url --server {server} \
-         --generation {}` into Postmark",
-        show::time(revoked.from),
-        generation + 1
-    );
-    say(if json { serde_json::to_string_pretty(&revoked)? } else { words });
-    Ok(())
-}
-
-fn erase(ledger: &Ledger, args: args::Erase, json: bool) -> Result<(), Failure> {
-    if let (Some(server), Some(address)) = (args.server, args.address) {
-        let erased = ledger.erase(Erase { server, address })?;
-        say(if json { serde_json::to_string_pretty(&erased)? } else { show::erased(&erased) });
-    }
-    if args.sweep {
-        let swept = ledger.sweep()?;
-        say(if json { serde_json::to_string_pretty(&swept)? } else { show::swept(&swept) });
-    }
-    Ok(())
-}
-
-fn redrive(ledger: &Ledger, args: &args::Redrive, json: bool) -> Result<(), Failure> {
-    let bar = post::progress(None, "moving dead letters");
-    let redrive = Redrive { queue: args.queue.queue().name().to_owned(), dry_run: args.dry_run };
-    let redriven = ledger.redrive(redrive, |so_far| bar.set_position(so_far.moved as u64));
-    bar.finish_and_clear();
-    let redriven = redriven?;
-    say(if json {
-        serde_json::to_string_pretty(&redriven)?
-    } else {
-        show::redriven(&redriven, args.dry_run)
-    });
     Ok(())
 }

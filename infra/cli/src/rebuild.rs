@@ -2,9 +2,9 @@
 //! mends the views if told to.
 
 use crate::args::Rebuild;
-use crate::desk::{RebuildQuery, Repair};
+use crate::desk::{RebuildQuery, Repair, Repaired};
 use crate::target::Ledger;
-use crate::{Failure, post, say, show};
+use crate::{Failure, audited, post, say, show};
 use ledger::ServerId;
 use std::io::{IsTerminal, Write, stderr, stdin};
 use store::rebuild::Report;
@@ -28,7 +28,11 @@ pub fn run(args: &Rebuild, ledger: &Ledger, json: bool) -> Result<bool, Failure>
         return Err(Failure::new("nothing was written"));
     }
     let (repaired, after) = if views > 0 {
-        let repaired = ledger.repair(Repair { server, report: report.clone() })?.repaired;
+        let asked = serde_json::json!({ "views": views });
+        let change = audited::Change { server, what: "rebuild.repair", target: None, asked };
+        let repair = Repair { server, report: report.clone() };
+        let told = |repaired: &Repaired| serde_json::json!({ "repaired": repaired.repaired });
+        let repaired = audited::change(ledger, change, || ledger.repair(repair), told)?.repaired;
         (repaired, verify(ledger, server)?)
     } else {
         (0, report.clone())

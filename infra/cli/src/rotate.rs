@@ -1,17 +1,19 @@
 //! The command `rotate`: moves all webhooks to a new key, as far as can be done now.
 
 use crate::args::Rotate as Args;
+use crate::audited::{self, Change};
 use crate::book::{self, Remote};
 use crate::client::Client;
 use crate::connect::doors;
 use crate::keys::KeyRing;
 use crate::server::{agreed, endpoint, vault};
-use crate::target::{Place, Whose};
-use crate::{Failure, say, show};
+use crate::target::{Ledger, Place, Whose};
+use crate::{Failure, api, say, show};
 use account::Registry;
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
 use ledger::{ServerId, Time};
 use postmark_api::Auth;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// What the command says of a rotation that has ended: its next run would begin another.
@@ -60,30 +62,39 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         Place::Url(base) => Some(Remote(Client::new(&base))),
         Place::Aws(_) => None,
     };
-    let progress = book::with(&args.target, whose, async |book| {
+    let ledger = Ledger::open(&args.target, whose)?;
+    let who = api::who(&ledger);
+    let progress = book::on(&ledger, async |book| {
         let mut servers = Vec::new();
         for entry in Registry(book).list().await? {
             let api = vault.token(entry.server).await?.map(|token| endpoint.server(token));
             servers.push((entry, api));
         }
         let now = platform::now();
-        let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
-        let stage = rotate.progress().await?.stage;
+        let stage = Rotate { book, keys: &mut ring, doors: &doors, now }.progress().await?.stage;
         if matches!(stage, Stage::Idle | Stage::Retired) && !args.yes && !agreed(BEGIN)? {
             return Err(Failure::new("nothing was changed"));
         }
-        let mut progress = rotate.run(&servers, args.server).await?;
-        if let Some(embedded) = &embedded {
-            let waited = progress.stage == Stage::DoorsToLearn;
-            if waited || progress.stage == Stage::Retired {
-                embedded.adopt(ring.public().iter().map(ToString::to_string).collect())?;
+        let asked = json!({ "stage": stage, "server": args.server });
+        let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };
+        let begun = audited::begin(book, who, change).await?;
+        let work = async {
+            let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
+            let mut progress = rotate.run(&servers, args.server).await?;
+            if let Some(embedded) = &embedded {
+                let waited = progress.stage == Stage::DoorsToLearn;
+                if waited || progress.stage == Stage::Retired {
+                    embedded.adopt(ring.public().iter().map(ToString::to_string).collect())?;
+                }
+                if waited {
+                    let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
+                    progress = rotate.run(&servers, args.server).await?;
+                }
             }
-            if waited {
-                let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
-                progress = rotate.run(&servers, args.server).await?;
-            }
-        }
-        Ok::<_, Failure>(progress)
+            Ok::<_, Failure>(progress)
+        };
+        let done = work.await;
+        begun.end(book, done, |progress| json!({ "stage": progress.stage })).await
     })?;
     let deployed = embedded.is_none();
     say(if json {

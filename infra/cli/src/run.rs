@@ -75,10 +75,11 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
     say(format!("\n  or apart: user {user}, password {password}"));
 
     if !args.no_sample {
-        let (base, password) = (base.clone(), password.clone());
+        let (base, password, once) = (base.clone(), password.clone(), args.once);
         let trial = tokio::task::spawn_blocking(move || {
             let ledger = Ledger::Embedded(Client::new(&base));
-            trial::run(&ledger, &base, user, &password)
+            trial::run(&ledger, &base, user, &password)?;
+            if once { trial::ask(&base) } else { Ok(()) }
         });
         trial.await.map_err(|_| Failure::new("the sample could not be posted"))??;
     }

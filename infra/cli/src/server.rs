@@ -2,13 +2,15 @@
 
 use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
 use crate::args::{Target, reconcile::Postmark};
-use crate::target::{Place, Whose};
-use crate::{Failure, aws, book, say, show};
+use crate::audited::{self, Change};
+use crate::target::{Ledger, Place, Whose};
+use crate::{Failure, api, aws, book, say, show};
 use account::{Book, FileVault, Registry, ServerEntry, Vault, connect};
 use ledger::ServerId;
 use ledger::policy::{PolicySchedule, StreamKind};
 use postmark_api::{AccountServer, Endpoint, Https, ServerApi, Timeouts, Token};
 use serde::Serialize;
+use serde_json::Value;
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::sync::Arc;
 use store::ServerSettings;
@@ -74,7 +76,11 @@ pub fn agreed(question: &str) -> Result<bool, Failure> {
     Ok(matches!(&*answer.to_lowercase(), "y" | "yes"))
 }
 
-fn asked(question: &str, instead: &str) -> Result<String, Failure> {
+/// What is answered on the terminal.
+///
+/// # Errors
+/// Where there is no terminal, and nobody to ask.
+pub fn asked(question: &str, instead: &str) -> Result<String, Failure> {
     if !stdin().is_terminal() {
         return Err(Failure::new("there is no terminal to ask on")
             .next(format!("give {instead} to go on without being asked")));
@@ -125,7 +131,13 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
             Ok(())
         }
         Servers::Set(args) => {
-            let shown = book::with(&args.target, whose, async |book| set(book, &args).await)?;
+            let ledger = Ledger::open(&args.target, whose)?;
+            let asked = serde_json::json!({
+                "generation": args.generation, "policy": args.policy, "kind": args.policy.map(|_| format!("{:?}", args.kind)),
+            });
+            let change = Change { server: args.server.server, what: "server.set", target: None, asked };
+            let work = || book::on(&ledger, async |book| set(book, &args).await);
+            let shown = audited::change(&ledger, change, work, |_| Value::Null)?;
             say(if json { serde_json::to_string_pretty(&shown)? } else { shown.text() });
             Ok(())
         }
@@ -136,10 +148,15 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
                 return Err(Failure::new("nothing was changed"));
             }
             let vault = vault(&target, whose)?;
-            let was = book::with(&target, whose, async |book| {
-                vault.remove(server).await?;
-                Ok::<_, Failure>(Registry(book).remove(server).await?)
-            })?;
+            let ledger = Ledger::open(&target, whose)?;
+            let work = || {
+                book::on(&ledger, async |book| {
+                    vault.remove(server).await?;
+                    Ok::<_, Failure>(Registry(book).remove(server).await?)
+                })
+            };
+            let change = Change { server, what: "server.remove", target: None, asked: Value::Null };
+            let was = audited::change(&ledger, change, work, |was| serde_json::json!({ "was": was }))?;
             let words = if was { "is not registered any more" } else { "was not registered" };
             let told = serde_json::json!({ "server": server, "removed": was });
             say(if json { serde_json::to_string_pretty(&told)? } else { format!("server {server} {words}") });
@@ -167,14 +184,19 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
     let (vault, endpoint) = (vault(&args.target, whose)?, endpoint(&args.postmark)?);
     let what = if args.account { "the account's token" } else { "the server's token" };
     let token = read_token(what)?;
-    let added = book::with(&args.target, whose, async |book| {
+    let ledger = Ledger::open(&args.target, whose)?;
+    let who = api::who(&ledger);
+    let added = book::on(&ledger, async |book| {
         let chosen = match args.server {
             Some(server) => vec![(server, token)],
-            None => choose(args, &endpoint.account(token).servers().await.map_err(api)?)?,
+            None => choose(args, &endpoint.account(token).servers().await.map_err(refused)?)?,
         };
         let mut added = Vec::new();
         for (server, token) in chosen {
-            added.push(register(book, &*vault, &endpoint, server, token, &args.about).await?);
+            let change = Change { server, what: "server.add", target: None, asked: Value::Null };
+            let begun = audited::begin(book, who.clone(), change).await?;
+            let done = register(book, &*vault, &endpoint, server, token, &args.about).await;
+            added.push(begun.end(book, done, |_| Value::Null).await?);
         }
         Ok::<_, Failure>(added)
     })?;
@@ -188,7 +210,7 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
 }
 
 /// What Postmark refuses, with what to do.
-pub(crate) fn api(error: postmark_api::ApiError) -> Failure {
+pub(crate) fn refused(error: postmark_api::ApiError) -> Failure {
     let failure = Failure::new(error.to_string());
     match error.next() {
         Some(next) => failure.next(next),
@@ -255,12 +277,12 @@ async fn register(
     about: &About,
 ) -> Result<ServerEntry, Failure> {
     let api: ServerApi = endpoint.server(token.clone());
-    let info = api.server().await.map_err(self::api)?;
+    let info = api.server().await.map_err(refused)?;
     if info.id.to_string() != server.to_string() {
         return Err(Failure::new(format!("this token is server {}'s, not server {server}'s", info.id))
             .next("give the token that stands under API Tokens of that very server"));
     }
-    let streams = connect::streams(&api).await.map_err(self::api)?;
+    let streams = connect::streams(&api).await.map_err(refused)?;
     let known = Registry(book).get(server).await?;
     let mut entry =
         known.unwrap_or_else(|| ServerEntry::new(server, &info.name, &info.name, platform::now()));

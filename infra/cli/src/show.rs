@@ -1,6 +1,6 @@
 //! Answers as people read them.
 
-use crate::desk::{ErasedNow, Listed, OnQueue, Redriven};
+use crate::desk::{Listed, OnQueue, Redriven};
 use crate::target::Made;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
@@ -181,16 +181,6 @@ pub fn quarantine(listed: &[Listed]) -> String {
         ]
     });
     table(["key", "received", "server", "why", "reason", "replayed"], rows)
-}
-
-/// Who is erased.
-pub fn erased(erased: &ErasedNow) -> String {
-    let ErasedNow { recipient, since, events, swept_until } = erased;
-    format!(
-        "{recipient} is erased since {}: {events} events were stripped now; what is on its way is swept until {}",
-        time(*since),
-        time(*swept_until)
-    )
 }
 
 /// What was swept.

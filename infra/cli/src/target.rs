@@ -6,9 +6,8 @@ use crate::args::{OnAws, PORT, Target};
 use crate::aws::{self, Aws};
 use crate::client::Client;
 use crate::desk::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Erase, ErasedNow, Listed, OnQueue, QuarantineQuery,
-    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
-    Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
+    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
 };
 use crate::keys;
 use erase::Swept;
@@ -240,17 +239,6 @@ impl Ledger {
         match self {
             Ledger::Embedded(client) => client.post("revoke", &revoke),
             Ledger::Aws(aws) => aws.wait(aws.desk.revoke(revoke)),
-        }
-    }
-
-    /// As [`Desk::erase`](crate::desk::Desk::erase).
-    ///
-    /// # Errors
-    /// Where it is not done, or not to its end.
-    pub fn erase(&self, erase: Erase) -> Result<ErasedNow, Failure> {
-        match self {
-            Ledger::Embedded(client) => client.post("erase", &erase),
-            Ledger::Aws(aws) => aws.wait(aws.desk.erase(erase)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A first look: posts the sample to a ledger's doors over HTTP, waits until it is consumed, and shows the ledger of
 //! it. The same for the embedded mode and a stack in an emulator.
 
+use crate::api::{Api, Request};
 use crate::client::agent;
 use crate::desk::{QuarantineQuery, RecipientQuery};
 use crate::sample::{LEDGER, SERVER, Sent, sample};
@@ -8,6 +9,7 @@ use crate::target::Ledger;
 use crate::{Failure, post, say, show};
 use ingest::credential::{User, basic};
 use ledger::ServerId;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How long the sample may take to be consumed: a function's first start, and the bulk queue's window.
@@ -74,6 +76,48 @@ fn show_ledger(ledger: &Ledger) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Asks the read API two things over HTTP, as a sender would, with a token that is made for it.
+///
+/// # Errors
+/// Where it does not answer.
+pub fn ask(base: &str) -> Result<(), Failure> {
+    let server = SERVER.to_string();
+    let new = json!({ "name": "a first look", "role": "viewer", "servers": [SERVER] });
+    let made = Api::of_this_machine(base).ask(&Request::post(&["tokens"]).json(&new))?.json()?;
+    let api = Api::of_bearer(base, made["token"].as_str().unwrap_or_default())?;
+    say("\nThe read API, asked over HTTP with a viewer's token:\n");
+
+    let asked = json!({ "stream": "broadcast", "addresses": [LEDGER[0].0, LEDGER[2].0] });
+    say(format!(
+        "  {CURL} -H 'content-type: application/json' \\\n    {base}/v1/servers/{SERVER}/check -d '{asked}'"
+    ));
+    let told = api.ask(&Request::post(&["servers", &server, "check"]).json(&asked))?.json()?;
+    let results = told["results"].as_array().map(Vec::as_slice).unwrap_or_default();
+    say(show::table(
+        ["address", "verdict", "why"],
+        results
+            .iter()
+            .map(|result| [&result["address"], &result["verdict"], &result["reasons"][0]["words"]].map(of)),
+    ));
+
+    let (address, stream) = LEDGER[7];
+    let request = Request::get(&["servers", &server, "recipients", address]).with("stream", Some(stream));
+    say(format!("\n  {CURL} '{base}{request}'"));
+    let told = api.ask(&request)?.json()?;
+    let answer = &told["streams"][stream];
+    let row = [&answer["verdict"], &answer["reasons"][0]["words"], &answer["decision"]].map(of);
+    say(format!("{}\n", show::table(["verdict", "why", "what decided"], [row])));
+    Ok(())
+}
+
+/// How a token is sent; this one is not shown.
+const CURL: &str = "curl -H 'authorization: Bearer plt_…'";
+
+/// A text of an answer.
+fn of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
 /// Says what to try next; `target` is what makes the commands ask this ledger.
 pub fn tell_what_next(doors: &str, user: User, password: &str, target: &str) {
     let now = platform::now();
@@ -88,6 +132,10 @@ pub fn tell_what_next(doors: &str, user: User, password: &str, target: &str) {
   {me} counts --server {SERVER}{target}
   {me} quarantine list{target}
   {me} decide --server {SERVER} --stream outbound ida.moreau@customer.example suppress --reason 'asked by phone'{target}
+  {me} check --server {SERVER} --stream broadcast --address annoyed@customer.example{target}
+  {me} token new --name me --role viewer --servers {SERVER}{target} > token
+  curl -H \"authorization: Bearer $(cat token)\" -H 'content-type: application/json' {doors}/v1/servers/{SERVER}/check \\
+    -d '{{\"stream\":\"broadcast\",\"addresses\":[\"ida.moreau@customer.example\",\"annoyed@customer.example\"]}}'
   curl -u {user}:{password} -H 'content-type: application/json' {doors}/v1/{SERVER}/events \\
     -d '{{\"RecordType\":\"Delivery\",\"MessageID\":\"m-1\",\"Recipient\":\"you@customer.example\",\"DeliveredAt\":\"{now}\"}}'"
     ));

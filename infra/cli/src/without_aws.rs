@@ -6,6 +6,8 @@ use crate::args::OnAws;
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
 use account::Vault;
+use api::call::Call;
+use http::Response;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
@@ -25,6 +27,11 @@ impl Aws {
         Err(without())
     }
 
+    /// Is never called.
+    pub fn caller(&self) -> String {
+        match self.never {}
+    }
+
     /// Is never called: there is no stack to work on.
     pub fn block<T>(&self, _: impl Future<Output = T>) -> T {
         match self.never {}
@@ -35,6 +42,26 @@ impl Aws {
     /// # Errors
     /// None: there is no stack to wait for.
     pub fn wait<T>(&self, _: impl Future<Output = Result<T, DeskError>>) -> Result<T, Failure> {
+        match self.never {}
+    }
+}
+
+/// The read API over no stack.
+pub struct Direct {
+    never: Infallible,
+}
+
+impl Direct {
+    /// Opens nothing.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn open(_: &OnAws, _: &str) -> Result<Direct, Failure> {
+        Err(without())
+    }
+
+    /// Is never called.
+    pub fn answer(&self, _: &Call<'_>) -> Response<Vec<u8>> {
         match self.never {}
     }
 }

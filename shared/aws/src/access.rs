@@ -15,10 +15,13 @@ pub enum Service {
     Ssm,
     /// CloudFormation.
     CloudFormation,
+    /// The Security Token Service.
+    Sts,
 }
 
 impl Service {
-    const ALL: [Service; 4] = [Service::DynamoDb, Service::Sqs, Service::Ssm, Service::CloudFormation];
+    const ALL: [Service; 5] =
+        [Service::DynamoDb, Service::Sqs, Service::Ssm, Service::CloudFormation, Service::Sts];
 
     /// Its name in hosts and signatures.
     pub(crate) const fn name(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Service {
             Service::Sqs => "sqs",
             Service::Ssm => "ssm",
             Service::CloudFormation => "cloudformation",
+            Service::Sts => "sts",
         }
     }
 
@@ -37,6 +41,7 @@ impl Service {
             Service::Sqs => "AWS_ENDPOINT_URL_SQS",
             Service::Ssm => "AWS_ENDPOINT_URL_SSM",
             Service::CloudFormation => "AWS_ENDPOINT_URL_CLOUDFORMATION",
+            Service::Sts => "AWS_ENDPOINT_URL_STS",
         }
     }
 }

@@ -7,6 +7,8 @@
 mod access;
 mod call;
 #[cfg(feature = "operator")]
+mod identity;
+#[cfg(feature = "operator")]
 mod outputs;
 mod parameter;
 
@@ -14,6 +16,8 @@ mod parameter;
 pub use access::AccessError;
 pub use access::{Access, Service};
 pub use call::CallError;
+#[cfg(feature = "operator")]
+pub use identity::IdentityError;
 #[cfg(feature = "operator")]
 pub use outputs::{Outputs, OutputsError};
 pub use parameter::ParameterError;

@@ -12,10 +12,12 @@
 mod date;
 mod header;
 mod read;
+mod split;
 mod words;
 mod write;
 
 pub use header::Format;
 pub use read::{BYTES_MAX, Hints, Ignored, Invalid, ROWS_MAX, Row, Sheet, SheetError, read};
+pub use split::{Part, split};
 pub use words::gravity;
-pub use write::{CAUSES_JOINED_BY, COLUMNS, write_header, write_row};
+pub use write::{CAUSES_JOINED_BY, COLUMNS, undone, write_header, write_row};

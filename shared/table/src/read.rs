@@ -133,22 +133,13 @@ pub fn read(csv: &[u8], hints: Hints, now: Time) -> Result<Sheet, SheetError> {
     if csv.len() > BYTES_MAX {
         return Err(SheetError::Bytes);
     }
-    // A byte order mark, or every second byte of a first letter.
-    if matches!(csv, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..]) {
-        return Err(SheetError::Utf16);
-    }
-    let csv = csv.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(csv);
-    let records = records(csv)?;
+    let records = records(unmarked(csv)?)?;
     let Some((_, first)) = records.first() else {
         return Err(SheetError::Empty);
     };
-    let header = StringRecord::from_byte_record(first.clone()).map_err(|_| SheetError::NotUtf8)?;
-    let (layout, rows, header) = match layout(&header, hints)? {
-        Some(layout) => (layout, &records[1..], Some(first)),
-        None if header.len() == 1 || header.get(0).is_some_and(|cell| cell.contains('@')) => {
-            (bare(&header, hints)?, &records[..], None)
-        }
-        None => return Err(SheetError::NoHeader),
+    let (layout, rows, header) = match opening(first, hints)? {
+        (layout, true) => (layout, &records[1..], Some(first)),
+        (layout, false) => (layout, &records[..], None),
     };
     if rows.len() > ROWS_MAX {
         return Err(SheetError::Rows);
@@ -170,46 +161,80 @@ pub fn read(csv: &[u8], hints: Hints, now: Time) -> Result<Sheet, SheetError> {
     Ok(sheet)
 }
 
+/// A text without its byte order mark.
+pub(crate) fn unmarked(csv: &[u8]) -> Result<&[u8], SheetError> {
+    // A byte order mark, or every second byte of a first letter.
+    if matches!(csv, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..]) {
+        return Err(SheetError::Utf16);
+    }
+    Ok(csv.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(csv))
+}
+
+/// The meaning of the columns, by the first record, and whether that is a header.
+pub(crate) fn opening(first: &ByteRecord, hints: Hints) -> Result<(Layout, bool), SheetError> {
+    let header = StringRecord::from_byte_record(first.clone()).map_err(|_| SheetError::NotUtf8)?;
+    match layout(&header, hints)? {
+        Some(layout) => Ok((layout, true)),
+        None if header.len() == 1 || header.get(0).is_some_and(|cell| cell.contains('@')) => {
+            Ok((bare(&header, hints)?, false))
+        }
+        None => Err(SheetError::NoHeader),
+    }
+}
+
 /// The records with the lines at which they begin.
 fn records(csv: &[u8]) -> Result<Vec<(u64, ByteRecord)>, SheetError> {
+    let mut records: Vec<(u64, ByteRecord)> = vec![];
+    each(csv, |line, _, record| {
+        records.push((line, record));
+        // With a header.
+        if records.len() > ROWS_MAX + 1 { Err(SheetError::Rows) } else { Ok(()) }
+    })?;
+    Ok(records)
+}
+
+/// Goes through the records: the line and the byte at which each begins, and itself.
+pub(crate) fn each(
+    csv: &[u8],
+    mut found: impl FnMut(u64, usize, ByteRecord) -> Result<(), SheetError>,
+) -> Result<(), SheetError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(delimiter(csv))
         .from_reader(csv.chain(END));
-    let mut records: Vec<(u64, ByteRecord)> = vec![];
     let (mut line, mut counted) = (1, 0);
+    // The last one is what was put behind the file.
+    let mut last: Option<ByteRecord> = None;
     loop {
         let mut record = ByteRecord::new();
         let read = reader.read_byte_record(&mut record).map_err(|_| SheetError::Quote { line })?;
-        if !read {
-            break;
+        if let Some(before) = last.take() {
+            if !read {
+                let whole = before.len() == 1 && before[0] == END[1..END.len() - 1];
+                return if whole { Ok(()) } else { Err(SheetError::Quote { line }) };
+            }
+            found(line, counted, before)?;
+        } else if !read {
+            return Err(SheetError::Quote { line });
         }
         // The reader's own count takes a blank line for the record behind it.
         let from = record.position().map_or(counted, |position| position.byte() as usize).min(csv.len());
         let begin = from + csv[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         line += line_ends(&csv[counted..begin]);
         counted = begin;
-        records.push((line, record));
-        // With a header, and with what was put behind the file.
-        if records.len() > ROWS_MAX + 2 {
-            return Err(SheetError::Rows);
-        }
-    }
-    match records.pop() {
-        Some((_, end)) if end.len() == 1 && end[0] == END[1..END.len() - 1] => Ok(records),
-        _ => Err(SheetError::Quote { line }),
+        last = Some(record);
     }
 }
 
 /// How many lines end in a text: by LF, CRLF or CR.
-fn line_ends(text: &[u8]) -> u64 {
+pub(crate) fn line_ends(text: &[u8]) -> u64 {
     let ends = |at: &usize| text[*at] == b'\n' || (text[*at] == b'\r' && text.get(at + 1) != Some(&b'\n'));
     (0..text.len()).filter(ends).count() as u64
 }
 
 /// The delimiter that the first line has most of, outside of quotes.
-fn delimiter(csv: &[u8]) -> u8 {
+pub(crate) fn delimiter(csv: &[u8]) -> u8 {
     let mut quoted = false;
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
     let begin = csv.iter().take_while(|byte| byte.is_ascii_whitespace()).count();

@@ -54,8 +54,8 @@ fn defused(text: &str) -> Cow<'_, str> {
     if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// What [`defused`] was given.
-pub(crate) fn undone(cell: &str) -> &str {
+/// What a cell of ours was before it was defused.
+pub fn undone(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)
 }
 

@@ -167,6 +167,8 @@ pub struct Decide {
 pub struct Decided {
     /// Which event it is.
     pub identity: Identity,
+    /// Whom it is about.
+    pub recipient_id: RecipientId,
     /// Whether it is in the ledger already; else it is on its queue.
     pub recorded: bool,
 }
@@ -180,28 +182,6 @@ pub struct Revoke {
     pub generation: u32,
     /// From when; events received later are set aside.
     pub from: Time,
-}
-
-/// Whom to erase.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Erase {
-    /// The server.
-    pub server: ServerId,
-    /// The address.
-    pub address: String,
-}
-
-/// Who is erased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErasedNow {
-    /// Who: the address is not told again.
-    pub recipient: RecipientId,
-    /// Since when; of several times the first.
-    pub since: Time,
-    /// How many recorded events were stripped now.
-    pub events: usize,
-    /// Until when it is looked daily for what was on its way.
-    pub swept_until: Time,
 }
 
 /// Which dead letters to take back.

@@ -10,7 +10,7 @@ use super::questions::{Observed, To, Told, answers};
 use super::{Found, Link, State};
 use crate::args::Doctor;
 use crate::desk::{BodiesQuery, QuarantineQuery};
-use crate::server::{agreed, api as refused, endpoint, token};
+use crate::server::{agreed, endpoint, refused, token};
 use crate::target::{Ledger, Whose};
 use crate::{Failure, book, post};
 use account::doors::OUR_PROBE;

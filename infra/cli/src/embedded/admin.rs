@@ -3,20 +3,26 @@
 //! refused.
 
 use super::Stack;
+use super::server::{self, REQUEST_BYTES_MAX};
+use crate::api::ACTOR;
 use crate::book::Ask;
 use crate::desk::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Erase, ErasedNow, Listed, OnQueue,
-    QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
-    Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery,
+    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
+    Revoke,
 };
 use account::BookError;
+use account::audit::{Who, WhoKind};
+use api::Caller;
+use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{HOST, ORIGIN};
+use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use store::ask::{Counted, Told};
 use store::rebuild::Report;
@@ -65,7 +71,6 @@ pub fn routes() -> Router<Arc<Stack>> {
         .route("/quarantine/{key}/replay", post(replay))
         .route("/decide", post(decide))
         .route("/revoke", post(revoke))
-        .route("/erase", post(erase))
         .route("/sweep", post(sweep))
         .route("/redrive", post(redrive))
         .route("/rebuild", get(verify))
@@ -74,6 +79,7 @@ pub fn routes() -> Router<Arc<Stack>> {
         .route("/reconcile", post(reconcile))
         .route("/book", post(book))
         .route("/queues", get(queues))
+        .route("/api/{*rest}", any(read_api))
         .fallback(async || Refused(StatusCode::NOT_FOUND, "there is no such admin call".to_owned()))
         .layer(middleware::from_fn(guard))
 }
@@ -125,10 +131,6 @@ async fn revoke(State(stack): Here, Json(revoke): Json<Revoke>) -> Reply<Revoke>
     Ok(Json(stack.desk.revoke(revoke).await?))
 }
 
-async fn erase(State(stack): Here, Json(erase): Json<Erase>) -> Reply<ErasedNow> {
-    Ok(Json(stack.desk.erase(erase).await?))
-}
-
 async fn sweep(State(stack): Here) -> Reply<erase::Swept> {
     Ok(Json(stack.desk.sweep().await?))
 }
@@ -151,6 +153,19 @@ async fn repair(State(stack): Here, Json(repair): Json<Repair>) -> Reply<Repaire
 
 async fn book(State(stack): Here, Json(ask): Json<Ask>) -> Reply<serde_json::Value> {
     Ok(Json(crate::book::answer(&stack, ask).await?))
+}
+
+/// The read API, for whoever uses this machine: they need no token, and may do everything.
+async fn read_api(State(stack): Here, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, REQUEST_BYTES_MAX).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let actor = parts.headers.get(ACTOR).and_then(|actor| actor.to_str().ok()).unwrap_or("local");
+    let name = percent_decode_str(actor).decode_utf8_lossy().into_owned();
+    let caller = Caller::operator(Who { kind: WhoKind::Local, name });
+    let path = parts.uri.path().strip_prefix("/api").unwrap_or_default();
+    server::ask(&stack, Some(caller), &parts, path, &body).await
 }
 
 async fn queues(State(stack): Here) -> Reply<Vec<OnQueue>> {

@@ -1,6 +1,7 @@
 //! What API Gateway does: one HTTP server before all doors, and the admin surface beside them.
 
 use super::{Stack, admin};
+use api::Caller;
 use api::call::{Call, response};
 use api::problem::Problem;
 use axum::Router;
@@ -8,6 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::request::Parts;
 use ingest::Knock;
 use percent_encoding::percent_decode_str;
 use postmark::BODY_BYTES_MAX;
@@ -42,6 +44,27 @@ pub fn is_api(path: &str) -> bool {
 /// Where the read API's paths begin.
 pub const API: [&str; 3] = ["/v1/openapi.json", "/v1/servers", "/v1/tokens"];
 
+/// Asks the read API: as `caller`, or as whoever bears the request's token.
+pub(super) async fn ask(
+    stack: &Stack,
+    caller: Option<Caller>,
+    parts: &Parts,
+    path: &str,
+    body: &[u8],
+) -> Response {
+    // As API Gateway does: the path decoded, the query as it was sent.
+    let Ok(path) = percent_decode_str(path).decode_utf8() else {
+        return response(Err(Problem::bad_request("the path is not UTF-8"))).map(Body::from);
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body };
+    let answer = match caller {
+        Some(caller) => stack.api.answer_to(caller, &call).await,
+        None => stack.api.answer(&call).await,
+    };
+    answer.map(Body::from)
+}
+
 async fn knock(
     State(stack): State<Arc<Stack>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -54,13 +77,7 @@ async fn knock(
     };
     let path = parts.uri.path();
     if is_api(path) {
-        // As API Gateway does: the path decoded, the query as it was sent.
-        let Ok(path) = percent_decode_str(path).decode_utf8() else {
-            return response(Err(Problem::bad_request("the path is not UTF-8"))).map(Body::from);
-        };
-        let query = parts.uri.query().unwrap_or_default();
-        let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body: &body };
-        return stack.api.answer(&call).await.map(Body::from);
+        return ask(&stack, None, &parts, path, &body).await;
     }
     let knock = Knock {
         method: &parts.method,

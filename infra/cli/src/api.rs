@@ -1,0 +1,399 @@
+//! How the commands ask the read API: with a token over HTTP, as an operator with access to AWS in this process, or as
+//! whoever uses this machine through the embedded mode's admin surface. The same requests and the same answers.
+//!
+//! Invariant: a token is read from a file or the environment, and is never printed.
+
+use crate::Failure;
+use crate::args::Access;
+use crate::aws::{self, Direct};
+use crate::client::{agent, unreachable_at};
+use crate::target::{Ledger, Place, Whose};
+use account::audit::{Who, WhoKind};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::Value;
+use std::cell::Cell;
+use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+use ureq::Agent;
+
+/// The header by which a command tells an embedded Postledger whose it is.
+pub const ACTOR: &str = "x-actor";
+/// Where the admin surface hands on to the read API.
+const ADMIN: &str = "/admin/api";
+/// How often a request that changes nothing more the second time is tried.
+const TRIES: u32 = 3;
+/// The first pause before it is tried again, doubled then.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest token file that is read, in bytes.
+const TOKEN_BYTES_MAX: u64 = 1_024;
+/// The type of the problem that there is nothing of that name.
+const NOT_FOUND: &str = "urn:postledger:problem:not-found";
+/// What stands as it is in a segment of a path, or in a value of a query.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    body: Option<(&'static str, Vec<u8>)>,
+    again: bool,
+}
+
+impl Request {
+    fn new(method: Method, segments: &[&str], again: bool) -> Request {
+        let encoded = segments.iter().map(|segment| format!("/{}", utf8_percent_encode(segment, PLAIN)));
+        let path = format!("/v1{}", encoded.collect::<String>());
+        Request { method, path, query: Vec::new(), body: None, again }
+    }
+
+    /// Asks for what stands under these segments.
+    pub fn get(segments: &[&str]) -> Request {
+        Request::new(Method::GET, segments, true)
+    }
+
+    /// Tells something there.
+    pub fn post(segments: &[&str]) -> Request {
+        Request::new(Method::POST, segments, false)
+    }
+
+    /// Takes away what stands there.
+    pub fn delete(segments: &[&str]) -> Request {
+        Request::new(Method::DELETE, segments, true)
+    }
+
+    /// With a value in its query, if there is one; it takes the place of one that was there.
+    pub fn with(mut self, name: &'static str, value: Option<impl ToString>) -> Request {
+        self.query.retain(|(known, _)| *known != name);
+        self.query.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+
+    /// With a body of JSON.
+    pub fn json(self, body: &Value) -> Request {
+        Request { body: Some(("application/json", body.to_string().into_bytes())), ..self }
+    }
+
+    /// With a body of CSV.
+    pub fn csv(self, body: Vec<u8>) -> Request {
+        Request { body: Some(("text/csv", body)), ..self }
+    }
+
+    /// It changes nothing more when it is done twice, so that it may be tried again.
+    pub fn again(self) -> Request {
+        Request { again: true, ..self }
+    }
+
+    fn query(&self) -> String {
+        let pairs =
+            self.query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN)));
+        pairs.collect::<Vec<_>>().join("&")
+    }
+}
+
+impl fmt::Display for Request {
+    /// Where it goes, behind the base URL.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let query = self.query();
+        write!(out, "{}{}{query}", self.path, if query.is_empty() { "" } else { "?" })
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// Where a list of CSV goes on: the cursor.
+    pub next: Option<String>,
+}
+
+impl Told {
+    fn of(response: Response<Vec<u8>>) -> Told {
+        let link = response.headers().get(LINK).and_then(|link| link.to_str().ok()).unwrap_or_default();
+        let next = link.split_once("cursor=").map(|(_, rest)| {
+            let cursor = rest.split(['&', '>']).next().unwrap_or_default();
+            percent_decode_str(cursor).decode_utf8_lossy().into_owned()
+        });
+        Told { status: response.status(), next, body: response.into_body() }
+    }
+
+    /// Its body as JSON; null where it has none.
+    pub fn json(&self) -> Result<Value, Failure> {
+        if self.body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|_| Failure::new("the answer is none of Postledger's").next(WRONG_BASE))
+    }
+
+    /// What a problem document says, where it is one.
+    pub fn failure(&self) -> Failure {
+        let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let Some(detail) = problem["detail"].as_str() else {
+            let words = format!("the answer was {}, and not one of Postledger's", self.status);
+            return Failure::new(words).next(WRONG_BASE);
+        };
+        let mut words = detail.to_owned();
+        for error in problem["errors"].as_array().into_iter().flatten() {
+            words += &format!("\n  {}", error.as_str().map_or_else(|| error.to_string(), str::to_owned));
+        }
+        let failure = Failure::new(words);
+        match problem["next"].as_str() {
+            Some(next) => failure.next(next),
+            None => failure,
+        }
+    }
+}
+
+const WRONG_BASE: &str =
+    "name the stack's API by --url or POSTLEDGER_URL: the address that its webhook URLs begin with";
+
+/// The read API, as it is reached from here.
+pub struct Api {
+    way: Way,
+    /// Whether it has answered before, so that silence is a fault that may pass, and no wrong address.
+    answered: Cell<bool>,
+}
+
+enum Way {
+    Http { agent: Agent, base: String, prefix: &'static str, header: (&'static str, String) },
+    Direct(Box<Direct>),
+}
+
+impl Api {
+    /// Finds the API that is meant. Whoever has a token asks as its bearer, whatever else there is.
+    ///
+    /// # Errors
+    /// Where a token cannot be read, none is given to a deployed stack, or there is no such stack.
+    pub fn open(access: &Access, whose: &Whose) -> Result<Api, Failure> {
+        let token = match &access.token_file {
+            Some(path) => Some(token_of(path)?),
+            None => platform::env::text("POSTLEDGER_TOKEN"),
+        };
+        let target = &access.target;
+        let place = Place::of(target.url.as_deref(), &target.aws, whose)?;
+        match (token, place) {
+            (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token),
+            (Some(token), Place::Aws(args)) => Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token),
+            (None, Place::Url(base)) if of_this_machine(&base) => Ok(Api::of_this_machine(&base)),
+            (None, Place::Url(_)) => Err(Failure::new("there is no token for this API")
+                .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
+            (None, Place::Aws(args)) => {
+                Ok(Api::of(Way::Direct(Box::new(Direct::open(&args, &whose.stack)?))))
+            }
+        }
+    }
+
+    /// Asks at a base URL as the bearer of a token.
+    ///
+    /// # Errors
+    /// Where it is no token, or it would be sent where others can read it.
+    pub fn of_bearer(base: &str, token: &str) -> Result<Api, Failure> {
+        let token = token.trim();
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if !token.starts_with(::api::token::PREFIX) || !token.chars().all(fits) {
+            return Err(Failure::new(format!(
+                "what is given as a token is none: one begins with {}",
+                ::api::token::PREFIX
+            ))
+            .next("make one by `postledger token new`, and give it as it was printed"));
+        }
+        if base.starts_with("http://") && !of_this_machine(base) {
+            return Err(Failure::new("a token is not sent over plain http://, where others could read it")
+                .next("name the API by its https:// address"));
+        }
+        Ok(Api::over_http(base, "", (AUTHORIZATION.as_str(), format!("Bearer {token}"))))
+    }
+
+    /// Asks an embedded Postledger as the user of this machine.
+    pub fn of_this_machine(base: &str) -> Api {
+        Api::over_http(base, ADMIN, (ACTOR, utf8_percent_encode(&user(), PLAIN).to_string()))
+    }
+
+    fn over_http(base: &str, prefix: &'static str, header: (&'static str, String)) -> Api {
+        let base = base.trim_end_matches('/').to_owned();
+        Api::of(Way::Http { agent: agent(), base, prefix, header })
+    }
+
+    fn of(way: Way) -> Api {
+        Api { way, answered: Cell::new(false) }
+    }
+
+    /// Asks, and has every answer; what does not answer is asked again where that changes nothing.
+    ///
+    /// # Errors
+    /// Where nobody answers.
+    pub fn answer(&self, request: &Request) -> Result<Told, Failure> {
+        let passes = |told: &Told| {
+            matches!(told.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY)
+                || matches!(told.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+        };
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            let told = self.once(request);
+            let passes = match &told {
+                Ok(told) => passes(told),
+                Err(_) => self.answered.get(),
+            };
+            if !request.again || !passes {
+                return told;
+            }
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
+        self.once(request)
+    }
+
+    /// Asks, and has the answer that is asked for.
+    ///
+    /// # Errors
+    /// Where nobody answers, or the answer is a problem: what that says.
+    pub fn ask(&self, request: &Request) -> Result<Told, Failure> {
+        let told = self.answer(request)?;
+        if told.status.is_success() { Ok(told) } else { Err(self.refused(&told)) }
+    }
+
+    /// Why something was not answered.
+    pub fn refused(&self, told: &Told) -> Failure {
+        let problem: Value = serde_json::from_slice(&told.body).unwrap_or_default();
+        let by_token = matches!(self.way, Way::Http { prefix: "", .. });
+        if !by_token && problem["type"] == NOT_FOUND {
+            // The API speaks of what a token may see; there is none.
+            return Failure::new("there is no such server here, or nothing of that name in it")
+                .next("`postledger server list` shows the servers that are registered");
+        }
+        told.failure()
+    }
+
+    fn once(&self, request: &Request) -> Result<Told, Failure> {
+        let told = self.sent(request)?;
+        self.answered.set(true);
+        Ok(told)
+    }
+
+    fn sent(&self, request: &Request) -> Result<Told, Failure> {
+        match &self.way {
+            Way::Http { agent, base, prefix, header } => {
+                let mut to = http::Request::builder()
+                    .method(request.method.clone())
+                    .uri(format!("{base}{prefix}{request}"))
+                    .header(header.0, &header.1);
+                let (media, body) = request.body.clone().unwrap_or_default();
+                if !media.is_empty() {
+                    to = to.header(CONTENT_TYPE, media);
+                }
+                let unusable = |_| Failure::new("this cannot be asked over HTTP").next(WRONG_BASE);
+                let response =
+                    agent.run(to.body(body).map_err(unusable)?).map_err(|_| unreachable_at(base))?;
+                let (parts, mut body) = response.into_parts();
+                let body = body.with_config().limit(u64::MAX).read_to_vec();
+                Ok(Told::of(Response::from_parts(parts, body.map_err(|_| unreachable_at(base))?)))
+            }
+            Way::Direct(direct) => {
+                let path = percent_decode_str(&request.path).decode_utf8_lossy();
+                let mut headers = HeaderMap::new();
+                let body = request.body.as_ref().map_or(&[][..], |(media, body)| {
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+                    body
+                });
+                let (method, query) = (&request.method, request.query());
+                let call = ::api::call::Call { method, path: &path, query: &query, headers: &headers, body };
+                Ok(Told::of(direct.answer(&call)))
+            }
+        }
+    }
+}
+
+/// Whether a base URL leads to this machine only.
+fn of_this_machine(base: &str) -> bool {
+    let host = base.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    matches!(host.as_deref(), Some("127.0.0.1" | "localhost" | "[::1]"))
+}
+
+/// The name of whoever uses this machine.
+pub fn user() -> String {
+    platform::env::text("USER")
+        .or_else(|| platform::env::text("LOGNAME"))
+        .unwrap_or_else(|| "operator".to_owned())
+}
+
+/// Who changes a ledger from here, as its audit names them.
+///
+/// # Errors
+/// Where AWS gives no access.
+pub fn who(ledger: &Ledger) -> Who {
+    match ledger {
+        Ledger::Embedded(_) => Who { kind: WhoKind::Local, name: user() },
+        Ledger::Aws(aws) => Who { kind: WhoKind::Aws, name: aws.caller() },
+    }
+}
+
+fn token_of(path: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("the token file {}: {error}", path.display()));
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .map_err(failed)?
+        .take(TOKEN_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_one_segment_whatever_is_in_it() {
+        let request = Request::get(&["servers", "7", "recipients", "a/b+ü?@x.example"])
+            .with("at", Some("2026-11-21T08:00:00+01:00"))
+            .with("stream", None::<&str>)
+            .with("at", Some("now & then"));
+        assert_eq!(request.path, "/v1/servers/7/recipients/a%2Fb%2B%C3%BC%3F%40x.example");
+        assert_eq!(request.query(), "at=now%20%26%20then");
+    }
+
+    #[test]
+    fn where_a_list_goes_on_is_read_from_its_link() {
+        let mut response = Response::new(Vec::new());
+        let link =
+            "</v1/servers/7/streams/outbound/suppressions?format=csv&cursor=a%2Db&limit=2>; rel=\"next\"";
+        response.headers_mut().insert(LINK, HeaderValue::from_static(link));
+        assert_eq!(Told::of(response).next.as_deref(), Some("a-b"));
+        assert_eq!(Told::of(Response::new(Vec::new())).next, None);
+    }
+
+    #[test]
+    fn a_token_goes_to_this_machine_or_over_tls_and_is_never_told() {
+        let token = "plt_abcdefghijkl_secret";
+        assert!(Api::of_bearer("https://api.example.com", token).is_ok());
+        assert!(Api::of_bearer("http://127.0.0.1:8630", token).is_ok());
+        for (base, token) in [
+            ("http://api.example.com", token),
+            ("http://localhost.example.com", token),
+            ("https://api.example.com", "secret"),
+            ("https://api.example.com", "plt_a secret"),
+            ("https://api.example.com", "plt_a\nsecret"),
+        ] {
+            let told = Api::of_bearer(base, token).err().map(|failure| failure.to_string());
+            assert!(told.is_some_and(|told| !told.contains("secret")), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_problem_says_what_is_the_matter_and_what_to_do() {
+        let body = br#"{"type":"urn:postledger:problem:role","detail":"this needs a token of role admin","next":"ask"}"#;
+        let told = Told { status: StatusCode::FORBIDDEN, body: body.to_vec(), next: None };
+        assert_eq!(told.failure().to_string(), "this needs a token of role admin\n  next: ask");
+        let told = Told { status: StatusCode::NOT_FOUND, body: b"<html>".to_vec(), next: None };
+        assert!(told.failure().to_string().contains("--url"));
+    }
+}

@@ -1,0 +1,242 @@
+//! The command `check`: may these addresses be mailed on a stream.
+
+use super::addresses::{Addresses, Found};
+use super::output::Output;
+use super::{text, words};
+use crate::api::{Api, Request};
+use crate::args::api::Check;
+use crate::target::Whose;
+use crate::{Failure, post, tell};
+use indicatif::ProgressBar;
+use ledger::ServerId;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, stdin};
+use std::path::Path;
+use std::process::ExitCode;
+use table::write_row;
+
+/// How many addresses are asked about at once.
+const CHUNK: usize = 10_000;
+/// How many bytes of addresses, which have to fit into a request.
+const CHUNK_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// The columns.
+const COLUMNS: [&str; 4] = ["address", "verdict", "reasons", "since"];
+/// What is told of what is no address.
+const INVALID: &str = "invalid";
+/// How many of these are told one by one.
+const INVALID_TOLD: usize = 20;
+/// What it exits with where it could not be asked, so that this is not taken for an answer.
+const NOT_ASKED: u8 = 2;
+
+/// The command.
+///
+/// # Errors
+/// Where the list cannot be read, or the API cannot be asked.
+pub(super) fn run(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+    checked(args, whose, json).map_err(|failure| failure.status(NOT_ASKED))
+}
+
+fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let (server, stream) = (args.server.server, args.stream.as_str());
+    let mut checking = Checking::new(&api, server, stream, json);
+    if args.addresses.is_empty() {
+        let named = args.file.as_deref().filter(|path| *path != Path::new("-"));
+        let (from, lines): (Box<dyn BufRead>, _) = match named {
+            Some(path) => {
+                let open =
+                    || File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())));
+                (Box::new(BufReader::new(open()?)), lines(open()?))
+            }
+            None => (Box::new(stdin().lock()), None),
+        };
+        checking.bar = post::progress(lines, "checking");
+        let mut addresses = Addresses::new(from);
+        while let Some(found) = addresses.next()? {
+            if !checking.take(found)? {
+                return Err(Failure::new(
+                    "nobody reads the answers any more: not all of the list was checked",
+                ));
+            }
+        }
+    } else {
+        for (address, line) in args.addresses.iter().zip(1..) {
+            checking.take(Found { line, address: address.clone(), problem: None })?;
+        }
+    }
+    let good = checking.end(args.strict)?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many lines a file has, where it can be read twice.
+fn lines(file: File) -> Option<u64> {
+    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+        return None;
+    }
+    let (mut from, mut lines) = (BufReader::new(file), 0);
+    loop {
+        let bytes = from.fill_buf().ok()?;
+        if bytes.is_empty() {
+            return Some(lines);
+        }
+        lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let length = bytes.len();
+        from.consume(length);
+    }
+}
+
+/// A list that is being checked.
+struct Checking<'a> {
+    api: &'a Api,
+    request: Request,
+    stream: &'a str,
+    json: bool,
+    out: Output,
+    bar: ProgressBar,
+    chunk: Vec<Found>,
+    bytes: usize,
+    counts: BTreeMap<String, u64>,
+    /// The first of those that are no addresses, as they are told.
+    invalid: Vec<String>,
+    /// The last answer, but for its results.
+    last: Value,
+    begun: bool,
+}
+
+impl<'a> Checking<'a> {
+    fn new(api: &'a Api, server: ServerId, stream: &'a str, json: bool) -> Checking<'a> {
+        Checking {
+            api,
+            // It is asked by POST, and changes nothing.
+            request: Request::post(&["servers", &server.to_string(), "check"]).again(),
+            stream,
+            json,
+            out: Output::stdout(),
+            bar: ProgressBar::hidden(),
+            chunk: Vec::new(),
+            bytes: 0,
+            counts: BTreeMap::new(),
+            invalid: Vec::new(),
+            last: Value::Null,
+            begun: false,
+        }
+    }
+
+    /// Takes an address. Whether somebody still reads the answers.
+    fn take(&mut self, found: Found) -> Result<bool, Failure> {
+        self.bytes += found.address.len();
+        self.chunk.push(found);
+        if self.chunk.len() == CHUNK || self.bytes >= CHUNK_BYTES_MAX { self.ask() } else { Ok(true) }
+    }
+
+    fn ask(&mut self) -> Result<bool, Failure> {
+        self.bytes = 0;
+        let chunk = std::mem::take(&mut self.chunk);
+        let asked: Vec<&str> =
+            chunk.iter().filter(|found| found.problem.is_none()).map(|found| &*found.address).collect();
+        let mut told = Value::Null;
+        if !asked.is_empty() {
+            let body = json!({ "stream": self.stream, "addresses": asked });
+            told = self.api.ask(&self.request.clone().json(&body))?.json()?;
+        }
+        let mut results =
+            told["results"].take().as_array_mut().map(std::mem::take).unwrap_or_default().into_iter();
+        let problems: BTreeMap<u64, String> = told["invalid"]
+            .take()
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| Some((one["index"].as_u64()?, text(&one["problem"]))))
+            .collect();
+        if !asked.is_empty() {
+            self.last = told;
+        }
+        if !std::mem::replace(&mut self.begun, true) && !self.json {
+            self.row(&COLUMNS)?;
+        }
+        let mut place = 0;
+        for found in &chunk {
+            let problem = match found.problem {
+                Some(problem) => Some(problem.to_owned()),
+                None => {
+                    place += 1;
+                    problems.get(&(place - 1)).cloned()
+                }
+            };
+            if let Some(problem) = problem {
+                self.invalid(found, &problem)?;
+                continue;
+            }
+            let result =
+                results.next().ok_or_else(|| Failure::new("the answer is not about all that was asked"))?;
+            self.result(&result)?;
+        }
+        self.bar.inc(chunk.len() as u64);
+        self.out.flush()
+    }
+
+    fn result(&mut self, result: &Value) -> Result<(), Failure> {
+        let verdict = text(&result["verdict"]);
+        *self.counts.entry(verdict.clone()).or_default() += 1;
+        if self.json {
+            return self.out.write(format!("{result}\n"));
+        }
+        let reasons = result["reasons"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let codes: Value = reasons.iter().map(|reason| reason["code"].clone()).collect();
+        // The first is the strictest.
+        let since = reasons.first().map(|reason| text(&reason["since"])).unwrap_or_default();
+        self.row(&[&text(&result["address"]), &verdict, &words(&codes), &since])
+    }
+
+    fn invalid(&mut self, found: &Found, problem: &str) -> Result<(), Failure> {
+        *self.counts.entry(INVALID.to_owned()).or_default() += 1;
+        if self.invalid.len() < INVALID_TOLD {
+            self.invalid.push(format!("line {}: {problem}", found.line));
+        }
+        if self.json {
+            let Found { line, address, .. } = found;
+            let told = json!({ "address": address, "verdict": INVALID, "line": line, "problem": problem });
+            return self.out.write(format!("{told}\n"));
+        }
+        self.row(&[&found.address, INVALID, problem, ""])
+    }
+
+    fn row(&mut self, fields: &[&str]) -> Result<(), Failure> {
+        let mut row = Vec::new();
+        write_row(&mut row, fields)?;
+        self.out.write(row)
+    }
+
+    /// Asks about the rest, and says how it was. Whether all may be mailed.
+    fn end(mut self, strict: bool) -> Result<bool, Failure> {
+        if !self.chunk.is_empty() {
+            self.ask()?;
+        }
+        self.bar.finish_and_clear();
+        self.out.end()?;
+        let count = |verdict: &str| self.counts.get(verdict).copied().unwrap_or_default();
+        let [send, risky, do_not_send, invalid] = ["send", "risky", "do_not_send", INVALID].map(count);
+        if self.last["stream_known"] == false {
+            tell(format!("CAUTION: nothing is recorded on a stream {} here; is it a slip?", self.stream));
+        }
+        tell(format!("{send} send, {risky} risky, {do_not_send} do_not_send, {invalid} {INVALID}"));
+        let as_of = &self.last["as_of"];
+        if let Some(waiting) = as_of["critical_queue"]["waiting"].as_u64().filter(|waiting| *waiting > 0) {
+            tell(format!("{waiting} events were on their way into the ledger"));
+        }
+        for one in &self.invalid {
+            tell(one);
+        }
+        if invalid > self.invalid.len() as u64 {
+            tell(format!(
+                "and {} more; in the output they are `{INVALID}`",
+                invalid - self.invalid.len() as u64
+            ));
+        }
+        let answered: u64 = self.counts.values().sum();
+        // A verdict that this version does not know is none to mail by.
+        Ok(send + risky == answered && !(strict && risky > 0))
+    }
+}

@@ -1,0 +1,136 @@
+//! The commands `timeline`, `message`, `activity` and `audit`: what happened, and who did what.
+
+use super::output::Output;
+use super::pages::{self, Part, whom};
+use super::{text, time};
+use crate::api::{Api, Request};
+use crate::args::api::{Activity, Audit, Message, Timeline};
+use crate::target::Whose;
+use crate::{Failure, book, say, show};
+use account::audit::{self, Entry};
+use ledger::ServerId;
+use serde_json::{Value, json};
+use store::Shelf;
+
+/// The most events in a page.
+const PAGE: u64 = 500;
+/// What is said where there is nothing.
+const NOTHING: &str = "Nothing is recorded.";
+/// What is said where nobody changed anything.
+const UNCHANGED: &str = "Nothing was changed.";
+
+/// The command `timeline`.
+///
+/// # Errors
+/// Where the API cannot be asked.
+pub(super) fn timeline(args: &Timeline, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request =
+        Request::get(&["servers", &args.server.server.to_string(), "recipients", &args.address, "timeline"]);
+    let part = Part::of(&args.paging, PAGE);
+    if json {
+        return pages::json(&api, request, part, Output::stdout());
+    }
+    let head = ["time", "stream", "event", "message", "told by"];
+    let row = |item: &Value| {
+        [
+            time(&item["time"]),
+            text(&item["stream"]),
+            event(item),
+            text(&item["message_id"]),
+            text(&item["source"]),
+        ]
+    };
+    pages::table(&api, request, part, head, row, NOTHING)
+}
+
+/// The command `message`.
+///
+/// # Errors
+/// Where the API cannot be asked, or there is no such message.
+pub(super) fn message(args: &Message, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request = Request::get(&["servers", &args.server.server.to_string(), "messages", &args.id]);
+    of_server(&api, request, Part::of(&args.paging, PAGE), json)
+}
+
+/// The command `activity`.
+///
+/// # Errors
+/// Where the API cannot be asked, or the stack has no index by time.
+pub(super) fn activity(args: &Activity, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request = Request::get(&["servers", &args.server.server.to_string(), "activity"])
+        .with("stream", args.stream.as_ref())
+        .with("type", args.kind.as_ref())
+        .with("class", args.class.as_ref())
+        .with("from", args.from)
+        .with("to", args.to);
+    of_server(&api, request, Part::of(&args.paging, PAGE), json)
+}
+
+fn of_server(api: &Api, request: Request, part: Part, json: bool) -> Result<(), Failure> {
+    if json {
+        return pages::json(api, request, part, Output::stdout());
+    }
+    let head = ["time", "stream", "event", "whom", "message"];
+    let row = |item: &Value| {
+        let message = text(&item["message_id"]);
+        [time(&item["time"]), text(&item["stream"]), event(item), whom(&item["recipient"]), message]
+    };
+    pages::table(api, request, part, head, row, NOTHING)
+}
+
+/// What happened, in a word or two.
+fn event(item: &Value) -> String {
+    match &item["note"] {
+        Value::String(note) => format!("{} ({note})", text(&item["measure"])),
+        _ => text(&item["measure"]),
+    }
+}
+
+/// The command `audit`.
+///
+/// # Errors
+/// Where the API cannot be asked.
+pub(super) fn audit(args: &Audit, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let head = ["when", "who", "what", "how far", "to what", "more"];
+    let row = |item: &Value| {
+        let who = format!("{} {}", text(&item["who"]["kind"]), text(&item["who"]["name"]));
+        let more = text(&item["after"]);
+        [time(&item["at"]), who, text(&item["what"]), text(&item["phase"]), text(&item["target"]), more]
+    };
+    let Some(server) = args.server else {
+        let items = of_stack(args, whose)?;
+        say(match (json, items.is_empty()) {
+            (true, _) => serde_json::to_string_pretty(&json!({ "items": items, "next": null }))?,
+            (false, true) => UNCHANGED.to_owned(),
+            (false, false) => show::table(head, items.iter().map(row)),
+        });
+        return Ok(());
+    };
+    let api = Api::open(&args.access, whose)?;
+    let request = Request::get(&["servers", &server.to_string(), "audit"]);
+    let part = Part::of(&args.paging, PAGE);
+    if json {
+        return pages::json(&api, request, part, Output::stdout());
+    }
+    pages::table(&api, request, part, head, row, UNCHANGED)
+}
+
+/// What was changed of the stack as a whole, the latest first: few things, and none of a server that a token is for.
+fn of_stack(args: &Audit, whose: &Whose) -> Result<Vec<Value>, Failure> {
+    let shelf = Shelf::Audit(ServerId::NONE);
+    let documents = book::with(&args.access.target, whose, async |book| book.documents(&shelf).await)?;
+    let told = |entry: Entry| {
+        let mut told = serde_json::to_value(&entry).ok()?;
+        // As the API has it.
+        told["at"] = entry.at.to_string().into();
+        Some(told)
+    };
+    let most =
+        if args.paging.all { usize::MAX } else { usize::try_from(args.paging.limit).unwrap_or(usize::MAX) };
+    let latest =
+        documents.iter().rev().filter_map(|(_, document)| audit::read(&document.text)).filter_map(told);
+    Ok(latest.take(most).collect())
+}

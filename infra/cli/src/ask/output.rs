@@ -1,0 +1,101 @@
+//! Where a long answer goes: standard output, or a file that is there only when it is whole.
+
+use crate::Failure;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Stdout, Write, stdout};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// Where it goes.
+pub(super) struct Output {
+    to: To,
+    /// Whoever read it has gone away.
+    gone: bool,
+}
+
+enum To {
+    Reader(BufWriter<Stdout>),
+    File { file: BufWriter<File>, new: PathBuf, path: PathBuf },
+}
+
+impl Output {
+    /// To whoever reads standard output.
+    pub(super) fn stdout() -> Output {
+        Output { to: To::Reader(BufWriter::new(stdout())), gone: false }
+    }
+
+    /// To a file that its owner alone may read.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub(super) fn file(path: &Path) -> Result<Output, Failure> {
+        let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let _ = fs::remove_file(&new);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
+        Ok(Output { to: To::File { file: BufWriter::new(file), new, path: path.to_owned() }, gone: false })
+    }
+
+    /// Writes; to a reader who has gone away, nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn write(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
+        if self.gone {
+            return Ok(());
+        }
+        let written = match &mut self.to {
+            To::Reader(out) => out.write_all(text.as_ref()),
+            To::File { file, .. } => file.write_all(text.as_ref()),
+        };
+        self.taken(written)
+    }
+
+    fn taken(&mut self, written: std::io::Result<()>) -> Result<(), Failure> {
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => self.gone = true,
+            Err(error) => return Err(Failure::new(format!("the answer cannot be written: {error}"))),
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// Hands on what was written so far. Whether somebody still reads.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn flush(&mut self) -> Result<bool, Failure> {
+        if !self.gone {
+            let written = match &mut self.to {
+                To::Reader(out) => out.flush(),
+                To::File { file, .. } => file.flush(),
+            };
+            self.taken(written)?;
+        }
+        Ok(!self.gone)
+    }
+
+    /// It is whole.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn end(mut self) -> Result<(), Failure> {
+        self.flush()?;
+        if let To::File { file, new, path } = &self.to {
+            let ended = file.get_ref().sync_all().and_then(|()| fs::rename(new, path));
+            ended.map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // Half a list is none. One that is whole has another name by now.
+        if let To::File { new, .. } = &self.to {
+            let _ = fs::remove_file(new);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Lists, page by page: as one JSON document or as tables, whatever their length, and only a page in memory.
+
+use super::output::Output;
+use super::text;
+use crate::api::{Api, Request};
+use crate::args::api::Paging;
+use crate::{Failure, say, show, tell};
+use serde_json::{Map, Value};
+
+/// Which part of a list is asked for.
+pub(super) struct Part {
+    /// How many items at most; `None`: all.
+    most: Option<u64>,
+    /// How many the API gives at once.
+    page: u64,
+    cursor: Option<String>,
+}
+
+impl Part {
+    /// As the arguments say, of a list whose pages have so many items at most.
+    pub(super) fn of(paging: &Paging, page: u64) -> Part {
+        let most = (!paging.all).then_some(paging.limit);
+        Part { most, page, cursor: paging.cursor.clone() }
+    }
+
+    /// The whole list.
+    pub(super) fn whole(page: u64) -> Part {
+        Part { most: None, page, cursor: None }
+    }
+}
+
+/// What is told beside the items.
+pub(super) struct Rest {
+    /// Where the list goes on.
+    pub(super) next: Option<String>,
+    /// The other members of the answer.
+    pub(super) more: Map<String, Value>,
+}
+
+/// Goes through a list, until it ends, as many are there as were asked for, or `each` has enough.
+///
+/// # Errors
+/// Where a page cannot be had, or `each`'s own.
+pub(super) fn walk(
+    api: &Api,
+    request: Request,
+    part: Part,
+    mut each: impl FnMut(Vec<Value>) -> Result<bool, Failure>,
+) -> Result<Rest, Failure> {
+    let Part { most, page, mut cursor } = part;
+    let mut left = most.unwrap_or(u64::MAX);
+    let mut more = Map::new();
+    loop {
+        let request = request.clone().with("limit", Some(left.min(page))).with("cursor", cursor.as_deref());
+        let mut answer = api.ask(&request)?.json()?;
+        let Value::Array(items) = answer["items"].take() else {
+            return Err(Failure::new("the answer is no list of Postledger's"));
+        };
+        let next = answer["next"].as_str().map(str::to_owned);
+        if let Value::Object(members) = answer {
+            for (name, value) in members.into_iter().filter(|(name, _)| name != "items" && name != "next") {
+                // What was left out of one page is missing in the whole, whatever the next page says.
+                if more.get(&name) != Some(&Value::Bool(true)) {
+                    more.insert(name, value);
+                }
+            }
+        }
+        left = left.saturating_sub(items.len() as u64);
+        let wanted = each(items)?;
+        if next.is_none() || left == 0 || !wanted {
+            return Ok(Rest { next, more });
+        }
+        if next == cursor {
+            return Err(Failure::new("the list does not go on where it says that it does"));
+        }
+        cursor = next;
+    }
+}
+
+/// Prints a list as the API's JSON: one document.
+///
+/// # Errors
+/// Where a page cannot be had, or the output cannot be written.
+pub(super) fn json(api: &Api, request: Request, part: Part, mut out: Output) -> Result<(), Failure> {
+    let mut between = "\n  ";
+    let mut begun = false;
+    let rest = walk(api, request, part, |items| {
+        if !begun {
+            out.write("{\"items\": [")?;
+            begun = true;
+        }
+        for item in items {
+            out.write(format!("{between}{item}"))?;
+            between = ",\n  ";
+        }
+        out.flush()
+    })?;
+    let mut members = rest.more;
+    members.insert("next".to_owned(), rest.next.into());
+    let members = members.into_iter().map(|(name, value)| format!(",\n\"{name}\": {value}"));
+    out.write(format!("\n]{}}}\n", members.collect::<String>()))?;
+    out.end()
+}
+
+/// Prints a list for people, a table for each page; says how it goes on.
+///
+/// # Errors
+/// Where a page cannot be had.
+pub(super) fn table<const N: usize>(
+    api: &Api,
+    request: Request,
+    part: Part,
+    head: [&str; N],
+    row: impl Fn(&Value) -> [String; N],
+    none: &str,
+) -> Result<(), Failure> {
+    let mut found = false;
+    let rest = walk(api, request, part, |items| {
+        if !items.is_empty() {
+            say(show::table(head, items.iter().map(&row)));
+            found = true;
+        }
+        Ok(true)
+    })?;
+    if !found {
+        say(none);
+    }
+    if rest.more.get("truncated") == Some(&Value::Bool(true)) {
+        tell("more happened than can be listed: some of it is left out");
+    }
+    if let Some(next) = rest.next {
+        tell(format!("\nthere may be more: --all shows all, --cursor {next} goes on here"));
+    }
+    Ok(())
+}
+
+/// Whom an item is about: the address as far as it is shown, else the id.
+pub(super) fn whom(item: &Value) -> String {
+    match &item["address"] {
+        Value::String(address) => address.clone(),
+        _ => format!("id:{}", text(&item["recipient_id"])),
+    }
+}

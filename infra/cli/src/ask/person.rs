@@ -1,0 +1,72 @@
+//! The commands `export` and `erase`: what is recorded about a person, for the person.
+
+use super::output::Output;
+use super::pages::{self, Part};
+use super::{text, time};
+use crate::api::{Api, Request};
+use crate::args::api::{Erase, Export};
+use crate::server::asked;
+use crate::target::{Ledger, Whose};
+use crate::{Failure, say, show};
+use ledger::ServerId;
+
+/// The most events in a page of an export.
+const PAGE: u64 = 100;
+
+/// The command `export`.
+///
+/// # Errors
+/// Where the API cannot be asked.
+pub(super) fn export(args: &Export, whose: &Whose) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    let request =
+        Request::get(&["servers", &args.server.server.to_string(), "recipients", &args.address, "export"]);
+    pages::json(&api, request, Part::whole(PAGE), Output::stdout())
+}
+
+/// The command `erase`.
+///
+/// # Errors
+/// Where the API cannot be asked, or it is not agreed to.
+pub(super) fn erase(args: &Erase, whose: &Whose, json: bool) -> Result<(), Failure> {
+    if let (Some(server), Some(address)) = (args.server, &args.address) {
+        person(args, server, address, whose, json)?;
+    }
+    if args.sweep {
+        let swept = Ledger::open(&args.access.target, whose)?.sweep()?;
+        say(if json { serde_json::to_string_pretty(&swept)? } else { show::swept(&swept) });
+    }
+    Ok(())
+}
+
+fn person(args: &Erase, server: ServerId, address: &str, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(&args.access, whose)?;
+    if !args.yes {
+        let question = "this takes the person's data out of the ledger for good; type the address again: ";
+        if asked(question, "--yes")? != address {
+            return Err(Failure::new("that is not the same address: nothing was erased"));
+        }
+    }
+    let request = Request::post(&["servers", &server.to_string(), "recipients", address, "erase"]);
+    let told = api.ask(&request.again())?.json()?;
+    if json {
+        say(serde_json::to_string_pretty(&told)?);
+        return Ok(());
+    }
+    let already = if told["already"] == true { "was erased already" } else { "is erased" };
+    say(format!(
+        "recipient {} {already}: {} events were stripped",
+        text(&told["recipient_id"]),
+        told["events"]
+    ));
+    say(format!(
+        "what is still on its way, and what was set aside, is stripped as it turns up, until {}",
+        time(&told["swept_until"])
+    ));
+    say(
+        "what stays: that something happened, when, on which stream and message, without the person; counts; and \
+         that whoever must not be mailed is not.\nbackups of the tables keep what was in them for up to 35 days, and \
+         Postmark has its own records",
+    );
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The commands `token new`, `list` and `revoke`.
+
+use super::{text, time};
+use crate::api::{Api, Request};
+use crate::args::Access;
+use crate::args::api::{TokenNew, Tokens};
+use crate::target::Whose;
+use crate::{Failure, say, show, tell};
+use api::token::Role;
+use serde_json::{Value, json};
+
+/// Runs one of them.
+///
+/// # Errors
+/// Where the API cannot be asked, or refuses.
+pub(super) fn run(command: Tokens, whose: &Whose, json: bool) -> Result<(), Failure> {
+    match command {
+        Tokens::New(args) => new(&args, whose, json),
+        Tokens::List(access) => list(&access, whose, json),
+        Tokens::Revoke { id, access } => {
+            Api::open(&access, whose)?.ask(&Request::delete(&["tokens", &id]))?;
+            say(if json {
+                json!({ "id": id, "revoked": true }).to_string()
+            } else {
+                format!("token {id} is revoked")
+            });
+            Ok(())
+        }
+    }
+}
+
+fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let servers =
+        (!args.all_servers).then(|| args.servers.iter().map(|server| server.get()).collect::<Vec<_>>());
+    let mut body = json!({ "name": args.name, "role": Role::from(args.role), "servers": servers });
+    // Left out, it is as the role has it.
+    if args.reveal {
+        body["reveal_addresses"] = true.into();
+    }
+    if let Some(expires) = args.expires {
+        body["expires_at"] = expires.to_string().into();
+    }
+    let made = Api::open(&args.access, whose)?.ask(&Request::post(&["tokens"]).json(&body))?.json()?;
+    if json {
+        say(serde_json::to_string_pretty(&made)?);
+        return Ok(());
+    }
+    tell(format!("made token {}, which is shown this once:", text(&made["id"])));
+    say(text(&made["token"]));
+    tell(
+        "\nkeep it as a password is kept. To ask with it:\n  POSTLEDGER_TOKEN=… postledger check …, or --token-file FILE",
+    );
+    Ok(())
+}
+
+fn list(access: &Access, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let told = Api::open(access, whose)?.ask(&Request::get(&["tokens"]))?.json()?;
+    if json {
+        say(serde_json::to_string_pretty(&told)?);
+        return Ok(());
+    }
+    let items = told["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if items.is_empty() {
+        say("There is no token: `postledger token new` makes one.");
+        return Ok(());
+    }
+    let rows = items.iter().map(|item| {
+        let servers = match &item["servers"] {
+            Value::Null => "all".to_owned(),
+            servers => super::words(servers),
+        };
+        let ends = match (time(&item["revoked_at"]), time(&item["expires_at"])) {
+            (revoked, _) if !revoked.is_empty() => format!("revoked {revoked}"),
+            (_, expires) => expires,
+        };
+        let role = match (text(&item["role"]), &item["reveal_addresses"]) {
+            (role, Value::Bool(true)) => role,
+            (role, _) => format!("{role}, addresses masked"),
+        };
+        let used = text(&item["last_used_on"]);
+        [text(&item["id"]), text(&item["name"]), role, servers, time(&item["created_at"]), ends, used]
+    });
+    say(show::table(["id", "name", "role", "servers", "made", "ends", "last used"], rows));
+    Ok(())
+}

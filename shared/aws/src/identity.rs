@@ -1,0 +1,59 @@
+//! Who calls, as AWS knows them, by the one call of the Security Token Service that is made. It needs no permission.
+
+use crate::{CallError, Link, Service};
+use aws_credential_types::provider::ProvideCredentials as _;
+use roxmltree::Document;
+
+/// Why AWS does not tell who calls.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// AWS refuses, by its own code.
+    #[error("AWS does not tell who calls: {0}")]
+    Refused(String),
+    /// Nobody answered in time, or nobody that can be understood.
+    #[error("AWS does not tell who calls: nobody answered in time")]
+    Unavailable,
+}
+
+impl Link {
+    /// The ARN of whoever calls.
+    ///
+    /// # Errors
+    /// See [`IdentityError`].
+    pub async fn caller_arn(&self) -> Result<String, IdentityError> {
+        let form = "Action=GetCallerIdentity&Version=2011-06-15".to_owned();
+        let told = self.form(Service::Sts, form).await.map_err(|error| match error {
+            CallError::Refused(code) => IdentityError::Refused(code),
+            CallError::Unavailable => IdentityError::Unavailable,
+        })?;
+        arn(&String::from_utf8_lossy(&told)).ok_or(IdentityError::Unavailable)
+    }
+
+    /// The id of the access key that calls are signed with: no secret, and known to AWS's own records too.
+    pub async fn access_key_id(&self) -> Option<String> {
+        let credentials = self.access.credentials.provide_credentials().await.ok()?;
+        Some(credentials.access_key_id().to_owned())
+    }
+}
+
+fn arn(xml: &str) -> Option<String> {
+    let document = Document::parse(xml).ok()?;
+    let arn = document.descendants().find(|node| node.tag_name().name() == "Arn")?;
+    arn.text().map(str::trim).filter(|arn| arn.starts_with("arn:")).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caller_is_read_from_the_answer_as_aws_writes_it() {
+        let xml = r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+            <GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/ida</Arn><UserId>AIDA</UserId>
+            <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"#;
+        assert_eq!(arn(xml).as_deref(), Some("arn:aws:iam::123456789012:user/ida"));
+        for wrong in ["", "{}", "<a><Arn/></a>", "<a><Arn>ida</Arn></a>"] {
+            assert_eq!(arn(wrong), None, "{wrong}");
+        }
+    }
+}
