@@ -293,6 +293,9 @@ fn an_address_is_suppressed_reactivated_exported_and_erased_and_all_of_it_is_not
     let mixed = ask(&words(&["suppress"], &[&suppress[..], &["no address"]].concat()));
     assert_eq!(mixed.status.code(), Some(1));
     assert!(text(&mixed.stdout).contains("recorded as"), "{}", text(&mixed.stdout));
+    let at_postmark = ask(&words(&["suppress"], &["--stream", "outbound", "--reason", "r", ida]));
+    assert_eq!(at_postmark.status.code(), Some(1), "Postmark cannot be asked without the server's token");
+    assert!(text(&at_postmark.stderr).contains("--no-postmark"), "{}", text(&at_postmark.stderr));
     settle(&running);
     let check = words(&["check"], &["--stream", "outbound", "--address", ida]);
     assert_eq!(ask(&check).status.code(), Some(1));
