@@ -89,3 +89,18 @@ fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
         );
     }
 }
+
+#[test]
+fn every_example_of_the_description_fits_its_schema() {
+    let python = root().join(".tools/api/bin/python");
+    assert!(python.exists(), "it is not installed: run `make api-tools`");
+    let output = Command::new(python)
+        .arg(root().join("tests/api/examples.py"))
+        .arg(root().join("functions/api/openapi.json"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let examples: usize = said.trim().trim_end_matches(" examples").parse().unwrap();
+    assert!(examples > 50, "{said}");
+}

@@ -315,7 +315,10 @@ fn apart(events: &[Drawn]) -> Result<usize, TestCaseError> {
     // The other one has done things too.
     ask(&both, others.admin(), &changes(OTHER.server, OTHER)[0]);
     let mut places = cursors(&both, OTHER, others.admin());
-    places.extend(cursors(&both, ASKS, tokens.admin()));
+    let own = cursors(&both, ASKS, tokens.admin());
+    // What is exported is noted, here as there.
+    prop_assert_eq!(own.len(), cursors(&alone, ASKS, tokens.admin()).len());
+    places.extend(own);
     let mut all = questions(ASKS.server, ASKS, &places);
     all.extend(questions(ASKS.server, OTHER, &places));
     all.extend(questions(OTHER.server, OTHER, &[]));

@@ -98,8 +98,8 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
     // That all of it is refused is an answer too, where it says what was.
     let refused = told.status == StatusCode::CONFLICT;
     let answer = told.json().unwrap_or_default();
-    let answered = told.status.is_success() || (refused && answer["results"].is_array());
-    if !answered {
+    let told_by_stream = refused && answer["results"].is_array();
+    if !told.status.is_success() && !told_by_stream {
         return Err(api.refused(&told));
     }
     let results = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
