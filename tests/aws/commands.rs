@@ -104,6 +104,47 @@ fn tables_queues_and_ledger_key_are_made_once_and_left_alone_then() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_on_aws_answers_the_apis_commands_to_whoever_has_access_to_it() {
+    let operator = Operator::with_stack();
+    operator.post_sample();
+    operator.consume().await;
+    let server = ["--server", "8123456"];
+    let check = [&["check"][..], &server, &["--stream", "outbound", "--address"]].concat();
+    let bounced = operator.on_aws(&[&check[..], &["no.such.user@customer.example"]].concat(), b"");
+    assert_eq!(bounced.status.code(), Some(1), "{}", text(&bounced.stderr));
+    let timeline = operator.json(&[&["timeline"][..], &server, &["ida.moreau@customer.example"]].concat());
+    assert_eq!(timeline["items"][0]["measure"], "delivered", "{timeline}");
+    let listed = operator.json(&[&["suppressions", "list"][..], &server, &["--stream", "outbound"]].concat());
+    assert_eq!(listed["items"][0]["address"], "no.such.user@customer.example", "{listed}");
+    let made = operator.json(
+        &[&["token", "new", "--name", "n", "--role", "viewer", "--servers"][..], &["8123456"]].concat(),
+    );
+    assert!(made["token"].as_str().unwrap().starts_with("plt_"));
+    assert_eq!(operator.json(&["token", "list"])["items"][0]["id"], made["id"]);
+
+    let ida = ["--stream", "outbound", "--reason", "asked", "--no-postmark", "ida.moreau@customer.example"];
+    let suppressed = operator.json(&[&["suppress"][..], &server, &ida].concat());
+    assert_eq!(
+        suppressed["results"][0]["decision"]["recorded"], false,
+        "nobody consumes: it is on its queue"
+    );
+    operator.consume().await;
+    let ida = operator.on_aws(&[&check[..], &["ida.moreau@customer.example"]].concat(), b"");
+    assert_eq!(ida.status.code(), Some(1), "{}", text(&ida.stderr));
+    operator.json(&[&["revoke"][..], &server, &["--generation", "9"]].concat());
+
+    let audit = operator.json(&[&["audit"][..], &server].concat());
+    let items = audit["items"].as_array().unwrap();
+    let whats: Vec<&str> = items.iter().filter_map(|item| item["what"].as_str()).collect();
+    assert_eq!(whats, ["revoke", "revoke", "suppress", "suppress", "token.new", "token.new"], "{audit}");
+    let by_aws = |item: &Value| {
+        item["who"]["kind"] == "aws"
+            && item["who"]["name"].as_str().unwrap_or_default().starts_with("arn:aws:")
+    };
+    assert!(items.iter().all(by_aws), "{audit}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stack_on_aws_is_posted_to_asked_ruled_and_replayed_as_an_embedded_one_is() {
     let operator = Operator::with_stack();
     let answers = operator.post_sample();

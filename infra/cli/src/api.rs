@@ -30,8 +30,8 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest token file that is read, in bytes.
 const TOKEN_BYTES_MAX: u64 = 1_024;
-/// The type of the problem that there is nothing of that name.
-const NOT_FOUND: &str = "urn:postledger:problem:not-found";
+/// What the types of problems begin with.
+const PROBLEM: &str = "urn:postledger:problem:";
 /// What stands as it is in a segment of a path, or in a value of a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -132,6 +132,12 @@ impl Told {
         }
         serde_json::from_slice(&self.body)
             .map_err(|_| Failure::new("the answer is none of Postledger's").next(WRONG_BASE))
+    }
+
+    /// Whether it is the problem of a code.
+    pub fn is_problem(&self, code: &str) -> bool {
+        let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        problem["type"].as_str().and_then(|kind| kind.strip_prefix(PROBLEM)) == Some(code)
     }
 
     /// What a problem document says, where it is one.
@@ -263,9 +269,8 @@ impl Api {
 
     /// Why something was not answered.
     pub fn refused(&self, told: &Told) -> Failure {
-        let problem: Value = serde_json::from_slice(&told.body).unwrap_or_default();
         let by_token = matches!(self.way, Way::Http { prefix: "", .. });
-        if !by_token && problem["type"] == NOT_FOUND {
+        if !by_token && told.is_problem("not-found") {
             // The API speaks of what a token may see; there is none.
             return Failure::new("there is no such server here, or nothing of that name in it")
                 .next("`postledger server list` shows the servers that are registered");

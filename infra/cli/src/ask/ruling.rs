@@ -26,7 +26,19 @@ pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<boo
             "reason": args.reason,
             "postmark": !args.no_postmark,
         });
-        let mut told = api.ask(&request.clone().json(&body))?.json()?;
+        let told = api.answer(&request.clone().json(&body))?;
+        if told.is_problem("no-postmark-token") {
+            // The API's own words are for whoever writes requests.
+            let next = format!(
+                "`postledger server add --server {}` keeps one; or bar them here only, by --no-postmark",
+                args.server.server
+            );
+            return Err(api.refused(&told).next(next));
+        }
+        if !told.status.is_success() {
+            return Err(api.refused(&told));
+        }
+        let mut told = told.json()?;
         results.append(&mut told["results"].take().as_array_mut().map(std::mem::take).unwrap_or_default());
         for mut one in told["invalid"].take().as_array_mut().map(std::mem::take).unwrap_or_default() {
             if let Some(index) = one["index"].as_u64() {
