@@ -13,6 +13,8 @@ use store::Kept;
 const LIMITS: [usize; 2] = [100, 500];
 /// How many days back what was set aside is listed, unless asked otherwise, and at most.
 const QUARANTINE_DAYS: [i64; 2] = [30, 400];
+/// How many parts are read at once.
+const PARTS_AT_ONCE: usize = 100;
 /// How many parts are read for a page at most: those of other servers stand among them.
 const PARTS_READ_MAX: usize = 2_000;
 /// How many days without anything are passed over for a page at most.
@@ -33,23 +35,30 @@ pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Ans
     after = after.map(cursor::key).transpose()?;
     begins(&day).ok_or_else(Problem::bad_cursor)?;
     let earliest = from.day();
+    let within = |kept: &Kept| kept.part.part == 1 && (from..=to).contains(&kept.part.received_at);
     let (mut items, mut read, mut days) = (Vec::new(), 0, 0);
-    let next = loop {
+    let next = 'page: loop {
         if day < earliest || day > to.day() {
             break None;
         }
-        if items.len() >= limit || read >= PARTS_READ_MAX || days >= DAYS_READ_MAX {
+        if days >= DAYS_READ_MAX {
             break Some((day, after));
         }
-        let wanted = limit - items.len();
-        let (kept, next) = admin.set_aside(&day, after, wanted).await?;
-        read += wanted;
-        let within = |kept: &&Kept| kept.part.part == 1 && (from..=to).contains(&kept.part.received_at);
-        items.extend(kept.iter().filter(within).map(of_kept));
-        after = next;
+        let found = admin.set_aside(&day, after, PARTS_AT_ONCE).await?;
+        read += PARTS_AT_ONCE;
+        for (place, kept) in found.own.iter().filter(|(_, kept)| within(kept)) {
+            items.push(of_kept(kept));
+            // Where a page ends is its own last item, whatever of other servers stands around it.
+            if items.len() == limit {
+                break 'page Some((day, Some(place.clone())));
+            }
+        }
+        after = found.behind;
         if after.is_none() {
             days += 1;
             day = begins(&day).ok_or_else(Problem::bad_cursor)?.plus_days(-1).day();
+        } else if read >= PARTS_READ_MAX {
+            break Some((day, found.instant));
         }
     };
     let next = next.map(|place| cursor::write(&place));
@@ -145,4 +154,64 @@ fn step(entry: &audit::Entry) -> Option<Value> {
     let mut told = serde_json::to_value(entry).ok()?;
     told["at"] = rfc3339(entry.at).into();
     Some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::{Bench, SERVER, now};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ledger::{ServerId, Source, Time};
+    use queue::SetAside;
+    use store::Store as _;
+
+    async fn set_aside(bench: &Bench, server: i64, received_at: Time, body: String) -> String {
+        let aside = SetAside {
+            server: ServerId::new(server).unwrap(),
+            generation: 1,
+            key_id: String::new(),
+            received_at,
+            source: Source::Webhook,
+            reason: "not_json".to_owned(),
+            detail: "it is not JSON".to_owned(),
+            record_type: None,
+            dropped: Vec::new(),
+            body: body.into_bytes(),
+        };
+        let part = aside.parts().remove(0);
+        let id = part.id.clone();
+        bench.store.keep(part, None).await.unwrap();
+        id
+    }
+
+    #[tokio::test]
+    async fn what_is_set_aside_is_told_once_and_no_page_ends_at_another_servers() {
+        let bench = Bench::default();
+        let mut own = Vec::new();
+        for n in 0..2_300 {
+            // Latest first; more of another server's than are read for a page, around some of our own.
+            let at = now().plus_seconds(-n);
+            set_aside(&bench, SERVER + 1, at, format!("other {n}")).await;
+            if n % 460 == 0 {
+                own.push(set_aside(&bench, SERVER, at, format!("own {n}")).await);
+            }
+        }
+        own.push(set_aside(&bench, SERVER, now().plus_days(-3), "own".to_owned()).await);
+        for limit in [1, 2, 100] {
+            let (mut told, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+            loop {
+                let page = bench.get(&format!("quarantine?limit={limit}{cursor}")).await.json();
+                let items = page["items"].as_array().unwrap().iter();
+                told.extend(
+                    items.map(|item| item["key"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned()),
+                );
+                pages += 1;
+                let Some(next) = page["next"].as_str() else { break };
+                let place = String::from_utf8(URL_SAFE_NO_PAD.decode(next).unwrap()).unwrap();
+                assert!(!place.contains("#") || own.iter().any(|id| place.contains(id)), "{place}");
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!(told, own, "{limit} a page, {pages} pages");
+        }
+    }
 }

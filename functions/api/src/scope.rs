@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 use store::ask::{self, Ask, Told};
+use store::item;
 use store::{
     Cursor, Document, Erased, Kept, Listing, MessageKey, Page, Recorded, Rules, ServerSettings, Shelf, Span,
     Store, StoreError, Stretch,
@@ -509,6 +510,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A stretch of what was set aside.
+pub struct SetAside {
+    /// The server's own parts, each with its place.
+    pub own: Vec<(String, Kept)>,
+    /// Where to read on, if there is more. It may be the place of another server's part: it is not to be told.
+    pub behind: Option<String>,
+    /// The instant that this is in, as a place.
+    pub instant: Option<String>,
+}
+
 /// A server that the caller may change.
 #[derive(Clone, Copy)]
 pub struct Admin<'a> {
@@ -569,8 +580,7 @@ impl<'a> Admin<'a> {
         self.store().last_documents(&Shelf::Audit(self.server), before, limit).await
     }
 
-    /// What was set aside of this server's among the `limit` parts of a day (UTC) behind a place, latest first; with
-    /// the place to go on behind.
+    /// What was set aside of this server's among the `limit` parts of a day (UTC) behind a place, latest first.
     ///
     /// # Errors
     /// The store's own.
@@ -579,10 +589,17 @@ impl<'a> Admin<'a> {
         day: &str,
         after: Option<String>,
         limit: usize,
-    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
-        let (mut kept, next) = self.store().kept_page(day, after, limit, true).await?;
-        kept.retain(|kept| kept.part.server == self.server);
-        Ok((kept, next))
+    ) -> Result<SetAside, StoreError> {
+        let (kept, behind) = self.store().kept_page(day, after, limit, true).await?;
+        let reached = kept.last().map(|last| last.part.received_at);
+        // Behind this, all of that instant comes again.
+        let instant = reached.map(|at| Time::from_micros(at.micros() + 1).key());
+        let place = |kept: Kept| {
+            let part = &kept.part;
+            (item::part_key(part.received_at, &part.id, part.part).1, kept)
+        };
+        let own = kept.into_iter().filter(|kept| kept.part.server == self.server).map(place).collect();
+        Ok(SetAside { own, instant: instant.filter(|_| behind.is_some()), behind })
     }
 
     /// What reconcile found complete, from one Eastern day to another, both included.
