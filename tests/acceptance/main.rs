@@ -15,6 +15,7 @@ mod consumer;
 mod doctor;
 mod door;
 mod erase;
+mod examples;
 mod fixtures;
 mod house;
 mod million;
