@@ -177,6 +177,7 @@ mod tests {
             record_type: None,
             dropped: Vec::new(),
             body: body.into_bytes(),
+            erased: None,
         };
         let part = aside.parts().remove(0);
         let id = part.id.clone();
