@@ -176,6 +176,7 @@ mod tests {
             detail: "it is not JSON".to_owned(),
             record_type: None,
             dropped: Vec::new(),
+            erased: None,
             body: body.into_bytes(),
         };
         let part = aside.parts().remove(0);
@@ -187,6 +188,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_set_aside_is_told_once_and_no_page_ends_at_another_servers() {
         let bench = Bench::default();
+        bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
         let mut own = Vec::new();
         for n in 0..2_300 {
             // Latest first; more of another server's than are read for a page, around some of our own.
@@ -200,7 +202,9 @@ mod tests {
         for limit in [1, 2, 100] {
             let (mut told, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
             loop {
-                let page = bench.get(&format!("quarantine?limit={limit}{cursor}")).await.json();
+                let page = bench.get(&format!("quarantine?limit={limit}{cursor}")).await;
+                assert_eq!(page.status(), 200, "{}", page.text());
+                let page = page.json();
                 let items = page["items"].as_array().unwrap().iter();
                 told.extend(
                     items.map(|item| item["key"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned()),
