@@ -179,6 +179,7 @@ mod tests {
             detail: "it is not JSON".to_owned(),
             record_type: None,
             dropped: Vec::new(),
+            erased: None,
             body: body.into_bytes(),
             erased: None,
         };
@@ -205,7 +206,9 @@ mod tests {
         for limit in [1, 2, 100] {
             let (mut told, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
             loop {
-                let page = bench.get(&format!("quarantine?limit={limit}{cursor}")).await.json();
+                let page = bench.get(&format!("quarantine?limit={limit}{cursor}")).await;
+                assert_eq!(page.status(), 200, "{}", page.text());
+                let page = page.json();
                 let items = page["items"].as_array().unwrap().iter();
                 told.extend(
                     items.map(|item| item["key"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned()),
