@@ -179,7 +179,6 @@ mod tests {
             detail: "it is not JSON".to_owned(),
             record_type: None,
             dropped: Vec::new(),
-            erased: None,
             body: body.into_bytes(),
             erased: None,
         };
