@@ -6,46 +6,14 @@ use ::api::route::Route;
 use ::api::token::Role;
 use postledger_tests::SERVER;
 use postledger_tests::emulator::root;
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::process::{Command, Stdio};
+use postledger_tests::fuzz_api::Fuzz;
+use std::process::Command;
 
 /// How many examples of each operation are drawn, unless a variable says otherwise.
 const EXAMPLES: u32 = 15;
 
-/// What was answered to an operation: how many times each status.
-type Answered = BTreeMap<String, BTreeMap<u64, usize>>;
-
-/// What a report tells: each line is an event of the run.
-fn read(report: &str) -> (Answered, BTreeMap<String, usize>) {
-    let (mut answered, mut checks) = (Answered::new(), BTreeMap::new());
-    for line in report.lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
-        let recorder = &event["ScenarioFinished"]["recorder"];
-        for (id, interaction) in recorder["interactions"].as_object().into_iter().flatten() {
-            let case = &recorder["cases"][id]["value"];
-            let operation = format!(
-                "{} {}",
-                case["method"].as_str().unwrap_or("?"),
-                case["path"].as_str().unwrap_or("?")
-            );
-            let status = interaction["response"]["status_code"].as_u64().unwrap_or_default();
-            *answered.entry(operation).or_default().entry(status).or_default() += 1;
-        }
-        for check in
-            recorder["checks"].as_object().into_iter().flatten().flat_map(|(_, all)| all.as_array()).flatten()
-        {
-            *checks.entry(check["name"].as_str().unwrap_or("?").to_owned()).or_default() += 1;
-        }
-    }
-    (answered, checks)
-}
-
 #[test]
 fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
-    let schemathesis = root().join(".tools/api/bin/schemathesis");
-    assert!(schemathesis.exists(), "schemathesis is not installed: run `make api-tools`");
     let examples = platform::env::parsed("POSTLEDGER_FUZZ_EXAMPLES", "a number", EXAMPLES).unwrap();
     let seed = platform::env::parsed("POSTLEDGER_FUZZ_SEED", "a number", 1_u32).unwrap();
     let world = api::world();
@@ -54,51 +22,24 @@ fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
     }
     world.drain();
     world.consume();
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-fuzz");
-    std::fs::create_dir_all(&folder).unwrap();
-    let (report, description) = (folder.join("report.ndjson"), folder.join("openapi.json"));
-    // As it is served, but from a file: an operation that the document comes from would be left out.
-    let served = world.ask(None, "GET", "/v1/openapi.json", "");
-    std::fs::write(&description, served.body()).unwrap();
-    let token = world.token(Role::Operator, None, true);
-    let tools = root().canonicalize().unwrap().join("tests/api");
-    let output = Command::new(&schemathesis)
-        .arg("--config-file")
-        .arg(tools.join("schemathesis.toml"))
-        .arg("run")
-        .arg(&description)
-        .args(["--url", world.base(), "--no-color"])
-        .args(["--max-examples", &examples.to_string(), "--seed", &seed.to_string()])
-        .args(["--report", "ndjson", "--report-ndjson-path"])
-        .arg(&report)
-        .env("POSTLEDGER_FUZZ_TOKEN", &token)
-        .envs([("SCHEMATHESIS_HOOKS", "hooks"), ("PYTHONDONTWRITEBYTECODE", "1")])
-        .env("PYTHONPATH", &tools)
-        .current_dir(&folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (answered, checks) = read(&std::fs::read_to_string(&report).unwrap_or_default());
-    let mut table = String::new();
+    let fuzz = Fuzz {
+        base: world.base(),
+        description: world.ask(None, "GET", "/v1/openapi.json", "").body(),
+        token: &world.token(Role::Operator, None, true),
+        examples,
+        seed,
+        phases: None,
+        folder: &std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-fuzz"),
+    };
+    let fuzzed = fuzz.run();
+    println!("{}, seed {seed}", fuzzed.table());
+    assert!(fuzzed.passed, "{}", fuzzed.said);
     for route in Route::ALL {
-        let operation = format!("{} {}", route.method(), route.pattern());
-        writeln!(table, "{operation}: {:?}", answered.get(&operation)).unwrap();
-    }
-    let requests: usize = answered.values().flat_map(BTreeMap::values).sum();
-    let links = said.lines().find(|line| line.contains("API Links")).unwrap_or_default().trim();
-    println!("{table}{requests} requests, seed {seed}; checks: {checks:?}; {links}");
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    for route in Route::ALL {
-        let operation = format!("{} {}", route.method(), route.pattern());
+        let statuses = fuzzed.of(route);
         let well = |status: &u64| (200..300).contains(status);
-        let statuses =
-            answered.get(&operation).unwrap_or_else(|| panic!("{operation} was not asked\n{table}"));
-        assert!(statuses.keys().any(well), "{operation} never went well\n{table}");
-        assert!(
-            statuses.keys().any(|status| !well(status)) || route.role().is_none(),
-            "{operation} always did\n{table}"
-        );
+        assert!(statuses.keys().any(well), "{route:?} never went well\n{}", fuzzed.table());
+        let refused = statuses.keys().any(|status| !well(status));
+        assert!(refused || route.role().is_none(), "{route:?} always did\n{}", fuzzed.table());
     }
 }
 

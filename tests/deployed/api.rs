@@ -1,9 +1,11 @@
 //! The read API as it is deployed: its routes before those of the doors, by what its role allows and no more.
 
 use account::ServerEntry;
+use api::route::Route;
 use api::token::{New, Role, Token};
 use ledger::policy::StreamKind;
 use postledger_tests::deployed::Deployed;
+use postledger_tests::fuzz_api::Fuzz;
 use postledger_tests::{SERVER, server_id};
 use serde_json::{Value, json};
 
@@ -125,6 +127,24 @@ fn the_ledger_is_asked_and_changed_over_http_by_what_the_functions_role_allows()
     assert_eq!(status, 201, "{made}");
     let id = made["id"].as_str().unwrap();
     assert_eq!(admin.ask("DELETE", &format!("/v1/tokens/{id}"), "").0, 204);
+
+    // A few of all that its description allows and forbids. Each request takes the emulator some 50 ms.
+    let operator = Client::new(&stack, Role::Operator, SERVER);
+    let fuzz = Fuzz {
+        base: &stack.base(),
+        description: stack.send("GET", "/v1/openapi.json", None, b"").body(),
+        token: operator.bearer.trim_start_matches("Bearer "),
+        examples: 2,
+        seed: 1,
+        phases: Some("examples,fuzzing"),
+        folder: &stack.home.path().join("fuzz"),
+    };
+    let fuzzed = fuzz.run();
+    println!("{}", fuzzed.table());
+    assert!(fuzzed.passed, "{}", fuzzed.said);
+    for route in Route::ALL {
+        assert!(!fuzzed.of(route).is_empty(), "{route:?}");
+    }
 
     let printed = stack.printed("api").join("\n");
     assert!(!printed.contains("customer.example") && !printed.contains("plt_"), "{printed}");

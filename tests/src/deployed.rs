@@ -132,6 +132,11 @@ impl Deployed {
         basic(user, &key.password(self.name, user).expect("a password"))
     }
 
+    /// Where its API is now.
+    pub fn base(&self) -> String {
+        self.api.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Sends a request: status, headers and body of the answer.
     ///
     /// # Panics
@@ -143,7 +148,7 @@ impl Deployed {
         authorization: Option<&str>,
         body: &[u8],
     ) -> Response<String> {
-        let api = self.api.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let api = self.base();
         let mut request = Request::builder().method(method).uri(format!("{api}{path}"));
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);

@@ -9,6 +9,7 @@ pub mod command;
 pub mod deployed;
 pub mod emf;
 pub mod emulator;
+pub mod fuzz_api;
 pub mod generator;
 pub mod lambda;
 pub mod meter;

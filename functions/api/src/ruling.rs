@@ -1,7 +1,7 @@
 //! Suppress and reactivate: at Postmark first, then by decisions of ours.
 //!
-//! Neither a reason nor consent is noted in the audit: they are a person's free words, and may name somebody. They
-//! stand in the decision, which erasure reaches.
+//! Reason and consent are noted in the audit, since Postmark keeps neither, but for words that look like an address: what
+//! is noted outlives an erasure. Whole they stand in the decision, which erasure reaches.
 
 mod reactivate;
 mod suppress;
@@ -99,6 +99,12 @@ fn worded(name: &str, text: &str) -> Result<(), Problem> {
         && !text.chars().any(|c| c.is_control() && c != '\n');
     let words = || format!("{name}: expected 1 to {WORDS_MAX} characters that are not all blank");
     if fits { Ok(()) } else { Err(Problem::bad_request(words())) }
+}
+
+/// A person's words as they are noted: without those that look like an address.
+fn without_addresses(words: &str) -> String {
+    let shown = |word: &str| if word.contains('@') { "[address]".to_owned() } else { word.to_owned() };
+    words.split_whitespace().map(shown).collect::<Vec<_>>().join(" ")
 }
 
 /// That no token is kept for a server of which Postmark is to be asked something.
