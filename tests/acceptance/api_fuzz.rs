@@ -22,14 +22,17 @@ fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
     }
     world.drain();
     world.consume();
+    let described = world.ask(None, "GET", "/v1/openapi.json", "");
+    let token = world.token(Role::Operator, None, true);
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-fuzz");
     let fuzz = Fuzz {
         base: world.base(),
-        description: world.ask(None, "GET", "/v1/openapi.json", "").body(),
-        token: &world.token(Role::Operator, None, true),
+        description: described.body(),
+        token: &token,
         examples,
         seed,
         phases: None,
-        folder: &std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-fuzz"),
+        folder: &folder,
     };
     let fuzzed = fuzz.run();
     println!("{}, seed {seed}", fuzzed.table());

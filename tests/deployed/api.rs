@@ -130,14 +130,16 @@ fn the_ledger_is_asked_and_changed_over_http_by_what_the_functions_role_allows()
 
     // A few of all that its description allows and forbids. Each request takes the emulator some 50 ms.
     let operator = Client::new(&stack, Role::Operator, SERVER);
+    let described = stack.send("GET", "/v1/openapi.json", None, b"");
+    let (base, folder) = (stack.base(), stack.home.path().join("fuzz"));
     let fuzz = Fuzz {
-        base: &stack.base(),
-        description: stack.send("GET", "/v1/openapi.json", None, b"").body(),
+        base: &base,
+        description: described.body(),
         token: operator.bearer.trim_start_matches("Bearer "),
         examples: 2,
         seed: 1,
         phases: Some("examples,fuzzing"),
-        folder: &stack.home.path().join("fuzz"),
+        folder: &folder,
     };
     let fuzzed = fuzz.run();
     println!("{}", fuzzed.table());
