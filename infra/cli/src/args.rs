@@ -206,6 +206,8 @@ pub enum Keys {
     /// Forget a key; credentials that it signed are wrong from then on.
     Retire {
         /// The key's id, as `keys list` shows it.
+        // It is base64url, which may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         key_id: String,
         /// The ledger that it is noted in.
         #[command(flatten)]
@@ -476,4 +478,18 @@ pub enum Tables {
         #[arg(long)]
         by_time: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_begins_with_a_hyphen_is_an_id() {
+        for words in [["keys", "retire"], ["token", "revoke"]] {
+            let words = ["postledger"].into_iter().chain(words).chain(["-AbC_12-x", "--json"]);
+            let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+            assert!(cli.json);
+        }
+    }
 }

@@ -477,6 +477,8 @@ pub enum Tokens {
     /// Revoke a token: it opens nothing from then on.
     Revoke {
         /// Its id, as `token list` shows it.
+        // It is base64url, which may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Where the API is asked.
         #[command(flatten)]
