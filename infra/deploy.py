@@ -160,6 +160,8 @@ def with_literal_names(template, stack):
     # As JSON without spaces, and without words for people, which the next deployment brings back: CloudFormation takes
     # 51,200 bytes in a request, and YAML would spend a fifth on indentation.
     parsed.pop("Metadata", None)
+    for resource in parsed["Resources"].values():
+        resource.pop("Metadata", None)
     for described in [*parsed["Parameters"].values(), *parsed["Outputs"].values()]:
         described.pop("Description", None)
     return json.dumps(parsed, separators=(",", ":"))

@@ -48,7 +48,7 @@ impl<'a> Client<'a> {
 
 #[test]
 fn the_ledger_is_asked_and_changed_over_http_by_what_the_functions_role_allows() {
-    let stack = Deployed::with("asked", &["ByTime=true"]);
+    let stack = Deployed::with("api", &["ByTime=true"]);
     let mut entry = ServerEntry::new(server_id(SERVER), "Client", "Client", platform::now());
     entry.streams.insert("outbound".to_owned(), StreamKind::Transactional.into());
     stack.block(account::Registry(&stack.store).put(&entry)).unwrap();
