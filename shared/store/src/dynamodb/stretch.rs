@@ -98,7 +98,12 @@ impl DynamoDb {
         after: Option<Cursor>,
         read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
     ) -> Result<Stretch<T>, StoreError> {
-        let start = after.map(index::after).transpose()?.map(|(at, key)| {
+        let start = after.map(index::after).transpose()?;
+        // DynamoDB refuses a span that ends before it begins.
+        if asked.since.from > asked.since.to {
+            return Ok(Stretch { found: Vec::new(), read: 0, next: None });
+        }
+        let start = start.map(|(at, key)| {
             let mut start = key_of(&key);
             start.insert(index.pk.to_owned(), AttributeValue::S(asked.pk.clone()));
             start.insert(index.sk.to_owned(), attribute(Value::N(at)));
