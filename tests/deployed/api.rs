@@ -3,11 +3,14 @@
 use account::ServerEntry;
 use api::route::Route;
 use api::token::{New, Role, Token};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ledger::policy::StreamKind;
 use postledger_tests::deployed::Deployed;
 use postledger_tests::fuzz_api::Fuzz;
 use postledger_tests::{SERVER, server_id};
 use serde_json::{Value, json};
+use store::{Kept, Store as _};
 
 const BOUNCE: &str = include_str!("../../shared/postmark/fixtures/bounce-hard.json");
 const DELIVERY: &str = include_str!("../../shared/postmark/fixtures/delivery-current.json");
@@ -44,6 +47,17 @@ impl<'a> Client<'a> {
         assert_eq!(status, 200, "{method} {path}: {told}");
         told
     }
+}
+
+/// A body about an address that is set aside: it has no time.
+fn bounced_about(address: &str) -> String {
+    json!({ "RecordType": "Bounce", "ID": 7, "Type": "HardBounce", "Email": address, "BouncedAt": "never" })
+        .to_string()
+}
+
+/// What a part in quarantine holds.
+fn held(kept: &Kept) -> String {
+    String::from_utf8_lossy(&STANDARD.decode(&kept.part.body).unwrap()).into_owned()
 }
 
 #[test]
@@ -114,6 +128,14 @@ fn the_ledger_is_asked_and_changed_over_http_by_what_the_functions_role_allows()
     assert_eq!(erased["already"], false, "{erased}");
     let known = viewer.told("GET", &format!("recipients/{encoded}"), &Value::Null);
     assert_eq!(known["streams"]["outbound"]["verdict"], "do_not_send", "the ban stays");
+    // What was set aside about the person meanwhile is swept by the function that a schedule starts.
+    let unusable = bounced_about(address);
+    stack.tell(SERVER, "bounce", &right, unusable.as_bytes());
+    stack.settled();
+    let swept = stack.invoke("erase", &json!({})).unwrap();
+    assert_eq!((&swept["recipients"], &swept["finished"]), (&json!(1), &json!(true)), "{swept}");
+    let kept = stack.block(stack.store.kept_on(&platform::now().day())).unwrap();
+    assert!(!kept.is_empty() && kept.iter().all(|kept| !held(kept).contains(address)));
     let export = admin.told("GET", &format!("recipients/{encoded}/export"), &Value::Null);
     assert!(!export["items"].to_string().contains(address), "{export}");
     for path in ["quarantine", "completeness", "audit"] {
