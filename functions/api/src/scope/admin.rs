@@ -1,0 +1,183 @@
+//! A server, for changes, each of them noted.
+
+use super::Reader;
+use crate::decision;
+use crate::problem::Problem;
+use account::Stored;
+use account::audit::{Entry, Phase};
+use account::completeness::{Completeness, completeness};
+use ledger::{Event, RecipientId, Time};
+use postmark::Decision;
+use postmark_api::ServerApi;
+use queue::QueueName;
+use serde_json::Value;
+use std::ops::Deref;
+use store::{Document, Erased, Kept, Shelf, StoreError, item};
+
+/// A stretch of what was set aside.
+pub struct SetAside {
+    /// The server's own parts, each with its place.
+    pub own: Vec<(String, Kept)>,
+    /// Where to read on, if there is more. It may be the place of another server's part: it is not to be told.
+    pub behind: Option<String>,
+    /// The instant that this is in, as a place.
+    pub instant: Option<String>,
+}
+
+/// A server that the caller may change.
+#[derive(Clone, Copy)]
+pub struct Admin<'a> {
+    pub(super) reader: Reader<'a>,
+}
+
+impl<'a> Deref for Admin<'a> {
+    type Target = Reader<'a>;
+
+    fn deref(&self) -> &Reader<'a> {
+        &self.reader
+    }
+}
+
+impl<'a> Admin<'a> {
+    /// The server, for reading.
+    pub fn reader(&self) -> &Reader<'a> {
+        &self.reader
+    }
+
+    /// Makes a decision: it is on its queue then. The event that will be recorded.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`] where it would be set aside, or [`Problem::unavailable`].
+    pub(crate) async fn decide(&self, decision: &Decision<'_>) -> Result<Event, Problem> {
+        let made = decision::made(decision, self.server, self.now(), &self.gate.parts.ledger_key);
+        let (envelope, event) = made.map_err(|refusal| Problem::bad_request(refusal.to_string()))?;
+        self.gate.parts.queue.send(QueueName::Critical, &envelope.encode()).await?;
+        Ok(event)
+    }
+
+    /// Waits a little until a decision is recorded; whether it is.
+    pub(crate) async fn recorded(&self, event: &Event) -> bool {
+        decision::recorded(self.store(), event, decision::WAIT).await
+    }
+
+    /// Postmark, by the server's own token; none where no token is kept.
+    ///
+    /// # Errors
+    /// [`Problem::unavailable`].
+    pub async fn postmark(&self) -> Result<Option<ServerApi>, Problem> {
+        let token = self.gate.parts.vault.token(self.server).await.map_err(|error| {
+            tracing::error!(error = %error, "the token of a server cannot be had");
+            Problem::unavailable()
+        })?;
+        Ok(token.map(|token| self.gate.parts.postmark.server(token)))
+    }
+
+    /// The steps of changes at this server, before one, backwards.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn audited(
+        &self,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, StoreError> {
+        self.store().last_documents(&Shelf::Audit(self.server), before, limit).await
+    }
+
+    /// What was set aside of this server's among the `limit` parts of a day (UTC) behind a place, latest first.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn set_aside(
+        &self,
+        day: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<SetAside, StoreError> {
+        let (kept, behind) = self.store().kept_page(day, after, limit, true).await?;
+        let reached = kept.last().map(|last| last.part.received_at);
+        // Behind this, all of that instant comes again.
+        let instant = reached.map(|at| Time::from_micros(at.micros() + 1).key());
+        let place = |kept: Kept| {
+            let part = &kept.part;
+            (item::part_key(part.received_at, &part.id, part.part).1, kept)
+        };
+        let own = kept.into_iter().filter(|kept| kept.part.server == self.server).map(place).collect();
+        Ok(SetAside { own, instant: instant.filter(|_| behind.is_some()), behind })
+    }
+
+    /// What reconcile found complete, from one Eastern day to another, both included.
+    ///
+    /// # Errors
+    /// The registry's own.
+    pub async fn completeness(&self, from: &str, to: &str) -> Result<Completeness, Problem> {
+        Ok(completeness(&self.book(), self.server, from, to).await?)
+    }
+
+    fn book(&self) -> Stored<'_> {
+        Stored(self.reader.store())
+    }
+
+    /// Takes a recipient's data out of the ledger, and remembers that: since when, and how many events were stripped
+    /// now. It may be done again.
+    ///
+    /// # Errors
+    /// The store's own; a part may be done.
+    pub async fn erase(&self, recipient: RecipientId) -> Result<(Erased, usize), Problem> {
+        let (store, server) = (self.store(), self.server);
+        store.erase(server, recipient, self.now()).await?;
+        let stripped = store::erase::strip(store, server, recipient).await?;
+        let erased = store.erased().await?.into_iter();
+        let erased = erased.into_iter().find(|one| (one.server, one.recipient) == (server, recipient));
+        Ok((erased.ok_or_else(Problem::unavailable)?, stripped.events))
+    }
+
+    /// Does a change, and notes it before and after. `target` is no address.
+    ///
+    /// # Errors
+    /// The change's own; where it cannot be noted, it is not begun.
+    pub async fn change<T>(
+        &self,
+        what: &str,
+        target: Option<String>,
+        asked: Value,
+        change: impl Future<Output = Result<(T, Value), Problem>>,
+    ) -> Result<T, Problem> {
+        let change = async {
+            change.await.map_err(|problem| {
+                let told = serde_json::json!({ "problem": problem.code() });
+                (problem, told)
+            })
+        };
+        self.change_of(what, target, Value::Null, asked, change).await
+    }
+
+    /// The same of something that was otherwise before, where a failure too has more to tell than its code.
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    pub async fn change_of<T>(
+        &self,
+        what: &str,
+        target: Option<String>,
+        before: Value,
+        asked: Value,
+        change: impl Future<Output = Result<(T, Value), (Problem, Value)>>,
+    ) -> Result<T, Problem> {
+        let begun = Entry::begun(self.caller().who().clone(), what, self.now())?;
+        let begun = Entry { target, before, after: asked, ..begun };
+        let book = self.book();
+        begun.note(&book, self.server).await?;
+        match change.await {
+            Ok((done, told)) => {
+                begun.now(Phase::Done, told, self.now()).note(&book, self.server).await?;
+                Ok(done)
+            }
+            Err((problem, told)) => {
+                // The change's own failure is what matters.
+                let _ = begun.now(Phase::Failed, told, self.now()).note(&book, self.server).await;
+                Err(problem)
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A server, for reading.
+
+use super::{Admin, Caller, Gate};
+use crate::problem::Problem;
+use crate::token::Role;
+use account::{Registry, ServerEntry, Stored};
+use ledger::counters::Counts;
+use ledger::fold::View;
+use ledger::policy::SoftBouncePolicy;
+use ledger::verdict::{Deliveries, Question};
+use ledger::{Class, Identity, RecipientId, ServerId, Time, recipient_key};
+use queue::{Depth, QueueName};
+use std::collections::{BTreeMap, BTreeSet};
+use store::ask::{self, Ask, Told};
+use store::{Cursor, Listing, MessageKey, Page, Recorded, ServerSettings, Span, Store, StoreError, Stretch};
+
+/// A server that the caller may see. Everything that it reads is of this server.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    pub(super) gate: &'a Gate<'a>,
+    pub(super) server: ServerId,
+}
+
+impl<'a> Reader<'a> {
+    /// Which server.
+    pub fn server(&self) -> ServerId {
+        self.server
+    }
+
+    /// Who asks.
+    pub fn caller(&self) -> &'a Caller {
+        &self.gate.caller
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Time {
+        (self.gate.parts.clock)()
+    }
+
+    /// What holds for soft bounces where the server has no policy of its own.
+    pub fn policy(&self) -> SoftBouncePolicy {
+        self.gate.parts.policy
+    }
+
+    /// The id of an address here.
+    pub fn recipient(&self, address: &str) -> RecipientId {
+        self.gate.parts.ledger_key.recipient_id(self.server, &recipient_key(address))
+    }
+
+    /// The server, open for changes.
+    ///
+    /// # Errors
+    /// [`Problem::role`].
+    pub fn admin(self) -> Result<Admin<'a>, Problem> {
+        if self.gate.caller.role < Role::Admin {
+            return Err(Problem::role("admin"));
+        }
+        Ok(Admin { reader: self })
+    }
+
+    pub(super) fn store(&self) -> &'a dyn Store {
+        &*self.gate.parts.store
+    }
+
+    /// What the registry has of it.
+    ///
+    /// # Errors
+    /// The registry's own.
+    pub async fn entry(&self) -> Result<Option<ServerEntry>, Problem> {
+        Ok(Registry(&Stored(self.store())).get(self.server).await?)
+    }
+
+    /// See [`Store::streams`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn streams(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.store().streams(self.server).await
+    }
+
+    /// See [`Store::settings`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn settings(&self) -> Result<ServerSettings, StoreError> {
+        self.store().settings(self.server).await
+    }
+
+    /// See [`Store::views`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn views(&self, recipients: &[RecipientId]) -> Result<Vec<Option<View>>, StoreError> {
+        self.store().views(self.server, recipients).await
+    }
+
+    /// See [`Store::state_events`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn state_events(&self, recipient: RecipientId) -> Result<Vec<Recorded>, StoreError> {
+        self.store().state_events(self.server, recipient).await
+    }
+
+    /// See [`Store::events`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn events(
+        &self,
+        recipient: RecipientId,
+        class: Class,
+        after: Option<Identity>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.store().events(self.server, recipient, class, after, limit).await
+    }
+
+    /// The answer about a recipient, with what has state in its timeline.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn told(
+        &self,
+        recipient: RecipientId,
+        stream: Option<String>,
+        at: Option<Time>,
+        known_at: Option<Time>,
+    ) -> Result<Told, StoreError> {
+        let (server, policy) = (self.server, self.policy());
+        let address = String::new();
+        let ask = Ask { server, address, stream, at, known_at, policy, whole_timeline: false };
+        ask::about(self.store(), recipient, ask, self.now()).await
+    }
+
+    /// The deliveries that an answer depends on.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn evidence(
+        &self,
+        recipient: RecipientId,
+        question: &Question<'_>,
+    ) -> Result<Deliveries, StoreError> {
+        let living = |recorded| ask::living(recorded, self.now());
+        ask::evidence(self.store(), self.server, recipient, question, living).await
+    }
+
+    /// See [`Store::event`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn event(
+        &self,
+        recipient: RecipientId,
+        class: Class,
+        identity: Identity,
+    ) -> Result<Option<Recorded>, StoreError> {
+        self.store().event(self.server, recipient, class, identity).await
+    }
+
+    /// See [`Store::message`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn message(&self, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
+        self.store().message(self.server, message_id).await
+    }
+
+    /// See [`Store::happened`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn happened(
+        &self,
+        stream: &str,
+        slot: u8,
+        within: Span,
+        limit: usize,
+    ) -> Result<Option<Vec<Recorded>>, StoreError> {
+        self.store().happened(self.server, stream, slot, within, limit).await
+    }
+
+    /// See [`Store::suppressed`]; behind a recipient that stood in the list since an instant.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn suppressed(
+        &self,
+        stream: &str,
+        since: Span,
+        after: Option<(Time, RecipientId)>,
+        limit: usize,
+    ) -> Result<Stretch<Listing>, StoreError> {
+        let cursor = |(since, recipient)| Cursor::of_listing(self.server, recipient, stream, since);
+        self.store().suppressed(self.server, stream, since, after.map(cursor), Some(limit)).await
+    }
+
+    /// See [`Store::counters`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn counters(
+        &self,
+        stream: &str,
+        from: &str,
+        before: &str,
+    ) -> Result<BTreeMap<String, Counts>, StoreError> {
+        self.store().counters(self.server, stream, from, before).await
+    }
+
+    /// See [`Store::newest`].
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn newest(&self, stream: &str) -> Result<Option<Time>, StoreError> {
+        self.store().newest(self.server, stream).await
+    }
+
+    /// How much is on the critical queue, and when the oldest of what it handed out last had come in; each where that
+    /// can be had. It is the stack's: all servers' events stand in it.
+    pub async fn critical_queue(&self) -> (Option<Depth>, Option<Time>) {
+        let (depth, pulse) =
+            tokio::join!(self.gate.parts.queue.depth(QueueName::Critical), self.store().pulse());
+        (depth.ok(), pulse.ok().flatten())
+    }
+}
