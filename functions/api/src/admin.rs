@@ -1,6 +1,6 @@
 //! What admins see beside their mail: what was set aside and why, what reconcile found, who did what.
 
-use crate::call::{Answer, Call, Query, rfc3339};
+use crate::call::{Answer, Call, rfc3339};
 use crate::cursor;
 use crate::problem::Problem;
 use crate::scope::Admin;
@@ -29,7 +29,7 @@ const COMPLETENESS_DAYS: [i64; 2] = [30, 100];
 pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     let query = call.query(&["from", "to", "cursor", "limit"])?;
     let limit = query.limit(LIMITS[0], LIMITS[1])?;
-    let (from, to) = span(&query, admin.now(), QUARANTINE_DAYS)?;
+    let (from, to) = query.window(None, admin.now(), QUARANTINE_DAYS)?;
     let place: Option<(String, Option<String>)> = cursor::read(query.text("cursor"))?;
     let (mut day, mut after) = place.unwrap_or_else(|| (to.day(), None));
     after = after.map(cursor::key).transpose()?;
@@ -87,19 +87,6 @@ fn of_kept(kept: &Kept) -> Value {
         }
     }
     told
-}
-
-/// From when until when: `from` and `to`, or the last days.
-fn span(query: &Query, now: Time, days: [i64; 2]) -> Result<(Time, Time), Problem> {
-    let to = query.time("to")?.unwrap_or(now);
-    let from = query.time("from")?.unwrap_or_else(|| to.plus_days(-days[0]));
-    if from > to {
-        return Err(Problem::bad_request("from comes after to"));
-    }
-    if from < to.plus_days(-days[1]) {
-        return Err(Problem::bad_request(format!("from and to lie more than {} days apart", days[1])));
-    }
-    Ok((from, to))
 }
 
 /// What reconcile found, by Eastern day and stream.

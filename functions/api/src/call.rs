@@ -113,6 +113,23 @@ impl Query {
         self.read(name, "an instant such as 2026-11-21T08:00:00Z", |text| instant(text).ok())
     }
 
+    /// From when until when: `from` and `to`; without them `from` and `to` of the caller, and without its `from` so many
+    /// days back as the first of `days` says. The second is how many they may be apart.
+    ///
+    /// # Errors
+    /// [`Problem::bad_request`].
+    pub fn window(&self, from: Option<Time>, to: Time, days: [i64; 2]) -> Result<(Time, Time), Problem> {
+        let to = self.time("to")?.unwrap_or(to);
+        let from = self.time("from")?.or(from).unwrap_or_else(|| to.plus_days(-days[0]));
+        if from > to {
+            return Err(Problem::bad_request("from comes after to"));
+        }
+        if from < to.plus_days(-days[1]) {
+            return Err(Problem::bad_request(format!("from and to lie more than {} days apart", days[1])));
+        }
+        Ok((from, to))
+    }
+
     /// `limit`, if that is given, else `default`.
     ///
     /// # Errors

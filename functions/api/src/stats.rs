@@ -73,18 +73,13 @@ pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> 
 
 /// From when to before when: `from` and `to`, or the last days, widened to whole hours.
 fn span(query: &Query, now: Time, by: By) -> Result<(Time, Time), Problem> {
-    let to = query.time("to")?.unwrap_or(now);
-    let from = query.time("from")?.unwrap_or_else(|| to.plus_days(-DAYS));
-    if from >= to {
-        return Err(Problem::bad_request("from does not lie before to"));
-    }
-    let (most, words) = match by {
-        By::Hour => (DAYS_MAX[0], "hour"),
-        By::Day => (DAYS_MAX[1], "day"),
+    let most = match by {
+        By::Hour => DAYS_MAX[0],
+        By::Day => DAYS_MAX[1],
     };
-    if from < to.plus_days(-most) {
-        let words = format!("from and to lie more than {most} days apart, which is the most by {words}");
-        return Err(Problem::bad_request(words));
+    let (from, to) = query.window(None, now, [DAYS, most])?;
+    if from == to {
+        return Err(Problem::bad_request("from does not lie before to"));
     }
     let floor = |at: Time| at.seconds().div_euclid(HOUR) * HOUR;
     let end = floor(Time::from_micros(to.micros() - 1)) + HOUR;

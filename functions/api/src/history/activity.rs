@@ -105,15 +105,7 @@ fn class_named(name: &str) -> Option<BounceClass> {
 fn window(query: &Query, now: Time) -> Result<(Time, Place, Time), Problem> {
     let cursor: Option<(Place, Time)> = cursor::read(query.text("cursor"))?;
     let reached = cursor.map_or(now, |(place, _)| place.0.min(now));
-    let to = query.time("to")?.unwrap_or(reached);
-    let since = query.time("from")?.or(cursor.map(|(_, since)| since));
-    let since = since.unwrap_or_else(|| to.plus_days(-DAYS[0]));
-    if since > to {
-        return Err(Problem::bad_request("from comes after to"));
-    }
-    if since < to.plus_days(-DAYS[1]) {
-        return Err(Problem::bad_request(format!("from and to lie more than {} days apart", DAYS[1])));
-    }
+    let (since, to) = query.window(cursor.map(|(_, since)| since), reached, DAYS)?;
     // Nothing that is recorded lies outside.
     let (from, to) = (since.max(Time::EARLIEST), to.min(now.plus_seconds(FUTURE_SECONDS_MAX)));
     let start = cursor.map(|(place, _)| place).filter(|place| place.0 <= to);
