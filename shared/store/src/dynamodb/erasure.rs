@@ -1,11 +1,10 @@
 //! Who is erased, and what is stripped of them in quarantine.
 
 use super::wire::{attribute, failed, from_wire, key_of};
-use super::{DynamoDb, clause};
+use super::{DynamoDb, clause, where_it_may};
 use crate::item::{self, Key, Value};
 use crate::tables::{PK, Table};
 use crate::{Kept, StoreError};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use ledger::{RecipientId, ServerId, Time};
 use queue::Part;
@@ -76,17 +75,7 @@ impl DynamoDb {
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#name", name)
             .expression_attribute_values(":value", attribute(value));
-        match update.send().await {
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(UpdateItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(())
-            }
-            other => other.map(drop).map_err(failed),
-        }
+        where_it_may(update).await
     }
 
     /// A page of a day in quarantine.

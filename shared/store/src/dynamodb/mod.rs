@@ -25,6 +25,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
@@ -272,20 +273,23 @@ impl DynamoDb {
             .update_expression("SET #rule = :to")
             .condition_expression(clause)
             .expression_attribute_names("#rule", name)
-            .expression_attribute_values(":to", AttributeValue::N(to.micros().to_string()))
-            .send()
-            .await;
-        match moved {
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(UpdateItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(())
-            }
-            other => other.map(drop).map_err(failed),
+            .expression_attribute_values(":to", AttributeValue::N(to.micros().to_string()));
+        where_it_may(moved).await
+    }
+}
+
+/// Does an update where its condition holds, and nothing where it does not.
+async fn where_it_may(update: UpdateItemFluentBuilder) -> Result<(), StoreError> {
+    match update.send().await {
+        Err(error)
+            if matches!(
+                error.as_service_error(),
+                Some(UpdateItemError::ConditionalCheckFailedException(_))
+            ) =>
+        {
+            Ok(())
         }
+        other => other.map(drop).map_err(failed),
     }
 }
 
