@@ -33,7 +33,7 @@ pub fn recipient_key(address: &str) -> String {
 }
 
 /// The domain as lower-case A-labels, or `None` where it is not one.
-fn ascii_domain(domain: &str) -> Option<String> {
+pub(crate) fn ascii_domain(domain: &str) -> Option<String> {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     Uts46::new()
         .to_ascii(domain.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, DnsLength::Verify)
@@ -42,15 +42,20 @@ fn ascii_domain(domain: &str) -> Option<String> {
 }
 
 /// NFC, lower case without a locale, NFC again: lower-casing may leave a composable pair behind.
-fn lower_nfc(text: &str) -> String {
+pub(crate) fn lower_nfc(text: &str) -> String {
     text.nfc().collect::<String>().to_lowercase().nfc().collect()
 }
 
-/// `"Ida" <ida@x>` without the name and the brackets. A `<` inside a quoted string opens nothing.
+/// `"Ida" <ida@x>` without the name and the brackets.
 fn bare(address: &str) -> &str {
+    name_and_mailbox(address).1
+}
+
+/// `"Ida" <ida@x>` as its two halves; the name is empty where there is none. A `<` inside a quoted string opens nothing.
+pub(crate) fn name_and_mailbox(address: &str) -> (&str, &str) {
     let address = address.trim();
     let Some(inner) = address.strip_suffix('>') else {
-        return address;
+        return ("", address);
     };
     let mut quoted = false;
     let mut escaped = false;
@@ -59,11 +64,11 @@ fn bare(address: &str) -> &str {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
-            '<' if !quoted => return inner[at + 1..].trim(),
+            '<' if !quoted => return (&inner[..at], inner[at + 1..].trim()),
             _ => {}
         }
     }
-    address
+    ("", address)
 }
 
 /// The longest address that SMTP carries, in octets.

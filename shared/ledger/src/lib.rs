@@ -5,7 +5,7 @@
 //! operational reason. Time is an argument. State is a function of the *set* of events: order, repetition
 //! and the split into batches cannot be seen in any result.
 //!
-//! The way through: [`address`] gives a recipient its key and id, [`identity`] gives an event its identity,
+//! The way through: [`address`] gives a recipient its key and id, [`given`] reads an address that a person wrote, [`identity`] gives an event its identity,
 //! [`event`] turns an event into facts, [`fold`] folds facts into a [`View`](fold::View),
 //! [`verdict`] answers from a view under a [`policy`], and [`counters`] says what each event counts as.
 
@@ -15,6 +15,7 @@ pub mod counters;
 pub mod engagement;
 pub mod event;
 pub mod fold;
+pub mod given;
 pub mod identity;
 #[cfg(test)]
 mod laws;
