@@ -10,6 +10,7 @@ mod asked;
 mod bad_input;
 mod beside;
 mod beside_commands;
+mod causes;
 mod commands;
 mod consumer;
 mod doctor;

@@ -7,6 +7,7 @@ use clap::Parser as _;
 use faults::{Fault, Plan};
 use ingest::credential::PrivateKey;
 use ledger::Source;
+use platform::FailureKind;
 use platform::metrics::{METRICS, NAMESPACE};
 use postledger_tests::bodies::{bounce, delivery, lift, message};
 use postledger_tests::emf::{SCHEMA, checked, emitted_by, is_measured, unit, values};
@@ -371,6 +372,26 @@ fn every_alarm_notifies_and_has_its_section_in_the_runbook_whose_commands_exist(
 }
 
 #[test]
+fn the_runbook_says_of_every_kind_of_failed_call_where_to_look_and_what_helps() {
+    let runbook = read("infra/runbook.md");
+    let (_, section) = runbook.split_once("\n## calls-refused\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let kinds: Vec<String> = FailureKind::ALL.map(|kind| format!("`{}`", kind.name())).into();
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), kinds);
+    for row in &rows {
+        assert!(row.len() == 3 && row[1..].iter().all(|cell| !cell.is_empty()), "{row:?}");
+    }
+    for field in ["call.kind", "call.code", "call.action"] {
+        assert!(section.contains(field) && observed().contains(&format!("{field} = ")), "{field}");
+    }
+}
+
+#[test]
 fn an_age_that_raises_an_alarm_is_one_that_sqs_still_tells_while_every_batch_fails() {
     // After three times received, SQS leaves a message out of the age of the oldest.
     let app = template("app.yaml");
@@ -415,9 +436,11 @@ fn printed() -> Vec<Value> {
     assert_eq!(knock(&world, "POST", &[]), 401);
     assert_eq!(knock(&world, "POST", &[("authorization", "Basic eDp5")]), 503);
     assert_eq!(knock(&world, "POST", &[("authorization", "Basic eDp5"), ("user-agent", "Postmark")]), 503);
-    let refuses = Plan::new(|_| Fault::Refuse);
-    let refusing = World::new(|queue| Arc::new(queue::Faulty::new(queue, refuses)), |key| vec![key], &[]);
-    assert_eq!(refusing.post("bounce", fixtures::read("bounce-hard.json")).0, 503);
+    for fault in [Fault::Refuse, Fault::Deny] {
+        let plan = Plan::new(move |_| fault);
+        let refusing = World::new(|queue| Arc::new(queue::Faulty::new(queue, plan)), |key| vec![key], &[]);
+        assert_eq!(refusing.post("bounce", fixtures::read("bounce-hard.json")).0, 503);
+    }
     // The consumer: first copies, then the same again.
     for _ in 0..2 {
         world.drain();
@@ -462,7 +485,7 @@ fn printed() -> Vec<Value> {
 fn every_line_of_metrics_is_what_awss_specification_demands_and_all_metrics_are_among_them() {
     let seen = checked(&printed(), "test");
     // What the functions print that ask Postmark is looked at where they are deployed.
-    let expected = emitted_by(&["functions/consumer", "shared/ingest"]);
+    let expected = emitted_by(&["functions/consumer", "shared/ingest", "shared/platform"]);
     assert_eq!(seen.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "each was printed");
     for (name, value) in
         [("CommitRetried", "drift"), ("CredentialMismatch", "yes"), ("CredentialMismatch", "no")]

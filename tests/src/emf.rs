@@ -4,6 +4,7 @@
 use crate::emulator::root;
 use crate::template::violations;
 use ledger::Kind;
+use platform::FailureKind;
 use platform::metrics::{METRICS, NAMESPACE};
 use postmark::RecordType;
 use queue::QueueName;
@@ -68,15 +69,14 @@ pub fn unit(metric: &str) -> String {
 pub fn values(metric: &str, dimension: &str) -> BTreeSet<String> {
     let of = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>();
     match (metric, dimension) {
-        ("EventsAccepted" | "EventBytes" | "WebhookTypeUnverified", _) => {
-            of(&RecordType::ALL.map(|one| one.kind().name()))
-        }
+        ("EventsAccepted" | "WebhookTypeUnverified", _) => of(&RecordType::ALL.map(|one| one.kind().name())),
         (_, "RecordType") => of(&Kind::ALL.map(Kind::name)),
         (_, "Queue") => of(&[QueueName::Critical, QueueName::Bulk].map(QueueName::name)),
         (_, "Marked") => of(&["yes", "no"]),
         (_, "Slot") => of(&["current", "previous"]),
         ("EventsRejected", _) => of(&["auth", "method"]),
-        ("CommitRetried", _) => of(&["cancelled", "unavailable", "drift"]),
+        ("CommitRetried", _) => of(&["cancelled", "drift"]),
+        ("CallsFailed", _) => of(&FailureKind::ALL.map(FailureKind::name)),
         ("Quarantined", _) => {
             let source = read("shared/postmark/src/lib.rs");
             let codes =

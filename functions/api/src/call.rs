@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use ledger::Time;
 use percent_encoding::percent_decode_str;
+use platform::CallFailed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -196,12 +197,14 @@ impl Answer {
 
 /// What is sent: an answer, or why there is none.
 pub fn response(answer: Result<Answer, Problem>) -> Response<Vec<u8>> {
+    let mut call = None;
     let (status, kind, body, extra) = match answer {
         Ok(Answer { status, kind, body, link }) => {
             (status, kind, body, link.and_then(|link| Some((LINK, HeaderValue::from_str(&link).ok()?))))
         }
         Err(problem) => {
             let body = Value::to_string(&problem.document()).into_bytes();
+            call = problem.call().cloned();
             (problem.status(), "application/problem+json", body, problem.header().cloned())
         }
     };
@@ -214,6 +217,10 @@ pub fn response(answer: Result<Answer, Problem>) -> Response<Vec<u8>> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     headers.extend(extra);
+    // For whoever asks in this process; nothing of it goes over HTTP.
+    if let Some(call) = call {
+        response.extensions_mut().insert::<CallFailed>(call);
+    }
     response
 }
 

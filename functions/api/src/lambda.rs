@@ -23,6 +23,7 @@ use store::tables::Table;
 /// A variable that is missing or unusable, a ledger key that cannot be had, or a runtime that cannot be reached.
 pub async fn run() -> Result<(), Error> {
     platform::logs::init(&platform::logs::of_function(), std::io::stdout);
+    platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
     let api = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_http::run(service_fn(|request| async move { Ok::<_, Infallible>(answer(api, request).await) }))
         .await
@@ -39,6 +40,7 @@ async fn answer(api: &Api, request: Request) -> Response<Body> {
         body: request.body(),
     };
     let (parts, body) = api.answer(&call).await.into_parts();
+    platform::metrics::flush(std::io::stdout().lock());
     // Text, so that the gateway is not told it is binary.
     Response::from_parts(
         parts,
@@ -50,7 +52,7 @@ async fn start() -> Result<Api, Error> {
     let link = Link::new(Access::of_function()?, LIMITS);
     let store = DynamoDb::new(link.clone(), tables()?);
     if let Err(error) = store.warm().await {
-        tracing::warn!(error = %error, "no connection to the tables could be opened at the start");
+        platform::logs::no_connection("tables", &error);
     }
     let postmark = text("POSTLEDGER_POSTMARK").unwrap_or_else(|| POSTMARK.to_owned());
     Ok(Api::new(Parts {

@@ -3,6 +3,7 @@
 use account::{BookError, RegistryError};
 use http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use platform::CallFailed;
 use queue::QueueError;
 use serde_json::{Value, json};
 use store::StoreError;
@@ -20,6 +21,7 @@ struct Told {
     next: Option<String>,
     header: Option<(HeaderName, HeaderValue)>,
     more: Vec<(&'static str, Value)>,
+    call: Option<CallFailed>,
 }
 
 impl Problem {
@@ -31,7 +33,7 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Problem {
         let (detail, more) = (detail.into(), Vec::new());
-        Problem(Box::new(Told { status, code, title, detail, next: None, header: None, more }))
+        Problem(Box::new(Told { status, code, title, detail, next: None, header: None, more, call: None }))
     }
 
     fn header_is(mut self, name: HeaderName, value: Option<HeaderValue>) -> Problem {
@@ -159,6 +161,11 @@ impl Problem {
         self.0.header.as_ref()
     }
 
+    /// The call of AWS that failed, if one did. It is no part of the document.
+    pub(crate) fn call(&self) -> Option<&CallFailed> {
+        self.0.call.as_ref()
+    }
+
     /// The document.
     pub fn document(&self) -> Value {
         let mut document = json!({
@@ -177,30 +184,42 @@ impl Problem {
     }
 }
 
+/// Logs and counts what stood in the way of an answer, and keeps the failed call for whoever made the request in this
+/// process; who is asked over HTTP is not told.
+pub(crate) fn failed(error: &(dyn std::error::Error + 'static), what: &'static str) -> Problem {
+    let call = platform::counted(error);
+    tracing::error!(
+        call.kind = call.kind,
+        call.code = call.code,
+        call.action = call.action,
+        error = %error,
+        "{what}"
+    );
+    let mut problem = Problem::unavailable();
+    problem.0.call = CallFailed::behind(error).cloned();
+    problem
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
-        tracing::error!(error = %error, "a table did not answer");
-        Problem::unavailable()
+        failed(&error, "a table cannot be used")
     }
 }
 
 impl From<QueueError> for Problem {
     fn from(error: QueueError) -> Problem {
-        tracing::error!(error = %error, "a queue did not answer");
-        Problem::unavailable()
+        failed(&error, "a queue cannot be used")
     }
 }
 
 impl From<BookError> for Problem {
     fn from(error: BookError) -> Problem {
-        tracing::error!(error = %error, "the registry did not answer");
-        Problem::unavailable()
+        failed(&error, "the registry cannot be used")
     }
 }
 
 impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Problem {
-        tracing::error!(error = %error, "the registry cannot be read");
-        Problem::unavailable()
+        failed(&error, "the registry cannot be read")
     }
 }

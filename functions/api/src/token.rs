@@ -197,7 +197,13 @@ impl Token {
             // Whoever was faster has noted it, or revoked it, which the next request finds.
             let noted = book.put_document(&Shelf::Tokens, id, &used.text(), Some(document.version)).await;
             if let Err(error) = noted {
-                tracing::warn!(error = %error, "that a token was used could not be noted");
+                let call = platform::counted(&error);
+                tracing::warn!(
+                    call.kind = call.kind,
+                    call.code = call.code,
+                    error = %error,
+                    "that a token was used could not be noted"
+                );
             }
         }
         Ok(Ok(token))
@@ -241,7 +247,7 @@ impl Token {
                 return Ok(());
             }
         }
-        Err(StoreError::Unavailable.into())
+        Err(StoreError::contended().into())
     }
 }
 

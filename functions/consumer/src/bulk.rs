@@ -134,7 +134,7 @@ impl Consumer {
             actions.extend(self.count(&moved, new.event.class()));
             match self.commit(actions, batch).await {
                 Ok(()) => {
-                    Happened::Replaced { kind }.emit();
+                    Happened::Replaced.emit();
                     batch.done(&item);
                     return;
                 }

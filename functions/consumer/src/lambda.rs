@@ -38,7 +38,7 @@ async fn start() -> Result<Consumer, Error> {
     // Both connections open at once.
     let (key, warmed) = tokio::join!(ledger_key(&link), store.warm());
     if let Err(error) = warmed {
-        tracing::warn!(error = %error, "no connection to the tables could be opened at the start");
+        platform::logs::no_connection("tables", &error);
     }
     let settings = Settings { retention_days, ..Settings::new(key?, platform::clock()) };
     Ok(Consumer::new(Arc::new(store), settings))

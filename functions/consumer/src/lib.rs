@@ -27,7 +27,7 @@ use intake::Intake;
 use ledger::event::Class;
 use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
 use observe::Happened;
-use platform::Clock;
+use platform::{CallFailed, Clock, FailureKind};
 use queue::{EnvelopeError, QueueName, SetAside};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -130,6 +130,8 @@ struct Batch {
     until: Instant,
     end: Instant,
     done: Mutex<HashSet<usize>>,
+    /// Failures that the log has been told of: a call that is tried again and again fails alike each time.
+    told: Mutex<HashSet<StoreError>>,
 }
 
 impl Batch {
@@ -141,6 +143,12 @@ impl Batch {
         self.lock().extend(&item.messages);
     }
 
+    /// A call failed and will be made again: each time it is counted, and the log is told of each cause once.
+    fn failed(&self, error: &StoreError) {
+        let first = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(error.clone());
+        Happened::CallFailed { error: error.clone(), first }.emit();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashSet<usize>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,7 +158,8 @@ impl Batch {
         &self,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        tokio::time::timeout_at(self.end, call).await.unwrap_or_else(|_| Err(StoreError::Unavailable.into()))
+        let given_up = |_| Err(StoreError::from(CallFailed::new(FailureKind::Timeout)).into());
+        tokio::time::timeout_at(self.end, call).await.unwrap_or_else(given_up)
     }
 }
 
@@ -186,8 +195,12 @@ impl Consumer {
     /// not be committed before `deadline` (less [`DEADLINE_RESERVE`]).
     pub async fn handle(&self, from: QueueName, messages: &[Incoming], deadline: Instant) -> Vec<String> {
         let before = |reserve| deadline.checked_sub(reserve).unwrap_or(deadline);
-        let batch =
-            Batch { until: before(DEADLINE_RESERVE), end: before(ANSWER_RESERVE), done: Mutex::default() };
+        let batch = Batch {
+            until: before(DEADLINE_RESERVE),
+            end: before(ANSWER_RESERVE),
+            done: Mutex::default(),
+            told: Mutex::default(),
+        };
         match from {
             QueueName::Quarantine | QueueName::QuarantineDead => self.keep_parts(messages, &batch).await,
             _ => self.record(from, messages, &batch).await,
@@ -251,8 +264,11 @@ impl Consumer {
         let now = (self.settings.clock)();
         let pulsed = || self.pulsed.lock().unwrap_or_else(PoisonError::into_inner);
         let due = pulsed().is_none_or(|last| last.plus_seconds(PULSE_SECONDS) <= now);
-        if due && batch.in_time(self.store.note_pulse(earliest)).await.is_ok() {
-            *pulsed() = Some(now);
+        if due {
+            match batch.in_time(self.store.note_pulse(earliest)).await {
+                Ok(()) => *pulsed() = Some(now),
+                Err(error) => batch.failed(&error),
+            }
         }
     }
 
@@ -337,8 +353,11 @@ impl Consumer {
         let known = || self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         for (server, new) in heard {
             let worth = known().entry(server).or_default().clone().take(&new);
-            if worth && let Ok(now_known) = batch.in_time(Heard::note(&*self.store, server, &new)).await {
-                known().insert(server, now_known);
+            if worth {
+                match batch.in_time(Heard::note(&*self.store, server, &new)).await {
+                    Ok(now_known) => drop(known().insert(server, now_known)),
+                    Err(error) => batch.failed(&error),
+                }
             }
         }
     }
@@ -349,8 +368,10 @@ impl Consumer {
         let floor = self.settings.floor(now);
         for class in [Class::Delivery, Class::Engagement] {
             let stored = rules.floors.get(&class).copied();
-            if stored.is_none_or(|stored| floor >= stored.plus_days(1)) {
-                let _ = batch.in_time(self.store.raise_floor(class, floor)).await;
+            if stored.is_none_or(|stored| floor >= stored.plus_days(1))
+                && let Err(error) = batch.in_time(self.store.raise_floor(class, floor)).await
+            {
+                batch.failed(&error);
             }
         }
     }
@@ -364,8 +385,8 @@ impl Consumer {
         while !batch.time_is_up() {
             match batch.in_time(call()).await {
                 Ok(value) => return Some(value),
-                Err(StoreError::Unavailable) => {
-                    Happened::Retried { reason: "unavailable" }.emit();
+                Err(error) if error.passes() => {
+                    batch.failed(&error);
                     backoff.wait(batch).await;
                 }
                 Err(error) => {
@@ -384,13 +405,22 @@ impl Consumer {
             Ok(()) => Ok(()),
             Err(CommitError::Cancelled(reasons)) if reasons.iter().any(|reason| *reason != Cancel::None) => {
                 Happened::Retried { reason: "cancelled" }.emit();
+                if reasons.contains(&Cancel::Throttled) {
+                    let throttled = CallFailed::new(FailureKind::Throttled);
+                    batch.failed(&throttled.with_code("TransactionCanceledException").into());
+                }
                 Err(Next::Look(reasons))
             }
-            Err(CommitError::Cancelled(_) | CommitError::Store(StoreError::Unavailable)) => {
-                Happened::Retried { reason: "unavailable" }.emit();
+            Err(CommitError::Cancelled(_)) => {
+                let fault = CallFailed::new(FailureKind::Fault);
+                batch.failed(&fault.with_code("TransactionCanceledException").into());
                 Err(Next::Again)
             }
-            Err(CommitError::Store(error @ (StoreError::Refused(_) | StoreError::Damaged(_)))) => {
+            Err(CommitError::Store(error)) if error.passes() => {
+                batch.failed(&error);
+                Err(Next::Again)
+            }
+            Err(CommitError::Store(error @ (StoreError::Failed(_) | StoreError::Damaged(_)))) => {
                 Happened::Broken { error }.emit();
                 Err(Next::Never)
             }

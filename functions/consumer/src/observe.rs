@@ -16,13 +16,15 @@ pub(crate) enum Happened {
     /// A copy of a recorded event was dropped.
     Duplicate { kind: Kind },
     /// A recorded copy was replaced by a better one.
-    Replaced { kind: Kind },
+    Replaced,
     /// A bounce of a type that is not known.
     UnknownType,
     /// A body was set aside.
     SetAside { reason: String },
     /// Something is tried again.
     Retried { reason: &'static str },
+    /// A call to the store failed and is made again; whether it is the first of its kind in this batch.
+    CallFailed { error: StoreError, first: bool },
     /// A stored view was not the fold of what is recorded; it is being folded anew.
     Drift,
     /// The store says that a request or an item is not what it should be.
@@ -65,9 +67,7 @@ impl Happened {
             Happened::Duplicate { kind } => {
                 metrics::counter!("EventsDuplicate", "RecordType" => kind.name()).increment(1);
             }
-            Happened::Replaced { kind } => {
-                metrics::counter!("EventsReplaced", "RecordType" => kind.name()).increment(1);
-            }
+            Happened::Replaced => metrics::counter!("EventsReplaced").increment(1),
             Happened::UnknownType => {
                 metrics::counter!("UnknownType").increment(1);
                 tracing::warn!("a bounce of a type that is not known; it counts as unknown");
@@ -84,12 +84,31 @@ impl Happened {
                 metrics::counter!("CommitRetried", "Reason" => reason).increment(1);
                 tracing::debug!(retry.reason = reason, "a call to the store is tried again");
             }
+            Happened::CallFailed { error, first } => {
+                let call = platform::counted(&error);
+                if first {
+                    tracing::error!(
+                        call.kind = call.kind,
+                        call.code = call.code,
+                        call.action = call.action,
+                        error = %error,
+                        "a call to the store failed; it is made again"
+                    );
+                }
+            }
             Happened::Drift => {
                 metrics::counter!("CommitRetried", "Reason" => "drift").increment(1);
                 tracing::error!("a view is not the fold of what is recorded; it is folded anew");
             }
             Happened::Broken { error } => {
-                tracing::error!(error = %error, "the store cannot take what this release writes; messages stay queued");
+                let call = platform::counted(&error);
+                tracing::error!(
+                    call.kind = call.kind,
+                    call.code = call.code,
+                    call.action = call.action,
+                    error = %error,
+                    "the store refuses; messages stay queued"
+                );
             }
             Happened::GaveBack { queue, failed, of } => {
                 tracing::warn!(

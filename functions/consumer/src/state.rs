@@ -12,7 +12,7 @@ use ledger::fold::{EventSet, Folded, Offered, View};
 use ledger::{RecipientId, ServerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use store::{ACTIONS_MAX, Action, Cancel, Seen, StoreError, TRANSACTION_BYTES_MAX};
+use store::{ACTIONS_MAX, Action, Cancel, Seen, TRANSACTION_BYTES_MAX};
 use tokio::time::Instant;
 
 /// How many events of one recipient go into one transaction, at first. Beside each may stand the row of its
@@ -254,8 +254,8 @@ impl Consumer {
         let (server, recipient) = (unit.server, unit.recipient);
         let events = match batch.in_time(self.store.state_events(server, recipient)).await {
             Ok(events) => events,
-            Err(StoreError::Unavailable) => {
-                Happened::Retried { reason: "unavailable" }.emit();
+            Err(error) if error.passes() => {
+                batch.failed(&error);
                 return Err(Some(unit));
             }
             Err(error) => {
@@ -281,7 +281,7 @@ impl Consumer {
                     counters.add(&old, -1);
                     counters.add(event, 1);
                     actions.push(Action::Replace(new.clone(), Seen::from(&*old)));
-                    told.push(Happened::Replaced { kind: event.kind() });
+                    told.push(Happened::Replaced);
                 }
             }
             if actions.len() > writes.len() {

@@ -29,6 +29,7 @@ pub async fn run() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let until = aws::deadline(event.context.deadline).checked_sub(RESERVE);
         let swept = sweep.run(Some(until.unwrap_or_else(Instant::now))).await;
+        let swept = swept.inspect_err(|error| platform::logs::run_failed(error));
         platform::metrics::flush(std::io::stdout().lock());
         match swept? {
             // So that the alarm of the scheduled functions tells.

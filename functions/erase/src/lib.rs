@@ -37,10 +37,10 @@ const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SweepError {
     /// The tables.
-    #[error("the tables")]
+    #[error("the tables: {0}")]
     Store(#[from] StoreError),
     /// The queues.
-    #[error("the queues")]
+    #[error("the queues: {0}")]
     Queue(#[from] QueueError),
     /// What the tables hold of how far it is cannot be read.
     #[error("how far sweeping is cannot be read")]

@@ -15,7 +15,14 @@ impl Happened<'_> {
     pub(crate) fn emit(self) {
         match self {
             Happened::Failed { error } => {
-                tracing::error!(error = %error, "the events of an erased recipient could not be stripped");
+                let call = platform::counted(error);
+                tracing::error!(
+                    call.kind = call.kind,
+                    call.code = call.code,
+                    call.action = call.action,
+                    error = %error,
+                    "the events of an erased recipient could not be stripped"
+                );
             }
             Happened::Over { swept } => tracing::info!(
                 sweep.recipients = swept.recipients,

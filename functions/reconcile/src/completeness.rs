@@ -46,7 +46,7 @@ pub(crate) async fn keep(
             return Ok(());
         }
     }
-    Err(StoreError::Unavailable)
+    Err(StoreError::contended())
 }
 
 #[cfg(test)]

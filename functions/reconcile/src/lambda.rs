@@ -32,6 +32,7 @@ pub async fn run() -> Result<(), Error> {
         let until = aws::deadline(event.context.deadline).checked_sub(RESERVE);
         let until = Some(until.unwrap_or_else(Instant::now));
         let run = function.reconcile.all(&function.postmark, &function.vault, until).await;
+        let run = run.inspect_err(|error| platform::logs::run_failed(error));
         platform::metrics::flush(std::io::stdout().lock());
         run.map_err(Error::from)
     }))

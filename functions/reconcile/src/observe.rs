@@ -50,8 +50,12 @@ impl Happened<'_> {
                 if matches!(error, ReconcileError::Api(_)) {
                     metrics::counter!("PostmarkApiErrors").increment(1);
                 }
-                tracing::warn!(
+                let call = platform::counted(error);
+                tracing::error!(
                     run.server = server.get(),
+                    call.kind = call.kind,
+                    call.code = call.code,
+                    call.action = call.action,
                     error = %error,
                     "a server could not be reconciled; the next run goes on where this one ended"
                 );

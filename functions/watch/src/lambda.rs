@@ -30,6 +30,7 @@ pub async fn run() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let until = aws::deadline(event.context.deadline).checked_sub(RESERVE);
         let done = rounds.all(Some(until.unwrap_or_else(Instant::now))).await;
+        let done = done.inspect_err(|error| platform::logs::run_failed(error));
         platform::metrics::flush(std::io::stdout().lock());
         // What was found is logged and counted; the answer is for whoever invokes it by hand.
         done.map(|reports| reports.unwrap_or_default()).map_err(Error::from)

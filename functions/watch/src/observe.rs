@@ -36,7 +36,14 @@ impl Happened<'_> {
                 }
             }
             Happened::Failed { error } => {
-                tracing::error!(error = %error, "a server could not be looked at; the next run does it");
+                let call = platform::counted(error);
+                tracing::error!(
+                    call.kind = call.kind,
+                    call.code = call.code,
+                    call.action = call.action,
+                    error = %error,
+                    "a server could not be looked at; the next run does it"
+                );
             }
             Happened::Busy => tracing::info!("another run is under way; this one does nothing"),
             Happened::Over { servers, left, sent } => {

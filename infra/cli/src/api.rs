@@ -311,7 +311,7 @@ impl Api {
                 });
                 let (method, query) = (&request.method, request.query());
                 let call = ::api::call::Call { method, path: &path, query: &query, headers: &headers, body };
-                Ok(Told::of(direct.answer(&call)))
+                Ok(Told::of(direct.answer(&call)?))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! A deployed stack, as the commands reach it: by an operator's own access to AWS, or an emulator's endpoint.
 
-use crate::Failure;
 use crate::args::{EMULATED_REGION, OnAws, Postmark};
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
+use crate::{Failure, next_step};
 use ::api::call::Call;
 use ::api::{Api, Caller, Parts};
 use account::audit::{Who, WhoKind};
@@ -15,6 +15,7 @@ use http::Response;
 use ledger::LedgerKey;
 use ledger::address::LEDGER_KEY_BYTES;
 use ledger::policy::SoftBouncePolicy;
+use platform::{CallFailed, FailureKind};
 use queue::sqs::Urls;
 use queue::{QueueError, QueueName, Sqs};
 use ring::rand::SystemRandom;
@@ -61,29 +62,22 @@ impl Meant {
         })
     }
 
-    /// AWS does not let these credentials do it, by its own code.
-    fn refused(&self, what: &str, code: &str) -> Failure {
-        Failure::new(format!("AWS refuses the {what} of {self}: {code}")).next(
-            "check that the access is still valid and may do this (`aws sts get-caller-identity`), or name another \
-             profile by --profile",
-        )
-    }
-
-    /// Nobody answered, or refused without a reason that coming again would not mend.
-    fn silent(&self, what: &str) -> Failure {
+    /// A call of AWS failed.
+    fn failed(&self, what: &str, failed: &CallFailed) -> Failure {
         match &self.endpoint {
-            Some(endpoint) => Failure::new(format!("nothing at {endpoint} answers as AWS's {what} would"))
-                .next("start an emulator there, or name another by --endpoint or POSTLEDGER_ENDPOINT"),
-            None => Failure::new(format!("the {what} of {self} refused, or did not answer in time"))
-                .next("check region and network, and that the access may use them; then try again"),
+            Some(endpoint) if !told_by_aws(failed) => {
+                Failure::new(format!("nothing at {endpoint} answers as AWS's {what} would: {failed}"))
+                    .next("start an emulator there, or name another by --endpoint or POSTLEDGER_ENDPOINT")
+            }
+            _ => Failure::new(format!("the {what} of {self} cannot be used: {failed}"))
+                .next(next_step::of(failed)),
         }
     }
 
     fn parameter(&self, error: &ParameterError) -> Failure {
         match error {
             ParameterError::Missing(name) => self.missing(&format!("ledger key (parameter {name})")),
-            ParameterError::Refused(_, code) => self.refused("ledger key", code),
-            ParameterError::Unavailable(_) => self.silent("parameters"),
+            ParameterError::Failed(_, failed) => self.failed("ledger key", failed),
         }
     }
 
@@ -91,8 +85,7 @@ impl Meant {
         match error {
             OutputsError::Missing(_) => Failure::new(format!("there is no {self}"))
                 .next("name another by --stack, --region or --profile, or make it by `make deploy`"),
-            OutputsError::Refused(_, code) => self.refused("description", code),
-            OutputsError::Unavailable(_) => self.silent("CloudFormation"),
+            OutputsError::Failed(_, failed) => self.failed("description", failed),
         }
     }
 
@@ -104,19 +97,18 @@ impl Meant {
 
     fn store(&self, error: &StoreError) -> Failure {
         match error {
-            StoreError::Refused(code) if code == "ResourceNotFoundException" => self.missing("tables"),
-            StoreError::Refused(code) => self.refused("tables", code),
-            StoreError::Unavailable => self.silent("tables"),
+            StoreError::Failed(failed) if failed.kind() == FailureKind::NotFound => self.missing("tables"),
+            StoreError::Failed(failed) => self.failed("tables", failed),
             StoreError::Invalid(_) | StoreError::Damaged(_) => Failure::new(format!("{self}: {error}")).next(
                 "this is a fault of Postledger's, or of a newer version's tables: look for a newer version",
             ),
         }
     }
 
-    fn queue(&self, error: QueueError) -> Failure {
+    fn queue(&self, error: &QueueError) -> Failure {
         match error {
             QueueError::NoSuchQueue(name) => self.missing(&format!("{} queue", name.name())),
-            QueueError::Unavailable => self.silent("queues"),
+            QueueError::Failed(failed) => self.failed("queues", failed),
             QueueError::TooLarge | QueueError::BadCharacter => Failure::new(error.to_string()),
         }
     }
@@ -124,12 +116,20 @@ impl Meant {
     fn desk(&self, error: &DeskError) -> Failure {
         match error {
             DeskError::Store(error) => self.store(error),
-            DeskError::Queue(error) => self.queue(*error),
+            DeskError::Queue(error) => self.queue(error),
             DeskError::NotFound(_) | DeskError::Unusable(_) | DeskError::Random => {
                 Failure::new(error.to_string())
             }
         }
     }
+}
+
+/// Whether it was AWS, or what stands in for it, that answered so.
+fn told_by_aws(failed: &CallFailed) -> bool {
+    !matches!(
+        failed.kind(),
+        FailureKind::Connection | FailureKind::Timeout | FailureKind::Tls | FailureKind::Fault
+    )
 }
 
 /// An open stack on AWS.
@@ -214,8 +214,15 @@ impl Direct {
     }
 
     /// Answers.
-    pub fn answer(&self, call: &Call<'_>) -> Response<Vec<u8>> {
-        self.aws.block(self.api.answer_to(Caller::operator(self.who.clone()), call))
+    ///
+    /// # Errors
+    /// Where a call of AWS failed: why, in words about this stack.
+    pub fn answer(&self, call: &Call<'_>) -> Result<Response<Vec<u8>>, Failure> {
+        let answered = self.aws.block(self.api.answer_to(Caller::operator(self.who.clone()), call));
+        match answered.extensions().get::<CallFailed>() {
+            Some(failed) => Err(self.aws.meant.failed("ledger", failed)),
+            None => Ok(answered),
+        }
     }
 }
 
@@ -236,9 +243,9 @@ async fn access(args: &OnAws) -> Result<Access, Failure> {
     }
     let access = Access::of_operator(args.profile.as_deref(), args.region.as_deref()).await;
     access.map_err(|error| {
-        Failure::new(error.to_string()).next(match error {
-            AccessError::NoCredentials => "log in (`aws sso login`), or name a profile by --profile",
-            AccessError::NoRegion => "name it by --region or AWS_REGION",
+        Failure::new(error.to_string()).next(match &error {
+            AccessError::Credentials(failed) => next_step::of(failed),
+            AccessError::NoRegion => "name it by --region or AWS_REGION".to_owned(),
         })
     })
 }
@@ -274,7 +281,7 @@ impl Deployed {
     /// As `tables create` made it: by name.
     async fn by_name(access: &Access, meant: &Meant) -> Result<Deployed, Failure> {
         let link = Link::new(access.clone(), queue::sqs::LIMITS);
-        let urls = Sqs::urls_of_stack(&link, &meant.stack).await.map_err(|error| meant.queue(error))?;
+        let urls = Sqs::urls_of_stack(&link, &meant.stack).await.map_err(|error| meant.queue(&error))?;
         Ok(Deployed {
             tables: Tables::of_stack(&meant.stack, false),
             urls,
@@ -403,7 +410,7 @@ pub fn create(endpoint: &str, region: &str, stack: &str, by_time: bool) -> Resul
         done.take("table", tables.names(), &made.map_err(|error| meant.store(&error))?);
         let made = Sqs::create(&link, stack, queue::VISIBILITY, queue::RECEIVES_MAX).await;
         let queues = queue::QueueName::ALL.map(|name| name.in_stack(stack)).into();
-        done.take("queue", queues, &made.map_err(|error| meant.queue(error))?);
+        done.take("queue", queues, &made.map_err(|error| meant.queue(&error))?);
         let (parameter, made) = put_ledger_key(&link, &meant).await?;
         let which = if made { &mut done.made } else { &mut done.there };
         which.push(format!("parameter {parameter}"));
@@ -422,7 +429,7 @@ mod tests {
 
     #[test]
     fn what_a_deployed_stack_lacks_is_named_with_stack_and_region_and_is_not_to_be_made_by_hand() {
-        let store = StoreError::Refused("ResourceNotFoundException".to_owned());
+        let store = CallFailed::new(FailureKind::NotFound).with_code("ResourceNotFoundException").into();
         let queue = QueueError::NoSuchQueue(QueueName::BulkDead);
         for error in [DeskError::Store(store), DeskError::Queue(queue)] {
             let told = deployed().desk(&error).to_string();
@@ -432,12 +439,36 @@ mod tests {
     }
 
     #[test]
-    fn refused_access_is_told_by_awss_own_code_with_what_to_check() {
-        let code = "AccessDeniedException".to_owned();
-        let parameter = ParameterError::Refused(ledger_key_parameter("eu-prod"), code.clone());
-        for told in [deployed().store(&StoreError::Refused(code)), deployed().parameter(&parameter)] {
-            let told = told.to_string();
-            assert!(told.contains("AccessDeniedException") && told.contains("--profile"), "{told}");
+    fn a_failed_call_is_told_by_awss_own_code_with_what_to_do_about_its_kind() {
+        let told = |failed: CallFailed| {
+            let parameter = ParameterError::Failed(ledger_key_parameter("eu-prod"), failed.clone());
+            let ways = [
+                deployed().store(&failed.clone().into()),
+                deployed().parameter(&parameter),
+                deployed().queue(&failed.into()),
+            ];
+            ways.map(|way| way.to_string())
+        };
+        let denied = CallFailed::new(FailureKind::AccessDenied).with_code("AccessDeniedException");
+        for (failed, words) in [
+            (denied.clone(), ["AccessDeniedException", "--profile"]),
+            (
+                denied.with_action("dynamodb:Query"),
+                ["AccessDeniedException", "give this access the permission dynamodb:Query"],
+            ),
+            (
+                CallFailed::new(FailureKind::ClockSkew).with_code("RequestExpired"),
+                ["differ by minutes", "set the clock"],
+            ),
+            (CallFailed::new(FailureKind::Tls).with_code("UnknownIssuer"), ["TLS failed", "proxy"]),
+            (
+                CallFailed::new(FailureKind::Throttled).with_code("ThrottlingException"),
+                ["no more calls", "wait"],
+            ),
+        ] {
+            for told in told(failed) {
+                assert!(words.iter().all(|word| told.contains(word)), "{told}");
+            }
         }
     }
 }

@@ -410,6 +410,7 @@ impl Desk {
 mod tests {
     use super::*;
     use faults::{Fault, Plan};
+    use platform::{CallFailed, FailureKind};
     use queue::{Faulty, Memory, Settings};
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -522,7 +523,7 @@ mod tests {
         let failing = desk(Arc::new(Faulty::new(queue.clone(), plan)));
         assert_eq!(
             failing.redrive(critical(false), |_| {}).await,
-            Err(DeskError::Queue(QueueError::Unavailable))
+            Err(DeskError::Queue(CallFailed::new(FailureKind::Fault).with_code("InternalError").into()))
         );
         tokio::time::advance(Settings::default().visibility).await;
         assert_eq!(desk(queue.clone()).redrive(critical(false), |_| {}).await.unwrap().moved, 2);

@@ -18,6 +18,7 @@ pub mod doors;
 pub mod embedded;
 pub mod fold;
 pub mod keys;
+pub mod next_step;
 pub mod operate;
 pub mod post;
 pub mod rebuild;
@@ -83,12 +84,16 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Any error that explains itself is a failure.
+/// Any error that explains itself is a failure; where it comes from a call of AWS that failed, what to do is known.
 macro_rules! failures {
     ($($error:ty),*) => {
         $(impl From<$error> for Failure {
             fn from(error: $error) -> Failure {
-                Failure::new(error.to_string())
+                let failure = Failure::new(error.to_string());
+                match platform::CallFailed::behind(&error) {
+                    Some(call) => failure.next(next_step::of(call)),
+                    None => failure,
+                }
             }
         })*
     };

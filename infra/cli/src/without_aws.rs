@@ -61,7 +61,10 @@ impl Direct {
     }
 
     /// Is never called.
-    pub fn answer(&self, _: &Call<'_>) -> Response<Vec<u8>> {
+    ///
+    /// # Errors
+    /// None: there is no stack to ask.
+    pub fn answer(&self, _: &Call<'_>) -> Result<Response<Vec<u8>>, Failure> {
         match self.never {}
     }
 }

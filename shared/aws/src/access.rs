@@ -3,6 +3,8 @@
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use platform::env::{EnvError, required, text};
+#[cfg(feature = "operator")]
+use platform::{CallFailed, FailureKind};
 
 /// A service of AWS that we call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +112,10 @@ impl Access {
         }
         let config = loader.load().await;
         let region = config.region().ok_or(AccessError::NoRegion)?.to_string();
-        let credentials = config.credentials_provider().ok_or(AccessError::NoCredentials)?;
-        credentials.provide_credentials().await.map_err(|_| AccessError::NoCredentials)?;
+        let none = || AccessError::Credentials(FailureKind::Credentials.into());
+        let credentials = config.credentials_provider().ok_or_else(none)?;
+        let provided = credentials.provide_credentials().await;
+        provided.map_err(|error| AccessError::Credentials(crate::failure::of_no_answer(&error)))?;
         Ok(Access { region, endpoints: endpoints(), credentials })
     }
 
@@ -127,11 +131,11 @@ fn endpoints() -> [Option<String>; Service::ALL.len()] {
 
 /// Why an operator has no access.
 #[cfg(feature = "operator")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// No credentials.
-    #[error("no AWS credentials were found, or they have expired")]
-    NoCredentials,
+    /// No credentials were found, or they could not be renewed.
+    #[error("no AWS credentials can be had: {0}")]
+    Credentials(#[source] CallFailed),
     /// No region.
     #[error("no AWS region is known")]
     NoRegion,

@@ -1,32 +1,19 @@
 //! Who calls, as AWS knows them, by the one call of the Security Token Service that is made. It needs no permission.
 
-use crate::{CallError, Link, Service};
+use crate::{Link, Service};
 use aws_credential_types::provider::ProvideCredentials as _;
+use platform::{CallFailed, FailureKind};
 use roxmltree::Document;
-
-/// Why AWS does not tell who calls.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum IdentityError {
-    /// AWS refuses, by its own code.
-    #[error("AWS does not tell who calls: {0}")]
-    Refused(String),
-    /// Nobody answered in time, or nobody that can be understood.
-    #[error("AWS does not tell who calls: nobody answered in time")]
-    Unavailable,
-}
 
 impl Link {
     /// The ARN of whoever calls.
     ///
     /// # Errors
-    /// See [`IdentityError`].
-    pub async fn caller_arn(&self) -> Result<String, IdentityError> {
+    /// Why AWS does not tell.
+    pub async fn caller_arn(&self) -> Result<String, CallFailed> {
         let form = "Action=GetCallerIdentity&Version=2011-06-15".to_owned();
-        let told = self.form(Service::Sts, form).await.map_err(|error| match error {
-            CallError::Refused(code) => IdentityError::Refused(code),
-            CallError::Unavailable => IdentityError::Unavailable,
-        })?;
-        arn(&String::from_utf8_lossy(&told)).ok_or(IdentityError::Unavailable)
+        let told = self.form(Service::Sts, form).await?;
+        arn(&String::from_utf8_lossy(&told)).ok_or_else(|| FailureKind::Fault.into())
     }
 
     /// The id of the access key that calls are signed with: no secret, and known to AWS's own records too.

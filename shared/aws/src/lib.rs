@@ -6,6 +6,7 @@
 
 mod access;
 mod call;
+mod failure;
 #[cfg(feature = "operator")]
 mod identity;
 #[cfg(feature = "operator")]
@@ -15,9 +16,7 @@ mod parameter;
 #[cfg(feature = "operator")]
 pub use access::AccessError;
 pub use access::{Access, Service};
-pub use call::CallError;
-#[cfg(feature = "operator")]
-pub use identity::IdentityError;
+pub use failure::of_sdk;
 #[cfg(feature = "operator")]
 pub use outputs::{Outputs, OutputsError};
 pub use parameter::ParameterError;
@@ -35,6 +34,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use platform::{CallFailed, FailureKind};
 use std::time::Duration;
 
 /// How long a connection may take to open.
@@ -53,11 +53,6 @@ pub struct Limits {
     /// How often a call is attempted.
     pub attempts_max: u32,
 }
-
-/// Nobody answered in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody answered in time")]
-pub struct NoAnswer;
 
 /// The deadline that Lambda tells a function, in milliseconds since 1970; one in the past is now.
 pub fn deadline(at: u64) -> tokio::time::Instant {
@@ -125,21 +120,32 @@ impl Link {
     /// CPU it has then. The request for it is unsigned: whatever it is answered, it needs no permission.
     ///
     /// # Errors
-    /// [`NoAnswer`]; calls may still be tried.
-    pub async fn warm(&self, url: &str) -> Result<(), NoAnswer> {
-        self.call(HttpRequest::get(url).map_err(|_| NoAnswer)?).await.map(drop)
+    /// Why there is no answer; calls may still be tried.
+    pub async fn warm(&self, url: &str) -> Result<(), CallFailed> {
+        self.call(HttpRequest::get(url).map_err(|_| FailureKind::Invalid)?).await.map(drop)
     }
 
     /// Calls, and reads the answer to its end, so that the connection can be used again.
-    async fn call(&self, request: HttpRequest) -> Result<(u16, Vec<u8>), NoAnswer> {
+    async fn call(&self, request: HttpRequest) -> Result<Answered, CallFailed> {
         let answered = async {
-            let response: HttpResponse = self.connector.call(request).await.map_err(|_| NoAnswer)?;
+            let response: HttpResponse =
+                self.connector.call(request).await.map_err(|error| failure::of_no_answer(&error))?;
             let status = response.status().as_u16();
-            let body = ByteStream::new(response.into_body()).collect().await.map_err(|_| NoAnswer)?;
-            Ok((status, body.to_vec()))
+            let error_type = response.headers().get("x-amzn-errortype").unwrap_or_default().to_owned();
+            let body = ByteStream::new(response.into_body()).collect().await;
+            let body = body.map_err(|error| failure::of_no_answer(&error))?.to_vec();
+            Ok(Answered { status, error_type, body })
         };
-        tokio::time::timeout(self.limits.attempt, answered).await.map_err(|_| NoAnswer)?
+        tokio::time::timeout(self.limits.attempt, answered).await.map_err(|_| FailureKind::Timeout)?
     }
+}
+
+/// An answer, whole.
+struct Answered {
+    status: u16,
+    /// AWS's code, where it stands in a header.
+    error_type: String,
+    body: Vec<u8>,
 }
 
 #[cfg(test)]

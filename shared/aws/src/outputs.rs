@@ -1,6 +1,7 @@
 //! What a deployed stack tells of itself, by the one call of CloudFormation that is made.
 
-use crate::{CallError, Link, Service};
+use crate::{Link, Service};
+use platform::{CallFailed, FailureKind};
 use roxmltree::{Document, Node};
 use std::collections::BTreeMap;
 
@@ -13,12 +14,9 @@ pub enum OutputsError {
     /// There is no stack of this name.
     #[error("there is no stack {0}")]
     Missing(String),
-    /// AWS refuses, by its own code.
+    /// The call failed.
     #[error("the stack {0} cannot be looked up: {1}")]
-    Refused(String, String),
-    /// Nobody answered in time, or nobody that can be understood.
-    #[error("the stack {0} cannot be looked up: nobody answered in time")]
-    Unavailable(String),
+    Failed(String, #[source] CallFailed),
 }
 
 impl Link {
@@ -32,13 +30,13 @@ impl Link {
             return Err(OutputsError::Missing(stack.to_owned()));
         }
         let form = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
-        let told = self.form(Service::CloudFormation, form).await.map_err(|error| match error {
+        let failed = |failed| OutputsError::Failed(stack.to_owned(), failed);
+        let told = self.form(Service::CloudFormation, form).await.map_err(|told| match told.code() {
             // CloudFormation has no code of its own for a stack that is not there.
-            CallError::Refused(code) if code == "ValidationError" => OutputsError::Missing(stack.to_owned()),
-            CallError::Refused(code) => OutputsError::Refused(stack.to_owned(), code),
-            CallError::Unavailable => OutputsError::Unavailable(stack.to_owned()),
+            Some("ValidationError") => OutputsError::Missing(stack.to_owned()),
+            _ => failed(told),
         })?;
-        read(&String::from_utf8_lossy(&told)).ok_or_else(|| OutputsError::Unavailable(stack.to_owned()))
+        read(&String::from_utf8_lossy(&told)).ok_or_else(|| failed(FailureKind::Fault.into()))
     }
 }
 

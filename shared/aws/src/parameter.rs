@@ -1,7 +1,8 @@
 //! Parameters of the Systems Manager. Its own SDK has a hundred and fifty operations and takes as long to build as
 //! all the rest.
 
-use crate::{CallError, Link, Service};
+use crate::{Link, Service};
+use platform::{CallFailed, FailureKind};
 use serde_json::{Value, json};
 
 /// Why a parameter cannot be had. It never quotes the parameter's value.
@@ -10,12 +11,9 @@ pub enum ParameterError {
     /// There is none of this name.
     #[error("there is no parameter {0}")]
     Missing(String),
-    /// AWS refuses, by its own code.
-    #[error("the parameter {0} cannot be read: {1}")]
-    Refused(String, String),
-    /// Nobody answered in time, or nobody that can be understood.
-    #[error("the parameter {0} cannot be read: nobody answered in time")]
-    Unavailable(String),
+    /// The call failed.
+    #[error("the parameter {0} cannot be used: {1}")]
+    Failed(String, #[source] CallFailed),
 }
 
 impl Link {
@@ -26,7 +24,9 @@ impl Link {
     pub async fn parameter(&self, name: &str) -> Result<String, ParameterError> {
         let answer = self.ssm(name, "GetParameter", &json!({ "Name": name, "WithDecryption": true })).await?;
         let value = answer["Parameter"]["Value"].as_str();
-        value.map(str::to_owned).ok_or_else(|| ParameterError::Unavailable(name.to_owned()))
+        value
+            .map(str::to_owned)
+            .ok_or_else(|| ParameterError::Failed(name.to_owned(), FailureKind::Fault.into()))
     }
 
     /// Writes an encrypted parameter that is not there yet. Whether it was written; else there is one already.
@@ -37,7 +37,9 @@ impl Link {
         let parameter = json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": false });
         match self.ssm(name, "PutParameter", &parameter).await {
             Ok(_) => Ok(true),
-            Err(ParameterError::Refused(_, code)) if code == "ParameterAlreadyExists" => Ok(false),
+            Err(ParameterError::Failed(_, failed)) if failed.code() == Some("ParameterAlreadyExists") => {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
@@ -62,12 +64,9 @@ impl Link {
     async fn ssm(&self, name: &str, operation: &str, input: &Value) -> Result<Value, ParameterError> {
         let called =
             self.json(Service::Ssm, &format!("AmazonSSM.{operation}"), input.to_string().into_bytes()).await;
-        let output = called.map_err(|error| match error {
-            CallError::Refused(code) if code == "ParameterNotFound" => {
-                ParameterError::Missing(name.to_owned())
-            }
-            CallError::Refused(code) => ParameterError::Refused(name.to_owned(), code),
-            CallError::Unavailable => ParameterError::Unavailable(name.to_owned()),
+        let output = called.map_err(|failed| match failed.code() {
+            Some("ParameterNotFound") => ParameterError::Missing(name.to_owned()),
+            _ => ParameterError::Failed(name.to_owned(), failed),
         })?;
         Ok(serde_json::from_slice(&output).unwrap_or_default())
     }

@@ -16,6 +16,8 @@ pub enum Fault {
     None,
     /// The call is refused and has no effect.
     Refuse,
+    /// The call is not permitted, however often it is tried, and has no effect.
+    Deny,
     /// The call is refused because another one touches the same thing.
     Conflict,
     /// The call has its effect, but its answer is lost.
@@ -59,7 +61,7 @@ impl Plan {
     ) -> Result<T, E> {
         match (self.decide)(name) {
             Fault::None => call.await,
-            fault @ (Fault::Refuse | Fault::Conflict) => Err(error(fault)),
+            fault @ (Fault::Refuse | Fault::Deny | Fault::Conflict) => Err(error(fault)),
             fault @ Fault::LoseAnswer => {
                 call.await?;
                 Err(error(fault))

@@ -66,7 +66,7 @@ fn knock(request: &Request) -> Knock<'_> {
 /// Opens the connection ahead of the first event. An event that comes all the same opens its own.
 async fn warmed(queue: SqsSender) -> SqsSender {
     if let Err(error) = queue.warm().await {
-        tracing::warn!(error = %error, "no connection to the queue could be opened at the start");
+        platform::logs::no_connection("queues", &error);
     }
     queue
 }

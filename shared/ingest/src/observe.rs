@@ -29,7 +29,7 @@ impl Happened {
             Happened::Accepted { kind, bytes, lag_seconds, slot, retries_remaining } => {
                 let slot = ["current", "previous"][slot.min(1)];
                 metrics::counter!("EventsAccepted", "RecordType" => kind.name()).increment(1);
-                metrics::counter!("EventBytes", "RecordType" => kind.name()).increment(bytes as u64);
+                metrics::counter!("EventBytes").increment(bytes as u64);
                 metrics::counter!("AuthSlotUsed", "Slot" => slot).increment(1);
                 metrics::histogram!("SourceLag").record(lag_seconds);
                 if let Some(left) = retries_remaining {
@@ -75,7 +75,15 @@ impl Happened {
             }
             Happened::EnqueueFailed { queue, error } => {
                 metrics::counter!("EnqueueFailed").increment(1);
-                tracing::error!(queue.name = queue.name(), error = %error, "an event could not be enqueued; Postmark will retry");
+                let call = platform::counted(&error);
+                tracing::error!(
+                    queue.name = queue.name(),
+                    call.kind = call.kind,
+                    call.code = call.code,
+                    call.action = call.action,
+                    error = %error,
+                    "an event could not be enqueued; Postmark will retry"
+                );
             }
         }
     }

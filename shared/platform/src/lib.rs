@@ -1,11 +1,16 @@
-//! What every binary shares at start-up: environment, clock, logs and metrics.
+//! What every binary shares: environment, clock, logs, metrics, and why calls of AWS fail.
 //!
 //! Invariant: the only reader of the environment and of the clock. Configuration is read once; a missing or
 //! unusable variable names itself and says what it should hold.
 
+mod call;
 pub mod env;
 pub mod logs;
 pub mod metrics;
+mod observe;
+
+pub use call::{CallFailed, FailureKind};
+pub use observe::{Counted, counted};
 
 use ledger::Time;
 

@@ -45,9 +45,42 @@ pub fn of_function() -> String {
     format!("{},{OTHERS}", level())
 }
 
-/// Tells why a function cannot start, in words; the runtime prints the error only as the compiler would.
-pub fn cannot_start(error: &(dyn std::error::Error + Send + Sync)) {
-    tracing::error!(error = %error, "the function cannot start");
+/// Tells that a function found no connection at its start. It goes on: calls open their own.
+pub fn no_connection(to: &'static str, error: &(dyn std::error::Error + 'static)) {
+    let call = crate::counted(error);
+    tracing::warn!(
+        connection.to = to,
+        call.kind = call.kind,
+        call.code = call.code,
+        error = %error,
+        "no connection could be opened at the start"
+    );
+}
+
+/// Tells why a run of what runs by a schedule ended before its end; the runtime tells whoever started it.
+pub fn run_failed(error: &(dyn std::error::Error + 'static)) {
+    let call = crate::counted(error);
+    tracing::error!(
+        call.kind = call.kind,
+        call.code = call.code,
+        call.action = call.action,
+        error = %error,
+        "the run ended early; the next one goes on"
+    );
+}
+
+/// Tells why a function cannot start, in words; the runtime prints the error only as the compiler would. It does not
+/// live to count what it counts later, so that is printed too.
+pub fn cannot_start(error: &(dyn std::error::Error + Send + Sync + 'static)) {
+    let call = crate::counted(error);
+    tracing::error!(
+        call.kind = call.kind,
+        call.code = call.code,
+        call.action = call.action,
+        error = %error,
+        "the function cannot start"
+    );
+    crate::metrics::flush(std::io::stdout().lock());
 }
 
 #[cfg(test)]

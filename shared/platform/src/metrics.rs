@@ -13,7 +13,7 @@ pub const NAMESPACE: &str = "Postledger";
 /// Every metric there is: name, unit, the dimension it has beside `Stage`, what it counts.
 pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
     ("EventsAccepted", Unit::Count, Some("RecordType"), "events that were enqueued"),
-    ("EventBytes", Unit::Bytes, Some("RecordType"), "bytes of the bodies of enqueued events"),
+    ("EventBytes", Unit::Bytes, None, "bytes of the bodies of enqueued events"),
     ("EventsRejected", Unit::Count, Some("Reason"), "requests that were not taken in: auth, method"),
     (
         "CredentialMismatch",
@@ -31,9 +31,21 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
     ("ClientErrors4xx", Unit::Count, None, "every 4xx that was answered"),
     ("EventsProcessed", Unit::Count, Some("RecordType"), "events recorded for the first time"),
     ("EventsDuplicate", Unit::Count, Some("RecordType"), "copies of recorded events, dropped"),
-    ("EventsReplaced", Unit::Count, Some("RecordType"), "recorded copies replaced by better ones"),
+    ("EventsReplaced", Unit::Count, None, "recorded copies replaced by better ones"),
     ("UnknownType", Unit::Count, None, "bounces of a type that is not known"),
-    ("CommitRetried", Unit::Count, Some("Reason"), "transactions tried again: cancelled, unavailable, drift"),
+    ("CommitRetried", Unit::Count, Some("Reason"), "transactions tried again: cancelled, drift"),
+    (
+        "CallsFailed",
+        Unit::Count,
+        Some("Kind"),
+        "calls of AWS that failed, by why: missing permission, clock, TLS",
+    ),
+    (
+        "CallsRefused",
+        Unit::Count,
+        None,
+        "those of them that trying again does not mend: what the alarm counts",
+    ),
     (
         "EndToEndLatency",
         Unit::Seconds,
@@ -141,9 +153,8 @@ mod tests {
     #[test]
     fn no_dimension_names_a_tenant() {
         for (name, _, dimension, _) in METRICS {
-            let allowed =
-                [None, Some("RecordType"), Some("Reason"), Some("Marked"), Some("Slot"), Some("Queue")];
-            assert!(allowed.contains(dimension), "{name}");
+            let allowed = ["RecordType", "Reason", "Marked", "Slot", "Queue", "Kind"];
+            assert!(dimension.is_none_or(|dimension| allowed.contains(&dimension)), "{name}");
         }
     }
 }

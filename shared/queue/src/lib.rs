@@ -28,6 +28,7 @@ pub use sqs::SqsSender;
 
 use async_trait::async_trait;
 use ledger::{Class, Kind};
+use platform::CallFailed;
 use std::time::Duration;
 
 /// The largest message that we put on a queue, in bytes. SQS takes 1 MiB but bills each 64 KiB.
@@ -139,7 +140,7 @@ pub struct Depth {
 }
 
 /// Why a call failed. It never quotes a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
     /// The message is larger than SQS takes.
     #[error("the message is larger than {SQS_BYTES_MAX} bytes")]
@@ -150,9 +151,9 @@ pub enum QueueError {
     /// There is no such queue, or its URL is not known here.
     #[error("there is no {} queue", .0.name())]
     NoSuchQueue(QueueName),
-    /// The queue refused or did not answer in time.
-    #[error("the queue refused or did not answer in time")]
-    Unavailable,
+    /// The queue refused or did not answer in time, and why; a message may have been taken.
+    #[error("the queue cannot be used: {0}")]
+    Failed(#[from] CallFailed),
 }
 
 /// Puts messages on queues. All that the door needs.
@@ -172,19 +173,19 @@ pub trait Queue: Sender {
     /// timeout is over. Does not wait for messages.
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`].
+    /// [`QueueError::Failed`].
     async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError>;
 
     /// Deletes received messages. A receipt from before the latest receive deletes nothing.
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`]; some may have been deleted.
+    /// [`QueueError::Failed`]; some may have been deleted.
     async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError>;
 
     /// How many messages there are (about, on AWS).
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`].
+    /// [`QueueError::Failed`].
     async fn depth(&self, of: QueueName) -> Result<Depth, QueueError>;
 }
 

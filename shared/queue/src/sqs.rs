@@ -10,6 +10,7 @@ pub use sdk::Sqs;
 use crate::{QueueError, QueueName, Sender, check_body};
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
+use platform::{CallFailed, FailureKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,9 +40,9 @@ impl SqsSender {
     /// Opens the connection that the first call will find open: see [`Link::warm`].
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`] if there is no answer in time; calls may still be tried.
+    /// [`QueueError::Failed`] if there is no answer in time; calls may still be tried.
     pub async fn warm(&self) -> Result<(), QueueError> {
-        self.link.warm(&self.link.url(Service::Sqs)).await.map_err(unavailable)
+        Ok(self.link.warm(&self.link.url(Service::Sqs)).await?)
     }
 
     /// Where a queue is.
@@ -58,8 +59,8 @@ impl Sender for SqsSender {
     async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
         check_body(body)?;
         let message = SendMessage { queue_url: self.url(to)?, message_body: body };
-        let input = serde_json::to_vec(&message).map_err(unavailable)?;
-        self.link.json(Service::Sqs, "AmazonSQS.SendMessage", input).await.map(drop).map_err(unavailable)
+        let input = serde_json::to_vec(&message).map_err(|_| CallFailed::from(FailureKind::Invalid))?;
+        Ok(self.link.json(Service::Sqs, "AmazonSQS.SendMessage", input).await.map(drop)?)
     }
 }
 
@@ -68,11 +69,6 @@ impl Sender for SqsSender {
 struct SendMessage<'a> {
     queue_url: &'a str,
     message_body: &'a str,
-}
-
-/// Whatever went wrong: the caller can only come again. Not told further: an SDK's error may quote a request.
-fn unavailable<E>(_: E) -> QueueError {
-    QueueError::Unavailable
 }
 
 #[cfg(test)]
@@ -151,11 +147,11 @@ mod tests {
     async fn a_refusal_is_tried_again_before_it_is_told() {
         let refusing = fake(StatusCode::INTERNAL_SERVER_ERROR).await;
         let told = sqs(&refusing.address).send(QueueName::Critical, "one").await;
-        assert_eq!(told, Err(QueueError::Unavailable));
+        assert_eq!(told, Err(CallFailed::new(FailureKind::Fault).with_code("500").into()));
         assert_eq!(refusing.sends.lock().unwrap().len(), LIMITS.attempts_max as usize);
         let denying = fake(StatusCode::FORBIDDEN).await;
         let told = sqs(&denying.address).send(QueueName::Critical, "one").await;
-        assert_eq!(told, Err(QueueError::Unavailable));
+        assert_eq!(told, Err(CallFailed::new(FailureKind::AccessDenied).with_code("403").into()));
         assert_eq!(denying.sends.lock().unwrap().len(), 1, "a denial would not change");
     }
 
@@ -179,10 +175,10 @@ mod tests {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sqs = sqs(&format!("http://{}", silent.local_addr().unwrap()));
         let start = tokio::time::Instant::now();
-        assert_eq!(sqs.warm().await, Err(QueueError::Unavailable));
+        assert_eq!(sqs.warm().await, Err(CallFailed::new(FailureKind::Timeout).into()));
         assert!(start.elapsed() <= LIMITS.attempt + Duration::from_millis(10), "{:?}", start.elapsed());
         let start = tokio::time::Instant::now();
-        assert_eq!(sqs.send(QueueName::Bulk, "one").await, Err(QueueError::Unavailable));
+        assert_eq!(sqs.send(QueueName::Bulk, "one").await, Err(CallFailed::new(FailureKind::Timeout).into()));
         assert!(start.elapsed() <= LIMITS.operation + Duration::from_millis(10), "{:?}", start.elapsed());
     }
 }

@@ -18,6 +18,7 @@ use ledger::fold::{EventSet, Folded, Row, View};
 use ledger::identity::digest;
 use ledger::policy::{PolicySchedule, SoftBouncePolicy, StreamKind};
 use ledger::{Class, Event, Identity, LedgerKey, RecipientId, ServerId, Source, Time};
+use platform::{CallFailed, FailureKind};
 use queue::{PART_BYTES_MAX, SetAside};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub async fn run_but(left_out: &[&str], fresh: impl AsyncFn() -> Arc<dyn Scan>) 
         deliveries_are_those_of_a_stream_up_to_an_instant,
         a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect,
         a_lost_answer_leaves_the_effect,
+        a_denied_call_tells_kind_and_code_and_has_no_effect,
         rows_come_and_go_with_the_view,
         counters_add_up_over_shards_and_hours,
         rules_only_become_stricter,
@@ -422,11 +424,20 @@ async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Ar
     }
 }
 
+async fn a_denied_call_tells_kind_and_code_and_has_no_effect(store: Arc<dyn Scan>) {
+    let denied = CallFailed::new(FailureKind::AccessDenied).with_code("AccessDeniedException");
+    let under = under(&store, Fault::Deny);
+    let actions = vec![Action::Record(suppressed(1)), count(1, 0, 1)];
+    assert_eq!(under.commit(actions).await, Err(CommitError::Store(denied.clone().into())));
+    assert_eq!(under.rules().await, Err(denied.into()));
+    assert_eq!((state(&*store).await.len(), total(&*store).await), (0, 0));
+}
+
 async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Scan>) {
     let event = suppressed(1);
     let actions = vec![Action::Record(event.clone()), count(1, 0, 1)];
     let lost = under(&store, Fault::LoseAnswer).commit(actions.clone()).await;
-    assert_eq!(lost, Err(CommitError::Store(StoreError::Unavailable)));
+    assert_eq!(lost, Err(CommitError::Store(CallFailed::new(FailureKind::Timeout).into())));
     assert_eq!((state(&*store).await.len(), total(&*store).await), (1, 2));
     assert_eq!(cancels(store.commit(actions).await)[0], Cancel::Recorded(Box::new(event)));
     assert_eq!(total(&*store).await, 2, "a second try counts nothing");

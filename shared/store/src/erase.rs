@@ -51,7 +51,7 @@ impl Recorded {
 /// Strips what is recorded of a recipient: events, view and rows.
 ///
 /// # Errors
-/// The store's own; [`StoreError::Unavailable`] too where a race is lost again and again. What was stripped until
+/// The store's own; [`StoreError::contended`] too where a race is lost again and again. What was stripped until
 /// then is stripped: call it again.
 pub async fn strip(
     store: &dyn Store,
@@ -73,7 +73,7 @@ impl Tries {
     async fn next(&mut self) -> Result<(), StoreError> {
         self.0 += 1;
         if self.0 == TRIES {
-            return Err(StoreError::Unavailable);
+            return Err(StoreError::contended());
         }
         tokio::time::sleep(PAUSE * (1 << (self.0 - 1))).await;
         Ok(())

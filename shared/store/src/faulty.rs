@@ -9,6 +9,7 @@ use faults::{Fault, Plan};
 use ledger::counters::Counts;
 use ledger::fold::View;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
+use platform::{CallFailed, FailureKind};
 use queue::Part;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,8 +27,13 @@ impl Faulty {
     }
 }
 
-fn unavailable(_: Fault) -> StoreError {
-    StoreError::Unavailable
+/// As DynamoDB would tell of a fault.
+fn failed(fault: Fault) -> StoreError {
+    StoreError::Failed(match fault {
+        Fault::LoseAnswer => FailureKind::Timeout.into(),
+        Fault::Deny => CallFailed::new(FailureKind::AccessDenied).with_code("AccessDeniedException"),
+        _ => CallFailed::new(FailureKind::Fault).with_code("InternalServerError"),
+    })
 }
 
 /// Passes each call of the port to the implementation behind it, under the plan. Only `commit` has errors of
@@ -49,13 +55,13 @@ macro_rules! under_plan {
                         cancels[0] = Cancel::Throttled;
                         CommitError::Cancelled(cancels)
                     }
-                    _ => StoreError::Unavailable.into(),
+                    other => failed(other).into(),
                 };
                 self.plan.call("commit", self.inner.commit(actions), error).await
             }
 
             $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, StoreError> {
-                self.plan.call(stringify!($name), self.inner.$name($($arg),*), unavailable).await
+                self.plan.call(stringify!($name), self.inner.$name($($arg),*), failed).await
             })*
         }
     };

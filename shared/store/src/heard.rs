@@ -85,7 +85,7 @@ impl Heard {
     /// Remembers what is new of a server, unless it is known well enough. What is known then.
     ///
     /// # Errors
-    /// The store's own; [`StoreError::Unavailable`] where others are always faster.
+    /// The store's own; [`StoreError::contended`] where others are always faster.
     pub async fn note<S: Store + ?Sized>(
         store: &S,
         server: ServerId,
@@ -104,7 +104,7 @@ impl Heard {
                 return Ok(heard);
             }
         }
-        Err(StoreError::Unavailable)
+        Err(StoreError::contended())
     }
 }
 

@@ -37,6 +37,7 @@ use ledger::counters::{Counts, Hour};
 use ledger::fold::{Folded, Row, StreamView, View};
 use ledger::policy::{PolicySchedule, StreamKind};
 use ledger::{Class, Event, Identity, RecipientId, ServerId, Source, Time};
+use platform::{CallFailed, FailureKind};
 use queue::Part;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,20 +147,29 @@ pub enum Cancel {
 }
 
 /// Why a call failed. It never quotes an item.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum StoreError {
-    /// The store refused or did not answer in time; a write may have happened.
-    #[error("the store refused or did not answer in time")]
-    Unavailable,
+    /// The store refused or did not answer in time, and why; a write may have happened.
+    #[error("the store cannot be used: {0}")]
+    Failed(#[from] CallFailed),
     /// The request breaks a limit: a fault of ours.
     #[error("the request breaks a limit of the store: {0}")]
     Invalid(&'static str),
-    /// The call is not allowed, or what it calls does not exist: a fault of the set-up, by AWS's own code.
-    #[error("the store refuses to be called so: {0}")]
-    Refused(String),
     /// An item is not what this version writes.
     #[error("an item of the {0} table cannot be read")]
     Damaged(&'static str),
+}
+
+impl StoreError {
+    /// A race that was lost again and again.
+    pub fn contended() -> StoreError {
+        CallFailed::new(FailureKind::Conflict).into()
+    }
+
+    /// Whether trying again may help, with nothing changed.
+    pub fn passes(&self) -> bool {
+        matches!(self, StoreError::Failed(failed) if failed.passes())
+    }
 }
 
 /// Why a transaction was not committed, or may not have been.
@@ -169,7 +179,7 @@ pub enum CommitError {
     #[error("the transaction was cancelled")]
     Cancelled(Vec<Cancel>),
     /// The call failed.
-    #[error("the transaction failed")]
+    #[error("the transaction failed: {0}")]
     Store(#[from] StoreError),
 }
 

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::decision;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use account::Stored;
 use account::audit::{Entry, Phase};
 use account::completeness::{Completeness, completeness};
@@ -65,10 +65,8 @@ impl<'a> Admin<'a> {
     /// # Errors
     /// [`Problem::unavailable`].
     pub async fn postmark(&self) -> Result<Option<ServerApi>, Problem> {
-        let token = self.gate.parts.vault.token(self.server).await.map_err(|error| {
-            tracing::error!(error = %error, "the token of a server cannot be had");
-            Problem::unavailable()
-        })?;
+        let token = self.gate.parts.vault.token(self.server).await;
+        let token = token.map_err(|error| problem::failed(&error, "the token of a server cannot be had"))?;
         Ok(token.map(|token| self.gate.parts.postmark.server(token)))
     }
 

@@ -1,13 +1,16 @@
 //! The rest of the queues over SQS, through its SDK: what commands and tests do.
 
-use super::{SqsSender, Urls, unavailable};
+use super::{SqsSender, Urls};
 use crate::{Depth, Message, Queue, QueueError, QueueName, RECEIVE_MAX, Sender};
 use async_trait::async_trait;
 use aws::{Link, Service};
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
+use platform::{CallFailed, FailureKind};
 use std::collections::HashMap;
+use std::error::Error;
 use std::time::Duration;
 
 /// The queues over SQS.
@@ -56,7 +59,7 @@ impl Sqs {
     /// of those that it made.
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`].
+    /// [`QueueError::Failed`].
     pub async fn create(
         link: &Link,
         stack: &str,
@@ -84,14 +87,13 @@ impl Sqs {
                             make = make.attributes(QueueAttributeName::RedrivePolicy, redrive);
                         }
                         made.push(name.in_stack(stack));
-                        make.send().await.map_err(unavailable)?.queue_url.ok_or(QueueError::Unavailable)?
+                        make.send().await.map_err(failed)?.queue_url.ok_or_else(not_understood)?
                     }
                     known => known?,
                 };
                 let of = QueueAttributeName::QueueArn;
                 let asked = client.get_queue_attributes().queue_url(url).attribute_names(of.clone());
-                let arn =
-                    asked.send().await.map_err(unavailable)?.attributes.and_then(|mut all| all.remove(&of));
+                let arn = asked.send().await.map_err(failed)?.attributes.and_then(|mut all| all.remove(&of));
                 redrive = arn.map(|arn| {
                     format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{receives_max}}}"#)
                 });
@@ -103,11 +105,11 @@ impl Sqs {
     /// Ends the visibility timeout of a received message now.
     ///
     /// # Errors
-    /// [`QueueError::Unavailable`].
+    /// [`QueueError::Failed`].
     #[cfg(any(test, feature = "testing"))]
     pub async fn make_visible(&self, from: QueueName, receipt: &str) -> Result<(), QueueError> {
         let change = self.client.change_message_visibility().queue_url(self.url(from)?);
-        change.receipt_handle(receipt).visibility_timeout(0).send().await.map(drop).map_err(unavailable)
+        change.receipt_handle(receipt).visibility_timeout(0).send().await.map(drop).map_err(failed)
     }
 }
 
@@ -131,7 +133,7 @@ impl Queue for Sqs {
             .message_system_attribute_names(receives.clone())
             .send()
             .await
-            .map_err(unavailable)?;
+            .map_err(failed)?;
         let message = |message: aws_sdk_sqs::types::Message| {
             let told = message.attributes.as_ref().and_then(|told| told.get(&receives));
             Some(Message {
@@ -146,7 +148,7 @@ impl Queue for Sqs {
 
     async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError> {
         let url = self.url(from)?;
-        let mut failed = false;
+        let mut left = None;
         for ten in receipts.chunks(RECEIVE_MAX) {
             let mut delete = self.client.delete_message_batch().queue_url(url);
             for (place, receipt) in ten.iter().enumerate() {
@@ -154,14 +156,15 @@ impl Queue for Sqs {
                     .id(place.to_string())
                     .receipt_handle(receipt)
                     .build()
-                    .map_err(unavailable)?;
+                    .map_err(|_| CallFailed::from(FailureKind::Invalid))?;
                 delete = delete.entries(entry);
             }
-            let deleted = delete.send().await.map_err(unavailable)?;
+            let deleted = delete.send().await.map_err(failed)?;
             // A receipt that is not valid any more has nothing to delete: its message was received again.
-            failed |= deleted.failed.iter().any(|entry| !entry.sender_fault);
+            let other = deleted.failed.into_iter().find(|entry| !entry.sender_fault);
+            left = left.or(other.map(|entry| CallFailed::new(FailureKind::Fault).with_code(&entry.code)));
         }
-        if failed { Err(QueueError::Unavailable) } else { Ok(()) }
+        left.map_or(Ok(()), |failed| Err(failed.into()))
     }
 
     async fn depth(&self, of: QueueName) -> Result<Depth, QueueError> {
@@ -173,10 +176,10 @@ impl Queue for Sqs {
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
             .send()
             .await
-            .map_err(unavailable)?;
+            .map_err(failed)?;
         let told: HashMap<QueueAttributeName, String> = asked.attributes.unwrap_or_default();
         let number = |name: &QueueAttributeName| {
-            told.get(name).and_then(|told| told.parse().ok()).ok_or(QueueError::Unavailable)
+            told.get(name).and_then(|told| told.parse().ok()).ok_or_else(not_understood)
         };
         Ok(Depth {
             visible: number(&QueueAttributeName::ApproximateNumberOfMessages)?,
@@ -190,7 +193,17 @@ async fn url_in_stack(client: &Client, name: QueueName, stack: &str) -> Result<S
     let asked = client.get_queue_url().queue_name(name.in_stack(stack)).send().await;
     let url = asked.map_err(|error| match error.as_service_error() {
         Some(GetQueueUrlError::QueueDoesNotExist(_)) => QueueError::NoSuchQueue(name),
-        _ => QueueError::Unavailable,
+        _ => failed(error),
     })?;
-    url.queue_url.ok_or(QueueError::Unavailable)
+    url.queue_url.ok_or_else(not_understood)
+}
+
+/// A failed call in the words of the port.
+fn failed<E: ProvideErrorMetadata + Error + 'static>(error: SdkError<E>) -> QueueError {
+    aws::of_sdk(&error).into()
+}
+
+/// An answer of 200 that lacks what SQS always tells.
+fn not_understood() -> QueueError {
+    CallFailed::new(FailureKind::Fault).into()
 }

@@ -4,6 +4,7 @@ use super::{at, server, under};
 use crate::{DOCUMENT_BYTES_MAX, Document, NAME_BYTES_MAX, PAGE_BYTES_MAX, Scan, Shelf, Store, StoreError};
 use faults::Fault;
 use ledger::{Class, ServerId};
+use platform::{CallFailed, FailureKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -173,8 +174,11 @@ pub(super) async fn what_stands_on_a_shelf_that_only_grows_never_changes(store: 
 pub(super) async fn a_lost_answer_leaves_the_document(store: Arc<dyn Scan>) {
     let lost = under(&store, Fault::LoseAnswer);
     let put = lost.put_document(SHELF, "name", "a", None).await;
-    assert_eq!(put, Err(StoreError::Unavailable));
+    assert_eq!(put, Err(CallFailed::new(FailureKind::Timeout).into()));
     assert_eq!(stored(&*store).await, Some(("a".to_owned(), 1)));
-    assert_eq!(lost.delete_document(SHELF, "name", 1).await, Err(StoreError::Unavailable));
+    assert_eq!(
+        lost.delete_document(SHELF, "name", 1).await,
+        Err(CallFailed::new(FailureKind::Timeout).into())
+    );
     assert_eq!(stored(&*store).await, None);
 }

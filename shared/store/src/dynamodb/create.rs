@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, ProjectionType,
     ScalarAttributeType, TableStatus, TimeToLiveSpecification,
 };
+use platform::{CallFailed, FailureKind};
 use std::time::Duration;
 
 /// How often a table is asked whether it is there.
@@ -36,7 +37,8 @@ impl DynamoDb {
         let key = |attribute: &str, kind| {
             KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().map_err(incomplete)
         };
-        let keys = |pk: &str, sk: &str| Ok(vec![key(pk, KeyType::Hash)?, key(sk, KeyType::Range)?]);
+        let keys =
+            |pk: &str, sk: &str| Ok::<_, StoreError>(vec![key(pk, KeyType::Hash)?, key(sk, KeyType::Range)?]);
         let attribute = |name: &str, kind| {
             AttributeDefinition::builder()
                 .attribute_name(name)
@@ -98,6 +100,6 @@ impl DynamoDb {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(StoreError::Unavailable)
+        Err(CallFailed::new(FailureKind::Timeout).into())
     }
 }

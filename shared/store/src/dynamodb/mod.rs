@@ -34,6 +34,7 @@ use futures_util::stream::{self, StreamExt as _};
 use ledger::counters::Counts;
 use ledger::fold::View;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
+use platform::{CallFailed, FailureKind};
 use queue::Part;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -121,9 +122,9 @@ impl DynamoDb {
     /// Opens the connection that the first call will find open: see [`Link::warm`].
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if there is no answer in time; calls may still be tried.
+    /// [`StoreError::Failed`] if there is no answer in time; calls may still be tried.
     pub async fn warm(&self) -> Result<(), StoreError> {
-        self.link.warm(&self.link.url(Service::DynamoDb)).await.map_err(|_| StoreError::Unavailable)
+        Ok(self.link.warm(&self.link.url(Service::DynamoDb)).await?)
     }
 
     /// An action as the SDK has it, with the condition that settles its race.
@@ -254,7 +255,8 @@ impl DynamoDb {
             let most = UNPROCESSED_PAUSE_MS << attempt;
             tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
         }
-        Err(StoreError::Unavailable)
+        // DynamoDB leaves keys unprocessed where a table takes no more reads.
+        Err(CallFailed::new(FailureKind::Throttled).with_code("UnprocessedKeys").into())
     }
 
     async fn put(&self, table: Table, key: Key, item: Item) -> Result<(), StoreError> {
@@ -333,7 +335,7 @@ impl Store for DynamoDb {
             _ => return Err(failed(error).into()),
         };
         if reasons.len() != actions.len() {
-            return Err(StoreError::Unavailable.into());
+            return Err(StoreError::from(CallFailed::new(FailureKind::Fault)).into());
         }
         let mine = actions.iter().zip(&keys).zip(reasons);
         let cancels = mine.map(|((action, key), reason)| cancel(action, key, reason));

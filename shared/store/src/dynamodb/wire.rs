@@ -7,6 +7,8 @@ use crate::tables::{PK, SK};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use platform::FailureKind;
+use std::error::Error;
 
 pub(super) fn attribute(value: Value) -> AttributeValue {
     match value {
@@ -54,22 +56,11 @@ pub(super) fn from_wire(mut attributes: Attributes) -> Option<(Key, Item)> {
     Some((key, item))
 }
 
-/// A failed call in the words of the port: what to mend, what to mend in the set-up, or what passes.
-pub(super) fn failed<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> StoreError {
-    let SdkError::ServiceError(error) = &error else {
-        return StoreError::Unavailable;
-    };
-    match error.err().code() {
-        Some("ValidationException") => StoreError::Invalid("DynamoDB takes it for none of its own"),
-        Some(
-            code @ ("AccessDeniedException"
-            | "ExpiredTokenException"
-            | "IncompleteSignatureException"
-            | "InvalidSignatureException"
-            | "MissingAuthenticationTokenException"
-            | "ResourceNotFoundException"
-            | "UnrecognizedClientException"),
-        ) => StoreError::Refused(code.to_owned()),
-        _ => StoreError::Unavailable,
+/// A failed call in the words of the port. A request that DynamoDB never takes is a fault of ours.
+pub(super) fn failed<E: ProvideErrorMetadata + Error + 'static>(error: SdkError<E>) -> StoreError {
+    let failed = aws::of_sdk(&error);
+    match failed.kind() {
+        FailureKind::Invalid => StoreError::Invalid("DynamoDB takes it for none of its own"),
+        _ => failed.into(),
     }
 }

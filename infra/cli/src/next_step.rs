@@ -1,0 +1,45 @@
+//! What to do where a call of AWS failed: one sentence for each kind, whichever command made the call.
+
+use platform::{CallFailed, FailureKind};
+
+/// The next step.
+pub fn of(failed: &CallFailed) -> String {
+    match (failed.kind(), failed.action()) {
+        (FailureKind::AccessDenied, Some(action)) => format!(
+            "give this access the permission {action} (who you are: `aws sts get-caller-identity`), or name another \
+             profile by --profile"
+        ),
+        (kind, _) => of_kind(kind).to_owned(),
+    }
+}
+
+const fn of_kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Throttled => "wait a moment and try again, with less at a time",
+        FailureKind::AccessDenied => {
+            "check who you are (`aws sts get-caller-identity`) and give this access the permission, or name \
+             another profile by --profile"
+        }
+        FailureKind::Credentials => {
+            "log in again (`aws sso login`), or name another profile by --profile; who you are is told by \
+             `aws sts get-caller-identity`"
+        }
+        FailureKind::ClockSkew => {
+            "set the clock of this machine (`timedatectl set-ntp true`), then try again"
+        }
+        FailureKind::Tls => {
+            "check the endpoint, and whether a proxy on the way puts its own certificate in place of AWS's"
+        }
+        FailureKind::Connection => "check region, endpoint, name service and network, then try again",
+        FailureKind::Timeout => "check region and network, then try again",
+        FailureKind::NotFound => {
+            "name another stack by --stack, or another region or account by --region and --profile"
+        }
+        FailureKind::Conflict => "try again",
+        FailureKind::Invalid => {
+            "this is a fault of Postledger's: look for a newer version, or report the code"
+        }
+        FailureKind::Fault => "wait and try again; https://health.aws.amazon.com says more",
+        FailureKind::Other => "look the code up in AWS's documentation; if it stays, report it",
+    }
+}
