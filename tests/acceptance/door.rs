@@ -215,6 +215,62 @@ fn another_method_with_a_credential_is_405() {
 }
 
 #[test]
+fn a_question_at_a_mistyped_path_is_told_so_at_once() {
+    let world = World::default();
+    let paths = [
+        "/v1/server/8123456/check",
+        "/v1/8123456/check",
+        "/v1/servers/",
+        "/v1/token",
+        "/v1",
+        "/v1/servers/8123456/chekc",
+    ];
+    for path in paths {
+        for method in ["POST", "GET", "PUT", "DELETE"] {
+            let request = world.request(method, path).header("authorization", "Bearer plt_abcdefghijkl_x");
+            let answer = send(&world, request, Vec::new());
+            assert_eq!(answer.status(), 404, "{method} {path}: {}", answer.body());
+            assert_eq!(answer.headers()["content-type"], "application/problem+json", "{method} {path}");
+            let problem: serde_json::Value = serde_json::from_str(answer.body()).unwrap();
+            assert_eq!(problem["type"], "urn:postledger:problem:not-found");
+            assert!(problem["next"].as_str().unwrap().contains("/v1/openapi.json"), "{problem}");
+        }
+        let reading = send(&world, world.request("GET", path), Vec::new());
+        assert_eq!(reading.status(), 404, "{path}: a read needs no token to be told");
+    }
+    let asked = send(&world, world.request("POST", "/v1/8123456/check"), "{}");
+    assert_eq!(asked.status(), 404, "nor does what names a read route");
+    nothing_was_enqueued(&world);
+}
+
+#[test]
+fn a_webhook_is_never_refused_for_good_whatever_its_path() {
+    let world = World::default();
+    let paths = [
+        "/v1/servers",
+        "/v1/servers/",
+        "/v1/servers/8123456/bounce",
+        "/v1/servers/8123456/check",
+        "/v1/servers/8123456/nothing",
+        "/v1/servers/%ff",
+        "/v1/tokens",
+        "/v1/tokens/a/b",
+        "/v1/openapi.json",
+        "/v1/8123456/check",
+        "/v1/8123456/recipients",
+        "/v1",
+        "/V1/8123456/bounce",
+        "/servers",
+    ];
+    for path in paths {
+        let taken = send(&world, authorized(&world, "POST", path), fixtures::read(BOUNCE)).status().as_u16();
+        assert!(matches!(taken, 200 | 503), "{path}: {taken}");
+        let wrong = world.request("POST", path).header("authorization", "Basic d3Jvbmc6d3Jvbmc=");
+        assert_eq!(send(&world, wrong, fixtures::read(BOUNCE)).status(), 503, "{path}");
+    }
+}
+
+#[test]
 fn health_is_200_without_a_credential() {
     let world = World::default();
     let answer = send(&world, world.request("GET", "/health"), Vec::new());

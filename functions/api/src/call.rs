@@ -1,7 +1,7 @@
 //! A request as it comes, and an answer as it goes, whatever server or gateway stands before them.
 
 use crate::problem::Problem;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use ledger::Time;
 use percent_encoding::percent_decode_str;
@@ -29,6 +29,15 @@ pub struct Call<'a> {
     pub headers: &'a HeaderMap,
     /// Its body.
     pub body: &'a [u8],
+}
+
+/// Whether a request is a webhook whose URL was pasted wrongly: it comes by POST with the kind of password that webhooks
+/// have. Every refusal but one that passes would drop its event for good.
+pub fn is_webhook(method: &Method, headers: &HeaderMap) -> bool {
+    let basic = |header: &HeaderValue| {
+        header.as_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
+    };
+    method == Method::POST && headers.get_all(AUTHORIZATION).iter().any(basic)
 }
 
 impl Call<'_> {

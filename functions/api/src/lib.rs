@@ -68,6 +68,10 @@ impl Api {
     }
 
     async fn routed(&self, call: &Call<'_>, caller: Option<Caller>) -> Result<Answer, Problem> {
+        // Before anything else: no path, method or body of a webhook may cost its event.
+        if call::is_webhook(call.method, call.headers) {
+            return Err(Problem::door());
+        }
         let (route, places) = Route::of(call.method, call.path).map_err(|methods| {
             let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
             if methods.is_empty() { Problem::not_found() } else { Problem::method(&methods.join(", ")) }

@@ -4,6 +4,9 @@ use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use postmark::Refused;
 
+/// As the read API tells of what it does not have: whoever asked knows that form.
+const NO_SUCH_ROUTE: &str = r#"{"type":"urn:postledger:problem:not-found","title":"Not found","status":404,"detail":"nothing is asked at this path; is it mistyped?","next":"see the paths at /v1/openapi.json: all others begin with /v1/servers or /v1/tokens"}"#;
+
 /// An answer of the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -19,6 +22,8 @@ pub enum Answer {
     WrongCredential,
     /// There is a credential, but no event comes by this method.
     WrongMethod,
+    /// It is no event but a question, and no question is answered at this path.
+    NoSuchRoute,
     /// The queue refused or did not answer in time; Postmark comes again.
     TryAgain,
 }
@@ -30,6 +35,7 @@ impl Answer {
             Answer::Healthy | Answer::Accepted | Answer::SetAside(_) => StatusCode::OK,
             Answer::NoCredential => StatusCode::UNAUTHORIZED,
             Answer::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Answer::NoSuchRoute => StatusCode::NOT_FOUND,
             Answer::WrongCredential | Answer::TryAgain => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -45,6 +51,7 @@ impl Answer {
             Answer::WrongMethod => {
                 r#"{"status":"method_not_allowed","reason":"events come by POST"}"#.to_owned()
             }
+            Answer::NoSuchRoute => NO_SUCH_ROUTE.to_owned(),
             Answer::TryAgain => r#"{"status":"try_again","reason":"queue"}"#.to_owned(),
         }
     }
@@ -54,7 +61,8 @@ impl Answer {
         let mut response = Response::new(B::from(self.body()));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        let kind = if self == Answer::NoSuchRoute { "application/problem+json" } else { "application/json" };
+        headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(kind));
         match self {
             Answer::NoCredential => {
                 let challenge =

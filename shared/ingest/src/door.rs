@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::credential::{Credential, Presented, Verifier};
 use crate::observe::Happened;
+use crate::question::is_question;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method};
 use ledger::{Kind, ServerId, Source};
@@ -61,6 +62,10 @@ impl Door {
         let reading = knock.method == Method::GET || knock.method == Method::HEAD;
         if reading && knock.path.trim_end_matches('/') == "/health" {
             return Answer::Healthy;
+        }
+        if is_question(&knock) {
+            Happened::Question.emit();
+            return Answer::NoSuchRoute;
         }
         let bears_credential = knock.headers.get(AUTHORIZATION).is_some_and(|header| !header.is_empty());
         if knock.method != Method::POST && bears_credential {
@@ -191,7 +196,7 @@ fn server_in_path(path: &str) -> Option<ServerId> {
 }
 
 /// Whether a request bears Postmark's marks: then a wrong credential is a slip in a rotation, not a scanner.
-fn is_marked(knock: &Knock<'_>) -> bool {
+pub(crate) fn is_marked(knock: &Knock<'_>) -> bool {
     let agent = knock.headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes() == b"Postmark");
     let header = knock.headers.keys().any(|name| name.as_str().starts_with("x-pm-"));
     agent || header || knock.source_ip.is_some_and(|ip| POSTMARK_IPS.contains(&ip))

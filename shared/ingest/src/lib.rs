@@ -14,6 +14,7 @@ mod door;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod observe;
+mod question;
 
 pub use answer::Answer;
 pub use credential::{Credential, PublicKey, Verifier};

@@ -19,6 +19,8 @@ pub(crate) enum Happened {
     WrongCredential { marked: bool },
     /// A request by another method.
     WrongMethod,
+    /// A question for the read API, whose path is mistyped.
+    Question,
     /// The queue did not accept.
     EnqueueFailed { queue: QueueName, error: queue::QueueError },
 }
@@ -72,6 +74,10 @@ impl Happened {
                 rejected("method");
                 metrics::counter!("ClientErrors4xx").increment(1);
                 tracing::info!("a request by another method than POST was refused");
+            }
+            Happened::Question => {
+                metrics::counter!("ClientErrors4xx").increment(1);
+                tracing::info!("a question for the read API came to the door: its path is mistyped");
             }
             Happened::EnqueueFailed { queue, error } => {
                 metrics::counter!("EnqueueFailed").increment(1);

@@ -2,7 +2,7 @@
 
 use super::{Stack, admin};
 use api::Caller;
-use api::call::{Call, response};
+use api::call::{Call, is_webhook, response};
 use api::problem::Problem;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -54,7 +54,12 @@ pub(super) async fn ask(
 ) -> Response {
     // As API Gateway does: the path decoded, the query as it was sent.
     let Ok(path) = percent_decode_str(path).decode_utf8() else {
-        return response(Err(Problem::bad_request("the path is not UTF-8"))).map(Body::from);
+        let problem = if is_webhook(&parts.method, &parts.headers) {
+            Problem::door()
+        } else {
+            Problem::bad_request("the path is not UTF-8")
+        };
+        return response(Err(problem)).map(Body::from);
     };
     let query = parts.uri.query().unwrap_or_default();
     let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body };
