@@ -67,12 +67,14 @@ fn a_list_is_checked_and_the_exit_status_says_whether_all_may_be_mailed() {
     assert_eq!((told.len(), &told[0]["reasons"][0]["code"]), (1, &json!("complained")));
 
     let slip = check(&["--stream", "outboud", "--address", "a@x.example"], "");
-    assert!(slip.status.success() && text(&slip.stderr).contains("is it a slip?"));
+    assert_eq!(slip.status.code(), Some(2));
+    assert!(text(&slip.stderr).contains("did you mean outbound?"), "{}", text(&slip.stderr));
     let nowhere = running.ask(&["check", "--server", "99", "--stream", "s", "--address", "a@x.example"], b"");
     assert_eq!(nowhere.status.code(), Some(2), "that it could not be asked is no answer");
-    assert!(text(&nowhere.stderr).contains("postledger server list"), "{}", text(&nowhere.stderr));
+    assert!(text(&nowhere.stderr).contains("postledger server add"), "{}", text(&nowhere.stderr));
     let empty = check(&outbound, "");
-    assert!(empty.status.success() && text(&empty.stdout).is_empty(), "nothing is asked about nobody");
+    assert_eq!(empty.status.code(), Some(2), "a list that came out empty by a slip is no leave to mail");
+    assert!(text(&empty.stdout).is_empty());
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl Ledger {
             server: server_id(server),
             address: address.to_owned(),
             stream: None,
+            found: None,
             at,
             known_at,
             policy: SoftBouncePolicy::default(),

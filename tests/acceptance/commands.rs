@@ -293,7 +293,9 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         assert!(noted.clone().any(|note| note.ends_with(": asked")), "the reason is in the timeline");
     }
     let slip = ["recipient", "--server", "8123456", "ida.moreau@customer.example", "--stream", "outboud"];
-    assert!(text(&running.ask(&slip, b"").stdout).contains("CAUTION"), "an unknown stream may be a slip");
+    assert_eq!(running.ask(&slip, b"").status.code(), Some(2), "an unknown stream may be a slip");
+    let meant = [&slip[..], &["--unknown-stream"]].concat();
+    assert!(text(&running.ask(&meant, b"").stdout).contains("CAUTION"));
     let again = running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
     assert!(text(&again.stderr).contains("already"), "a second replay is asked for twice");
     let backwards = ["counts", "--server", "8123456", "--from", "2026-11-22", "--to", "2026-11-01", "--json"];

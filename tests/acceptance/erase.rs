@@ -9,6 +9,7 @@ use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, Source, Time};
 use postledger::desk::{Desk, Replay};
 use postledger_tests::bodies::{envelope, lift, message};
+use postledger_tests::postmark::unreached;
 use postledger_tests::{SERVER, assert_whole, clock, handle, now, server_id};
 use queue::{Envelope, Part, Queue, QueueName, Sender as _, SetAside};
 use serde_json::{Value, json};
@@ -189,6 +190,7 @@ impl Ledger {
         Desk {
             store: self.store.clone(),
             queue: self.queue.clone(),
+            streams: account::Streams::new(Arc::new(account::MemoryVault::default()), unreached()),
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
             clock: clock(),
@@ -201,6 +203,7 @@ impl Ledger {
             server: server_id(SERVER),
             address: address.to_owned(),
             stream: None,
+            found: None,
             at: None,
             known_at: None,
             policy: SoftBouncePolicy::default(),

@@ -186,6 +186,10 @@ fn answers(rows: u64, id: String, token: String) -> impl Fn(&str, &Value) -> Val
             let page = input["Limit"].as_u64().map_or(page, |limit| limit.min(page));
             index(&key, u64::try_from(from).expect("one of its rows"), page, rows)
         }
+        // The streams of the server: of the registry nothing else is queried.
+        "Query" if input["TableName"].as_str().is_some_and(|table| table.ends_with("registry")) => {
+            json!({ "Items": [wire(item::stream_key(server, STREAM), Item::default())], "Count": 1 })
+        }
         "BatchGetItem" => {
             let mut responses = json!({});
             for (table, ask) in input["RequestItems"].as_object().into_iter().flatten() {

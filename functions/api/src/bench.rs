@@ -4,7 +4,7 @@
 use crate::scope::{Caller, Parts};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
-use account::{MemoryVault, Vault as _};
+use account::{MemoryVault, Streams, Vault as _};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use ledger::event::What;
@@ -34,7 +34,7 @@ impl Transport for Nobody {
     }
 }
 
-/// A Postmark that has nothing but suppression lists. What becomes of an address is in its first letters: `stricter`
+/// A Postmark that has nothing but suppression lists, and two streams for mail, `outbound` and `digests`. What becomes of an address is in its first letters: `stricter`
 /// and `kept` are refused for want of authority, `bad` as no address; `forgotten` is left out of the answer, `slow` is
 /// never answered, and with `down` the call has a fault.
 #[derive(Default)]
@@ -54,11 +54,21 @@ impl Lists {
 #[async_trait::async_trait]
 impl Transport for Lists {
     async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+        let path = request.uri().path().to_owned();
+        if path == "/message-streams" {
+            let streams = json!({ "MessageStreams": [
+                { "ID": "outbound", "MessageStreamType": "Transactional" },
+                { "ID": "digests", "MessageStreamType": "Broadcasts" },
+                { "ID": "inbound", "MessageStreamType": "Inbound" },
+            ] });
+            self.asked.lock().unwrap().push((path, Vec::new()));
+            let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(streams.to_string()))]));
+            return Ok(Response::new(body));
+        }
         let body: Value = serde_json::from_slice(request.body()).unwrap();
         let rows = body["Suppressions"].as_array().unwrap().iter();
         let addresses: Vec<String> =
             rows.map(|row| row["EmailAddress"].as_str().unwrap().to_owned()).collect();
-        let path = request.uri().path().to_owned();
         let done = if path.ends_with("/delete") { "Deleted" } else { "Suppressed" };
         self.asked.lock().unwrap().push((path, addresses.clone()));
         let any = |with: &str| addresses.iter().any(|address| address.starts_with(with));
@@ -128,11 +138,13 @@ impl Bench {
         let clock = moved.clone();
         let vault = Arc::new(MemoryVault::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
+        let postmark = Endpoint::new(transport).with_retries(once);
         let api = Api::new(Parts {
             store: store.clone(),
             queue: before(queue.clone()),
             vault: vault.clone(),
-            postmark: Endpoint::new(transport).with_retries(once),
+            streams: Streams::new(vault.clone(), postmark.clone()),
+            postmark,
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
             clock: Arc::new(move || now().plus_seconds(clock.load(Ordering::Relaxed))),

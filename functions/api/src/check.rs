@@ -2,7 +2,7 @@
 
 use crate::call::{Answer, Call, rfc3339};
 use crate::problem::Problem;
-use crate::scope::Reader;
+use crate::scope::{Reader, UnknownStream};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledger::address::mailable;
 use ledger::fold::View;
@@ -23,6 +23,8 @@ const AT_ONCE: usize = 16;
 struct Asked {
     stream: String,
     addresses: Vec<String>,
+    #[serde(default)]
+    unknown_stream: UnknownStream,
 }
 
 /// A finding as it is told in few words.
@@ -64,7 +66,7 @@ struct Found<'a> {
 /// is none is told of beside the others.
 pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     call.query(&[])?;
-    let Asked { stream, addresses } = call.json()?;
+    let Asked { stream, addresses, unknown_stream } = call.json()?;
     stream_named(&stream)?;
     if addresses.is_empty() {
         return Err(Problem::bad_request("addresses is empty"));
@@ -94,7 +96,8 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
         reader.critical_queue(),
     );
     let (views, settings, streams) = (views?, settings?, streams?);
-    let kind = settings.kind(&stream);
+    let found = reader.stream_of(&stream, unknown_stream, &streams, &settings).await?;
+    let kind = found.kind;
     let policy = settings.policies(kind).at(now, reader.policy());
     let views: Vec<(RecipientId, View)> =
         recipients.into_iter().zip(views).filter_map(|(recipient, view)| Some((recipient, view?))).collect();
@@ -119,7 +122,6 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
             Found { address, verdict, reasons: reasons.collect() }
         })
         .collect();
-    let known = streams.contains(&stream) || settings.kinds.contains_key(&stream);
     #[derive(Serialize)]
     struct Checked<'a> {
         server: i64,
@@ -135,7 +137,7 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
         server: reader.server().get(),
         stream: &stream,
         kind,
-        stream_known: known,
+        stream_known: found.known,
         as_of: as_of(now, newest?, depth, pulse),
         counts,
         results,

@@ -11,7 +11,7 @@
 use crate::call::{Answer, Call};
 use crate::check::stream_named;
 use crate::problem::Problem;
-use crate::scope::Admin;
+use crate::scope::{Admin, UNKNOWN_STREAM, UnknownStream};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -142,7 +142,7 @@ impl Made {
 /// [`Problem::bad_request`] for a list that is not understood, [`Problem::too_large`], or the ledger's own. What of a
 /// list could not be used is told of beside the rest.
 pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
-    let query = call.query(&["stream", "cause", "dry_run"])?;
+    let query = call.query(&["stream", UNKNOWN_STREAM, "cause", "dry_run"])?;
     let scope = query.text("stream").ok_or_else(|| {
         Problem::bad_request("stream: expected the id of a message stream, or * for the whole server")
     })?;
@@ -152,7 +152,9 @@ pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> R
     let cause =
         query.read("cause", &format!("one of {}", Cause::ALL.map(Cause::name).join(", ")), Cause::named)?;
     let dry_run = query.read("dry_run", "true or false", |text| text.parse().ok())?.unwrap_or(false);
+    let unknown = UnknownStream::of(&query)?;
     is_a_list(call)?;
+    admin.stream(scope, unknown).await?;
     let now = admin.now();
     let list = List::of(admin, table::read(call.body, Hints { cause }, now).map_err(refused)?);
     let mut by_cause: BTreeMap<&str, usize> = BTreeMap::new();
@@ -532,7 +534,7 @@ mod tests {
         let export = bench.get("streams/outbound/suppressions?format=csv").await.text().to_owned();
         let kind = [(CONTENT_TYPE, "application/csv")];
         let told =
-            bench.call_with(Method::POST, "import?stream=other", &kind, export.as_bytes()).await.json();
+            bench.call_with(Method::POST, "import?stream=broadcast", &kind, export.as_bytes()).await.json();
         assert_eq!((&told["format"], &told["queued"]), (&json!("postledger"), &json!(2)));
         assert_eq!(imported(&bench, "", &export).await["counts"]["already"], 2);
     }

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::{Api, Parts};
-use account::ParameterVault;
+use account::{ParameterVault, Streams};
 use aws::{Access, Link};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use ledger::LedgerKey;
@@ -55,15 +55,16 @@ async fn start() -> Result<Api, Error> {
         platform::logs::no_connection("tables", &error);
     }
     let postmark = text("POSTLEDGER_POSTMARK").unwrap_or_else(|| POSTMARK.to_owned());
+    let postmark = Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark);
+    let prefix = required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?;
+    let vault = Arc::new(ParameterVault::new(link.clone(), &prefix));
     Ok(Api::new(Parts {
         store: Arc::new(store),
         queue: Arc::new(Sqs::new(Link::new(Access::of_function()?, queue::sqs::LIMITS), urls()?)),
         ledger_key: ledger_key(&link).await?,
-        postmark: Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark),
-        vault: Arc::new(ParameterVault::new(
-            link,
-            &required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?,
-        )),
+        streams: Streams::new(vault.clone(), postmark.clone()),
+        postmark,
+        vault,
         policy: parsed(
             "POSTLEDGER_SOFT_BOUNCE_POLICY",
             "as the template says it",

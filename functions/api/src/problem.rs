@@ -1,8 +1,11 @@
 //! What is told where an answer cannot be given: RFC 9457 problem documents, from one place. None quotes what was asked.
 
-use account::{BookError, RegistryError};
+use crate::scope::UNKNOWN_STREAM;
+use account::streams::AtPostmark;
+use account::{BookError, RegistryError, Unknown};
 use http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use ledger::ServerId;
 use platform::CallFailed;
 use queue::QueueError;
 use serde_json::{Value, json};
@@ -79,6 +82,32 @@ impl Problem {
             "there is nothing here that this token may see",
         )
         .next("see what it may see at /v1/servers, and the routes at /v1/openapi.json")
+    }
+
+    /// A server, or one of its streams, is not known here: it may be a slip.
+    pub fn unknown(unknown: &Unknown, server: ServerId) -> Problem {
+        let (words, add) = (unknown.to_string(), format!("`postledger server add --server {server}`"));
+        let (problem, next, near) = match unknown {
+            Unknown::Server(near) => (
+                Problem::new(StatusCode::NOT_FOUND, "unknown-server", "The server is not known", words),
+                unknown.did_you_mean(&format!("{add} makes it known, and so does its first event")),
+                near.iter().map(ToString::to_string).collect(),
+            ),
+            Unknown::Stream { near, postmark, .. } => {
+                let keep = match postmark {
+                    AtPostmark::NoToken => format!("; {add} keeps a token"),
+                    AtPostmark::Unlisted | AtPostmark::Silent => String::new(),
+                };
+                let allow = "where its first mail is yet to come";
+                let allow = format!("send `{UNKNOWN_STREAM}` as `allow`, {allow}{keep}");
+                (
+                    Problem::new(StatusCode::NOT_FOUND, "unknown-stream", "The stream is not known", words),
+                    unknown.did_you_mean(&allow),
+                    near.clone(),
+                )
+            }
+        };
+        problem.next(next).with("did_you_mean", near.into())
     }
 
     /// Nobody has said who is asking, or not rightly.

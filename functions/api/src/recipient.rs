@@ -4,7 +4,7 @@ use crate::call::{Answer, Call, rfc3339};
 use crate::check::{Finding, name, stream_named};
 use crate::mask::shown;
 use crate::problem::Problem;
-use crate::scope::Reader;
+use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
 use ledger::bounce::BounceClass;
 use ledger::fold::{BounceMark, Mark};
 use ledger::policy::SoftBouncePolicy;
@@ -51,11 +51,17 @@ impl Named {
 /// # Errors
 /// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
-    let query = call.query(&["stream", "at", "known_at"])?;
+    let query = call.query(&["stream", UNKNOWN_STREAM, "at", "known_at"])?;
     let named = Named::of(reader, name)?;
     let (at, known_at) = (query.time("at")?, query.time("known_at")?);
-    let stream = query.text("stream").map(str::to_owned);
-    stream.as_deref().map(stream_named).transpose()?;
+    let unknown = UnknownStream::of(&query)?;
+    let stream = match query.text("stream") {
+        Some(stream) => {
+            stream_named(stream)?;
+            Some((stream.to_owned(), reader.stream(stream, unknown).await?))
+        }
+        None => None,
+    };
     let told = reader.told(named.id, stream, at, known_at).await?;
     // What the caller has typed is no secret to it.
     let address = named.address.or_else(|| shown(told.spelled.as_deref(), reader.caller().reveals()));

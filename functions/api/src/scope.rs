@@ -6,18 +6,21 @@
 
 mod admin;
 mod reader;
+mod streams;
 mod tokens;
 
 pub use admin::{Admin, SetAside};
 pub use reader::Reader;
+pub use streams::{Stream, UNKNOWN_STREAM, UnknownStream};
 pub use tokens::Tokens;
 
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::token::{Refused, Role, Token};
 use account::audit::{Who, WhoKind};
-use account::{Registry, ServerEntry, Stored, Vault};
+use account::{Registry, ServerEntry, Stored, Streams, Vault};
 use http::header::AUTHORIZATION;
+use ledger::event::WHOLE_SERVER;
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId};
 use platform::Clock;
@@ -38,6 +41,8 @@ pub struct Parts {
     pub vault: Arc<dyn Vault>,
     /// Postmark.
     pub postmark: Endpoint,
+    /// Finds the streams that are asked about.
+    pub streams: Streams,
     /// Makes recipient ids.
     pub ledger_key: LedgerKey,
     /// What holds for soft bounces where a server has no policy of its own.
@@ -106,11 +111,6 @@ impl<'a> Gate<'a> {
     pub async fn by_token(parts: &'a Parts, call: &Call<'_>) -> Result<Gate<'a>, Problem> {
         let header =
             call.headers.get(AUTHORIZATION).ok_or_else(|| Problem::unauthorized("there is no token"))?;
-        // A webhook whose URL was pasted wrongly: every other refusal but one that passes would drop its event for good.
-        let basic = header.as_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "));
-        if basic && call.method == http::Method::POST {
-            return Err(Problem::door());
-        }
         let bearer = header.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -140,16 +140,15 @@ impl<'a> Gate<'a> {
     /// [`Problem::not_found`] where it is out of scope or not there at all, or the ledger's own.
     pub async fn server(&self, server: &str) -> Result<Reader<'_>, Problem> {
         let server: ServerId = server.parse().map_err(|_| Problem::not_found())?;
-        let known = match &self.caller.servers {
-            Some(servers) => servers.contains(&server),
+        let reader = Reader { gate: self, server };
+        match &self.caller.servers {
+            Some(servers) if servers.contains(&server) => Ok(reader),
             // Of somebody who may see all servers, a slip in the number must not read as "nothing speaks against it".
-            None if server == ServerId::NONE => false,
-            None => {
-                !self.parts.store.streams(server).await?.is_empty()
-                    || Registry(&Stored(&*self.parts.store)).get(server).await?.is_some()
+            None if server != ServerId::NONE => {
+                reader.stream(WHOLE_SERVER, UnknownStream::Refuse).await.map(|_| reader)
             }
-        };
-        if known { Ok(Reader { gate: self, server }) } else { Err(Problem::not_found()) }
+            Some(_) | None => Err(Problem::not_found()),
+        }
     }
 
     /// The servers in scope, with what the registry has of them.

@@ -9,7 +9,7 @@ mod slots;
 use crate::call::{Answer, Call, Query, rfc3339};
 use crate::check::stream_named;
 use crate::problem::Problem;
-use crate::scope::Reader;
+use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledger::Time;
 use ledger::counters::Counts;
@@ -37,7 +37,7 @@ type Counted = BTreeMap<String, BTreeMap<Time, Counts>>;
 /// # Errors
 /// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
-    let query = call.query(&["stream", "from", "to", "by", "zone"])?;
+    let query = call.query(&["stream", UNKNOWN_STREAM, "from", "to", "by", "zone"])?;
     let by = |text: &str| match text {
         "hour" => Some(By::Hour),
         "day" => Some(By::Day),
@@ -49,11 +49,13 @@ pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> 
     let zone = zone.unwrap_or_else(|| unreachable!("UTC is a zone"));
     let (from, to) = span(&query, reader.now(), by)?;
     let slots = zone.slots(from, to, by).map_err(|uneven| Problem::bad_request(uneven.to_string()))?;
+    let unknown = UnknownStream::of(&query)?;
     let streams = match query.text("stream") {
         Some(stream) => {
             if stream != WHOLE_SERVER {
                 stream_named(stream)?;
             }
+            reader.stream(stream, unknown).await?;
             vec![stream.to_owned()]
         }
         None => reader.streams().await?.into_iter().collect(),

@@ -8,7 +8,7 @@ use crate::check::stream_named;
 use crate::cursor;
 use crate::mask::shown;
 use crate::problem::Problem;
-use crate::scope::Reader;
+use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
 use futures_util::stream::{self, StreamExt as _};
 use http::HeaderMap;
 use http::header::ACCEPT;
@@ -91,13 +91,19 @@ pub(crate) async fn suppressions(
     call: &Call<'_>,
     name: &str,
 ) -> Result<Answer, Problem> {
-    let query = call.query(&["cause", "origin", "from", "to", "cursor", "limit", "format"])?;
+    let query =
+        call.query(&[UNKNOWN_STREAM, "cause", "origin", "from", "to", "cursor", "limit", "format"])?;
     if name != WHOLE_SERVER {
         stream_named(name)?;
     }
     one_of(&query, "format", &["json", "csv"])?;
     let as_csv = query.text("format").map_or_else(|| asks_for_csv(call.headers), |format| format == "csv");
-    let (rows, next) = page(reader, name, &Asked::of(&query)?).await?;
+    let (asked, unknown) = (Asked::of(&query)?, UnknownStream::of(&query)?);
+    // Where a page goes on, the list was found with its first one.
+    if asked.after.is_none() {
+        reader.stream(name, unknown).await?;
+    }
+    let (rows, next) = page(reader, name, &asked).await?;
     let next = next.map(|place| cursor::write(&place));
     let reveal = reader.caller().reveals();
     if as_csv {

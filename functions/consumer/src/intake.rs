@@ -187,13 +187,17 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// The streams that events of this batch happened on.
-    pub(crate) fn streams(&self) -> impl Iterator<Item = (ServerId, String)> {
+    /// The streams that events of this batch happened on, and whether Postmark itself tells of an event there: a ruling
+    /// is somebody's word, which may have a slip in it.
+    pub(crate) fn streams(&self) -> BTreeMap<(ServerId, String), bool> {
+        let mut streams = BTreeMap::new();
         let state = self.state.values().flat_map(BTreeMap::values);
-        state.chain(self.bulk.values()).map(|item| {
+        for item in state.chain(self.bulk.values()) {
             let event = &item.recorded.event;
-            (event.server, event.stream.clone())
-        })
+            let told = streams.entry((event.server, event.stream.clone())).or_default();
+            *told |= event.kind() != Kind::Decision;
+        }
+        streams
     }
 }
 

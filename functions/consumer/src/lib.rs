@@ -24,12 +24,12 @@ use erased::Known;
 use erasure::Erasures;
 use futures_util::stream::{self, StreamExt as _};
 use intake::Intake;
-use ledger::event::Class;
+use ledger::event::{Class, WHOLE_SERVER};
 use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
 use observe::Happened;
 use platform::{CallFailed, Clock, FailureKind};
 use queue::{EnvelopeError, QueueName, SetAside};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::heard::Heard;
@@ -333,18 +333,32 @@ impl Consumer {
 
     /// Registers streams that this environment has not seen yet, before anything is counted on them.
     async fn note_streams(&self, intake: &Intake<'_>, batch: &Batch) -> bool {
-        let mut streams: BTreeSet<(ServerId, String)> = intake.streams().collect();
+        let mut streams = intake.streams();
         let known = |stream: &_| self.noted.lock().unwrap_or_else(PoisonError::into_inner).contains(stream);
-        streams.retain(|stream| !known(stream));
+        streams.retain(|stream, _| !known(stream));
         let notes: Vec<_> = streams
             .iter()
-            .map(|(server, stream)| self.retried(batch, || self.store.note_stream(*server, stream)))
+            .map(|((server, stream), told)| self.note_stream(*server, stream, *told, batch))
             .collect();
-        let noted: Vec<Option<()>> = stream::iter(notes).buffered(AT_ONCE).collect().await;
+        let noted: Vec<Option<bool>> = stream::iter(notes).buffered(AT_ONCE).collect().await;
         let all = noted.iter().all(Option::is_some);
-        let noted = streams.into_iter().zip(noted).filter_map(|(stream, noted)| noted.map(|()| stream));
+        let noted = streams.into_keys().zip(noted);
+        let noted = noted.filter_map(|(stream, noted)| noted.is_some_and(|noted| noted).then_some(stream));
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).extend(noted);
         all
+    }
+
+    /// Registers a stream; whether it is registered then. One that only a ruling is about is registered where it is known
+    /// without that: so a slip in a ruling makes no stream known, nor its server.
+    async fn note_stream(&self, server: ServerId, stream: &str, told: bool, batch: &Batch) -> Option<bool> {
+        if !told && stream != WHOLE_SERVER {
+            let noted = self.retried(batch, || self.store.streams(server)).await?;
+            let settings = self.retried(batch, || self.store.settings(server)).await?;
+            if !store::knows_stream(&noted, &settings, stream) {
+                return Some(false);
+            }
+        }
+        self.retried(batch, || self.store.note_stream(server, stream)).await.map(|()| true)
     }
 
     /// Remembers which keys signed for a server, and what else was heard of its webhooks: where this environment does

@@ -39,7 +39,7 @@ pub use progress::Tally;
 pub use report::{ListReport, Report, StreamReport};
 
 use account::lease::Lease;
-use account::{BookError, Registry, RegistryError, VaultError};
+use account::{BookError, Registry, RegistryError, ServerEntry, VaultError, connect};
 use ledger::{LedgerKey, ServerId, Source, Time};
 use list::Compared;
 use observe::Happened;
@@ -175,6 +175,7 @@ impl Reconcile {
             report: Report::of(server),
             progress,
         };
+        let entry = self.with_streams(entry, api, job.dry_run).await?;
         let names: Vec<String> = entry.streams.keys().cloned().collect();
         let ended = match job.span {
             Span::Due => work.due(&names, entry.added_at).await,
@@ -194,6 +195,27 @@ impl Reconcile {
             Happened::Finished { report: &report }.emit();
         }
         Ok(report)
+    }
+
+    /// A server with the streams that Postmark lists now, which are known from then on; where it does not tell, with those
+    /// that it listed last.
+    async fn with_streams(
+        &self,
+        mut entry: ServerEntry,
+        api: &ServerApi,
+        dry_run: bool,
+    ) -> Result<ServerEntry, ReconcileError> {
+        let Ok(streams) = connect::streams(api).await else {
+            tracing::warn!(server = entry.server.get(), "Postmark does not list the streams of a server");
+            return Ok(entry);
+        };
+        if !entry.take_streams(&streams) || dry_run {
+            return Ok(entry);
+        }
+        let take = |known: &mut ServerEntry| {
+            known.take_streams(&streams);
+        };
+        Ok(Registry(&*self.store).update(entry.server, take).await?)
     }
 
     /// When a server was last worked on to the end: who waits longest comes first.

@@ -3,11 +3,13 @@
 //!
 //! Invariant: a token is read from a file or the environment, and is never printed.
 
-use crate::Failure;
-use crate::args::Access;
+use crate::args::api::TOKEN;
+use crate::args::{Access, Unknown};
 use crate::aws::{self, Direct};
 use crate::client::{agent, unreachable_at};
 use crate::target::{Ledger, Place, Whose};
+use crate::{Failure, USAGE};
+use ::api::scope::UNKNOWN_STREAM;
 use account::audit::{Who, WhoKind};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
@@ -72,6 +74,11 @@ impl Request {
         self.query.retain(|(known, _)| *known != name);
         self.query.extend(value.map(|value| (name, value.to_string())));
         self
+    }
+
+    /// Though nobody knows the stream, if that is meant.
+    pub fn unknown(self, unknown: Unknown) -> Request {
+        self.with(UNKNOWN_STREAM, unknown.allowed.then(|| unknown.word()))
     }
 
     /// With a body of JSON.
@@ -182,7 +189,7 @@ impl Api {
     pub fn open(access: &Access, whose: &Whose) -> Result<Api, Failure> {
         let token = match &access.token_file {
             Some(path) => Some(token_of(path)?),
-            None => platform::env::text("POSTLEDGER_TOKEN"),
+            None => platform::env::is_set(TOKEN).then(|| platform::env::text(TOKEN).unwrap_or_default()),
         };
         let target = &access.target;
         let place = Place::of(target.url.as_deref(), &target.aws, whose)?;
@@ -269,6 +276,20 @@ impl Api {
 
     /// Why something was not answered.
     pub fn refused(&self, told: &Told) -> Failure {
+        if told.is_problem("unknown-server") {
+            return told.failure().status(USAGE);
+        }
+        if told.is_problem("unknown-stream") {
+            let problem: Value = serde_json::from_slice(&told.body).unwrap_or_default();
+            let near = problem["did_you_mean"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let meant = match near.collect::<Vec<_>>().join(" or ") {
+                near if near.is_empty() => "mend its name, or".to_owned(),
+                near => format!("did you mean {near}? Else"),
+            };
+            // The API's own words are for whoever writes requests.
+            let next = format!("{meant} go on with it by --unknown-stream");
+            return told.failure().next(next).status(USAGE);
+        }
         let by_token = matches!(self.way, Way::Http { prefix: "", .. });
         if !by_token && told.is_problem("not-found") {
             // The API speaks of what a token may see; there is none.

@@ -88,6 +88,21 @@ pub struct Server {
     pub server: ServerId,
 }
 
+/// What is meant by a stream that nobody knows.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Unknown {
+    /// Go on though nobody knows the stream: its first mail is yet to come [default: it is a slip, and refused].
+    #[arg(long = "unknown-stream")]
+    pub allowed: bool,
+}
+
+impl Unknown {
+    /// The API's word.
+    pub const fn word(self) -> &'static str {
+        if self.allowed { "allow" } else { "refuse" }
+    }
+}
+
 /// How a body was told, where it does not say so itself.
 #[derive(Debug, Args)]
 pub struct Circumstances {
@@ -255,6 +270,9 @@ pub struct Recipient {
     /// The stream to mail on [default: all that are known].
     #[arg(long, value_name = "STREAM")]
     pub stream: Option<String>,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// As of a past instant: RFC 3339, or microseconds since 1970.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub at: Option<Time>,
@@ -306,6 +324,9 @@ pub struct Counts {
     /// The stream [default: all].
     #[arg(long, value_name = "STREAM")]
     pub stream: Option<String>,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// From when [default: 30 days before --to].
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
@@ -391,6 +412,9 @@ pub struct Decide {
     /// The stream, or `*` for the whole server.
     #[arg(long, value_name = "STREAM")]
     pub stream: String,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// The address.
     pub address: String,
     /// What is ruled.

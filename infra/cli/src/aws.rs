@@ -3,11 +3,11 @@
 use crate::args::{EMULATED_REGION, OnAws, Postmark};
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
-use crate::{Failure, next_step};
+use crate::{Failure, USAGE, next_step};
 use ::api::call::Call;
 use ::api::{Api, Caller, Parts};
 use account::audit::{Who, WhoKind};
-use account::{ParameterVault, Vault, tokens_prefix};
+use account::{ParameterVault, Streams, Vault, tokens_prefix};
 use aws::{Access, AccessError, Link, Outputs, OutputsError, ParameterError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +16,7 @@ use ledger::LedgerKey;
 use ledger::address::LEDGER_KEY_BYTES;
 use ledger::policy::SoftBouncePolicy;
 use platform::{CallFailed, FailureKind};
+use postmark_api::Endpoint;
 use queue::sqs::Urls;
 use queue::{QueueError, QueueName, Sqs};
 use ring::rand::SystemRandom;
@@ -117,6 +118,7 @@ impl Meant {
         match error {
             DeskError::Store(error) => self.store(error),
             DeskError::Queue(error) => self.queue(error),
+            DeskError::Unknown(_) => Failure::new(error.to_string()).status(USAGE),
             DeskError::NotFound(_) | DeskError::Unusable(_) | DeskError::Random => {
                 Failure::new(error.to_string())
             }
@@ -137,8 +139,10 @@ pub struct Aws {
     runtime: Runtime,
     meant: Meant,
     link: Link,
-    /// Where Postmark is asked by it, as far as it tells.
-    postmark: Option<String>,
+    /// Where the servers' Postmark tokens are kept.
+    vault: Arc<dyn Vault>,
+    /// Postmark, where the stack asks it.
+    postmark: Endpoint,
     /// Where it is asked and told.
     pub desk: Desk,
 }
@@ -153,11 +157,11 @@ impl Aws {
         let (meant, link, found) = runtime.block_on(async {
             let (access, meant) = meant(args, stack).await?;
             let link = Link::new(access.clone(), store::dynamodb::LIMITS);
-            let found = desk(access, link.clone(), &meant).await?;
+            let found = desk(access, link.clone(), &meant, stack).await?;
             Ok::<_, Failure>((meant, link, found))
         })?;
-        let (desk, postmark) = found;
-        Ok(Aws { runtime, meant, link, postmark, desk })
+        let (desk, vault, postmark) = found;
+        Ok(Aws { runtime, meant, link, vault, postmark, desk })
     }
 
     /// Who calls it, as AWS knows them; where AWS does not tell, by their access key's id.
@@ -198,13 +202,12 @@ impl Direct {
     /// As [`Aws::open`].
     pub fn open(args: &OnAws, stack: &str) -> Result<Direct, Failure> {
         let aws = Aws::open(args, stack)?;
-        let told = platform::env::text("POSTLEDGER_POSTMARK").or_else(|| aws.postmark.clone());
-        let base = told.unwrap_or_else(|| postmark_api::POSTMARK.to_owned());
         let api = Api::new(Parts {
             store: aws.desk.store.clone(),
             queue: aws.desk.queue.clone(),
-            vault: Arc::new(ParameterVault::new(aws.link.clone(), &tokens_prefix(stack))),
-            postmark: crate::server::endpoint(&Postmark { base })?,
+            vault: aws.vault.clone(),
+            postmark: aws.postmark.clone(),
+            streams: aws.desk.streams.clone(),
             ledger_key: aws.desk.ledger_key.clone(),
             policy: aws.desk.policy,
             clock: aws.desk.clock.clone(),
@@ -310,7 +313,12 @@ fn capitalised(word: &str) -> String {
     first.to_uppercase() + rest
 }
 
-async fn desk(access: Access, link: Link, meant: &Meant) -> Result<(Desk, Option<String>), Failure> {
+async fn desk(
+    access: Access,
+    link: Link,
+    meant: &Meant,
+    stack: &str,
+) -> Result<(Desk, Arc<dyn Vault>, Endpoint), Failure> {
     let deployed = match link.outputs(&meant.stack).await {
         Ok(outputs) => Deployed::told(&outputs, meant)?,
         // In an emulator a stack may have been made without the template.
@@ -326,9 +334,19 @@ async fn desk(access: Access, link: Link, meant: &Meant) -> Result<(Desk, Option
             .next("put back the key that the stack was made with: every recipient's id hangs on it")
     })?;
     let queue = Arc::new(Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls));
-    let store = Arc::new(DynamoDb::new(link, deployed.tables));
-    let desk = Desk { store, queue, ledger_key: key, policy: deployed.policy, clock: platform::clock() };
-    Ok((desk, deployed.postmark))
+    let vault: Arc<dyn Vault> = Arc::new(ParameterVault::new(link.clone(), &tokens_prefix(stack)));
+    let told = platform::env::text("POSTLEDGER_POSTMARK").or(deployed.postmark);
+    let base = told.unwrap_or_else(|| postmark_api::POSTMARK.to_owned());
+    let postmark = crate::server::endpoint(&Postmark { base })?;
+    let desk = Desk {
+        store: Arc::new(DynamoDb::new(link, deployed.tables)),
+        queue,
+        streams: Streams::new(vault.clone(), postmark.clone()),
+        ledger_key: key,
+        policy: deployed.policy,
+        clock: platform::clock(),
+    };
+    Ok((desk, vault, postmark))
 }
 
 /// Where the Postmark tokens of a stack's servers are kept.

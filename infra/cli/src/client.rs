@@ -1,6 +1,7 @@
 //! How the commands ask a running embedded Postledger.
 
-use crate::Failure;
+use crate::embedded::admin::UNKNOWN;
+use crate::{Failure, USAGE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -9,9 +10,10 @@ use ureq::Agent;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An HTTP agent that treats every status as an answer.
+/// An HTTP agent that treats every status as an answer, and follows nobody elsewhere: what is asked is not asked there.
 pub fn agent() -> Agent {
-    Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().into()
+    let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+    config.max_redirects(0).build().into()
 }
 
 /// Asks the admin surface at a base URL.
@@ -63,7 +65,8 @@ impl Client {
         let told: Option<String> = serde_json::from_slice::<serde_json::Value>(&body)
             .ok()
             .and_then(|body| body["error"].as_str().map(str::to_owned));
-        Err(Failure::new(told.unwrap_or_else(|| format!("the answer was {status}"))))
+        let failure = Failure::new(told.unwrap_or_else(|| format!("the answer was {status}")));
+        Err(if status == UNKNOWN { failure.status(USAGE) } else { failure })
     }
 }
 

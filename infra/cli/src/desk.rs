@@ -1,13 +1,16 @@
 //! The desk: everything that an operator asks of a ledger or tells it, over the ports alone. The embedded mode
 //! serves it over HTTP; against AWS the command line sits at it itself.
 
+mod streams;
 mod words;
 
 pub use words::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
-    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, ForgetStream, Forgotten, Listed, OnQueue,
+    QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
+    Replayed, Revoke,
 };
 
+use account::Streams;
 use api::decision;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -42,6 +45,9 @@ pub enum DeskError {
     /// What is asked for is not there.
     #[error("{0}")]
     NotFound(&'static str),
+    /// A server or stream that is asked about is not known: it may be a slip.
+    #[error("{0}")]
+    Unknown(String),
     /// What is asked cannot be done, and would not be the next time.
     #[error("{0}")]
     Unusable(String),
@@ -90,6 +96,8 @@ pub struct Desk {
     pub store: Arc<dyn Scan>,
     /// The queues.
     pub queue: Arc<dyn Queue>,
+    /// Finds the streams that are asked about.
+    pub streams: Streams,
     /// What makes recipient ids.
     pub ledger_key: LedgerKey,
     /// What holds for soft bounces where a server has no policy of its own.
@@ -102,11 +110,13 @@ impl Desk {
     /// May a recipient be mailed, if not why not, and what happened so far.
     ///
     /// # Errors
-    /// The store's own.
+    /// [`DeskError::Unknown`] or the store's own.
     pub async fn recipient(&self, query: RecipientQuery) -> Result<Told, DeskError> {
-        let RecipientQuery { server, address, stream, at, known_at } = query;
+        let RecipientQuery { server, address, stream, at, known_at, unknown_stream } = query;
         let policy = self.policy;
-        let ask = Ask { server, address, stream, at, known_at, policy, whole_timeline: true };
+        let found = self.known(server, stream.as_deref(), unknown_stream).await?;
+        let found = found.filter(|_| stream.is_some());
+        let ask = Ask { server, address, stream, found, at, known_at, policy, whole_timeline: true };
         Ok(ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?)
     }
 
@@ -153,8 +163,9 @@ impl Desk {
     /// How many of what.
     ///
     /// # Errors
-    /// The store's own.
+    /// [`DeskError::Unknown`] or the store's own.
     pub async fn counts(&self, query: CountsQuery) -> Result<Counted, DeskError> {
+        self.known(query.server, query.stream.as_deref(), query.unknown_stream).await?;
         let to = query.to.unwrap_or_else(|| (self.clock)());
         let from = query.from.unwrap_or_else(|| to.plus_days(-COUNTS_DAYS));
         Ok(ask::counts(&*self.store, query.server, query.stream, from, to, query.by_day).await?)
@@ -250,9 +261,10 @@ impl Desk {
     /// Rules that an address must not be mailed, or may be again, and waits a while until that is recorded.
     ///
     /// # Errors
-    /// [`DeskError::Unusable`] where it would be set aside, or the ports' own; where the tables fail, the
-    /// decision is on its queue.
+    /// [`DeskError::Unknown`], [`DeskError::Unusable`] where it would be set aside, or the ports' own; where the tables
+    /// fail then, the decision is on its queue.
     pub async fn decide(&self, decide: Decide) -> Result<Decided, DeskError> {
+        self.known(decide.server, Some(&decide.stream), decide.unknown_stream).await?;
         let random: [u8; 16] =
             ring::rand::generate(&SystemRandom::new()).map_err(|_| DeskError::Random)?.expose();
         let now = (self.clock)();
@@ -419,6 +431,7 @@ mod tests {
         Desk {
             store: Arc::new(store::Memory::default()),
             queue,
+            streams: streams::of_nobody(),
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
             clock: platform::clock(),

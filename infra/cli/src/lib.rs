@@ -9,6 +9,7 @@ pub mod ask;
 pub mod audited;
 #[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
+pub mod bearer;
 pub mod book;
 pub mod client;
 pub mod connect;
@@ -36,6 +37,9 @@ pub mod watch;
 use ledger::Time;
 use std::fmt;
 use std::io::Write;
+
+/// What a command exits with that was used wrongly: what it names is not known, for one.
+pub const USAGE: u8 = 2;
 
 /// Why a command did not do what it should, and what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, ask, aws, connect, doctor, operate, post, rebuild, reconcile, report, rotate, run, say, server,
-    show, trial, watch,
+    Failure, ask, aws, bearer, connect, doctor, operate, post, rebuild, reconcile, report, rotate, run, say,
+    server, show, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn command(cli: Cli) -> Result<ExitCode, Failure> {
+    bearer::allows(&cli.command)?;
     let json = cli.json;
     let whose = Whose { home: cli.home, stack: cli.stack };
     let open = |target: &args::Target| Ledger::open(target, &whose);
@@ -240,6 +241,7 @@ fn recipient(ledger: &Ledger, args: args::Recipient, json: bool) -> Result<(), F
         stream: args.stream,
         at: args.at,
         known_at: args.known_at,
+        unknown_stream: args.unknown.allowed,
     })?;
     say(if json { serde_json::to_string_pretty(&told)? } else { show::recipient(&told) });
     Ok(())
@@ -253,6 +255,7 @@ fn counts(ledger: &Ledger, args: args::Counts, json: bool) -> Result<(), Failure
         from: args.from,
         to: args.to,
         by_day,
+        unknown_stream: args.unknown.allowed,
     })?;
     say(if json { serde_json::to_string_pretty(&counted)? } else { show::counts(&counted) });
     Ok(())

@@ -51,6 +51,7 @@ pub fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Fai
     // The reason is in the timeline; here it could tell whom it is about.
     let asked = json!({ "ruling": if suppress { "suppress" } else { "allow" }, "actor": args.actor });
     let (server, target) = (args.server.server, Some(args.stream.clone()));
+    let unknown_stream = args.unknown.allowed;
     let decided = audited::change(
         ledger,
         Change { server, what: "decide", target, asked },
@@ -62,6 +63,7 @@ pub fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Fai
                 suppress,
                 reason: args.reason,
                 actor: args.actor,
+                unknown_stream,
             })
         },
         |decided| json!({ "event": decided.identity, "recipient_id": decided.recipient_id }),

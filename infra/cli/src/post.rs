@@ -7,7 +7,7 @@ use crate::client::{agent, unreachable_at};
 use crate::doors::Doors;
 use crate::keys::KeyRing;
 use crate::target::{Place, Whose};
-use crate::{Failure, say, show};
+use crate::{Failure, bearer, say, show};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -181,6 +181,7 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
             deliver(&all, args.rate, &bar, courier)?
         }
         Place::Aws(place) => {
+            bearer::as_operator(None)?;
             let aws = Aws::open(&place, &whose.stack)?;
             let verifier = Arc::new(Verifier::new(&whose.stack, keys.public(), [])?);
             let doors = Doors::new(&verifier, &(aws.desk.queue.clone() as _), &aws.desk.clock);

@@ -3,6 +3,7 @@
 use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
 use crate::args::{Target, reconcile::Postmark};
 use crate::audited::{self, Change};
+use crate::desk::ForgetStream;
 use crate::target::{Ledger, Place, Whose};
 use crate::{Failure, api, aws, book, say, show};
 use account::{Book, FileVault, Registry, ServerEntry, Vault, connect};
@@ -139,6 +140,22 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
             let work = || book::on(&ledger, async |book| set(book, &args).await);
             let shown = audited::change(&ledger, change, work, |_| Value::Null)?;
             say(if json { serde_json::to_string_pretty(&shown)? } else { shown.text() });
+            Ok(())
+        }
+        Servers::ForgetStream { server, stream, target } => {
+            let server = server.server;
+            let ledger = Ledger::open(&target, whose)?;
+            let change = Change {
+                server,
+                what: "server.forget_stream",
+                target: Some(stream.clone()),
+                asked: Value::Null,
+            };
+            let work = || ledger.forget_stream(ForgetStream { server, stream });
+            let done = audited::change(&ledger, change, work, |done| serde_json::json!({ "was": done.was }))?;
+            let words =
+                if done.was { "the stream is not known any more" } else { "the stream was not known" };
+            say(if json { serde_json::to_string_pretty(&done)? } else { words.to_owned() });
             Ok(())
         }
         Servers::Remove { server, yes, target } => {

@@ -6,8 +6,9 @@ use crate::args::{OnAws, PORT, Target};
 use crate::aws::{self, Aws};
 use crate::client::Client;
 use crate::desk::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, Listed, OnQueue, QuarantineQuery, RebuildQuery,
-    RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed, Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, ForgetStream, Forgotten, Listed, OnQueue,
+    QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
+    Replayed, Revoke,
 };
 use crate::keys;
 use erase::Swept;
@@ -228,6 +229,17 @@ impl Ledger {
         match self {
             Ledger::Embedded(client) => client.post("decide", &decide),
             Ledger::Aws(aws) => aws.wait(aws.desk.decide(decide)),
+        }
+    }
+
+    /// As [`Desk::forget_stream`](crate::desk::Desk::forget_stream).
+    ///
+    /// # Errors
+    /// Where it is not done.
+    pub fn forget_stream(&self, forget: ForgetStream) -> Result<Forgotten, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post("forget-stream", &forget),
+            Ledger::Aws(aws) => aws.wait(aws.desk.forget_stream(forget)),
         }
     }
 

@@ -61,7 +61,8 @@ fn show_ledger(ledger: &Ledger) -> Result<(), Failure> {
     let mut events = 0;
     for (address, stream) in LEDGER {
         let (address, stream) = (address.to_owned(), Some(stream.to_owned()));
-        let query = RecipientQuery { server, address, stream, at: None, known_at: None };
+        let query =
+            RecipientQuery { server, address, stream, at: None, known_at: None, unknown_stream: true };
         let told = ledger.recipient(query)?;
         for (stream, answer) in &told.streams {
             events += told.timeline.iter().filter(|entry| entry.stream == *stream).count();

@@ -12,6 +12,7 @@ pub mod doors;
 pub mod lease;
 pub mod registry;
 pub mod rotate;
+pub mod streams;
 pub mod vault;
 pub mod watch;
 pub mod webhooks;
@@ -21,6 +22,7 @@ pub use doors::{Doors, DoorsError};
 pub use lease::Lease;
 pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};
 pub use rotate::{Keys, Rotate};
+pub use streams::{StreamError, Streams, Unknown};
 pub use vault::{FileVault, MemoryVault, Vault, VaultError};
 #[cfg(feature = "aws")]
 pub use vault::{ParameterVault, tokens_prefix};

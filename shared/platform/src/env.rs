@@ -29,6 +29,12 @@ pub fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Whether a variable is there at all, though it may be empty, or no text.
+pub fn is_set(name: &str) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    std::env::var_os(name).is_some()
+}
+
 /// A variable that must be there; `what` says what it should hold.
 ///
 /// # Errors

@@ -23,6 +23,8 @@ pub struct Ask {
     pub address: String,
     /// The stream; without one, all that the server is known to have.
     pub stream: Option<String>,
+    /// What that stream is for, where whoever asks has found that it is known.
+    pub found: Option<StreamKind>,
     /// As of when; `None` is now.
     pub at: Option<Time>,
     /// By what had come in by then.
@@ -69,7 +71,7 @@ pub struct StreamAnswer {
     pub kind: StreamKind,
     /// The soft-bounce policy in force at the instant.
     pub policy: SoftBouncePolicy,
-    /// Whether anything is recorded on it at this server; else its name may be a slip.
+    /// Whether it is known at this server; else its name may be a slip.
     pub stream_known: bool,
     /// The verdict and its reasons.
     #[serde(flatten)]
@@ -199,7 +201,7 @@ pub async fn about(
     };
     let mut answers = BTreeMap::new();
     for stream in streams.iter().filter(|stream| *stream != WHOLE_SERVER) {
-        let kind = settings.kind(stream);
+        let kind = ask.found.unwrap_or_else(|| settings.kind(stream));
         let policy = settings.policies(kind).at(at, ask.policy);
         let question = Question { view: &view, stream, kind, policy, at };
         let evidence = evidence(store, server, recipient, &question, as_of).await?;
@@ -208,7 +210,7 @@ pub async fn about(
         let answer = StreamAnswer {
             kind,
             policy,
-            stream_known: known_streams.contains(stream),
+            stream_known: ask.found.is_some() || known_streams.contains(stream),
             answer: question.answer(&evidence),
             listed: listed.map(|(cause, marks)| (cause.name().to_owned(), marks.to_vec())).collect(),
             lifted: here.and_then(|here| here.lifted),

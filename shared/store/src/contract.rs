@@ -561,6 +561,12 @@ async fn what_is_configured_comes_back(store: Arc<dyn Scan>) {
     }
     let streams = store.streams(server()).await.expect("streams");
     assert_eq!(streams, BTreeSet::from(["*".to_owned(), "a".to_owned(), "b".to_owned()]));
+    for stream in ["a", "*", "never noted"] {
+        store.forget_stream(server(), stream).await.expect("forget stream");
+    }
+    let streams = store.streams(server()).await.expect("streams");
+    assert_eq!(streams, BTreeSet::from(["b".to_owned()]));
+    assert_eq!(store.settings(server()).await.expect("settings"), settings);
 }
 
 async fn what_is_set_aside_is_kept_once_and_comes_back(store: Arc<dyn Scan>) {

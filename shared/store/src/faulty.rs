@@ -75,6 +75,7 @@ under_plan! {
     views(server: ServerId, recipients: &[RecipientId]) -> Vec<Option<View>>;
     counters(server: ServerId, stream: &str, from: &str, before: &str) -> BTreeMap<String, Counts>;
     note_stream(server: ServerId, stream: &str) -> ();
+    forget_stream(server: ServerId, stream: &str) -> ();
     streams(server: ServerId) -> BTreeSet<String>;
     rules() -> Rules;
     revoke(server: ServerId, generation: u32, from: Time) -> ();

@@ -20,6 +20,7 @@ pub mod item;
 mod memory;
 pub mod pack;
 pub mod rebuild;
+mod streams;
 
 pub mod tables;
 mod write;
@@ -31,6 +32,7 @@ pub use dynamodb::DynamoDb;
 pub use faulty::Faulty;
 pub use index::{Listing, MessageKey};
 pub use memory::Memory;
+pub use streams::{DEFAULT_STREAMS, knows_server, knows_stream};
 
 use async_trait::async_trait;
 use ledger::counters::{Counts, Hour};
@@ -352,6 +354,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The call's own.
     async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError>;
+
+    /// Forgets that a server has a stream, if that was remembered.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError>;
 
     /// The streams that a server is known to have; `*` among them where decisions were made about all.
     ///

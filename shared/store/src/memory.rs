@@ -389,6 +389,13 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        if let Some(streams) = self.lock().streams.get_mut(&server) {
+            streams.remove(stream);
+        }
+        Ok(())
+    }
+
     async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError> {
         Ok(self.lock().streams.get(&server).cloned().unwrap_or_default())
     }

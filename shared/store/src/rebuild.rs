@@ -93,10 +93,27 @@ type Hours = BTreeMap<(String, String), Counts>;
 pub async fn verify(
     store: &dyn Scan,
     server: ServerId,
-    mut progress: impl FnMut(Progress),
+    mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Report, StoreError> {
+    let mut streams = store.streams(server).await?;
+    loop {
+        match verify_on(store, server, &mut streams, &mut progress).await? {
+            Some(report) => return Ok(report),
+            // There are rulings on a stream that is not registered: its hours too are read before the events.
+            None => continue,
+        }
+    }
+}
+
+/// Compares, where these are all streams that events are found on; else they are put there.
+async fn verify_on(
+    store: &dyn Scan,
+    server: ServerId,
+    streams: &mut BTreeSet<String>,
+    progress: &mut (impl FnMut(Progress) + Send),
+) -> Result<Option<Report>, StoreError> {
     let mut seen = Progress::default();
-    let before = stored_hours(store, server).await?;
+    let before = stored_hours(store, server, streams).await?;
     let mut counted = Counters::default();
     let mut sets: BTreeMap<RecipientId, EventSet> = BTreeMap::new();
     let mut report = Report::default();
@@ -117,6 +134,13 @@ pub async fn verify(
         if after.is_none() {
             break;
         }
+    }
+    let mut more = false;
+    for (hour, _) in counted.iter() {
+        more |= streams.insert(hour.stream.clone());
+    }
+    if more {
+        return Ok(None);
     }
     let mut views: BTreeMap<RecipientId, View> = BTreeMap::new();
     let mut rows: BTreeMap<Key, Item> = BTreeMap::new();
@@ -162,7 +186,7 @@ pub async fn verify(
         report.differences.extend(found);
     }
 
-    let after = stored_hours(store, server).await?;
+    let after = stored_hours(store, server, streams).await?;
     let mut hours: BTreeSet<(String, String)> = before.keys().chain(after.keys()).cloned().collect();
     hours.extend(counted.iter().map(|(hour, _)| (hour.stream.clone(), hour.hour.clone())));
     for (stream, hour) in hours {
@@ -188,7 +212,7 @@ pub async fn verify(
             report.differences.push(Difference::Counts { stream, hour, stored, counted });
         }
     }
-    Ok(report)
+    Ok(Some(report))
 }
 
 impl Report {
@@ -290,11 +314,15 @@ fn recipient_of(key: &Key) -> Option<RecipientId> {
     key.0.split_once('#')?.1.parse().ok()
 }
 
-/// All counts of a server, by stream and hour.
-async fn stored_hours(store: &dyn Scan, server: ServerId) -> Result<Hours, StoreError> {
+/// All counts of a server on these streams, by stream and hour.
+async fn stored_hours(
+    store: &dyn Scan,
+    server: ServerId,
+    streams: &BTreeSet<String>,
+) -> Result<Hours, StoreError> {
     let mut hours = Hours::new();
-    for stream in store.streams(server).await? {
-        for (hour, counts) in store.counters(server, &stream, "0", ":").await? {
+    for stream in streams {
+        for (hour, counts) in store.counters(server, stream, "0", ":").await? {
             hours.insert((stream.clone(), hour), counts.into_iter().filter(|(_, n)| *n != 0).collect());
         }
     }

@@ -10,7 +10,7 @@ use crate::call::{Answer, Call, Query};
 use crate::check::stream_named;
 use crate::cursor;
 use crate::problem::Problem;
-use crate::scope::Reader;
+use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger::bounce::BounceClass;
 use ledger::event::{Fact, WHOLE_SERVER};
@@ -49,7 +49,7 @@ const BUDGET: Budget = Budget { reads: 400, events: 5_000, at_once: [32, 256] };
 /// # Errors
 /// [`Problem::bad_request`], a conflict where the stack keeps no index by time, or the ledger's own.
 pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
-    let query = call.query(&["stream", "type", "class", "from", "to", "cursor", "limit"])?;
+    let query = call.query(&["stream", UNKNOWN_STREAM, "type", "class", "from", "to", "cursor", "limit"])?;
     let limit = limit(&query)?;
     let wanted = Wanted {
         kind: query.read("type", &names(Kind::ALL.map(Kind::name)), Kind::named)?,
@@ -57,11 +57,16 @@ pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) 
         now: reader.now(),
     };
     let (from, start, since) = window(&query, reader.now())?;
+    let unknown = UnknownStream::of(&query)?;
     let mut streams = match query.text("stream") {
         Some(stream) => {
             // Decisions about the whole server stand there.
             if stream != WHOLE_SERVER {
                 stream_named(stream)?;
+            }
+            // Where a page goes on, the list was found with its first one.
+            if query.text("cursor").is_none() {
+                reader.stream(stream, unknown).await?;
             }
             BTreeSet::from([stream.to_owned()])
         }
@@ -372,7 +377,7 @@ mod tests {
             (&*most, &[0, 1, 2, 3, 4, 5, 6]),
             ("stream=outbound", &[0, 3, 4]),
             ("stream=*", &[2]),
-            ("stream=other", &[]),
+            ("stream=other&unknown_stream=allow", &[]),
             ("type=Bounce", &[1, 3]),
             ("type=Decision", &[2]),
             ("class=hard", &[1]),
@@ -444,7 +449,7 @@ mod tests {
         let told = bench.ask(&token, http::Method::GET, &path, &[]).await;
         assert_eq!(told.status(), 409, "before anything is recorded, too");
         bench.keep(&[recorded(0, "a@b.example", "outbound", now(), What::Delivery)]).await;
-        for query in ["", "?stream=outbound", "?stream=other"] {
+        for query in ["", "?stream=outbound", "?stream=broadcast"] {
             let told = bench.get(&format!("activity{query}")).await;
             assert_eq!(told.status(), 409, "{}", told.text());
             assert_eq!(told.json()["type"], "urn:postledger:problem:activity-off");

@@ -13,7 +13,7 @@ use crate::call::{Answer, Call};
 use crate::mask::shown;
 use crate::problem::Problem;
 use crate::recipient::Named;
-use crate::scope::Admin;
+use crate::scope::{Admin, UnknownStream};
 use futures_util::stream::{self, StreamExt as _};
 use ledger::event::{Cause, Fact, Ruling, WHOLE_SERVER};
 use ledger::fold::{StreamView, View};
@@ -42,6 +42,8 @@ struct Asked {
     reason: String,
     #[serde(default)]
     consent: Option<String>,
+    #[serde(default)]
+    unknown_stream: UnknownStream,
 }
 
 /// Why a stream is not reactivated.
@@ -102,6 +104,7 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
     scope_named(&asked.stream)?;
     worded("reason", &asked.reason)?;
     asked.consent.as_deref().map(|consent| worded("consent", consent)).transpose()?;
+    admin.stream(&asked.stream, asked.unknown_stream).await?;
 
     let (views, events) =
         tokio::join!(admin.views(std::slice::from_ref(&named.id)), admin.state_events(named.id));
@@ -493,6 +496,7 @@ mod tests {
         let bench = Bench::default();
         for (stream, scope) in [("outbound", "outbound"), ("*", "outbound"), ("outbound", "*")] {
             let bench = Bench::default();
+            bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
             bar(&bench, stream, DAY).await;
             let told = ask(&bench, IDA, scope, Some("form")).await;
             assert_eq!(told.status(), 200, "{}", told.text());

@@ -7,7 +7,7 @@ use super::{
 use crate::call::{Answer, Call};
 use crate::decision::WAIT;
 use crate::problem::Problem;
-use crate::scope::Admin;
+use crate::scope::{Admin, UnknownStream};
 use futures_util::stream::{self, StreamExt as _};
 use ledger::address::mailable;
 use ledger::event::{Bar, Ruling, WHOLE_SERVER};
@@ -33,6 +33,8 @@ struct Asked {
     reason: String,
     #[serde(default = "yes")]
     postmark: bool,
+    #[serde(default)]
+    unknown_stream: UnknownStream,
 }
 
 const fn yes() -> bool {
@@ -79,6 +81,7 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
     if asked.addresses.len() > ADDRESSES_MAX {
         return Err(Problem::too_large(format!("addresses has more than {ADDRESSES_MAX}")));
     }
+    admin.stream(&asked.stream, asked.unknown_stream).await?;
     let (mut invalid, mut valid) = (Vec::new(), Vec::new());
     for (index, address) in asked.addresses.iter().enumerate() {
         match mailable(address) {

@@ -1,6 +1,6 @@
 //! A server, for reading.
 
-use super::{Admin, Caller, Gate};
+use super::{Admin, Caller, Gate, Stream};
 use crate::problem::Problem;
 use crate::token::Role;
 use account::{Registry, ServerEntry, Stored};
@@ -123,13 +123,15 @@ impl<'a> Reader<'a> {
     pub async fn told(
         &self,
         recipient: RecipientId,
-        stream: Option<String>,
+        stream: Option<(String, Stream)>,
         at: Option<Time>,
         known_at: Option<Time>,
     ) -> Result<Told, StoreError> {
         let (server, policy) = (self.server, self.policy());
         let address = String::new();
-        let ask = Ask { server, address, stream, at, known_at, policy, whole_timeline: false };
+        let found = stream.as_ref().and_then(|(_, stream)| stream.known.then_some(stream.kind));
+        let stream = stream.map(|(name, _)| name);
+        let ask = Ask { server, address, stream, found, at, known_at, policy, whole_timeline: false };
         ask::about(self.store(), recipient, ask, self.now()).await
     }
 

@@ -1,9 +1,12 @@
 //! The arguments of the commands that ask the read API, and of those that change a ledger through it.
 
-use super::{By, Server, Target};
+use super::{By, Server, Target, Unknown};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
 use std::path::PathBuf;
+
+/// The variable that holds a token.
+pub const TOKEN: &str = "POSTLEDGER_TOKEN";
 
 /// Where the read API is asked, and as whom.
 #[derive(Clone, Debug, Default, Args)]
@@ -11,7 +14,8 @@ pub struct Access {
     /// Ask over HTTP as the bearer of the API token in this file [env: POSTLEDGER_TOKEN holds the token itself], at --url
     /// or where the stack on AWS says that its API is.
     ///
-    /// Without a token a Postledger on this machine is asked as its user, and a stack on AWS by the credentials of AWS.
+    /// A token that is given is used, or the command refuses: nobody acts as the operator by mistake. Without one a
+    /// Postledger on this machine is asked as its user, and a stack on AWS by the credentials of AWS.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Where Postledger is reached.
@@ -39,7 +43,8 @@ pub enum Ask {
     /// May these addresses be mailed? From a file or standard input, one a line, or the first column of a CSV.
     ///
     /// Prints `address,verdict,reasons,since` for each, or JSON lines. Exit status 0: all may be mailed; 1: at least one
-    /// may not (`do_not_send`, or no address at all), with --strict also where one is a risk; 2: it could not be asked.
+    /// may not (`do_not_send`, or no address at all), with --strict also where one is a risk; 2: it could not be asked, or nobody
+    /// knows the server or the stream.
     Check(Check),
     /// Lists of addresses that must not be mailed: look, export, import.
     #[command(subcommand)]
@@ -86,6 +91,9 @@ pub struct Check {
     /// The stream to mail on.
     #[arg(long, value_name = "STREAM")]
     pub stream: String,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// This address; may be given several times.
     #[arg(long = "address", value_name = "ADDRESS", conflicts_with = "file")]
     pub addresses: Vec<String>,
@@ -195,6 +203,9 @@ pub struct Listed {
     /// The stream, or `*` for what is barred on the whole server.
     #[arg(long, value_name = "STREAM")]
     pub stream: String,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// Only those that are on it for this.
     #[arg(long, value_enum, value_name = "CAUSE")]
     pub cause: Option<Why>,
@@ -250,6 +261,9 @@ pub struct Import {
     /// The stream, or `*` for the whole server.
     #[arg(long, value_name = "STREAM")]
     pub stream: String,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// Why the addresses are on it, where the list does not tell.
     #[arg(long, value_enum, value_name = "CAUSE")]
     pub cause: Option<Cause>,
@@ -273,6 +287,9 @@ pub struct Suppress {
     /// The stream, or `*` for the whole server.
     #[arg(long, value_name = "STREAM")]
     pub stream: String,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// Why, for whoever reads the timeline.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -296,6 +313,9 @@ pub struct Reactivate {
     /// The stream, or `*` for the whole server.
     #[arg(long, value_name = "STREAM")]
     pub stream: String,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// Why, for whoever reads the timeline.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -353,6 +373,9 @@ pub struct Stats {
     /// The stream [default: all].
     #[arg(long, value_name = "STREAM")]
     pub stream: Option<String>,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// From when [default: 30 days before --to].
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
@@ -412,6 +435,9 @@ pub struct Activity {
     /// Only on this stream.
     #[arg(long, value_name = "STREAM")]
     pub stream: Option<String>,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
     /// Only of this type: Postmark's RecordType, or Observed or Decision.
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<String>,

@@ -24,6 +24,18 @@ pub enum Servers {
     },
     /// Change what is known of a server, or its soft-bounce policy from a date on.
     Set(Box<ServerSet>),
+    /// Forget a stream that a slip made known: one that holds no event and no ruling in force.
+    ForgetStream {
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+        /// The stream.
+        #[arg(long, value_name = "STREAM")]
+        stream: String,
+        /// Where Postledger is reached.
+        #[command(flatten)]
+        target: Target,
+    },
     /// Take a server out of the registry and forget its token; what is recorded of it stays.
     Remove {
         /// The server.

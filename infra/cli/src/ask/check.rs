@@ -4,6 +4,7 @@ use super::addresses::{Addresses, Found};
 use super::output::Output;
 use super::{text, words};
 use crate::api::{Api, Request};
+use crate::args::Unknown;
 use crate::args::api::Check;
 use crate::target::Whose;
 use crate::{Failure, post, tell};
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, F
 fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
     let api = Api::open(&args.access, whose)?;
     let (server, stream) = (args.server.server, args.stream.as_str());
-    let mut checking = Checking::new(&api, server, stream, json);
+    let mut checking = Checking::new(&api, server, stream, args.unknown, json);
     if args.addresses.is_empty() {
         let named = args.file.as_deref().filter(|path| *path != Path::new("-"));
         let (from, lines): (Box<dyn BufRead>, _) = match named {
@@ -70,6 +71,11 @@ fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn not_an_answer() -> Failure {
+    Failure::new("the answer is not about all that was asked, and nothing else")
+        .next("see whether a proxy stands between; --url or POSTLEDGER_URL names the API")
+}
+
 /// How many lines a file has, where it can be read twice.
 fn lines(file: File) -> Option<u64> {
     if !file.metadata().is_ok_and(|meta| meta.is_file()) {
@@ -90,8 +96,10 @@ fn lines(file: File) -> Option<u64> {
 /// A list that is being checked.
 struct Checking<'a> {
     api: &'a Api,
+    server: ServerId,
     request: Request,
     stream: &'a str,
+    unknown: Unknown,
     json: bool,
     out: Output,
     bar: ProgressBar,
@@ -106,12 +114,14 @@ struct Checking<'a> {
 }
 
 impl<'a> Checking<'a> {
-    fn new(api: &'a Api, server: ServerId, stream: &'a str, json: bool) -> Checking<'a> {
+    fn new(api: &'a Api, server: ServerId, stream: &'a str, unknown: Unknown, json: bool) -> Checking<'a> {
         Checking {
             api,
+            server,
             // It is asked by POST, and changes nothing.
             request: Request::post(&["servers", &server.to_string(), "check"]).again(),
             stream,
+            unknown,
             json,
             out: Output::stdout(),
             bar: ProgressBar::hidden(),
@@ -138,8 +148,13 @@ impl<'a> Checking<'a> {
             chunk.iter().filter(|found| found.problem.is_none()).map(|found| &*found.address).collect();
         let mut told = Value::Null;
         if !asked.is_empty() {
-            let body = json!({ "stream": self.stream, "addresses": asked });
+            let body = json!({
+                "stream": self.stream,
+                "addresses": asked,
+                "unknown_stream": self.unknown.word(),
+            });
             told = self.api.ask(&self.request.clone().json(&body))?.json()?;
+            self.is_about_what_was_asked(&told)?;
         }
         let mut results =
             told["results"].take().as_array_mut().map(std::mem::take).unwrap_or_default().into_iter();
@@ -150,6 +165,9 @@ impl<'a> Checking<'a> {
             .flatten()
             .filter_map(|one| Some((one["index"].as_u64()?, text(&one["problem"]))))
             .collect();
+        if results.len() + problems.len() != asked.len() {
+            return Err(not_an_answer());
+        }
         if !asked.is_empty() {
             self.last = told;
         }
@@ -169,16 +187,28 @@ impl<'a> Checking<'a> {
                 self.invalid(found, &problem)?;
                 continue;
             }
-            let result =
-                results.next().ok_or_else(|| Failure::new("the answer is not about all that was asked"))?;
-            self.result(&result)?;
+            // In the order of the question, and about nobody else.
+            let result = results.next().filter(|result| result["address"] == *found.address);
+            self.result(&result.ok_or_else(not_an_answer)?)?;
         }
         self.bar.inc(chunk.len() as u64);
         self.out.flush()
     }
 
+    /// That an answer is one to this question: whoever stands between may answer too, and have another stream in mind.
+    fn is_about_what_was_asked(&self, told: &Value) -> Result<(), Failure> {
+        if told["server"] != self.server.get() || told["stream"] != self.stream {
+            return Err(not_an_answer());
+        }
+        if told["stream_known"] == true || (told["stream_known"] == false && self.unknown.allowed) {
+            return Ok(());
+        }
+        Err(Failure::new("the stream is not known at this server, so this is no leave to mail on it")
+            .next("mend its name; or go on with it by --unknown-stream"))
+    }
+
     fn result(&mut self, result: &Value) -> Result<(), Failure> {
-        let verdict = text(&result["verdict"]);
+        let verdict = result["verdict"].as_str().ok_or_else(not_an_answer)?.to_owned();
         *self.counts.entry(verdict.clone()).or_default() += 1;
         if self.json {
             return self.out.write(format!("{result}\n"));
@@ -216,10 +246,15 @@ impl<'a> Checking<'a> {
         }
         self.bar.finish_and_clear();
         self.out.end()?;
+        let answered: u64 = self.counts.values().sum();
+        if answered == 0 {
+            return Err(Failure::new("there is no address in the list: nothing was checked")
+                .next("give addresses one a line, or in the first column of a CSV, or by --address"));
+        }
         let count = |verdict: &str| self.counts.get(verdict).copied().unwrap_or_default();
         let [send, risky, do_not_send, invalid] = ["send", "risky", "do_not_send", INVALID].map(count);
         if self.last["stream_known"] == false {
-            tell(format!("CAUTION: nothing is recorded on a stream {} here; is it a slip?", self.stream));
+            tell(format!("CAUTION: nobody knows a stream {} here; is it a slip?", self.stream));
         }
         tell(format!("{send} send, {risky} risky, {do_not_send} do_not_send, {invalid} {INVALID}"));
         let as_of = &self.last["as_of"];
@@ -235,7 +270,6 @@ impl<'a> Checking<'a> {
                 invalid - self.invalid.len() as u64
             ));
         }
-        let answered: u64 = self.counts.values().sum();
         // A verdict that this version does not know is none to mail by.
         Ok(send + risky == answered && !(strict && risky > 0))
     }

@@ -62,6 +62,7 @@ pub(super) fn activity(args: &Activity, whose: &Whose, json: bool) -> Result<(),
     let api = Api::open(&args.access, whose)?;
     let request = Request::get(&["servers", &args.server.server.to_string(), "activity"])
         .with("stream", args.stream.as_ref())
+        .unknown(args.unknown)
         .with("type", args.kind.as_ref())
         .with("class", args.class.as_ref())
         .with("from", args.from)

@@ -21,6 +21,7 @@ pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<boo
     let (mut results, mut invalid) = (Vec::new(), Vec::new());
     for (chunk, first) in args.addresses.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         let body = json!({
+            "unknown_stream": args.unknown.word(),
             "addresses": chunk,
             "stream": args.stream,
             "reason": args.reason,
@@ -88,7 +89,8 @@ fn decision(decision: &Value) -> String {
 /// Where the API cannot be asked, or refuses.
 pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let api = Api::open(&args.access, whose)?;
-    let mut body = json!({ "stream": args.stream, "reason": args.reason });
+    let mut body =
+        json!({ "stream": args.stream, "reason": args.reason, "unknown_stream": args.unknown.word() });
     if let Some(consent) = &args.consent {
         body["consent"] = consent.clone().into();
     }

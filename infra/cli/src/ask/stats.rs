@@ -17,6 +17,7 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
     let by = args.by.map(|by| if by == By::Day { "day" } else { "hour" });
     let request = Request::get(&["servers", &args.server.server.to_string(), "stats"])
         .with("stream", args.stream.as_ref())
+        .unknown(args.unknown)
         .with("from", args.from)
         .with("to", args.to)
         .with("by", by)

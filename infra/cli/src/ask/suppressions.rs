@@ -46,6 +46,7 @@ pub(super) fn run(command: Suppressions, whose: &Whose, json: bool) -> Result<bo
 fn request(listed: &Listed) -> Request {
     let server = listed.server.server.to_string();
     Request::get(&["servers", &server, "streams", &listed.stream, "suppressions"])
+        .unknown(listed.unknown)
         .with("cause", listed.cause.map(|cause| cause.name()))
         .with("origin", listed.origin.map(|origin| origin.name()))
         .with("from", listed.from)
@@ -106,6 +107,7 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
     drop(csv);
     let request = Request::post(&["servers", &args.server.server.to_string(), "import"])
         .with("stream", Some(&args.stream))
+        .unknown(args.unknown)
         .with("cause", cause.map(Cause::name))
         .with("dry_run", args.dry_run.then_some(true))
         .again();

@@ -21,6 +21,9 @@ pub struct RecipientQuery {
     /// By what had come in by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_at: Option<Time>,
+    /// Whether it is meant, though nobody knows the stream.
+    #[serde(default)]
+    pub unknown_stream: bool,
 }
 
 /// Whose events are asked for, with their bodies.
@@ -62,6 +65,9 @@ pub struct CountsQuery {
     /// By day, not by hour.
     #[serde(default)]
     pub by_day: bool,
+    /// Whether it is meant, though nobody knows the stream.
+    #[serde(default)]
+    pub unknown_stream: bool,
 }
 
 /// What is on a queue.
@@ -160,6 +166,25 @@ pub struct Decide {
     pub reason: String,
     /// Who.
     pub actor: String,
+    /// Whether it is meant, though nobody knows the stream.
+    #[serde(default)]
+    pub unknown_stream: bool,
+}
+
+/// A stream to forget.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ForgetStream {
+    /// The server.
+    pub server: ServerId,
+    /// The stream.
+    pub stream: String,
+}
+
+/// What became of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Whether it was known.
+    pub was: bool,
 }
 
 /// What became of a decision.

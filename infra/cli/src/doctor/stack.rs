@@ -79,8 +79,10 @@ pub(super) fn tables(target: &Target, whose: &Whose, server: Option<ServerId>) -
         stream: None,
         at: None,
         known_at: None,
+        unknown_stream: true,
     };
-    let hours = CountsQuery { server, stream: None, from: None, to: None, by_day: true };
+    let hours =
+        CountsQuery { server, stream: None, from: None, to: None, by_day: true, unknown_stream: true };
     let reads = [
         book::on(&ledger, async |book| book.documents(&Shelf::Servers).await.map(drop)),
         ledger.recipient(nobody).map(drop),

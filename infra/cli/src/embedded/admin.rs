@@ -7,9 +7,9 @@ use super::server::{self, REQUEST_BYTES_MAX};
 use crate::api::ACTOR;
 use crate::book::Ask;
 use crate::desk::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, Listed, OnQueue, QuarantineQuery,
-    RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay, Replayed,
-    Revoke,
+    Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, ForgetStream, Forgotten, Listed, OnQueue,
+    QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
+    Replayed, Revoke,
 };
 use account::BookError;
 use account::audit::{Who, WhoKind};
@@ -30,6 +30,9 @@ use store::rebuild::Report;
 /// What the surface refuses, as status and sentence.
 pub struct Refused(StatusCode, String);
 
+/// What is answered where a server's or stream's name is not known, so that it can be told from what is not there.
+pub const UNKNOWN: StatusCode = StatusCode::MISDIRECTED_REQUEST;
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         (self.0, Json(serde_json::json!({ "error": self.1 }))).into_response()
@@ -40,6 +43,7 @@ impl From<DeskError> for Refused {
     fn from(error: DeskError) -> Refused {
         let status = match error {
             DeskError::NotFound(_) => StatusCode::NOT_FOUND,
+            DeskError::Unknown(_) => UNKNOWN,
             DeskError::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             DeskError::Random | DeskError::Store(_) | DeskError::Queue(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
@@ -70,6 +74,7 @@ pub fn routes() -> Router<Arc<Stack>> {
         .route("/quarantine/{key}", get(set_aside))
         .route("/quarantine/{key}/replay", post(replay))
         .route("/decide", post(decide))
+        .route("/forget-stream", post(forget_stream))
         .route("/revoke", post(revoke))
         .route("/sweep", post(sweep))
         .route("/redrive", post(redrive))
@@ -125,6 +130,10 @@ async fn replay(State(stack): Here, Path(key): Path<String>, Json(replay): Json<
 
 async fn decide(State(stack): Here, Json(decide): Json<Decide>) -> Reply<Decided> {
     Ok(Json(stack.desk.decide(decide).await?))
+}
+
+async fn forget_stream(State(stack): Here, Json(forget): Json<ForgetStream>) -> Reply<Forgotten> {
+    Ok(Json(stack.desk.forget_stream(forget).await?))
 }
 
 async fn revoke(State(stack): Here, Json(revoke): Json<Revoke>) -> Reply<Revoke> {

@@ -10,7 +10,7 @@ pub mod server;
 
 use crate::desk::Desk;
 use crate::doors::Doors;
-use account::Vault;
+use account::{Streams, Vault};
 use api::Api;
 use consumer::Consumer;
 use ingest::{Door, Verifier};
@@ -69,6 +69,7 @@ impl Stack {
     pub fn new(parts: Parts) -> Stack {
         let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock } = parts;
         let policy = SoftBouncePolicy::default();
+        let streams = Streams::new(vault.clone(), postmark.clone());
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
@@ -79,11 +80,12 @@ impl Stack {
                 queue: queue.clone(),
                 vault,
                 postmark,
+                streams: streams.clone(),
                 ledger_key: ledger_key.clone(),
                 policy,
                 clock: clock.clone(),
             }),
-            desk: Desk { store, queue, ledger_key, policy, clock },
+            desk: Desk { store, queue, streams, ledger_key, policy, clock },
         }
     }
 

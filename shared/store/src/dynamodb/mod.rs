@@ -440,6 +440,12 @@ impl Store for DynamoDb {
         self.put(Table::Registry, item::stream_key(server, stream), Item::default()).await
     }
 
+    async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(self.tables.name(Table::Registry));
+        let key = item::stream_key(server, stream);
+        delete.set_key(Some(key_of(&key))).send().await.map(drop).map_err(failed)
+    }
+
     async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError> {
         let (pk, prefix) = (item::server_pk(server), Range::Prefix(item::STREAM_PREFIX));
         let found = self.query(Table::Registry, &pk, prefix, None, None).await?;

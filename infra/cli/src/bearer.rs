@@ -1,0 +1,110 @@
+//! As whom a command asks: as the bearer of a token, or as the operator of a ledger.
+//!
+//! Invariant: whoever gives a token never acts as the operator. A command that cannot ask by a token refuses to be given
+//! one, before it does anything.
+
+use crate::Failure;
+use crate::args::api::{Audit, Erase, TOKEN};
+use crate::args::{Ask, Command, Keys, Quarantine, Servers, Tables};
+use std::path::{Path, PathBuf};
+
+/// As whom a command asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    /// As the bearer of the token that is given, or else as the operator.
+    Bearer,
+    /// As the operator, whose rights are those of this machine's user or of AWS's credentials.
+    Operator,
+    /// It asks no ledger: a body is looked at, a key file changed, or mail's events are posted with a webhook's password.
+    Nobody,
+}
+
+impl As {
+    /// As whom a command asks, with the token file that it is given.
+    fn of(command: &Command) -> (As, Option<&PathBuf>) {
+        let operator = (As::Operator, None);
+        match command {
+            Command::Ask(Ask::Audit(Audit { server: None, access, .. }) | Ask::Erase(Erase { sweep: true, access, .. })) => {
+                (As::Operator, access.token_file.as_ref())
+            }
+            Command::Ask(
+                Ask::Check(_)
+                | Ask::Suppressions(_)
+                | Ask::Suppress(_)
+                | Ask::Reactivate(_)
+                | Ask::Erase(_)
+                | Ask::Export(_)
+                | Ask::Stats(_)
+                | Ask::Timeline(_)
+                | Ask::Message(_)
+                | Ask::Activity(_)
+                | Ask::Audit(_)
+                | Ask::Token(_),
+            ) => (As::Bearer, None),
+            Command::Run(_)
+            | Command::Event(_)
+            | Command::Fold(_)
+            | Command::Url(_)
+            // On AWS it is the operator who puts bodies on the queues: that is refused where it is done.
+            | Command::Post(_)
+            | Command::Keys(Keys::New | Keys::List)
+            | Command::Tables(Tables::Create { .. }) => (As::Nobody, None),
+            Command::Keys(Keys::Prepare(_) | Keys::Retire { .. })
+            | Command::Server(
+                Servers::Add(_)
+                | Servers::List(_)
+                | Servers::Show { .. }
+                | Servers::Set(_)
+                | Servers::ForgetStream { .. }
+                | Servers::Remove { .. },
+            )
+            | Command::Connect(_)
+            | Command::Rotate(_)
+            | Command::Watch(_)
+            | Command::Reconcile(_)
+            | Command::Completeness(_)
+            | Command::Backfill(_)
+            | Command::Doctor(_)
+            | Command::Recipient(_)
+            | Command::Sample(_)
+            | Command::Queues(_)
+            | Command::Counts(_)
+            | Command::Quarantine(
+                Quarantine::List { .. } | Quarantine::Show { .. } | Quarantine::Replay { .. },
+            )
+            | Command::Decide(_)
+            | Command::Revoke(_)
+            | Command::Redrive(_)
+            | Command::Rebuild(_) => operator,
+        }
+    }
+}
+
+/// That a command does not ask as the operator while a token is given.
+///
+/// # Errors
+/// Where it would.
+pub fn allows(command: &Command) -> Result<(), Failure> {
+    match As::of(command) {
+        (As::Operator, file) => as_operator(file.map(PathBuf::as_path)),
+        (As::Bearer | As::Nobody, _) => Ok(()),
+    }
+}
+
+/// That no token is given, so that the operator may act.
+///
+/// # Errors
+/// Where one is.
+pub fn as_operator(file: Option<&Path>) -> Result<(), Failure> {
+    let given = match file {
+        Some(_) => "--token-file",
+        None if platform::env::is_set(TOKEN) => TOKEN,
+        None => return Ok(()),
+    };
+    Err(Failure::new(format!("a token is given by {given}, and this is asked as the operator of the ledger only"))
+        .next(format!(
+            "leave {given} out to ask as the operator (`env -u {TOKEN} postledger …`). By a token there are check, \
+             suppressions, suppress, reactivate, erase, export, stats, timeline, message, activity, audit with --server, \
+             and token"
+        )))
+}
