@@ -197,9 +197,11 @@ fn as_of_any_instant_it_answers_as_a_ledger_that_was_told_no_more() {
             })
             .collect();
         all.sort_by_key(|(event, _)| {
-            (event.server, event.recipient, event.class(), event.identity, event.rank())
+            (event.server, event.recipient, event.class(), event.identity, event.complains(), event.rank())
         });
-        all.dedup_by_key(|(event, _)| (event.server, event.recipient, event.class(), event.identity));
+        all.dedup_by_key(|(event, _)| {
+            (event.server, event.recipient, event.class(), event.identity, event.complains())
+        });
         let whole = Ledger::new();
         tellings
             .iter()

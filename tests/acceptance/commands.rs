@@ -311,6 +311,57 @@ fn a_second_process_can_ask_post_rule_and_replay() {
 }
 
 #[test]
+fn what_an_import_told_is_found_by_its_cause_and_allowed_again_by_the_rules_for_postmarks() {
+    let running = Running::start("import", &[]);
+    let server = ["--server", "8123456", "--stream", "outbound"];
+    let listed = |cause: &str| {
+        let words = [&["suppressions", "list"], &server[..], &["--cause", cause]].concat();
+        text(&running.ask(&words, b"").stdout)
+    };
+    let import = |cause: &str, address: &str| {
+        let words = [&["suppressions", "import"], &server[..], &["--cause", cause, "-"]].concat();
+        let imported = running.ask(&words, format!("email\n{address}\n").as_bytes());
+        assert!(imported.status.success(), "{}", text(&imported.stderr));
+        // It is on its way: asked until it is there.
+        let asked = std::time::Instant::now();
+        while !listed(cause).contains(address) {
+            assert!(asked.elapsed().as_secs() < 30, "{cause}: {}", listed(cause));
+        }
+        assert!(listed("import").contains(address));
+    };
+    let allow = |address: &str, consent: &[&str]| {
+        let words = [&["decide"], &server[..], &[address, "allow", "--reason", "asked"], consent].concat();
+        running.ask(&words, b"")
+    };
+    import("complaint", "complained@import.example");
+    import("unsubscribe", "unsubscribed@import.example");
+    import("manual", "manual@import.example");
+    assert!(!listed("complaint").contains("unsubscribed@import.example"));
+    for consent in [&[][..], &["--consent", "by telephone"]] {
+        let refused = allow("complained@import.example", consent);
+        assert!(!refused.status.success() && text(&refused.stderr).contains("complained of spam"));
+    }
+    let refused = allow("unsubscribed@import.example", &[]);
+    assert!(
+        !refused.status.success() && text(&refused.stderr).contains("consent"),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert!(allow("unsubscribed@import.example", &["--consent", "form of 20 November"]).status.success());
+    assert!(allow("manual@import.example", &[]).status.success());
+    for (address, verdicts) in [
+        ("complained@import.example", ["do_not_send", "risky", "do_not_send"]),
+        ("unsubscribed@import.example", ["send", "send", "send"]),
+    ] {
+        for (stream, verdict) in ["outbound", "receipts", "broadcast"].into_iter().zip(verdicts) {
+            let words = ["recipient", "--server", "8123456", "--stream", stream, address, "--json"];
+            assert_eq!(running.json(&words)["streams"][stream]["verdict"], verdict, "{address} on {stream}");
+        }
+    }
+    running.stop();
+}
+
+#[test]
 fn keys_and_urls_are_made_listed_and_retired() {
     let home = Folder::new("keys");
     let ask =

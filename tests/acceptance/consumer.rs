@@ -3,7 +3,7 @@
 use crate::fixtures;
 use faults::{Fault, Plan};
 use ledger::{LedgerKey, Source, Time};
-use postledger_tests::bodies::{bounce, delivery, envelope, lift, message};
+use postledger_tests::bodies::{bounce, complaint, delivery, envelope, lift, message};
 use postledger_tests::{SERVER, World, assert_whole, consumer, handle, now, server_id};
 use queue::{QueueName, SetAside};
 use serde_json::json;
@@ -19,13 +19,14 @@ fn runtime() -> tokio::runtime::Runtime {
 const EARLY: &str = "2026-09-20T08:00:00Z";
 const LATE: &str = "2026-09-20T18:00:00Z";
 
-/// Everything at once: new events, copies in the batch, better and worse copies of what is recorded, several
-/// recipients, more than a chunk, and poison.
+/// Everything at once: new events, copies in the batch, better and worse copies of what is recorded, a complaint with
+/// the id of a bounce that is recorded, several recipients, more than a chunk, and poison.
 fn before() -> Vec<String> {
     vec![
         message(Source::Reconcile, &bounce(1, 1, LATE, false)),
         message(Source::Reconcile, &delivery(1, LATE)),
         message(Source::Webhook, &bounce(2, 2, EARLY, true)),
+        message(Source::Webhook, &bounce(5, 5, EARLY, true)),
     ]
 }
 
@@ -35,6 +36,8 @@ fn critical() -> Vec<String> {
         message(Source::Reconcile, &bounce(2, 2, LATE, true)),
         message(Source::Webhook, &bounce(3, 3, EARLY, true)),
         message(Source::Webhook, &bounce(3, 3, LATE, false)),
+        message(Source::Webhook, &complaint(5, 5, LATE)),
+        message(Source::Webhook, &bounce(5, 5, LATE, true)),
         message(Source::Webhook, &lift(2, LATE)),
         "not an envelope".to_owned(),
         json!({ "v": 1, "server": SERVER, "record_type": "Bounce", "received_at": now(), "source": "webhook", "body": {} })
@@ -254,6 +257,44 @@ fn what_the_api_told_first_is_counted_once_when_its_webhook_comes_later_and_that
 }
 
 #[test]
+fn a_bounce_and_a_complaint_of_one_id_are_both_recorded_and_counted_whichever_comes_first() {
+    let told = [
+        message(Source::Webhook, &bounce(1, 1, EARLY, true)),
+        message(Source::Webhook, &complaint(1, 1, LATE)),
+        message(Source::Reconcile, &bounce(1, 1, EARLY, true)),
+        message(Source::Reconcile, &complaint(1, 1, EARLY)),
+    ];
+    let ledger = |batches: Vec<Vec<String>>| {
+        runtime().block_on(async {
+            let store = Arc::new(Memory::default());
+            for batch in batches {
+                assert!(handle(&consumer(store.clone()), QueueName::Critical, &batch, 60).await.is_empty());
+                assert_whole(&store);
+            }
+            let mut kinds: Vec<_> =
+                store.all_events().unwrap().iter().map(|one| (one.event.kind(), one.event.source)).collect();
+            kinds.sort_unstable();
+            assert_eq!(
+                kinds,
+                [(ledger::Kind::Bounce, Source::Webhook), (ledger::Kind::SpamComplaint, Source::Webhook)]
+            );
+            contents(&store)
+        })
+    };
+    let expected = ledger(vec![told.to_vec()]);
+    assert!(expected.0[0].contains("complaint") && expected.0[0].contains("hard_bounce"), "{expected:?}");
+    for first in 0..told.len() {
+        let mut order = told.to_vec();
+        order.rotate_left(first);
+        for _ in 0..2 {
+            order.reverse();
+            assert_eq!(ledger(vec![order.clone()]), expected);
+            assert_eq!(ledger(order.iter().map(|one| vec![one.clone()]).collect()), expected);
+        }
+    }
+}
+
+#[test]
 fn what_the_api_told_bears_no_credential_that_could_be_revoked() {
     runtime().block_on(async {
         let store = Arc::new(Memory::default());
@@ -261,7 +302,7 @@ fn what_the_api_told_bears_no_credential_that_could_be_revoked() {
         let of_webhook = envelope(Source::Webhook, &delivery(1, EARLY));
         let of_api = queue::Envelope::told(
             of_webhook.server,
-            of_webhook.record_type,
+            &ledger::event::What::Delivery,
             of_webhook.received_at,
             Source::Reconcile,
             of_webhook.body.get().to_owned(),
@@ -316,7 +357,7 @@ fn a_poison_message_does_not_hold_back_its_batch() {
 #[test]
 fn an_envelope_of_a_later_release_comes_again_and_the_rest_is_done() {
     let world = World::default();
-    let later = r#"{"v":3,"server":1}"#.to_owned();
+    let later = r#"{"v":99,"server":1}"#.to_owned();
     let batch = [later, message(Source::Webhook, &bounce(1, 1, EARLY, true))];
     assert_eq!(world.block(handle(&world.stack.consumer, QueueName::Critical, &batch, 60)), ["0"]);
     assert_eq!(world.store.all_events().unwrap().len(), 1);

@@ -230,9 +230,10 @@ async fn a_webhook_that_comes_after_all_takes_the_place_of_the_copy_and_counts_n
             keep_engagement_detail: false,
         };
         let examined = postmark::examine(&body, &context).unwrap();
+        let event = examined.event(&context, &LedgerKey::for_tests()).unwrap();
         let envelope = queue::Envelope::told(
             beside.server,
-            examined.kind,
+            &event.what,
             context.received_at,
             Source::Webhook,
             examined.canonical,

@@ -1,7 +1,7 @@
 //! The consumer's own binary behind a Runtime API, over DynamoDB: once, whatever happens on the wire.
 
 use ledger::{Class, Source};
-use postledger_tests::bodies::{bounce, delivery, lift, message};
+use postledger_tests::bodies::{bounce, complaint, delivery, lift, message};
 use postledger_tests::emulator::{Emulator, fresh_name, make_stack, tables};
 use postledger_tests::lambda::{Function, Lambda, built, consumer, failures, sqs_event};
 use postledger_tests::wire::{Mishap, Wire};
@@ -71,13 +71,16 @@ fn webhook(body: &Value) -> String {
     message(Source::Webhook, body)
 }
 
-/// State of several recipients: new events, copies in the batch, a better and a worse copy than those before.
+/// State of several recipients: new events, copies in the batch, a better and a worse copy than those before, and a
+/// complaint with the id of a bounce that is recorded.
 fn critical() -> Vec<String> {
     let mut batch = vec![
         webhook(&bounce(1, 1, EARLY, true)),
         message(Source::Reconcile, &bounce(2, 2, LATE, true)),
         webhook(&bounce(3, 3, EARLY, true)),
         webhook(&bounce(3, 3, LATE, false)),
+        webhook(&complaint(5, 5, LATE)),
+        webhook(&bounce(5, 5, LATE, true)),
         webhook(&lift(2, LATE)),
         "not an envelope".to_owned(),
     ];
@@ -85,19 +88,23 @@ fn critical() -> Vec<String> {
     batch
 }
 
-fn before() -> [String; 2] {
-    [message(Source::Reconcile, &bounce(1, 1, LATE, false)), webhook(&bounce(2, 2, EARLY, true))]
+fn before() -> [String; 3] {
+    [
+        message(Source::Reconcile, &bounce(1, 1, LATE, false)),
+        webhook(&bounce(2, 2, EARLY, true)),
+        webhook(&bounce(5, 5, EARLY, true)),
+    ]
 }
 
 /// How many events `before` and `critical` are.
-const CRITICAL_EVENTS: u64 = 34;
+const CRITICAL_EVENTS: u64 = 36;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_binary_takes_batches_of_all_queues_and_prints_no_address() {
     let mut deployed = Deployed::new(true, |_, _| Mishap::None).await;
     assert!(deployed.batch(QueueName::Critical, &before()).await.is_empty());
     let mut batch = critical();
-    batch.push(r#"{"v":3,"server":1}"#.to_owned());
+    batch.push(r#"{"v":99,"server":1}"#.to_owned());
     let failed = deployed.batch(QueueName::Critical, &batch).await;
     assert_eq!(
         failed,

@@ -53,6 +53,13 @@ pub fn bounce(n: usize, recipient: usize, at: &str, inactive: bool) -> Value {
         "BouncedAt": at, "Inactive": inactive })
 }
 
+/// A complaint of a recipient, under the id that the bounce of that number bears.
+pub fn complaint(n: usize, recipient: usize, at: &str) -> Value {
+    json!({ "RecordType": "SpamComplaint", "MessageStream": "outbound", "ServerID": SERVER, "ID": 100 + n,
+        "Type": "SpamComplaint", "MessageID": format!("m{n}"), "Email": format!("r{recipient}@customer.example"),
+        "BouncedAt": at, "Inactive": true })
+}
+
 /// A reactivation of a recipient.
 pub fn lift(recipient: usize, at: &str) -> Value {
     json!({ "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": null,

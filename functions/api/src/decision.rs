@@ -29,7 +29,7 @@ pub fn made(
     let examined = postmark::examine_body(body, &context)?;
     let event = examined.event(&context, key)?;
     let told =
-        Envelope::told(server, examined.kind, now, Source::Operator, examined.canonical, examined.dropped);
+        Envelope::told(server, &event.what, now, Source::Operator, examined.canonical, examined.dropped);
     let envelope = told.unwrap_or_else(|_| unreachable!("what was examined is JSON"));
     Ok((envelope, event))
 }

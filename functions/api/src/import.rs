@@ -4,6 +4,8 @@
 //! - An import only bars: nothing in it allows anybody, and a row bears its own date, so that an allowance of ours that
 //!   came after it keeps winning.
 //! - A row without a date is as of now: whoever imports it says so today, after all that was allowed before.
+//! - A row's cause is a fact, which weighs as Postmark's own would. Each cause of a recipient is recorded, the gravest
+//!   above all; one that an early release recorded without its cause is told again with it, as of the same time.
 //! - The same row is the same decision, however often it is sent: it is recorded once. So a list may always be sent
 //!   again, and a row without a date that is sent again does not bar once more whom we have allowed since its first
 //!   time: it says nothing that was not known then.
@@ -17,14 +19,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER};
-use ledger::fold::View;
+use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
+use ledger::fold::{Mark, View};
 use ledger::identity::{Canonical, Told, digest};
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use postmark::{ADDRESS_BYTES_MAX, Decision};
 use serde_json::{Value, json};
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use table::{Format, Hints, Invalid, Row, Sheet, SheetError};
 
@@ -39,11 +41,11 @@ const DOMAIN: &str = "postledger/import/1";
 /// What stands in that form where a row has no date.
 const UNDATED: &str = "undated";
 
-/// A list that was read, each address once.
+/// A list that was read, each cause of each address once.
 struct List {
     format: Format,
     rows: usize,
-    bars: BTreeMap<RecipientId, Row>,
+    bars: BTreeMap<(RecipientId, Cause), Row>,
     duplicates: usize,
     ignored: BTreeMap<&'static str, usize>,
     invalid: Vec<Invalid>,
@@ -76,16 +78,16 @@ impl List {
         list
     }
 
-    /// Of several rows about one recipient the one that bars longest: the latest, since only a later allowance ends it,
-    /// and one without a date is as of now. Of one date the gravest, which is worth most to whoever reads the timeline.
+    /// Of several rows that tell the same cause of one recipient the one that bars longest: the latest, since only a
+    /// later allowance ends it, and one without a date is as of now. Another cause is another fact.
     fn take(&mut self, recipient: RecipientId, row: Row) {
-        let rank = |row: &Row| (row.at.is_none(), row.at, Reverse(table::gravity(row.cause)));
-        match self.bars.get_mut(&recipient) {
-            None => drop(self.bars.insert(recipient, row)),
-            Some(kept) => {
+        let rank = |row: &Row| (row.at.is_none(), row.at);
+        match self.bars.entry((recipient, row.cause)) {
+            Entry::Vacant(place) => drop(place.insert(row)),
+            Entry::Occupied(mut kept) => {
                 self.duplicates += 1;
-                if rank(&row) > rank(kept) {
-                    *kept = row;
+                if rank(&row) > rank(kept.get()) {
+                    kept.insert(row);
                 }
             }
         }
@@ -114,25 +116,38 @@ impl Made {
         Made { recipient, row, id: URL_SAFE_NO_PAD.encode(digest(form.bytes())), at }
     }
 
-    /// Whether recording it would change nothing: an import bars the recipient there as of its date or later, or this
-    /// very decision was recorded.
-    async fn recorded(&self, admin: &Admin<'_>, scope: &str, view: Option<&View>) -> Result<bool, Problem> {
-        let Some(view) = view else { return Ok(false) };
+    const fn bar(&self) -> Bar {
+        Bar::Import(Some(self.row.cause))
+    }
+
+    /// Itself, unless recording it would change nothing: where an import for its cause bars the recipient there as of
+    /// its date or later, or where this very decision was recorded.
+    async fn unrecorded(
+        self,
+        admin: &Admin<'_>,
+        scope: &str,
+        view: Option<&View>,
+    ) -> Result<Option<Made>, Problem> {
+        let here = view.and_then(|view| Some((view, view.streams.get(scope)?)));
         // Whom no import ever barred there, none was recorded about.
-        let ever = view.streams.get(scope).is_some_and(|view| view.barred.contains_key(&Bar::Import));
-        if !ever {
-            return Ok(false);
-        }
+        let ever = |bars: &BTreeMap<Bar, Mark>| bars.keys().any(|bar| matches!(bar, Bar::Import(_)));
+        let Some((view, _)) = here.filter(|(_, here)| ever(&here.barred)) else { return Ok(Some(self)) };
         let since = self.row.at.map(|_| self.at);
         let holds = view.bars(scope).any(|(bar, of, mark)| {
-            bar == Bar::Import && of == scope && since.is_none_or(|since| mark.at >= since)
+            bar == self.bar() && of == scope && since.is_none_or(|since| mark.at >= since)
         });
         if holds {
-            return Ok(true);
+            return Ok(None);
         }
         let told = Told::Decision { id: &self.id };
         let identity = Identity::of(admin.server(), self.recipient, self.at, &told);
-        Ok(admin.event(self.recipient, Class::State, identity).await?.is_some())
+        let recorded = admin.event(self.recipient, Class::State, identity).await?;
+        Ok(match recorded.map(|recorded| recorded.event) {
+            None => Some(self),
+            Some(event) if event.what == (What::Decision { ruling: Ruling::Suppress(self.bar()) }) => None,
+            // An early release did not keep for which cause: that is told now, as of then.
+            Some(event) => Some(Made { at: event.at, ..self }),
+        })
     }
 }
 
@@ -161,12 +176,12 @@ pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> R
     for row in list.bars.values() {
         *by_cause.entry(row.cause.name()).or_default() += 1;
     }
-    let addresses = list.bars.len();
-    let made = |(recipient, row)| Made::of(admin.server(), scope, recipient, row, now);
+    let decisions = list.bars.len();
+    let made = |((recipient, _), row)| Made::of(admin.server(), scope, recipient, row, now);
     let new = unrecorded(admin, scope, list.bars.into_iter().map(made).collect()).await?;
     let counts = json!({
         "new": new.len(),
-        "already": addresses - new.len(),
+        "already": decisions - new.len(),
         "duplicate": list.duplicates,
         "ignored": list.ignored.values().sum::<usize>(),
         "invalid": list.invalid.len(),
@@ -226,10 +241,10 @@ fn refused(error: SheetError) -> Problem {
 async fn unrecorded(admin: &Admin<'_>, scope: &str, made: Vec<Made>) -> Result<Vec<Made>, Problem> {
     let recipients: Vec<RecipientId> = made.iter().map(|one| one.recipient).collect();
     let views = admin.views(&recipients).await?;
-    let asked = made.into_iter().zip(views).map(|(one, view)| async move {
-        let recorded = one.recorded(admin, scope, view.as_ref()).await?;
-        Ok::<_, Problem>((!recorded).then_some(one))
-    });
+    let asked = made
+        .into_iter()
+        .zip(views)
+        .map(|(one, view)| async move { one.unrecorded(admin, scope, view.as_ref()).await });
     let asked = stream::iter(asked.collect::<Vec<_>>()).buffered(AT_ONCE);
     asked.try_filter_map(async |one| Ok(one)).try_collect().await
 }
@@ -247,7 +262,7 @@ async fn send(admin: &Admin<'_>, scope: &str, format: Format, made: &[Made]) -> 
             id: &one.id,
             stream: scope,
             address: &one.row.address,
-            ruling: Ruling::Suppress(Bar::Import),
+            ruling: Ruling::Suppress(one.bar()),
             reason: &reason,
             actor,
             at: one.at,
@@ -317,7 +332,7 @@ mod tests {
             .as_array()
             .unwrap()
             .iter()
-            .any(|reason| reason["code"] == "barred_import")
+            .any(|reason| reason["code"].as_str().unwrap().starts_with("barred_import_"))
     }
 
     async fn events(bench: &Bench, address: &str) -> usize {
@@ -384,8 +399,16 @@ mod tests {
         assert_eq!(
             rows,
             [
-                (json!("bob@customer.example"), json!("2026-10-02T10:00:00.000000Z"), json!(["import"])),
-                (json!("IDA@customer.example"), json!("2026-10-03T10:00:00.000000Z"), json!(["import"])),
+                (
+                    json!("bob@customer.example"),
+                    json!("2026-10-02T10:00:00.000000Z"),
+                    json!(["hard_bounce", "import"])
+                ),
+                (
+                    json!("IDA@customer.example"),
+                    json!("2026-10-03T10:00:00.000000Z"),
+                    json!(["hard_bounce", "import"])
+                ),
             ]
         );
     }
@@ -402,7 +425,7 @@ mod tests {
         let body: Value = serde_json::from_str(&recorded.body.unwrap()).unwrap();
         assert_eq!(
             (&body["Reason"], &body["Actor"], &body["Cause"]),
-            (&json!("hard_bounce, from sendgrid-bounces"), &json!("test"), &json!("import"))
+            (&json!("hard_bounce, from sendgrid-bounces"), &json!("test"), &json!("import_hard_bounce"))
         );
         let steps = audited(&bench).await;
         assert_eq!(steps.len(), 2);
@@ -470,12 +493,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_several_rows_about_one_the_one_that_bars_longest_counts() {
-        for (rows, cause, at) in [
-            (["complaint,2026-10-01", "hard_bounce,2026-10-03"], "hard_bounce", "2026-10-03T00:00:00Z"),
-            (["hard_bounce,2026-10-03", "complaint,2026-10-03"], "complaint", "2026-10-03T00:00:00Z"),
-            (["complaint,2026-10-03", "manual,"], "manual", "2026-11-25T12:00:00Z"),
-            (["unsubscribe,", "manual,"], "unsubscribe", "2026-11-25T12:00:00Z"),
+    async fn of_several_rows_that_tell_one_cause_the_one_that_bars_longest_counts() {
+        for (rows, at) in [
+            (["complaint,2026-10-01", "complaint,2026-10-03"], "2026-10-03T00:00:00Z"),
+            (["complaint,2026-10-03", "complaint,"], "2026-11-25T12:00:00Z"),
         ] {
             let told = async |rows: [&str; 2]| {
                 let bench = bench().await;
@@ -484,7 +505,7 @@ mod tests {
                     rows[0], rows[1]
                 );
                 let told = imported(&bench, "", &csv).await;
-                assert_eq!(told["by_cause"], json!({ cause: 1 }), "{rows:?}");
+                assert_eq!(told["by_cause"], json!({ "complaint": 1 }), "{rows:?}");
                 assert_eq!(told["counts"]["duplicate"], 1);
                 bench.settle().await;
                 let listed = bench.get("streams/outbound/suppressions").await.json();
@@ -493,6 +514,70 @@ mod tests {
             let at: Time = at.parse().unwrap();
             assert_eq!((told(rows).await, told([rows[1], rows[0]]).await), (at, at), "{rows:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn each_cause_of_a_recipient_is_recorded_whatever_else_the_list_or_an_earlier_one_told() {
+        let bench = bench().await;
+        let csv = "email,cause,date\nida@customer.example,complaint,2026-10-01\n\
+                   ida@customer.example,hard_bounce,2026-10-03\n";
+        let told = imported(&bench, "", csv).await;
+        assert_eq!(
+            (&told["by_cause"], &told["queued"]),
+            (&json!({ "complaint": 1, "hard_bounce": 1 }), &json!(2))
+        );
+        assert_eq!(bench.settle().await.len(), 2);
+        let listed =
+            async || bench.get("streams/outbound/suppressions").await.json()["items"][0]["causes"].clone();
+        assert_eq!(listed().await, json!(["hard_bounce", "complaint", "import"]));
+        let graver = "email,cause\nida@customer.example,unsubscribe\n";
+        assert_eq!(imported(&bench, "", graver).await["queued"], 1);
+        bench.settle().await;
+        assert_eq!(listed().await, json!(["hard_bounce", "complaint", "unsubscribe", "import"]));
+        for again in [csv, graver] {
+            assert_eq!(imported(&bench, "", again).await["queued"], 0);
+        }
+        let codes = async |stream: &str| {
+            let asked = json!({ "stream": stream, "addresses": ["ida@customer.example"] });
+            let told = bench.post("check", asked).await.json();
+            let reasons = told["results"][0]["reasons"].as_array().unwrap().clone();
+            reasons.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(codes("broadcast").await, ["complained", "hard_bounce"]);
+        assert_eq!(
+            codes("outbound").await[..3],
+            ["barred_import_hard_bounce", "barred_import_complaint", "barred_import_unsubscribe"]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_import_of_an_early_release_keeps_its_meaning_until_the_list_is_sent_again() {
+        let bench = bench().await;
+        let row =
+            Row { line: 1, address: "ida@customer.example".to_owned(), cause: Cause::Complaint, at: None };
+        let server = ServerId::new(SERVER).unwrap();
+        let ida = ledger::LedgerKey::for_tests().recipient_id(server, &row.address);
+        let then = now().plus_days(-9);
+        let made = Made::of(server, "outbound", ida, row, then);
+        let (stream, address) = ("outbound", "ida@customer.example");
+        let (ruling, reason, actor) = (Ruling::Suppress(Bar::Import(None)), "complaint, from csv", "a");
+        let early = Decision { id: &made.id, stream, address, ruling, reason, actor, at: then };
+        bench.record(SERVER, early.body(), Source::Operator).await;
+        let verdict = async |stream: &str| {
+            let asked = json!({ "stream": stream, "addresses": [address] });
+            bench.post("check", asked).await.json()["results"][0].clone()
+        };
+        assert_eq!(verdict("outbound").await["reasons"][0]["code"], "barred_import");
+        assert_eq!(verdict("broadcast").await["verdict"], "send");
+        allow(&bench, "AAECAwQFBgcICQoLDA0ODw", now().plus_days(-5)).await;
+        let list = "email\nida@customer.example\n";
+        assert_eq!(imported(&bench, "&cause=complaint", list).await["queued"], 1);
+        bench.settle().await;
+        assert_eq!(events(&bench, address).await, 2, "one decision, told better, and the allowance");
+        assert!(!barred(&bench, "outbound").await, "it is as of its first time, before the allowance");
+        assert_eq!(verdict("outbound").await["reasons"][0]["code"], "complained");
+        assert_eq!(verdict("outbound").await["verdict"], "risky");
+        assert_eq!(imported(&bench, "&cause=complaint", list).await["queued"], 0);
     }
 
     #[tokio::test]

@@ -49,9 +49,8 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn of(query: &'a Query) -> Result<Asked<'a>, Problem> {
-        let names =
-            Cause::ALL.map(Cause::name).into_iter().chain([Bar::Decision, Bar::Import].map(Bar::name));
-        let names: Vec<&str> = names.collect();
+        let ours = [Bar::Decision, Bar::Import(None)].map(Bar::name);
+        let names: Vec<&str> = Cause::ALL.map(Cause::name).into_iter().chain(ours).collect();
         one_of(query, "cause", &names)?;
         one_of(query, "origin", &ORIGINS)?;
         let since = Span {
@@ -141,7 +140,7 @@ async fn page(
         let last = stretch.found.last().map(place);
         let more = stretch.next.is_some() && last.is_some();
         read += stretch.found.len();
-        let fits = |row: &Listing| asked.cause.is_none_or(|cause| has(row, cause));
+        let fits = |row: &Listing| asked.cause.is_none_or(|cause| causes(row).contains(&cause));
         let found: Vec<_> =
             stretch.found.into_iter().filter(fits).map(|row| with_origin(reader, name, row)).collect();
         let mut found = stream::iter(found).buffered(AT_ONCE);
@@ -169,13 +168,27 @@ fn place(row: &Listing) -> Place {
     (row.since, row.recipient)
 }
 
-fn has(row: &Listing, cause: &str) -> bool {
-    row.causes.iter().any(|name| name == cause)
+/// Why a row is there, each word once: an import's cause as Postmark's would be, and that it was imported.
+fn causes(row: &Listing) -> Vec<&str> {
+    let words = row.causes.iter().flat_map(|name| match Bar::named(name) {
+        Some(bar) => bar.causes().collect(),
+        None => vec![name.as_str()],
+    });
+    let mut all: Vec<&str> = Vec::new();
+    for word in words {
+        if !all.contains(&word) {
+            all.push(word);
+        }
+    }
+    // Whose list it is stands behind why.
+    all.sort_by_key(|word| Bar::named(word).is_some());
+    all
 }
 
 /// A row with who put the address on Postmark's list, as far as that is told: nobody did where the rulings are ours.
 async fn with_origin(reader: &Reader<'_>, stream: &str, row: Listing) -> Result<Told, StoreError> {
-    let any = |causes: &[Cause]| causes.iter().any(|cause| has(&row, cause.name()));
+    let any =
+        |causes: &[Cause]| causes.iter().any(|cause| row.causes.iter().any(|name| name == cause.name()));
     let origin = if any(&[Cause::HardBounce, Cause::Complaint, Cause::Unsubscribe]) {
         Some(RECIPIENT)
     } else if any(&[Cause::Manual, Cause::Unknown]) {
@@ -213,7 +226,7 @@ fn item((row, origin): &Told, reveal: bool) -> Value {
         "address": shown(row.address.as_deref(), reveal),
         "recipient_id": row.recipient,
         "since": rfc3339(row.since),
-        "causes": row.causes,
+        "causes": causes(row),
         "origin": origin,
     })
 }
@@ -224,7 +237,7 @@ fn csv(rows: &[Told], reveal: bool) -> io::Result<Vec<u8>> {
     table::write_header(&mut out)?;
     for (row, origin) in rows {
         let address = shown(row.address.as_deref(), reveal).unwrap_or_default();
-        let causes = row.causes.join(table::CAUSES_JOINED_BY);
+        let causes = causes(row).join(table::CAUSES_JOINED_BY);
         let (recipient, since) = (row.recipient.to_string(), rfc3339(row.since));
         table::write_row(&mut out, &[&address, &recipient, &since, &causes, origin.unwrap_or_default()])?;
     }
@@ -300,7 +313,7 @@ mod tests {
         changed(&bench, "staff@customer.example", 5, true, "ManualSuppression", "Admin").await;
         observed(&bench, "seen@customer.example", 6, Some(Cause::Manual)).await;
         ruled(&bench, "outbound", "ruled@customer.example", 7, Ruling::Suppress(Bar::Decision)).await;
-        ruled(&bench, "outbound", "imported@customer.example", 8, Ruling::Suppress(Bar::Import)).await;
+        ruled(&bench, "outbound", "imported@customer.example", 8, Ruling::Suppress(Bar::Import(None))).await;
         ruled(&bench, "*", "everywhere@customer.example", 9, Ruling::Suppress(Bar::Decision)).await;
         changed(&bench, "back@customer.example", 1, true, "HardBounce", "Recipient").await;
         changed(&bench, "back@customer.example", 2, false, "", "Customer").await;
@@ -348,6 +361,33 @@ mod tests {
         let id = first["recipient_id"].as_str().unwrap();
         let recipient = bench.get(&format!("recipients/id:{id}")).await.json();
         assert_eq!(recipient["address"], "hard@customer.example");
+    }
+
+    #[tokio::test]
+    async fn an_imported_cause_is_shown_and_found_as_postmarks_would_be_and_has_no_origin_there() {
+        let bench = Bench::default();
+        for (day, cause) in (1..).zip(Cause::ALL) {
+            let (address, ruling) =
+                (format!("{}@x.example", cause.name()), Ruling::Suppress(Bar::Import(Some(cause))));
+            ruled(&bench, "outbound", &address, day, ruling).await;
+        }
+        changed(&bench, "complaint@x.example", 9, true, "HardBounce", "Recipient").await;
+        let told = bench.get(LIST).await.json();
+        for item in told["items"].as_array().unwrap() {
+            let name = item["address"].as_str().unwrap().split('@').next().unwrap().to_owned();
+            let (causes, origin) = match name.as_str() {
+                "complaint" => (json!(["hard_bounce", "complaint", "import"]), json!("Recipient")),
+                name => (json!([name, "import"]), Value::Null),
+            };
+            assert_eq!((&item["causes"], &item["origin"]), (&causes, &origin), "{name}");
+            let found = names(&bench.get(&format!("{LIST}?cause={name}")).await);
+            assert!(found.contains(&name), "{name}: {found:?}");
+        }
+        assert_eq!(names(&bench.get(&format!("{LIST}?cause=import")).await).len(), 5);
+        assert_eq!(
+            names(&bench.get(&format!("{LIST}?cause=hard_bounce")).await),
+            ["hard_bounce", "complaint"]
+        );
     }
 
     #[tokio::test]

@@ -138,7 +138,7 @@ mod tests {
     async fn what_must_come_again_is_named_and_the_rest_is_done() {
         let store = Arc::new(Memory::default());
         let event =
-            event(&[("one", "eu-critical", "poison"), ("two", "eu-critical", r#"{"v":3,"server":1}"#)]);
+            event(&[("one", "eu-critical", "poison"), ("two", "eu-critical", r#"{"v":99,"server":1}"#)]);
         let far = Instant::now() + Duration::from_secs(30);
         let response = answer(&consumer(&store), event, far).await.unwrap();
         let named: Vec<String> =

@@ -107,8 +107,8 @@ pub struct Consumer {
     erased: Mutex<Known>,
 }
 
-/// Which event of the ledger an item is about.
-type EventKey = (ServerId, RecipientId, Class, Identity);
+/// Which event of the ledger an item is about; last, whether a complaint of the same identity is another one.
+type EventKey = (ServerId, RecipientId, Class, Identity, bool);
 
 /// One event of a batch: its best copy, and the messages that told it.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ struct Item {
 impl Item {
     fn key(&self) -> EventKey {
         let event = &self.recorded.event;
-        (event.server, event.recipient, event.class(), event.identity)
+        (event.server, event.recipient, event.class(), event.identity, !event.complains())
     }
 }
 

@@ -12,7 +12,7 @@ use ledger::fold::{EventSet, Folded, Offered, View};
 use ledger::{RecipientId, ServerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use store::{ACTIONS_MAX, Action, Cancel, Seen, TRANSACTION_BYTES_MAX};
+use store::{ACTIONS_MAX, Action, Cancel, Recorded, Seen, TRANSACTION_BYTES_MAX};
 use tokio::time::Instant;
 
 /// How many events of one recipient go into one transaction, at first. Beside each may stand the row of its
@@ -263,13 +263,16 @@ impl Consumer {
                 return Err(None);
             }
         };
-        let mut recorded: EventSet = events.into_iter().map(|recorded| recorded.event).collect();
+        let mut recorded: EventSet = events.iter().map(|recorded| recorded.event.clone()).collect();
         let before = recorded.view();
         let read = before.as_ref().map(|view| view.folded);
         let (mut actions, mut counters, mut told) = (Vec::new(), Counters::default(), Vec::new());
         let (mut settles, mut writes) = (0, Vec::new());
         for item in &unit.items {
-            let (new, event) = (&item.recorded, &item.recorded.event);
+            let event = recorded.placed(item.recorded.event.clone());
+            let new = Recorded { event, ..item.recorded.clone() };
+            let event = &new.event;
+            let mut moved = false;
             match recorded.offer(event.clone()) {
                 Offered::Known => told.push(Happened::Duplicate { kind: event.kind() }),
                 Offered::New => {
@@ -283,13 +286,23 @@ impl Consumer {
                     actions.push(Action::Replace(new.clone(), Seen::from(&*old)));
                     told.push(Happened::Replaced);
                 }
+                Offered::Beside { was, is } => {
+                    counters.add(event, 1);
+                    actions.push(Action::Replace(new.clone(), Seen::from(&*was)));
+                    told.push(Happened::recorded(event));
+                    // Of a batch complaints come first, so what makes way was read.
+                    let stood = events.iter().find(|one| one.event.identity == was.identity);
+                    actions.extend(stood.map(|one| Action::Record(Recorded { event: *is, ..one.clone() })));
+                    moved = true;
+                }
             }
             if actions.len() > writes.len() {
                 writes.push(settles);
             }
             settles += 1;
             let bytes: usize = actions.iter().map(Action::weight).sum();
-            if actions.len() >= unit.events_max || bytes > TRANSACTION_BYTES_MAX / 4 {
+            // A transaction writes no item twice: copies of what has moved come in the next.
+            if moved || actions.len() >= unit.events_max || bytes > TRANSACTION_BYTES_MAX / 4 {
                 break;
             }
         }

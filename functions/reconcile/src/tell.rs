@@ -56,7 +56,10 @@ impl Reconcile {
         for body in bodies {
             // A page may show a row again that has moved on meanwhile.
             match self.understand(server, body, source) {
-                Some(one) => drop(understood.insert((one.event.recipient, one.event.identity), one)),
+                Some(one) => {
+                    let event = &one.event;
+                    understood.insert((event.recipient, event.identity, event.complains()), one);
+                }
                 None => told.unreadable += 1,
             }
         }
@@ -66,8 +69,16 @@ impl Reconcile {
                 // It is of its own dump's instant: none is recorded.
                 return Ok((one, false));
             }
-            let stored = self.store.event(server, event.recipient, event.class(), event.identity).await?;
-            Ok::<_, ReconcileError>((one, stored.is_some()))
+            let stored =
+                async |identity| self.store.event(server, event.recipient, event.class(), identity).await;
+            let recorded = match stored(event.identity).await?.map(|stored| stored.event) {
+                None => false,
+                Some(other) if event.makes_way_for(&other) => {
+                    stored(event.identity.beside()).await?.is_some()
+                }
+                Some(other) => !other.makes_way_for(event),
+            };
+            Ok::<_, ReconcileError>((one, recorded))
         });
         let checks: Vec<_> = checks.collect();
         let checked: Vec<(Understood, bool)> =
@@ -104,11 +115,11 @@ impl Reconcile {
     }
 
     async fn send(&self, one: Understood) -> Result<(), ReconcileError> {
-        let Understood { context, examined, .. } = one;
+        let Understood { context, examined, event } = one;
         let kind = examined.kind;
         let envelope = Envelope::told(
             context.server,
-            kind,
+            &event.what,
             context.received_at,
             context.source,
             examined.canonical,

@@ -423,6 +423,9 @@ pub struct Decide {
     /// Why, for whoever reads the timeline.
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub reason: String,
+    /// With *allow*: how the recipient asked to be mailed again, where it had unsubscribed.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub consent: Option<String>,
     /// Who rules.
     #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]
     pub actor: String,

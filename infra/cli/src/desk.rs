@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use erase::{Sweep, SweepError, Swept};
 use ledger::event::{Bar, Ruling};
+use ledger::fold::EventSet;
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use platform::Clock;
@@ -243,8 +244,9 @@ impl Desk {
         let body = match (&replay.body_base64, &aside.erased) {
             (Some(encoded), _) => STANDARD.decode(encoded).map_err(unusable)?,
             (None, Some(erased)) => {
-                let (kind, dropped) = (erased.what.kind(), aside.dropped.clone());
-                let told = Envelope::told(server, kind, received_at, source, "{}".to_owned(), dropped);
+                let dropped = aside.dropped.clone();
+                let told =
+                    Envelope::told(server, &erased.what, received_at, source, "{}".to_owned(), dropped);
                 let left = told.map_err(unusable)?.stripped(Some((**erased).clone()));
                 return Ok((erased.identity, whose(left)));
             }
@@ -254,31 +256,41 @@ impl Desk {
         let examined = postmark::examine(&body, &context).map_err(unusable)?;
         let event = examined.event(&context, &self.ledger_key).map_err(unusable)?;
         let dropped = [aside.dropped.clone(), examined.dropped].concat();
-        let told = Envelope::told(server, examined.kind, received_at, source, examined.canonical, dropped);
+        let told = Envelope::told(server, &event.what, received_at, source, examined.canonical, dropped);
         Ok((event.identity, whose(told.map_err(unusable)?)))
     }
 
     /// Rules that an address must not be mailed, or may be again, and waits a while until that is recorded.
     ///
     /// # Errors
-    /// [`DeskError::Unknown`], [`DeskError::Unusable`] where it would be set aside, or the ports' own; where the tables
-    /// fail then, the decision is on its queue.
+    /// [`DeskError::Unknown`]; [`DeskError::Unusable`] where it would be set aside, or where what it would allow is not
+    /// the sender's to allow; or the ports' own: where the tables fail then, the decision is on its queue.
     pub async fn decide(&self, decide: Decide) -> Result<Decided, DeskError> {
         self.known(decide.server, Some(&decide.stream), decide.unknown_stream).await?;
         let random: [u8; 16] =
             ring::rand::generate(&SystemRandom::new()).map_err(|_| DeskError::Random)?.expose();
         let now = (self.clock)();
+        let reason = match &decide.consent {
+            Some(consent) => format!("{}; consent: {consent}", decide.reason),
+            None => decide.reason.clone(),
+        };
         let decision = Decision {
             id: &URL_SAFE_NO_PAD.encode(random),
             stream: &decide.stream,
             address: &decide.address,
             ruling: if decide.suppress { Ruling::Suppress(Bar::Decision) } else { Ruling::Allow },
-            reason: &decide.reason,
+            reason: &reason,
             actor: &decide.actor,
             at: now,
         };
         let made = decision::made(&decision, decide.server, now, &self.ledger_key);
         let (envelope, event) = made.map_err(unusable)?;
+        if !decide.suppress {
+            let events = self.store.state_events(event.server, event.recipient).await?;
+            let view = events.into_iter().map(|recorded| recorded.event).collect::<EventSet>().view();
+            let allowed = view.map_or(Ok(()), |view| view.may_allow(&event.stream, decide.consent.is_some()));
+            allowed.map_err(|withheld| unusable(withheld.words()))?;
+        }
         self.queue.send(QueueName::Critical, &envelope.encode()).await?;
         let recorded = decision::recorded(&*self.store, &event, decision::WAIT).await;
         Ok(Decided { identity: event.identity, recipient_id: event.recipient, recorded })

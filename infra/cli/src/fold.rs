@@ -123,7 +123,7 @@ impl Fold {
         });
         match offered {
             Ok(event) => match self.reference.offer(event) {
-                Offered::New => {}
+                Offered::New | Offered::Beside { .. } => {}
                 Offered::Better(_) => self.replaced += 1,
                 Offered::Known => self.duplicates += 1,
             },

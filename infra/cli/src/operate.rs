@@ -62,6 +62,7 @@ pub fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Fai
                 address: args.address,
                 suppress,
                 reason: args.reason,
+                consent: args.consent,
                 actor: args.actor,
                 unknown_stream,
             })

@@ -50,7 +50,7 @@ pub struct Report {
 /// A fact that an event tells.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ReportedFact {
-    /// `suppressed`, `lifted`, `barred`, `allowed`, `bounced` or `complained`.
+    /// `suppressed`, `lifted`, `barred`, `allowed`, `bounced`, `complained` or `removal_requested`.
     pub fact: String,
     /// The stream, or `*` for the whole server.
     pub stream: String,
@@ -90,6 +90,7 @@ impl From<Fact> for ReportedFact {
                 ReportedFact { class: Some(word(class)), message_id, ..of("bounced", stream, at) }
             }
             Fact::Complained { stream, at } => of("complained", stream, at),
+            Fact::RemovalRequested { stream, at } => of("removal_requested", stream, at),
         }
     }
 }

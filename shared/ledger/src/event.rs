@@ -202,7 +202,7 @@ impl Source {
     }
 }
 
-/// Why an address is on Postmark's suppression list.
+/// Why an address is on Postmark's suppression list, or on one that was imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -261,28 +261,80 @@ impl Cause {
     }
 }
 
-/// Why an address is barred by us, beside Postmark's list.
+/// Why an address is barred by us, beside Postmark's list. In texts of ours it stands by its [name](Bar::name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Bar {
     /// A person ruled so.
     Decision,
-    /// It stood in an imported list.
-    Import,
+    /// It stood in an imported list, for this cause. Imports that an early release recorded bear none.
+    Import(Option<Cause>),
 }
 
+/// A text is no reason of ours to bar an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a reason to bar an address: expected decision, import, or import_ and a cause")]
+pub struct NotABar;
+
 impl Bar {
+    /// All of them.
+    pub const ALL: [Bar; 7] = [
+        Bar::Decision,
+        Bar::Import(None),
+        Bar::Import(Some(Cause::HardBounce)),
+        Bar::Import(Some(Cause::Complaint)),
+        Bar::Import(Some(Cause::Unsubscribe)),
+        Bar::Import(Some(Cause::Manual)),
+        Bar::Import(Some(Cause::Unknown)),
+    ];
+
     /// The name that formats use.
     pub const fn name(self) -> &'static str {
         match self {
             Bar::Decision => "decision",
-            Bar::Import => "import",
+            Bar::Import(None) => "import",
+            Bar::Import(Some(Cause::HardBounce)) => "import_hard_bounce",
+            Bar::Import(Some(Cause::Complaint)) => "import_complaint",
+            Bar::Import(Some(Cause::Unsubscribe)) => "import_unsubscribe",
+            Bar::Import(Some(Cause::Manual)) => "import_manual",
+            Bar::Import(Some(Cause::Unknown)) => "import_unknown",
         }
     }
 
     /// The bar of a name, if there is one.
     pub fn named(name: &str) -> Option<Bar> {
-        [Bar::Decision, Bar::Import].into_iter().find(|bar| bar.name() == name)
+        Bar::ALL.into_iter().find(|bar| bar.name() == name)
+    }
+
+    /// The cause that an import told.
+    pub const fn cause(self) -> Option<Cause> {
+        match self {
+            Bar::Decision => None,
+            Bar::Import(cause) => cause,
+        }
+    }
+
+    /// The words that people find it by in a list: an import's cause as Postmark's would be, and that it is ours.
+    pub fn causes(self) -> impl Iterator<Item = &'static str> {
+        let ours = match self {
+            Bar::Decision => self,
+            Bar::Import(_) => Bar::Import(None),
+        };
+        self.cause().map(Cause::name).into_iter().chain([ours.name()])
+    }
+}
+
+impl From<Bar> for &'static str {
+    fn from(bar: Bar) -> &'static str {
+        bar.name()
+    }
+}
+
+impl TryFrom<String> for Bar {
+    type Error = NotABar;
+
+    fn try_from(name: String) -> Result<Bar, NotABar> {
+        Bar::named(&name).ok_or(NotABar)
     }
 }
 
@@ -404,6 +456,7 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CopyRank {
     from_api: bool,
+    lighter: bool,
     active: bool,
     at: Time,
     body_hash: [u8; 16],
@@ -464,6 +517,13 @@ pub enum Fact {
         /// When.
         at: Time,
     },
+    /// Its owner answered a mail by asking to be taken off the list.
+    RemovalRequested {
+        /// The stream.
+        stream: String,
+        /// When.
+        at: Time,
+    },
 }
 
 impl Event {
@@ -477,11 +537,43 @@ impl Event {
         self.kind().class()
     }
 
-    /// Where this copy stands among the copies of its event: webhook before API, then `Inactive` true first,
-    /// then the earlier time, then the lower hash of the body. (The source again, last, so that the order is total.)
+    /// Whether it is a complaint, told as such or as a bounce.
+    pub fn complains(&self) -> bool {
+        match &self.what {
+            What::SpamComplaint { .. } => true,
+            What::Bounce { bounce_type, .. } => bounce_class(bounce_type) == BounceClass::Complaint,
+            _ => false,
+        }
+    }
+
+    /// Whether a complaint that bears the same identity takes its place. It stands [beside](Identity::beside) then.
+    ///
+    /// By Postmark's documentation bounces and complaints share one space of ids, and identities are made so: a
+    /// complaint told as a bounce, as a complaint and by the API is one event. Should the spaces be apart, a bounce and a
+    /// complaint of one recipient may bear one id, and both must count: neither is a copy of the other. This is safe
+    /// either way. Which of them is recorded under the identity itself depends on what they are, never on which came
+    /// first; no identity of what is recorded alone changes; and where no bounce shares an id with a complaint, nothing
+    /// ever makes way.
+    pub fn makes_way_for(&self, other: &Event) -> bool {
+        !self.complains() && other.complains()
+    }
+
+    /// Whether another copy may tell more: a complaint told as a bounce need not say that the address was listed, and
+    /// imports that an early release made do not say for what.
+    const fn is_lighter(&self) -> bool {
+        matches!(
+            self.what,
+            What::Bounce { .. } | What::Decision { ruling: Ruling::Suppress(Bar::Import(None)) }
+        )
+    }
+
+    /// Where this copy stands among the copies of its event: webhook before API, then what tells more, then `Inactive`
+    /// true first, then the earlier time, then the lower hash of the body. (The source again, last, so that the order is
+    /// total.)
     pub fn rank(&self) -> CopyRank {
         CopyRank {
             from_api: self.source.is_api(),
+            lighter: self.is_lighter(),
             active: !self.what.inactive(),
             at: self.at,
             body_hash: self.body_hash,
@@ -492,11 +584,13 @@ impl Event {
     /// What it says about its recipient; nothing for deliveries, opens and clicks.
     pub fn facts(&self) -> Vec<Fact> {
         let stream = || self.stream.clone();
-        let suppressed = |cause, at| {
-            let entered = Fact::Suppressed { stream: stream(), cause, at };
-            let complained = (cause == Cause::Complaint).then(|| Fact::Complained { stream: stream(), at });
+        // An imported cause weighs as much as Postmark's.
+        let told = |entered, cause, at| {
+            let complained =
+                (cause == Some(Cause::Complaint)).then(|| Fact::Complained { stream: stream(), at });
             std::iter::once(entered).chain(complained).collect::<Vec<_>>()
         };
+        let suppressed = |cause, at| told(Fact::Suppressed { stream: stream(), cause, at }, Some(cause), at);
         let bounced = |class| Fact::Bounced {
             stream: stream(),
             class,
@@ -515,6 +609,9 @@ impl Event {
                 } else if class == BounceClass::Complaint {
                     facts.push(Fact::Complained { stream: stream(), at: self.at });
                 }
+                if class == BounceClass::Unsubscribe {
+                    facts.push(Fact::RemovalRequested { stream: stream(), at: self.at });
+                }
                 facts
             }
             What::SpamComplaint { .. } => {
@@ -531,8 +628,9 @@ impl Event {
             What::Reactivated => vec![Fact::Lifted { stream: stream(), at: self.at }],
             What::Present { cause } => suppressed(*cause, observed),
             What::Gone => vec![Fact::Lifted { stream: stream(), at: observed }],
-            What::Decision { ruling: Ruling::Suppress(cause) } => {
-                vec![Fact::Barred { stream: stream(), cause: *cause, at: self.at }]
+            What::Decision { ruling: Ruling::Suppress(bar) } => {
+                let barred = Fact::Barred { stream: stream(), cause: *bar, at: self.at };
+                told(barred, bar.cause(), self.at)
             }
             What::Decision { ruling: Ruling::Allow } => vec![Fact::Allowed { stream: stream(), at: self.at }],
         }

@@ -32,6 +32,13 @@ pub enum Offered {
     Better(Box<Event>),
     /// The set has this copy or a better one.
     Known,
+    /// It is a complaint that was not there, and bears the identity of a bounce, which stands beside it now.
+    Beside {
+        /// The bounce as it stood.
+        was: Box<Event>,
+        /// The bounce as it stands.
+        is: Box<Event>,
+    },
 }
 
 /// The events of one recipient: one copy of each, the best by [`Event::rank`].
@@ -39,8 +46,32 @@ pub enum Offered {
 pub struct EventSet(BTreeMap<(Class, Identity), Event>);
 
 impl EventSet {
+    /// An event as it stands in this set: under its identity, or beside a complaint that bears it.
+    #[must_use]
+    pub fn placed(&self, event: Event) -> Event {
+        match self.0.get(&(event.class(), event.identity)) {
+            Some(there) if event.makes_way_for(there) => Event { identity: event.identity.beside(), ..event },
+            _ => event,
+        }
+    }
+
     /// Offers an event; a worse or equal copy changes nothing.
     pub fn offer(&mut self, event: Event) -> Offered {
+        let event = self.placed(event);
+        let key = (event.class(), event.identity);
+        match self.0.get(&key) {
+            Some(there) if there.makes_way_for(&event) => {
+                let was = there.clone();
+                self.0.insert(key, event);
+                let is = self.placed(was.clone());
+                self.put(is.clone());
+                Offered::Beside { was: Box::new(was), is: Box::new(is) }
+            }
+            _ => self.put(event),
+        }
+    }
+
+    fn put(&mut self, event: Event) -> Offered {
         match self.0.entry((event.class(), event.identity)) {
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(event);
@@ -78,14 +109,21 @@ impl EventSet {
         self.filtered(|event| event.received_at <= instant)
     }
 
+    /// Some of the events, as if the others had never been: a bounce takes the identity back that a complaint bears.
     fn filtered(&self, keep: impl Fn(&Event) -> bool) -> EventSet {
-        EventSet(
-            self.0
-                .iter()
-                .filter(|(_, event)| keep(event))
-                .map(|(key, event)| (*key, event.clone()))
-                .collect(),
-        )
+        let (mut kept, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            self.0.iter().map(|(key, event)| (*key, event)).partition(|(_, event)| keep(event));
+        for ((class, identity), event) in left {
+            if event.complains()
+                && let Some(bounce) = kept.remove(&(class, identity.beside()))
+            {
+                kept.insert((class, identity), bounce);
+            }
+        }
+        let own = |((class, identity), event): (_, &Event)| {
+            ((class, identity), Event { identity, ..event.clone() })
+        };
+        EventSet(kept.into_iter().map(own).collect())
     }
 
     /// What the events count as.
@@ -152,6 +190,9 @@ pub struct StreamView {
     /// The latest complaint.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub complained: Option<Mark>,
+    /// The latest bounce by which the recipient asked to be taken off the list.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub removal: Option<Mark>,
     /// The latest bounce that says the address does not work.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dead: Option<BounceMark>,
@@ -261,6 +302,13 @@ impl View {
         self.scopes(stream).filter_map(|(_, view)| view.allowed).max()
     }
 
+    /// The latest request for removal from a stream, if neither a lift nor an allowance came after it.
+    pub fn removal(&self, stream: &str) -> Option<Mark> {
+        let here = self.streams.get(stream)?;
+        let ended = here.lifted.max(self.allowed(stream));
+        here.removal.filter(|asked| ended.is_none_or(|ended| asked.at >= ended.at))
+    }
+
     /// The streams whose list it is on or barred from, each with its row; `*` where the whole server is barred.
     pub fn rows(&self) -> BTreeMap<&str, Row> {
         let row = |stream: &String| {
@@ -313,21 +361,26 @@ fn fold_fact(view: &mut View, event: Identity, fact: Fact) {
     | Fact::Barred { stream, at, .. }
     | Fact::Allowed { stream, at }
     | Fact::Bounced { stream, at, .. }
-    | Fact::Complained { stream, at }) = &fact;
+    | Fact::Complained { stream, at }
+    | Fact::RemovalRequested { stream, at }) = &fact;
     let (on, at) = (view.streams.entry(stream.clone()).or_default(), *at);
     let mark = Mark { at, event };
+    // A broadcast stream may tell of a hard bounce by its suppression alone, and an import has no other way.
+    let cause = match &fact {
+        Fact::Suppressed { cause, .. } => Some(*cause),
+        Fact::Barred { cause, .. } => cause.cause(),
+        _ => None,
+    };
+    if cause == Some(Cause::HardBounce) {
+        let bounce = BounceMark { at, event, class: BounceClass::Hard, message_id: None };
+        on.dead = on.dead.take().max(Some(bounce));
+    }
     match fact {
-        Fact::Suppressed { cause, .. } => {
-            on.listed.entry(cause).or_default().push(mark);
-            // A broadcast stream may tell of a hard bounce by its suppression alone.
-            if cause == Cause::HardBounce {
-                let bounce = BounceMark { at, event, class: BounceClass::Hard, message_id: None };
-                on.dead = on.dead.take().max(Some(bounce));
-            }
-        }
+        Fact::Suppressed { cause, .. } => on.listed.entry(cause).or_default().push(mark),
         Fact::Lifted { .. } => on.lifted = on.lifted.max(Some(mark)),
         Fact::Allowed { .. } => on.allowed = on.allowed.max(Some(mark)),
         Fact::Complained { .. } => on.complained = on.complained.max(Some(mark)),
+        Fact::RemovalRequested { .. } => on.removal = on.removal.max(Some(mark)),
         Fact::Barred { cause, .. } => {
             let latest = on.barred.entry(cause).or_insert(mark);
             *latest = mark.max(*latest);

@@ -169,6 +169,14 @@ impl Identity {
         Identity(digest(canonical(server, recipient, time, told).bytes()))
     }
 
+    /// The identity beside this one: of a bounce whose own a complaint bears.
+    #[must_use]
+    pub fn beside(self) -> Identity {
+        let mut form = Canonical::default();
+        form.string(DOMAIN).string("bounce.beside").string(&*self.to_string());
+        Identity(digest(form.bytes()))
+    }
+
     /// Its bytes.
     pub const fn bytes(&self) -> &[u8; 16] {
         &self.0

@@ -55,6 +55,11 @@ const HARD: Cause = Cause::HardBounce;
 const BAR: What = What::Decision { ruling: Ruling::Suppress(Bar::Decision) };
 const ALLOW: What = What::Decision { ruling: Ruling::Allow };
 
+/// What an import rules of a row with a cause; one of an early release bears none.
+fn import(cause: Option<Cause>) -> What {
+    What::Decision { ruling: Ruling::Suppress(Bar::Import(cause)) }
+}
+
 fn view(events: &[Event]) -> View {
     let set: EventSet = events.iter().cloned().collect();
     set.view().unwrap_or_else(|| View::empty(server(), recipient()))
@@ -129,6 +134,59 @@ fn a_decision_ends_only_what_is_ours() {
     assert_eq!(verdict(&[barred.clone(), allowed], "outbound"), Verdict::Send);
     let lifted = event("out", "outbound", 20, What::Reactivated);
     assert_eq!(verdict(&[barred, lifted], "outbound"), Verdict::DoNotSend, "a lift is not ours to rule with");
+}
+
+#[test]
+fn an_imported_cause_is_one_as_postmarks_but_on_our_list() {
+    for cause in Cause::ALL {
+        let row = event("row", "outbound", 10, import(Some(cause)));
+        let [transactional, broadcast] = match cause {
+            Cause::Complaint => [Verdict::Risky, Verdict::DoNotSend],
+            Cause::HardBounce => [Verdict::Risky, Verdict::Risky],
+            Cause::Unsubscribe | Cause::Manual | Cause::Unknown => [Verdict::Send, Verdict::Send],
+        };
+        let events = std::slice::from_ref(&row);
+        assert_eq!(verdict(events, "outbound"), Verdict::DoNotSend, "{cause:?}");
+        assert_eq!(verdict(events, "receipts"), transactional, "{cause:?}");
+        assert_eq!(verdict(events, "broadcast"), broadcast, "{cause:?}");
+        let view = view(events);
+        assert!(view.streams["outbound"].listed.is_empty(), "Postmark's list does not hold it");
+        let lifted = [row.clone(), event("out", "outbound", 20, What::Reactivated)];
+        assert_eq!(verdict(&lifted, "outbound"), Verdict::DoNotSend, "a lift is not ours to rule with");
+        let allowed = [row, event("allow", "outbound", 20, ALLOW)];
+        let after = if cause == Cause::Complaint { Verdict::Risky } else { Verdict::Send };
+        assert_eq!(verdict(&allowed, "outbound"), after, "{cause:?}");
+    }
+    let everywhere = event("row", WHOLE_SERVER, 10, import(Some(Cause::Complaint)));
+    let allowed = [everywhere, event("allow", "receipts", 20, ALLOW)];
+    assert_eq!(verdict(&allowed, "receipts"), Verdict::Risky);
+    assert_eq!(verdict(&allowed, "outbound"), Verdict::DoNotSend);
+}
+
+#[test]
+fn an_import_without_its_cause_says_only_that_it_bars() {
+    let row = event("row", "outbound", 10, import(None));
+    assert_eq!(codes(&ask(std::slice::from_ref(&row), "outbound", 20, &[])), [Code::BarredImport]);
+    assert_eq!(verdict(std::slice::from_ref(&row), "broadcast"), Verdict::Send);
+    let graver = event("graver", "outbound", 10, import(Some(Cause::Complaint)));
+    let both = ask(&[row, graver], "outbound", 20, &[]);
+    assert_eq!(codes(&both), [Code::BarredImport, Code::BarredImportComplaint, Code::Complained]);
+}
+
+#[test]
+fn a_view_that_an_early_release_folded_is_read_and_written_as_it_was() {
+    let row = event("row", "outbound", 10, import(None));
+    let written = serde_json::to_string(&view(&[row])).unwrap();
+    assert!(written.contains(r#""barred":{"import":{"at":"#), "{written}");
+    let read: View = serde_json::from_str(&written).unwrap();
+    assert_eq!(read.streams["outbound"].barred.keys().collect::<Vec<_>>(), [&Bar::Import(None)]);
+    assert_eq!(serde_json::to_string(&read).unwrap(), written);
+    for bar in Bar::ALL {
+        let name = serde_json::to_string(&bar).unwrap();
+        assert_eq!((name.trim_matches('"'), Bar::named(bar.name())), (bar.name(), Some(bar)));
+        assert_eq!(serde_json::from_str::<Bar>(&name).unwrap(), bar);
+    }
+    assert!(serde_json::from_str::<Bar>("\"import_of_fish\"").is_err());
 }
 
 #[test]
@@ -286,6 +344,28 @@ fn a_dead_address_is_risky_on_every_stream_until_a_lift_or_an_allowance() {
             "a lift of another list"
         );
         assert_eq!(verdict(&[dead, allowed], "broadcast"), Verdict::Send);
+    }
+}
+
+#[test]
+fn a_bounce_that_asks_for_removal_is_a_risk_on_its_stream_until_a_lift_or_an_allowance() {
+    for source in [Source::Webhook, Source::Reconcile, Source::Backfill] {
+        let asked = Event { source, ..event("b", "broadcast", 10, bounce("Unsubscribe", false)) };
+        let answer = ask(std::slice::from_ref(&asked), "broadcast", DAY, &[]);
+        assert_eq!((answer.verdict, codes(&answer)), (Verdict::Risky, vec![Code::RemovalRequested]));
+        assert_eq!((answer.reasons[0].since, &answer.reasons[0].evidence), (at(10), &vec![asked.identity]));
+        assert_eq!(verdict(std::slice::from_ref(&asked), "outbound"), Verdict::Send, "another stream's");
+        for (stream, what, after) in [
+            ("broadcast", What::Reactivated, Verdict::Send),
+            ("broadcast", ALLOW, Verdict::Send),
+            (WHOLE_SERVER, ALLOW, Verdict::Send),
+            ("outbound", ALLOW, Verdict::Risky),
+        ] {
+            let same = event("end", stream, 10, what.clone());
+            assert_eq!(verdict(&[asked.clone(), same], "broadcast"), Verdict::Risky, "a tie ends nothing");
+            let later = event("end", stream, 11, what);
+            assert_eq!(verdict(&[asked.clone(), later], "broadcast"), after, "{stream}");
+        }
     }
 }
 
@@ -481,6 +561,84 @@ fn the_better_copy_is_the_webhook_then_the_inactive_then_the_earlier_then_the_lo
             assert!(better.rank() < worse.rank());
             assert_eq!(set(&[worse.clone(), better.clone()]), set(&[better.clone(), worse.clone()]));
         }
+    }
+}
+
+#[test]
+fn a_bounce_and_a_complaint_of_one_id_both_count_whichever_comes_first() {
+    let complaint = event("7", "outbound", 20, What::SpamComplaint { inactive: true });
+    for bounce_type in ["HardBounce", "SoftBounce", "Unsubscribe", "SomethingNew"] {
+        for (inactive, source) in
+            [(true, Source::Webhook), (false, Source::Webhook), (true, Source::Reconcile)]
+        {
+            let bounce = Event { source, ..event("7", "outbound", 10, bounce(bounce_type, inactive)) };
+            let later = Event { at: at(30), received_at: at(31), body_hash: [9; 16], ..bounce.clone() };
+            let both = set(&[bounce.clone(), complaint.clone(), later.clone()]);
+            let [.., other] = &*both.iter().filter(|event| **event != complaint).collect::<Vec<_>>() else {
+                panic!("the bounce is lost")
+            };
+            assert_eq!(
+                (both.len(), other.identity, &other.what),
+                (2, bounce.identity.beside(), &bounce.what)
+            );
+            assert_eq!(
+                both.counters().iter().map(|(_, counts)| counts.values().sum::<i64>()).sum::<i64>(),
+                2
+            );
+            for order in [[&later, &bounce, &complaint], [&complaint, &later, &bounce]] {
+                assert_eq!(set(&order.map(Event::clone)), both);
+            }
+            assert!(
+                codes(&ask(&[bounce, complaint.clone()], "outbound", 40, &[]))
+                    .contains(&Code::ListedComplaint)
+            );
+        }
+    }
+    // What is recorded is offered again as it stands.
+    let again: EventSet = both_of_one_id().iter().cloned().collect();
+    assert_eq!(again, both_of_one_id());
+}
+
+fn both_of_one_id() -> EventSet {
+    let hard = event("7", "outbound", 10, bounce("HardBounce", true));
+    set(&[hard, event("7", "outbound", 20, What::SpamComplaint { inactive: true })])
+}
+
+#[test]
+fn neither_hides_what_the_other_says_when_one_of_them_is_lifted() {
+    // The complaint, a lift by Postmark's staff, and a hard bounce under the same id.
+    let events = [
+        event("7", "outbound", 10, What::SpamComplaint { inactive: true }),
+        event("out", "outbound", 20, What::Reactivated),
+        event("7", "outbound", 30, bounce("HardBounce", true)),
+    ];
+    let answer = ask(&events, "outbound", 40, &[]);
+    assert_eq!(codes(&answer), [Code::ListedHardBounce, Code::Complained, Code::HardBounce]);
+    assert_eq!(verdict(&events, "broadcast"), Verdict::DoNotSend, "the complaint is remembered");
+}
+
+#[test]
+fn a_complaint_told_as_a_bounce_as_a_complaint_and_by_the_api_is_one_event() {
+    let told = [
+        event("7", "outbound", 20, What::SpamComplaint { inactive: true }),
+        event("7", "outbound", 10, bounce("SpamComplaint", true)),
+        event("7", "outbound", 10, bounce("SpamComplaint", false)),
+        Event { source: Source::Reconcile, ..event("7", "outbound", 5, bounce("SpamComplaint", true)) },
+    ];
+    for first in 0..told.len() {
+        let mut order = told.to_vec();
+        order.rotate_left(first);
+        let set = set(&order);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [&told[0]], "what surely lists the address");
+    }
+}
+
+#[test]
+fn of_two_tellings_of_one_import_the_one_with_its_cause_is_kept() {
+    let early = event("row", "outbound", 10, import(None));
+    let told = event("row", "outbound", 20, import(Some(Cause::Unsubscribe)));
+    for order in [[&early, &told], [&told, &early]] {
+        assert_eq!(set(&order.map(Event::clone)).iter().collect::<Vec<_>>(), [&told]);
     }
 }
 

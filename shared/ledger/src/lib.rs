@@ -7,9 +7,11 @@
 //!
 //! The way through: [`address`] gives a recipient its key and id, [`given`] reads an address that a person wrote, [`identity`] gives an event its identity,
 //! [`event`] turns an event into facts, [`fold`] folds facts into a [`View`](fold::View),
-//! [`verdict`] answers from a view under a [`policy`], and [`counters`] says what each event counts as.
+//! [`verdict`] answers from a view under a [`policy`], [`authority`] says what may be undone, and [`counters`] says what
+//! each event counts as.
 
 pub mod address;
+pub mod authority;
 pub mod bounce;
 pub mod counters;
 pub mod engagement;

@@ -6,10 +6,12 @@
 //! | barred by us, on this stream or the whole server | do not send |
 //! | ever complained, on any stream of the server, lifted or not | risky on transactional, do not send on broadcast; an allowance later than the complaint makes it risky |
 //! | hard bounce or invalid address on any stream of the server, not followed by a lift or an allowance | risky |
+//! | a bounce on this stream asked for removal (Type Unsubscribe), not followed by a lift or an allowance | risky |
 //! | the soft-bounce threshold of the policy in force is reached | do not send on broadcast, risky on transactional, until the pause is over |
 //! | none | send |
 //!
-//! The strictest row that applies wins; all that apply are given as reasons.
+//! The strictest row that applies wins; all that apply are given as reasons. An import that told of a complaint or a
+//! hard bounce is one as Postmark's would be, but bars on our list.
 
 use crate::bounce::BounceClass;
 use crate::event::{Bar, Cause};
@@ -62,14 +64,26 @@ pub enum Code {
     ListedUnknown,
     /// Barred by a person's ruling.
     BarredDecision,
-    /// Barred because it stood in an imported list.
+    /// Barred because it stood in an imported list; an early release did not keep for what.
     BarredImport,
+    /// Barred because it stood in an imported list after a hard bounce.
+    BarredImportHardBounce,
+    /// Barred because it stood in an imported list after a spam complaint.
+    BarredImportComplaint,
+    /// Barred because it stood in an imported list of those who unsubscribed.
+    BarredImportUnsubscribe,
+    /// Barred because it stood in an imported list of those put there by hand.
+    BarredImportManual,
+    /// Barred because it stood in an imported list that told no cause.
+    BarredImportUnknown,
     /// Complained of spam once.
     Complained,
     /// Mail to it bounced for good.
     HardBounce,
     /// The address is not valid.
     InvalidAddress,
+    /// A bounce asked for removal from the list.
+    RemovalRequested,
     /// Too many soft bounces.
     SoftBounces,
     /// There are more deliveries or bounces than are read, so whether the soft bounces are too many is not known.
@@ -87,6 +101,18 @@ impl Code {
         }
     }
 
+    const fn barred(bar: Bar) -> Code {
+        match bar {
+            Bar::Decision => Code::BarredDecision,
+            Bar::Import(None) => Code::BarredImport,
+            Bar::Import(Some(Cause::HardBounce)) => Code::BarredImportHardBounce,
+            Bar::Import(Some(Cause::Complaint)) => Code::BarredImportComplaint,
+            Bar::Import(Some(Cause::Unsubscribe)) => Code::BarredImportUnsubscribe,
+            Bar::Import(Some(Cause::Manual)) => Code::BarredImportManual,
+            Bar::Import(Some(Cause::Unknown)) => Code::BarredImportUnknown,
+        }
+    }
+
     /// The reason in a person's words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -97,9 +123,17 @@ impl Code {
             Code::ListedUnknown => "on Postmark's suppression list: Postmark gave no reason that is known",
             Code::BarredDecision => "barred by a decision of yours",
             Code::BarredImport => "barred by an import of yours",
+            Code::BarredImportHardBounce => "barred by an import of yours: hard bounce",
+            Code::BarredImportComplaint => "barred by an import of yours: spam complaint",
+            Code::BarredImportUnsubscribe => "barred by an import of yours: the recipient unsubscribed",
+            Code::BarredImportManual => "barred by an import of yours: put on its list by hand",
+            Code::BarredImportUnknown => {
+                "barred by an import of yours: its list told no reason that is known"
+            }
             Code::Complained => "complained of spam before",
             Code::HardBounce => "hard bounce",
             Code::InvalidAddress => "invalid address",
+            Code::RemovalRequested => "asked to be taken off the list, by a bounce",
             Code::SoftBounces => "too many soft bounces",
             Code::EvidenceTruncated => {
                 "soft bounces, and more deliveries or bounces than are read to judge them"
@@ -201,6 +235,7 @@ impl<'a> Question<'a> {
         reasons.extend(self.barred());
         reasons.extend(self.complained());
         reasons.extend(self.dead());
+        reasons.extend(self.removal());
         reasons.extend(self.soft_bounces(deliveries));
         reasons.sort_by(|a, b| (b.verdict, a.code, a.since).cmp(&(a.verdict, b.code, b.since)));
         Answer { verdict: reasons.first().map_or(Verdict::Send, |reason| reason.verdict), reasons }
@@ -218,13 +253,8 @@ impl<'a> Question<'a> {
     }
 
     fn barred(&self) -> impl Iterator<Item = Reason> {
-        self.view.bars(self.stream).map(|(bar, scope, mark)| {
-            let code = match bar {
-                Bar::Decision => Code::BarredDecision,
-                Bar::Import => Code::BarredImport,
-            };
-            reason(code, Verdict::DoNotSend, scope, &[mark])
-        })
+        let bars = self.view.bars(self.stream);
+        bars.map(|(bar, scope, mark)| reason(Code::barred(bar), Verdict::DoNotSend, scope, &[mark]))
     }
 
     fn complained(&self) -> Option<Reason> {
@@ -250,6 +280,11 @@ impl<'a> Question<'a> {
                 if bounce.class == BounceClass::Invalid { Code::InvalidAddress } else { Code::HardBounce };
             Some(reason(code, Verdict::Risky, stream, &[Mark { at: bounce.at, event: bounce.event }]))
         })
+    }
+
+    fn removal(&self) -> Option<Reason> {
+        let mark = self.view.removal(self.stream)?;
+        Some(reason(Code::RemovalRequested, Verdict::Risky, self.stream, &[mark]))
     }
 
     fn soft_bounces(&self, deliveries: &Deliveries) -> Option<Reason> {

@@ -128,14 +128,17 @@ impl<'a> Fields<'a> {
                 if id.parse::<Identity>().is_err() {
                     return Err(bad("ID", "a decision's id is 128 random bits in base64url"));
                 }
-                let ruling = match (required(body, "Ruling")?, text(body, "Cause", WORD_BYTES_MAX)?) {
-                    ("suppress", None | Some("decision")) => Ruling::Suppress(Bar::Decision),
-                    ("suppress", Some("import")) => Ruling::Suppress(Bar::Import),
-                    ("allow", None) => Ruling::Allow,
-                    _ => {
-                        return Err(bad("Ruling", "expected suppress (for decision or import) or allow"));
+                let bar = text(body, "Cause", WORD_BYTES_MAX)?;
+                let ruling = match (required(body, "Ruling")?, bar) {
+                    ("suppress", bar) => {
+                        Bar::named(bar.unwrap_or(Bar::Decision.name())).map(Ruling::Suppress)
                     }
+                    ("allow", None) => Some(Ruling::Allow),
+                    _ => None,
                 };
+                let ruling = ruling.ok_or_else(|| {
+                    bad("Ruling", "expected suppress (for a decision or an import) or allow")
+                })?;
                 (What::Decision { ruling }, Told::Decision { id })
             }
         };

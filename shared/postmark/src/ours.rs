@@ -1,7 +1,7 @@
 //! The bodies of the two kinds of our own: what reconcile observed, and what was decided.
 
 use ledger::Time;
-use ledger::event::{Bar, Cause, Ruling};
+use ledger::event::{Cause, Ruling};
 use serde_json::{Value, json};
 
 /// A decision about an address, on one stream or on the whole server.
@@ -27,8 +27,7 @@ impl Decision<'_> {
     /// The body that travels.
     pub fn body(&self) -> Value {
         let (ruling, cause) = match self.ruling {
-            Ruling::Suppress(Bar::Decision) => ("suppress", Some("decision")),
-            Ruling::Suppress(Bar::Import) => ("suppress", Some("import")),
+            Ruling::Suppress(bar) => ("suppress", Some(bar.name())),
             Ruling::Allow => ("allow", None),
         };
         json!({
@@ -76,7 +75,7 @@ impl Observed<'_> {
 mod tests {
     use super::*;
     use crate::{Body, Context, examine_body};
-    use ledger::event::What;
+    use ledger::event::{Bar, What};
     use ledger::{LedgerKey, ServerId, Source};
 
     fn at() -> Time {
@@ -111,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_decision_survives_its_travel() {
-        for ruling in [Ruling::Suppress(Bar::Decision), Ruling::Suppress(Bar::Import), Ruling::Allow] {
+        for ruling in Bar::ALL.map(Ruling::Suppress).into_iter().chain([Ruling::Allow]) {
             assert_eq!(examine(decision(ruling), Source::Operator), Ok(What::Decision { ruling }));
         }
     }
@@ -129,5 +128,16 @@ mod tests {
     #[test]
     fn a_webhook_cannot_bear_a_kind_of_our_own() {
         assert_eq!(examine(decision(Ruling::Allow), Source::Webhook), Err("unknown_record_type"));
+    }
+    #[test]
+    fn a_ruling_that_nobody_knows_is_refused() {
+        let unknown = |cause: &str| {
+            let mut body = decision(Ruling::Suppress(Bar::Decision));
+            body["Cause"] = cause.into();
+            examine(body, Source::Operator)
+        };
+        for cause in ["import_", "import_spam", "complaint", "IMPORT_COMPLAINT", "decision_complaint"] {
+            assert_eq!(unknown(cause), Err("bad_field"), "{cause}");
+        }
     }
 }

@@ -4,19 +4,33 @@
 //! older consumer would misread raises the version, which an older consumer refuses to read.
 
 use crate::erased::{ERASED_VERSION, Erased};
+use ledger::event::{Bar, Ruling, What};
 use ledger::{Kind, ServerId, Source, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::ops::RangeInclusive;
 
-/// The version that is written where the body is there.
+/// The version that is written where nothing needs a later one.
 pub const ENVELOPE_VERSION: u32 = 1;
+/// The version of what tells for which cause an import bars: an older release knows no such ruling.
+pub const CAUSE_VERSION: u32 = 3;
+/// The versions that this release reads.
+pub(crate) const VERSIONS: RangeInclusive<u32> = ENVELOPE_VERSION..=CAUSE_VERSION;
+const _: () = assert!(ENVELOPE_VERSION < ERASED_VERSION && ERASED_VERSION < CAUSE_VERSION);
+
+/// The first version whose readers know what happened.
+pub(crate) const fn version_of(what: &What) -> u32 {
+    match what {
+        What::Decision { ruling: Ruling::Suppress(Bar::Import(Some(_))) } => CAUSE_VERSION,
+        _ => ENVELOPE_VERSION,
+    }
+}
 
 /// One event on its way from the door to the ledger. Its text is ASCII.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
-    /// [`ENVELOPE_VERSION`], or [`ERASED_VERSION`] where the body was taken out.
+    /// [`ENVELOPE_VERSION`], [`ERASED_VERSION`] where the body was taken out, or [`CAUSE_VERSION`].
     pub v: u32,
     /// The server that the credential names.
     pub server: ServerId,
@@ -66,25 +80,25 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// What somebody other than a webhook tells: by no credential. `canonical` is the body, `dropped` what was taken
-    /// out of it.
+    /// What somebody other than a webhook tells: by no credential. `canonical` is the body, `what` is what it tells, and
+    /// `dropped` is what was taken out of it.
     ///
     /// # Errors
     /// [`EnvelopeError::NotJson`].
     pub fn told(
         server: ServerId,
-        record_type: Kind,
+        what: &What,
         received_at: Time,
         source: Source,
         canonical: String,
         dropped: Vec<String>,
     ) -> Result<Envelope, EnvelopeError> {
         Ok(Envelope {
-            v: ENVELOPE_VERSION,
+            v: version_of(what),
             server,
             generation: 0,
             key_id: String::new(),
-            record_type,
+            record_type: what.kind(),
             received_at,
             trace_id: None,
             retries_remaining: None,
@@ -101,7 +115,7 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
     pub fn decode(message: &str) -> Result<Envelope, EnvelopeError> {
-        decode_versioned(message, ENVELOPE_VERSION..=ERASED_VERSION)
+        decode_versioned(message, VERSIONS)
     }
 
     /// The message.
@@ -139,6 +153,7 @@ pub(crate) fn decode_versioned<T: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::event::Cause;
 
     /// The golden file of version 1: a later release must still read it.
     const GOLDEN: &str = include_str!("../envelope-v1.json");
@@ -182,7 +197,8 @@ mod tests {
     #[test]
     fn a_later_version_and_what_is_no_envelope_are_told_apart() {
         for (message, error) in [
-            (r#"{"v":3,"anything":1}"#, EnvelopeError::LaterVersion),
+            (r#"{"v":4,"anything":1}"#, EnvelopeError::LaterVersion),
+            (r#"{"v":3}"#, EnvelopeError::NotAnEnvelope),
             (r#"{"v":2}"#, EnvelopeError::NotAnEnvelope),
             (r#"{"v":1}"#, EnvelopeError::NotAnEnvelope),
             (r#"{"v":0}"#, EnvelopeError::NotAnEnvelope),
@@ -190,6 +206,30 @@ mod tests {
             ("[]", EnvelopeError::NotAnEnvelope),
         ] {
             assert_eq!(Envelope::decode(message).unwrap_err(), error, "{message}");
+        }
+    }
+    /// The golden file of version 3: a later release must still read it.
+    const IMPORTED: &str = include_str!("../envelope-v3.json");
+
+    fn decided(bar: Bar) -> Envelope {
+        let what = What::Decision { ruling: Ruling::Suppress(bar) };
+        let body = format!(r#"{{"Cause":"{}","RecordType":"Decision","Ruling":"suppress"}}"#, bar.name());
+        let (server, at) = (ServerId::new(8_123_456).unwrap(), Time::from_micros(1_789_978_451_900_000));
+        Envelope::told(server, &what, at, Source::Operator, body, Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn an_imported_cause_is_written_as_published_and_an_older_release_leaves_it_on_its_queue() {
+        assert_eq!(decided(Bar::Import(Some(Cause::Complaint))).encode(), IMPORTED.trim_end());
+        assert_eq!(Envelope::decode(IMPORTED).unwrap().encode(), IMPORTED.trim_end());
+        for bar in Bar::ALL {
+            let message = decided(bar).encode();
+            // The versions that the release before this one reads.
+            let older = decode_versioned::<Envelope>(&message, ENVELOPE_VERSION..=ERASED_VERSION);
+            let left = matches!(older, Err(EnvelopeError::LaterVersion));
+            assert_eq!(left, bar.cause().is_some(), "{bar:?}");
+            assert_eq!(older.is_ok(), bar.cause().is_none(), "{bar:?}");
+            assert!(Envelope::decode(&message).is_ok(), "{bar:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is left of an event once its recipient is erased, so that it can still be recorded as the event it is.
 
 use crate::Envelope;
+use crate::envelope::version_of;
 use ledger::event::What;
 use ledger::{Event, Identity, RecipientId, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,12 @@ impl Erased {
         }
     }
 
+    /// The version of the envelope or part that bears it.
+    pub(crate) const fn version(&self) -> u32 {
+        let version = version_of(&self.what);
+        if version > ERASED_VERSION { version } else { ERASED_VERSION }
+    }
+
     /// The event, as its envelope or its part bore it.
     pub fn event(self, server: ServerId, received_at: Time, source: Source) -> Event {
         Event {
@@ -67,15 +74,18 @@ impl Envelope {
     #[must_use]
     pub fn stripped(self, erased: Option<Erased>) -> Envelope {
         let body = Envelope::raw("{}".to_owned()).unwrap_or_else(|_| unreachable!("an empty object is JSON"));
-        Envelope { v: ERASED_VERSION, erased: erased.map(Box::new), body, ..self }
+        let v = erased.as_ref().map_or(ERASED_VERSION, Erased::version);
+        Envelope { v, erased: erased.map(Box::new), body, ..self }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envelope::decode_versioned;
+    use crate::{CAUSE_VERSION, ENVELOPE_VERSION, EnvelopeError, Part, SetAside};
     use ledger::Kind;
-    use ledger::event::Cause;
+    use ledger::event::{Bar, Cause, Ruling};
 
     /// The golden file of version 2: a later release must still read it.
     const GOLDEN: &str = include_str!("../envelope-v2.json");
@@ -98,8 +108,7 @@ mod tests {
         };
         let body = r#"{"Recipient":"ida@customer.example"}"#.to_owned();
         let received_at = event.received_at;
-        let told =
-            Envelope::told(server, Kind::SubscriptionChange, received_at, Source::Webhook, body, Vec::new());
+        let told = Envelope::told(server, &event.what, received_at, Source::Webhook, body, Vec::new());
         let stripped = told.unwrap().stripped(Some(Erased::of(&event)));
         assert_eq!(stripped.encode(), GOLDEN.trim_end());
         let read = Envelope::decode(GOLDEN).unwrap();
@@ -110,7 +119,7 @@ mod tests {
     fn of_what_could_not_be_understood_only_the_envelope_is_left() {
         let told = Envelope::told(
             ServerId::NONE,
-            Kind::Open,
+            &What::Open { first: true, machine: false },
             Time::default(),
             Source::Webhook,
             r#"{"Email":"ida@customer.example"}"#.to_owned(),
@@ -118,5 +127,43 @@ mod tests {
         );
         let stripped = Envelope::decode(&told.unwrap().stripped(None).encode()).unwrap();
         assert_eq!((stripped.v, stripped.body.get(), stripped.erased), (ERASED_VERSION, "{}", None));
+    }
+    #[test]
+    fn an_imported_cause_outlives_its_person_and_an_older_release_leaves_it_where_it_is() {
+        let what = What::Decision { ruling: Ruling::Suppress(Bar::Import(Some(Cause::Complaint))) };
+        let erased =
+            Erased { what, ..Envelope::decode(GOLDEN).unwrap().erased.map(|erased| *erased).unwrap() };
+        let (server, at) = (ServerId::new(1).unwrap(), Time::default());
+        let body = r#"{"Recipient":"ida@customer.example"}"#.to_owned();
+        let told = Envelope::told(server, &erased.what, at, Source::Operator, body, Vec::new()).unwrap();
+        let message = told.stripped(Some(erased.clone())).encode();
+        assert!(message.contains(r#"{"decision":{"ruling":{"suppress":"import_complaint"}}}"#), "{message}");
+        let older = decode_versioned::<Envelope>(&message, ENVELOPE_VERSION..=ERASED_VERSION);
+        assert_eq!(older.unwrap_err(), EnvelopeError::LaterVersion);
+        assert_eq!(Envelope::decode(&message).unwrap().erased.as_deref(), Some(&erased));
+
+        let aside = SetAside {
+            server,
+            generation: 0,
+            key_id: String::new(),
+            received_at: at,
+            source: Source::Operator,
+            reason: "uncommittable".to_owned(),
+            detail: String::new(),
+            record_type: Some(Kind::Decision),
+            dropped: Vec::new(),
+            erased: Some(Box::new(erased.clone())),
+            body: Vec::new(),
+        };
+        let part = aside.parts().remove(0);
+        let whole = SetAside { erased: None, body: b"{}".to_vec(), ..aside }.parts().remove(0);
+        for part in [part, whole.stripped(Some(Box::new(erased.clone())))] {
+            let message = part.encode();
+            let older = decode_versioned::<Part>(&message, ENVELOPE_VERSION..=ERASED_VERSION);
+            assert_eq!(older.unwrap_err(), EnvelopeError::LaterVersion);
+            let read = Part::decode(&message).unwrap();
+            assert!(read.is_stripped() && read.v == CAUSE_VERSION);
+            assert_eq!(read.erased.as_deref(), Some(&erased));
+        }
     }
 }

@@ -15,7 +15,7 @@ mod set_aside;
 #[cfg(feature = "sqs-send")]
 pub mod sqs;
 
-pub use envelope::{ENVELOPE_VERSION, Envelope, EnvelopeError};
+pub use envelope::{CAUSE_VERSION, ENVELOPE_VERSION, Envelope, EnvelopeError};
 pub use erased::{ERASED_VERSION, Erased};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;

@@ -1,7 +1,7 @@
 //! What travels on the quarantine queue: a body that could not be understood, whole, in numbered parts.
 
 use crate::MESSAGE_BYTES_MAX;
-use crate::envelope::{EnvelopeError, decode_versioned};
+use crate::envelope::{ENVELOPE_VERSION, EnvelopeError, VERSIONS, decode_versioned};
 use crate::erased::{ERASED_VERSION, Erased};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -9,8 +9,6 @@ use ledger::identity::{Canonical, digest};
 use ledger::{Kind, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 
-/// The version of parts that is written where the body is there.
-const PART_VERSION: u32 = 1;
 /// How many bytes of a body one part holds: as base64, with the rest of the part, within a message.
 pub const PART_BYTES_MAX: usize = 180 * 1024;
 /// The longest text beside the body, in bytes.
@@ -47,7 +45,7 @@ pub struct SetAside {
 /// One part of a body that is set aside, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The version of this format; [`ERASED_VERSION`] where the body was taken out.
+    /// The version of this format, as of envelopes; [`ERASED_VERSION`] or later where the body was taken out.
     pub v: u32,
     /// The same for all parts; made of server, receipt and body, so that a redelivery stores nothing twice.
     pub id: String,
@@ -106,7 +104,7 @@ impl SetAside {
             .into_iter()
             .zip(1..)
             .map(|(chunk, part)| Part {
-                v: if self.erased.is_some() { ERASED_VERSION } else { PART_VERSION },
+                v: self.erased.as_deref().map_or(ENVELOPE_VERSION, Erased::version),
                 id: id.clone(),
                 part,
                 parts,
@@ -156,7 +154,7 @@ impl SetAside {
 impl Part {
     /// Whether its body was taken out. Then those of its other parts are to be, too.
     pub fn is_stripped(&self) -> bool {
-        self.v == ERASED_VERSION
+        self.v >= ERASED_VERSION
     }
 
     /// This part's bytes of the body; none where they are damaged.
@@ -169,7 +167,8 @@ impl Part {
     #[must_use]
     pub fn stripped(self, erased: Option<Box<Erased>>) -> Part {
         let erased = erased.filter(|_| self.part == 1);
-        Part { v: ERASED_VERSION, erased, body: String::new(), ..self }
+        let v = erased.as_deref().map_or(ERASED_VERSION, Erased::version);
+        Part { v, erased, body: String::new(), ..self }
     }
 
     /// Reads a message of the quarantine queue.
@@ -177,7 +176,7 @@ impl Part {
     /// # Errors
     /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
     pub fn decode(message: &str) -> Result<Part, EnvelopeError> {
-        decode_versioned(message, PART_VERSION..=ERASED_VERSION)
+        decode_versioned(message, VERSIONS)
     }
 
     /// The message.

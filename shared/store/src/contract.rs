@@ -196,6 +196,7 @@ async fn total(store: &dyn Store) -> i64 {
 async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
     let store = &*store;
     let bounce = |inactive| What::Bounce { bounce_type: "SoftBounce".to_owned(), inactive };
+    let rulings = Bar::ALL.map(Ruling::Suppress).into_iter().chain([Ruling::Allow]);
     let whats = [
         What::Delivery,
         What::Open { first: true, machine: false },
@@ -208,9 +209,8 @@ async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
         What::Reactivated,
         What::Present { cause: Cause::HardBounce },
         What::Gone,
-        What::Decision { ruling: Ruling::Suppress(Bar::Import) },
-        What::Decision { ruling: Ruling::Allow },
     ];
+    let whats = whats.into_iter().chain(rulings.map(|ruling| What::Decision { ruling }));
     for (n, what) in (0..).zip(whats) {
         let mut event = recorded(n, what, 10);
         event.event.stream = "a # stream".to_owned();

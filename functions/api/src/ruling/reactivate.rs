@@ -1,7 +1,7 @@
 //! Takes a recipient off Postmark's list, and allows again what was barred here, as far as the rules let it.
 //!
 //! Each stream of the scope is reactivated whole or refused: by a complaint, which nobody takes back; by an unsubscribe
-//! without consent; by two reactivations within ninety days. Postmark comes first and may refuse too. What is on its list
+//! without consent, both whether Postmark or an import told of it; by two reactivations within ninety days. Postmark comes first and may refuse too. What is on its list
 //! leaves the view when Postmark tells so, never before. An allowance is one decision for the whole scope, so it is
 //! made only where nothing in the scope is refused by a rule and where nobody in it ever complained.
 
@@ -15,7 +15,8 @@ use crate::problem::Problem;
 use crate::recipient::Named;
 use crate::scope::{Admin, UnknownStream};
 use futures_util::stream::{self, StreamExt as _};
-use ledger::event::{Cause, Fact, Ruling, WHOLE_SERVER};
+use ledger::authority::{self, Withheld};
+use ledger::event::{Bar, Cause, Fact, Ruling, WHOLE_SERVER};
 use ledger::fold::{StreamView, View};
 use ledger::verdict::{Code, Question, Verdict};
 use ledger::{Event, RecipientId, Time};
@@ -57,11 +58,11 @@ impl Refused {
     fn new(code: &'static str, words: &str) -> Refused {
         Refused { code, words: words.to_owned() }
     }
+}
 
-    fn complaint() -> Refused {
-        let words = "the recipient complained of spam: Postmark never takes that off its list, and no allowance is \
-                     made over it";
-        Refused::new("complaint", words)
+impl From<Withheld> for Refused {
+    fn from(withheld: Withheld) -> Refused {
+        Refused::new(withheld.name(), withheld.words())
     }
 }
 
@@ -71,15 +72,36 @@ struct Held {
     stream: String,
     /// The causes on Postmark's list.
     listed: Vec<Cause>,
-    /// What is ours to allow.
-    ours: BTreeSet<&'static str>,
+    /// What bars it here.
+    bars: Vec<Bar>,
+    /// What else speaks against mailing, and is ours to allow.
+    risks: BTreeSet<Code>,
     refused: Option<Refused>,
     postmark: Option<Said>,
 }
 
 impl Held {
     fn was(&self) -> Vec<&'static str> {
-        self.listed.iter().map(|cause| cause.name()).chain(self.ours.iter().copied()).collect()
+        let mut was: Vec<&'static str> = self.listed.iter().map(|cause| cause.name()).collect();
+        let ours = self.bars.iter().flat_map(|bar| bar.causes());
+        for name in ours.chain(self.risks.iter().filter_map(|risk| risk_named(*risk))) {
+            if !was.contains(&name) {
+                was.push(name);
+            }
+        }
+        was
+    }
+
+    /// Whether anything of it is ours to allow.
+    fn is_ours(&self) -> bool {
+        !self.bars.is_empty() || !self.risks.is_empty()
+    }
+
+    /// The causes that would be undone.
+    fn causes(&self) -> impl Iterator<Item = Cause> {
+        let barred = self.bars.iter().filter_map(|bar| bar.cause());
+        let asked = self.risks.contains(&Code::RemovalRequested).then_some(Cause::Unsubscribe);
+        self.listed.iter().copied().chain(barred).chain(asked)
     }
 
     /// Whether nothing of Postmark's stands in the way any more.
@@ -88,7 +110,7 @@ impl Held {
     }
 
     fn done(&self, allowed: bool) -> bool {
-        self.clear() && (self.ours.is_empty() || allowed)
+        self.clear() && (!self.is_ours() || allowed)
     }
 }
 
@@ -166,7 +188,7 @@ async fn held(
         let here = view.streams.get(stream);
         let listed = here.into_iter().flat_map(StreamView::live_causes).map(|(cause, _)| cause).collect();
         let bars = view.bars(stream).filter(|(_, scope, _)| !whole || scope == stream);
-        let ours = bars.map(|(bar, _, _)| bar.name()).collect();
+        let bars = bars.map(|(bar, _, _)| bar).collect();
         let (risks, barred) = if stream == WHOLE_SERVER {
             (BTreeSet::new(), false)
         } else {
@@ -174,8 +196,16 @@ async fn held(
             let policy = settings.policies(kind).at(now, admin.policy());
             risks(admin, view.recipient, &Question { view, stream, kind, policy, at: now }).await?
         };
-        complained |= barred || here.is_some_and(|here| here.complained.is_some());
-        all.push((Held { stream: stream.clone(), listed, ours, refused: None, postmark: None }, risks));
+        complained |= barred || view.complained_within(stream);
+        let held = Held {
+            stream: stream.clone(),
+            listed,
+            bars,
+            risks: BTreeSet::new(),
+            refused: None,
+            postmark: None,
+        };
+        all.push((held, risks));
     }
     let listed = all.iter().any(|(held, _)| !held.listed.is_empty());
     let mut all: Vec<Held> = all
@@ -183,7 +213,7 @@ async fn held(
         .map(|(mut held, risks)| {
             // Where Postmark lists it, that is what is to be undone: the rest is seen to when it has left the list.
             if !listed {
-                held.ours.extend(risks);
+                held.risks = risks;
             }
             held
         })
@@ -194,7 +224,7 @@ async fn held(
     }
     // An allowance would be one for the refused streams too.
     let elsewhere = all.iter().find_map(|held| held.refused.clone());
-    for held in all.iter_mut().filter(|held| held.refused.is_none() && !held.ours.is_empty()) {
+    for held in all.iter_mut().filter(|held| held.refused.is_none() && held.is_ours()) {
         held.refused = elsewhere.clone().map(|refused| Refused {
             words: format!("{} (another stream of the scope: name this one alone)", refused.words),
             ..refused
@@ -203,37 +233,40 @@ async fn held(
     Ok(all)
 }
 
+/// What a risk that is ours to allow is called.
+const fn risk_named(code: Code) -> Option<&'static str> {
+    match code {
+        Code::HardBounce => Some("hard_bounce"),
+        Code::InvalidAddress => Some("invalid_address"),
+        Code::RemovalRequested => Some("removal_requested"),
+        Code::SoftBounces | Code::EvidenceTruncated => Some("soft_bounces"),
+        Code::Complained => Some("complained"),
+        _ => None,
+    }
+}
+
 /// What speaks against mailing on a stream though nothing bars it, and whether a complaint does.
 async fn risks(
     admin: &Admin<'_>,
     recipient: RecipientId,
     question: &Question<'_>,
-) -> Result<(BTreeSet<&'static str>, bool), Problem> {
+) -> Result<(BTreeSet<Code>, bool), Problem> {
     let evidence = admin.evidence(recipient, question).await?;
-    let mut complained = false;
-    let risk = |reason: ledger::verdict::Reason| match reason.code {
-        Code::HardBounce => Some("hard_bounce"),
-        Code::InvalidAddress => Some("invalid_address"),
-        Code::SoftBounces | Code::EvidenceTruncated => Some("soft_bounces"),
+    let risks = question.answer(&evidence).reasons.into_iter().filter(|reason| match reason.code {
         // Risky it stays, whatever is allowed.
-        Code::Complained if reason.verdict == Verdict::DoNotSend => {
-            complained = true;
-            Some("complained")
-        }
-        _ => None,
-    };
-    let risks = question.answer(&evidence).reasons.into_iter().filter_map(risk).collect();
+        Code::Complained => reason.verdict == Verdict::DoNotSend,
+        code => risk_named(code).is_some(),
+    });
+    let risks: BTreeSet<Code> = risks.map(|reason| reason.code).collect();
+    let complained = risks.contains(&Code::Complained);
     Ok((risks, complained))
 }
 
 /// The rule that keeps a stream as it is, if one does. `complained`: somewhere in the scope.
 fn refusal(held: &Held, complained: bool, asked: &Asked, events: &[Recorded], now: Time) -> Option<Refused> {
-    if held.listed.contains(&Cause::Complaint) || (complained && !held.ours.is_empty()) {
-        return Some(Refused::complaint());
-    }
-    if held.listed.contains(&Cause::Unsubscribe) && asked.consent.is_none() {
-        let words = "the recipient unsubscribed: say in consent how it asked to be mailed again";
-        return Some(Refused::new("consent", words));
+    let complained = (complained && held.is_ours()).then_some(Cause::Complaint);
+    if let Err(withheld) = authority::undo(held.causes().chain(complained), asked.consent.is_some()) {
+        return Some(withheld.into());
     }
     if reactivations(events, &held.stream, now) >= OFTEN {
         let words = format!("it was reactivated {OFTEN} times within {OFTEN_DAYS} days already");
@@ -276,7 +309,7 @@ async fn done(
         lift(api, address, &mut held).await;
     }
     let mut decision = None;
-    if held.iter().any(|held| held.clear() && !held.ours.is_empty()) {
+    if held.iter().any(|held| held.clear() && held.is_ours()) {
         let reason = match &asked.consent {
             Some(consent) => format!("{}; consent: {consent}", asked.reason),
             None => asked.reason.clone(),
@@ -386,11 +419,15 @@ mod tests {
     }
 
     async fn bar(bench: &Bench, stream: &str, at: &str) {
+        bar_for(bench, stream, at, Bar::Decision).await;
+    }
+
+    async fn bar_for(bench: &Bench, stream: &str, at: &str, bar: Bar) {
         let decision = postmark::Decision {
             id: "AAECAwQFBgcICQoLDA0ODw",
             stream,
             address: IDA,
-            ruling: Ruling::Suppress(ledger::event::Bar::Decision),
+            ruling: Ruling::Suppress(bar),
             reason: "r",
             actor: "a",
             at: at.parse().unwrap(),
@@ -578,6 +615,53 @@ mod tests {
         bar(&bench, "broadcast", DAY).await;
         let told = ask(&bench, IDA, "broadcast", None).await;
         assert_eq!((told.status(), code(&told), lists.asked().len()), (409, json!("complaint"), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_imported_complaint_is_refused_and_an_imported_unsubscribe_takes_consent() {
+        for scope in ["outbound", "*"] {
+            let bench = Bench::default();
+            bar_for(&bench, scope, DAY, Bar::Import(Some(Cause::Complaint))).await;
+            for asked in ["outbound", "*"] {
+                let told = ask(&bench, IDA, asked, Some("by telephone")).await;
+                assert_eq!((told.status(), code(&told)), (409, json!("complaint")), "{scope}, {asked}");
+                let was = told.json()["results"][0]["was"].clone();
+                assert_eq!(was, json!(["complaint", "import"]));
+            }
+            let bench = Bench::default();
+            bar_for(&bench, scope, DAY, Bar::Import(Some(Cause::Unsubscribe))).await;
+            let told = ask(&bench, IDA, "outbound", None).await;
+            assert_eq!((told.status(), code(&told)), (409, json!("consent")), "{scope}");
+            assert!(bench.decided().await.is_empty());
+            let told = ask(&bench, IDA, "outbound", Some("form of 20 November")).await;
+            assert_eq!((told.status(), &told.json()["results"][0]["done"]), (200, &json!(true)));
+            assert_eq!(bench.settle().await.len(), 1);
+            let checked = json!({ "stream": "outbound", "addresses": [IDA] });
+            assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "send");
+        }
+        for cause in [None, Some(Cause::HardBounce), Some(Cause::Manual), Some(Cause::Unknown)] {
+            let bench = Bench::default();
+            bar_for(&bench, "outbound", DAY, Bar::Import(cause)).await;
+            assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200, "{cause:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asked_for_removal_by_a_bounce_is_mailed_again_by_consent_alone() {
+        let bench = Bench::default();
+        bounce(&bench, "Unsubscribe", 9, DAY).await;
+        let checked = json!({ "stream": "broadcast", "addresses": [IDA] });
+        let result = bench.post("check", checked.clone()).await.json()["results"][0].clone();
+        assert_eq!(
+            (&result["verdict"], &result["reasons"][0]["code"]),
+            (&json!("risky"), &json!("removal_requested"))
+        );
+        let told = ask(&bench, IDA, "broadcast", None).await;
+        assert_eq!((told.status(), code(&told)), (409, json!("consent")));
+        assert_eq!(told.json()["results"][0]["was"], json!(["removal_requested"]));
+        assert_eq!(ask(&bench, IDA, "broadcast", Some("form")).await.status(), 200);
+        bench.settle().await;
+        assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "send");
     }
 
     #[tokio::test(start_paused = true)]

@@ -167,7 +167,7 @@ impl Why {
             Why::Manual => Cause::Manual.name(),
             Why::Unknown => Cause::Unknown.name(),
             Why::Decision => Bar::Decision.name(),
-            Why::Import => Bar::Import.name(),
+            Why::Import => Bar::Import(None).name(),
         }
     }
 }

@@ -164,6 +164,9 @@ pub struct Decide {
     pub suppress: bool,
     /// Why.
     pub reason: String,
+    /// How the recipient asked to be mailed again, where it had unsubscribed.
+    #[serde(default)]
+    pub consent: Option<String>,
     /// Who.
     pub actor: String,
     /// Whether it is meant, though nobody knows the stream.

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::counters::Counters;
+use crate::event::Fact;
 use crate::fold::{Offered, Reference};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// A small world of events that collide often: few instants, few streams, few messages, copies that differ.
 fn any_event() -> impl Strategy<Value = Event> {
@@ -24,8 +26,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(What::Reactivated),
         cause.prop_map(|cause| What::Present { cause }),
         Just(What::Gone),
-        Just(BAR),
-        Just(What::Decision { ruling: Ruling::Suppress(Bar::Import) }),
+        prop::sample::select(Bar::ALL.to_vec())
+            .prop_map(|bar| What::Decision { ruling: Ruling::Suppress(bar) }),
         Just(ALLOW),
         Just(What::Delivery),
         (any::<bool>(), any::<bool>()).prop_map(|(first, machine)| What::Open { first, machine }),
@@ -43,6 +45,14 @@ fn any_event() -> impl Strategy<Value = Event> {
             event
         },
     )
+}
+
+fn is_complaint(event: &Event) -> bool {
+    match &event.what {
+        What::SpamComplaint { .. } => true,
+        What::Bounce { bounce_type, .. } => bounce_type == "SpamComplaint",
+        _ => false,
+    }
 }
 
 fn bytes(events: &EventSet) -> (Option<String>, Counters) {
@@ -77,7 +87,7 @@ proptest! {
         for batch in [second, first] {
             for event in batch {
                 match recorded.offer(event.clone()) {
-                    Offered::New => counters.add(event, 1),
+                    Offered::New | Offered::Beside { .. } => counters.add(event, 1),
                     Offered::Better(old) => {
                         counters.add(&old, -1);
                         counters.add(event, 1);
@@ -96,8 +106,11 @@ proptest! {
         slot in 0..8_i64,
     ) {
         let instant = at(slot * 5 * MINUTE - MINUTE);
-        let best: Vec<Event> = set(&events).iter().cloned().collect();
-        let until: Vec<Event> = best.into_iter().filter(|event| event.at <= instant).collect();
+        // Of the copies of each event the best, as it came.
+        let whole = set(&events);
+        let as_placed = |event: &Event| whole.iter().any(|best| *best == whole.placed(event.clone()));
+        let until: Vec<Event> =
+            events.iter().filter(|event| event.at <= instant && as_placed(event)).cloned().collect();
         prop_assert_eq!(bytes(&set(&events).as_of(instant)), bytes(&set(&until)));
     }
 
@@ -149,6 +162,47 @@ proptest! {
             prop_assert!(verdict <= before);
             before = verdict;
         }
+    }
+
+    #[test]
+    fn an_imported_cause_weighs_elsewhere_as_postmarks_would(events in vec(any_event(), 0..40)) {
+        // Streams alone: what is barred on the whole server is barred everywhere.
+        let streams: Vec<Event> =
+            events.into_iter().filter(|event| event.stream != WHOLE_SERVER).collect();
+        let as_told_by = |bar: bool| -> Vec<Event> {
+            let told = streams.iter().cloned().map(|event| match event.what {
+                What::Suppressed { cause } | What::Decision { ruling: Ruling::Suppress(Bar::Import(Some(cause))) } => {
+                    let import = What::Decision { ruling: Ruling::Suppress(Bar::Import(Some(cause))) };
+                    Event { what: if bar { import } else { What::Suppressed { cause } }, ..event }
+                }
+                _ => event,
+            });
+            told.collect()
+        };
+        for stream in ["unheard", "unheard broadcast"] {
+            let kind = if stream == "unheard" { StreamKind::Transactional } else { StreamKind::Broadcast };
+            let answer = |events: &[Event]| {
+                let (view, policy) = (view(events), SoftBouncePolicy::default());
+                Question { view: &view, stream, kind, policy, at: at(DAY) }.answer(&Deliveries::default())
+            };
+            prop_assert_eq!(answer(&as_told_by(true)), answer(&as_told_by(false)));
+        }
+    }
+
+    #[test]
+    fn no_complaint_is_ever_lost_whatever_else_bears_its_id(events in vec(any_event(), 0..40)) {
+        let told = |event: &Event| event.facts().iter().any(|fact| matches!(fact, Fact::Complained { .. }));
+        let by_id = |events: &mut dyn Iterator<Item = &Event>| -> BTreeSet<Identity> {
+            events.filter(|event| is_complaint(event) && told(event)).map(|event| event.identity).collect()
+        };
+        let set = set(&events);
+        prop_assert_eq!(by_id(&mut set.iter()), by_id(&mut events.iter()));
+        // Nor is what else bears it: it stands beside.
+        let states = events.iter().filter(|event| event.class() == Class::State);
+        let (complaints, others): (Vec<_>, Vec<_>) = states.partition(|event| is_complaint(event));
+        let ids = |events: Vec<&Event>| events.into_iter().map(|one| one.identity).collect::<BTreeSet<_>>();
+        let recorded = set.iter().filter(|event| event.class() == Class::State).count();
+        prop_assert_eq!(recorded, ids(complaints).len() + ids(others).len());
     }
 
     #[test]
