@@ -112,6 +112,50 @@ fn a_late_delivery_clears_older_soft_bounces_whichever_is_recorded_first() {
 }
 
 #[test]
+fn a_bounce_that_asks_for_removal_is_a_risk_though_postmark_did_not_deactivate_the_address() {
+    let body = |inactive: Value| {
+        json!({ "RecordType": "Bounce", "MessageStream": "broadcast", "ID": 5107, "Type": "Unsubscribe", "TypeCode": 16,
+            "Name": "Unsubscribe request", "Description": "Unsubscribe or Remove request.",
+            "MessageID": "5c2f8f10-0000-4000-8000-000000005107", "ServerID": SERVER, "Email": ADDRESS,
+            "BouncedAt": day(5).to_string(), "Inactive": inactive })
+    };
+    for inactive in [Value::Null, json!(false)] {
+        let ledger = Ledger::new();
+        ledger.told(&body(inactive));
+        assert_eq!(ledger.verdict("broadcast", None), (Verdict::Risky, vec![Code::RemovalRequested]));
+        assert_eq!(ledger.verdict("broadcast", Some(day(4))).0, Verdict::Send);
+    }
+    let ledger = Ledger::new();
+    ledger.told(&body(json!(true)));
+    let codes = vec![Code::ListedUnsubscribe, Code::RemovalRequested];
+    assert_eq!(ledger.verdict("broadcast", None), (Verdict::DoNotSend, codes));
+}
+
+#[test]
+fn what_was_known_of_a_bounce_before_a_complaint_of_its_id_stays_as_it_was() {
+    let told = |record_type: &str, bounce_type: &str, at: Time| {
+        json!({ "RecordType": record_type, "MessageStream": "outbound", "ServerID": SERVER, "ID": 42,
+            "Type": bounce_type, "MessageID": "m", "Email": ADDRESS, "Inactive": true, "BouncedAt": at.to_string() })
+    };
+    let bounce = told("Bounce", "HardBounce", day(3));
+    let alone = Ledger::new();
+    alone.told(&bounce);
+    let before = alone.ask(SERVER, ADDRESS, None, None, now()).streams.remove("outbound").unwrap().answer;
+    for complaint_first in [false, true] {
+        let ledger = Ledger::new();
+        let mut bodies = [bounce.clone(), told("SpamComplaint", "SpamComplaint", day(6))];
+        if complaint_first {
+            bodies.reverse();
+        }
+        bodies.iter().for_each(|body| ledger.told(body));
+        let then = ledger.ask(SERVER, ADDRESS, Some(day(5)), None, now());
+        assert_eq!(then.streams["outbound"].answer, before);
+        let codes = vec![Code::ListedHardBounce, Code::ListedComplaint, Code::Complained, Code::HardBounce];
+        assert_eq!(ledger.verdict("outbound", None), (Verdict::DoNotSend, codes));
+    }
+}
+
+#[test]
 fn deliveries_on_another_stream_neither_clear_nor_make_evidence_incomplete() {
     let ledger = Ledger::new();
     streak().iter().for_each(|body| ledger.told(body));

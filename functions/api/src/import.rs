@@ -551,6 +551,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_imported_cause_outlives_its_person_and_a_rebuild() {
+        let bench = bench().await;
+        imported(&bench, "", "email,cause\nida@customer.example,complaint\n").await;
+        bench.settle().await;
+        let server = ServerId::new(SERVER).unwrap();
+        let ida = ledger::LedgerKey::for_tests().recipient_id(server, "ida@customer.example");
+        store::erase::strip(&*bench.store, server, ida).await.unwrap();
+        let report = store::rebuild::verify(&*bench.store, server, |_| {}).await.unwrap();
+        assert_eq!((report.events, report.differences), (1, Vec::new()));
+        let asked = json!({ "stream": "outbound", "addresses": ["ida@customer.example"] });
+        let result = bench.post("check", asked).await.json()["results"][0].clone();
+        assert_eq!(result["reasons"][0]["code"], "barred_import_complaint");
+        assert_eq!(result["reasons"][1]["code"], "complained");
+        let told = bench.get("streams/outbound/suppressions?cause=complaint").await.json();
+        assert_eq!(told["items"][0]["causes"], json!(["complaint", "import"]));
+    }
+
+    #[tokio::test]
     async fn an_import_of_an_early_release_keeps_its_meaning_until_the_list_is_sent_again() {
         let bench = bench().await;
         let row =
