@@ -96,7 +96,7 @@ fn every_command_uses_the_token_that_it_is_given_or_refuses_and_none_acts_as_the
     assert_eq!(tried, there, "a command that is new here has to say what it does with a token");
 
     let running = Running::start("bearer", &[]);
-    let new = ["token", "new", "--name", "n", "--role", "admin", "--servers", "999"];
+    let new = ["token", "new", "--name", "n", "--role", "viewer", "--servers", "999"];
     let token = text(&running.ask(&new, b"").stdout).trim().to_owned();
     let file = running.home().join("token");
     std::fs::write(&file, &token).unwrap();

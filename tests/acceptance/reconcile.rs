@@ -351,6 +351,17 @@ async fn an_interrupted_run_goes_on_where_it_ended_and_a_dry_one_keeps_nothing()
 }
 
 #[tokio::test]
+async fn a_stream_that_postmark_lists_is_known_from_the_first_run_on_before_any_event() {
+    let beside = Beside::new(Config::usual(5)).await;
+    let known = async || beside.store.settings(beside.server).await.unwrap().kinds;
+    beside.part(Span::Due, true, None).await;
+    assert!(!known().await.contains_key("broadcast"), "a dry run remembers nothing");
+    beside.run(Span::Due).await;
+    assert_eq!(known().await.get("broadcast"), Some(&StreamKind::Broadcast));
+    assert!(beside.store.streams(beside.server).await.unwrap().is_empty(), "and no event came on it");
+}
+
+#[tokio::test]
 async fn a_list_that_is_too_long_for_one_run_is_told_by_several() {
     let beside = Beside::new(Config::usual(5)).await;
     let server = beside.server.get().cast_unsigned();
