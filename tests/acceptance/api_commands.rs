@@ -85,8 +85,8 @@ fn a_long_list_is_checked_in_parts_and_answered_in_its_order() {
     let mut addresses: Vec<String> = (0..25_000).map(|n| format!("r{n}@customer.example")).collect();
     addresses[12_345] = "no address".to_owned();
     let input = format!("email\n{}", addresses.join("\n"));
-    let mut check = command();
-    check.args(words(&["check"], &["--stream", "outbound", "--url", world.base()]));
+    let mut check = world.command();
+    check.args(words(&["check"], &["--stream", "outbound"]));
     let output = run(&mut check, input.as_bytes());
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stdout);
@@ -108,7 +108,7 @@ fn a_token_is_printed_once_and_opens_what_it_is_for_until_it_is_revoked() {
     let secret = &token["plt_".len() + 13..];
     assert!(!text(&made.stderr).contains(secret));
     let file = running.home().join("token");
-    std::fs::write(&file, format!("{token}\n")).unwrap();
+    platform::private::write(&file, format!("{token}\n").as_bytes()).unwrap();
     let as_bearer = ["--token-file", file.to_str().unwrap()];
 
     let shown = running.ask(&["token", "list"], b"");

@@ -28,6 +28,7 @@ impl Here {
     fn new(name: &str) -> Here {
         let (world, home) = (World::default(), Folder::new(name));
         let ring = KeyRing::open_or_make(home.path(), STACK).unwrap();
+        world.operated_from(home.path());
         world.stack.adopt(Arc::new(Verifier::new(STACK, ring.public(), []).unwrap()));
         let mut simulator = Simulator::new(Config::usual(1));
         let server = simulator.add_server("Client");

@@ -450,8 +450,7 @@ fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
     wrong.streams.clear();
     world.block(world.store.commit(vec![Action::PutView(wrong, Some(view.folded))])).unwrap();
     let rebuild = |args: &[&str]| {
-        let output =
-            offline(&[&["rebuild", "--server", "8123456", "--url", world.base()], args].concat(), b"");
+        let output = run(world.command().args(["rebuild", "--server", "8123456"]).args(args), b"");
         (output.status.code(), text(&output.stdout))
     };
     let (status, shown) = rebuild(&[]);
@@ -468,7 +467,7 @@ fn dead_letters_go_back_to_their_queue() {
     let world = World::default();
     world.block(world.queue.send(QueueName::BulkDead, "a letter")).unwrap();
     let redrive = |args: &[&str]| {
-        let output = offline(&[&["redrive", "--queue", "bulk", "--url", world.base()], args].concat(), b"");
+        let output = run(world.command().args(["redrive", "--queue", "bulk"]).args(args), b"");
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout)
     };

@@ -9,12 +9,12 @@ use futures_util::StreamExt as _;
 use ingest::Verifier;
 use ingest::credential::{User, basic};
 use ledger::{LedgerKey, ServerId, Time};
-use postledger::embedded::{Parts, Stack, server};
+use postledger::embedded::{Parts, Stack};
 use postledger::keys::KeyRing;
-use postledger_tests::STACK;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::postmark::unreached;
 use postledger_tests::postmark::{Hooks as _, InProcess};
+use postledger_tests::{STACK, Served};
 use postmark_api::{Token, Transport as _, eastern};
 use postmark_simulator::{
     Blank, Config, Digits, NoMessage, ProbeBody, Quirks, Record, RetriesHeader, Simulator, TwoEvents,
@@ -80,7 +80,10 @@ impl Clinic {
             let base = format!("http://{}", listener.local_addr().unwrap());
             (listener, base)
         };
-        let ((doors, base), (api, postmark)) = (listen(), listen());
+        let (api, postmark) = listen();
+        let served = Served::new(&runtime, &stack);
+        served.operated_from(home.path());
+        let base = served.base;
         let in_process = InProcess::new(simulator.clone(), stack.clone());
         let app = axum::Router::new().fallback(async move |request: Request| {
             let (parts, body) = request.into_parts();
@@ -88,7 +91,6 @@ impl Clinic {
             let answer = in_process.call(Request::from_parts(parts, body)).await.unwrap();
             answer.map(|chunks| Body::from_stream(chunks.map(|chunk| chunk.map_err(std::io::Error::other))))
         });
-        runtime.spawn(server::serve(stack.clone(), doors, std::future::pending()));
         runtime.spawn(async { axum::serve(api, app).await });
         runtime.spawn(time_passes(simulator.clone(), stack.clone()));
         {

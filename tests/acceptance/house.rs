@@ -69,7 +69,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("erasure", &["ledger", "postmark", "queue", "store"]),
     ("erase", &["aws", "erasure", "ledger", "platform", "queue", "store"]),
     ("consumer", &["aws", "erasure", "ledger", "platform", "postmark", "queue", "store"]),
-    ("account", &["aws", "ingest", "ledger", "postmark", "postmark-api", "store"]),
+    ("account", &["aws", "ingest", "ledger", "platform", "postmark", "postmark-api", "store"]),
     ("reconcile", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store"]),
     ("api", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store", "table"]),
     ("watch", &["account", "aws", "ingest", "ledger", "platform", "postmark-api", "store"]),

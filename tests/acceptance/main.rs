@@ -21,6 +21,7 @@ mod examples;
 mod fixtures;
 mod house;
 mod million;
+mod operator;
 mod ops;
 mod privacy;
 mod reconcile;

@@ -23,6 +23,7 @@ pub mod template;
 pub mod tls;
 pub mod wire;
 
+use crate::command::Folder;
 use crate::postmark::unreached;
 use account::{MemoryVault, Registry, ServerEntry, Stored};
 use api::token::{New, Role, Token};
@@ -34,9 +35,11 @@ use ledger::fold::{Reference, View};
 use ledger::policy::StreamKind;
 use ledger::{LedgerKey, ServerId, Time};
 use platform::Clock;
-use postledger::embedded::{Parts, Stack, pump, server};
+use postledger::embedded::{Limits, Parts, Pass, Stack, pump, server};
 use queue::{Queue, QueueName};
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -75,7 +78,50 @@ pub struct World {
     /// Its tables.
     pub store: Arc<store::Memory>,
     key: PrivateKey,
-    base: String,
+    served: Served,
+    home: Folder,
+}
+
+/// A stack's two listeners.
+pub struct Served {
+    /// Where its doors and its read API listen.
+    pub base: String,
+    /// What opens its admin surface.
+    pub pass: Pass,
+    port: u16,
+}
+
+impl Served {
+    /// Serves a stack as long as the runtime lasts.
+    ///
+    /// # Panics
+    /// Where the machine has no port or random number to give.
+    pub fn new(runtime: &Runtime, stack: &Arc<Stack>) -> Served {
+        let listen = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let (doors, admin) = (listen(), listen());
+        let at = |listener: &TcpListener| listener.local_addr().expect("its address");
+        let (port, base) = (at(&doors).port(), format!("http://{}", at(&doors)));
+        let pass = Pass::new(&stack.name, &format!("http://{}", at(&admin))).expect("random numbers");
+        let limits = Limits::default();
+        runtime.spawn(server::serve(stack.clone(), doors, limits, std::future::pending()));
+        runtime.spawn(server::serve_admin(
+            stack.clone(),
+            admin,
+            limits,
+            pass.clone(),
+            std::future::pending(),
+        ));
+        Served { base, pass, port }
+    }
+
+    /// Lets commands that have this folder operate it.
+    ///
+    /// # Panics
+    /// Where the folder cannot be written.
+    pub fn operated_from(&self, home: &Path) {
+        // It goes with the folder.
+        std::mem::forget(self.pass.keep(home, self.port).expect("a folder"));
+    }
 }
 
 impl Default for World {
@@ -111,15 +157,36 @@ impl World {
             postmark: unreached(),
             clock: clock(),
         }));
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
-        let base = format!("http://{}", listener.local_addr().expect("its address"));
-        runtime.spawn(server::serve(stack.clone(), listener, std::future::pending()));
-        World { runtime, stack, queue, store, key, base }
+        let served = Served::new(&runtime, &stack);
+        World { runtime, stack, queue, store, key, served, home: Folder::new("world") }
+    }
+
+    /// The real command, which operates this world.
+    pub fn command(&self) -> Command {
+        self.served.operated_from(self.home.path());
+        let mut command = command::command();
+        command.env("POSTLEDGER_HOME", self.home.path()).env("POSTLEDGER_URL", self.base());
+        command
+    }
+
+    /// Lets commands that have another folder operate this world.
+    pub fn operated_from(&self, home: &Path) {
+        self.served.operated_from(home);
+    }
+
+    /// What opens its admin surface.
+    pub fn pass(&self) -> &Pass {
+        &self.served.pass
     }
 
     /// Where it listens.
     pub fn base(&self) -> &str {
-        &self.base
+        &self.served.base
+    }
+
+    /// Runs a future beside this world, as long as it lasts.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(future);
     }
 
     /// Runs a future in this world.
@@ -138,7 +205,7 @@ impl World {
 
     /// A request to a path.
     pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
-        Request::builder().method(method).uri(format!("{}{path}", self.base))
+        Request::builder().method(method).uri(format!("{}{path}", self.base()))
     }
 
     /// Sends a request: status, headers and body of the answer.

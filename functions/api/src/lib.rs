@@ -67,15 +67,24 @@ impl Api {
         response(self.routed(call, Some(caller)).await)
     }
 
+    /// Who asks, by a request's head alone, so that its body need not be read before that is known; `None` where
+    /// anybody may ask.
+    ///
+    /// # Errors
+    /// The answer, where it is refused.
+    pub async fn caller(&self, head: &Call<'_>) -> Result<Option<Caller>, Response<Vec<u8>>> {
+        let known = async {
+            let (route, _) = found(head)?;
+            if route == Route::OpenApi {
+                return Ok(None);
+            }
+            Ok(Some(Gate::by_token(&self.parts, head).await?.caller().clone()))
+        };
+        known.await.map_err(|problem: Problem| response(Err(problem)))
+    }
+
     async fn routed(&self, call: &Call<'_>, caller: Option<Caller>) -> Result<Answer, Problem> {
-        // Before anything else: no path, method or body of a webhook may cost its event.
-        if call::is_webhook(call.method, call.headers) {
-            return Err(Problem::door());
-        }
-        let (route, places) = Route::of(call.method, call.path).map_err(|methods| {
-            let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-            if methods.is_empty() { Problem::not_found() } else { Problem::method(&methods.join(", ")) }
-        })?;
+        let (route, places) = found(call)?;
         if route == Route::OpenApi {
             return Ok(Answer::document(OPENAPI));
         }
@@ -90,6 +99,18 @@ impl Api {
             None => stack::answer(&gate, route, call, &name).await,
         }
     }
+}
+
+/// What is asked for, by a request's head.
+fn found(call: &Call<'_>) -> Result<(Route, Places), Problem> {
+    // Before anything else: no path, method or body of a webhook may cost its event.
+    if call::is_webhook(call.method, call.headers) {
+        return Err(Problem::door());
+    }
+    Route::of(call.method, call.path).map_err(|methods| {
+        let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+        if methods.is_empty() { Problem::not_found() } else { Problem::method(&methods.join(", ")) }
+    })
 }
 
 async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {

@@ -1,5 +1,5 @@
 //! How the commands ask the read API: with a token over HTTP, as an operator with access to AWS in this process, or as
-//! whoever uses this machine through the embedded mode's admin surface. The same requests and the same answers.
+//! whoever operates the embedded mode, through its admin surface. The same requests and the same answers.
 //!
 //! Invariant: a token is read from a file or the environment, and is never printed.
 
@@ -7,17 +7,18 @@ use crate::args::api::TOKEN;
 use crate::args::{Access, Unknown};
 use crate::aws::{self, Direct};
 use crate::client::{agent, unreachable_at};
+use crate::embedded::pass::{self, Pass};
 use crate::target::{Ledger, Place, Whose};
 use crate::{Failure, USAGE};
 use ::api::scope::UNKNOWN_STREAM;
 use account::audit::{Who, WhoKind};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use platform::private;
 use serde_json::Value;
 use std::cell::Cell;
 use std::fmt;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 use ureq::Agent;
@@ -30,8 +31,8 @@ const ADMIN: &str = "/admin/api";
 const TRIES: u32 = 3;
 /// The first pause before it is tried again, doubled then.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The longest token file that is read, in bytes.
-const TOKEN_BYTES_MAX: u64 = 1_024;
+/// What stands before a token in a file that curl reads too.
+pub const HEADER: &str = "Authorization: Bearer ";
 /// What the types of problems begin with.
 const PROBLEM: &str = "urn:postledger:problem:";
 /// What stands as it is in a segment of a path, or in a value of a query.
@@ -177,7 +178,7 @@ pub struct Api {
 }
 
 enum Way {
-    Http { agent: Agent, base: String, prefix: &'static str, header: (&'static str, String) },
+    Http { agent: Agent, base: String, prefix: &'static str, headers: Vec<(&'static str, String)> },
     Direct(Box<Direct>),
 }
 
@@ -196,7 +197,9 @@ impl Api {
         match (token, place) {
             (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token),
             (Some(token), Place::Aws(args)) => Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token),
-            (None, Place::Url(base)) if of_this_machine(&base) => Ok(Api::of_this_machine(&base)),
+            (None, Place::Url(base)) if pass::is_here(&base) => {
+                Ok(Api::of_operator(&Pass::find(&whose.home()?, &base)?))
+            }
             (None, Place::Url(_)) => Err(Failure::new("there is no token for this API")
                 .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
             (None, Place::Aws(args)) => {
@@ -210,7 +213,9 @@ impl Api {
     /// # Errors
     /// Where it is no token, or it would be sent where others can read it.
     pub fn of_bearer(base: &str, token: &str) -> Result<Api, Failure> {
+        // As it was printed, or as the header that `token new --out` writes.
         let token = token.trim();
+        let token = token.strip_prefix(HEADER).unwrap_or(token);
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if !token.starts_with(::api::token::PREFIX) || !token.chars().all(fits) {
             return Err(Failure::new(format!(
@@ -219,21 +224,22 @@ impl Api {
             ))
             .next("make one by `postledger token new`, and give it as it was printed"));
         }
-        if base.starts_with("http://") && !of_this_machine(base) {
+        if base.starts_with("http://") && !pass::is_here(base) {
             return Err(Failure::new("a token is not sent over plain http://, where others could read it")
                 .next("name the API by its https:// address"));
         }
-        Ok(Api::over_http(base, "", (AUTHORIZATION.as_str(), format!("Bearer {token}"))))
+        Ok(Api::over_http(base, "", vec![(AUTHORIZATION.as_str(), format!("Bearer {token}"))]))
     }
 
-    /// Asks an embedded Postledger as the user of this machine.
-    pub fn of_this_machine(base: &str) -> Api {
-        Api::over_http(base, ADMIN, (ACTOR, utf8_percent_encode(&user(), PLAIN).to_string()))
+    /// Asks an embedded Postledger as whoever operates it.
+    pub fn of_operator(pass: &Pass) -> Api {
+        let actor = utf8_percent_encode(&user(), PLAIN).to_string();
+        Api::over_http(&pass.admin, ADMIN, vec![(AUTHORIZATION.as_str(), pass.header()), (ACTOR, actor)])
     }
 
-    fn over_http(base: &str, prefix: &'static str, header: (&'static str, String)) -> Api {
+    fn over_http(base: &str, prefix: &'static str, headers: Vec<(&'static str, String)>) -> Api {
         let base = base.trim_end_matches('/').to_owned();
-        Api::of(Way::Http { agent: agent(), base, prefix, header })
+        Api::of(Way::Http { agent: agent(), base, prefix, headers })
     }
 
     fn of(way: Way) -> Api {
@@ -307,11 +313,13 @@ impl Api {
 
     fn sent(&self, request: &Request) -> Result<Told, Failure> {
         match &self.way {
-            Way::Http { agent, base, prefix, header } => {
+            Way::Http { agent, base, prefix, headers } => {
                 let mut to = http::Request::builder()
                     .method(request.method.clone())
-                    .uri(format!("{base}{prefix}{request}"))
-                    .header(header.0, &header.1);
+                    .uri(format!("{base}{prefix}{request}"));
+                for (name, value) in headers {
+                    to = to.header(*name, value);
+                }
                 let (media, body) = request.body.clone().unwrap_or_default();
                 if !media.is_empty() {
                     to = to.header(CONTENT_TYPE, media);
@@ -338,12 +346,6 @@ impl Api {
     }
 }
 
-/// Whether a base URL leads to this machine only.
-fn of_this_machine(base: &str) -> bool {
-    let host = base.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
-    matches!(host.as_deref(), Some("127.0.0.1" | "localhost" | "[::1]"))
-}
-
 /// The name of whoever uses this machine.
 pub fn user() -> String {
     platform::env::text("USER")
@@ -363,13 +365,7 @@ pub fn who(ledger: &Ledger) -> Who {
 }
 
 fn token_of(path: &Path) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("the token file {}: {error}", path.display()));
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .map_err(failed)?
-        .take(TOKEN_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
+    let text = private::read(path).map_err(|error| Failure::new(format!("the token file {error}")))?;
     Ok(text.trim().to_owned())
 }
 
@@ -402,6 +398,7 @@ mod tests {
         let token = "plt_abcdefghijkl_secret";
         assert!(Api::of_bearer("https://api.example.com", token).is_ok());
         assert!(Api::of_bearer("http://127.0.0.1:8630", token).is_ok());
+        assert!(Api::of_bearer("http://127.0.0.1:8630", &format!("{HEADER}{token}\n")).is_ok());
         for (base, token) in [
             ("http://api.example.com", token),
             ("http://localhost.example.com", token),

@@ -1,7 +1,10 @@
 //! How the commands ask a running embedded Postledger.
 
+use crate::embedded::Pass;
 use crate::embedded::admin::UNKNOWN;
+use crate::target::Whose;
 use crate::{Failure, USAGE};
+use http::header::AUTHORIZATION;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -16,17 +19,30 @@ pub fn agent() -> Agent {
     config.max_redirects(0).build().into()
 }
 
-/// Asks the admin surface at a base URL.
+/// Asks the admin surface of a running Postledger.
 #[derive(Clone)]
 pub struct Client {
-    base: String,
+    doors: String,
+    pass: Pass,
     agent: Agent,
 }
 
 impl Client {
-    /// A client for a base URL.
-    pub fn new(base: &str) -> Client {
-        Client { base: base.trim_end_matches('/').to_owned(), agent: agent() }
+    /// The client of this user's Postledger whose doors are at a base URL.
+    ///
+    /// # Errors
+    /// Where there is none, or others could be it: see [`Pass::find`].
+    pub fn open(doors: &str, whose: &Whose) -> Result<Client, Failure> {
+        Ok(Client::new(doors, Pass::find(&whose.home()?, doors)?))
+    }
+
+    /// A client that bears a pass.
+    pub fn new(doors: &str, pass: Pass) -> Client {
+        Client { doors: doors.to_owned(), pass, agent: agent() }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/admin/{path}", self.pass.admin)
     }
 
     /// Asks.
@@ -35,7 +51,7 @@ impl Client {
     /// Where nobody answers, or the answer is a refusal.
     pub fn get<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<T, Failure> {
         let pairs = serde_json::to_value(query)?;
-        let mut request = self.agent.get(format!("{}/admin/{path}", self.base));
+        let mut request = self.agent.get(self.url(path)).header(AUTHORIZATION, self.pass.header());
         for (name, value) in pairs.as_object().into_iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             request = request.query(name, text);
@@ -48,19 +64,25 @@ impl Client {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
-        self.answer(self.agent.post(format!("{}/admin/{path}", self.base)).send_json(body))
+        let request = self.agent.post(self.url(path)).header(AUTHORIZATION, self.pass.header());
+        self.answer(request.send_json(body))
+    }
+
+    /// Whether anybody answers.
+    pub fn is_up(&self) -> bool {
+        self.agent.get(self.url("queues")).header(AUTHORIZATION, self.pass.header()).call().is_ok()
     }
 
     fn answer<T: DeserializeOwned>(
         &self,
         answer: Result<http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<T, Failure> {
-        let mut response = answer.map_err(|_| unreachable_at(&self.base))?;
+        let mut response = answer.map_err(|_| unreachable_at(&self.doors))?;
         let status = response.status();
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
-        let body = body.map_err(|_| unreachable_at(&self.base))?;
+        let body = body.map_err(|_| unreachable_at(&self.doors))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|_| unreachable_at(&self.base));
+            return serde_json::from_slice(&body).map_err(|_| unreachable_at(&self.doors));
         }
         let told: Option<String> = serde_json::from_slice::<serde_json::Value>(&body)
             .ok()

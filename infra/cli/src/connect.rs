@@ -5,6 +5,7 @@ use crate::audited::{self, Change};
 use crate::keys::KeyRing;
 use crate::server::{agreed, endpoint, entry, kept, vault};
 use crate::target::{self, Ledger, Whose};
+use crate::terminal::visible;
 use crate::{Failure, api, book, say, show};
 use account::audit::Who;
 use account::connect::{Connect, ConnectError, Outcome, form, look};
@@ -145,7 +146,7 @@ pub fn planned(entry: &ServerEntry, base: &str, plan: &Plan, remove: bool) -> St
     rows.extend(of("remove", &plan.remove, ""));
     rows.extend(of("leave alone", &plan.foreign, "not ours"));
     let form = if remove { "no webhook of ours" } else { form(entry.connect) };
-    let mut text = format!("server {} ({}): {form}, at {base}\n", entry.server, entry.label);
+    let mut text = format!("server {} ({}): {form}, at {base}\n", entry.server, visible(&entry.label));
     if rows.is_empty() {
         text += "\nthere is nothing";
     } else {
@@ -170,7 +171,8 @@ fn difference(difference: &Difference) -> &'static str {
 /// Findings, each with its next step.
 pub fn findings(findings: &[Finding]) -> String {
     let told = findings.iter().map(|finding| {
-        let stream = finding.stream.as_ref().map(|stream| format!(", stream {stream}")).unwrap_or_default();
+        let stream =
+            finding.stream.as_ref().map(|stream| format!(", stream {}", visible(stream))).unwrap_or_default();
         format!("\n{}{stream}: {}\n  next: {}\n", finding.code, finding.words, finding.next)
     });
     told.collect()
@@ -181,15 +183,21 @@ fn outcome(done: &Outcome) -> String {
     let mut text = String::new();
     for step in &done.steps {
         match &step.failed {
-            None => text += &format!("{}  {}  {}\n", step.what, step.stream, step.url),
+            None => text += &format!("{}  {}  {}\n", step.what, visible(&step.stream), visible(&step.url)),
             Some(words) => {
-                text += &format!("not {}  {}  {}: {words}\n", step.what, step.stream, step.url);
+                text += &format!(
+                    "not {}  {}  {}: {words}\n",
+                    step.what,
+                    visible(&step.stream),
+                    visible(&step.url)
+                );
                 text += &step.next.map(|next| format!("  next: {next}\n")).unwrap_or_default();
             }
         }
     }
     for (stream, trigger) in &done.refused {
-        text += &format!("Postmark has no {trigger} on stream {stream}: it is not asked for again\n");
+        text +=
+            &format!("Postmark has no {trigger} on stream {}: it is not asked for again\n", visible(stream));
     }
     let rows = done.standing.iter().map(|standing| {
         [standing.stream.clone(), standing.trigger.to_owned(), standing.status.clone(), standing.url.clone()]

@@ -3,11 +3,9 @@
 use crate::Failure;
 use ingest::credential::{KEYS_MAX, PrivateKey, PublicKey, User};
 use ledger::ServerId;
+use platform::private::{self, PrivateError};
 use postmark::RecordType;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The keys of a stack, the newest last. It is the newest that signs.
@@ -32,14 +30,14 @@ impl KeyRing {
     pub fn open(home: &Path, stack: &str) -> Result<KeyRing, Failure> {
         let path = home.join(format!("{stack}.keys.json"));
         let damaged = || Failure::new(format!("the key file {} cannot be read", path.display()));
-        let keys = match fs::read_to_string(&path) {
+        let keys = match private::read(&path) {
             Ok(text) => {
                 let kept: Kept = serde_json::from_str(&text).map_err(|_| damaged())?;
                 let keys = kept.private_keys.iter().map(|text| PrivateKey::from_secret(text));
                 keys.collect::<Result<_, _>>().map_err(|_| damaged())?
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Failure::new(format!("the key file {}: {error}", path.display()))),
+            Err(PrivateError::Missing(_)) => Vec::new(),
+            Err(error) => return Err(Failure::new(format!("the key file {error}"))),
         };
         Ok(KeyRing { stack: stack.to_owned(), path, keys })
     }
@@ -75,14 +73,17 @@ impl KeyRing {
     /// Forgets a key.
     ///
     /// # Errors
-    /// Where there is none of that id, or the file cannot be written.
+    /// Where there is none of that id, it is the only one, or the file cannot be written.
     pub fn retire(&mut self, key_id: &str) -> Result<(), Failure> {
-        let before = self.keys.len();
-        self.keys.retain(|key| key.public().id() != key_id);
-        if self.keys.len() == before {
+        if !self.keys.iter().any(|key| key.public().id() == key_id) {
             let failure = Failure::new(format!("stack {} has no key of that id", self.stack));
             return Err(failure.next("`postledger keys list` shows those that it has"));
         }
+        if self.keys.len() == 1 {
+            return Err(Failure::new("it is the only key: without it every webhook would be refused")
+                .next("make another by `postledger rotate`, which also moves the webhooks to it"));
+        }
+        self.keys.retain(|key| key.public().id() != key_id);
         self.write()
     }
 
@@ -92,20 +93,11 @@ impl KeyRing {
             private_keys: self.keys.iter().map(PrivateKey::secret).collect(),
         };
         let text = serde_json::to_string_pretty(&kept)?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let failed = |error: std::io::Error| {
+        private::write(&self.path, text.as_bytes()).map_err(|error| {
             let failure =
                 Failure::new(format!("the key file {} cannot be written: {error}", self.path.display()));
             failure.next("choose another folder by --home DIR or POSTLEDGER_HOME")
-        };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        // A new file beside it, renamed over it: never half a file, never one that others could read.
-        let new = self.path.with_extension("new");
-        let _ = fs::remove_file(&new);
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&new, &self.path).map_err(failed)
+        })
     }
 
     /// The public keys, the newest first.
@@ -184,6 +176,7 @@ pub fn webhooks(base: &str, user: User, password: &str, kind: &str) -> Vec<Webho
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     fn folder(name: &str) -> PathBuf {
@@ -214,6 +207,8 @@ mod tests {
         ring.retire(first.id()).unwrap();
         assert!(ring.retire(first.id()).is_err());
         assert_eq!(ring.public().len(), 1);
+        let last = ring.public()[0].id().to_owned();
+        assert!(ring.retire(&last).unwrap_err().to_string().contains("the only key"));
         ring.add().unwrap();
         fs::remove_dir_all(home).unwrap();
     }
@@ -221,10 +216,19 @@ mod tests {
     #[test]
     fn a_damaged_key_file_is_named_and_left_alone() {
         let home = folder("damaged");
-        fs::create_dir_all(&home).unwrap();
-        fs::write(home.join("local.keys.json"), "{}").unwrap();
+        private::write(&home.join("local.keys.json"), b"{}").unwrap();
         assert!(KeyRing::open_or_make(&home, "local").unwrap_err().to_string().contains("local.keys.json"));
         assert_eq!(fs::read_to_string(home.join("local.keys.json")).unwrap(), "{}");
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_key_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
+        let home = folder("exposed");
+        let ring = KeyRing::open_or_make(&home, "local").unwrap();
+        fs::set_permissions(ring.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        let told = KeyRing::open_or_make(&home, "local").unwrap_err().to_string();
+        assert!(told.contains(&format!("`chmod 600 {}`", ring.path().display())), "{told}");
         fs::remove_dir_all(home).unwrap();
     }
 

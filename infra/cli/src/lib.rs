@@ -31,6 +31,7 @@ pub mod sample;
 pub mod server;
 pub mod show;
 pub mod target;
+pub mod terminal;
 pub mod trial;
 pub mod watch;
 
@@ -78,9 +79,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.what)?;
+        out.write_str(&terminal::visible_lines(&self.what))?;
         match &self.next {
-            Some(next) => write!(out, "\n  next: {next}"),
+            Some(next) => write!(out, "\n  next: {}", terminal::visible_lines(next)),
             None => Ok(()),
         }
     }
@@ -118,15 +119,15 @@ failures!(
     serde_json::Error
 );
 
-/// Prints to standard output. A reader that has gone away is no failure.
+/// Prints to standard output, without anything that a terminal would obey. A reader that has gone away is no failure.
 pub fn say(text: impl fmt::Display) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", terminal::visible_lines(&text.to_string())).and_then(|()| out.flush());
 }
 
-/// Prints to standard error what is told beside an answer.
+/// Prints to standard error what is told beside an answer, as [`say`] does.
 pub fn tell(text: impl fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", terminal::visible_lines(&text.to_string()));
 }
 
 /// A time given by a person: RFC 3339, a day (its beginning in UTC), or microseconds since 1970.

@@ -102,23 +102,22 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
 
 fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, json: bool) -> Result<(), Failure> {
     let stack = &whose.stack;
-    let tell = |done: String| {
+    let tell = |done: String, ring: &KeyRing| {
+        let taken_up = operate::hand_out(ring, whose)?;
         if !json {
-            say(format!("{done}\na running Postledger takes it up at its next start\n"));
+            say(format!("{done}\n{taken_up}\n"));
         }
+        Ok::<_, Failure>(())
     };
     match command {
         args::Keys::New => {
             let public = ring.add()?;
-            tell(format!(
-                "made key {} of stack {stack}; its private half is in {}",
-                public.id(),
-                ring.path().display()
-            ));
+            let (id, path) = (public.id(), ring.path().display());
+            tell(format!("made key {id} of stack {stack}; its private half is in {path}"), &ring)?;
         }
         args::Keys::Retire { key_id, target } => {
             operate::retire(&mut ring, &key_id, &target, whose)?;
-            tell(format!("retired key {key_id} of stack {stack}"));
+            tell(format!("retired key {key_id} of stack {stack}"), &ring)?;
         }
         args::Keys::List | args::Keys::Prepare(_) => {}
     }

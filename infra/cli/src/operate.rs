@@ -3,7 +3,10 @@
 
 use crate::args::{self, Target};
 use crate::audited::{self, Change};
+use crate::book::Remote;
+use crate::client::Client;
 use crate::desk::{Decide, Redrive, Replay, Revoke};
+use crate::embedded::Pass;
 use crate::keys::KeyRing;
 use crate::target::{Ledger, Whose};
 use crate::{Failure, api, book, post, say, show, tell};
@@ -157,4 +160,27 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
         }
         None => done,
     }
+}
+
+/// Has each Postledger of a stack that this user runs take up the stack's keys, and says what became of it: a password
+/// of a key that the doors do not know would be refused.
+///
+/// # Errors
+/// Where one that runs does not take them up.
+pub fn hand_out(ring: &KeyRing, whose: &Whose) -> Result<String, Failure> {
+    let mut told = String::new();
+    for (port, pass) in Pass::all(&whose.home()?).into_iter().filter(|(_, pass)| pass.stack == whose.stack) {
+        let doors = format!("http://127.0.0.1:{port}");
+        let client = Client::new(&doors, pass);
+        if !client.is_up() {
+            // It was killed, and its pass is left.
+            continue;
+        }
+        Remote(client).adopt(ring.public().iter().map(ToString::to_string).collect()).map_err(|error| {
+            Failure::new(format!("the Postledger at {doors} does not take up the keys: {error}"))
+                .next("restart it: until then it refuses passwords of the new key")
+        })?;
+        told += &format!("the Postledger at {doors} has taken that up\n");
+    }
+    Ok(told + "a stack on AWS takes it up by `make deploy`: deploy before its URLs go to Postmark")
 }

@@ -59,7 +59,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
     let mut ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let embedded = match Place::of(args.target.url.as_deref(), &args.target.aws, whose)? {
-        Place::Url(base) => Some(Remote(Client::new(&base))),
+        Place::Url(base) => Some(Remote(Client::open(&base, whose)?)),
         Place::Aws(_) => None,
     };
     let ledger = Ledger::open(&args.target, whose)?;
@@ -79,17 +79,17 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };
         let begun = audited::begin(book, who, change).await?;
         let work = async {
-            let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
-            let mut progress = rotate.run(&servers, args.server).await?;
-            if let Some(embedded) = &embedded {
-                let waited = progress.stage == Stage::DoorsToLearn;
-                if waited || progress.stage == Stage::Retired {
-                    embedded.adopt(ring.public().iter().map(ToString::to_string).collect())?;
-                }
-                if waited {
-                    let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
-                    progress = rotate.run(&servers, args.server).await?;
-                }
+            let rotated =
+                Rotate { book, keys: &mut ring, doors: &doors, now }.run(&servers, args.server).await;
+            let Some(embedded) = &embedded else {
+                return Ok(rotated?);
+            };
+            // Whatever became of it: passwords are minted by the newest key that there is now.
+            embedded.adopt(ring.public().iter().map(ToString::to_string).collect())?;
+            let mut progress = rotated?;
+            if progress.stage == Stage::DoorsToLearn {
+                let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
+                progress = rotate.run(&servers, args.server).await?;
             }
             Ok::<_, Failure>(progress)
         };

@@ -2,10 +2,11 @@
 
 use crate::args::{PORT, Run};
 use crate::client::Client;
-use crate::embedded::{Parts, Stack, server};
+use crate::embedded::{Limits, Parts, Pass, Stack, server};
 use crate::keys::{KeyRing, webhooks};
 use crate::sample::SERVER;
 use crate::target::Ledger;
+use crate::terminal::Visible;
 use crate::{Failure, say, trial};
 use account::FileVault;
 use ingest::Verifier;
@@ -30,7 +31,9 @@ const METRICS_EVERY: Duration = Duration::from_secs(1);
 pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result<(), Failure> {
     if let Some(level) = &args.logs {
         // The collector keeps 100 values of a histogram and would complain of each further one.
-        platform::logs::init(&format!("{level},metrics_cloudwatch_embedded=off"), std::io::stderr);
+        platform::logs::init(&format!("{level},metrics_cloudwatch_embedded=off"), || {
+            Visible(std::io::stderr())
+        });
         platform::metrics::init(stack);
     }
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
@@ -39,7 +42,10 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
             "stop what listens there, or choose another: `postledger run --port N` (0: any that is free)",
         )
     })?;
-    let base = format!("http://{}", listener.local_addr()?);
+    let doors = listener.local_addr()?;
+    let base = format!("http://{doors}");
+    let admin = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let pass = Pass::new(stack, &format!("http://{}", admin.local_addr()?))?;
     let verifier = Arc::new(Verifier::new(stack, keys.public(), [])?);
     let name = stack.to_owned();
     let stack = Arc::new(Stack::new(Parts {
@@ -58,7 +64,12 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
     let (close, closed) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
     let mut pumps = stack.consume(&stopped);
-    let serving = tokio::spawn(server::serve(stack.clone(), listener, until(closed)));
+    let limits = Limits::default();
+    let serving = tokio::spawn(server::serve(stack.clone(), listener, limits, until(closed.clone())));
+    let operating =
+        tokio::spawn(server::serve_admin(stack.clone(), admin, limits, pass.clone(), until(closed)));
+    // Its commands find it from now on, as long as it runs.
+    let _kept = pass.keep(home, doors.port())?;
     if args.logs.is_some() {
         tokio::spawn(print_metrics());
     }
@@ -75,11 +86,11 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
     say(format!("\n  or apart: user {user}, password {password}"));
 
     if !args.no_sample {
-        let (base, password, once) = (base.clone(), password.clone(), args.once);
+        let (base, password, once, pass) = (base.clone(), password.clone(), args.once, pass);
         let trial = tokio::task::spawn_blocking(move || {
-            let ledger = Ledger::Embedded(Client::new(&base));
+            let ledger = Ledger::Embedded(Client::new(&base, pass.clone()));
             trial::run(&ledger, &base, user, &password)?;
-            if once { trial::ask(&base) } else { Ok(()) }
+            if once { trial::ask(&base, &pass) } else { Ok(()) }
         });
         trial.await.map_err(|_| Failure::new("the sample could not be posted"))??;
     }
@@ -99,7 +110,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
         stack.drained().await?;
         let _ = stop.send(true);
         while pumps.join_next().await.is_some() {}
-        served.map_err(|_| Failure::new("the server stopped by a fault of its own"))?.map_err(Failure::from)
+        served.and(operating.await).map_err(|_| Failure::new("a server stopped by a fault of its own"))
     });
     match finished.await {
         Ok(finished) => finished?,
@@ -117,7 +128,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
         )),
     }
     if args.logs.is_some() {
-        platform::metrics::flush(std::io::stderr());
+        platform::metrics::flush(Visible(std::io::stderr()));
     }
     Ok(())
 }
@@ -129,7 +140,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 async fn print_metrics() {
     loop {
         tokio::time::sleep(METRICS_EVERY).await;
-        platform::metrics::flush(std::io::stderr());
+        platform::metrics::flush(Visible(std::io::stderr()));
     }
 }
 

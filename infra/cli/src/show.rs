@@ -2,6 +2,7 @@
 
 use crate::desk::{Listed, OnQueue, Redriven};
 use crate::target::Made;
+use crate::terminal::visible;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 use erase::Swept;
@@ -9,6 +10,7 @@ use ledger::Time;
 use ledger::event::WHOLE_SERVER;
 use ledger::verdict::{Reason, Verdict};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use store::ask::{Counted, StreamAnswer, Told};
@@ -20,13 +22,13 @@ const TIMELINE_SHOWN: usize = 30;
 /// How deep into a view a difference is named: `streams/outbound/listed`.
 const DIFFERENCE_DEPTH: usize = 3;
 
-/// A table with a head.
+/// A table with a head. Whatever stands in a cell is one line there, and nothing that a terminal would obey.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head);
     rows.into_iter().for_each(|row| {
-        table.add_row(row);
+        table.add_row(row.map(|cell| visible(&cell).into_owned()));
     });
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
@@ -57,8 +59,8 @@ pub fn reason(reason: &Reason) -> String {
     words
 }
 
-fn scope(scope: &str) -> &str {
-    if scope == WHOLE_SERVER { "whole server" } else { scope }
+fn scope(scope: &str) -> Cow<'_, str> {
+    if scope == WHOLE_SERVER { Cow::Borrowed("whole server") } else { visible(scope) }
 }
 
 /// One line of the ledger: address, stream, verdict, why, since.
@@ -76,7 +78,13 @@ pub fn row(address: &str, stream: &str, answer: &StreamAnswer) -> [String; 5] {
 /// The whole answer about a recipient.
 pub fn recipient(told: &Told) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}  (server {}, recipient {})", told.address, told.server, told.recipient_id);
+    let _ = writeln!(
+        out,
+        "{}  (server {}, recipient {})",
+        visible(&told.address),
+        told.server,
+        told.recipient_id
+    );
     let _ = write!(out, "as of {}", time(told.at));
     if let Some(known_at) = told.known_at {
         let _ = write!(out, ", by what had come in by {}", time(known_at));
@@ -87,7 +95,8 @@ pub fn recipient(told: &Told) -> String {
     }
     for (stream, answer) in &told.streams {
         let kind = format!("{:?}", answer.kind).to_lowercase();
-        let _ = writeln!(out, "\n{stream} ({kind}): {}", answer.answer.verdict.words().to_uppercase());
+        let _ =
+            writeln!(out, "\n{} ({kind}): {}", visible(stream), answer.answer.verdict.words().to_uppercase());
         if !answer.stream_known {
             let _ =
                 writeln!(out, "  CAUTION: nothing is recorded on a stream of this name here; is it a slip?");
@@ -227,7 +236,8 @@ pub fn rebuild(report: &Report) -> String {
         let _ = writeln!(out, "{}\n", table(["what", "whose", "where", "how"], rows));
     }
     for (stream, hour) in &report.busy {
-        let _ = writeln!(out, "{stream} was counted on meanwhile in the hour of {hour}: not compared");
+        let _ =
+            writeln!(out, "{} was counted on meanwhile in the hour of {hour}: not compared", visible(stream));
     }
     let Report { events, views, hours, differences, .. } = report;
     let found = match differences.len() {
@@ -260,7 +270,7 @@ fn difference(difference: &Difference) -> [String; 4] {
         }
         Difference::Row { recipient, stream, stored, folded } => {
             let how = if *folded { presence(*stored, true) } else { "should not be there" };
-            ["row".to_owned(), recipient.to_string(), scope(stream).to_owned(), how.to_owned()]
+            ["row".to_owned(), recipient.to_string(), scope(stream).into_owned(), how.to_owned()]
         }
         Difference::Counts { stream, hour, stored, counted } => {
             let of =

@@ -136,10 +136,10 @@ impl Ledger {
     /// Finds the ledger that is meant.
     ///
     /// # Errors
-    /// For AWS where there is no access, stack or answer; an embedded one is first met when it is asked.
+    /// For AWS where there is no access, stack or answer; for an embedded one where this user runs none there.
     pub fn open(target: &Target, whose: &Whose) -> Result<Ledger, Failure> {
         Ok(match Place::of(target.url.as_deref(), &target.aws, whose)? {
-            Place::Url(base) => Ledger::Embedded(Client::new(&base)),
+            Place::Url(base) => Ledger::Embedded(Client::open(&base, whose)?),
             Place::Aws(args) => Ledger::Aws(Box::new(Aws::open(&args, &whose.stack)?)),
         })
     }

@@ -4,6 +4,7 @@
 use crate::api::{Api, Request};
 use crate::client::agent;
 use crate::desk::{QuarantineQuery, RecipientQuery};
+use crate::embedded::Pass;
 use crate::sample::{LEDGER, SERVER, Sent, sample};
 use crate::target::Ledger;
 use crate::{Failure, post, say, show};
@@ -33,8 +34,17 @@ pub fn run(ledger: &Ledger, doors: &str, user: User, password: &str) -> Result<(
         Ok([sent.segment.to_owned(), sent.what.to_owned(), answer])
     };
     let rows: Result<Vec<[String; 3]>, Failure> = sample(SERVER, platform::now()).iter().map(post).collect();
+    let rows = rows?;
+    let (all, refused) =
+        (rows.len(), rows.iter().filter(|[_, _, answer]| !answer.starts_with("200")).count());
     say("\nThe sample, posted over HTTP:\n");
-    say(show::table(["to", "what", "answer"], rows?));
+    say(show::table(["to", "what", "answer"], rows));
+    if refused > 0 {
+        return Err(Failure::new(format!("{refused} of the {all} bodies of the sample were refused")).next(
+            "the doors do not take this key or password: name the folder and stack that they run with by --home and \
+             --stack; a stack on AWS learns a new key by `make deploy`",
+        ));
+    }
     wait_until_settled(ledger)?;
     show_ledger(ledger)
 }
@@ -81,10 +91,10 @@ fn show_ledger(ledger: &Ledger) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Where it does not answer.
-pub fn ask(base: &str) -> Result<(), Failure> {
+pub fn ask(base: &str, pass: &Pass) -> Result<(), Failure> {
     let server = SERVER.to_string();
     let new = json!({ "name": "a first look", "role": "viewer", "servers": [SERVER] });
-    let made = Api::of_this_machine(base).ask(&Request::post(&["tokens"]).json(&new))?.json()?;
+    let made = Api::of_operator(pass).ask(&Request::post(&["tokens"]).json(&new))?.json()?;
     let api = Api::of_bearer(base, made["token"].as_str().unwrap_or_default())?;
     say("\nThe read API, asked over HTTP with a viewer's token:\n");
 
@@ -111,8 +121,8 @@ pub fn ask(base: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How a token is sent; this one is not shown.
-const CURL: &str = "curl -H 'authorization: Bearer plt_…'";
+/// How a token is sent that `token new --out token` has put into a file.
+const CURL: &str = "curl -H @token";
 
 /// A text of an answer.
 fn of(value: &Value) -> String {
@@ -134,8 +144,8 @@ pub fn tell_what_next(doors: &str, user: User, password: &str, target: &str) {
   {me} quarantine list{target}
   {me} decide --server {SERVER} --stream outbound ida.moreau@customer.example suppress --reason 'asked by phone'{target}
   {me} check --server {SERVER} --stream broadcast --address annoyed@customer.example{target}
-  {me} token new --name me --role viewer --servers {SERVER}{target} > token
-  curl -H \"authorization: Bearer $(cat token)\" -H 'content-type: application/json' {doors}/v1/servers/{SERVER}/check \\
+  {me} token new --name me --role viewer --servers {SERVER}{target} --out token
+  curl -H @token -H 'content-type: application/json' {doors}/v1/servers/{SERVER}/check \\
     -d '{{\"stream\":\"broadcast\",\"addresses\":[\"ida.moreau@customer.example\",\"annoyed@customer.example\"]}}'
   curl -u {user}:{password} -H 'content-type: application/json' {doors}/v1/{SERVER}/events \\
     -d '{{\"RecordType\":\"Delivery\",\"MessageID\":\"m-1\",\"Recipient\":\"you@customer.example\",\"DeliveredAt\":\"{now}\"}}'"

@@ -3,20 +3,22 @@
 
 use async_trait::async_trait;
 use ledger::ServerId;
+use platform::private::{self, PrivateError};
 use postmark_api::Token;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Why a token cannot be had or kept. It never quotes one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// A file cannot be read or written.
-    #[error("the file of tokens {0}: {1}")]
-    File(String, String),
+    /// A file cannot be read, or others can read it.
+    #[error("the file of tokens: {0}")]
+    Unread(PrivateError),
+    /// A file cannot be written.
+    #[error("the file of tokens {0} cannot be written: {1}")]
+    Unwritten(String, String),
     /// A file or parameter holds something else.
     #[error("{0} does not hold a token of Postmark's as it is kept here")]
     Damaged(String),
@@ -65,36 +67,23 @@ impl FileVault {
         FileVault { path: home.join(format!("{stack}.tokens.json")) }
     }
 
-    fn failed(&self, error: &std::io::Error) -> VaultError {
-        VaultError::File(self.path.display().to_string(), error.to_string())
-    }
-
     fn damaged(&self) -> VaultError {
         VaultError::Damaged(format!("the file {}", self.path.display()))
     }
 
     fn read(&self) -> Result<Kept, VaultError> {
-        match std::fs::read_to_string(&self.path) {
+        match private::read(&self.path) {
             Ok(text) => serde_json::from_str(&text).map_err(|_| self.damaged()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Kept::default()),
-            Err(error) => Err(self.failed(&error)),
+            Err(PrivateError::Missing(_)) => Ok(Kept::default()),
+            Err(error) => Err(VaultError::Unread(error)),
         }
     }
 
-    /// A new file beside it, renamed over it: never half a file, never one that others could read.
     fn write(&self, kept: &Kept) -> Result<(), VaultError> {
         let text = serde_json::to_string_pretty(kept).map_err(|_| self.damaged())?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let new = self.path.with_extension("new");
-        let written = || {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            let _ = std::fs::remove_file(&new);
-            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&new, &self.path)
-        };
-        written().map_err(|error: std::io::Error| self.failed(&error))
+        let unwritten =
+            |error: std::io::Error| VaultError::Unwritten(self.path.display().to_string(), error.to_string());
+        private::write(&self.path, text.as_bytes()).map_err(unwritten)
     }
 }
 
@@ -225,8 +214,7 @@ mod tests {
     #[tokio::test]
     async fn a_damaged_file_is_named_not_quoted_and_left_alone() {
         let home = folder("damaged");
-        std::fs::create_dir_all(&home).unwrap();
-        std::fs::write(home.join("local.tokens.json"), "secret").unwrap();
+        private::write(&home.join("local.tokens.json"), b"secret").unwrap();
         let vault = FileVault::new(&home, "local");
         let server = ServerId::new(7).unwrap();
         let Err(error) = vault.put(server, &Token::new("a").unwrap()).await else {

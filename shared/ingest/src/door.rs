@@ -59,9 +59,20 @@ pub struct Door {
 impl Door {
     /// Answers a request. Nothing foreseeable is an error: all of it has a status.
     pub async fn answer(&self, knock: Knock<'_>) -> Answer {
+        match self.admit(&knock) {
+            Ok(credential) => self.take_in(knock, credential).await,
+            Err(answer) => answer,
+        }
+    }
+
+    /// Whose a request is, by its head alone: its body may be read after this.
+    ///
+    /// # Errors
+    /// The answer, where it is not to be taken in.
+    pub fn admit(&self, knock: &Knock<'_>) -> Result<Credential, Answer> {
         let reading = knock.method == Method::GET || knock.method == Method::HEAD;
         if reading && knock.path.trim_end_matches('/') == "/health" {
-            return Answer::Healthy;
+            return Err(Answer::Healthy);
         }
         if is_question(&knock) {
             Happened::Question.emit();
@@ -70,22 +81,23 @@ impl Door {
         let bears_credential = knock.headers.get(AUTHORIZATION).is_some_and(|header| !header.is_empty());
         if knock.method != Method::POST && bears_credential {
             Happened::WrongMethod.emit();
-            return Answer::WrongMethod;
+            return Err(Answer::WrongMethod);
         }
         match self.verifier.verify(knock.headers) {
-            Presented::Valid(credential) => self.take_in(knock, credential).await,
+            Presented::Valid(credential) => Ok(credential),
             Presented::Wrong => {
-                Happened::WrongCredential { marked: is_marked(&knock) }.emit();
-                Answer::WrongCredential
+                Happened::WrongCredential { marked: is_marked(knock) }.emit();
+                Err(Answer::WrongCredential)
             }
             Presented::Nothing => {
                 Happened::NoCredential.emit();
-                Answer::NoCredential
+                Err(Answer::NoCredential)
             }
         }
     }
 
-    async fn take_in(&self, knock: Knock<'_>, credential: Credential) -> Answer {
+    /// Takes in what was admitted.
+    pub async fn take_in(&self, knock: Knock<'_>, credential: Credential) -> Answer {
         let received_at = (self.clock)();
         let context = Context {
             server: credential.user.server,

@@ -1,4 +1,4 @@
-//! What every binary shares: environment, clock, logs, metrics, and why calls of AWS fail.
+//! What every binary shares: environment, clock, logs, metrics, files that hold secrets, and why calls of AWS fail.
 //!
 //! Invariant: the only reader of the environment and of the clock. Configuration is read once; a missing or
 //! unusable variable names itself and says what it should hold.
@@ -8,6 +8,7 @@ pub mod env;
 pub mod logs;
 pub mod metrics;
 mod observe;
+pub mod private;
 
 pub use call::{CallFailed, FailureKind};
 pub use observe::{Counted, counted};

@@ -496,7 +496,7 @@ impl From<Role> for ::api::token::Role {
 /// `token`.
 #[derive(Debug, Subcommand)]
 pub enum Tokens {
-    /// Make a token. It is printed once, alone on standard output, so that it can be kept: `token new … > FILE`.
+    /// Make a token. It is told once: into a file with --out, else alone on standard output.
     New(TokenNew),
     /// The tokens that there are, without their secrets.
     List(Access),
@@ -539,6 +539,10 @@ pub struct TokenNew {
     /// Show a viewer addresses whole, and texts of mail servers.
     #[arg(long)]
     pub reveal: bool,
+    /// Keep it in this file, which only you can read, as the HTTP header that bears it: for `--token-file FILE`, and for
+    /// `curl --header @FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Where the API is asked.
     #[command(flatten)]
     pub access: Access,

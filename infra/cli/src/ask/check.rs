@@ -211,7 +211,7 @@ impl<'a> Checking<'a> {
         let verdict = result["verdict"].as_str().ok_or_else(not_an_answer)?.to_owned();
         *self.counts.entry(verdict.clone()).or_default() += 1;
         if self.json {
-            return self.out.write(format!("{result}\n"));
+            return self.out.json(&format!("{result}\n"));
         }
         let reasons = result["reasons"].as_array().map(Vec::as_slice).unwrap_or_default();
         let codes: Value = reasons.iter().map(|reason| reason["code"].clone()).collect();
@@ -228,7 +228,7 @@ impl<'a> Checking<'a> {
         if self.json {
             let Found { line, address, .. } = found;
             let told = json!({ "address": address, "verdict": INVALID, "line": line, "problem": problem });
-            return self.out.write(format!("{told}\n"));
+            return self.out.json(&format!("{told}\n"));
         }
         self.row(&[&found.address, INVALID, problem, ""])
     }

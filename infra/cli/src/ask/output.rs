@@ -1,9 +1,10 @@
 //! Where a long answer goes: standard output, or a file that is there only when it is whole.
 
 use crate::Failure;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Stdout, Write, stdout};
-use std::os::unix::fs::OpenOptionsExt as _;
+use crate::terminal::visible_lines;
+use platform::private;
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind, IsTerminal as _, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
 
 /// Where it goes.
@@ -14,14 +15,15 @@ pub(super) struct Output {
 }
 
 enum To {
-    Reader(BufWriter<Stdout>),
+    Reader { out: BufWriter<Stdout>, terminal: bool },
     File { file: BufWriter<File>, new: PathBuf, path: PathBuf },
 }
 
 impl Output {
-    /// To whoever reads standard output.
+    /// To whoever reads standard output. A terminal is shown what it would obey; a file or a pipe has it as it is.
     pub(super) fn stdout() -> Output {
-        Output { to: To::Reader(BufWriter::new(stdout())), gone: false }
+        let terminal = stdout().is_terminal();
+        Output { to: To::Reader { out: BufWriter::new(stdout()), terminal }, gone: false }
     }
 
     /// To a file that its owner alone may read.
@@ -30,11 +32,7 @@ impl Output {
     /// Where it cannot be made.
     pub(super) fn file(path: &Path) -> Result<Output, Failure> {
         let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
-        let new = PathBuf::from(new);
-        let _ = fs::remove_file(&new);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
+        let (file, new) = private::create_beside(path).map_err(failed)?;
         Ok(Output { to: To::File { file: BufWriter::new(file), new, path: path.to_owned() }, gone: false })
     }
 
@@ -47,10 +45,21 @@ impl Output {
             return Ok(());
         }
         let written = match &mut self.to {
-            To::Reader(out) => out.write_all(text.as_ref()),
+            To::Reader { out, terminal: true } => {
+                out.write_all(visible_lines(&String::from_utf8_lossy(text.as_ref())).as_bytes())
+            }
+            To::Reader { out, terminal: false } => out.write_all(text.as_ref()),
             To::File { file, .. } => file.write_all(text.as_ref()),
         };
         self.taken(written)
+    }
+
+    /// Writes JSON, which says the same when what a terminal would obey is escaped in it.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn json(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(visible_lines(text).as_bytes())
     }
 
     fn taken(&mut self, written: std::io::Result<()>) -> Result<(), Failure> {
@@ -69,7 +78,7 @@ impl Output {
     pub(super) fn flush(&mut self) -> Result<bool, Failure> {
         if !self.gone {
             let written = match &mut self.to {
-                To::Reader(out) => out.flush(),
+                To::Reader { out, .. } => out.flush(),
                 To::File { file, .. } => file.flush(),
             };
             self.taken(written)?;
@@ -84,7 +93,7 @@ impl Output {
     pub(super) fn end(mut self) -> Result<(), Failure> {
         self.flush()?;
         if let To::File { file, new, path } = &self.to {
-            let ended = file.get_ref().sync_all().and_then(|()| fs::rename(new, path));
+            let ended = private::put(file.get_ref(), new, path);
             ended.map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
         }
         Ok(())

@@ -90,7 +90,7 @@ pub(super) fn json(api: &Api, request: Request, part: Part, mut out: Output) -> 
             begun = true;
         }
         for item in items {
-            out.write(format!("{between}{item}"))?;
+            out.json(&format!("{between}{item}"))?;
             between = ",\n  ";
         }
         out.flush()
@@ -98,7 +98,7 @@ pub(super) fn json(api: &Api, request: Request, part: Part, mut out: Output) -> 
     let mut members = rest.more;
     members.insert("next".to_owned(), rest.next.into());
     let members = members.into_iter().map(|(name, value)| format!(",\n\"{name}\": {value}"));
-    out.write(format!("\n]{}}}\n", members.collect::<String>()))?;
+    out.json(&format!("\n]{}}}\n", members.collect::<String>()))?;
     out.end()
 }
 

@@ -1,13 +1,15 @@
 //! The commands `token new`, `list` and `revoke`.
 
+use super::output::Output;
 use super::{text, time};
-use crate::api::{Api, Request};
+use crate::api::{Api, HEADER, Request};
 use crate::args::Access;
 use crate::args::api::{TokenNew, Tokens};
 use crate::target::Whose;
 use crate::{Failure, say, show, tell};
 use api::token::Role;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Runs one of them.
 ///
@@ -40,7 +42,27 @@ fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
     if let Some(expires) = args.expires {
         body["expires_at"] = expires.to_string().into();
     }
-    let made = Api::open(&args.access, whose)?.ask(&Request::post(&["tokens"]).json(&body))?.json()?;
+    let api = Api::open(&args.access, whose)?;
+    // A token that could not be kept would be lost: first it is seen that it can be.
+    let out = args.out.as_deref().map(Output::file).transpose()?;
+    let mut made = api.ask(&Request::post(&["tokens"]).json(&body))?.json()?;
+    if let Some(mut out) = out {
+        out.write(format!("{HEADER}{}\n", text(&made["token"])))?;
+        out.end()?;
+        if let Value::Object(members) = &mut made {
+            members.remove("token");
+        }
+        let path = args.out.as_deref().unwrap_or(Path::new("")).display();
+        say(if json {
+            serde_json::to_string_pretty(&made)?
+        } else {
+            let id = text(&made["id"]);
+            format!(
+                "made token {id}; it is in {path}, which only you can read: --token-file {path}, or curl --header @{path}"
+            )
+        });
+        return Ok(());
+    }
     if json {
         say(serde_json::to_string_pretty(&made)?);
         return Ok(());
@@ -48,7 +70,8 @@ fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
     tell(format!("made token {}, which is shown this once:", text(&made["id"])));
     say(text(&made["token"]));
     tell(
-        "\nkeep it as a password is kept. To ask with it:\n  POSTLEDGER_TOKEN=… postledger check …, or --token-file FILE",
+        "\nkeep it as a password is kept; `token new --out FILE` puts one into a file that only you can read. To ask with \
+         it: --token-file FILE, or POSTLEDGER_TOKEN in the environment",
     );
     Ok(())
 }

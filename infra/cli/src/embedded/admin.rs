@@ -1,9 +1,8 @@
 //! The admin surface of the embedded mode, so that a second `postledger` can ask the first: the [desk](crate::desk)
-//! over HTTP. On loopback only, and not for browsers: a request that names another host, or comes from a page, is
-//! refused.
+//! over HTTP, for whoever bears the run's [pass](super::Pass).
 
-use super::Stack;
-use super::server::{self, REQUEST_BYTES_MAX};
+use super::server;
+use super::{Pass, Stack};
 use crate::api::ACTOR;
 use crate::book::Ask;
 use crate::desk::{
@@ -14,14 +13,12 @@ use crate::desk::{
 use account::BookError;
 use account::audit::{Who, WhoKind};
 use api::Caller;
-use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use http::header::{HOST, ORIGIN};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use store::ask::{Counted, Told};
@@ -64,8 +61,8 @@ impl From<BookError> for Refused {
 type Reply<T> = Result<Json<T>, Refused>;
 type Here = State<Arc<Stack>>;
 
-/// The routes.
-pub fn routes() -> Router<Arc<Stack>> {
+/// The routes, for whoever bears a pass.
+pub fn routes(pass: Pass) -> Router<Arc<Stack>> {
     Router::new()
         .route("/recipient", get(recipient))
         .route("/bodies", get(bodies))
@@ -86,20 +83,14 @@ pub fn routes() -> Router<Arc<Stack>> {
         .route("/queues", get(queues))
         .route("/api/{*rest}", any(read_api))
         .fallback(async || Refused(StatusCode::NOT_FOUND, "there is no such admin call".to_owned()))
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn_with_state(pass, guard))
 }
 
-/// Keeps out pages: they send an `Origin`, and a rebound name shows in `Host`.
-async fn guard(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if headers.contains_key(ORIGIN) || !["127.0.0.1", "localhost", "[::1]"].contains(&name) {
-        return Refused(
-            StatusCode::FORBIDDEN,
-            "the admin surface answers this machine's tools only".to_owned(),
-        )
-        .into_response();
+/// Comes before all else: nothing of a request is read but its head.
+async fn guard(State(pass): State<Pass>, request: Request, next: Next) -> Response {
+    if !pass.opens(request.headers()) {
+        let words = "the admin surface is for the user whose Postledger this is, by the secret of this run";
+        return Refused(StatusCode::UNAUTHORIZED, words.to_owned()).into_response();
     }
     next.run(request).await
 }
@@ -164,10 +155,10 @@ async fn book(State(stack): Here, Json(ask): Json<Ask>) -> Reply<serde_json::Val
     Ok(Json(crate::book::answer(&stack, ask).await?))
 }
 
-/// The read API, for whoever uses this machine: they need no token, and may do everything.
+/// The read API, for whoever operates this ledger: they need no token, and may do everything.
 async fn read_api(State(stack): Here, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, REQUEST_BYTES_MAX).await else {
+    let Some(body) = server::body_of(body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let actor = parts.headers.get(ACTOR).and_then(|actor| actor.to_str().ok()).unwrap_or("local");

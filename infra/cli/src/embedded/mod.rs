@@ -1,12 +1,18 @@
-//! The embedded mode: the seven doors, the queues, the consumer and the tables in one process, one port.
+//! The embedded mode: the seven doors, the queues, the consumer and the tables in one process. One port is for webhooks
+//! and tokens; whoever operates it has a listener and a secret apart ([`pass`]).
 //!
 //! Nothing here is a copy: the doors and the consumer are those of the Lambda functions, over the memory
 //! implementations of the ports. What API Gateway and the event source mapping do on AWS, [`server`] and
 //! [`pump`] do here. What is taken in lives as long as the process.
 
 pub mod admin;
+mod listen;
+pub mod pass;
 pub mod pump;
 pub mod server;
+
+pub use listen::Limits;
+pub use pass::Pass;
 
 use crate::desk::Desk;
 use crate::doors::Doors;

@@ -1,13 +1,16 @@
-//! What API Gateway does: one HTTP server before all doors, and the admin surface beside them.
+//! What API Gateway does: one HTTP server before all doors and the read API. Beside it, on a listener of its own, the
+//! admin surface.
 
-use super::{Stack, admin};
+use super::listen::{self, Limits};
+use super::{Pass, Stack, admin};
 use api::Caller;
 use api::call::{Call, is_webhook, response};
 use api::problem::Problem;
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use ingest::Knock;
@@ -15,24 +18,40 @@ use percent_encoding::percent_decode_str;
 use postmark::BODY_BYTES_MAX;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The largest request that is read. What lies between this and the door's limit is set aside whole.
 pub const REQUEST_BYTES_MAX: usize = 3 * BODY_BYTES_MAX;
+/// How long a request's body may take: as long as API Gateway waits for a whole answer.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Serves a stack until `stop` resolves, then finishes what has begun.
-///
-/// # Errors
-/// Where the listener fails.
+/// Serves the doors and the read API of a stack until `stop` resolves, then finishes what has begun.
 pub async fn serve(
     stack: Arc<Stack>,
     listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let app = Router::new().nest("/admin", admin::routes()).fallback(knock).with_state(stack);
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop)
-        .await
+    limits: Limits,
+    stop: impl Future<Output = ()> + Send,
+) {
+    let app = Router::new().fallback(knock).with_state(stack);
+    listen::serve(listener, limits, |peer| app.clone().layer(Extension(ConnectInfo(peer))), stop).await;
+}
+
+/// Serves the admin surface of a stack to whoever bears its pass, until `stop` resolves.
+pub async fn serve_admin(
+    stack: Arc<Stack>,
+    listener: TcpListener,
+    limits: Limits,
+    pass: Pass,
+    stop: impl Future<Output = ()> + Send,
+) {
+    let app = Router::new().nest("/admin", admin::routes(pass)).with_state(stack);
+    listen::serve(listener, limits, |_| app.clone(), stop).await;
+}
+
+/// A request's body, if it comes whole and in time.
+pub(super) async fn body_of(body: Body) -> Option<Bytes> {
+    tokio::time::timeout(BODY_TIME, to_bytes(body, REQUEST_BYTES_MAX)).await.ok()?.ok()
 }
 
 /// Whether API Gateway would route a path to the read API: every other one is a door's.
@@ -70,26 +89,41 @@ pub(super) async fn ask(
     answer.map(Body::from)
 }
 
+/// Who asks is settled before the body is read: a stranger has nothing kept in memory.
 async fn knock(
     State(stack): State<Arc<Stack>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, REQUEST_BYTES_MAX).await else {
-        // Cut off, or larger than is read at all: let it come again, as a gateway's own fault would.
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
     let path = parts.uri.path();
     if is_api(path) {
-        return ask(&stack, None, &parts, path, &body).await;
+        return read_api(&stack, &parts, body).await;
     }
-    let knock = Knock {
-        method: &parts.method,
-        path,
-        headers: &parts.headers,
-        body: &body,
-        source_ip: Some(peer.ip()),
+    let head =
+        Knock { method: &parts.method, path, headers: &parts.headers, body: &[], source_ip: Some(peer.ip()) };
+    let door = stack.door(path);
+    let credential = match door.admit(&head) {
+        Ok(credential) => credential,
+        Err(answer) => return answer.response::<Body>(),
     };
-    stack.door(path).answer(knock).await.response::<Body>()
+    match body_of(body).await {
+        Some(body) => door.take_in(Knock { body: &body, ..head }, credential).await.response::<Body>(),
+        // Cut off, or larger than is read at all: let it come again, as a gateway's own fault would.
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+async fn read_api(stack: &Stack, parts: &Parts, body: Body) -> Response {
+    let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
+    let query = parts.uri.query().unwrap_or_default();
+    let head = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body: &[] };
+    let caller = match stack.api.caller(&head).await {
+        Ok(caller) => caller,
+        Err(refused) => return refused.map(Body::from),
+    };
+    match body_of(body).await {
+        Some(body) => ask(stack, caller, parts, parts.uri.path(), &body).await,
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }

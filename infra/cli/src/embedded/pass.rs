@@ -1,0 +1,203 @@
+//! The way to a running Postledger for whoever operates it: a listener of its own, and a secret of that run in a file
+//! that only its user can read.
+//!
+//! Webhooks and tokens reach the doors' port, and through a tunnel all the world does; nobody operates a ledger there.
+
+use crate::Failure;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Uri};
+use platform::private::{self, PrivateError};
+use ring::rand::SystemRandom;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// How many bytes a secret has.
+const SECRET_BYTES: usize = 32;
+
+/// What opens the admin surface of one run.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// The stack that runs.
+    pub stack: String,
+    /// Where its admin surface listens.
+    pub admin: String,
+    secret: String,
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Pass({} at {})", self.stack, self.admin)
+    }
+}
+
+impl Pass {
+    /// A new one, for an admin surface that listens at a base URL.
+    ///
+    /// # Errors
+    /// Where the machine has no random number to give.
+    pub fn new(stack: &str, admin: &str) -> Result<Pass, Failure> {
+        let random: [u8; SECRET_BYTES] = ring::rand::generate(&SystemRandom::new())
+            .map_err(|_| Failure::new("this machine gives no random numbers"))?
+            .expose();
+        let secret = URL_SAFE_NO_PAD.encode(random);
+        Ok(Pass { stack: stack.to_owned(), admin: admin.to_owned(), secret })
+    }
+
+    /// The header that bears it.
+    pub fn header(&self) -> String {
+        format!("Bearer {}", self.secret)
+    }
+
+    /// Whether a request bears it.
+    pub fn opens(&self, headers: &HeaderMap) -> bool {
+        let given = headers.get(AUTHORIZATION).map(|header| header.as_bytes()).unwrap_or_default();
+        // Hashes of equal length: how much of it is right cannot be read off the time.
+        let hash = |text: &[u8]| ring::digest::digest(&ring::digest::SHA256, text);
+        hash(given).as_ref() == hash(self.header().as_bytes()).as_ref()
+    }
+
+    /// Where the pass of a run is kept: its doors' port names it.
+    pub fn path(home: &Path, port: u16) -> PathBuf {
+        home.join(format!("run-{port}.json"))
+    }
+
+    /// Keeps it where commands of this user find it.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn keep(&self, home: &Path, port: u16) -> Result<Kept, Failure> {
+        let path = Pass::path(home, port);
+        private::write(&path, serde_json::to_string(self)?.as_bytes()).map_err(|error| {
+            Failure::new(format!("{} cannot be written: {error}", path.display()))
+                .next("choose another folder by --home DIR or POSTLEDGER_HOME")
+        })?;
+        Ok(Kept { path, pass: self.clone() })
+    }
+
+    /// The pass of the run whose doors are at a base URL.
+    ///
+    /// # Errors
+    /// Where the doors are not on this machine, no run of this user keeps one there, or others can read it.
+    pub fn find(home: &Path, doors: &str) -> Result<Pass, Failure> {
+        let port = port_here(doors).ok_or_else(|| {
+            Failure::new(format!("{doors} is not on this machine, where alone a running Postledger is operated"))
+                .next("ask its read API with a token, by POSTLEDGER_TOKEN or --token-file FILE; or run this where it runs")
+        })?;
+        let path = Pass::path(home, port);
+        match private::read(&path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|_| {
+                Failure::new(format!("{} is not what `postledger run` writes", path.display()))
+                    .next("stop that Postledger and start it again")
+            }),
+            Err(PrivateError::Missing(_)) => Err(Failure::new(format!("no Postledger of yours runs at {doors}")).next(
+                "start one by `postledger run`, or name another by --url or POSTLEDGER_URL; it and this command take \
+                 the same --home",
+            )),
+            Err(error) => Err(Failure::new(error.to_string())),
+        }
+    }
+
+    /// The passes of all runs that one folder knows of, by the port of their doors.
+    pub fn all(home: &Path) -> Vec<(u16, Pass)> {
+        let port = |name: &str| name.strip_prefix("run-")?.strip_suffix(".json")?.parse().ok();
+        let files = std::fs::read_dir(home).into_iter().flatten().flatten();
+        let passes = files.filter_map(|file| {
+            let port = port(file.file_name().to_str()?)?;
+            Some((port, serde_json::from_str(&private::read(&file.path()).ok()?).ok()?))
+        });
+        passes.collect()
+    }
+}
+
+/// A pass that is kept as long as the run lasts.
+#[derive(Debug)]
+pub struct Kept {
+    path: PathBuf,
+    pass: Pass,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // Another run may have taken the port meanwhile: its pass stays.
+        let still = private::read(&self.path).ok().and_then(|text| serde_json::from_str::<Pass>(&text).ok());
+        if still.as_ref() == Some(&self.pass) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a base URL leads to this machine only.
+pub fn is_here(base: &str) -> bool {
+    let host = base.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    matches!(host.as_deref(), Some("127.0.0.1" | "localhost" | "[::1]"))
+}
+
+fn port_here(base: &str) -> Option<u16> {
+    let uri: Uri = base.parse().ok().filter(|_| is_here(base))?;
+    uri.port_u16().or_else(|| (uri.scheme_str() == Some("http")).then_some(80))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("postledger-pass-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        folder
+    }
+
+    fn bearing(header: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, header.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn only_the_secret_of_its_own_run_opens_it() {
+        let (one, other) = (Pass::new("local", "http://x").unwrap(), Pass::new("local", "http://x").unwrap());
+        assert!(one.opens(&bearing(&one.header())));
+        for header in
+            [&other.header(), "Bearer ", "Bearer", "Basic eDp5", &one.header()[..one.header().len() - 1]]
+        {
+            assert!(!one.opens(&bearing(header)), "{header}");
+        }
+        assert!(!one.opens(&HeaderMap::new()));
+        assert!(!format!("{one:?}").contains(&one.secret));
+    }
+
+    #[test]
+    fn it_is_found_by_its_doors_by_its_user_alone_and_goes_with_the_run() {
+        let home = folder("found");
+        let pass = Pass::new("local", "http://127.0.0.1:5").unwrap();
+        let kept = pass.keep(&home, 8630).unwrap();
+        for doors in ["http://127.0.0.1:8630", "http://localhost:8630/", "http://[::1]:8630"] {
+            assert_eq!(Pass::find(&home, doors).unwrap(), pass, "{doors}");
+        }
+        assert_eq!(Pass::all(&home), [(8630, pass.clone())]);
+        let path = Pass::path(&home, 8630);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        for (doors, words) in [
+            ("http://127.0.0.1:8631", "no Postledger of yours"),
+            ("https://tunnel.example", "not on this machine"),
+            ("https://127.0.0.1.tunnel.example:8630", "not on this machine"),
+            ("nonsense", "not on this machine"),
+        ] {
+            assert!(Pass::find(&home, doors).unwrap_err().to_string().contains(words), "{doors}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(Pass::find(&home, "http://127.0.0.1:8630").unwrap_err().to_string().contains("chmod 600"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let next = Pass::new("local", "http://127.0.0.1:6").unwrap();
+        let later = next.keep(&home, 8630).unwrap();
+        drop(kept);
+        assert_eq!(Pass::find(&home, "http://127.0.0.1:8630").unwrap(), next, "the later run's pass stays");
+        drop(later);
+        assert!(!path.exists());
+        std::fs::remove_dir_all(home).unwrap();
+    }
+}
