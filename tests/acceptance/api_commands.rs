@@ -281,7 +281,7 @@ fn what_happened_is_told_of_an_address_a_message_and_a_server() {
     let stats = running.json(&words(&["stats"], &["--by", "day", "--json"]));
     assert_eq!(stats["streams"]["outbound"]["total"]["counts"]["delivered"], 1, "{stats}");
     let shown = out(&running.ask(&words(&["stats"], &["--stream", "outbound"]), b""));
-    assert!(shown.contains("delivered") && shown.contains('%'), "{shown}");
+    assert!(shown.contains("delivered") && shown.contains("1 of 2"), "{shown}");
 }
 
 #[test]
@@ -396,4 +396,44 @@ fn a_key_is_retired_where_no_ledger_is_at_hand_unless_one_is_named() {
     assert_eq!(named.status.code(), Some(1), "it would not be noted");
     let retired = ask(&retire);
     assert!(out(&retired).contains("retired key") && text(&retired.stderr).contains("noted nowhere"));
+}
+
+#[test]
+fn a_slip_of_a_new_user_is_told_with_what_to_do_instead() {
+    let running = Running::start("slips", &[]);
+    let ask = |words: &[&str]| running.ask(words, b"");
+    let failed = |words: &[&str], told: &str| {
+        let output = ask(words);
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert!(text(&output.stderr).contains(told), "{words:?}: {}", text(&output.stderr));
+    };
+    failed(
+        &["message", "--server", "8123456", "nope"],
+        "nothing is recorded of such a message at server 8123456",
+    );
+    failed(&["message", "--server", "99", "nope"], "postledger server list");
+    let made = running.json(&[
+        "token",
+        "new",
+        "--name",
+        "acme",
+        "--role",
+        "viewer",
+        "--servers",
+        "8123456",
+        "--json",
+    ]);
+    failed(&["token", "revoke", "acme"], &format!("its id is {}", made["id"].as_str().unwrap()));
+    failed(&["token", "revoke", "nobody"], "postledger token list");
+    let beyond = ["activity", "--server", "8123456", "--from", "2026-01-01", "--to", "2026-11-30"];
+    failed(&beyond, "ask part by part, with at most 31 days");
+    let stats = out(&ask(&["stats", "--server", "8123456"]));
+    assert!(
+        stats.contains("1 of 1") && !stats.contains("100.00 %"),
+        "of few mails there is no rate: {stats}"
+    );
+    let doctor = text(&ask(&["doctor"]).stdout);
+    let cells =
+        doctor.lines().filter(|line| line.starts_with('│')).map(|line| line.split('┆').nth(2).unwrap());
+    assert!(cells.into_iter().all(|cell| !cell.trim_matches(['│', ' ']).is_empty()), "{doctor}");
 }

@@ -109,12 +109,9 @@ fn run_once_shows_the_ledger_of_the_sample_and_exits_0() {
     assert_eq!(verdict("full.mailbox", "broadcast"), "do not send");
     assert!(shown.contains("17 events recorded, each once; 2 bodies set aside; 0 dead letters."));
     let asked = shown.split("The read API, asked over HTTP").nth(1).unwrap();
-    assert!(
-        asked.contains("curl -H 'authorization: Bearer plt_…'") && asked.contains("/check -d"),
-        "{asked}"
-    );
+    assert!(asked.contains("curl -H @token") && asked.contains("/check -d"), "{asked}");
     assert!(asked.contains("5 of 5 soft bounces"), "{asked}");
-    assert_eq!(shown.matches("plt_").count(), shown.matches("plt_…").count(), "no token is shown");
+    assert!(!shown.contains("plt_"), "no token is shown");
 }
 
 #[test]
@@ -488,7 +485,9 @@ fn what_is_given_counts_before_what_the_environment_says_and_the_environment_mus
         text(&run(&mut command, b"").stderr)
     };
     assert!(ask(&[]).contains("both set"));
-    assert!(ask(&["--url", "http://127.0.0.1:3"]).contains("no Postledger answers at http://127.0.0.1:3"));
+    assert!(
+        ask(&["--url", "http://127.0.0.1:3"]).contains("no Postledger of yours runs at http://127.0.0.1:3")
+    );
     assert!(ask(&["--endpoint", "http://127.0.0.1:4"]).contains("nothing at http://127.0.0.1:4 answers"));
     assert!(ask(&["--region", "eu-west-1"]).contains("nothing at http://127.0.0.1:2 answers"));
 }

@@ -132,10 +132,14 @@ impl Query {
         let to = self.time("to")?.unwrap_or(to);
         let from = self.time("from")?.or(from).unwrap_or_else(|| to.plus_days(-days[0]));
         if from > to {
-            return Err(Problem::bad_request("from comes after to"));
+            return Err(
+                Problem::bad_request("from comes after to").next("let `from` be the earlier of the two")
+            );
         }
         if from < to.plus_days(-days[1]) {
-            return Err(Problem::bad_request(format!("from and to lie more than {} days apart", days[1])));
+            let days = days[1];
+            return Err(Problem::bad_request(format!("from and to lie more than {days} days apart"))
+                .next(format!("ask part by part, with at most {days} days between `from` and `to` (the latest `to` is now)")));
         }
         Ok((from, to))
     }

@@ -50,7 +50,17 @@ pub(super) fn timeline(args: &Timeline, whose: &Whose, json: bool) -> Result<(),
 /// Where the API cannot be asked, or there is no such message.
 pub(super) fn message(args: &Message, whose: &Whose, json: bool) -> Result<(), Failure> {
     let api = Api::open(&args.access, whose)?;
-    let request = Request::get(&["servers", &args.server.server.to_string(), "messages", &args.id]);
+    let server = args.server.server;
+    let request = Request::get(&["servers", &server.to_string(), "messages", &args.id]);
+    // It is no list that may be empty: without an event there is no such message, or no such server.
+    let first = api.answer(&request)?;
+    if first.is_problem("not-found")
+        && api.answer(&Request::get(&["servers", &server.to_string(), "stats"]))?.status.is_success()
+    {
+        return Err(Failure::new(format!("nothing is recorded of such a message at server {server}")).next(
+            "give Postmark's MessageID, as `postledger timeline` and `postledger activity` show it; what expired is gone",
+        ));
+    }
     of_server(&api, request, Part::of(&args.paging, PAGE), json)
 }
 

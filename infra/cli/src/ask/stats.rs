@@ -28,7 +28,9 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
         return Ok(());
     }
     let streams: Vec<(&String, &Value)> = told["streams"].as_object().into_iter().flatten().collect();
-    say(format!("from {} to {}, {}", time(&told["from"]), time(&told["to"]), text(&told["zone"])));
+    // The API names UTC as RFC 3339 does.
+    let zone = Some(text(&told["zone"])).filter(|zone| zone != "Z").unwrap_or_else(|| "UTC".to_owned());
+    say(format!("from {} to {}, by the clock of {zone}", time(&told["from"]), time(&told["to"])));
     if streams.is_empty() {
         say("Nothing was counted in that time.");
         return Ok(());
@@ -71,14 +73,21 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
     Ok(())
 }
 
-/// A rate, with what it is made of and how sure it is: `2.5 % (1 of 40; 0.4 to 12.9 %)`.
+/// Of how few messages there is no rate worth the name, only a count: at one of twenty, the true rate may be 24 %.
+const VOLUME_MIN: u64 = 20;
+
+/// A rate, with what it is made of and how sure it is: `2.50 % (1 of 40; 0.44 to 12.88 %)`; of few messages the count alone.
 fn rate(rate: &Value) -> String {
     let percent = |value: &Value| value.as_f64().map(|value| format!("{:.2}", value * 100.0));
+    let (events, volume) = (&rate["events"], &rate["volume"]);
+    if volume.as_u64().is_some_and(|volume| volume < VOLUME_MIN) {
+        return format!("{events} of {volume}");
+    }
     match (percent(&rate["value"]), percent(&rate["low"]), percent(&rate["high"])) {
         (Some(value), Some(low), Some(high)) => {
-            format!("{value} % ({} of {}; {low} to {high} %)", rate["events"], rate["volume"])
+            format!("{value} % ({events} of {volume}; {low} to {high} %)")
         }
-        (Some(value), ..) => format!("{value} % ({} of {})", rate["events"], rate["volume"]),
+        (Some(value), ..) => format!("{value} % ({events} of {volume})"),
         _ => "-".to_owned(),
     }
 }
@@ -93,6 +102,12 @@ mod tests {
         let told =
             rate(&json!({ "value": 0.025, "events": 1, "volume": 40, "low": 0.00443, "high": 0.1288 }));
         assert_eq!(told, "2.50 % (1 of 40; 0.44 to 12.88 %)");
-        assert_eq!(rate(&json!({ "value": null, "events": 0, "volume": 0, "low": null, "high": null })), "-");
+        let of_few = |events, volume| {
+            rate(&json!({ "value": 1.0, "events": events, "volume": volume, "low": 0.2, "high": 1.0 }))
+        };
+        assert_eq!((of_few(1, 1), of_few(19, 19)), ("1 of 1".to_owned(), "19 of 19".to_owned()));
+        assert_eq!(of_few(20, 20), "100.00 % (20 of 20; 20.00 to 100.00 %)");
+        let none = json!({ "value": null, "events": 3, "volume": 0, "low": null, "high": null });
+        assert_eq!(rate(&none), "3 of 0");
     }
 }

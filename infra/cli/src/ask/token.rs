@@ -20,7 +20,14 @@ pub(super) fn run(command: Tokens, whose: &Whose, json: bool) -> Result<(), Fail
         Tokens::New(args) => new(&args, whose, json),
         Tokens::List(access) => list(&access, whose, json),
         Tokens::Revoke { id, access } => {
-            Api::open(&access, whose)?.ask(&Request::delete(&["tokens", &id]))?;
+            let api = Api::open(&access, whose)?;
+            let told = api.answer(&Request::delete(&["tokens", &id]))?;
+            if told.is_problem("not-found") {
+                return Err(no_such(&api, &id)?);
+            }
+            if !told.status.is_success() {
+                return Err(api.refused(&told));
+            }
             say(if json {
                 json!({ "id": id, "revoked": true }).to_string()
             } else {
@@ -29,6 +36,19 @@ pub(super) fn run(command: Tokens, whose: &Whose, json: bool) -> Result<(), Fail
             Ok(())
         }
     }
+}
+
+/// Why there is no token of an id; of a token's name, which its id is.
+fn no_such(api: &Api, id: &str) -> Result<Failure, Failure> {
+    let told = api.ask(&Request::get(&["tokens"]))?.json()?;
+    let named = told["items"].as_array().into_iter().flatten().filter(|item| item["name"] == id);
+    let ids: Vec<String> = named.map(|item| text(&item["id"])).collect();
+    let failure = Failure::new("no token has this id");
+    Ok(match &*ids {
+        [] => failure.next("`postledger token list` shows the tokens, each with its id"),
+        [one] => failure.next(format!("it is a token's name; its id is {one}")),
+        more => failure.next(format!("{} tokens have this name, of the ids {}", more.len(), more.join(", "))),
+    })
 }
 
 fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {

@@ -104,7 +104,12 @@ impl Link {
     /// A link that was looked at.
     fn of(link: &'static str, words: impl Into<String>, findings: Vec<Found>) -> Link {
         let state = if findings.is_empty() { State::Ok } else { State::Problem };
-        Link { link, state, words: words.into(), findings }
+        let mut words: String = words.into();
+        // Where nothing was seen but what is wrong, that is it.
+        if let Some(first) = findings.first().filter(|_| words.is_empty()) {
+            words = first.words.clone();
+        }
+        Link { link, state, words, findings }
     }
 
     /// A link that hangs on others which are broken.
