@@ -23,9 +23,10 @@ ARCH ?= x86_64
 FUNCTIONS = $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
 LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $(FUNCTIONS)
 LIKENESS = tests/simulator/likeness
+CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam api-tools soak soak-aws sim sim-faults cost \
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam api-tools client-tools soak soak-aws sim sim-faults cost \
 	api-speed reconcile-memory cold-start throughput oracle fuzz fuzz-api dictionary audit clean
 
 help: ## this list
@@ -47,7 +48,7 @@ local-stop: ## end what `make local` started; what it took in is gone
 local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
-test: lint aws node api-tools functions ## everything: formatting, lints, and every test of every crate
+test: lint aws node client-tools functions ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
 
 lint: sam ## formatting and lints, without a warning; templates for both regions
@@ -77,7 +78,9 @@ rust:
 
 aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Python 3.10 or later; once)
 
-api-tools: .tools/api/ready ## what the read API is fuzzed with: schemathesis, into .tools (once)
+api-tools: .tools/api/ready ## what the read API's description is tried with in Python: schemathesis and a generator of clients, into .tools (once)
+
+client-tools: api-tools .tools/clients/ready ## what generates and compiles its TypeScript client, into .tools (once)
 
 node: .tools/node/postmark ## what the simulator's likeness is tested with: Node and Postmark's own client, into .tools (once)
 
@@ -97,6 +100,12 @@ sam: .tools/sam/ready ## what builds, checks and deploys: cargo-lambda, cfn-lint
 .tools/node/postmark: .tools/node/ready $(addprefix $(LIKENESS)/,package.json package-lock.json .npmrc)
 	cp $(filter-out $<,$^) $(@D)
 	cd $(@D) && PATH="$$PWD/bin:$$PATH" bin/npm ci --prefer-offline --loglevel=error
+	@touch $@
+
+.tools/clients/ready: .tools/node/ready $(addprefix $(CLIENTS)/,package.json package-lock.json .npmrc)
+	@mkdir -p $(@D)
+	cp $(filter-out $<,$^) $(@D)
+	cd $(@D) && PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm ci --prefer-offline --loglevel=error
 	@touch $@
 
 .tools/sam/zig: .tools/sam/ready infra/requirements-zig.txt

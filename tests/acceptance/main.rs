@@ -12,6 +12,7 @@ mod bearer;
 mod beside;
 mod beside_commands;
 mod causes;
+mod clients;
 mod commands;
 mod consumer;
 mod doctor;

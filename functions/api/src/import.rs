@@ -35,7 +35,7 @@ const AT_ONCE: usize = 16;
 /// How many rows that could not be used are told of one by one.
 const INVALID_TOLD_MAX: usize = 100;
 /// What a list's type may be called.
-const KINDS: [&str; 3] = ["text/csv", "application/csv", "text/plain"];
+const KINDS: [&str; 4] = ["text/csv", "application/csv", "text/plain", "application/octet-stream"];
 /// What opens the form that a decision's id is made of.
 const DOMAIN: &str = "postledger/import/1";
 /// What stands in that form where a row has no date.
