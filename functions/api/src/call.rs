@@ -9,10 +9,13 @@ use platform::CallFailed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 use std::collections::BTreeMap;
 
 /// The largest body that is read, in bytes: 10,000 addresses of the longest kind.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The longest place in a body that is told, in characters.
+const POINTER_CHARS_MAX: usize = 200;
 /// What a gateway lets through, in bytes; Lambda takes 6 MB.
 const _: () = assert!(BODY_BYTES_MAX < 6 * 1000 * 1000);
 
@@ -44,20 +47,18 @@ impl Call<'_> {
     /// Its body as JSON.
     ///
     /// # Errors
-    /// [`Problem::bad_request`], which names the place and quotes nothing.
+    /// [`Problem::bad_request`], which says where (a JSON pointer) and what was expected there.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.body.len() > BODY_BYTES_MAX {
             return Err(Problem::too_large(format!("a body has at most {BODY_BYTES_MAX} bytes")));
         }
-        serde_json::from_slice(self.body).map_err(|error| {
-            // serde quotes what it met; where it was met is enough.
-            let kind = match error.classify() {
-                serde_json::error::Category::Data => "it is not what is asked for",
-                _ => "it is not JSON",
-            };
-            let (line, column) = (error.line(), error.column());
-            Problem::bad_request(format!("the body, line {line}, column {column}: {kind}"))
-        })
+        let mut json = serde_json::Deserializer::from_slice(self.body);
+        let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let place = pointer(error.path());
+            not_read(error.inner(), &place)
+        })?;
+        json.end().map_err(|error| not_read(&error, ""))?;
+        Ok(read)
     }
 
     /// Its query, in which only these names may stand, each once.
@@ -85,6 +86,44 @@ impl Call<'_> {
         }
         Ok(query)
     }
+}
+
+/// A place in a body as a JSON pointer (RFC 6901), as far as it is told.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let mut pointer = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => pointer += &format!("/{index}"),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                pointer += &format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Unknown => {}
+        }
+    }
+    pointer.chars().take(POINTER_CHARS_MAX).collect()
+}
+
+/// What is wrong with a body. serde's own words quote what was met: of them only what it expected is told.
+fn not_read(error: &serde_json::Error, place: &str) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    if error.classify() != serde_json::error::Category::Data {
+        return Problem::bad_request(format!("the body, line {line}, column {column}: it is not JSON"));
+    }
+    let words = error.to_string();
+    let words = words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words);
+    let what = if words.starts_with("missing field") || words.starts_with("duplicate field") {
+        words.replace("field", "member")
+    } else if words.ends_with("there are no fields") {
+        "no members are expected".to_owned()
+    } else if let Some((met, expected)) = words.rsplit_once(", expected ") {
+        let unknown = if met.starts_with("unknown field") { "there is no such member, " } else { "" };
+        format!("{unknown}expected {expected}")
+    } else {
+        // The words of a type of ours, which quote nothing.
+        words.to_owned()
+    };
+    let place = if place.is_empty() { String::new() } else { format!(", at {place}") };
+    Problem::bad_request(format!("the body{place}: {what}"))
 }
 
 /// What a query says.
@@ -275,6 +314,59 @@ mod tests {
                 Call { method: &method, path: "", query: "", headers: &headers, body: body.as_bytes() };
             let problem = call.json::<BTreeMap<String, i64>>().unwrap_err();
             assert!(!problem.document().to_string().contains("ida"), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_told_by_its_place_and_what_was_expected() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "it is only read")]
+        struct Asked {
+            stream: String,
+            addresses: Vec<String>,
+            role: Option<crate::token::Role>,
+            servers: Option<Vec<ledger::ServerId>>,
+        }
+        let detail = |body: &str| {
+            let (method, headers) = (Method::POST, HeaderMap::new());
+            let call =
+                Call { method: &method, path: "", query: "", headers: &headers, body: body.as_bytes() };
+            call.json::<Asked>().unwrap_err().document()["detail"].as_str().unwrap().to_owned()
+        };
+        for (body, told) in [
+            (r#"{"stream":7,"addresses":[]}"#, "the body, at /stream: expected a string"),
+            (
+                r#"{"stream":"s","addresses":["a",{"ida@x.example":1}]}"#,
+                "the body, at /addresses/1: expected a string",
+            ),
+            (r#"{"stream":"s"}"#, "the body: missing member `addresses`"),
+            (r#"{"stream":"s","stream":"s"}"#, "the body, at /stream: duplicate member `stream`"),
+            (
+                r#"{"streem":"s"}"#,
+                "the body, at /streem: there is no such member, expected one of `stream`, `addresses`, `role`, `servers`",
+            ),
+            (
+                r#"{"stream":"s","addresses":[],"role":"ida@x.example"}"#,
+                "the body, at /role: expected one of `viewer`, `admin`, `operator`",
+            ),
+            (
+                r#"{"stream":"s","addresses":[],"servers":[1,"x, expected ida"]}"#,
+                "the body, at /servers/1: expected i64",
+            ),
+            (
+                r#"{"stream":"s","addresses":[],"servers":[-1]}"#,
+                "the body, at /servers/0: not a server id: expected Postmark's numeric ServerID, such as 8123456",
+            ),
+            ("[]", "the body: expected struct Asked with 4 elements"),
+            (
+                r#"{"a/b~c":1}"#,
+                "the body, at /a~1b~0c: there is no such member, expected one of `stream`, `addresses`, `role`, `servers`",
+            ),
+            (r#"{"stream":"s","addresses":[]} x"#, "the body, line 1, column 31: it is not JSON"),
+            (r#"{"stream":"s""#, "the body, line 1, column 13: it is not JSON"),
+        ] {
+            assert_eq!(detail(body), told, "{body}");
         }
     }
 }
