@@ -352,19 +352,20 @@ fn an_address_in_a_path_is_the_one_that_was_mailed_however_it_is_encoded() {
         ("c/timeline@customer.example", "c%2Ftimeline@customer.example"),
         ("//@customer.example", "%2F%2F@customer.example"),
         ("50%@customer.example", "50%25@customer.example"),
-        ("a%2Fb@customer.example", "a%252Fb@customer.example"),
         ("ren\u{e9}@customer.example", "ren%C3%A9@customer.example"),
         ("zoe\u{308}@customer.example", "zo%C3%AB@customer.example"),
         ("zo\u{eb}2@customer.example", "zoe%CC%882@customer.example"),
         ("ida@b\u{fc}cher.example", "ida@xn--bcher-kva.example"),
         ("\"a b\"@customer.example", "%22a%20b%22@customer.example"),
         ("\"a@b\"@customer.example", "%22a%40b%22%40customer.example"),
-        ("a?b#c&d=e;f@customer.example", "a%3Fb%23c%26d%3De%3Bf%40customer.example"),
-        ("no-at-all", "no-at-all"),
+        ("a?b#c&d=e{f@customer.example", "a%3Fb%23c%26d%3De%7Bf%40customer.example"),
         ("..@customer.example", "%2E%2E@customer.example"),
         (long.as_str(), &encoded(&long)),
     ];
-    for (n, (address, _)) in addresses.iter().enumerate() {
+    // Postmark tells of these too. Nobody can mean them by an address, so they are asked for by their ids alone.
+    let odd = ["no-at-all", "a%2Fb@customer.example", "a;b@customer.example", "a*@customer.example"];
+    let told = addresses.iter().map(|(address, _)| *address).chain(odd);
+    for (n, address) in told.enumerate() {
         let mut told = bounce(SERVER, address, &format!("message-{n}"));
         told["ID"] = json!(1_000 + n);
         world.tell(SERVER, told.to_string());
@@ -389,6 +390,15 @@ fn an_address_in_a_path_is_the_one_that_was_mailed_however_it_is_encoded() {
                 assert_eq!(told["items"].as_array().unwrap().len(), 1, "{list} of {address}");
             }
         }
+    }
+    for (n, address) in odd.into_iter().enumerate() {
+        let path = format!("/v1/servers/{SERVER}/recipients/{}", encoded(address));
+        assert_eq!(world.ask(Some(&admin), "GET", &path, "").status(), 400, "{address}");
+        let key = ledger::recipient_key(address);
+        let id = ledger::LedgerKey::for_tests().recipient_id(postledger_tests::server_id(SERVER), &key);
+        assert_eq!(ask("GET", format!("recipients/id:{id}"), "")["address"], address);
+        let told = ask("GET", format!("recipients/id:{id}/timeline"), "");
+        assert_eq!(told["items"][0]["message_id"], format!("message-{}", addresses.len() + n));
     }
     for (address, path) in &addresses {
         let known = ask("GET", format!("recipients/{path}"), "");

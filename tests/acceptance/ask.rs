@@ -61,7 +61,7 @@ impl Ledger {
     fn ask(&self, server: i64, address: &str, at: Option<Time>, known_at: Option<Time>, now: Time) -> Told {
         let ask = Ask {
             server: server_id(server),
-            address: address.to_owned(),
+            whom: address.parse().unwrap(),
             stream: None,
             found: None,
             at,

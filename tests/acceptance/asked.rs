@@ -8,7 +8,8 @@ async fn the_function_checks_many_addresses_in_few_calls_and_tells_a_long_list_p
     let binary = built().join("api");
     let mut asked = Asked::start(&binary, 5_000).await;
     let checked = asked.check(1_000, 2).await;
-    assert_eq!(checked.aws["BatchGetItem"], 20, "a hundred keys a call: {:?}", checked.aws);
+    let words = "a hundred keys a call, and two spellings of each address";
+    assert_eq!(checked.aws["BatchGetItem"], 40, "{words}: {:?}", checked.aws);
     assert!(!checked.aws.contains_key("Scan"));
     let listed = asked.list(5_000, 1_000).await;
     // One for each page, and one for the streams that there are.

@@ -201,7 +201,7 @@ impl Ledger {
     async fn says(&self, address: &str) -> Value {
         let ask = Ask {
             server: server_id(SERVER),
-            address: address.to_owned(),
+            whom: address.parse().unwrap(),
             stream: None,
             found: None,
             at: None,

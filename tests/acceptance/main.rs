@@ -20,6 +20,7 @@ mod door;
 mod erase;
 mod examples;
 mod fixtures;
+mod given;
 mod house;
 mod million;
 mod operator;

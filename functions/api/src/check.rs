@@ -1,11 +1,13 @@
 //! May these addresses be mailed on a stream: the question before each sending.
+//!
+//! Each is asked for in all spellings of its mailbox, and the strictest answer holds.
 
 use crate::call::{Answer, Call, rfc3339};
 use crate::problem::Problem;
 use crate::scope::{Reader, UnknownStream};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use ledger::address::mailable;
 use ledger::fold::View;
+use ledger::given::{Address, Recipient};
 use ledger::verdict::{self, Question, Reason, Verdict};
 use ledger::{RecipientId, Time};
 use postmark::STREAM_BYTES_MAX;
@@ -55,8 +57,29 @@ impl Finding {
 #[derive(Serialize)]
 struct Found<'a> {
     address: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cleaned: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also_asked: Vec<&'a str>,
     verdict: Verdict,
     reasons: Vec<Finding>,
+}
+
+/// What is no recipient, and why.
+#[derive(Serialize)]
+struct Invalid<'a> {
+    index: usize,
+    address: &'a str,
+    problem: &'static str,
+}
+
+/// A recipient that is asked about.
+struct Whom<'a> {
+    index: usize,
+    given: &'a str,
+    recipient: Recipient,
+    /// The ids of all its spellings.
+    ids: Vec<RecipientId>,
 }
 
 /// Checks.
@@ -76,16 +99,17 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
     }
     let now = reader.now();
     let mut invalid = Vec::new();
-    let mut asked: Vec<(&str, RecipientId)> = Vec::with_capacity(addresses.len());
-    for (index, address) in addresses.iter().enumerate() {
-        match mailable(address) {
-            Err(problem) => {
-                invalid.push(json!({ "index": index, "address": address, "problem": problem }));
+    let mut asked: Vec<Whom<'_>> = Vec::with_capacity(addresses.len());
+    for (index, given) in addresses.iter().enumerate() {
+        match given.parse::<Recipient>() {
+            Err(error) => invalid.push(Invalid { index, address: given, problem: error.reason() }),
+            Ok(recipient) => {
+                let ids = reader.ids(&recipient);
+                asked.push(Whom { index, given, recipient, ids });
             }
-            Ok(()) => asked.push((address, reader.recipient(address))),
         }
     }
-    let mut recipients: Vec<RecipientId> = asked.iter().map(|(_, recipient)| *recipient).collect();
+    let mut recipients: Vec<RecipientId> = asked.iter().flat_map(|whom| whom.ids.iter().copied()).collect();
     recipients.sort_unstable();
     recipients.dedup();
     let (views, settings, streams, newest, (depth, pulse)) = tokio::join!(
@@ -111,17 +135,34 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
         stream::iter(answers.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
 
     let mut counts: BTreeMap<&str, usize> =
-        [("send", 0), ("risky", 0), ("do_not_send", 0), ("invalid", invalid.len())].into();
-    let results: Vec<Found<'_>> = asked
-        .into_iter()
-        .map(|(address, recipient)| {
-            let answer = answers.get(&recipient);
-            let verdict = answer.map_or(Verdict::Send, |answer| answer.verdict);
-            *counts.entry(name(verdict)).or_default() += 1;
-            let reasons = answer.into_iter().flat_map(|answer| answer.reasons.iter().map(Finding::of));
-            Found { address, verdict, reasons: reasons.collect() }
-        })
-        .collect();
+        [("send", 0), ("risky", 0), ("do_not_send", 0), ("invalid", 0)].into();
+    let mut results: Vec<Found<'_>> = Vec::with_capacity(asked.len());
+    for whom in &asked {
+        let found = whom.ids.iter().filter_map(|id| answers.get(id).cloned());
+        let answer = found.reduce(|mut answer, other| {
+            answer.join(other);
+            answer
+        });
+        let address = whom.recipient.address();
+        // Nobody may be mailed by an id alone that is written wrongly, or is another server's.
+        if address.is_none() && answer.is_none() {
+            let problem = "nothing that decides is recorded of this id here: ask by the address";
+            invalid.push(Invalid { index: whom.index, address: whom.given, problem });
+            continue;
+        }
+        let verdict = answer.as_ref().map_or(Verdict::Send, |answer| answer.verdict);
+        *counts.entry(name(verdict)).or_default() += 1;
+        let recorded = |place: usize| answers.contains_key(&whom.ids[place]);
+        results.push(Found {
+            address: whom.given,
+            cleaned: address.filter(|address| address.cleaned()).map(Address::text),
+            also_asked: address.map(|address| address.also_asked(recorded)).unwrap_or_default(),
+            verdict,
+            reasons: answer.iter().flat_map(|answer| &answer.reasons).map(Finding::of).collect(),
+        });
+    }
+    counts.insert("invalid", invalid.len());
+    invalid.sort_unstable_by_key(|invalid| invalid.index);
     #[derive(Serialize)]
     struct Checked<'a> {
         server: i64,
@@ -131,7 +172,7 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
         as_of: Value,
         counts: BTreeMap<&'a str, usize>,
         results: Vec<Found<'a>>,
-        invalid: Vec<Value>,
+        invalid: Vec<Invalid<'a>>,
     }
     Ok(Answer::json(&Checked {
         server: reader.server().get(),
@@ -216,6 +257,130 @@ mod tests {
         assert_eq!(told["as_of"]["newest_event"], "2026-11-01T10:53:34.000000Z");
         assert_eq!(told["as_of"]["critical_queue"], json!({ "waiting": 0, "oldest_seconds_at_most": 0 }));
         assert_eq!(told["stream_known"], true);
+    }
+
+    async fn complained(bench: &Bench, address: &str, id: i64) -> ledger::Event {
+        let body = json!({
+            "RecordType": "SpamComplaint", "MessageStream": "outbound", "ID": id, "Type": "SpamComplaint",
+            "MessageID": "5c2f8f10-0000-4000-8000-000000005106", "ServerID": SERVER, "Email": address,
+            "BouncedAt": "2026-11-20T10:00:00Z", "Inactive": true, "CanActivate": false,
+        });
+        bench.record(SERVER, body, Source::Webhook).await
+    }
+
+    async fn checked(bench: &Bench, addresses: &[&str]) -> serde_json::Value {
+        let told = bench.post("check", json!({ "stream": "outbound", "addresses": addresses })).await;
+        assert_eq!(told.status(), 200, "{}", told.text());
+        let told = told.json();
+        let counts: u64 =
+            told["counts"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+        assert_eq!(counts, addresses.len() as u64, "each is counted once");
+        told
+    }
+
+    fn verdicts(told: &serde_json::Value) -> Vec<&str> {
+        told["results"].as_array().unwrap().iter().map(|one| one["verdict"].as_str().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn an_address_with_characters_that_are_not_to_be_seen_is_the_one_that_was_meant() {
+        let bench = Bench::default();
+        complained(&bench, "gone@customer.example", 1).await;
+        let spellings = [
+            "\u{200b}gone@customer.example",
+            "gone\u{ad}@customer.example",
+            "\u{feff}gone@customer.example",
+            "go\u{200d}\u{2060}ne@cust\u{200b}omer.example\u{a0}",
+            "\u{202a}Gone\u{202c}@customer.example",
+            "gone\u{fe0f}\u{e0061}@customer.example",
+            "Gone <\u{180e}gone@customer.example>",
+            "gone@customer.example",
+        ];
+        let told = checked(&bench, &spellings).await;
+        assert_eq!(verdicts(&told), ["do_not_send"; 8]);
+        for (result, given) in told["results"].as_array().unwrap().iter().zip(spellings) {
+            assert_eq!(result["address"], given);
+            let cleaned = result["cleaned"].as_str().map(str::to_lowercase);
+            assert_eq!(
+                cleaned.as_deref(),
+                (given != "gone@customer.example").then_some("gone@customer.example")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_postmark_told_with_such_a_character_is_found_by_whoever_asks_with_it() {
+        let bench = Bench::default();
+        complained(&bench, "bea\u{200b}@customer.example", 1).await;
+        let told = checked(&bench, &["bea\u{200b}@customer.example", "bea@customer.example"]).await;
+        assert_eq!(verdicts(&told), ["do_not_send", "send"]);
+        assert_eq!(told["results"][0]["cleaned"], "bea@customer.example");
+    }
+
+    #[tokio::test]
+    async fn each_spelling_of_one_mailbox_has_the_strictest_answer() {
+        let bench = Bench::default();
+        complained(&bench, "taro..yama.@mobile.example", 1).await;
+        complained(&bench, "\"Gone\"@customer.example", 2).await;
+        let told = checked(
+            &bench,
+            &[
+                "\"taro..yama.\"@mobile.example",
+                "taro..yama.@mobile.example",
+                "\"taro\\..yama.\"@mobile.example",
+                "gone@customer.example",
+                "\"gone\"@customer.example",
+                "\"g\\one\"@customer.example",
+                "\"other\"@customer.example",
+                "other@customer.example",
+            ],
+        )
+        .await;
+        assert_eq!(
+            verdicts(&told),
+            [
+                "do_not_send",
+                "do_not_send",
+                "do_not_send",
+                "do_not_send",
+                "do_not_send",
+                "do_not_send",
+                "send",
+                "send"
+            ]
+        );
+        let also = |place: usize| told["results"][place].get("also_asked").cloned();
+        assert_eq!(also(0), Some(json!(["taro..yama.@mobile.example"])));
+        assert_eq!(also(3), Some(json!(["\"gone\"@customer.example"])), "what it is held by is told");
+        assert_eq!(also(6), Some(json!(["other@customer.example"])));
+        assert_eq!(also(7), None, "of a usual address nothing needs to be told");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_is_invalid_and_never_send() {
+        let bench = Bench::default();
+        let known = complained(&bench, "john@customer.example", 1).await.recipient;
+        let wrong = [
+            "not-an-address",
+            "john%40customer.example",
+            "mailto:john@customer.example",
+            "*@customer.example",
+            "john@customer.example bob@customer.example",
+            "john@customer.example, Bob <bob@customer.example>",
+            "john\u{ff20}customer.example",
+            "\u{ff4a}ohn@customer.example",
+            "john\u{0}@customer.example",
+            "\u{200b}",
+            "id:",
+            "id:john@customer.example",
+            "id:AAAAAAAAAAAAAAAAAAAAAA",
+        ];
+        let told = checked(&bench, &wrong).await;
+        assert_eq!(told["counts"]["invalid"], wrong.len(), "{told}");
+        let places = told["invalid"].as_array().unwrap().iter().map(|one| one["index"].as_u64().unwrap());
+        assert!(places.eq(0..wrong.len() as u64), "in the order of the request");
+        let told = checked(&bench, &[&format!("id:{known}"), "bob@customer.example"]).await;
+        assert_eq!(verdicts(&told), ["do_not_send", "send"]);
     }
 
     #[tokio::test]

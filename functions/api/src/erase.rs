@@ -23,12 +23,20 @@ pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Res
     if !call.body.is_empty() {
         call.json::<Asked>()?;
     }
-    let named = Named::of(admin.reader(), name)?;
+    let named = Named::of(admin.reader(), name).await?;
     let now = admin.now();
     let change = async {
-        let (erased, events) = admin.erase(named.id).await?;
+        // Whoever spells the address in another way means the same person.
+        let (mut erased, mut events) = admin.erase(named.id()).await?;
+        for id in &named.ids[1..] {
+            let (other, stripped) = admin.erase(*id).await?;
+            events += stripped;
+            if other.at > erased.at {
+                erased = other;
+            }
+        }
         let told = json!({
-            "recipient_id": named.id,
+            "recipient_id": named.id(),
             "already": erased.at < now,
             "events": events,
             "erased_at": rfc3339(erased.at),
@@ -38,7 +46,7 @@ pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Res
         Ok((told, json!({ "events": events })))
     };
     // By its id, which does not tell who it was.
-    let told = admin.change("erase", Some(named.id.to_string()), json!({}), change).await?;
+    let told = admin.change("erase", Some(named.id().to_string()), json!({}), change).await?;
     Ok(Answer::json(&told))
 }
 
@@ -72,6 +80,29 @@ mod tests {
         let audit = bench.get("audit").await;
         assert_eq!(audit.json()["items"].as_array().unwrap().len(), 4);
         assert!(!audit.text().contains("ida@"));
+    }
+
+    #[tokio::test]
+    async fn every_spelling_of_the_address_is_erased_and_stays_barred() {
+        let bench = Bench::default();
+        let spellings = ["gone@customer.example", "\"gone\"@customer.example"];
+        let tell = async |address: &str, at: &str| {
+            let body = json!({
+                "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER,
+                "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483", "Recipient": address,
+                "ChangedAt": at, "Origin": "Recipient", "SuppressSending": true,
+                "SuppressionReason": "HardBounce",
+            });
+            bench.record(SERVER, body, Source::Webhook).await;
+        };
+        for address in spellings {
+            tell(address, "2026-11-01T10:53:34Z").await;
+        }
+        let told = bench.post("recipients/go\u{200b}ne@customer.example/erase", json!({})).await.json();
+        assert_eq!((&told["events"], &told["already"]), (&json!(2), &json!(false)), "{told}");
+        assert!(!format!("{:?}", *bench.store).contains("gone"));
+        let told = bench.post("check", json!({ "stream": "outbound", "addresses": spellings })).await.json();
+        assert_eq!(told["counts"]["do_not_send"], 2);
     }
 
     #[tokio::test]

@@ -46,16 +46,17 @@ fn limit(query: &Query) -> Result<usize, Problem> {
 pub(crate) async fn timeline(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = limit(&query)?;
-    let named = Named::of(reader, name)?;
+    let named = Named::of(reader, name).await?;
     let behind: Option<Place> = cursor::read(query.text("cursor"))?;
     // Events lie by identity, not by time: all are read, and no more are held than the page and one behind it.
     let mut first: BTreeMap<Place, Recorded> = BTreeMap::new();
     let mut truncated = false;
-    for class in Class::ALL {
+    let lists = named.ids.iter().flat_map(|id| Class::ALL.map(|class| (*id, class)));
+    for (id, class) in lists.collect::<Vec<_>>() {
         let (mut read, mut after) = (0, None);
         loop {
             let wanted = READ_AT_ONCE.min(TIMELINE_EVENTS_MAX - read);
-            let found = reader.events(named.id, class, after, wanted).await?;
+            let found = reader.events(id, class, after, wanted).await?;
             read += found.events.len();
             after = found.events.last().map(|recorded| recorded.event.identity).or(after);
             for recorded in found.events.into_iter().filter(|recorded| ask::lives(recorded, reader.now())) {

@@ -7,6 +7,7 @@ use crate::problem::Problem;
 use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
 use ledger::bounce::BounceClass;
 use ledger::fold::{BounceMark, Mark};
+use ledger::given::{NotARecipient, Recipient};
 use ledger::policy::SoftBouncePolicy;
 use ledger::verdict::{Reason, SoftEvidence};
 use ledger::{RecipientId, Time};
@@ -14,35 +15,59 @@ use postmark::ADDRESS_BYTES_MAX;
 use serde_json::{Map, Value, json};
 use store::ask::{Entry, StreamAnswer};
 
-/// What a path begins an id with, where it names a recipient by that and not by an address.
-const BY_ID: &str = "id:";
 /// How many facts of a stream's history are told, the latest.
 const HISTORY_MAX: usize = 200;
 
 /// A recipient as a path names it: by an address in any spelling, or by its id.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
-    /// The id.
-    pub(crate) id: RecipientId,
-    /// The address, where that was given.
-    pub(crate) address: Option<String>,
+    /// What was understood.
+    pub(crate) recipient: Recipient,
+    /// The ids of all spellings of its mailbox, that of its own first.
+    pub(crate) ids: Vec<RecipientId>,
+    /// The address as it was given, where one was.
+    pub(crate) given: Option<String>,
 }
 
 impl Named {
     /// Reads it.
     ///
     /// # Errors
-    /// [`Problem::bad_request`] for what cannot be an address or id.
-    pub(crate) fn of(reader: &Reader<'_>, name: &str) -> Result<Named, Problem> {
-        if let Some(id) = name.strip_prefix(BY_ID) {
-            let id = id.parse().map_err(|_| Problem::bad_request("the recipient's id is none"))?;
-            return Ok(Named { id, address: None });
+    /// [`Problem::bad_request`] for what is no address or id, [`Problem::not_found`] for an id of which nothing is
+    /// recorded, or the ledger's own.
+    pub(crate) async fn of(reader: &Reader<'_>, name: &str) -> Result<Named, Problem> {
+        let wrong = |reason: &str| {
+            Problem::bad_request(format!("the recipient in the path: {reason}"))
+                .next("give one address, percent-encoded, or id: and the id of a recipient")
+        };
+        if name.len() > ADDRESS_BYTES_MAX {
+            return Err(wrong(&format!("an address has at most {ADDRESS_BYTES_MAX} bytes")));
         }
-        if name.trim().is_empty() || name.len() > ADDRESS_BYTES_MAX {
-            let words = format!("an address has 1 to {ADDRESS_BYTES_MAX} bytes");
-            return Err(Problem::bad_request(words));
+        if name.ends_with('/') {
+            return Err(wrong("the path ends in a slash"));
         }
-        Ok(Named { id: reader.recipient(name), address: Some(name.to_owned()) })
+        let recipient: Recipient = name.parse().map_err(|error: NotARecipient| wrong(error.reason()))?;
+        let given = recipient.address().map(|_| name.to_owned());
+        let named = Named { ids: reader.ids(&recipient), recipient, given };
+        if named.given.is_none() && !reader.knows(named.id()).await? {
+            return Err(Problem::not_found());
+        }
+        Ok(named)
+    }
+
+    /// The id of its own spelling.
+    pub(crate) fn id(&self) -> RecipientId {
+        self.ids[0]
+    }
+
+    /// Tells how the address was understood, where that is not as it was given.
+    pub(crate) fn tell(&self, told: &mut Value, also_asked: &[impl AsRef<str>]) {
+        if let Some(address) = self.recipient.address().filter(|address| address.cleaned()) {
+            told["cleaned"] = address.text().into();
+        }
+        if !also_asked.is_empty() {
+            told["also_asked"] = also_asked.iter().map(AsRef::as_ref).collect();
+        }
     }
 }
 
@@ -52,7 +77,7 @@ impl Named {
 /// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["stream", UNKNOWN_STREAM, "at", "known_at"])?;
-    let named = Named::of(reader, name)?;
+    let named = Named::of(reader, name).await?;
     let (at, known_at) = (query.time("at")?, query.time("known_at")?);
     let unknown = UnknownStream::of(&query)?;
     let stream = match query.text("stream") {
@@ -62,9 +87,9 @@ pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) 
         }
         None => None,
     };
-    let told = reader.told(named.id, stream, at, known_at).await?;
+    let told = reader.told(named.recipient.clone(), stream, at, known_at).await?;
     // What the caller has typed is no secret to it.
-    let address = named.address.or_else(|| shown(told.spelled.as_deref(), reader.caller().reveals()));
+    let address = named.given.clone().or_else(|| shown(told.spelled.as_deref(), reader.caller().reveals()));
     let mut streams = Map::new();
     for (stream, answer) in &told.streams {
         let history = told.timeline.iter().filter(|entry| entry.stream == *stream);
@@ -81,6 +106,7 @@ pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) 
     if let Some(known_at) = told.known_at {
         body["known_at"] = rfc3339(known_at).into();
     }
+    named.tell(&mut body, &told.also_asked);
     Ok(Answer::json(&body))
 }
 
@@ -209,6 +235,130 @@ fn day(at: Time, beside: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::{Bench, SERVER};
+    use http::Method;
+    use ledger::Source;
+
+    /// A complaint about an address, as Postmark tells it.
+    async fn complained(bench: &Bench, address: &str, id: i64) -> RecipientId {
+        let body = json!({
+            "RecordType": "SpamComplaint", "MessageStream": "outbound", "ID": id, "Type": "SpamComplaint",
+            "MessageID": "5c2f8f10-0000-4000-8000-000000005106", "ServerID": SERVER, "Email": address,
+            "BouncedAt": "2026-11-20T10:00:00Z", "Inactive": true, "CanActivate": false,
+        });
+        bench.record(SERVER, body, Source::Webhook).await.recipient
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_or_id_is_refused_with_the_reason_by_every_route_and_never_answered() {
+        let bench = Bench::default();
+        let id = complained(&bench, "john@customer.example", 1).await;
+        let routes = [
+            (Method::GET, "", Value::Null),
+            (Method::GET, "/timeline", Value::Null),
+            (Method::GET, "/export", Value::Null),
+            (Method::POST, "/erase", json!({})),
+            (Method::POST, "/reactivate", json!({ "stream": "outbound", "reason": "r" })),
+        ];
+        for (method, route, body) in routes {
+            let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+            let ask = async |name: &str| {
+                bench.call(method.clone(), &format!("recipients/{name}{route}"), &body).await
+            };
+            for (name, reason) in [
+                ("not-an-address", "the address has no @"),
+                ("john%40customer.example", "percent-encoded"),
+                ("mailto:john@customer.example", "mailto:"),
+                ("*@customer.example", "a pattern"),
+                ("john@customer.example,bob@customer.example", "more than one address"),
+                ("john@customer.example/", "the path ends in a slash"),
+                ("john@customer.example//", "the path ends in a slash"),
+                ("john@customer.example/x", "the address has no valid domain"),
+                ("id:john@customer.example", "the id is none"),
+                (&format!("id:{id}/"), "the path ends in a slash"),
+                (&format!("id:{id}x"), "the id is none"),
+                (&format!("ID:{id}"), "no @"),
+                (&id.to_string(), "an id is given as id: and the id"),
+            ] {
+                let told = ask(name).await;
+                assert_eq!(told.status(), 400, "{method} {name}{route}: {}", told.text());
+                let detail = told.json()["detail"].as_str().unwrap().to_owned();
+                assert!(detail.contains(reason), "{method} {name}{route}: {detail}");
+                assert!(!told.text().contains("john"), "it quotes nothing");
+            }
+            assert_eq!(ask("id:AAAAAAAAAAAAAAAAAAAAAA").await.status(), 404, "{method} {route}: nobody's id");
+            let known = ask(&format!("id:{id}")).await.status();
+            assert!(known != 404 && known != 400, "{method} {route}: {known}");
+        }
+        let told = bench.get("recipients/john@customer.example/timeline/").await;
+        assert_eq!(told.status(), 400, "{}", told.text());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_to_be_seen_is_taken_out_and_told() {
+        let bench = Bench::default();
+        complained(&bench, "gone@customer.example", 1).await;
+        let told = bench.get("recipients/\u{200b}gone@customer\u{ad}.example").await.json();
+        assert_eq!(told["streams"]["outbound"]["verdict"], "do_not_send");
+        assert_eq!(told["cleaned"], "gone@customer.example");
+        assert_eq!(told["also_asked"], json!(["\"gone\"@customer.example", "\u{200b}gone@customer.example"]));
+        let plain = bench.get("recipients/gone@customer.example").await.json();
+        assert_eq!((plain.get("cleaned"), plain.get("also_asked")), (None, None));
+        let told = bench.get("recipients/gone\u{200d}@customer.example/timeline").await.json();
+        assert_eq!(told["items"].as_array().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn all_spellings_of_a_mailbox_are_asked_for_and_the_strictest_answer_holds() {
+        let bench = Bench::default();
+        complained(&bench, "taro..yama.@mobile.example", 1).await;
+        let soft = json!({
+            "RecordType": "Bounce", "MessageStream": "outbound", "ID": 2, "Type": "SoftBounce",
+            "MessageID": "5c2f8f10-0000-4000-8000-000000005107", "ServerID": SERVER, "Inactive": false,
+            "Email": "\"taro..yama.\"@mobile.example", "BouncedAt": "2026-11-21T10:00:00Z",
+        });
+        let soft = bench.record(SERVER, soft, Source::Webhook).await;
+        for (asked, other) in [
+            ("taro..yama.@mobile.example", "\"taro..yama.\"@mobile.example"),
+            ("\"taro..yama.\"@mobile.example", "taro..yama.@mobile.example"),
+            ("\"taro.\\.yama.\"@mobile.example", "taro..yama.@mobile.example"),
+        ] {
+            let told = bench.get(&format!("recipients/{asked}")).await.json();
+            let outbound = &told["streams"]["outbound"];
+            assert_eq!(
+                (&told["known"], &outbound["verdict"]),
+                (&json!(true), &json!("do_not_send")),
+                "{asked}"
+            );
+            assert_eq!(outbound["reasons"][0]["code"], "listed_complaint");
+            assert_eq!(
+                outbound["bounces"][0]["event"],
+                json!(soft.identity),
+                "what is known of each is told"
+            );
+            assert_eq!(told["also_asked"][0], other);
+            let timeline = bench.get(&format!("recipients/{asked}/timeline")).await.json();
+            assert_eq!(timeline["items"].as_array().unwrap().len(), 2);
+            let past = bench.get(&format!("recipients/{asked}?at=2026-11-20T12:00:00Z")).await.json();
+            assert_eq!(past["streams"]["outbound"]["verdict"], "do_not_send");
+            let export = bench.get(&format!("recipients/{asked}/export")).await.json();
+            assert_eq!(export["items"].as_array().unwrap().len(), 2);
+            assert_eq!(export["other_views"].as_array().unwrap().len(), 1);
+        }
+        let pages = async {
+            let (mut found, mut cursor) = (0, String::new());
+            loop {
+                let target = format!("recipients/taro..yama.@mobile.example/export?limit=1{cursor}");
+                let page = bench.get(&target).await.json();
+                found += page["items"].as_array().unwrap().len();
+                match page["next"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => return found,
+                }
+            }
+        };
+        assert_eq!(pages.await, 2, "page by page it is the same");
+    }
 
     #[test]
     fn a_day_of_another_year_bears_its_year() {

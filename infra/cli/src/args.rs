@@ -265,7 +265,8 @@ pub struct Recipient {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// The address, in any spelling.
+    /// The address, in any spelling, or `id:` and a recipient's id.
+    #[arg(value_parser = crate::ask::whom)]
     pub address: String,
     /// The stream to mail on [default: all that are known].
     #[arg(long, value_name = "STREAM")]
@@ -415,7 +416,8 @@ pub struct Decide {
     /// Whether it may be unknown.
     #[command(flatten)]
     pub unknown: Unknown,
-    /// The address.
+    /// The address, or `id:` and a recipient's id.
+    #[arg(value_parser = crate::ask::whom)]
     pub address: String,
     /// What is ruled.
     #[arg(value_enum)]

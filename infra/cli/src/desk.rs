@@ -17,8 +17,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use erase::{Sweep, SweepError, Swept};
 use ledger::event::{Bar, Ruling};
 use ledger::fold::EventSet;
+use ledger::given::Recipient;
 use ledger::policy::SoftBouncePolicy;
-use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
+use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time};
 use platform::Clock;
 use postmark::{Context, Decision};
 use postmark_api::{Endpoint, Https, Timeouts, Token};
@@ -91,6 +92,11 @@ impl From<ReconcileError> for DeskError {
     }
 }
 
+/// A recipient as it was given.
+fn whom(given: &str) -> Result<Recipient, DeskError> {
+    given.parse().map_err(unusable)
+}
+
 /// Where an operator asks and tells: a ledger's tables and queues.
 pub struct Desk {
     /// The tables.
@@ -114,11 +120,17 @@ impl Desk {
     /// [`DeskError::Unknown`] or the store's own.
     pub async fn recipient(&self, query: RecipientQuery) -> Result<Told, DeskError> {
         let RecipientQuery { server, address, stream, at, known_at, unknown_stream } = query;
-        let policy = self.policy;
+        let (policy, whom) = (self.policy, whom(&address)?);
+        let by_id = whom.address().is_none();
         let found = self.known(server, stream.as_deref(), unknown_stream).await?;
         let found = found.filter(|_| stream.is_some());
-        let ask = Ask { server, address, stream, found, at, known_at, policy, whole_timeline: true };
-        Ok(ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?)
+        let ask = Ask { server, whom, stream, found, at, known_at, policy, whole_timeline: true };
+        let told = ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?;
+        // Whatever was recorded later, an id that is written wrongly is nobody's.
+        if by_id && !told.known && at.is_none() && known_at.is_none() {
+            return Err(DeskError::NotFound("nothing is recorded of this id at this server"));
+        }
+        Ok(told)
     }
 
     /// What is recorded about a recipient, in the order in which it came in, with the bodies; of deliveries, and of
@@ -128,10 +140,13 @@ impl Desk {
     /// The store's own.
     pub async fn bodies(&self, query: BodiesQuery) -> Result<Vec<Bodied>, DeskError> {
         let BodiesQuery { server, address } = query;
-        let recipient = self.ledger_key.recipient_id(server, &recipient_key(&address));
-        let mut recorded = self.store.state_events(server, recipient).await?;
-        for class in [Class::Delivery, Class::Engagement] {
-            recorded.extend(self.store.events(server, recipient, class, None, TIMELINE_MAX).await?.events);
+        let mut recorded = Vec::new();
+        for recipient in whom(&address)?.ids(&self.ledger_key, server) {
+            recorded.extend(self.store.state_events(server, recipient).await?);
+            for class in [Class::Delivery, Class::Engagement] {
+                recorded
+                    .extend(self.store.events(server, recipient, class, None, TIMELINE_MAX).await?.events);
+            }
         }
         recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
         let bodied = |recorded: Recorded| Bodied {
@@ -267,6 +282,15 @@ impl Desk {
     /// the sender's to allow; or the ports' own: where the tables fail then, the decision is on its queue.
     pub async fn decide(&self, decide: Decide) -> Result<Decided, DeskError> {
         self.known(decide.server, Some(&decide.stream), decide.unknown_stream).await?;
+        let whom = whom(&decide.address)?;
+        let address = match &whom {
+            Recipient::Address(address) => address.text().to_owned(),
+            Recipient::Id(id) => {
+                let view = self.store.views(decide.server, &[*id]).await?.pop().flatten();
+                view.and_then(|view| view.address)
+                    .ok_or(DeskError::NotFound("no address is known here of this id"))?
+            }
+        };
         let random: [u8; 16] =
             ring::rand::generate(&SystemRandom::new()).map_err(|_| DeskError::Random)?.expose();
         let now = (self.clock)();
@@ -277,7 +301,7 @@ impl Desk {
         let decision = Decision {
             id: &URL_SAFE_NO_PAD.encode(random),
             stream: &decide.stream,
-            address: &decide.address,
+            address: &address,
             ruling: if decide.suppress { Ruling::Suppress(Bar::Decision) } else { Ruling::Allow },
             reason: &reason,
             actor: &decide.actor,
@@ -286,10 +310,14 @@ impl Desk {
         let made = decision::made(&decision, decide.server, now, &self.ledger_key);
         let (envelope, event) = made.map_err(unusable)?;
         if !decide.suppress {
-            let events = self.store.state_events(event.server, event.recipient).await?;
-            let view = events.into_iter().map(|recorded| recorded.event).collect::<EventSet>().view();
-            let allowed = view.map_or(Ok(()), |view| view.may_allow(&event.stream, decide.consent.is_some()));
-            allowed.map_err(|withheld| unusable(withheld.words()))?;
+            // Of one mailbox, however it is spelled.
+            for recipient in whom.ids(&self.ledger_key, event.server) {
+                let events = self.store.state_events(event.server, recipient).await?;
+                let view = events.into_iter().map(|recorded| recorded.event).collect::<EventSet>().view();
+                let allowed =
+                    view.map_or(Ok(()), |view| view.may_allow(&event.stream, decide.consent.is_some()));
+                allowed.map_err(|withheld| unusable(withheld.words()))?;
+            }
         }
         self.queue.send(QueueName::Critical, &envelope.encode()).await?;
         let recorded = decision::recorded(&*self.store, &event, decision::WAIT).await;

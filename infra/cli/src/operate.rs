@@ -53,6 +53,7 @@ pub fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Fai
     let suppress = args.ruling == args::Ruling::Suppress;
     // The reason is in the timeline; here it could tell whom it is about.
     let asked = json!({ "ruling": if suppress { "suppress" } else { "allow" }, "actor": args.actor });
+    crate::ask::tell_cleaned(&args.address);
     let (server, target) = (args.server.server, Some(args.stream.clone()));
     let unknown_stream = args.unknown.allowed;
     let decided = audited::change(

@@ -78,13 +78,16 @@ pub fn row(address: &str, stream: &str, answer: &StreamAnswer) -> [String; 5] {
 /// The whole answer about a recipient.
 pub fn recipient(told: &Told) -> String {
     let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "{}  (server {}, recipient {})",
-        visible(&told.address),
-        told.server,
-        told.recipient_id
-    );
+    let address = told.address.as_deref().unwrap_or("of no address that is told");
+    let _ = writeln!(out, "{}  (server {}, recipient {})", visible(address), told.server, told.recipient_id);
+    if told.cleaned {
+        let _ = writeln!(out, "characters that are not to be seen were taken out of the address");
+    }
+    if !told.also_asked.is_empty() {
+        let others = told.also_asked.iter().map(|other| visible(other)).collect::<Vec<_>>().join(", ");
+        let _ =
+            writeln!(out, "asked for as {others} too, which is the same mailbox: the strictest answer holds");
+    }
     let _ = write!(out, "as of {}", time(told.at));
     if let Some(known_at) = told.known_at {
         let _ = write!(out, ", by what had come in by {}", time(known_at));

@@ -70,13 +70,13 @@ fn show_ledger(ledger: &Ledger) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut events = 0;
     for (address, stream) in LEDGER {
-        let (address, stream) = (address.to_owned(), Some(stream.to_owned()));
+        let (to, stream) = (address.to_owned(), Some(stream.to_owned()));
         let query =
-            RecipientQuery { server, address, stream, at: None, known_at: None, unknown_stream: true };
+            RecipientQuery { server, address: to, stream, at: None, known_at: None, unknown_stream: true };
         let told = ledger.recipient(query)?;
         for (stream, answer) in &told.streams {
             events += told.timeline.iter().filter(|entry| entry.stream == *stream).count();
-            rows.push(show::row(&told.address, stream, answer));
+            rows.push(show::row(address, stream, answer));
         }
     }
     let aside = ledger.quarantine(QuarantineQuery { days: 1 })?.len();

@@ -189,6 +189,20 @@ pub struct Answer {
     pub reasons: Vec<Reason>,
 }
 
+impl Answer {
+    fn of(mut reasons: Vec<Reason>) -> Answer {
+        reasons.sort_by(|a, b| (b.verdict, a.code, a.since).cmp(&(a.verdict, b.code, b.since)));
+        Answer { verdict: reasons.first().map_or(Verdict::Send, |reason| reason.verdict), reasons }
+    }
+
+    /// Takes in what is answered of the same mailbox in another spelling: the strictest holds.
+    pub fn join(&mut self, other: Answer) {
+        let mut reasons = std::mem::take(&mut self.reasons);
+        reasons.extend(other.reasons);
+        *self = Answer::of(reasons);
+    }
+}
+
 /// A delivery, as far as soft-bounce evidence needs it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeliveryMark {
@@ -237,8 +251,7 @@ impl<'a> Question<'a> {
         reasons.extend(self.dead());
         reasons.extend(self.removal());
         reasons.extend(self.soft_bounces(deliveries));
-        reasons.sort_by(|a, b| (b.verdict, a.code, a.since).cmp(&(a.verdict, b.code, b.since)));
-        Answer { verdict: reasons.first().map_or(Verdict::Send, |reason| reason.verdict), reasons }
+        Answer::of(reasons)
     }
 
     fn here(&self) -> Option<&'a StreamView> {

@@ -5,11 +5,12 @@ use crate::{Recorded, Store, StoreError};
 use ledger::counters::Measure;
 use ledger::event::{Event, WHOLE_SERVER};
 use ledger::fold::{BounceMark, EventSet, Mark, StreamView, View};
+use ledger::given::Recipient;
 use ledger::policy::{SoftBouncePolicy, StreamKind};
 use ledger::verdict::{Answer, DELIVERIES_MAX, Deliveries, DeliveryMark, Question};
-use ledger::{Class, Identity, Kind, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};
+use ledger::{Class, Identity, Kind, LedgerKey, RecipientId, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 /// The most deliveries, and the most opens and clicks, that a timeline shows.
 pub const TIMELINE_MAX: usize = 1_000;
@@ -19,8 +20,8 @@ pub const TIMELINE_MAX: usize = 1_000;
 pub struct Ask {
     /// The server.
     pub server: ServerId,
-    /// The address, in any spelling.
-    pub address: String,
+    /// Whom: by an address, in any spelling, or by an id.
+    pub whom: Recipient,
     /// The stream; without one, all that the server is known to have.
     pub stream: Option<String>,
     /// What that stream is for, where whoever asks has found that it is known.
@@ -40,12 +41,21 @@ pub struct Ask {
 pub struct Told {
     /// The server.
     pub server: ServerId,
-    /// The address as it was asked for.
-    pub address: String,
+    /// The address that was asked for, as it was understood; `None` where an id was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address: Option<String>,
     /// Its key.
-    pub recipient_key: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recipient_key: Option<String>,
     /// Its id.
     pub recipient_id: RecipientId,
+    /// Whether something was taken out of the address that is not to be seen.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub cleaned: bool,
+    /// The other spellings of the mailbox that were asked for, where there is something to tell of them. The answer is
+    /// the strictest.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub also_asked: Vec<String>,
     /// As of when.
     pub at: Time,
     /// By what had come in by then, if that was asked.
@@ -62,6 +72,23 @@ pub struct Told {
     pub timeline: Vec<Entry>,
     /// Whether there are more deliveries, opens or clicks than the timeline shows.
     pub timeline_truncated: bool,
+}
+
+impl Told {
+    /// Takes in what is told of the same mailbox in another spelling.
+    fn join(&mut self, other: Told) {
+        self.known |= other.known;
+        self.spelled = self.spelled.take().or(other.spelled);
+        for (stream, answer) in other.streams {
+            match self.streams.entry(stream) {
+                btree_map::Entry::Vacant(place) => drop(place.insert(answer)),
+                btree_map::Entry::Occupied(mut place) => place.get_mut().join(answer),
+            }
+        }
+        self.timeline.extend(other.timeline);
+        self.timeline.sort_by_key(|entry| (entry.time, entry.identity));
+        self.timeline_truncated |= other.timeline_truncated;
+    }
 }
 
 /// The answer for one stream.
@@ -88,6 +115,23 @@ pub struct StreamAnswer {
     pub bounces: Vec<BounceMark>,
     /// Whether deliveries that could have cleared soft bounces may have expired.
     pub soft_evidence_incomplete: bool,
+}
+
+impl StreamAnswer {
+    fn join(&mut self, other: StreamAnswer) {
+        self.stream_known |= other.stream_known;
+        self.answer.join(other.answer);
+        for (cause, marks) in other.listed {
+            let here = self.listed.entry(cause).or_default();
+            here.extend(marks);
+            here.sort_unstable();
+        }
+        self.lifted = self.lifted.max(other.lifted);
+        self.allowed = self.allowed.max(other.allowed);
+        self.bounces.extend(other.bounces);
+        self.bounces.sort_unstable();
+        self.soft_evidence_incomplete |= other.soft_evidence_incomplete;
+    }
 }
 
 /// One event of the timeline.
@@ -137,25 +181,37 @@ impl Entry {
 }
 
 /// Answers about a recipient. The current verdict is read from the stored view; a past one is folded from the
-/// events that had happened (or had come in) by then.
+/// events that had happened (or had come in) by then. Of several spellings of one mailbox the strictest answer holds.
 ///
 /// # Errors
 /// The store's own.
 pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) -> Result<Told, StoreError> {
-    let recipient = key.recipient_id(ask.server, &recipient_key(&ask.address));
-    about(store, recipient, ask, now).await
+    let ids = ask.whom.ids(key, ask.server);
+    let mut told = about(store, ids[0], &ask, now).await?;
+    let mut known = vec![told.known];
+    let views = if ids.len() > 1 { store.views(ask.server, &ids[1..]).await? } else { Vec::new() };
+    for (id, view) in ids[1..].iter().zip(views) {
+        // Without a view nothing has a say in the verdict.
+        let other = match view.is_some() || ask.whole_timeline {
+            true => Some(about(store, *id, &ask, now).await?).filter(|other| other.known),
+            false => None,
+        };
+        known.push(other.is_some());
+        if let Some(other) = other {
+            told.join(other);
+        }
+    }
+    if let Some(address) = ask.whom.address() {
+        told.address = Some(address.text().to_owned());
+        told.recipient_key = Some(address.key().to_owned());
+        told.cleaned = address.cleaned();
+        told.also_asked = address.also_asked(|place| known[place]).into_iter().map(str::to_owned).collect();
+    }
+    Ok(told)
 }
 
-/// Answers about the recipient of an id; the address of `ask` is only repeated.
-///
-/// # Errors
-/// The store's own.
-pub async fn about(
-    store: &dyn Store,
-    recipient: RecipientId,
-    ask: Ask,
-    now: Time,
-) -> Result<Told, StoreError> {
+/// Answers about the recipient of an id.
+async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) -> Result<Told, StoreError> {
     let server = ask.server;
     let at = ask.at.unwrap_or(now);
     // As of then: what had happened, and by what had come in.
@@ -195,8 +251,8 @@ pub async fn about(
     let floor = store.rules().await?.floors.get(&Class::Delivery).copied();
     let known_streams: BTreeSet<String> =
         store.streams(server).await?.into_iter().chain(view.streams.keys().cloned()).collect();
-    let streams = match ask.stream {
-        Some(stream) => BTreeSet::from([stream]),
+    let streams = match &ask.stream {
+        Some(stream) => BTreeSet::from([stream.clone()]),
         None => known_streams.clone(),
     };
     let mut answers = BTreeMap::new();
@@ -226,9 +282,11 @@ pub async fn about(
     timeline.sort_by_key(|entry| (entry.time, entry.identity));
     Ok(Told {
         server,
-        recipient_key: recipient_key(&ask.address),
-        address: ask.address,
+        address: None,
+        recipient_key: None,
         recipient_id: recipient,
+        cleaned: false,
+        also_asked: Vec::new(),
         at,
         known_at: ask.known_at,
         known,

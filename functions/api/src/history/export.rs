@@ -17,8 +17,9 @@ const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many events are held at once beside the page.
 const READ_AT_ONCE: usize = 10;
 
-/// How far a person's data is given out: up to an event of a class, in the order that they lie in.
-type Place = (Class, Option<Identity>);
+/// How far a person's data is given out: of which spelling of the address, up to an event of a class, in the order that
+/// they lie in.
+type Place = (usize, Class, Option<Identity>);
 
 /// Everything that is recorded of a recipient, with the bodies.
 ///
@@ -27,26 +28,33 @@ type Place = (Class, Option<Identity>);
 pub(crate) async fn export(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = limit(&query)?;
-    let named = Named::of(admin.reader(), name)?;
+    let named = Named::of(admin.reader(), name).await?;
     let place: Option<Place> = cursor::read(query.text("cursor"))?;
     // Without its addresses it would not be the person's data.
     if !admin.caller().reveals() {
         return Err(Problem::role("admin, and one that reveals addresses"));
     }
-    let (id, mut address) = (named.id, named.address);
+    let (id, ids, mut address) = (named.id(), named.ids, named.given);
     let mut told = json!({ "recipient_id": id });
     let first = place.is_none();
     // Each page is noted: a cursor that nobody gave out would read on as well.
     let read = async {
-        let view = if first { admin.views(&[id]).await?.pop().flatten() } else { None };
-        let page = page(admin, id, place.unwrap_or((Class::State, None)), limit).await?;
+        let views = if first { admin.views(&ids).await? } else { Vec::new() };
+        let page = page(admin, &ids, place.unwrap_or((0, Class::State, None)), limit).await?;
         let noted = json!({ "events": page.0.len(), "more": page.1.is_some() });
-        Ok(((view, page), noted))
+        Ok(((views, page), noted))
     };
     let asked = json!({ "first": first });
-    let (view, (items, next)) = admin.change("export", Some(id.to_string()), asked, read).await?;
+    let (views, (items, next)) = admin.change("export", Some(id.to_string()), asked, read).await?;
     if first {
+        // Of another spelling of the address there hardly ever is one.
+        let mut views = views.into_iter().flatten();
+        let view = views.next();
         told["view"] = view.as_ref().map(of_view).unwrap_or_default();
+        let others: Vec<Value> = views.map(|view| of_view(&view)).collect();
+        if !others.is_empty() {
+            told["other_views"] = others.into();
+        }
         address = address.or_else(|| view?.address);
     }
     if let Some(address) = address {
@@ -60,21 +68,24 @@ pub(crate) async fn export(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Re
 /// A page of what is recorded behind a place, made of `limit` events at most.
 async fn page(
     admin: &Admin<'_>,
-    recipient: RecipientId,
+    spellings: &[RecipientId],
     behind: Place,
     limit: usize,
 ) -> Result<(Vec<Value>, Option<Place>), Problem> {
     let (mut items, mut read, mut bytes) = (Vec::new(), 0, 0);
-    for class in Class::ALL.into_iter().filter(|class| *class >= behind.0) {
-        let mut after = behind.1.filter(|_| class == behind.0);
+    let (from, class, identity) = behind;
+    let all = spellings.iter().enumerate().flat_map(|(at, id)| Class::ALL.map(|class| (at, *id, class)));
+    let behind_it: Vec<_> = all.filter(|(at, _, of)| (*at, *of) >= (from, class)).collect();
+    for (at, recipient, class) in behind_it {
+        let mut after = identity.filter(|_| (at, class) == (from, behind.1));
         loop {
             if read >= limit {
-                return Ok((items, Some((class, after))));
+                return Ok((items, Some((at, class, after))));
             }
             let found = admin.events(recipient, class, after, READ_AT_ONCE.min(limit - read)).await?;
             for recorded in found.events {
                 if bytes >= PAGE_BYTES_MAX {
-                    return Ok((items, Some((class, after))));
+                    return Ok((items, Some((at, class, after))));
                 }
                 read += 1;
                 after = Some(recorded.event.identity);

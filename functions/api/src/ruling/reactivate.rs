@@ -4,6 +4,9 @@
 //! without consent, both whether Postmark or an import told of it; by two reactivations within ninety days. Postmark comes first and may refuse too. What is on its list
 //! leaves the view when Postmark tells so, never before. An allowance is one decision for the whole scope, so it is
 //! made only where nothing in the scope is refused by a rule and where nobody in it ever complained.
+//!
+//! Where one mailbox is spelled in several ways, what holds any of its spellings is seen to, each by its own call and its
+//! own decision: a check asks for all of them.
 
 use super::{
     AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, without_addresses,
@@ -22,8 +25,8 @@ use ledger::verdict::{Code, Question, Verdict};
 use ledger::{Event, RecipientId, Time};
 use postmark_api::ServerApi;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use store::Recorded;
 use tokio::time::Instant;
 
@@ -66,9 +69,20 @@ impl From<Withheld> for Refused {
     }
 }
 
+/// A spelling of the recipient's address under which something is recorded.
+struct Spelling {
+    view: View,
+    /// As it is spelled to Postmark; `None` where an id was given and the person was erased.
+    address: Option<String>,
+    /// Whether it is told of: it is not the one that was given.
+    other: bool,
+}
+
 /// What holds a recipient on a stream, and what became of that.
 #[derive(Debug)]
 struct Held {
+    /// In which spelling, by its place among them.
+    spelling: usize,
     stream: String,
     /// The causes on Postmark's list.
     listed: Vec<Cause>,
@@ -109,8 +123,8 @@ impl Held {
         self.refused.is_none() && (self.listed.is_empty() || self.postmark == Some(Said::Done))
     }
 
-    fn done(&self, allowed: bool) -> bool {
-        self.clear() && (!self.is_ours() || allowed)
+    fn done(&self, decided: &Decided) -> bool {
+        self.clear() && (!self.is_ours() || decided.contains_key(&self.spelling))
     }
 }
 
@@ -121,70 +135,94 @@ impl Held {
 /// the ledger's own.
 pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
-    let named = Named::of(admin, name)?;
+    let named = Named::of(admin, name).await?;
     let asked: Asked = call.json()?;
     scope_named(&asked.stream)?;
     worded("reason", &asked.reason)?;
     asked.consent.as_deref().map(|consent| worded("consent", consent)).transpose()?;
     admin.stream(&asked.stream, asked.unknown_stream).await?;
 
-    let (views, events) =
-        tokio::join!(admin.views(std::slice::from_ref(&named.id)), admin.state_events(named.id));
-    let (view, events) = (views?.pop().flatten(), events?);
-    let address = view.as_ref().and_then(|view| view.address.clone());
+    let spellings = spellings(admin, &named).await?;
+    let known = spellings.iter().find_map(|spelling| spelling.view.address.as_deref());
     // What the caller has typed is no secret to it.
-    let told_address = named.address.clone().or_else(|| shown(address.as_deref(), admin.caller().reveals()));
-    let held = match &view {
-        Some(view) => held(admin, view, &events, &asked).await?,
-        None => Vec::new(),
+    let told_address = named.given.clone().or_else(|| shown(known, admin.caller().reveals()));
+    let answered = |results: Vec<Value>, decisions: Vec<Value>| {
+        let mut decisions = decisions.into_iter();
+        let decision = decisions.next();
+        let mut told = json!({ "address": told_address, "results": results, "decision": decision });
+        let others: Vec<Value> = decisions.collect();
+        if !others.is_empty() {
+            told["other_decisions"] = others.into();
+        }
+        named.tell(&mut told, &[""; 0]);
+        Answer::json(&told)
     };
+    let held = held(admin, &spellings, &asked).await?;
     if held.is_empty() {
-        return Ok(Answer::json(&json!({ "address": told_address, "results": [], "decision": null })));
+        return Ok(answered(Vec::new(), Vec::new()));
     }
     let open = || held.iter().filter(|held| held.refused.is_none());
-    let address = address.or(named.address);
-    if open().next().is_some() && address.is_none() {
+    if open().any(|held| spellings[held.spelling].address.is_none()) {
         let detail = "the person was erased, so the address is not known here any more";
         let problem = Problem::conflict("no-address", "The address is not known", detail);
         return Err(problem.next("name the recipient by its address, not by its id"));
     }
-    let address = spelled(&address.unwrap_or_default());
     let api = if open().any(|held| !held.listed.is_empty()) {
         let otherwise = "or take it off the list in Postmark's own pages";
         Some(admin.postmark().await?.ok_or_else(|| no_postmark_token(admin, otherwise))?)
     } else {
         None
     };
-    let before: Map<String, Value> =
-        held.iter().map(|held| (held.stream.clone(), json!(held.was()))).collect();
+    let mut before: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for held in &held {
+        before.entry(&held.stream).or_default().extend(held.was());
+    }
+    let before = json!(before);
     let noted = json!({
         "stream": asked.stream,
         "reason": without_addresses(&asked.reason),
         "consent": asked.consent.as_deref().map(without_addresses),
     });
-    let change = done(admin, api.as_ref(), &asked, &address, held);
-    let target = Some(named.id.to_string());
-    let (held, decision) = admin.change_of("reactivate", target, before.into(), noted, change).await?;
-    let decision = match decision {
-        Some(event) => json!({ "event": event.identity, "recorded": admin.recorded(&event).await }),
-        None => Value::Null,
+    let change = done(admin, api.as_ref(), &asked, &spellings, held);
+    let target = Some(named.id().to_string());
+    let (held, decided) = admin.change_of("reactivate", target, before, noted, change).await?;
+    let mut decisions = Vec::new();
+    for event in decided.values() {
+        decisions.push(json!({ "event": event.identity, "recorded": admin.recorded(event).await }));
+    }
+    Ok(answered(results(&held, &spellings, &decided), decisions))
+}
+
+/// The spellings of a recipient's address under which something with state is recorded, its own first.
+async fn spellings(admin: &Admin<'_>, named: &Named) -> Result<Vec<Spelling>, Problem> {
+    let views = admin.views(&named.ids).await?;
+    let address = |place: usize, view: &View| match named.recipient.address() {
+        Some(given) if place == 0 => Some(view.address.clone().unwrap_or_else(|| given.text().to_owned())),
+        Some(given) => Some(view.address.clone().unwrap_or_else(|| given.keys()[place].clone())),
+        None => view.address.clone(),
     };
-    let results = results(&held, !decision.is_null());
-    Ok(Answer::json(&json!({ "address": told_address, "results": results, "decision": decision })))
+    let spelling = |(place, view): (usize, Option<View>)| {
+        let view = view?;
+        let address = address(place, &view).map(|address| spelled(&address));
+        Some(Spelling { view, address, other: place > 0 })
+    };
+    Ok(views.into_iter().enumerate().filter_map(spelling).collect())
 }
 
 /// What holds the recipient on each stream of the scope, and whether a rule keeps it there.
-async fn held(
-    admin: &Admin<'_>,
-    view: &View,
-    events: &[Recorded],
-    asked: &Asked,
-) -> Result<Vec<Held>, Problem> {
+async fn held(admin: &Admin<'_>, spellings: &[Spelling], asked: &Asked) -> Result<Vec<Held>, Problem> {
     let (now, settings) = (admin.now(), admin.settings().await?);
     let whole = asked.stream == WHOLE_SERVER;
-    let streams: Vec<&String> = if whole { view.streams.keys().collect() } else { vec![&asked.stream] };
+    let mut events: Vec<Recorded> = Vec::new();
+    for spelling in spellings {
+        events.extend(admin.state_events(spelling.view.recipient).await?);
+    }
+    let places = spellings.iter().enumerate().flat_map(|(place, Spelling { view, .. })| {
+        let streams: Vec<&String> = if whole { view.streams.keys().collect() } else { vec![&asked.stream] };
+        streams.into_iter().map(move |stream| (place, view, stream))
+    });
     let (mut all, mut complained) = (Vec::new(), false);
-    for stream in streams {
+    for (spelling, view, stream) in places.collect::<Vec<_>>() {
         let here = view.streams.get(stream);
         let listed = here.into_iter().flat_map(StreamView::live_causes).map(|(cause, _)| cause).collect();
         let bars = view.bars(stream).filter(|(_, scope, _)| !whole || scope == stream);
@@ -198,6 +236,7 @@ async fn held(
         };
         complained |= barred || view.complained_within(stream);
         let held = Held {
+            spelling,
             stream: stream.clone(),
             listed,
             bars,
@@ -220,7 +259,7 @@ async fn held(
         .filter(|held| !held.was().is_empty())
         .collect();
     for held in &mut all {
-        held.refused = refusal(held, complained, asked, events, now);
+        held.refused = refusal(held, complained, asked, &events, now);
     }
     // An allowance would be one for the refused streams too.
     let elsewhere = all.iter().find_map(|held| held.refused.clone());
@@ -295,29 +334,35 @@ fn reactivations(events: &[Recorded], stream: &str, now: Time) -> usize {
     count
 }
 
-type Done = Result<((Vec<Held>, Option<Event>), Value), (Problem, Value)>;
+/// What was allowed, by the place of its spelling.
+type Decided = BTreeMap<usize, Event>;
+type Done = Result<((Vec<Held>, Decided), Value), (Problem, Value)>;
 
 /// Does what no rule forbids: at Postmark, then by an allowance.
 async fn done(
     admin: &Admin<'_>,
     api: Option<&ServerApi>,
     asked: &Asked,
-    address: &str,
+    spellings: &[Spelling],
     mut held: Vec<Held>,
 ) -> Done {
     if let Some(api) = api {
-        lift(api, address, &mut held).await;
+        lift(api, spellings, &mut held).await;
     }
-    let mut decision = None;
-    if held.iter().any(|held| held.clear() && held.is_ours()) {
+    let mut decided = Decided::new();
+    let allowable = held.iter().filter(|held| held.clear() && held.is_ours());
+    for place in allowable.map(|held| held.spelling).collect::<BTreeSet<_>>() {
         let reason = match &asked.consent {
             Some(consent) => format!("{}; consent: {consent}", asked.reason),
             None => asked.reason.clone(),
         };
+        let address = spellings[place].address.as_deref().unwrap_or_default();
         match decide(admin, &asked.stream, address, Ruling::Allow, &reason).await {
-            Ok(event) => decision = Some(event),
-            // What Postmark has done is told; where that is nothing, it failed whole.
-            Err(problem) if held.iter().any(|held| held.postmark == Some(Said::Done)) => {
+            Ok(event) => drop(decided.insert(place, event)),
+            // What was done is told; where that is nothing, it failed whole.
+            Err(problem)
+                if !decided.is_empty() || held.iter().any(|held| held.postmark == Some(Said::Done)) =>
+            {
                 tracing::error!(code = problem.code(), "an allowance could not be sent");
             }
             Err(problem) => {
@@ -326,25 +371,29 @@ async fn done(
             }
         }
     }
-    let allowed = decision.is_some();
-    let noted = json!({
-        "results": held.iter().map(|held| noted(held, allowed)).collect::<Vec<_>>(),
-        "decision": decision.as_ref().map(|event| event.identity),
+    let identities = decided.values().map(|event| event.identity);
+    let mut told = json!({
+        "results": held.iter().map(|held| noted(held, &decided)).collect::<Vec<_>>(),
+        "decision": identities.clone().next(),
     });
+    if decided.len() > 1 {
+        told["other_decisions"] = json!(identities.skip(1).collect::<Vec<_>>());
+    }
     if held.iter().all(|held| held.refused.is_some()) {
         let detail = "each stream is refused; results says which and why";
         let problem = Problem::conflict("refused", "The recipient is not reactivated", detail);
         let problem = problem.next("do what the words of results say, or leave the recipient as it is");
-        return Err((problem.with("results", results(&held, false).into()), noted));
+        return Err((problem.with("results", results(&held, spellings, &decided).into()), told));
     }
-    Ok(((held, decision), noted))
+    Ok(((held, decided), told))
 }
 
 /// Asks Postmark to take the address off each list that no rule keeps it on.
-async fn lift(api: &ServerApi, address: &str, held: &mut [Held]) {
+async fn lift(api: &ServerApi, spellings: &[Spelling], held: &mut [Held]) {
     let until = Instant::now() + PATIENCE;
     let listed = held.iter_mut().filter(|held| held.refused.is_none() && !held.listed.is_empty());
     let calls = listed.map(|held| async move {
+        let address = spellings[held.spelling].address.as_deref().unwrap_or_default();
         let addresses = [address];
         let answer = in_time(until, api.unsuppress(&held.stream, &addresses)).await;
         let said = Said::of(&answer, address, "Deleted");
@@ -356,9 +405,14 @@ async fn lift(api: &ServerApi, address: &str, held: &mut [Held]) {
     stream::iter(calls.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
-fn results(held: &[Held], allowed: bool) -> Vec<Value> {
+fn results(held: &[Held], spellings: &[Spelling], decided: &Decided) -> Vec<Value> {
     let told = |held: &Held| {
-        let mut told = json!({ "stream": held.stream, "was": held.was(), "done": held.done(allowed) });
+        let mut told = json!({ "stream": held.stream, "was": held.was(), "done": held.done(decided) });
+        let spelling = &spellings[held.spelling];
+        // The caller knows it: it is how the address that was given may be written too.
+        if let Some(address) = spelling.address.as_deref().filter(|_| spelling.other) {
+            told["spelling"] = address.into();
+        }
         if let Some(Refused { code, words }) = &held.refused {
             told["refused"] = json!({ "code": code, "words": words });
         }
@@ -374,8 +428,8 @@ fn results(held: &[Held], allowed: bool) -> Vec<Value> {
 }
 
 /// What the audit says of a stream: codes alone.
-fn noted(held: &Held, allowed: bool) -> Value {
-    let mut noted = json!({ "stream": held.stream, "done": held.done(allowed) });
+fn noted(held: &Held, decided: &Decided) -> Value {
+    let mut noted = json!({ "stream": held.stream, "done": held.done(decided) });
     if let Some(refused) = &held.refused {
         noted["refused"] = refused.code.into();
     }
@@ -599,6 +653,48 @@ mod tests {
         assert_eq!(done, [false, false, true, true], "the bar and the unsubscribe stay");
         assert_eq!(told.json()["results"][0]["refused"]["code"], "consent");
         assert!(bench.decided().await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_spelling_of_the_address_is_reactivated_or_none_is_said_to_be() {
+        let (bench, lists) = Bench::with_lists().await;
+        let quoted = "\"ida\"@customer.example";
+        let verdict = async |bench: &Bench| {
+            let told = bench.post("check", json!({ "stream": "outbound", "addresses": [IDA] })).await.json();
+            told["results"][0]["verdict"].clone()
+        };
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        change(&bench, quoted, "outbound", DAY, HARD).await;
+        let told = ask(&bench, IDA, "outbound", None).await.json();
+        let spelled = |told: &Value| {
+            let results = told["results"].as_array().unwrap().iter();
+            results.map(|one| one.get("spelling").cloned()).collect::<Vec<_>>()
+        };
+        assert_eq!(spelled(&told), [None, Some(json!(quoted))]);
+        let asked: Vec<Vec<String>> = lists.asked().into_iter().map(|(_, addresses)| addresses).collect();
+        assert_eq!(asked, [[quoted], [IDA]], "Postmark is asked about each");
+        change(&bench, IDA, "outbound", "2026-11-21T08:00:00Z", None).await;
+        assert_eq!(verdict(&bench).await, "do_not_send", "the other one is listed still");
+        change(&bench, quoted, "outbound", "2026-11-21T08:00:00Z", None).await;
+        assert_eq!(verdict(&bench).await, "send");
+
+        let body = json!({
+            "addresses": [IDA, quoted], "stream": "outbound", "reason": "r", "postmark": false,
+        });
+        assert_eq!(bench.post("suppressions", body).await.status(), 200);
+        assert_eq!(bench.settle().await.len(), 2);
+        bench.pass(60);
+        let told = ask(&bench, quoted, "outbound", None).await.json();
+        assert_eq!(spelled(&told), [None, Some(json!(IDA))]);
+        assert!(told["results"].as_array().unwrap().iter().all(|one| one["done"] == true), "{told}");
+        assert_eq!(told["other_decisions"].as_array().unwrap().len(), 1);
+        assert_eq!(bench.settle().await.len(), 2);
+        assert_eq!(verdict(&bench).await, "send");
+
+        change(&bench, quoted, "outbound", "2026-11-22T08:00:00Z", COMPLAINT).await;
+        bar(&bench, "outbound", "2026-11-25T12:01:00Z").await;
+        let told = ask(&bench, IDA, "outbound", None).await;
+        assert_eq!((told.status(), code(&told)), (409, json!("complaint")), "one person complained");
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,8 +9,9 @@ use crate::decision::WAIT;
 use crate::problem::Problem;
 use crate::scope::{Admin, UnknownStream};
 use futures_util::stream::{self, StreamExt as _};
-use ledger::address::mailable;
 use ledger::event::{Bar, Ruling, WHOLE_SERVER};
+use ledger::fold::View;
+use ledger::given::Recipient;
 use ledger::{Event, RecipientId};
 use postmark_api::{CHANGES_MAX, ServerApi};
 use serde::Deserialize;
@@ -82,21 +83,13 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         return Err(Problem::too_large(format!("addresses has more than {ADDRESSES_MAX}")));
     }
     admin.stream(&asked.stream, asked.unknown_stream).await?;
-    let (mut invalid, mut valid) = (Vec::new(), Vec::new());
-    for (index, address) in asked.addresses.iter().enumerate() {
-        match mailable(address) {
-            Err(problem) => {
-                invalid.push(json!({ "index": index, "address": address, "problem": problem }));
-            }
-            Ok(()) => valid.push((address.as_str(), admin.recipient(address))),
-        }
-    }
+    let (valid, invalid) = read(admin, &asked.addresses).await?;
     // Of several spellings of one recipient the first is taken.
     let mut recipients: Vec<(RecipientId, String)> = Vec::new();
     let mut places: BTreeMap<RecipientId, usize> = BTreeMap::new();
-    for (address, recipient) in &valid {
-        places.entry(*recipient).or_insert_with(|| {
-            recipients.push((*recipient, spelled(address)));
+    for whom in &valid {
+        places.entry(whom.id).or_insert_with(|| {
+            recipients.push((whom.id, spelled(&whom.address)));
             recipients.len() - 1
         });
     }
@@ -126,9 +119,42 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         Ok((ruled, told))
     };
     let ruled = admin.change("suppress", target, noted, change).await?;
-    let results: Vec<Value> =
-        valid.iter().map(|(address, recipient)| told(address, &ruled[places[recipient]])).collect();
+    let results: Vec<Value> = valid.iter().map(|whom| told(whom, &ruled[places[&whom.id]])).collect();
     Ok(Answer::json(&json!({ "results": results, "invalid": invalid })))
+}
+
+/// One who is to be suppressed.
+struct Whom<'a> {
+    given: &'a str,
+    id: RecipientId,
+    address: String,
+    cleaned: bool,
+}
+
+/// Those who are to be suppressed, and what cannot be understood. A decision bears an address: who is named by an id is
+/// known by one.
+async fn read<'a>(admin: &Admin<'_>, given: &'a [String]) -> Result<(Vec<Whom<'a>>, Vec<Value>), Problem> {
+    let (mut valid, mut invalid) = (Vec::new(), Vec::new());
+    for (index, given) in given.iter().enumerate() {
+        let problem = match given.parse::<Recipient>() {
+            Ok(Recipient::Address(address)) => {
+                let id = admin.recipient(address.text());
+                let (address, cleaned) = (address.text().to_owned(), address.cleaned());
+                valid.push(Whom { given, id, address, cleaned });
+                continue;
+            }
+            Ok(Recipient::Id(id)) => match admin.views(&[id]).await?.pop().flatten() {
+                Some(View { address: Some(address), .. }) => {
+                    valid.push(Whom { given, id, address, cleaned: false });
+                    continue;
+                }
+                _ => "no address is known here of this id",
+            },
+            Err(error) => error.reason(),
+        };
+        invalid.push(json!({ "index": index, "address": given, "problem": problem }));
+    }
+    Ok((valid, invalid))
 }
 
 async fn rule(
@@ -198,7 +224,7 @@ async fn push(
     said.into_iter().flatten().collect()
 }
 
-fn told(address: &str, ruled: &Ruled) -> Value {
+fn told(whom: &Whom<'_>, ruled: &Ruled) -> Value {
     let postmark = ruled.postmark.iter().map(|(stream, said)| {
         let mut told = said.told(DONE);
         told["stream"] = stream.clone().into();
@@ -208,12 +234,16 @@ fn told(address: &str, ruled: &Ruled) -> Value {
         .decision
         .as_ref()
         .map(|(event, recorded)| json!({ "event": event.identity, "recorded": recorded }));
-    json!({
-        "address": address,
+    let mut told = json!({
+        "address": whom.given,
         "done": ruled.done(),
         "decision": decision,
         "postmark": postmark.collect::<Vec<_>>(),
-    })
+    });
+    if whom.cleaned {
+        told["cleaned"] = whom.address.clone().into();
+    }
+    told
 }
 
 /// What the audit says of it: counts alone.
@@ -241,6 +271,37 @@ mod tests {
     fn result<'a>(told: &'a Value, address: &str) -> &'a Value {
         let results = told["results"].as_array().unwrap();
         results.iter().find(|one| one["address"] == address).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_barred_is_who_was_meant_and_what_is_no_address_bars_nobody() {
+        let (bench, lists) = Bench::with_lists().await;
+        let known = json!({
+            "RecordType": "Bounce", "MessageStream": "outbound", "ServerID": SERVER, "ID": 1, "Type": "SoftBounce",
+            "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483", "Email": "Ida@customer.example",
+            "BouncedAt": "2026-11-20T08:00:00Z", "Inactive": false,
+        });
+        let ida = bench.record(SERVER, known, ledger::Source::Webhook).await.recipient;
+        let by_id = format!("id:{ida}");
+        let asked = [
+            "bea\u{200b}@customer.example",
+            &by_id,
+            "not-an-address",
+            "*@customer.example",
+            "cyd%40customer.example",
+            "id:AAAAAAAAAAAAAAAAAAAAAA",
+        ];
+        let told = bench.post("suppressions", body(&asked, "outbound")).await.json();
+        assert_eq!(result(&told, asked[0])["cleaned"], "bea@customer.example");
+        assert!(result(&told, &by_id).get("cleaned").is_none());
+        let invalid = told["invalid"].as_array().unwrap().iter().map(|one| one["index"].as_u64().unwrap());
+        assert!(invalid.eq(2..6), "{told}");
+        let decided = bench.settle().await;
+        let mut barred: Vec<_> = decided.iter().map(|one| one["Recipient"].as_str().unwrap()).collect();
+        barred.sort_unstable();
+        assert_eq!(barred, ["Ida@customer.example", "bea@customer.example"]);
+        let (_, at_postmark) = &lists.asked()[0];
+        assert!(at_postmark.iter().all(|address| barred.contains(&&**address)), "{at_postmark:?}");
     }
 
     /// Tells, while the decisions are recorded as they come.

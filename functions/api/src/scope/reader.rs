@@ -6,6 +6,7 @@ use crate::token::Role;
 use account::{Registry, ServerEntry, Stored};
 use ledger::counters::Counts;
 use ledger::fold::View;
+use ledger::given::Recipient;
 use ledger::policy::SoftBouncePolicy;
 use ledger::verdict::{Deliveries, Question};
 use ledger::{Class, Identity, RecipientId, ServerId, Time, recipient_key};
@@ -42,9 +43,27 @@ impl<'a> Reader<'a> {
         self.gate.parts.policy
     }
 
-    /// The id of an address here.
+    /// The ids of a recipient here, one for each spelling of its mailbox, that of its own first.
+    pub fn ids(&self, recipient: &Recipient) -> Vec<RecipientId> {
+        recipient.ids(&self.gate.parts.ledger_key, self.server)
+    }
+
+    /// The id of an address that was understood.
     pub fn recipient(&self, address: &str) -> RecipientId {
         self.gate.parts.ledger_key.recipient_id(self.server, &recipient_key(address))
+    }
+
+    /// Whether anything is recorded of an id.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn knows(&self, recipient: RecipientId) -> Result<bool, StoreError> {
+        for class in Class::ALL {
+            if !self.events(recipient, class, None, 1).await?.events.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The server, open for changes.
@@ -122,17 +141,16 @@ impl<'a> Reader<'a> {
     /// The store's own.
     pub async fn told(
         &self,
-        recipient: RecipientId,
+        whom: Recipient,
         stream: Option<(String, Stream)>,
         at: Option<Time>,
         known_at: Option<Time>,
     ) -> Result<Told, StoreError> {
         let (server, policy) = (self.server, self.policy());
-        let address = String::new();
         let found = stream.as_ref().and_then(|(_, stream)| stream.known.then_some(stream.kind));
         let stream = stream.map(|(name, _)| name);
-        let ask = Ask { server, address, stream, found, at, known_at, policy, whole_timeline: false };
-        ask::about(self.store(), recipient, ask, self.now()).await
+        let ask = Ask { server, whom, stream, found, at, known_at, policy, whole_timeline: false };
+        ask::recipient(self.store(), &self.gate.parts.ledger_key, ask, self.now()).await
     }
 
     /// The deliveries that an answer depends on.

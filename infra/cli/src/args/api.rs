@@ -94,7 +94,7 @@ pub struct Check {
     /// Whether it may be unknown.
     #[command(flatten)]
     pub unknown: Unknown,
-    /// This address; may be given several times.
+    /// This address, or `id:` and a recipient's id; may be given several times.
     #[arg(long = "address", value_name = "ADDRESS", conflicts_with = "file")]
     pub addresses: Vec<String>,
     /// Where the addresses are, one a line, or the first column of a CSV [default: standard input, as `-`].
@@ -296,7 +296,7 @@ pub struct Suppress {
     /// Here only: Postmark's list stays as it is.
     #[arg(long)]
     pub no_postmark: bool,
-    /// The addresses.
+    /// The addresses, or `id:` and recipients' ids.
     #[arg(required = true, value_name = "ADDRESS")]
     pub addresses: Vec<String>,
     /// Where the API is asked.
@@ -322,7 +322,8 @@ pub struct Reactivate {
     /// What its owner agreed to, when and how, where they had unsubscribed.
     #[arg(long, value_name = "TEXT")]
     pub consent: Option<String>,
-    /// The address.
+    /// The address, or `id:` and a recipient's id.
+    #[arg(value_parser = crate::ask::whom)]
     pub address: String,
     /// Where the API is asked.
     #[command(flatten)]
@@ -337,7 +338,7 @@ pub struct Erase {
     #[arg(long, value_name = "ID", required_unless_present = "sweep", requires = "address")]
     pub server: Option<ServerId>,
     /// The address to erase at this server, or `id:` and a recipient's id.
-    #[arg(value_name = "ADDRESS", requires = "server")]
+    #[arg(value_name = "ADDRESS", requires = "server", value_parser = crate::ask::whom)]
     pub address: Option<String>,
     /// As an operator of the stack: take what is left of all who are erased out of tables, quarantine and dead letters
     /// now.
@@ -358,6 +359,7 @@ pub struct Export {
     #[command(flatten)]
     pub server: Server,
     /// The address, or `id:` and a recipient's id.
+    #[arg(value_parser = crate::ask::whom)]
     pub address: String,
     /// Where the API is asked.
     #[command(flatten)]
@@ -400,6 +402,7 @@ pub struct Timeline {
     #[command(flatten)]
     pub server: Server,
     /// The address, or `id:` and a recipient's id.
+    #[arg(value_parser = crate::ask::whom)]
     pub address: String,
     /// How much of it.
     #[command(flatten)]

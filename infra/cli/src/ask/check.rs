@@ -108,6 +108,9 @@ struct Checking<'a> {
     counts: BTreeMap<String, u64>,
     /// The first of those that are no addresses, as they are told.
     invalid: Vec<String>,
+    /// How many had characters that are not to be seen, and the first of them, as they are told.
+    cleaned: usize,
+    cleaned_told: Vec<String>,
     /// The last answer, but for its results.
     last: Value,
     begun: bool,
@@ -129,6 +132,8 @@ impl<'a> Checking<'a> {
             bytes: 0,
             counts: BTreeMap::new(),
             invalid: Vec::new(),
+            cleaned: 0,
+            cleaned_told: Vec::new(),
             last: Value::Null,
             begun: false,
         }
@@ -158,7 +163,7 @@ impl<'a> Checking<'a> {
         }
         let mut results =
             told["results"].take().as_array_mut().map(std::mem::take).unwrap_or_default().into_iter();
-        let problems: BTreeMap<u64, String> = told["invalid"]
+        let mut problems: BTreeMap<u64, String> = told["invalid"]
             .take()
             .as_array()
             .into_iter()
@@ -180,7 +185,7 @@ impl<'a> Checking<'a> {
                 Some(problem) => Some(problem.to_owned()),
                 None => {
                     place += 1;
-                    problems.get(&(place - 1)).cloned()
+                    problems.remove(&(place - 1))
                 }
             };
             if let Some(problem) = problem {
@@ -189,7 +194,10 @@ impl<'a> Checking<'a> {
             }
             // In the order of the question, and about nobody else.
             let result = results.next().filter(|result| result["address"] == *found.address);
-            self.result(&result.ok_or_else(not_an_answer)?)?;
+            self.result(found.line, &result.ok_or_else(not_an_answer)?)?;
+        }
+        if results.next().is_some() || !problems.is_empty() {
+            return Err(not_an_answer());
         }
         self.bar.inc(chunk.len() as u64);
         self.out.flush()
@@ -207,7 +215,13 @@ impl<'a> Checking<'a> {
             .next("mend its name; or go on with it by --unknown-stream"))
     }
 
-    fn result(&mut self, result: &Value) -> Result<(), Failure> {
+    fn result(&mut self, line: u64, result: &Value) -> Result<(), Failure> {
+        if let Some(meant) = result["cleaned"].as_str() {
+            self.cleaned += 1;
+            if self.cleaned <= INVALID_TOLD {
+                self.cleaned_told.push(format!("line {line}: without what is not to be seen it is {meant}"));
+            }
+        }
         let verdict = result["verdict"].as_str().ok_or_else(not_an_answer)?.to_owned();
         *self.counts.entry(verdict.clone()).or_default() += 1;
         if self.json {
@@ -261,8 +275,14 @@ impl<'a> Checking<'a> {
         if let Some(waiting) = as_of["critical_queue"]["waiting"].as_u64().filter(|waiting| *waiting > 0) {
             tell(format!("{waiting} events were on their way into the ledger"));
         }
-        for one in &self.invalid {
+        for one in self.invalid.iter().chain(&self.cleaned_told) {
             tell(one);
+        }
+        if self.cleaned > self.cleaned_told.len() {
+            tell(format!(
+                "and {} more had characters that are not to be seen",
+                self.cleaned - self.cleaned_told.len()
+            ));
         }
         if invalid > self.invalid.len() as u64 {
             tell(format!(

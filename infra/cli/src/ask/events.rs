@@ -24,6 +24,7 @@ const UNCHANGED: &str = "Nothing was changed.";
 /// # Errors
 /// Where the API cannot be asked.
 pub(super) fn timeline(args: &Timeline, whose: &Whose, json: bool) -> Result<(), Failure> {
+    super::tell_cleaned(&args.address);
     let api = Api::open(&args.access, whose)?;
     let request =
         Request::get(&["servers", &args.server.server.to_string(), "recipients", &args.address, "timeline"]);

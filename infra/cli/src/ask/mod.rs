@@ -11,10 +11,11 @@ mod stats;
 mod suppressions;
 mod token;
 
-use crate::Failure;
 use crate::args::Ask;
 use crate::target::Whose;
+use crate::{Failure, tell};
 use ledger::Time;
+use ledger::given::{NotARecipient, Recipient};
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -39,6 +40,26 @@ pub fn run(command: Ask, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
         Ask::Token(command) => token::run(command, whose, json)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An argument that names a recipient, as it was given: whoever is asked reads it once more, and asks for it so too.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn whom(given: &str) -> Result<String, NotARecipient> {
+    given.parse::<Recipient>().map(|_| given.to_owned())
+}
+
+/// Says so where an address was given with characters that are not to be seen.
+pub fn tell_cleaned(given: &str) {
+    if let Ok(Recipient::Address(address)) = given.parse()
+        && address.cleaned()
+    {
+        tell(format!(
+            "characters that are not to be seen were taken out of the address: this is about {}",
+            address.text()
+        ));
+    }
 }
 
 /// A text of an answer; empty where there is none.

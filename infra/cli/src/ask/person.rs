@@ -9,6 +9,7 @@ use crate::server::asked;
 use crate::target::{Ledger, Whose};
 use crate::{Failure, say, show};
 use ledger::ServerId;
+use ledger::given::Recipient;
 
 /// The most events in a page of an export.
 const PAGE: u64 = 100;
@@ -18,6 +19,7 @@ const PAGE: u64 = 100;
 /// # Errors
 /// Where the API cannot be asked.
 pub(super) fn export(args: &Export, whose: &Whose) -> Result<(), Failure> {
+    super::tell_cleaned(&args.address);
     let api = Api::open(&args.access, whose)?;
     let request =
         Request::get(&["servers", &args.server.server.to_string(), "recipients", &args.address, "export"]);
@@ -39,11 +41,21 @@ pub(super) fn erase(args: &Erase, whose: &Whose, json: bool) -> Result<(), Failu
     Ok(())
 }
 
+/// Whether two texts name one recipient in the same spelling, but for what is not to be seen.
+fn same(one: &str, other: &str) -> bool {
+    match (one.parse(), other.parse()) {
+        (Ok(Recipient::Address(one)), Ok(Recipient::Address(other))) => one.text() == other.text(),
+        (Ok(Recipient::Id(one)), Ok(Recipient::Id(other))) => one == other,
+        _ => false,
+    }
+}
+
 fn person(args: &Erase, server: ServerId, address: &str, whose: &Whose, json: bool) -> Result<(), Failure> {
+    super::tell_cleaned(address);
     let api = Api::open(&args.access, whose)?;
     if !args.yes {
         let question = "this takes the person's data out of the ledger for good; type the address again: ";
-        if asked(question, "--yes")? != address {
+        if !same(&asked(question, "--yes")?, address) {
             return Err(Failure::new("that is not the same address: nothing was erased"));
         }
     }

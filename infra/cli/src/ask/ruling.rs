@@ -1,6 +1,6 @@
 //! The commands `suppress` and `reactivate`: who must not be mailed, here and at Postmark.
 
-use super::{text, words};
+use super::{tell_cleaned, text, words};
 use crate::api::{Api, Request};
 use crate::args::api::{Reactivate, Suppress};
 use crate::target::Whose;
@@ -62,6 +62,9 @@ pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<boo
     if !results.is_empty() {
         say(show::table(["address", "", "in the ledger", "at Postmark"], rows));
     }
+    for result in results.iter().filter(|result| result["cleaned"].is_string()) {
+        tell_cleaned(&text(&result["address"]));
+    }
     for one in &invalid {
         say(format!("{}: {}", text(&one["address"]), text(&one["problem"])));
     }
@@ -89,6 +92,7 @@ fn decision(decision: &Value) -> String {
 /// Where the API cannot be asked, or refuses.
 pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let api = Api::open(&args.access, whose)?;
+    tell_cleaned(&args.address);
     let mut body =
         json!({ "stream": args.stream, "reason": args.reason, "unknown_stream": args.unknown.word() });
     if let Some(consent) = &args.consent {
@@ -125,12 +129,20 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
             _ => "",
         };
         let was = words(&result["was"]);
-        [text(&result["stream"]), was, done, of_postmark(&result["postmark"]), awaits.to_owned()]
+        // Of another spelling of the address.
+        let stream = match &result["spelling"] {
+            Value::String(spelling) => format!("{} ({spelling})", text(&result["stream"])),
+            _ => text(&result["stream"]),
+        };
+        [stream, was, done, of_postmark(&result["postmark"]), awaits.to_owned()]
     });
     say(show::table(["stream", "was", "", "at Postmark", "then"], rows));
-    let decision = decision(&answer["decision"]);
-    if !decision.is_empty() {
-        say(format!("in the ledger: {decision}"));
+    let others = answer["other_decisions"].as_array().into_iter().flatten();
+    for decided in std::iter::once(&answer["decision"]).chain(others) {
+        let decision = decision(decided);
+        if !decision.is_empty() {
+            say(format!("in the ledger: {decision}"));
+        }
     }
     if refused {
         return Err(api.refused(&told));

@@ -10,7 +10,7 @@ use store::rebuild::Report;
 pub struct RecipientQuery {
     /// The server.
     pub server: ServerId,
-    /// The address.
+    /// The address, or `id:` and the recipient's id.
     pub address: String,
     /// The stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct RecipientQuery {
 pub struct BodiesQuery {
     /// The server.
     pub server: ServerId,
-    /// The address.
+    /// The address, or `id:` and the recipient's id.
     pub address: String,
 }
 
@@ -158,7 +158,7 @@ pub struct Decide {
     pub server: ServerId,
     /// The stream, or `*`.
     pub stream: String,
-    /// The address.
+    /// The address, or `id:` and the recipient's id.
     pub address: String,
     /// Suppress, or allow.
     pub suppress: bool,
