@@ -6,6 +6,7 @@ use crate::call::{Answer, Call, rfc3339};
 use crate::problem::Problem;
 use crate::recipient::Named;
 use crate::scope::Admin;
+use ledger::given::Address;
 use serde::Deserialize;
 use serde_json::json;
 use store::erase::SWEPT_DAYS;
@@ -26,9 +27,14 @@ pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Res
     let named = Named::of(admin.reader(), name).await?;
     let now = admin.now();
     let change = async {
-        // Whoever spells the address in another way means the same person.
+        // Whoever spells the address in another way means the same person. Of a usual address the quoted spelling is in
+        // use nowhere: it is remembered only where something is recorded of it.
         let (mut erased, mut events) = admin.erase(named.id()).await?;
+        let usual = named.recipient.address().is_some_and(Address::is_usual);
         for id in &named.ids[1..] {
+            if usual && !admin.knows(*id).await? {
+                continue;
+            }
             let (other, stripped) = admin.erase(*id).await?;
             events += stripped;
             if other.at > erased.at {
