@@ -60,6 +60,7 @@ impl Ledger {
 
     fn ask(&self, server: i64, address: &str, at: Option<Time>, known_at: Option<Time>, now: Time) -> Told {
         let ask = Ask {
+            after: None,
             server: server_id(server),
             whom: address.parse().unwrap(),
             stream: None,

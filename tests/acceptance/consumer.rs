@@ -581,3 +581,89 @@ fn a_ruling_that_frees_a_hundred_streams_is_committed_or_set_aside_but_never_stu
         assert_eq!(store.all_rows().len(), 1, "only what Postmark's list holds is left");
     });
 }
+
+fn on_stream(n: usize, stream: &str) -> serde_json::Value {
+    let mut body = bounce(n, n, EARLY, true);
+    body["MessageStream"] = json!(stream);
+    body
+}
+
+#[test]
+fn events_of_more_streams_than_a_server_may_have_are_set_aside_until_an_operator_takes_them_in() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let send = async |bodies: Vec<String>| {
+            assert!(handle(&consumer(store.clone()), QueueName::Critical, &bodies, 60).await.is_empty());
+        };
+        let of = |n: usize, overridden: bool| {
+            let mut envelope = envelope(Source::Webhook, &on_stream(n, &format!("stream-{n:04}")));
+            envelope.overridden = overridden;
+            envelope.encode()
+        };
+        let most = store::STREAMS_OF_SERVER_MAX;
+        send((0..most + 20).map(|n| of(n, false)).collect()).await;
+        let aside = || store.all_kept().unwrap();
+        assert_eq!((aside().len(), store.all_events().unwrap().len()), (20, most));
+        assert!(
+            aside().iter().all(|kept| kept.part.reason == "too_many_streams" && kept.expires_at.is_none())
+        );
+        // What goes on where there was mail before is recorded, and so is another server's.
+        let mut told = on_stream(900, "stream-other");
+        told["ServerID"] = json!(SERVER + 1);
+        let mut other = envelope(Source::Webhook, &on_stream(900, "stream-other"));
+        other.server = server_id(SERVER + 1);
+        other.body = queue::Envelope::raw(told.to_string()).unwrap();
+        send(vec![message(Source::Webhook, &on_stream(901, "stream-0000")), other.encode()]).await;
+        assert_eq!((aside().len(), store.all_events().unwrap().len()), (20, most + 2));
+        // What Postmark lists for the server is not counted.
+        let mut settings = store.settings(server_id(SERVER)).await.unwrap();
+        settings.kinds.insert(format!("stream-{:04}", most), ledger::policy::StreamKind::Transactional);
+        store.put_settings(server_id(SERVER), settings).await.unwrap();
+        send(vec![of(most, false), of(most + 1, false), of(most + 2, true)]).await;
+        assert_eq!(store.all_events().unwrap().len(), most + 4);
+        send(vec![
+            of(most + 2, false),
+            message(Source::Webhook, &on_stream(902, &format!("stream-{:04}", most + 2))),
+        ])
+        .await;
+        assert_eq!(store.all_events().unwrap().len(), most + 5, "a stream that was taken in stays in");
+    });
+}
+
+#[test]
+fn a_consumer_reads_only_those_who_were_erased_since_it_last_looked() {
+    runtime().block_on(async {
+        let store = Arc::new(Memory::default());
+        let (whole, since) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let counted = (whole.clone(), since.clone());
+        let plan = Plan::new(move |call| {
+            match call {
+                "erased" => counted.0.fetch_add(1, Ordering::Relaxed),
+                "erased_after" => counted.1.fetch_add(1, Ordering::Relaxed),
+                _ => 0,
+            };
+            Fault::None
+        });
+        let consumer = consumer(Arc::new(store::Faulty::new(store.clone(), plan)));
+        let erase = async |n: usize| {
+            let key = ledger::recipient_key(&format!("r{n}@customer.example"));
+            let recipient = LedgerKey::for_tests().recipient_id(server_id(SERVER), &key);
+            store.erase(server_id(SERVER), recipient, now()).await.unwrap();
+        };
+        let addresses = async |n: usize| {
+            let told = json!({ "RecordType": "Delivery", "ServerID": SERVER, "MessageID": format!("m{n}"),
+                "MessageStream": "outbound", "Recipient": format!("r{n}@customer.example"), "DeliveredAt": EARLY });
+            assert!(handle(&consumer, QueueName::Bulk, &[message(Source::Webhook, &told)], 60).await.is_empty());
+            let all = store.all_events().unwrap();
+            all.iter().filter(|one| one.event.message_id.as_deref() == Some(&format!("m{n}"))).all(|one| one.body.is_some())
+        };
+        erase(0).await;
+        assert!(!addresses(0).await && addresses(1).await);
+        for n in 2..50 {
+            erase(n).await;
+            assert!(!addresses(n).await, "{n}");
+        }
+        assert!(!addresses(0).await && addresses(1).await);
+        assert_eq!((whole.load(Ordering::Relaxed), since.load(Ordering::Relaxed)), (1, 48));
+    });
+}

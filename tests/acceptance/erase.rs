@@ -200,6 +200,7 @@ impl Ledger {
     /// What the ledger says of an address, but for the words of decisions.
     async fn says(&self, address: &str) -> Value {
         let ask = Ask {
+            after: None,
             server: server_id(SERVER),
             whom: address.parse().unwrap(),
             stream: None,

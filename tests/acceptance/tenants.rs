@@ -1,6 +1,6 @@
 //! Tenants apart: whoever may see one server learns nothing of another one, not even that it is there. Two servers, with
 //! events at random that overlap in addresses, streams and MessageIDs; and the same ledger in which one of them never
-//! was, which must answer the other one byte for byte the same.
+//! was, which must answer the other one byte for byte the same. Tokens for both of them are made, and revoked.
 
 use api::call::Call;
 use api::token::{Role, Token};
@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 /// The tenant who asks, and the one who is asked about.
 const ASKS: Tenant = Tenant { server: 7_100_001, mark: "badger" };
 const OTHER: Tenant = Tenant { server: 7_100_002, mark: "aardwolf" };
+/// A server that nothing is known of: what a token may name as well.
+const NOBODY: i64 = 7_100_003;
 /// How many kinds of events are made.
 const KINDS: u8 = 7;
 /// How many cases are tried, unless a variable says otherwise.
@@ -277,7 +279,7 @@ fn tells(told: &Response<Vec<u8>>, ask: &Ask) -> bool {
 fn settled(told: &Response<Vec<u8>>) -> (u16, Value) {
     fn without(value: Value) -> Value {
         let id = |text: &str| {
-            [16, 22, 32].contains(&text.len())
+            [12, 16, 22, 32].contains(&text.len())
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
         match value {
@@ -324,6 +326,23 @@ fn apart(events: &[Drawn]) -> Result<usize, TestCaseError> {
     }
     both.consume();
     alone.consume();
+    // Tokens of several servers are made and revoked, and one that makes another one.
+    for (world, servers, name) in [
+        (&both, json!([ASKS.server, OTHER.server]), format!("{} and {}", ASKS.mark, OTHER.mark)),
+        (&alone, json!([ASKS.server, NOBODY]), ASKS.mark.to_owned()),
+    ] {
+        let make = |by: &str, role: &str| {
+            let body = json!({ "name": name, "role": role, "servers": servers });
+            let made: Value =
+                serde_json::from_slice(ask(world, by, &post("/v1/tokens".to_owned(), body)).body()).unwrap();
+            ["id", "token"].map(|name| made[name].as_str().unwrap().to_owned())
+        };
+        let agency = world.token(Role::Operator, None, true);
+        let [id, token] = make(&agency, "admin");
+        make(&token, "viewer");
+        let revoke = Ask { method: "DELETE", ..get(format!("/v1/tokens/{id}"), "") };
+        prop_assert_eq!(ask(world, &agency, &revoke).status(), 200);
+    }
     // The other one has done things too.
     ask(&both, others.admin(), &changes(OTHER.server, OTHER)[0]);
     let mut places = cursors(&both, OTHER, others.admin());

@@ -57,6 +57,7 @@ impl Asked {
             reveal_addresses: true,
             expires_at: None,
             created_by: "measured".to_owned(),
+            parent: None,
         };
         let (token, text) = Token::make(new, platform::now()).expect("random numbers");
         let kept = serde_json::to_string(&token).expect("plain JSON");

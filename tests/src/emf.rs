@@ -83,7 +83,13 @@ pub fn values(metric: &str, dimension: &str) -> BTreeSet<String> {
                 source.split("Refused::").filter_map(|arm| arm.split_once(" => \"")?.1.split_once('"'));
             let mut codes: BTreeSet<String> = codes.map(|(code, _)| code.to_owned()).collect();
             assert!(codes.contains("probe") && codes.len() >= 9, "{codes:?}");
-            codes.extend(of(&["not_an_envelope", "not_committable", "revoked", "too_old"]));
+            codes.extend(of(&[
+                "not_an_envelope",
+                "not_committable",
+                "revoked",
+                "too_many_streams",
+                "too_old",
+            ]));
             codes
         }
         _ => panic!("{metric} by {dimension}"),

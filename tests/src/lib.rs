@@ -282,6 +282,7 @@ impl World {
             reveal_addresses,
             expires_at,
             created_by: "test".to_owned(),
+            parent: None,
         };
         let (token, text) = Token::make(new, now()).expect("a token");
         self.block(token.keep(&*self.store)).expect("the tables");

@@ -1,10 +1,9 @@
-//! What admins see beside their mail: what was set aside and why, what reconcile found, who did what.
+//! What admins see beside their mail: what was set aside and why, what reconcile found.
 
 use crate::call::{Answer, Call, rfc3339};
 use crate::cursor;
 use crate::problem::Problem;
 use crate::scope::Admin;
-use account::audit;
 use ledger::Time;
 use serde_json::{Value, json};
 use store::Kept;
@@ -123,27 +122,6 @@ pub(crate) async fn completeness(admin: &Admin<'_>, call: &Call<'_>) -> Result<A
 fn begins(day: &str) -> Option<Time> {
     let begins: Time = format!("{day}T00:00:00Z").parse().ok()?;
     (begins.day() == day).then_some(begins)
-}
-
-/// Who did what, latest first.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
-pub(crate) async fn audit(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
-    let query = call.query(&["cursor", "limit"])?;
-    let limit = query.limit(LIMITS[0], LIMITS[1])?;
-    let before: Option<String> = cursor::read(query.text("cursor"))?.map(cursor::key).transpose()?;
-    let found = admin.audited(before.as_deref(), limit).await?;
-    let next = found.last().filter(|_| found.len() == limit).map(|(name, _)| cursor::write(name));
-    let items: Vec<Value> =
-        found.iter().filter_map(|(_, document)| step(&audit::read(&document.text)?)).collect();
-    Ok(Answer::json(&json!({ "items": items, "next": next })))
-}
-
-fn step(entry: &audit::Entry) -> Option<Value> {
-    let mut told = serde_json::to_value(entry).ok()?;
-    told["at"] = rfc3339(entry.at).into();
-    Some(told)
 }
 
 #[cfg(test)]

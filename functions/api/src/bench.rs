@@ -273,6 +273,7 @@ impl Bench {
             reveal_addresses,
             expires_at: None,
             created_by: "test".to_owned(),
+            parent: None,
         };
         let (token, text) = Token::make(new, now()).unwrap();
         token.keep(&*self.store).await.unwrap();

@@ -1,5 +1,6 @@
 //! A request as it comes, and an answer as it goes, whatever server or gateway stands before them.
 
+use crate::mask::{self, Typed};
 use crate::problem::Problem;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -234,6 +235,15 @@ impl Answer {
     pub fn csv(body: Vec<u8>, next: Option<String>) -> Answer {
         let link = next.map(|next| format!("<{next}>; rel=\"next\""));
         Answer { status: StatusCode::OK, kind: "text/csv; charset=utf-8; header=present", body, link }
+    }
+
+    /// The same for somebody who is not to see addresses. A table has them in one column, which is masked already.
+    pub(crate) fn masked(mut self, typed: &Typed) -> Answer {
+        if let Ok(mut value) = serde_json::from_slice(&self.body) {
+            mask::answer(&mut value, typed);
+            self.body = Value::to_string(&value).into_bytes();
+        }
+        self
     }
 
     /// A text that is JSON already.

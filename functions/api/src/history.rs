@@ -15,7 +15,7 @@ use crate::cursor;
 use crate::problem::Problem;
 use crate::recipient::Named;
 use crate::scope::Reader;
-use entry::{Place, entry, entry_of_recipient};
+use entry::{Place, entry, entry_of_recipient, rulers};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger::Class;
 use postmark::MESSAGE_ID_BYTES_MAX;
@@ -83,6 +83,7 @@ pub(crate) async fn timeline(reader: &Reader<'_>, call: &Call<'_>, name: &str) -
     }
     let next = first.last_key_value().filter(|_| more).map(|(place, _)| cursor::write(place));
     let reveal = reader.caller().reveals();
+    rulers(reader, first.values_mut()).await?;
     let items: Vec<Value> = first.values().map(|recorded| entry(recorded, reveal)).collect();
     Ok(Answer::json(&json!({ "items": items, "next": next, "truncated": truncated })))
 }
@@ -107,7 +108,8 @@ pub(crate) async fn message(reader: &Reader<'_>, call: &Call<'_>, name: &str) ->
     let next = keys.last().filter(|_| more).map(|key| cursor::write(&place(key)));
     let read: Vec<_> =
         keys.into_iter().map(|key| reader.event(key.recipient, key.class, key.identity)).collect();
-    let read: Vec<Option<Recorded>> = stream::iter(read).buffered(KEYS_AT_ONCE).try_collect().await?;
+    let mut read: Vec<Option<Recorded>> = stream::iter(read).buffered(KEYS_AT_ONCE).try_collect().await?;
+    rulers(reader, read.iter_mut().flatten()).await?;
     let (now, reveal) = (reader.now(), reader.caller().reveals());
     let living = read.iter().flatten().filter(|recorded| ask::lives(recorded, now));
     let items: Vec<Value> = living.map(|recorded| entry_of_recipient(recorded, reveal)).collect();
@@ -280,6 +282,27 @@ mod tests {
         let masked = bench.token(Role::Admin, Some(&[SERVER]), false).await;
         for token in [viewer, masked] {
             assert_eq!(bench.ask(&token, Method::GET, &export, &[]).await.status(), 403);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_is_told_that_an_operator_ruled_and_not_who() {
+        let bench = bench().await;
+        let admin = bench.token(Role::Admin, Some(&[SERVER]), true).await;
+        let id = bounce_recipient();
+        for path in [
+            format!("recipients/id:{id}/timeline"),
+            format!("recipients/id:{id}/export"),
+            "activity?from=2026-11-10T00:00:00Z".to_owned(),
+        ] {
+            let target = format!("/v1/servers/{SERVER}/{path}");
+            let told = bench.ask(&admin, Method::GET, &target, &[]).await;
+            assert!(
+                told.text().contains("operator: ida@customer.example has asked"),
+                "{path}: {}",
+                told.text()
+            );
+            assert!(!told.text().contains("desk"), "{path}: {}", told.text());
         }
     }
 

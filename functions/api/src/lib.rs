@@ -3,6 +3,7 @@
 //! Invariants:
 //! - Nobody reaches anything but through [`scope`]: what a caller may see is a type that it was given, checked.
 //! - What is out of scope answers as what is not there.
+//! - Whoever is not to see addresses sees none anywhere: every answer to it goes through [`mask`].
 //! - Every answer is as `openapi.json` describes it, and every problem is an RFC 9457 document.
 //! - No request path scans a table, and no list is held in memory beyond its page.
 //!
@@ -11,6 +12,7 @@
 //! in the command line of an operator.
 
 mod admin;
+mod audited;
 #[cfg(test)]
 mod bench;
 pub mod call;
@@ -32,6 +34,7 @@ mod stack;
 mod stats;
 mod suppressions;
 pub mod token;
+mod tokens;
 
 #[cfg(feature = "lambda")]
 pub use lambda::run;
@@ -39,6 +42,7 @@ pub use scope::{Caller, Parts};
 
 use call::{Answer, Call, response};
 use http::Response;
+use mask::Typed;
 use problem::Problem;
 use route::{Places, Route};
 use scope::{Gate, Reader};
@@ -94,10 +98,18 @@ impl Api {
         };
         let Places { server, name } = places;
         let name = name.unwrap_or_default();
-        match server {
-            Some(server) => of_server(gate.server(&server).await?, route, call, &name).await,
+        let answer = match server {
+            Some(server) => match gate.server(&server).await {
+                Ok(reader) => of_server(reader, route, call, &name).await,
+                Err(problem) => Err(problem),
+            },
             None => stack::answer(&gate, route, call, &name).await,
+        };
+        if gate.caller().reveals() {
+            return answer;
         }
+        let typed = Typed::of(&name, call.body);
+        answer.map(|answer| answer.masked(&typed)).map_err(|problem| problem.masked(&typed))
     }
 }
 
@@ -130,7 +142,7 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Export => history::export(&reader.admin()?, call, name).await,
         Route::Quarantine => admin::quarantine(&reader.admin()?, call).await,
         Route::Completeness => admin::completeness(&reader.admin()?, call).await,
-        Route::Audit => admin::audit(&reader.admin()?, call).await,
+        Route::Audit => audited::audit(&reader.admin()?, call).await,
         Route::OpenApi | Route::Servers | Route::Tokens | Route::NewToken | Route::RevokeToken => {
             Err(Problem::not_found())
         }

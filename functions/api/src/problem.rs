@@ -1,5 +1,6 @@
 //! What is told where an answer cannot be given: RFC 9457 problem documents, from one place. None quotes what was asked.
 
+use crate::mask::{self, Typed};
 use crate::scope::UNKNOWN_STREAM;
 use account::streams::AtPostmark;
 use account::{BookError, RegistryError, Unknown};
@@ -173,6 +174,20 @@ impl Problem {
         )
         .header_is(RETRY_AFTER, Some(HeaderValue::from_static("1")))
         .next("try again in a moment")
+    }
+
+    /// The same for somebody who is not to see addresses.
+    pub(crate) fn masked(mut self, typed: &Typed) -> Problem {
+        for (_, value) in &mut self.0.more {
+            mask::answer(value, typed);
+        }
+        let texts = [Some(&mut self.0.detail), self.0.next.as_mut()];
+        for told in texts.into_iter().flatten() {
+            if let Some(masked) = mask::text(told) {
+                *told = masked;
+            }
+        }
+        self
     }
 
     /// The status.

@@ -2,6 +2,7 @@
 
 use crate::call::{Answer, Call, rfc3339};
 use crate::check::{Finding, name, stream_named};
+use crate::cursor;
 use crate::mask::shown;
 use crate::problem::Problem;
 use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
@@ -76,7 +77,7 @@ impl Named {
 /// # Errors
 /// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
-    let query = call.query(&["stream", UNKNOWN_STREAM, "at", "known_at"])?;
+    let query = call.query(&["stream", UNKNOWN_STREAM, "at", "known_at", "cursor"])?;
     let named = Named::of(reader, name).await?;
     let (at, known_at) = (query.time("at")?, query.time("known_at")?);
     let unknown = UnknownStream::of(&query)?;
@@ -87,7 +88,8 @@ pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) 
         }
         None => None,
     };
-    let told = reader.told(named.recipient.clone(), stream, at, known_at).await?;
+    let after: Option<String> = cursor::read(query.text("cursor"))?;
+    let told = reader.told(named.recipient.clone(), stream, after, at, known_at).await?;
     // What the caller has typed is no secret to it.
     let address = named.given.clone().or_else(|| shown(told.spelled.as_deref(), reader.caller().reveals()));
     let mut streams = Map::new();
@@ -102,6 +104,7 @@ pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) 
         "at": rfc3339(told.at),
         "known": told.known,
         "streams": streams,
+        "next": told.next.as_ref().map(cursor::write),
     });
     if let Some(known_at) = told.known_at {
         body["known_at"] = rfc3339(known_at).into();
@@ -238,6 +241,7 @@ mod tests {
     use crate::bench::{Bench, SERVER};
     use http::Method;
     use ledger::Source;
+    use store::Store as _;
 
     /// A complaint about an address, as Postmark tells it.
     async fn complained(bench: &Bench, address: &str, id: i64) -> RecipientId {
@@ -358,6 +362,27 @@ mod tests {
             }
         };
         assert_eq!(pages.await, 2, "page by page it is the same");
+    }
+
+    #[tokio::test]
+    async fn the_streams_of_a_recipient_come_in_pages() {
+        let bench = Bench::default();
+        let server = ledger::ServerId::new(SERVER).unwrap();
+        for n in 0..230 {
+            bench.store.note_stream(server, &format!("stream-{n:04}")).await.unwrap();
+        }
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let told = bench.get(&format!("recipients/ida@customer.example?{cursor}")).await.json();
+            let streams: Vec<String> = told["streams"].as_object().unwrap().keys().cloned().collect();
+            assert!(streams.len() <= store::STREAMS_OF_SERVER_MAX);
+            seen.extend(streams);
+            let Some(next) = told["next"].as_str() else { break };
+            cursor = format!("cursor={next}");
+        }
+        assert_eq!(seen, (0..230).map(|n| format!("stream-{n:04}")).collect::<Vec<_>>());
+        let one = bench.get("recipients/ida@customer.example?stream=stream-0200").await.json();
+        assert_eq!((one["streams"].as_object().unwrap().len(), &one["next"]), (1, &Value::Null));
     }
 
     #[test]

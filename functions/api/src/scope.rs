@@ -12,11 +12,11 @@ mod tokens;
 pub use admin::{Admin, SetAside};
 pub use reader::Reader;
 pub use streams::{Stream, UNKNOWN_STREAM, UnknownStream};
-pub use tokens::Tokens;
+pub use tokens::{Place, Tokens};
 
 use crate::call::Call;
 use crate::problem::Problem;
-use crate::token::{Refused, Role, Token};
+use crate::token::{Grant, Refused, Role, Token};
 use account::audit::{Who, WhoKind};
 use account::{Registry, ServerEntry, Stored, Streams, Vault};
 use http::header::AUTHORIZATION;
@@ -55,21 +55,18 @@ pub struct Parts {
 #[derive(Clone, Debug)]
 pub struct Caller {
     who: Who,
-    role: Role,
-    servers: Option<BTreeSet<ServerId>>,
-    reveal: bool,
+    grant: Grant,
 }
 
 impl Caller {
     /// Somebody who may do everything, and who is known by other means than a token: by credentials of AWS, or by
     /// using the machine that all of it runs on.
     pub fn operator(who: Who) -> Caller {
-        Caller { who, role: Role::Operator, servers: None, reveal: true }
+        Caller { who, grant: Grant::ALL }
     }
 
-    fn of(token: Token) -> Caller {
-        let who = Who { kind: WhoKind::Token, name: token.id };
-        Caller { who, role: token.role, servers: token.servers, reveal: token.reveal_addresses }
+    fn of(token: &Token) -> Caller {
+        Caller { who: Who { kind: WhoKind::Token, name: token.id.clone() }, grant: token.grant() }
     }
 
     /// Who it is, as changes are noted.
@@ -77,23 +74,24 @@ impl Caller {
         &self.who
     }
 
+    /// The id of its token, where it is known by one.
+    pub fn token(&self) -> Option<&str> {
+        Some(self.who.name.as_str()).filter(|_| self.who.kind == WhoKind::Token)
+    }
+
+    /// What it may do and see.
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
     /// The role.
     pub fn role(&self) -> Role {
-        self.role
+        self.grant.role
     }
 
     /// Whether addresses in lists are shown whole.
     pub fn reveals(&self) -> bool {
-        self.reveal
-    }
-
-    /// Whether all of these servers are in scope; `None` are all that there are.
-    pub fn covers(&self, servers: Option<&BTreeSet<ServerId>>) -> bool {
-        match (&self.servers, servers) {
-            (None, _) => true,
-            (Some(mine), Some(servers)) => servers.is_subset(mine),
-            (Some(_), None) => false,
-        }
+        self.grant.reveal_addresses
     }
 }
 
@@ -117,10 +115,13 @@ impl<'a> Gate<'a> {
         });
         let text = bearer.ok_or_else(|| Problem::unauthorized("the Authorization header bears no token"))?;
         match Token::of(&Stored(&*parts.store), text, (parts.clock)()).await? {
-            Ok(token) => Ok(Gate { parts, caller: Caller::of(token) }),
+            Ok(token) => Ok(Gate { parts, caller: Caller::of(&token) }),
             Err(Refused::Unknown) => Err(Problem::unauthorized("the token is not known here")),
             Err(Refused::Expired) => Err(Problem::unauthorized("the token has ended")),
             Err(Refused::Revoked) => Err(Problem::unauthorized("the token was revoked")),
+            Err(Refused::Orphaned) => {
+                Err(Problem::unauthorized("a token that this one was made with has ended or was revoked"))
+            }
         }
     }
 
@@ -134,6 +135,30 @@ impl<'a> Gate<'a> {
         &self.caller
     }
 
+    /// Who did something, as the caller may know that: to a client everybody of the agency is an operator. `known` is
+    /// who was asked about before.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn known_as(&self, who: Who, known: &mut BTreeMap<String, Who>) -> Result<Who, Problem> {
+        if self.caller.role() == Role::Operator {
+            return Ok(who);
+        }
+        if let Some(known) = known.get(&who.name) {
+            return Ok(known.clone());
+        }
+        let token = match who.kind {
+            WhoKind::Token => Token::get(&Stored(&*self.parts.store), &who.name).await?,
+            WhoKind::Aws | WhoKind::Local | WhoKind::Operator => None,
+        };
+        let told = match token {
+            Some(token) if token.role < Role::Operator => who.clone(),
+            _ => Who::operator(),
+        };
+        known.insert(who.name, told.clone());
+        Ok(told)
+    }
+
     /// Opens a server, as a path names it.
     ///
     /// # Errors
@@ -141,7 +166,7 @@ impl<'a> Gate<'a> {
     pub async fn server(&self, server: &str) -> Result<Reader<'_>, Problem> {
         let server: ServerId = server.parse().map_err(|_| Problem::not_found())?;
         let reader = Reader { gate: self, server };
-        match &self.caller.servers {
+        match &self.caller.grant.servers {
             Some(servers) if servers.contains(&server) => Ok(reader),
             // Of somebody who may see all servers, a slip in the number must not read as "nothing speaks against it".
             None if server != ServerId::NONE => {
@@ -159,7 +184,7 @@ impl<'a> Gate<'a> {
         let book = Stored(&*self.parts.store);
         let mut entries: BTreeMap<ServerId, Option<ServerEntry>> =
             Registry(&book).list().await?.into_iter().map(|entry| (entry.server, Some(entry))).collect();
-        if let Some(servers) = &self.caller.servers {
+        if let Some(servers) = &self.caller.grant.servers {
             entries.retain(|server, _| servers.contains(server));
             for server in servers {
                 entries.entry(*server).or_default();
@@ -177,7 +202,7 @@ impl<'a> Gate<'a> {
     /// # Errors
     /// [`Problem::role`].
     pub fn tokens(&self) -> Result<Tokens<'_>, Problem> {
-        if self.caller.role < Role::Admin {
+        if self.caller.role() < Role::Admin {
             return Err(Problem::role("admin or operator"));
         }
         Ok(Tokens { gate: self })

@@ -1,13 +1,14 @@
 //! Counts and rates by hour or day, in a zone.
 //!
 //! Counts are kept by whole hours of UTC, so only a zone that keeps to whole hours can have its days and hours counted.
-//! Streams and buckets in which nothing was counted are left out.
+//! Streams and buckets in which nothing was counted are left out. Streams come in pages, by name.
 
 mod rate;
 mod slots;
 
 use crate::call::{Answer, Call, Query, rfc3339};
 use crate::check::stream_named;
+use crate::cursor;
 use crate::problem::Problem;
 use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -16,7 +17,8 @@ use ledger::counters::Counts;
 use ledger::event::WHOLE_SERVER;
 use serde_json::{Map, Value, json};
 use slots::{By, Slot, Zone, slot_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// How many days back is counted, unless asked otherwise.
 const DAYS: i64 = 30;
@@ -26,6 +28,10 @@ const DAYS_MAX: [i64; 2] = [31, 400];
 const HOURS_AT_A_TIME: i64 = 50 * 24;
 /// How many such stretches are read at once.
 const AT_ONCE: usize = 8;
+/// How many streams a page has, unless more are asked for, and at most.
+const LIMITS: [usize; 2] = [store::STREAMS_OF_SERVER_MAX, 500];
+/// How many buckets a page of several streams has at most: a gateway lets 6 MB through, and one has up to a kilobyte.
+const BUCKETS_MAX: usize = 5_000;
 /// How many seconds an hour has.
 const HOUR: i64 = 3_600;
 
@@ -37,7 +43,7 @@ type Counted = BTreeMap<String, BTreeMap<Time, Counts>>;
 /// # Errors
 /// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
-    let query = call.query(&["stream", UNKNOWN_STREAM, "from", "to", "by", "zone"])?;
+    let query = call.query(&["stream", UNKNOWN_STREAM, "from", "to", "by", "zone", "cursor", "limit"])?;
     let by = |text: &str| match text {
         "hour" => Some(By::Hour),
         "day" => Some(By::Day),
@@ -50,17 +56,40 @@ pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> 
     let (from, to) = span(&query, reader.now(), by)?;
     let slots = zone.slots(from, to, by).map_err(|uneven| Problem::bad_request(uneven.to_string()))?;
     let unknown = UnknownStream::of(&query)?;
-    let streams = match query.text("stream") {
+    let limit = query.limit(LIMITS[0], LIMITS[1])?;
+    let behind: Option<String> = cursor::read(query.text("cursor"))?;
+    let behind = behind.map_or(Bound::Unbounded, Bound::Excluded);
+    let streams: BTreeSet<String> = match query.text("stream") {
         Some(stream) => {
             if stream != WHOLE_SERVER {
                 stream_named(stream)?;
             }
             reader.stream(stream, unknown).await?;
-            vec![stream.to_owned()]
+            BTreeSet::from([stream.to_owned()])
         }
-        None => reader.streams().await?.into_iter().collect(),
+        None => reader.streams().await?,
     };
-    let counted = counted(reader, streams, from, to).await?;
+    let mut left = streams.range((behind, Bound::Unbounded)).take(limit).peekable();
+    let (mut all, mut buckets, mut reached) = (Counted::new(), 0, None);
+    while left.peek().is_some() {
+        // Each stream has a bucket for each slot at most.
+        let room = BUCKETS_MAX.saturating_sub(buckets) / slots.len().max(1);
+        if room == 0 && reached.is_some() {
+            break;
+        }
+        let some: Vec<String> = left.by_ref().take(room.clamp(1, AT_ONCE)).cloned().collect();
+        reached = some.last().cloned();
+        let counted = counted(reader, some, from, to).await?;
+        let of = |hours: &BTreeMap<Time, Counts>| {
+            hours.keys().filter_map(|hour| slot_of(&slots, *hour)).collect::<BTreeSet<_>>().len()
+        };
+        buckets += counted.values().map(of).sum::<usize>();
+        all.extend(counted);
+    }
+    let counted = all;
+    let more =
+        |reached: &String| streams.range((Bound::Excluded(reached), Bound::Unbounded)).next().is_some();
+    let next = reached.filter(more).map(|reached| cursor::write(&reached));
     let (streams, total) = told(&counted, &slots);
     Ok(Answer::json(&json!({
         "server": reader.server().get(),
@@ -70,6 +99,7 @@ pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> 
         "to": rfc3339(to),
         "streams": streams,
         "total": total,
+        "next": next,
     })))
 }
 
@@ -258,6 +288,59 @@ mod tests {
         ] {
             let told = bench.get(&format!("stats?{query}")).await;
             assert!(told.status() < 500, "{query}: {}", told.text());
+        }
+    }
+
+    #[tokio::test]
+    async fn streams_come_in_pages_that_are_bounded_and_together_the_whole() {
+        let bench = Bench::default();
+        for n in 0..250 {
+            count(&bench, &format!("stream-{n:04}"), "2026-11-20T22", &[("delivered", n + 1)]).await;
+        }
+        for (query, pages) in [("", 3), ("limit=7", 36), ("limit=500", 1), ("limit=250&by=hour", 1)] {
+            let (mut seen, mut delivered, mut cursor) = (Vec::new(), 0, String::new());
+            loop {
+                let told = bench.get(&format!("stats?{query}{cursor}")).await;
+                assert_eq!(told.status(), 200, "{}", told.text());
+                let told = told.json();
+                seen.push(told["streams"].as_object().unwrap().len());
+                delivered += told["total"]["counts"]["delivered"].as_i64().unwrap();
+                let Some(next) = told["next"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!((seen.iter().sum::<usize>(), delivered), (250, 250 * 251 / 2), "{query}");
+            assert_eq!(seen.len(), pages, "{query}");
+        }
+        // Of many buckets fewer streams make a page.
+        for stream in ["busy-1", "busy-2", "busy-3", "busy-4", "busy-5", "busy-6", "busy-7", "busy-8"] {
+            for hour in 0..720 {
+                count(&bench, stream, &now().plus_seconds(-hour * HOUR).hour(), &[("delivered", 1)]).await;
+            }
+        }
+        let first = bench.get("stats?by=hour").await;
+        let told = first.json();
+        let streams = told["streams"].as_object().unwrap();
+        assert!((5..8).contains(&streams.len()) && told["next"].is_string(), "{}", streams.len());
+        assert!(first.text().len() < 5_000_000, "{}", first.text().len());
+    }
+
+    #[tokio::test]
+    async fn of_thousands_of_streams_no_answer_and_no_reading_grows() {
+        let bench = Bench::default();
+        for n in 0..5_000 {
+            count(&bench, &format!("stream-{n:04}"), "2026-11-20T22", &[("delivered", 1)]).await;
+        }
+        for (path, status, bytes) in [
+            ("stats", 200, 150_000),
+            ("stats?limit=500", 200, 600_000),
+            ("recipients/ida@customer.example", 200, 50_000),
+            ("activity", 409, 1_000),
+        ] {
+            let begun = std::time::Instant::now();
+            let told = bench.get(path).await;
+            println!("{path}: {} in {:?}, {} bytes", told.status(), begun.elapsed(), told.text().len());
+            assert_eq!(told.status(), status, "{path}");
+            assert!(told.text().len() < bytes, "{path}: {}", told.text().len());
         }
     }
 

@@ -1,7 +1,13 @@
 //! API tokens: what one is, whom it lets in, and for how long. One document a token on the shelf
 //! [`Tokens`](Shelf::Tokens), under its id; the secret half is kept as a hash only.
 //!
-//! Invariant: each request reads its token anew, so that one that is revoked opens nothing from then on.
+//! Invariant: each request reads its token anew, and those that it descends from, so that one that is revoked opens
+//! nothing from then on, nor does any that was made with it.
+
+mod grant;
+pub mod index;
+
+pub use grant::{Exceeds, Grant};
 
 use account::{Book, BookError};
 use base64::Engine as _;
@@ -11,7 +17,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use store::{Document, Shelf, StoreError};
+use store::{Document, Shelf, Store, StoreError};
 
 /// What every token begins with, so that it is known for one wherever it leaks.
 pub const PREFIX: &str = "plt_";
@@ -19,6 +25,8 @@ pub const PREFIX: &str = "plt_";
 const BYTES: [usize; 2] = [9, 32];
 /// How often a change of a token is tried again where somebody else was faster.
 const TRIES_MAX: usize = 8;
+/// How many tokens a token may descend from: one that made it, one that made that, and so on.
+pub const ANCESTORS_MAX: usize = 8;
 
 /// What a token's bearer may do, from less to more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +71,9 @@ pub struct Token {
     pub created_at: Time,
     /// Who made it.
     pub created_by: String,
+    /// The token that it was made with, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// When it ends, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
@@ -72,6 +83,9 @@ pub struct Token {
     /// When it was revoked, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Time>,
+    /// Whether those that were made with it go on opening what they do though it is revoked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub children_kept: bool,
     /// SHA-256 of the secret half, base64url. It has 256 random bits, so nothing slower is needed.
     hash: String,
 }
@@ -85,6 +99,8 @@ pub enum Refused {
     Expired,
     /// It was revoked.
     Revoked,
+    /// One that it descends from has ended or was revoked.
+    Orphaned,
 }
 
 fn hash(secret: &str) -> String {
@@ -107,8 +123,9 @@ fn halves(text: &str) -> Option<(&str, &str)> {
     Some((id, secret))
 }
 
-fn read(document: &Document) -> Result<Token, BookError> {
-    serde_json::from_str(&document.text).map_err(|_| StoreError::Damaged("registry").into())
+/// Whether a text has an id's length: a shelf takes no name of any other.
+fn could_be_id(text: &str) -> bool {
+    text.len() == BYTES[0] * 4 / 3
 }
 
 /// What a new token shall be.
@@ -126,6 +143,8 @@ pub struct New {
     pub expires_at: Option<Time>,
     /// See [`Token`].
     pub created_by: String,
+    /// See [`Token`].
+    pub parent: Option<String>,
 }
 
 impl Token {
@@ -136,7 +155,7 @@ impl Token {
     pub fn make(new: New, now: Time) -> Result<(Token, String), BookError> {
         let (id, secret) = (random(BYTES[0])?, random(BYTES[1])?);
         let text = format!("{PREFIX}{id}_{secret}");
-        let New { name, role, servers, reveal_addresses, expires_at, created_by } = new;
+        let New { name, role, servers, reveal_addresses, expires_at, created_by, parent } = new;
         let token = Token {
             id,
             name,
@@ -145,20 +164,80 @@ impl Token {
             reveal_addresses,
             created_at: now,
             created_by,
+            parent,
             expires_at,
             last_used_on: None,
             revoked_at: None,
+            children_kept: false,
             hash: hash(&secret),
         };
         Ok((token, text))
     }
 
-    /// Keeps it.
+    /// Keeps it, in a place at each of its servers.
+    ///
+    /// # Errors
+    /// [`index::KeepError::Full`] where a server has as many as may be, or the ledger's own.
+    pub async fn keep(&self, store: &dyn Store) -> Result<(), index::KeepError> {
+        index::take(store, self).await?;
+        store.put_document(&Shelf::Tokens, &self.id, &self.text(), None).await?;
+        Ok(())
+    }
+
+    /// What it opens.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            role: self.role,
+            servers: self.servers.clone(),
+            reveal_addresses: self.reveal_addresses,
+            expires_at: self.expires_at,
+        }
+    }
+
+    /// The id of the token that it was made with. Older releases noted that as who made it.
+    fn parent_id(&self) -> Option<&str> {
+        self.parent.as_deref().or(Some(self.created_by.as_str()).filter(|id| could_be_id(id)))
+    }
+
+    /// The lists of servers that it stands in.
+    fn places(&self) -> Vec<index::Owner> {
+        match &self.servers {
+            Some(servers) => servers.iter().copied().map(index::Owner::Server).collect(),
+            None => vec![index::Owner::Everywhere],
+        }
+    }
+
+    /// All lists that it stands in.
+    fn owners(&self) -> Vec<index::Owner> {
+        let parent = self.parent.clone().map(index::Owner::Parent);
+        self.places().into_iter().chain(parent).collect()
+    }
+
+    /// The tokens that it descends from, the nearest first.
     ///
     /// # Errors
     /// The ledger's own.
-    pub async fn keep<B: Book + ?Sized>(&self, book: &B) -> Result<(), BookError> {
-        book.put_document(&Shelf::Tokens, &self.id, &self.text(), None).await.map(drop)
+    pub async fn ancestors<B: Book + ?Sized>(&self, book: &B) -> Result<Vec<Token>, BookError> {
+        let mut all: Vec<Token> = Vec::new();
+        while let Some(id) = all.last().unwrap_or(self).parent_id() {
+            // More than may be made: whatever that is, it is not gone on with.
+            if all.len() > ANCESTORS_MAX {
+                return Err(StoreError::Damaged("registry").into());
+            }
+            match Token::get(book, id).await? {
+                Some(parent) => all.push(parent),
+                None => break,
+            }
+        }
+        Ok(all)
+    }
+
+    /// From its document.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub(crate) fn read(document: &Document) -> Result<Token, BookError> {
+        serde_json::from_str(&document.text).map_err(|_| StoreError::Damaged("registry").into())
     }
 
     fn text(&self) -> String {
@@ -180,7 +259,7 @@ impl Token {
         let Some(document) = book.document(&Shelf::Tokens, id).await? else {
             return Ok(Err(Refused::Unknown));
         };
-        let token = read(&document)?;
+        let token = Token::read(&document)?;
         // Hashes are compared, not secrets: how far two of them agree tells nothing of either secret.
         if hash(secret) != token.hash {
             return Ok(Err(Refused::Unknown));
@@ -188,8 +267,16 @@ impl Token {
         if token.revoked_at.is_some() {
             return Ok(Err(Refused::Revoked));
         }
-        if token.expires_at.is_some_and(|expires| expires <= now) {
+        let ended = |token: &Token| token.expires_at.is_some_and(|expires| expires <= now);
+        if ended(&token) {
             return Ok(Err(Refused::Expired));
+        }
+        let closed = |token: &Token| match token.revoked_at {
+            Some(_) => !token.children_kept,
+            None => ended(token),
+        };
+        if token.ancestors(book).await?.iter().any(closed) {
+            return Ok(Err(Refused::Orphaned));
         }
         let today = now.day();
         if token.last_used_on.as_ref() != Some(&today) {
@@ -209,45 +296,68 @@ impl Token {
         Ok(Ok(token))
     }
 
-    /// All tokens, by id.
-    ///
-    /// # Errors
-    /// The ledger's own.
-    pub async fn all<B: Book + ?Sized>(book: &B) -> Result<Vec<Token>, BookError> {
-        book.documents(&Shelf::Tokens).await?.iter().map(|(_, document)| read(document)).collect()
-    }
-
     /// One token.
     ///
     /// # Errors
     /// The ledger's own.
     pub async fn get<B: Book + ?Sized>(book: &B, id: &str) -> Result<Option<Token>, BookError> {
-        // What could not be an id is none; a shelf takes no name of any length.
-        if id.len() != BYTES[0] * 4 / 3 {
+        if !could_be_id(id) {
             return Ok(None);
         }
-        book.document(&Shelf::Tokens, id).await?.map(|document| read(&document)).transpose()
+        book.document(&Shelf::Tokens, id).await?.map(|document| Token::read(&document)).transpose()
     }
 
-    /// Revokes it, for good; one that is revoked stays as it is.
+    /// Revokes it, for good; one that is revoked stays so. Unless `keeps_children`, those that were made with it open
+    /// nothing any more either; where they did not, they still do not.
     ///
     /// # Errors
     /// The ledger's own.
-    pub async fn revoke<B: Book + ?Sized>(book: &B, id: &str, now: Time) -> Result<(), BookError> {
+    pub async fn revoke<B: Book + ?Sized>(
+        book: &B,
+        id: &str,
+        keeps_children: bool,
+        now: Time,
+    ) -> Result<(), BookError> {
         for _ in 0..TRIES_MAX {
             let Some(document) = book.document(&Shelf::Tokens, id).await? else {
                 return Ok(());
             };
-            let token = read(&document)?;
-            if token.revoked_at.is_some() {
+            let token = Token::read(&document)?;
+            let children_kept = keeps_children && (token.revoked_at.is_none() || token.children_kept);
+            if token.revoked_at.is_some() && token.children_kept == children_kept {
                 return Ok(());
             }
-            let revoked = Token { revoked_at: Some(now), ..token };
+            let revoked_at = token.revoked_at.or(Some(now));
+            let revoked = Token { revoked_at, children_kept, ..token };
             if book.put_document(&Shelf::Tokens, id, &revoked.text(), Some(document.version)).await? {
                 return Ok(());
             }
         }
         Err(StoreError::contended().into())
+    }
+
+    /// Those that descend from a token, children before their own children.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn descendants(store: &dyn Store, id: &str) -> Result<Vec<Token>, BookError> {
+        index::complete(store).await?;
+        let (mut all, mut next): (Vec<Token>, usize) = (Vec::new(), 0);
+        let mut parent = id.to_owned();
+        loop {
+            let children = index::all(store, &index::Owner::Parent(parent)).await?;
+            let new = children.into_iter().filter(|child| child.id != id);
+            for child in new {
+                if all.iter().all(|known| known.id != child.id) {
+                    all.push(child);
+                }
+            }
+            match all.get(next) {
+                Some(child) => parent = child.id.clone(),
+                None => return Ok(all),
+            }
+            next += 1;
+        }
     }
 }
 
@@ -264,6 +374,7 @@ mod tests {
             reveal_addresses: false,
             expires_at: Some(Time::EARLIEST.plus_days(2)),
             created_by: "test".to_owned(),
+            parent: None,
         }
     }
 
@@ -280,9 +391,10 @@ mod tests {
         let kept = store::Store::documents(&store, &Shelf::Tokens).await.unwrap();
         assert!(kept.iter().all(|(_, document)| !document.text.contains(secret)));
         assert_eq!(of(&store, &text, 1).await.unwrap().id, token.id);
-        assert_eq!(Token::all(&store).await.unwrap()[0].last_used_on.as_deref(), Some("2010-01-02"));
+        let used = Token::get(&store, &token.id).await.unwrap().unwrap();
+        assert_eq!(used.last_used_on.as_deref(), Some("2010-01-02"));
         assert_eq!(of(&store, &text, 2).await, Err(Refused::Expired));
-        Token::revoke(&store, &token.id, Time::EARLIEST.plus_days(1)).await.unwrap();
+        Token::revoke(&store, &token.id, false, Time::EARLIEST.plus_days(1)).await.unwrap();
         assert_eq!(of(&store, &text, 1).await, Err(Refused::Revoked));
         assert_eq!(Token::get(&store, &token.id).await.unwrap().unwrap().created_by, "test");
     }

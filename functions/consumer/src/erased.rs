@@ -2,6 +2,7 @@
 
 use crate::{Batch, Consumer};
 use erasure::Erasures;
+use ledger::{RecipientId, ServerId};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use store::Rules;
 
@@ -13,20 +14,39 @@ pub(crate) struct Known {
 }
 
 impl Consumer {
-    /// Who is erased, as of some rules. Read only where these count otherwise than when it was last read; `None`
-    /// where it cannot be read: then nothing may be recorded.
+    /// Who is erased, as of some rules. Read only where these count otherwise than when it was last read, and then
+    /// only those who were erased since; `None` where it cannot be read: then nothing may be recorded.
     pub(crate) async fn erased(&self, rules: &Rules, batch: &Batch) -> Option<Arc<Erasures>> {
-        let known = {
+        let (count, mut who) = {
             let known = self.known();
-            (known.erasures == rules.erasures).then(|| known.who.clone())
+            (known.erasures, known.who.clone())
         };
-        if known.is_some() {
-            return known;
+        if count == rules.erasures {
+            return Some(who);
         }
-        let who: Arc<Erasures> =
-            Arc::new(self.retried(batch, || self.store.erased()).await?.into_iter().collect());
+        match self.since(count, rules, batch).await? {
+            Some(new) => Arc::make_mut(&mut who).extend(new),
+            None => who = Arc::new(self.retried(batch, || self.store.erased()).await?.into_iter().collect()),
+        }
         *self.known() = Known { erasures: rules.erasures, who: who.clone() };
         Some(who)
+    }
+
+    /// Who was erased since a count. Inner `None`: it is not known of each of them who that was, or nothing was read
+    /// before.
+    async fn since(
+        &self,
+        count: u64,
+        rules: &Rules,
+        batch: &Batch,
+    ) -> Option<Option<Vec<(ServerId, RecipientId)>>> {
+        if count == 0 || count > rules.erasures {
+            return Some(None);
+        }
+        let new = self.retried(batch, || self.store.erased_after(count)).await?;
+        let noted = new.iter().filter(|one| one.count <= rules.erasures).count() as u64;
+        let whole = noted == rules.erasures - count;
+        Some(whole.then(|| new.into_iter().map(|one| (one.server, one.recipient)).collect()))
     }
 
     /// Who was erased when that was last read.

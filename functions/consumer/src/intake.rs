@@ -8,8 +8,8 @@ use ledger::event::{Class, Event, What};
 use ledger::{Kind, RecipientId, ServerId, Source, Time};
 use postmark::Context;
 use queue::{Envelope, EnvelopeError, SetAside};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use store::heard::{self, Heard, RETRIES_LOW};
 use store::{Recorded, Rules};
 
@@ -28,6 +28,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) state: BTreeMap<(ServerId, RecipientId), BTreeMap<EventKey, Item>>,
     /// Deliveries, opens and clicks.
     pub(crate) bulk: BTreeMap<EventKey, Item>,
+    /// The streams that an operator's replay insists on.
+    insisted: BTreeSet<(ServerId, String)>,
     /// What is set aside, each with the place of its message.
     pub(crate) aside: Vec<(usize, SetAside)>,
     /// When the first of its events came in.
@@ -50,6 +52,7 @@ impl<'a> Intake<'a> {
             now,
             state: BTreeMap::new(),
             bulk: BTreeMap::new(),
+            insisted: BTreeSet::new(),
             aside: Vec::new(),
             earliest: None,
             heard: BTreeMap::new(),
@@ -71,6 +74,9 @@ impl<'a> Intake<'a> {
                 let received_at = recorded.event.received_at;
                 self.earliest = Some(self.earliest.map_or(received_at, |earliest| earliest.min(received_at)));
                 self.hear(&envelope, &recorded.event);
+                if envelope.overridden {
+                    self.insisted.insert((recorded.event.server, recorded.event.stream.clone()));
+                }
                 self.sort(place, recorded);
             }
             Err((reason, detail)) => {
@@ -185,6 +191,31 @@ impl<'a> Intake<'a> {
                 }
             }
         }
+    }
+
+    /// Whether an operator's replay insists on a stream.
+    pub(crate) fn insists(&self, server: ServerId, stream: &str) -> bool {
+        self.insisted.iter().any(|(of, one)| *of == server && one == stream)
+    }
+
+    /// Takes the events of some streams out.
+    pub(crate) fn without(&mut self, streams: &BTreeSet<(ServerId, String)>) -> Vec<Item> {
+        if streams.is_empty() {
+            return Vec::new();
+        }
+        let of = |item: &Item| {
+            let event = &item.recorded.event;
+            streams.contains(&(event.server, event.stream.clone()))
+        };
+        let mut out: Vec<Item> = Vec::new();
+        for items in self.state.values_mut().chain([&mut self.bulk]) {
+            let (taken, left) = std::mem::take(items).into_iter().partition(|(_, item)| of(item));
+            let taken: BTreeMap<EventKey, Item> = taken;
+            out.extend(taken.into_values());
+            *items = left;
+        }
+        self.state.retain(|_, items| !items.is_empty());
+        out
     }
 
     /// The streams that events of this batch happened on, and whether Postmark itself tells of an event there: a ruling

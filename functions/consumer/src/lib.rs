@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::heard::Heard;
-use store::{Action, Cancel, CommitError, Recorded, Store, StoreError};
+use store::{Action, Cancel, CommitError, Recorded, STREAMS_OF_SERVER_MAX, Store, StoreError};
 use tokio::time::Instant;
 
 /// How long before its deadline a batch begins nothing new.
@@ -53,6 +53,16 @@ const EXPIRY_SLACK_DAYS: i64 = 2;
 const PULSE_SECONDS: i64 = 10;
 /// The waits between tries of a call, doubling from the first to the last.
 const BACKOFF_MS: std::ops::Range<u64> = 20..1_000;
+
+/// Why an event is set aside that the store cannot take even alone.
+const NOT_COMMITTABLE: (&str, &str) =
+    ("not_committable", "the store's limits do not allow it beside what is recorded of its recipient");
+/// Why an event is set aside whose stream is one more than its server may have.
+const TOO_MANY_STREAMS: (&str, &str) = (
+    "too_many_streams",
+    "its server has as many streams as may be, and Postmark has not listed this one for it; `connect`, `watch` and \
+     `reconcile` learn what Postmark lists, and replaying it with --override takes the stream in",
+);
 
 /// What a consumer needs to know.
 #[derive(Clone)]
@@ -238,9 +248,12 @@ impl Consumer {
             .collect();
         let kept: Vec<Option<usize>> = stream::iter(aside).buffer_unordered(AT_ONCE).collect().await;
         batch.lock().extend(kept.into_iter().flatten());
-        if !self.note_streams(&intake, batch).await {
+        let Some(beyond) = self.note_streams(&intake, batch).await else {
             return;
-        }
+        };
+        let beyond = intake.without(&beyond);
+        let beyond = beyond.iter().map(|item| self.set_item_aside(item, TOO_MANY_STREAMS, batch));
+        stream::iter(beyond.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
         let earliest = intake.earliest;
         let Intake { state, bulk, heard, .. } = intake;
         let before = batch.lock().len();
@@ -312,6 +325,11 @@ impl Consumer {
 
     /// Sets an event aside that the store cannot take even alone: it must not keep others waiting.
     async fn set_aside_uncommittable(&self, item: &Item, batch: &Batch) {
+        self.set_item_aside(item, NOT_COMMITTABLE, batch).await;
+    }
+
+    /// Sets an event aside, for a reason: its code and words.
+    async fn set_item_aside(&self, item: &Item, (reason, detail): (&str, &str), batch: &Batch) {
         let Recorded { event, body, dropped, .. } = &item.recorded;
         let aside = SetAside {
             server: event.server,
@@ -319,8 +337,8 @@ impl Consumer {
             key_id: String::new(),
             received_at: event.received_at,
             source: event.source,
-            reason: "not_committable".to_owned(),
-            detail: "the store's limits do not allow it beside what is recorded of its recipient".to_owned(),
+            reason: reason.to_owned(),
+            detail: detail.to_owned(),
             record_type: Some(event.kind()),
             dropped: dropped.clone(),
             erased: body.is_none().then(|| Box::new(queue::Erased::of(event))),
@@ -331,11 +349,33 @@ impl Consumer {
         }
     }
 
-    /// Registers streams that this environment has not seen yet, before anything is counted on them.
-    async fn note_streams(&self, intake: &Intake<'_>, batch: &Batch) -> bool {
+    /// Registers streams that this environment has not seen yet, before anything is counted on them. Those that are
+    /// more than a server may have; `None` where it could not be done.
+    async fn note_streams(&self, intake: &Intake<'_>, batch: &Batch) -> Option<BTreeSet<(ServerId, String)>> {
         let mut streams = intake.streams();
         let known = |stream: &_| self.noted.lock().unwrap_or_else(PoisonError::into_inner).contains(stream);
         streams.retain(|stream, _| !known(stream));
+        let mut beyond = BTreeSet::new();
+        let servers: BTreeSet<ServerId> = streams.keys().map(|(server, _)| *server).collect();
+        for server in servers {
+            let told = self.retried(batch, || self.store.streams(server)).await?;
+            let listed = self.retried(batch, || self.store.settings(server)).await?.kinds;
+            let counts = |stream: &String| stream != WHOLE_SERVER && !listed.contains_key(stream);
+            let mut room =
+                STREAMS_OF_SERVER_MAX.saturating_sub(told.iter().filter(|one| counts(one)).count());
+            // A ruling alone registers none.
+            let told_of = streams.iter().filter(|((of, _), told)| *of == server && **told);
+            for ((_, stream), _) in told_of {
+                if told.contains(stream) || !counts(stream) || intake.insists(server, stream) {
+                    continue;
+                }
+                if room == 0 {
+                    beyond.insert((server, stream.clone()));
+                }
+                room = room.saturating_sub(1);
+            }
+        }
+        streams.retain(|stream, _| !beyond.contains(stream));
         let notes: Vec<_> = streams
             .iter()
             .map(|((server, stream), told)| self.note_stream(*server, stream, *told, batch))
@@ -345,7 +385,7 @@ impl Consumer {
         let noted = streams.into_keys().zip(noted);
         let noted = noted.filter_map(|(stream, noted)| noted.is_some_and(|noted| noted).then_some(stream));
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).extend(noted);
-        all
+        all.then_some(beyond)
     }
 
     /// Registers a stream; whether it is registered then. One that only a ruling is about is registered where it is known

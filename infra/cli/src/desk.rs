@@ -124,7 +124,8 @@ impl Desk {
         let by_id = whom.address().is_none();
         let found = self.known(server, stream.as_deref(), unknown_stream).await?;
         let found = found.filter(|_| stream.is_some());
-        let ask = Ask { server, whom, stream, found, at, known_at, policy, whole_timeline: true };
+        let ask =
+            Ask { server, whom, stream, after: None, found, at, known_at, policy, whole_timeline: true };
         let told = ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?;
         // Whatever was recorded later, an id that is written wrongly is nobody's.
         if by_id && !told.known && at.is_none() && known_at.is_none() {

@@ -96,6 +96,9 @@ pub fn recipient(told: &Told) -> String {
     if !told.known {
         let _ = writeln!(out, "\nNothing was recorded about this address by then.");
     }
+    if told.next.is_some() {
+        let _ = writeln!(out, "\nThe server has more streams than are told of here: --stream asks for one.");
+    }
     for (stream, answer) in &told.streams {
         let kind = format!("{:?}", answer.kind).to_lowercase();
         let _ =

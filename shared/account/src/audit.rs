@@ -1,7 +1,9 @@
 //! Who changed what, and when: one document for each step of a change, on a shelf that only grows. A change is noted
 //! before it begins and again when it is done or has failed, so that none goes unnoted, whatever is killed when.
 //!
-//! Invariant: no address, body, token or password is in an entry. A recipient is named by its id.
+//! Invariants:
+//! - No address, body, token or password is in an entry. A recipient is named by its id.
+//! - An entry at a server tells of that server alone. A change that touches several has an entry at each of them.
 
 use crate::book::{Book, BookError};
 use base64::Engine as _;
@@ -11,6 +13,9 @@ use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Shelf;
+
+/// What an entry about a token tells of it. Its id is the target.
+const TOKEN_TOLD: [&str; 6] = ["role", "servers", "reveal_addresses", "created_at", "expires_at", "problem"];
 
 /// Who changes something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +36,20 @@ pub enum WhoKind {
     Aws,
     /// As whoever uses the machine that the embedded mode runs on.
     Local,
+    /// As somebody of the agency: all that clients are told. Never noted.
+    Operator,
+}
+
+impl Who {
+    /// Somebody of the agency, as clients are told.
+    pub fn operator() -> Who {
+        Who { kind: WhoKind::Operator, name: "operator".to_owned() }
+    }
+
+    /// Who has a name of which it is not known what it is: it may be a token's id.
+    pub fn by_name(name: &str) -> Who {
+        Who { kind: WhoKind::Token, name: name.to_owned() }
+    }
 }
 
 /// How far a change is.
@@ -95,6 +114,33 @@ impl Entry {
         Entry { phase, after, at, before: Value::Null, ..self.clone() }
     }
 
+    /// The entry as it stands at a server, which tells of that server alone: of a token what it opens there, and
+    /// nothing that people call it. Of an entry at the stack ([`ServerId::NONE`]) all is told.
+    #[must_use]
+    pub fn at(&self, server: ServerId) -> Entry {
+        let mut entry = self.clone();
+        if server == ServerId::NONE || !entry.what.starts_with("token.") {
+            return entry;
+        }
+        for value in [&mut entry.before, &mut entry.after] {
+            let Value::Object(members) = value else { continue };
+            members.retain(|name, _| TOKEN_TOLD.contains(&name.as_str()));
+            if let Some(servers) = members.get_mut("servers").and_then(Value::as_array_mut) {
+                servers.retain(|one| one.as_i64() == Some(server.get()));
+            }
+        }
+        entry
+    }
+
+    /// Leaves something out of what was and what is.
+    pub fn leave_out(&mut self, name: &str) {
+        for value in [&mut self.before, &mut self.after] {
+            if let Value::Object(members) = value {
+                members.remove(name);
+            }
+        }
+    }
+
     /// The name of its document: by time, and of one instant by change and phase.
     fn name(&self) -> String {
         let phase = match self.phase {
@@ -138,5 +184,25 @@ mod tests {
         let found = store.last_documents(&Shelf::Audit(server), None, 9).await.unwrap();
         let found: Vec<Entry> = found.iter().filter_map(|(_, document)| read(&document.text)).collect();
         assert_eq!(found, [done, begun]);
+    }
+
+    #[test]
+    fn of_a_token_an_entry_tells_only_what_it_opens_at_its_own_server() {
+        let who = Who { kind: WhoKind::Local, name: "ida".to_owned() };
+        // As an older release noted it.
+        let token = serde_json::json!({
+            "id": "mXw3kq0ZtT4b", "name": "Acme and Globex", "role": "viewer", "servers": [7, 8],
+            "reveal_addresses": false, "created_at": "2026-11-21T08:00:00.000000Z",
+            "created_by": "arn:aws:iam::123456789012:user/ida",
+        });
+        let begun = Entry::begun(who, "token.new", Time::EARLIEST).unwrap();
+        let begun = Entry { before: token.clone(), after: token, ..begun };
+        let own = serde_json::json!({
+            "role": "viewer", "servers": [7], "reveal_addresses": false, "created_at": "2026-11-21T08:00:00.000000Z",
+        });
+        let here = begun.at(ServerId::new(7).unwrap());
+        assert_eq!((&here.before, &here.after), (&own, &own));
+        assert_eq!(here.at(ServerId::new(7).unwrap()), here);
+        assert_eq!(begun.at(ServerId::NONE), begun);
     }
 }

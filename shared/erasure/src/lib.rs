@@ -66,6 +66,15 @@ impl FromIterator<store::Erased> for Erasures {
     }
 }
 
+impl Extend<(ServerId, RecipientId)> for Erasures {
+    fn extend<I: IntoIterator<Item = (ServerId, RecipientId)>>(&mut self, erased: I) {
+        for (server, recipient) in erased {
+            self.recipients.insert((server, recipient));
+            self.servers.insert(server);
+        }
+    }
+}
+
 impl Erasures {
     /// Whether nobody is.
     pub fn is_empty(&self) -> bool {

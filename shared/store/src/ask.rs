@@ -1,7 +1,7 @@
 //! What the tables answer about a recipient: verdict by stream, suppression, bounces and the timeline, now or
 //! as of a past instant, with the evidence.
 
-use crate::{Recorded, Store, StoreError};
+use crate::{Recorded, STREAMS_OF_SERVER_MAX, Store, StoreError};
 use ledger::counters::Measure;
 use ledger::event::{Event, WHOLE_SERVER};
 use ledger::fold::{BounceMark, EventSet, Mark, StreamView, View};
@@ -11,6 +11,7 @@ use ledger::verdict::{Answer, DELIVERIES_MAX, Deliveries, DeliveryMark, Question
 use ledger::{Class, Identity, Kind, LedgerKey, RecipientId, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::ops::Bound;
 
 /// The most deliveries, and the most opens and clicks, that a timeline shows.
 pub const TIMELINE_MAX: usize = 1_000;
@@ -22,10 +23,12 @@ pub struct Ask {
     pub server: ServerId,
     /// Whom: by an address, in any spelling, or by an id.
     pub whom: Recipient,
-    /// The stream; without one, all that the server is known to have.
+    /// The stream; without one, those that the server is known to have, by name, at most [`STREAMS_OF_SERVER_MAX`].
     pub stream: Option<String>,
     /// What that stream is for, where whoever asks has found that it is known.
     pub found: Option<StreamKind>,
+    /// The stream behind which they are told, where that is not the first.
+    pub after: Option<String>,
     /// As of when; `None` is now.
     pub at: Option<Time>,
     /// By what had come in by then.
@@ -68,6 +71,9 @@ pub struct Told {
     pub spelled: Option<String>,
     /// The answer by stream.
     pub streams: BTreeMap<String, StreamAnswer>,
+    /// The last of these streams, where there are more behind it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
     /// What happened, in order of time.
     pub timeline: Vec<Entry>,
     /// Whether there are more deliveries, opens or clicks than the timeline shows.
@@ -84,6 +90,11 @@ impl Told {
                 btree_map::Entry::Vacant(place) => drop(place.insert(answer)),
                 btree_map::Entry::Occupied(mut place) => place.get_mut().join(answer),
             }
+        }
+        // What lies behind the end of either page is told by the next one.
+        self.next = [self.next.take(), other.next].into_iter().flatten().min();
+        if let Some(next) = &self.next {
+            self.streams.retain(|stream, _| stream <= next);
         }
         self.timeline.extend(other.timeline);
         self.timeline.sort_by_key(|entry| (entry.time, entry.identity));
@@ -253,10 +264,16 @@ async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) 
         store.streams(server).await?.into_iter().chain(view.streams.keys().cloned()).collect();
     let streams = match &ask.stream {
         Some(stream) => BTreeSet::from([stream.clone()]),
-        None => known_streams.clone(),
+        None => {
+            let behind = ask.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+            known_streams.range((behind, Bound::Unbounded)).take(STREAMS_OF_SERVER_MAX + 1).cloned().collect()
+        }
     };
+    let next =
+        streams.iter().nth(STREAMS_OF_SERVER_MAX - 1).filter(|_| streams.len() > STREAMS_OF_SERVER_MAX);
+    let next = next.cloned();
     let mut answers = BTreeMap::new();
-    for stream in streams.iter().filter(|stream| *stream != WHOLE_SERVER) {
+    for stream in streams.iter().take(STREAMS_OF_SERVER_MAX).filter(|stream| *stream != WHOLE_SERVER) {
         let kind = ask.found.unwrap_or_else(|| settings.kind(stream));
         let policy = settings.policies(kind).at(at, ask.policy);
         let question = Question { view: &view, stream, kind, policy, at };
@@ -292,6 +309,7 @@ async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) 
         known,
         spelled: view.address,
         streams: answers,
+        next,
         timeline,
         timeline_truncated,
     })

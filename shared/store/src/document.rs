@@ -1,7 +1,7 @@
 //! Documents: what is configured and remembered beside the ledger, as JSON under a name on a shelf of the registry.
 //!
 //! Invariant: a document is written whole, and only over the version that was read. The partitions of the shelves
-//! are frozen; none of them is another item's of the registry (`rules`, `erased`, and a server's number).
+//! are frozen; none of them is another item's of the registry (`rules`, `erased`, `erasures`, and a server's number).
 
 use crate::item::{Item, Key, Value};
 use crate::{ITEM_BYTES_MAX, StoreError};
@@ -32,6 +32,8 @@ pub enum Shelf {
     Lease,
     /// Tokens of the read API, by id.
     Tokens,
+    /// Which of these tokens there are for a server, and which another one has made.
+    TokenIndex,
     /// What people changed at a server ([`ServerId::NONE`]: at the stack), by time. It only grows: nothing on it is
     /// written over or deleted.
     Audit(ServerId),
@@ -50,6 +52,7 @@ impl Shelf {
             Shelf::Rotation => "rotation".to_owned(),
             Shelf::Lease => "lease".to_owned(),
             Shelf::Tokens => "tokens".to_owned(),
+            Shelf::TokenIndex => "token-index".to_owned(),
             Shelf::Audit(server) => format!("audit#{server}"),
             Shelf::Sweep => "sweep".to_owned(),
         }
@@ -143,6 +146,7 @@ mod tests {
             (Shelf::Rotation, "rotation"),
             (Shelf::Lease, "lease"),
             (Shelf::Tokens, "tokens"),
+            (Shelf::TokenIndex, "token-index"),
             (Shelf::Audit(server), "audit#8123456"),
             (Shelf::Sweep, "sweep"),
         ];
@@ -150,6 +154,7 @@ mod tests {
             assert_eq!(shelf.pk(), pk);
             assert_ne!(shelf.pk(), item::rules_key().0);
             assert_ne!(shelf.pk(), item::ERASED_PK);
+            assert_ne!(shelf.pk(), item::ERASURES_PK);
             assert!(shelf.pk().parse::<ServerId>().is_err(), "no server's partition");
         }
     }

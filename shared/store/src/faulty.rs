@@ -1,8 +1,8 @@
 //! A store that fails by plan, whatever implementation is behind it.
 
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, Erased, Kept, Listing, MessageKey, Page, Recorded, Rules,
-    ServerSettings, Shelf, Span, Store, StoreError, Stretch,
+    Action, Cancel, CommitError, Cursor, Document, Erased, ErasedAs, Kept, Listing, MessageKey, Page,
+    Recorded, Rules, ServerSettings, Shelf, Span, Store, StoreError, Stretch,
 };
 use async_trait::async_trait;
 use faults::{Fault, Plan};
@@ -90,6 +90,7 @@ under_plan! {
     rewrite(part: Part) -> ();
     erase(server: ServerId, recipient: RecipientId, at: Time) -> ();
     erased() -> Vec<Erased>;
+    erased_after(count: u64) -> Vec<ErasedAs>;
     mark_swept(server: ServerId, recipient: RecipientId, at: Time) -> ();
     document(shelf: &Shelf, name: &str) -> Option<Document>;
     documents(shelf: &Shelf) -> Vec<(String, Document)>;

@@ -3,7 +3,7 @@
 //! Keys and attribute names are frozen. What state, identity and counters need stands in attributes of its
 //! own, so that an event can be folded without its body, and a person erased without losing the ban.
 
-use crate::{Erased, Held, Kept, Recorded, Rules, ServerSettings, StoreError, pack};
+use crate::{Erased, ErasedAs, Held, Kept, Recorded, Rules, ServerSettings, StoreError, pack};
 use ledger::counters::{Counts, Measure};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use ledger::fold::{Folded, Row, View};
@@ -429,6 +429,35 @@ pub const ERASED_PK: &str = "erased";
 /// The key of somebody who is erased.
 pub fn erased_key(server: ServerId, recipient: RecipientId) -> Key {
     (ERASED_PK.to_owned(), recipient_pk(server, recipient))
+}
+
+/// The partition that tells who was erased in what order, in the registry.
+pub const ERASURES_PK: &str = "erasures";
+
+/// The key of an erasure, by the count that it raised the rules' to.
+pub fn erasure_key(count: u64) -> Key {
+    (ERASURES_PK.to_owned(), format!("{count:016}"))
+}
+
+/// The item of an erasure.
+pub fn of_erasure(server: ServerId, recipient: RecipientId) -> Item {
+    Item::default().with("who", Value::S(recipient_pk(server, recipient)))
+}
+
+/// An erasure from its item.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn to_erasure(key: &Key, item: &Item) -> Result<ErasedAs, StoreError> {
+    let read = || {
+        let (server, recipient) = item.text("who")?.split_once('#')?;
+        Some(ErasedAs {
+            count: key.1.parse().ok()?,
+            server: server.parse().ok()?,
+            recipient: recipient.parse().ok()?,
+        })
+    };
+    read().ok_or(StoreError::Damaged("registry"))
 }
 
 /// Somebody who is erased, from the item.

@@ -52,6 +52,9 @@ pub const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const ITEM_BYTES_MAX: usize = 400 * 1024;
 /// The most bytes that one page of a query reads.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// How many streams a server may have that only its events tell of. Postmark gives a server ten, and more on request;
+/// those that Postmark lists for it are not counted.
+pub const STREAMS_OF_SERVER_MAX: usize = 100;
 /// How many counter shards there are: eight for bulk, then eight for critical.
 pub const SHARDS: u8 = 16;
 
@@ -268,6 +271,17 @@ pub struct Erased {
     pub swept: Option<Time>,
 }
 
+/// Somebody who was erased, and the count that this made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErasedAs {
+    /// What [`Rules::erasures`] was raised to.
+    pub count: u64,
+    /// At which server.
+    pub server: ServerId,
+    /// Who.
+    pub recipient: RecipientId,
+}
+
 /// The tables. Every read is consistent: it sees all that was committed before it began; but those through an
 /// index ([`suppressed`](Store::suppressed), [`message`](Store::message)) lag behind by about a second.
 #[async_trait]
@@ -454,6 +468,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The call's own.
     async fn erased(&self) -> Result<Vec<Erased>, StoreError>;
+
+    /// Who was erased after [`Rules::erasures`] was at a count, each with the count that this raised it to, in order.
+    /// One that is missing was raised by an older release: then [`erased`](Store::erased) tells of all.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn erased_after(&self, count: u64) -> Result<Vec<ErasedAs>, StoreError>;
 
     /// Remembers that nothing more is to be swept of an erased recipient; nothing where nobody erased it.
     ///

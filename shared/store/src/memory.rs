@@ -4,9 +4,9 @@ use crate::item::{self, Item, Key, Value};
 use crate::tables::Index;
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, Erased, Held, ITEM_BYTES_MAX, Kept, Listing, MessageKey,
-    PAGE_BYTES_MAX, Page, Recorded, Rules, SHARDS, Scan, Seen, ServerSettings, Shelf, Span, Store,
-    StoreError, Stretch, document, index, tables,
+    Action, Cancel, CommitError, Cursor, Document, Erased, ErasedAs, Held, ITEM_BYTES_MAX, Kept, Listing,
+    MessageKey, PAGE_BYTES_MAX, Page, Recorded, Rules, SHARDS, Scan, Seen, ServerSettings, Shelf, Span,
+    Store, StoreError, Stretch, document, index, tables,
 };
 use async_trait::async_trait;
 use ledger::counters::{Counters, Counts, Hour};
@@ -501,7 +501,16 @@ impl Store for Memory {
         let at = tables.erased.get(&(server, recipient)).map_or(at, |erased| erased.at);
         tables.erased.insert((server, recipient), Erased { server, recipient, at, swept: None });
         tables.rules.erasures += 1;
+        let key = item::erasure_key(tables.rules.erasures);
+        tables.registry.insert(key, item::of_erasure(server, recipient));
         Ok(())
+    }
+
+    async fn erased_after(&self, count: u64) -> Result<Vec<ErasedAs>, StoreError> {
+        let tables = self.lock();
+        let (behind, end) = (item::erasure_key(count), item::erasure_key(u64::MAX));
+        let found = tables.registry.range((Bound::Excluded(behind), Bound::Included(end)));
+        found.map(|(key, item)| item::to_erasure(key, item)).collect()
     }
 
     async fn erased(&self) -> Result<Vec<Erased>, StoreError> {

@@ -4,7 +4,7 @@
 //! in one. So an instant is listed only once all of it is read, and then by identity: a page goes on where the one
 //! before ended, though none of them knows what the index will tell first.
 
-use super::entry::{Place, entry_of_recipient};
+use super::entry::{Place, entry_of_recipient, rulers};
 use super::limit;
 use crate::call::{Answer, Call, Query};
 use crate::check::stream_named;
@@ -20,10 +20,13 @@ use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use store::item::TIME_SLOTS;
-use store::{Recorded, Span, ask};
+use store::{Recorded, STREAMS_OF_SERVER_MAX, Span, ask};
 
 /// How many days back it reaches, unless asked otherwise, and at most.
 const DAYS: [i64; 2] = [7, 31];
+/// Over how many streams it is listed at once: each slot of each has to be read before the first event is known. A
+/// server has more only where they came in before that was limited; and `*` is one.
+const STREAMS_MAX: usize = STREAMS_OF_SERVER_MAX + 1;
 /// A day, in microseconds.
 const DAY: i64 = 86_400_000_000;
 /// How many feeds are read at once: the slots of a stream.
@@ -72,6 +75,9 @@ pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) 
         }
         None => reader.streams().await?,
     };
+    if streams.len() > STREAMS_MAX {
+        return Err(too_many_streams());
+    }
     if streams.is_empty() {
         // Whether there is an index is known by asking it.
         streams.insert(WHOLE_SERVER.to_owned());
@@ -86,7 +92,8 @@ pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) 
         budget: BUDGET,
         spent: Spent::default(),
     };
-    let (found, next) = merge.page().await?;
+    let (mut found, next) = merge.page().await?;
+    rulers(reader, found.iter_mut()).await?;
     let reveal = reader.caller().reveals();
     let items: Vec<Value> = found.iter().map(|recorded| entry_of_recipient(recorded, reveal)).collect();
     let next = next.map(|place| cursor::write(&(place, since)));
@@ -304,6 +311,13 @@ impl Feed<'_> {
     }
 }
 
+fn too_many_streams() -> Problem {
+    let words =
+        format!("the server has more than the {STREAMS_MAX} streams over which activity is listed at once");
+    Problem::conflict("too-many-streams", "There are too many streams", words)
+        .next("name one with stream=, as /v1/servers lists them")
+}
+
 fn activity_off() -> Problem {
     let words = "this stack keeps no index by time";
     Problem::conflict("activity-off", "Activity is not listed here", words)
@@ -394,6 +408,25 @@ mod tests {
         let (items, _) = pages(&bench, "class=hard").await;
         assert_eq!(items[0]["recipient"]["address"], "1@customer.example");
         assert_eq!((&items[0]["type"], &items[0]["stream"]), (&json!("Bounce"), &json!("broadcast")));
+    }
+
+    #[tokio::test]
+    async fn over_more_streams_than_a_server_may_have_one_has_to_be_named() {
+        let bench = Bench::default();
+        let of = |n: usize| {
+            let at = now().plus_seconds(-60 * n as i64);
+            recorded(n as u64, "ida@customer.example", &format!("stream-{n:04}"), at, What::Delivery)
+        };
+        let most = STREAMS_OF_SERVER_MAX;
+        bench.keep(&(0..most).map(of).collect::<Vec<_>>()).await;
+        assert_eq!(pages(&bench, "limit=30").await.0.len(), most);
+        bench.keep(&(most..most + 2).map(of).collect::<Vec<_>>()).await;
+        let told = bench.get("activity").await;
+        assert_eq!(
+            (told.status(), &told.json()["type"]),
+            (409, &json!("urn:postledger:problem:too-many-streams"))
+        );
+        assert_eq!(pages(&bench, "stream=stream-0101").await.0.len(), 1);
     }
 
     #[tokio::test]

@@ -1,11 +1,16 @@
 //! An event as lists show it, and its place in them.
 
 use super::rfc3339;
-use crate::mask::shown;
+use crate::mask::{self, shown};
+use crate::problem::Problem;
 use crate::recipient::facts;
-use ledger::{Event, Identity, RecipientId, Time};
+use crate::scope::Reader;
+use crate::token::Role;
+use account::audit::Who;
+use ledger::{Event, Identity, Kind, RecipientId, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use store::Recorded;
 use store::ask::{self, Entry};
 
@@ -40,10 +45,36 @@ impl Place {
     }
 }
 
-/// An event, with what its body says; without what an address may stand in, where those are not revealed.
+/// Puts in the place of who ruled what the caller may know that as: a token's id stays, everybody of the agency is an
+/// operator.
+///
+/// # Errors
+/// The ledger's own.
+pub(super) async fn rulers<'a>(
+    reader: &Reader<'_>,
+    recorded: impl Iterator<Item = &'a mut Recorded>,
+) -> Result<(), Problem> {
+    if reader.caller().role() == Role::Operator {
+        return Ok(());
+    }
+    let mut known = BTreeMap::new();
+    for one in recorded.filter(|one| one.event.kind() == Kind::Decision) {
+        let mut body = body(one);
+        if let Some(actor) = body["Actor"].as_str() {
+            let who = reader.gate().known_as(Who::by_name(actor), &mut known).await?;
+            body["Actor"] = who.name.into();
+            one.body = Some(body.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// An event, with what its body says; without what an address may stand in, where those are not revealed: then the
+/// names of these texts are told in their place.
 pub(super) fn entry(recorded: &Recorded, reveal: bool) -> Value {
-    let note = if reveal { ask::note(recorded) } else { None };
-    let entry = Entry::of(&recorded.event, note);
+    let note = ask::note(recorded);
+    let noted = note.is_some();
+    let entry = Entry::of(&recorded.event, note.filter(|_| reveal));
     let mut told = json!({
         "time": rfc3339(entry.time),
         "type": entry.kind,
@@ -53,7 +84,7 @@ pub(super) fn entry(recorded: &Recorded, reveal: bool) -> Value {
         "received_at": rfc3339(entry.received_at),
         "event": entry.identity,
         "facts": facts(&entry),
-        "details": details(&body(recorded), reveal),
+        "details": details(&body(recorded), reveal, noted),
     });
     for (name, text) in [("message_id", entry.message_id), ("note", entry.note)] {
         if let Some(text) = text {
@@ -80,12 +111,27 @@ pub(super) fn body(recorded: &Recorded) -> Value {
     body.unwrap_or_default()
 }
 
-fn details(body: &Value, reveal: bool) -> Map<String, Value> {
-    let shown = DETAILS.into_iter().filter(|(_, _, of_person)| reveal || !of_person);
-    let told = |(name, field, _): (&str, &str, bool)| {
-        let text = body[field].as_str().filter(|text| !text.is_empty())?;
-        let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
-        Some((name.to_owned(), text.into()))
+fn details(body: &Value, reveal: bool, noted: bool) -> Map<String, Value> {
+    let text = |field: &str| body[field].as_str().filter(|text| !text.is_empty());
+    let (of_person, others): (Vec<_>, Vec<_>) = DETAILS
+        .into_iter()
+        .filter(|(_, field, _)| text(field).is_some())
+        .partition(|(_, _, of_person)| *of_person);
+    let told = |(name, field, _): &(&str, &str, bool)| {
+        let whole = text(field)?;
+        // First masked, then cut: what is left of an address that was cut would be known for none.
+        let text = if reveal { None } else { mask::text(whole) }.unwrap_or_else(|| whole.to_owned());
+        Some(((*name).to_owned(), text[..text.floor_char_boundary(TEXT_BYTES_MAX)].into()))
     };
-    shown.filter_map(told).collect()
+    let mut details: Map<String, Value> = others.iter().filter_map(told).collect();
+    if reveal {
+        details.extend(of_person.iter().filter_map(told));
+        return details;
+    }
+    let withheld = of_person.iter().map(|(name, ..)| *name).chain(noted.then_some("note"));
+    let withheld: Vec<&str> = withheld.collect();
+    if !withheld.is_empty() {
+        details.insert("withheld".to_owned(), json!(withheld));
+    }
+    details
 }

@@ -1,6 +1,6 @@
 //! A person's data: everything that is recorded of a recipient, for whoever has asked what that is.
 
-use super::entry::{body, entry};
+use super::entry::{body, entry, rulers};
 use super::limit;
 use crate::call::{Answer, Call, rfc3339};
 use crate::cursor;
@@ -82,7 +82,8 @@ async fn page(
             if read >= limit {
                 return Ok((items, Some((at, class, after))));
             }
-            let found = admin.events(recipient, class, after, READ_AT_ONCE.min(limit - read)).await?;
+            let mut found = admin.events(recipient, class, after, READ_AT_ONCE.min(limit - read)).await?;
+            rulers(admin.reader(), found.events.iter_mut()).await?;
             for recorded in found.events {
                 if bytes >= PAGE_BYTES_MAX {
                     return Ok((items, Some((at, class, after))));

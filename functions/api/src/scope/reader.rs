@@ -28,6 +28,11 @@ impl<'a> Reader<'a> {
         self.server
     }
 
+    /// Whom the caller may know others as.
+    pub(crate) fn gate(&self) -> &'a Gate<'a> {
+        self.gate
+    }
+
     /// Who asks.
     pub fn caller(&self) -> &'a Caller {
         &self.gate.caller
@@ -71,7 +76,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Problem::role`].
     pub fn admin(self) -> Result<Admin<'a>, Problem> {
-        if self.gate.caller.role < Role::Admin {
+        if self.gate.caller.role() < Role::Admin {
             return Err(Problem::role("admin"));
         }
         Ok(Admin { reader: self })
@@ -143,13 +148,14 @@ impl<'a> Reader<'a> {
         &self,
         whom: Recipient,
         stream: Option<(String, Stream)>,
+        after: Option<String>,
         at: Option<Time>,
         known_at: Option<Time>,
     ) -> Result<Told, StoreError> {
         let (server, policy) = (self.server, self.policy());
         let found = stream.as_ref().and_then(|(_, stream)| stream.known.then_some(stream.kind));
         let stream = stream.map(|(name, _)| name);
-        let ask = Ask { server, whom, stream, found, at, known_at, policy, whole_timeline: false };
+        let ask = Ask { server, whom, stream, after, found, at, known_at, policy, whole_timeline: false };
         ask::recipient(self.store(), &self.gate.parts.ledger_key, ask, self.now()).await
     }
 

@@ -2,11 +2,25 @@
 
 use super::{Caller, Gate};
 use crate::problem::Problem;
-use crate::token::{Role, Token};
+use crate::token::index::{self, KeepError, Owner, TOKENS_OF_ONE_MAX};
+use crate::token::{ANCESTORS_MAX, Exceeds, Grant, Token};
 use account::Stored;
 use account::audit::Entry;
 use ledger::{ServerId, Time};
 use std::collections::BTreeSet;
+use store::{Shelf, Store};
+
+/// How many servers' lists are read for a page at most.
+const SERVERS_READ_MAX: usize = 100;
+
+/// Where a list of tokens goes on: below a token, or below a place in a server's list.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Place {
+    /// Of all tokens.
+    All(String),
+    /// Of those of some servers.
+    Of(ServerId, Option<u32>),
+}
 
 /// The tokens that a caller may see, make and revoke, all within its servers: an operator any, an admin viewers' tokens
 /// (and sees the others).
@@ -17,23 +31,102 @@ pub struct Tokens<'a> {
 impl Tokens<'_> {
     /// Whether a token is in scope.
     pub fn sees(&self, token: &Token) -> bool {
-        self.gate.caller.covers(token.servers.as_ref())
+        self.caller().grant().covers(token.servers.as_ref())
     }
 
-    /// Whether a token of this kind may be made and revoked.
-    pub fn manages(&self, role: Role, servers: Option<&BTreeSet<ServerId>>) -> bool {
-        let caller = &self.gate.caller;
-        caller.covers(servers) && (caller.role == Role::Operator || role == Role::Viewer)
-    }
-
-    /// The tokens in scope.
+    /// That a token may be made which opens so much.
     ///
     /// # Errors
-    /// The ledger's own.
-    pub async fn list(&self) -> Result<Vec<Token>, Problem> {
-        let mut tokens = Token::all(&self.book()).await?;
-        tokens.retain(|token| self.sees(token));
-        Ok(tokens)
+    /// [`Problem::not_found`] for servers that are not the caller's, [`Problem::role`], or that nobody grants what it
+    /// has not.
+    pub fn may_make(&self, grant: &Grant) -> Result<(), Problem> {
+        self.caller().grant().grants(grant).map_err(|exceeds| match exceeds {
+            // As what is not there: which servers there are is not told.
+            Exceeds::Servers if grant.servers.is_some() => Problem::not_found(),
+            Exceeds::Servers | Exceeds::Role => Problem::role("operator"),
+            Exceeds::Reveal => beyond(
+                "addresses are masked for this token, so it makes none that shows them",
+            )
+            .next("leave `reveal_addresses` out, or ask whoever gave you the token for one that shows them"),
+            Exceeds::Expiry => beyond("the new token would open something for longer than this one")
+                .next("leave `expires_at` out, and it ends with this token, or name an earlier instant"),
+        })
+    }
+
+    /// A page of the tokens in scope, and where the next one goes on.
+    ///
+    /// # Errors
+    /// The ledger's own, or [`Problem::bad_cursor`].
+    pub async fn page(
+        &self,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<(Vec<Token>, Option<Place>), Problem> {
+        match (&self.caller().grant().servers, after) {
+            (None, None) => self.page_of_all(None, limit).await,
+            (None, Some(Place::All(id))) => self.page_of_all(Some(id), limit).await,
+            (Some(servers), None) => self.page_of(servers, None, limit).await,
+            (Some(servers), Some(Place::Of(server, below))) => {
+                self.page_of(servers, Some((server, below)), limit).await
+            }
+            _ => Err(Problem::bad_cursor()),
+        }
+    }
+
+    async fn page_of_all(
+        &self,
+        before: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<Token>, Option<Place>), Problem> {
+        let before = before.map(crate::cursor::key).transpose()?;
+        let found = self.store().last_documents(&Shelf::Tokens, before.as_deref(), limit).await?;
+        let tokens: Vec<Token> =
+            found.iter().map(|(_, document)| Token::read(document)).collect::<Result<_, _>>()?;
+        let next = tokens.last().filter(|_| tokens.len() == limit).map(|last| Place::All(last.id.clone()));
+        Ok((tokens, next))
+    }
+
+    /// By server, of each the latest first; one that names several stands with the first of them.
+    async fn page_of(
+        &self,
+        servers: &BTreeSet<ServerId>,
+        after: Option<(ServerId, Option<u32>)>,
+        limit: usize,
+    ) -> Result<(Vec<Token>, Option<Place>), Problem> {
+        index::complete(self.store()).await?;
+        let (first, mut below) = after.map_or((None, None), |(server, below)| (Some(server), below));
+        let left = servers.iter().copied().filter(|server| first.is_none_or(|first| *server >= first));
+        let mut items = Vec::new();
+        for (read, server) in left.enumerate() {
+            if read == SERVERS_READ_MAX {
+                return Ok((items, Some(Place::Of(server, None))));
+            }
+            // A place below which there is something is only this server's own.
+            let mut from = below.take().filter(|_| first == Some(server));
+            loop {
+                let wanted = limit - items.len();
+                let places = index::places(self.store(), &Owner::Server(server), from, wanted).await?;
+                let tokens =
+                    index::tokens(self.store(), places.iter().map(|place| place.id.as_str())).await?;
+                items.extend(tokens.into_iter().flatten().filter(|token| {
+                    let first = token.servers.as_ref().and_then(BTreeSet::first);
+                    first == Some(&server) && self.sees(token)
+                }));
+                from = places.last().map(|last| last.number).filter(|_| places.len() == wanted);
+                match from {
+                    None => break,
+                    Some(number) if items.len() == limit => {
+                        return Ok((items, Some(Place::Of(server, Some(number)))));
+                    }
+                    Some(_) => {}
+                }
+            }
+            if items.len() == limit {
+                let behind = servers.range(server..).nth(1);
+                return Ok((items, behind.map(|server| Place::Of(*server, None))));
+            }
+        }
+        Ok((items, None))
     }
 
     /// A token in scope.
@@ -45,36 +138,61 @@ impl Tokens<'_> {
         token.filter(|token| self.sees(token)).ok_or_else(Problem::not_found)
     }
 
+    /// That there is room for a token: at its servers, and below those that it descends from.
+    ///
+    /// # Errors
+    /// A conflict with the next step, or the ledger's own.
+    pub async fn room(&self, token: &Token) -> Result<(), Problem> {
+        if token.ancestors(&self.book()).await?.len() > ANCESTORS_MAX {
+            let words = format!("a token descends from {ANCESTORS_MAX} others at most");
+            let problem = Problem::conflict("too-many-tokens", "There are too many tokens", words);
+            return Err(problem.next("make it with a token that was not made with so many others in between"));
+        }
+        index::room(self.store(), token, self.now()).await.map_err(full)
+    }
+
     /// Keeps a token that was made.
     ///
     /// # Errors
-    /// [`Problem::role`] or the ledger's own.
+    /// As [`may_make`](Self::may_make) and [`room`](Self::room).
     pub async fn keep(&self, token: &Token) -> Result<(), Problem> {
-        self.may(token)?;
-        Ok(token.keep(&self.book()).await?)
+        self.may_make(&token.grant())?;
+        token.keep(self.store()).await.map_err(full)
+    }
+
+    /// That a token may be revoked.
+    ///
+    /// # Errors
+    /// [`Problem::role`].
+    pub fn may_revoke(&self, token: &Token) -> Result<(), Problem> {
+        if self.caller().grant().manages(token.role) { Ok(()) } else { Err(Problem::role("operator")) }
     }
 
     /// Revokes a token.
     ///
     /// # Errors
     /// [`Problem::role`] or the ledger's own.
-    pub async fn revoke(&self, token: &Token) -> Result<(), Problem> {
-        self.may(token)?;
-        Ok(Token::revoke(&self.book(), &token.id, self.now()).await?)
+    pub async fn revoke(&self, token: &Token, keeps_children: bool) -> Result<(), Problem> {
+        self.may_revoke(token)?;
+        Ok(Token::revoke(&self.book(), &token.id, keeps_children, self.now()).await?)
     }
 
-    fn may(&self, token: &Token) -> Result<(), Problem> {
-        if self.manages(token.role, token.servers.as_ref()) { Ok(()) } else { Err(Problem::role("operator")) }
+    /// The tokens that were made with one, and with those.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn descendants(&self, token: &Token) -> Result<Vec<Token>, Problem> {
+        Ok(Token::descendants(self.store(), &token.id).await?)
     }
 
-    /// Notes a step of a change: at each server of the token, or at the stack.
+    /// Notes a step of a change: at each server of the token what it is there, or at the stack.
     ///
     /// # Errors
     /// The ledger's own.
     pub async fn note(&self, entry: &Entry, token: &Token) -> Result<(), Problem> {
         let stack = BTreeSet::from([ServerId::NONE]);
         for server in token.servers.as_ref().unwrap_or(&stack) {
-            entry.note(&self.book(), *server).await?;
+            entry.at(*server).note(&self.book(), *server).await?;
         }
         Ok(())
     }
@@ -84,12 +202,40 @@ impl Tokens<'_> {
         &self.gate.caller
     }
 
+    /// Who asks, and whom it may know others as.
+    pub fn gate(&self) -> &Gate<'_> {
+        self.gate
+    }
+
     /// What time it is.
     pub fn now(&self) -> Time {
         (self.gate.parts.clock)()
     }
 
+    fn store(&self) -> &dyn Store {
+        &*self.gate.parts.store
+    }
+
     fn book(&self) -> Stored<'_> {
-        Stored(&*self.gate.parts.store)
+        Stored(self.store())
+    }
+}
+
+/// Nobody grants what it has not.
+fn beyond(detail: &'static str) -> Problem {
+    Problem::new(http::StatusCode::FORBIDDEN, "beyond-own", "Nobody grants what it has not", detail)
+}
+
+fn full(error: KeepError) -> Problem {
+    match error {
+        KeepError::Full => {
+            let words = format!(
+                "a server has at most {TOKENS_OF_ONE_MAX} tokens that open something, and a token has made as many at most"
+            );
+            let problem = Problem::conflict("too-many-tokens", "There are too many tokens", words);
+            problem
+                .next("revoke one that is not needed any more: GET /v1/tokens shows when each was last used")
+        }
+        KeepError::Book(error) => error.into(),
     }
 }

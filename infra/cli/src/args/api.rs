@@ -390,6 +390,9 @@ pub struct Stats {
     /// Whose days, such as Europe/Amsterdam [default: UTC].
     #[arg(long, value_name = "ZONE")]
     pub zone: Option<String>,
+    /// Go on with the next streams: the `next` of the JSON.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
     /// Where the API is asked.
     #[command(flatten)]
     pub access: Access,
@@ -502,13 +505,23 @@ pub enum Tokens {
     /// Make a token. It is told once: into a file with --out, else alone on standard output.
     New(TokenNew),
     /// The tokens that there are, without their secrets.
-    List(Access),
-    /// Revoke a token: it opens nothing from then on.
+    List {
+        /// How many of them.
+        #[command(flatten)]
+        paging: Paging,
+        /// Where the API is asked.
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Revoke a token: it opens nothing from then on, and neither do those that were made with it.
     Revoke {
         /// Its id, as `token list` shows it.
         // It is base64url, which may begin with a hyphen.
         #[arg(allow_hyphen_values = true)]
         id: String,
+        /// Let those that were made with it go on.
+        #[arg(long)]
+        keep_children: bool,
         /// Where the API is asked.
         #[command(flatten)]
         access: Access,
@@ -536,7 +549,7 @@ pub struct TokenNew {
     /// At all servers, those to come too.
     #[arg(long)]
     pub all_servers: bool,
-    /// Until when [default: until it is revoked].
+    /// Until when [default: until it is revoked, or the token that makes it ends].
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub expires: Option<Time>,
     /// Show a viewer addresses whole, and texts of mail servers.

@@ -5,7 +5,7 @@ use crate::api::{Api, Request};
 use crate::args::By;
 use crate::args::api::Stats;
 use crate::target::Whose;
-use crate::{Failure, say, show};
+use crate::{Failure, say, show, tell};
 use serde_json::Value;
 
 /// The command.
@@ -21,7 +21,8 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
         .with("from", args.from)
         .with("to", args.to)
         .with("by", by)
-        .with("zone", args.zone.as_ref());
+        .with("zone", args.zone.as_ref())
+        .with("cursor", args.cursor.as_ref());
     let told = api.ask(&request)?.json()?;
     if json {
         say(serde_json::to_string_pretty(&told)?);
@@ -31,11 +32,21 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
     // The API names UTC as RFC 3339 does.
     let zone = Some(text(&told["zone"])).filter(|zone| zone != "Z").unwrap_or_else(|| "UTC".to_owned());
     say(format!("from {} to {}, by the clock of {zone}", time(&told["from"]), time(&told["to"])));
+    let next = told["next"].as_str();
+    let further = || {
+        if let Some(next) = next {
+            tell(format!(
+                "\nthere are more streams: --cursor {next} goes on with them, --stream asks for one"
+            ));
+        }
+    };
     if streams.is_empty() {
         say("Nothing was counted in that time.");
+        further();
         return Ok(());
     }
-    let whole = "all streams".to_owned();
+    let part = next.is_some() || args.cursor.is_some();
+    let whole = if part { "these streams" } else { "all streams" }.to_owned();
     let totals = streams.iter().map(|(stream, of)| (*stream, &of["total"])).chain([(&whole, &told["total"])]);
     let rows = totals.map(|(stream, block)| {
         let rates = ["bounce_rate", "hard_bounce_rate", "complaint_rate"].map(|name| rate(&block[name]));
@@ -70,6 +81,7 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
         }
     }
     say(show::table(["stream", "when", "measure", "count"], rows));
+    further();
     Ok(())
 }
 

@@ -1,15 +1,18 @@
 //! The commands `token new`, `list` and `revoke`.
 
 use super::output::Output;
+use super::pages::{self, Part};
 use super::{text, time};
 use crate::api::{Api, HEADER, Request};
-use crate::args::Access;
-use crate::args::api::{TokenNew, Tokens};
+use crate::args::api::{Access, Paging, TokenNew, Tokens};
 use crate::target::Whose;
 use crate::{Failure, say, show, tell};
 use api::token::Role;
 use serde_json::{Value, json};
 use std::path::Path;
+
+/// The most tokens in a page.
+const PAGE: u64 = 500;
 
 /// Runs one of them.
 ///
@@ -18,29 +21,44 @@ use std::path::Path;
 pub(super) fn run(command: Tokens, whose: &Whose, json: bool) -> Result<(), Failure> {
     match command {
         Tokens::New(args) => new(&args, whose, json),
-        Tokens::List(access) => list(&access, whose, json),
-        Tokens::Revoke { id, access } => {
-            let api = Api::open(&access, whose)?;
-            let told = api.answer(&Request::delete(&["tokens", &id]))?;
-            if told.is_problem("not-found") {
-                return Err(no_such(&api, &id)?);
-            }
-            if !told.status.is_success() {
-                return Err(api.refused(&told));
-            }
-            say(if json {
-                json!({ "id": id, "revoked": true }).to_string()
-            } else {
-                format!("token {id} is revoked")
-            });
-            Ok(())
-        }
+        Tokens::List { paging, access } => list(&paging, &access, whose, json),
+        Tokens::Revoke { id, keep_children, access } => revoke(&id, keep_children, &access, whose, json),
     }
+}
+
+fn revoke(id: &str, keep_children: bool, access: &Access, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let request = Request::delete(&["tokens", id]).with("children", keep_children.then_some("keep"));
+    let api = Api::open(access, whose)?;
+    let told = api.answer(&request)?;
+    if told.is_problem("not-found") {
+        return Err(no_such(&api, id)?);
+    }
+    if !told.status.is_success() {
+        return Err(api.refused(&told));
+    }
+    let revoked = told.json()?;
+    if json {
+        say(serde_json::to_string_pretty(&revoked)?);
+        return Ok(());
+    }
+    say(format!("token {id} is revoked"));
+    let children = revoked["children"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !children.is_empty() {
+        say(match keep_children {
+            true => "those that were made with it go on:",
+            false => "and with it those that were made with it:",
+        });
+        say(show::table(
+            ["id", "name"],
+            children.iter().map(|child| [text(&child["id"]), text(&child["name"])]),
+        ));
+    }
+    Ok(())
 }
 
 /// Why there is no token of an id; of a token's name, which its id is.
 fn no_such(api: &Api, id: &str) -> Result<Failure, Failure> {
-    let told = api.ask(&Request::get(&["tokens"]))?.json()?;
+    let told = api.ask(&Request::get(&["tokens"]).with("limit", Some(PAGE)))?.json()?;
     let named = told["items"].as_array().into_iter().flatten().filter(|item| item["name"] == id);
     let ids: Vec<String> = named.map(|item| text(&item["id"])).collect();
     let failure = Failure::new("no token has this id");
@@ -96,18 +114,13 @@ fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(access: &Access, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let told = Api::open(access, whose)?.ask(&Request::get(&["tokens"]))?.json()?;
+fn list(paging: &Paging, access: &Access, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let api = Api::open(access, whose)?;
+    let (request, part) = (Request::get(&["tokens"]), Part::of(paging, PAGE));
     if json {
-        say(serde_json::to_string_pretty(&told)?);
-        return Ok(());
+        return pages::json(&api, request, part, Output::stdout());
     }
-    let items = told["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if items.is_empty() {
-        say("There is no token: `postledger token new` makes one.");
-        return Ok(());
-    }
-    let rows = items.iter().map(|item| {
+    let row = |item: &Value| {
         let servers = match &item["servers"] {
             Value::Null => "all".to_owned(),
             servers => super::words(servers),
@@ -122,7 +135,8 @@ fn list(access: &Access, whose: &Whose, json: bool) -> Result<(), Failure> {
         };
         let used = text(&item["last_used_on"]);
         [text(&item["id"]), text(&item["name"]), role, servers, time(&item["created_at"]), ends, used]
-    });
-    say(show::table(["id", "name", "role", "servers", "made", "ends", "last used"], rows));
-    Ok(())
+    };
+    let head = ["id", "name", "role", "servers", "made", "ends", "last used"];
+    let none = "There is no token: `postledger token new` makes one.";
+    pages::table(&api, request, part, head, row, none)
 }

@@ -46,6 +46,17 @@ pub(super) async fn who_is_erased_is_remembered_and_told_to_the_rules(store: Arc
     }
     let rules = store.rules().await.expect("rules");
     assert_eq!((rules.erasures, rules.revoked_at(server(), 1)), (4, Some(at(5))));
+    for count in 0..=5 {
+        let after = store.erased_after(count).await.expect("erased after");
+        let told: Vec<_> = after.iter().map(|one| (one.count, one.server, one.recipient)).collect();
+        let all = [(1, server()), (2, other), (3, server()), (4, server())];
+        let expected: Vec<_> = all.into_iter().filter(|(number, _)| *number > count).collect();
+        assert_eq!(
+            told,
+            expected.iter().map(|(n, of)| (*n, *of, recipient())).collect::<Vec<_>>(),
+            "{count}"
+        );
+    }
     let first = Erased { server: server(), recipient: recipient(), at: at(10), swept: None };
     let second = Erased { server: other, at: at(20), ..first };
     let erased = async || {

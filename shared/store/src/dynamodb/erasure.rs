@@ -1,26 +1,51 @@
 //! Who is erased, and what is stripped of them in quarantine.
 
-use super::wire::{attribute, failed, from_wire, key_of};
+use super::wire::{attribute, failed, from_wire, key_of, to_wire};
 use super::{DynamoDb, clause, where_it_may};
 use crate::item::{self, Key, Value};
 use crate::tables::{PK, Table};
-use crate::{Kept, StoreError};
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use crate::{Kept, Store as _, StoreError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use ledger::{RecipientId, ServerId, Time};
 use queue::Part;
+use std::time::Duration;
 
+/// How often an erasure is tried again where somebody else was erased in between.
+const ERASE_TRIES: u32 = 8;
 /// The first instant stays, and what was swept is to be swept once more.
 const ERASE: &str = "SET #at = if_not_exists(#at, :at) REMOVE #swept";
 
 impl DynamoDb {
-    /// Puts somebody among the erased and raises the counter in the rules, both or neither: without the raise no
-    /// consumer would ever look.
+    /// Puts somebody among the erased, raises the counter in the rules, and notes who raised it to that, all or nothing:
+    /// without the raise no consumer would ever look, and by the note it finds what is new alone.
     pub(super) async fn put_erased(
         &self,
         server: ServerId,
         recipient: RecipientId,
         at: Time,
     ) -> Result<(), StoreError> {
+        for attempt in 0..ERASE_TRIES {
+            let count = self.rules().await?.erasures;
+            if self.erase_as(server, recipient, at, count).await? {
+                return Ok(());
+            }
+            let most: u64 = 20 << attempt;
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+        }
+        Err(StoreError::contended())
+    }
+
+    /// False: somebody else was erased in between.
+    async fn erase_as(
+        &self,
+        server: ServerId,
+        recipient: RecipientId,
+        at: Time,
+        count: u64,
+    ) -> Result<bool, StoreError> {
+        let number =
+            |count: u64| i64::try_from(count).map(Value::N).map_err(|_| StoreError::Damaged("registry"));
         let update = |key: &Key| {
             Update::builder().table_name(self.tables.name(Table::Registry)).set_key(Some(key_of(key)))
         };
@@ -29,16 +54,38 @@ impl DynamoDb {
             .expression_attribute_names("#at", "at")
             .expression_attribute_names("#swept", "swept")
             .expression_attribute_values(":at", attribute(Value::N(at.micros())));
+        // Of two that are erased at once one waits for the other.
         let raised = update(&item::rules_key())
-            .update_expression("ADD #erasures :one")
+            .update_expression("SET #erasures = :next")
             .expression_attribute_names("#erasures", item::ERASURES)
-            .expression_attribute_values(":one", attribute(Value::N(1)));
+            .expression_attribute_values(":next", attribute(number(count + 1)?));
+        let raised = match count {
+            0 => raised.condition_expression("attribute_not_exists(#erasures)"),
+            _ => raised
+                .condition_expression("#erasures = :count")
+                .expression_attribute_values(":count", attribute(number(count)?)),
+        };
+        let noted = Put::builder()
+            .table_name(self.tables.name(Table::Registry))
+            .set_item(Some(to_wire(item::erasure_key(count + 1), item::of_erasure(server, recipient))))
+            .build()
+            .map_err(|_| StoreError::Invalid("a write is incomplete"))?;
         let mut writes = self.client.transact_write_items();
         for update in [erased, raised] {
             let update = update.build().map_err(|_| StoreError::Invalid("an update is incomplete"))?;
             writes = writes.transact_items(TransactWriteItem::builder().update(update).build());
         }
-        writes.send().await.map(drop).map_err(failed)
+        writes = writes.transact_items(TransactWriteItem::builder().put(noted).build());
+        let Err(error) = writes.send().await else { return Ok(true) };
+        let lost = |code: &str| matches!(code, "ConditionalCheckFailed" | "TransactionConflict");
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
+                if cancelled.cancellation_reasons().iter().any(|reason| reason.code().is_some_and(lost)) =>
+            {
+                Ok(false)
+            }
+            _ => Err(failed(error)),
+        }
     }
 
     /// Notes when an erased recipient was swept for the last time.

@@ -16,8 +16,9 @@ use crate::item::{self, Item, Key};
 use crate::tables::{BY_MESSAGE, BY_TIME, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, Erased, ITEM_BYTES_MAX, Kept, Listing, MessageKey, Page,
-    Recorded, Rules, SHARDS, ServerSettings, Shelf, Span, Store, StoreError, Stretch, document, index,
+    Action, Cancel, CommitError, Cursor, Document, Erased, ErasedAs, ITEM_BYTES_MAX, Kept, Listing,
+    MessageKey, Page, Recorded, Rules, SHARDS, ServerSettings, Shelf, Span, Store, StoreError, Stretch,
+    document, index,
 };
 use async_trait::async_trait;
 use aws::{Limits, Link, Service};
@@ -539,6 +540,12 @@ impl Store for DynamoDb {
     async fn erased(&self) -> Result<Vec<Erased>, StoreError> {
         let found = self.query(Table::Registry, item::ERASED_PK, Range::All, None, None).await?;
         found.iter().map(|(key, item)| item::to_erased(key, item)).collect()
+    }
+
+    async fn erased_after(&self, count: u64) -> Result<Vec<ErasedAs>, StoreError> {
+        let [(pk, from), (_, to)] = [item::erasure_key(count.saturating_add(1)), item::erasure_key(u64::MAX)];
+        let found = self.query(Table::Registry, &pk, Range::Between(&from, &to), None, None).await?;
+        found.iter().map(|(key, item)| item::to_erasure(key, item)).collect()
     }
 
     async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
