@@ -29,7 +29,7 @@ use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
 use observe::Happened;
 use platform::{CallFailed, Clock, FailureKind};
 use queue::{EnvelopeError, QueueName, SetAside};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::heard::Heard;
