@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::process::{Output, Stdio};
 
 /// The sample's server.
-const AT: [&str; 2] = ["--server", "8123456"];
+pub(crate) const AT: [&str; 2] = ["--server", "8123456"];
 
 fn words<'a>(command: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
     [command, &AT, rest].concat()
@@ -186,7 +186,7 @@ fn a_token_is_not_sent_where_others_could_read_it_and_a_deployed_api_needs_one()
 }
 
 /// Waits until nothing is on its way.
-fn settle(running: &Running) {
+pub(crate) fn settle(running: &Running) {
     let busy = |on: &Value| on["waiting"].as_u64() > Some(0) || on["in_flight"].as_u64() > Some(0);
     while running.json(&["queues", "--json"]).as_array().unwrap().iter().any(busy) {
         std::thread::yield_now();

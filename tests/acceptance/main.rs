@@ -22,6 +22,7 @@ mod examples;
 mod fixtures;
 mod given;
 mod house;
+mod lists;
 mod masked;
 mod million;
 mod operator;

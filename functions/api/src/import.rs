@@ -23,19 +23,20 @@ use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use ledger::fold::{Mark, View};
 use ledger::identity::{Canonical, Told, digest};
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
-use postmark::{ADDRESS_BYTES_MAX, Decision};
+use postmark::Decision;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
-use table::{Format, Hints, Invalid, Row, Sheet, SheetError};
+use table::{About, Format, Hints, Invalid, Row, Sheet, SheetError, Warning};
 
 /// How many recipients are asked about, or decisions sent, at once.
 const AT_ONCE: usize = 16;
-/// How many rows that could not be used are told of one by one.
+/// How many rows that could not be used are told of one by one, and of how many others something is told.
 const INVALID_TOLD_MAX: usize = 100;
-/// What a list's type may be called.
-const KINDS: [&str; 4] = ["text/csv", "application/csv", "text/plain", "application/octet-stream"];
+/// What a list's type may be called. How the list is written, its text tells.
+const KINDS: [&str; 5] =
+    ["text/csv", "application/csv", "text/plain", "application/octet-stream", "application/json"];
 /// What opens the form that a decision's id is made of.
 const DOMAIN: &str = "postledger/import/1";
 /// What stands in that form where a row has no date.
@@ -49,32 +50,29 @@ struct List {
     duplicates: usize,
     ignored: BTreeMap<&'static str, usize>,
     invalid: Vec<Invalid>,
+    warnings: Vec<Warning>,
+    about: About,
 }
 
 impl List {
     fn of(admin: &Admin<'_>, sheet: Sheet) -> List {
-        let Sheet { format, rows, ignored, mut invalid } = sheet;
+        let Sheet { format, rows, ignored, invalid, warnings, about } = sheet;
         let mut list = List {
             format,
             rows: rows.len() + ignored.len() + invalid.len(),
             bars: BTreeMap::new(),
             duplicates: 0,
             ignored: BTreeMap::new(),
-            invalid: Vec::new(),
+            invalid,
+            warnings,
+            about,
         };
         for row in ignored {
             *list.ignored.entry(row.why).or_default() += 1;
         }
         for row in rows {
-            // An address may be mailable and yet have a name beside it that no event has place for.
-            if row.address.len() > ADDRESS_BYTES_MAX {
-                invalid.push(Invalid { line: row.line, problem: "the address is too long with its name" });
-                continue;
-            }
             list.take(admin.recipient(&row.address), row);
         }
-        invalid.sort_by_key(|invalid| invalid.line);
-        list.invalid = invalid;
         list
     }
 
@@ -196,8 +194,10 @@ pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> R
         };
         admin.change("import", Some(scope.to_owned()), asked, sent).await?
     };
-    let told = list.invalid.iter().take(INVALID_TOLD_MAX);
-    let told: Vec<Value> = told.map(|row| json!({ "line": row.line, "problem": row.problem })).collect();
+    let line = |line: u64, problem: &str| json!({ "line": line, "problem": problem });
+    let invalid = list.invalid.iter().take(INVALID_TOLD_MAX).map(|row| line(row.line, row.problem));
+    let warnings = list.warnings.iter().take(INVALID_TOLD_MAX).map(|row| line(row.line, row.problem));
+    let About { address_column, columns_not_read, goes_on } = list.about;
     let mut body = json!({
         "format": list.format.name(),
         "dry_run": dry_run,
@@ -205,11 +205,17 @@ pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> R
         "counts": counts,
         "by_cause": by_cause,
         "ignored_why": list.ignored,
-        "invalid": told,
+        "invalid": invalid.collect::<Vec<_>>(),
+        "warnings": warnings.collect::<Vec<_>>(),
+        "address_column": address_column,
+        "columns_not_read": columns_not_read,
+        "goes_on": goes_on,
         "queued": queued,
     });
-    if list.invalid.len() > INVALID_TOLD_MAX {
-        body["invalid_more"] = (list.invalid.len() - INVALID_TOLD_MAX).into();
+    for (more, all) in [("invalid_more", list.invalid.len()), ("warnings_more", list.warnings.len())] {
+        if all > INVALID_TOLD_MAX {
+            body[more] = (all - INVALID_TOLD_MAX).into();
+        }
     }
     Ok(Answer::json(&body))
 }
@@ -227,7 +233,7 @@ fn is_a_list(call: &Call<'_>) -> Result<(), Problem> {
         "The body is of another type",
         format!("Content-Type: expected one of {}", KINDS.join(", ")),
     )
-    .next("send the list as it is, with `Content-Type: text/csv`"))
+    .next("send the list as it is, with `Content-Type: text/csv`, or application/json for JSON"))
 }
 
 fn refused(error: SheetError) -> Problem {
@@ -373,6 +379,10 @@ mod tests {
                 "by_cause": { "hard_bounce": 2 },
                 "ignored_why": ignored,
                 "invalid": [{ "line": 6, "problem": "the address has no @" }],
+                "warnings": [],
+                "address_column": "email",
+                "columns_not_read": [],
+                "goes_on": false,
                 "queued": 0,
             })
         );
@@ -664,7 +674,7 @@ mod tests {
         ] {
             assert_eq!(ask(wrong, "text/csv", csv).await, (400, "bad-request".to_owned()), "{wrong}");
         }
-        for kind in ["application/json", "", "text/csvx", "text"] {
+        for kind in ["application/xml", "", "text/csvx", "text"] {
             let told = ask("import?stream=outbound", kind, csv).await;
             assert_eq!(told, (415, "content-type".to_owned()), "{kind}");
         }
@@ -675,7 +685,7 @@ mod tests {
             let told = ask("import?stream=outbound", "text/csv", body).await;
             assert_eq!(told, (413, "too-large".to_owned()));
         }
-        for body in ["", "email\nida@customer.example\n", "email,name\nida@customer.example,Ida\n", "\"a"] {
+        for body in ["", "email\nida@customer.example\n", "name,phone\nIda,1\n", "\"a", "{\"a\":1}", "[{"] {
             let told = ask("import?stream=outbound", "text/csv", body.as_bytes()).await;
             assert_eq!(told, (400, "bad-request".to_owned()), "{body}");
         }
@@ -686,18 +696,87 @@ mod tests {
     async fn only_so_many_rows_that_could_not_be_used_are_told_of() {
         let bench = bench().await;
         let csv = format!("email,cause\n{}", "nobody,manual\n".repeat(INVALID_TOLD_MAX + 7));
-        let long = format!("\"{}\" <ida@customer.example>", "x".repeat(ADDRESS_BYTES_MAX));
-        let told = imported(&bench, "", &format!("{csv}\"{}\",manual\n", long.replace('"', "\"\""))).await;
-        assert_eq!(told["counts"]["invalid"], INVALID_TOLD_MAX + 8);
+        let told = imported(&bench, "", &csv).await;
+        assert_eq!(told["counts"]["invalid"], INVALID_TOLD_MAX + 7);
         assert_eq!(told["invalid"].as_array().unwrap().len(), INVALID_TOLD_MAX);
-        assert_eq!(told["invalid_more"], 8);
-        let told =
-            imported(&bench, "", &format!("email,cause\n\"{}\",manual\n", long.replace('"', "\"\""))).await;
-        assert_eq!(
-            told["invalid"],
-            json!([{ "line": 2, "problem": "the address is too long with its name" }])
-        );
+        assert_eq!(told["invalid_more"], 7);
+        let told = imported(&bench, "", "email,cause\nnobody,manual\n").await;
         assert_eq!((told["rows"].clone(), told["invalid_more"].clone()), (json!(1), Value::Null));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_on_a_list_is_barred_as_of_the_import_where_the_date_cannot_be_used() {
+        let bench = bench().await;
+        let csv = "email,cause,date\n\
+            ida@customer.example,unsubscribe,25/04/2024\n\
+            bob@customer.example,unsubscribe,2008-03-01\n\
+            eve@customer.example,unsubscribe,2031-01-01\n\
+            joe\u{200b}@customer.example,unsubscribe,2024-04-25\n";
+        let told = imported(&bench, "", csv).await;
+        let counts = json!({ "new": 4, "already": 0, "duplicate": 0, "ignored": 0, "invalid": 0 });
+        assert_eq!((&told["rows"], &told["counts"], &told["queued"]), (&json!(4), &counts, &json!(4)));
+        let lines: Vec<&Value> =
+            told["warnings"].as_array().unwrap().iter().map(|one| &one["line"]).collect();
+        assert_eq!(lines, [2, 3, 4, 5]);
+        assert_eq!(told["warnings_more"], Value::Null);
+        bench.settle().await;
+        let listed = bench.get("streams/outbound/suppressions").await.json();
+        let since: BTreeSet<(&str, &str)> = listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| (item["address"].as_str().unwrap(), item["since"].as_str().unwrap()))
+            .collect();
+        let import = "2026-11-25T12:00:00.000000Z";
+        let expected = [
+            ("bob@customer.example", import),
+            ("eve@customer.example", import),
+            ("ida@customer.example", import),
+            ("joe@customer.example", "2024-04-25T00:00:00.000000Z"),
+        ];
+        assert_eq!(since, expected.into());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_read_of_a_list_is_named() {
+        let bench = bench().await;
+        let told = imported(&bench, "&cause=manual", "First Name,Email\nIda,ida@customer.example\n").await;
+        assert_eq!(
+            (&told["address_column"], &told["columns_not_read"]),
+            (&json!("Email"), &json!(["First Name"]))
+        );
+        let page = r#"{"SuppressedDestinationSummaries":[{"EmailAddress":"ida@customer.example","Reason":"COMPLAINT",
+            "LastUpdateTime":"2026-10-01T10:00:00+00:00"}],"NextToken":"next"}"#;
+        let kind = [(CONTENT_TYPE, "application/json")];
+        let told =
+            bench.call_with(Method::POST, "import?stream=outbound", &kind, page.as_bytes()).await.json();
+        assert_eq!(
+            (&told["format"], &told["goes_on"], &told["queued"]),
+            (&json!("ses"), &json!(true), &json!(1))
+        );
+        assert_eq!(told["by_cause"], json!({ "complaint": 1 }));
+    }
+
+    #[tokio::test]
+    async fn what_became_of_the_rows_adds_up_to_them_however_a_list_is_broken() {
+        let bench = bench().await;
+        imported(&bench, "", BOUNCES).await;
+        bench.settle().await;
+        // Each byte once taken out, and once a quote put in its place.
+        for at in 0..BOUNCES.len() {
+            for with in ["", "\"", "\n", ",", "\u{feff}"] {
+                let broken = format!("{}{with}{}", &BOUNCES[..at], &BOUNCES[at + 1..]);
+                let told = import(&bench, "&dry_run=true&cause=manual", &broken).await;
+                if told.status() == 200 {
+                    let told = told.json();
+                    let counts = told["counts"].as_object().unwrap();
+                    let sum: u64 = counts.values().map(|count| count.as_u64().unwrap()).sum();
+                    assert_eq!(told["rows"], sum, "{broken}");
+                } else {
+                    assert_eq!(told.status(), 400, "{broken}");
+                }
+            }
+        }
     }
 
     #[tokio::test]

@@ -87,9 +87,9 @@ impl Request {
         Request { body: Some(("application/json", body.to_string().into_bytes())), ..self }
     }
 
-    /// With a body of CSV.
-    pub fn csv(self, body: Vec<u8>) -> Request {
-        Request { body: Some(("text/csv", body)), ..self }
+    /// With a list as its body.
+    pub fn list(self, kind: &'static str, body: Vec<u8>) -> Request {
+        Request { body: Some((kind, body)), ..self }
     }
 
     /// It changes nothing more when it is done twice, so that it may be tried again.

@@ -7,23 +7,34 @@ use ledger::time::FUTURE_SECONDS_MAX;
 /// From here on a number counts milliseconds: as seconds it would be the year 5138.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
-/// The instant that a cell tells; an empty one tells none. What has no zone is taken for UTC.
+/// Whether a cell is a date, or a number that may be one.
+pub(crate) fn is_date(cell: &str) -> bool {
+    let local = |c: char| c.is_ascii_digit() || matches!(c, '/' | '.' | '-' | ':' | ' ');
+    let written_locally = cell.contains(['/', '.', '-'])
+        && cell.chars().all(local)
+        && cell.chars().filter(char::is_ascii_digit).count() >= 4;
+    number(cell).is_some_and(|at| at >= Time::EARLIEST) || written(cell).is_some() || written_locally
+}
+
+/// The instant that a cell tells; an empty one tells none. What has no zone is taken for UTC. What a local way of
+/// writing means is not guessed: 4/5 is in April and in May.
 ///
 /// # Errors
-/// What is wrong with it, without quoting it.
+/// What is wrong with it, without quoting it. Its row is used all the same, without a date.
 pub(crate) fn instant(cell: &str, now: Time) -> Result<Option<Time>, &'static str> {
     let cell = cell.trim();
     if cell.is_empty() {
         return Ok(None);
     }
-    let at = number(cell)
-        .or_else(|| written(cell))
-        .ok_or("the date cannot be read: RFC 3339, YYYY-MM-DD, RFC 2822 or seconds since 1970 are")?;
+    let at = number(cell).or_else(|| written(cell)).ok_or(
+        "the date cannot be read, so the row bars as of this import: \
+             RFC 3339, YYYY-MM-DD, RFC 2822 or seconds since 1970 are",
+    )?;
     if at < Time::EARLIEST {
-        return Err("the date is before 2010");
+        return Err("the date is before 2010, so the row bars as of this import");
     }
     if at > now.plus_seconds(FUTURE_SECONDS_MAX) {
-        return Err("the date is in the future");
+        return Err("the date is in the future, so the row bars as of this import");
     }
     Ok(Some(at))
 }
@@ -79,8 +90,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const UNREADABLE: &str =
-        "the date cannot be read: RFC 3339, YYYY-MM-DD, RFC 2822 or seconds since 1970 are";
+    const UNREADABLE: &str = "the date cannot be read, so the row bars as of this import: \
+        RFC 3339, YYYY-MM-DD, RFC 2822 or seconds since 1970 are";
+    const EARLY: &str = "the date is before 2010, so the row bars as of this import";
+    const FUTURE: &str = "the date is in the future, so the row bars as of this import";
 
     fn now() -> Time {
         "2026-09-21T08:00:00Z".parse().unwrap()
@@ -121,14 +134,22 @@ mod tests {
     fn what_is_ambiguous_or_out_of_bounds_is_refused() {
         for (cell, problem) in [
             ("04/05/2024", UNREADABLE),
+            ("25/04/2024", UNREADABLE),
+            ("25.04.2024", UNREADABLE),
+            ("25-04-2024 10:00", UNREADABLE),
+            ("25 avr. 2024", UNREADABLE),
+            ("2024/04/25", UNREADABLE),
+            // A spreadsheet's days since 1900.
+            ("45407", EARLY),
+            ("45407.5", EARLY),
             ("4/10/2020 9:03:05 PM", UNREADABLE),
             ("yesterday", UNREADABLE),
             ("1.44E+09", UNREADABLE),
             ("2024-13-01", UNREADABLE),
-            ("2009-12-31T23:59:59Z", "the date is before 2010"),
-            ("0", "the date is before 2010"),
-            ("2026-09-21T08:10:01Z", "the date is in the future"),
-            ("99999999999999999", "the date is in the future"),
+            ("2009-12-31T23:59:59Z", EARLY),
+            ("0", EARLY),
+            ("2026-09-21T08:10:01Z", FUTURE),
+            ("99999999999999999", FUTURE),
         ] {
             assert_eq!(instant(cell, now()), Err(problem), "{cell}");
         }

@@ -1,4 +1,4 @@
-//! Which service's list a file is, by its header.
+//! Which service's list a file is, by its header, and which column has the addresses.
 //!
 //! Where the column names come from:
 //!
@@ -9,20 +9,29 @@
 //! | SendGrid spam reports | `ip,email,created` | a guide to exports; the API's fields |
 //! | SendGrid global unsubscribes | `email,created` | tools that read exports |
 //! | SendGrid group unsubscribes | `email`, `group_id`, `group_name`, `created_at` | the API's fields; no file was seen |
-//! | Amazon SES account list | `EmailAddress,Reason,LastUpdateTime` | the API's fields; no export of Amazon's own is known |
+//! | Amazon SES account list | `EmailAddress,Reason,LastUpdateTime` | the API's fields, and its JSON as the command line prints it |
 //! | the same | `Email Address,Reason,Last Update Time` | a tool that writes it so |
 //! | Amazon SES bulk list | address and `BOUNCE` or `COMPLAINT`, no header | documented, for import |
 //! | Mailgun bounces | `address,code,error,created_at` | documented, for import |
 //! | Mailgun complaints | `address,created_at` | documented, for import |
 //! | Mailgun unsubscribes | `address,tags,created_at` | documented, for import |
 //! | listmonk subscribers | `uuid,email,name,attributes,status,created_at,updated_at` | listmonk's source |
-//! | Postmark | `EmailAddress,SuppressionReason,Origin,CreatedAt` | documented, as the JSON of a dump |
+//! | Mailchimp, unsubscribed | `Email Address`, `MEMBER_RATING`, `OPTIN_TIME`, `UNSUB_TIME`, `UNSUB_REASON`, `LEID`, `EUID`, … | several tools that read exports |
+//! | Mailchimp, cleaned | the same with `CLEAN_TIME`, `CLEAN_CAMPAIGN_TITLE` | several tools that read exports |
+//! | Brevo, blocked for transactional mail | `email`, `senderEmail`, `reason.code`, `reason.message`, `blockedAt` | the API's reference and clients |
+//! | Brevo, contacts | `EMAIL`, `EMAIL_BLACKLISTED` or `BLACKLISTED`, `MODIFIED_TIME` | a tool that reads exports; Brevo documents no more than `EMAIL`, `ADDED_TIME` and `MODIFIED_TIME` |
+//! | Mandrill rejections | `email,reason,detail,created_at,expires_at,last_event_at` | the API's reference; read as a plain list |
+//! | Postmark, suppressions | `EmailAddress,SuppressionReason,Origin,CreatedAt` | documented, as the JSON of a dump |
+//! | Postmark, bounces | `Type`, `Email`, `BouncedAt`, `Inactive`, … | documented, as JSON |
 //!
-//! Order never matters, nor do case, spaces, `_` and `-`. Columns beside these are looked past in a service's own list,
-//! and refused in a plain one, where they could say that a row is none.
+//! Order never matters, nor do case, spaces, `_` and `-`. Columns that are not read are named in the answer.
+//!
+//! **Which column has the addresses**: the one that is called so and has some (`Address` may be a street); one called
+//! email in any case; else the only one of which most cells are addresses, whatever it is called. **What is no header**: a first row with an `@`.
 
+use crate::content::Content;
 use crate::read::{Hints, SheetError};
-use crate::words::plain;
+use crate::words::{plain, word};
 use crate::write::COLUMNS;
 use ledger::event::Cause;
 
@@ -31,8 +40,10 @@ use ledger::event::Cause;
 pub enum Format {
     /// Our own export.
     Postledger,
-    /// Postmark's suppression dump as a table.
+    /// Postmark's suppression dump.
     Postmark,
+    /// Postmark's bounces.
+    PostmarkBounces,
     /// Amazon SES, account-level suppression list.
     Ses,
     /// SendGrid, bounces or blocks.
@@ -51,15 +62,24 @@ pub enum Format {
     MailgunUnsubscribes,
     /// listmonk, subscribers.
     Listmonk,
+    /// Mailchimp, unsubscribed members.
+    MailchimpUnsubscribed,
+    /// Mailchimp, cleaned members: their addresses bounced for good, or again and again.
+    MailchimpCleaned,
+    /// Brevo, contacts that are blocked for transactional mail.
+    BrevoBlocked,
+    /// Brevo, contacts.
+    BrevoContacts,
     /// Addresses, with or without cause and date, with or without a header.
     Plain,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 12] = [
+    pub const ALL: [Format; 17] = [
         Format::Postledger,
         Format::Postmark,
+        Format::PostmarkBounces,
         Format::Ses,
         Format::SendgridBounces,
         Format::SendgridInvalid,
@@ -69,6 +89,10 @@ impl Format {
         Format::MailgunComplaints,
         Format::MailgunUnsubscribes,
         Format::Listmonk,
+        Format::MailchimpUnsubscribed,
+        Format::MailchimpCleaned,
+        Format::BrevoBlocked,
+        Format::BrevoContacts,
         Format::Plain,
     ];
 
@@ -77,6 +101,7 @@ impl Format {
         match self {
             Format::Postledger => "postledger",
             Format::Postmark => "postmark",
+            Format::PostmarkBounces => "postmark-bounces",
             Format::Ses => "ses",
             Format::SendgridBounces => "sendgrid-bounces",
             Format::SendgridInvalid => "sendgrid-invalid-emails",
@@ -86,6 +111,10 @@ impl Format {
             Format::MailgunComplaints => "mailgun-complaints",
             Format::MailgunUnsubscribes => "mailgun-unsubscribes",
             Format::Listmonk => "listmonk",
+            Format::MailchimpUnsubscribed => "mailchimp-unsubscribed",
+            Format::MailchimpCleaned => "mailchimp-cleaned",
+            Format::BrevoBlocked => "brevo-blocked",
+            Format::BrevoContacts => "brevo-contacts",
             Format::Plain => "plain",
         }
     }
@@ -106,6 +135,10 @@ pub(crate) enum Telling {
     Invalid { reason: usize },
     /// Postmark's reason and origin.
     Postmark { reason: usize, origin: Option<usize> },
+    /// Postmark's type of a bounce, and whether it deactivated the address.
+    PostmarkBounce { kind: usize, inactive: Option<usize> },
+    /// Whether the address is on the list, as yes or no.
+    Flag(usize),
     /// listmonk's status of the subscriber, and of the subscription where it is told.
     Listmonk { status: usize, subscription: Option<usize> },
 }
@@ -119,30 +152,177 @@ pub(crate) struct Layout {
     pub(crate) telling: Telling,
 }
 
-/// What a plain list calls its columns, in one word.
-const ADDRESSES: [&str; 5] = ["email", "emailaddress", "address", "recipient", "destination"];
-const CAUSES: [&str; 4] = ["cause", "reason", "status", "type"];
-const DATES: [&str; 8] = ["date", "created", "createdat", "since", "at", "timestamp", "time", "suppressedat"];
+impl Layout {
+    /// Whether a column is read.
+    pub(crate) fn reads(&self, column: usize) -> bool {
+        let telling = match self.telling {
+            Telling::All(_) => [None, None],
+            Telling::Word(one) | Telling::Words(one) | Telling::Flag(one) => [Some(one), None],
+            Telling::Invalid { reason } => [Some(reason), None],
+            Telling::Bounce { status, reason } => [Some(status), Some(reason)],
+            Telling::Postmark { reason, origin } => [Some(reason), origin],
+            Telling::PostmarkBounce { kind, inactive } => [Some(kind), inactive],
+            Telling::Listmonk { status, subscription } => [Some(status), subscription],
+        };
+        column == self.address || Some(column) == self.at || telling.contains(&Some(column))
+    }
+}
+
+/// What the column of addresses is called, in one word; what is more surely an address first.
+const ADDRESSES: [&str; 11] = [
+    "email",
+    "emailaddress",
+    "mail",
+    "emailid",
+    "recipientemail",
+    "subscriberemail",
+    "contactemail",
+    "recipient",
+    "destination",
+    "address",
+    "to",
+];
+/// How many of these are called so for nothing else.
+const SURE: usize = 7;
+/// What a plain list calls the column of causes, in one word.
+const CAUSES: [&str; 9] = [
+    "cause",
+    "reason",
+    "reasoncode",
+    "suppressionreason",
+    "status",
+    "emailstatus",
+    "subscriptionstatus",
+    "emailmarketing",
+    "type",
+];
+/// What a plain list calls the column of dates, in one word; what is more surely about the suppression first.
+const DATES: [&str; 20] = [
+    "suppressedat",
+    "unsubscribedat",
+    "unsubscribedate",
+    "unsubscribeddate",
+    "optoutdate",
+    "bouncedat",
+    "complainedat",
+    "blockedat",
+    "blocklistedat",
+    "since",
+    "date",
+    "at",
+    "timestamp",
+    "time",
+    "lastupdatetime",
+    "lastupdated",
+    "lastupdatedtime",
+    "created",
+    "createdat",
+    "dateadded",
+];
 /// What Amazon's `LastUpdateTime` is called.
 const UPDATED: [&str; 3] = ["lastupdatetime", "lastupdated", "lastupdatedtime"];
+/// What Brevo's mark of a contact that must not be mailed is called.
+const BLOCKLISTED: [&str; 4] = ["emailblacklisted", "blacklisted", "emailblocklisted", "blocklisted"];
+/// The longest name of a column, in characters: longer ones are content.
+const NAME_CHARS_MAX: usize = 60;
 
-/// The layout that a header tells; `None` where the record is no header that is known.
+/// Whether a column of this name, in one word, has addresses.
+pub(crate) fn is_address(name: &str) -> bool {
+    ADDRESSES.contains(&name)
+}
+
+/// Where the addresses of a list are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The column.
+    pub(crate) column: usize,
+    /// The first record is a header.
+    pub(crate) header: bool,
+}
+
+/// Finds the addresses by the first record, which is a header for certain or may be one, and by what the rows hold.
 ///
 /// # Errors
-/// The header is known, but tells too little or too much.
-pub(crate) fn layout(header: &csv::StringRecord, hints: Hints) -> Result<Option<Layout>, SheetError> {
-    let mut names: Vec<String> = header.iter().map(plain).collect();
+/// No column has addresses, or it cannot be told which one counts.
+pub(crate) fn place(first: &[String], certain: bool, content: &Content) -> Result<Place, SheetError> {
+    // Rows may have more cells than the first one; these are told of one by one.
+    let holding =
+        || content.addresses().into_iter().filter(|column| *column < first.len()).collect::<Vec<_>>();
+    let one = |columns: &[usize]| match columns {
+        [] => Ok(None),
+        [column] => Ok(Some(*column)),
+        [_, second, ..] => Err(SheetError::Addresses { column: second + 1 }),
+    };
+    if !certain && first.iter().any(|cell| cell.contains('@')) {
+        let has: Vec<usize> = (0..first.len()).filter(|column| content.has_addresses(*column)).collect();
+        let column = if has.len() == 1 { Some(has[0]) } else { one(&holding())? };
+        let column = column.or((first.len() == 1).then_some(0)).ok_or(SheetError::NoHeader)?;
+        return Ok(Place { column, header: false });
+    }
+    let names: Vec<String> = first.iter().map(|name| plain(name)).collect();
+    let named: Vec<usize> = called(&names, &ADDRESSES).collect();
+    let filled: Vec<usize> = named.iter().copied().filter(|column| content.has_addresses(*column)).collect();
+    if let Some(column) = one(&filled)? {
+        return Ok(Place { column, header: true });
+    }
+    if let Some(column) = called(&names, &ADDRESSES[..SURE]).next() {
+        return Ok(Place { column, header: true });
+    }
+    if let Some(column) = one(&holding())? {
+        let header = certain || !named.is_empty() || first.iter().all(|name| is_name(name));
+        return Ok(Place { column, header });
+    }
+    match named.first() {
+        Some(column) => Ok(Place { column: *column, header: true }),
+        None if first.len() == 1 => Ok(Place { column: 0, header: certain }),
+        None => Err(SheetError::NoHeader),
+    }
+}
+
+/// The columns that are called so, in the order of the known names.
+fn called<'a>(names: &'a [String], known: &'a [&'a str]) -> impl Iterator<Item = usize> + 'a {
+    known.iter().flat_map(move |known| (0..names.len()).filter(move |column| names[*column] == *known))
+}
+
+/// Whether a cell may be the name of a column: what rows hold is none.
+fn is_name(cell: &str) -> bool {
+    cell.chars().count() <= NAME_CHARS_MAX
+        && !cell.contains(['@', '.'])
+        && word(cell).is_none()
+        && (cell.is_empty() || cell.contains(char::is_alphabetic))
+}
+
+/// The layout of a list by its first record.
+///
+/// # Errors
+/// The list tells too little, or too much.
+pub(crate) fn layout(
+    first: &[String],
+    place: Place,
+    content: &Content,
+    hints: Hints,
+) -> Result<Layout, SheetError> {
+    if !place.header {
+        return bare(place.column, content, hints);
+    }
+    let mut names: Vec<String> = first.iter().map(|name| plain(name)).collect();
     // Spreadsheets leave delimiters of columns that were emptied.
     names.truncate(names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1));
+    match service(&names, place.column, hints)? {
+        Some(layout) => Ok(layout),
+        None => plain_list(&names, place.column, hints),
+    }
+}
+
+/// The layout of a service's list.
+fn service(names: &[String], address: usize, hints: Hints) -> Result<Option<Layout>, SheetError> {
     let find = |name: &str| names.iter().position(|column| column == name);
     let any = |known: &[&str]| known.iter().find_map(|name| find(name));
     let all = |known: &[&str]| known.iter().all(|name| find(name).is_some());
-    let Some(address) = any(&ADDRESSES) else {
-        return Ok(None);
-    };
     let known = |format, at, telling| Ok(Some(Layout { format, address, at, telling }));
 
-    if COLUMNS.iter().all(|name| find(&plain(name)).is_some())
+    let own = |name: &&str| find(&plain(name)).is_some();
+    if COLUMNS.iter().all(own)
         && let Some(causes) = find("causes")
     {
         return known(Format::Postledger, find("since"), Telling::Words(causes));
@@ -151,11 +331,28 @@ pub(crate) fn layout(header: &csv::StringRecord, hints: Hints) -> Result<Option<
         let telling = Telling::Postmark { reason, origin: find("origin") };
         return known(Format::Postmark, find("createdat"), telling);
     }
+    if let (Some(kind), Some(at), Some(_)) = (find("type"), find("bouncedat"), find("email")) {
+        let telling = Telling::PostmarkBounce { kind, inactive: find("inactive") };
+        return known(Format::PostmarkBounces, Some(at), telling);
+    }
     if all(&["uuid", "email"])
         && let Some(status) = find("status")
     {
         let telling = Telling::Listmonk { status, subscription: find("subscriptionstatus") };
         return known(Format::Listmonk, find("updatedat"), telling);
+    }
+    if find("memberrating").is_some() || all(&["leid", "euid"]) {
+        return match (find("unsubtime"), find("cleantime")) {
+            (Some(at), _) => known(Format::MailchimpUnsubscribed, Some(at), Telling::All(Cause::Unsubscribe)),
+            (None, Some(at)) => known(Format::MailchimpCleaned, Some(at), Telling::All(Cause::HardBounce)),
+            (None, None) => Err(SheetError::Members),
+        };
+    }
+    if let (Some(at), Some(reason)) = (find("blockedat"), any(&["reasoncode", "reason"])) {
+        return known(Format::BrevoBlocked, Some(at), Telling::Word(reason));
+    }
+    if let Some(flag) = any(&BLOCKLISTED) {
+        return known(Format::BrevoContacts, find("modifiedtime"), Telling::Flag(flag));
     }
     if let (Some(reason), Some(at)) = (find("reason"), any(&UPDATED)) {
         return known(Format::Ses, Some(at), Telling::Word(reason));
@@ -196,42 +393,24 @@ pub(crate) fn layout(header: &csv::StringRecord, hints: Hints) -> Result<Option<
             return known(Format::MailgunComplaints, at, Telling::All(cause));
         }
     }
-    plain_list(&names, hints).map(Some)
+    Ok(None)
 }
 
-/// A plain list with a header: each of its columns is known, and none is there twice.
-fn plain_list(names: &[String], hints: Hints) -> Result<Layout, SheetError> {
-    let (mut address, mut cause, mut at) = (None, None, None);
-    for (column, name) in names.iter().enumerate() {
-        let known = |words: &[&str]| words.contains(&name.as_str());
-        let place = if known(&ADDRESSES) {
-            &mut address
-        } else if known(&CAUSES) {
-            &mut cause
-        } else if known(&DATES) || known(&UPDATED) {
-            &mut at
-        } else {
-            return Err(SheetError::Column { column: column + 1 });
-        };
-        if place.replace(column).is_some() {
-            return Err(SheetError::Twice { column: column + 1 });
-        }
+/// A plain list with a header. Two columns that tell causes could contradict each other; of dates the one counts that is
+/// more surely about the suppression.
+fn plain_list(names: &[String], address: usize, hints: Hints) -> Result<Layout, SheetError> {
+    let causes: Vec<usize> = called(names, &CAUSES).filter(|column| *column != address).collect();
+    if let [_, second, ..] = causes[..] {
+        return Err(SheetError::Twice { column: second + 1 });
     }
-    let address = address.ok_or(SheetError::NoHeader)?;
-    plain_layout(address, cause, at, hints)
+    let at = called(names, &DATES).find(|column| *column != address);
+    plain_layout(address, causes.first().copied(), at, hints)
 }
 
-/// A plain list without a header: addresses, and behind each a word, a date, or both.
-pub(crate) fn bare(first: &csv::StringRecord, hints: Hints) -> Result<Layout, SheetError> {
-    // No word for a cause has a digit.
-    let second_is_date = first.get(1).is_some_and(|cell| cell.contains(|c: char| c.is_ascii_digit()));
-    match first.len() {
-        1 => plain_layout(0, None, None, hints),
-        2 if second_is_date => plain_layout(0, None, Some(1), hints),
-        2 => plain_layout(0, Some(1), None, hints),
-        3 => plain_layout(0, Some(1), Some(2), hints),
-        _ => Err(SheetError::NoHeader),
-    }
+/// A plain list without a header: what its columns are is seen in them.
+fn bare(address: usize, content: &Content, hints: Hints) -> Result<Layout, SheetError> {
+    let first = |columns: Vec<usize>| columns.into_iter().find(|column| *column != address);
+    plain_layout(address, first(content.words()), first(content.dates()), hints)
 }
 
 fn plain_layout(
@@ -251,10 +430,14 @@ fn plain_layout(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::Records;
 
-    fn told(header: &str, cause: Option<Cause>) -> Result<Option<(Format, Telling)>, SheetError> {
-        let header: csv::StringRecord = header.split(',').collect();
-        layout(&header, Hints { cause }).map(|layout| layout.map(|layout| (layout.format, layout.telling)))
+    /// The format and how it tells causes, of a header with nothing below it.
+    fn told(header: &str, cause: Option<Cause>) -> Result<(Format, Telling), SheetError> {
+        let first: Vec<String> = header.split(',').map(str::to_owned).collect();
+        let place = place(&first, false, &Content::default())?;
+        let layout = layout(&first, place, &Content::default(), Hints { cause })?;
+        Ok((layout.format, layout.telling))
     }
 
     #[test]
@@ -263,6 +446,7 @@ mod tests {
             ("address,recipient_id,since,causes,origin", Format::Postledger),
             ("EmailAddress,SuppressionReason,Origin,CreatedAt", Format::Postmark),
             ("Email Address,Suppression Reason,Origin,Created At", Format::Postmark),
+            ("ID,Type,TypeCode,Email,From,BouncedAt,Inactive", Format::PostmarkBounces),
             ("EmailAddress,Reason,LastUpdateTime", Format::Ses),
             ("LASTUPDATETIME,REASON,EMAILADDRESS", Format::Ses),
             ("Email Address,Reason,Last Update Time", Format::Ses),
@@ -277,18 +461,23 @@ mod tests {
             ("address,created_at", Format::MailgunComplaints),
             ("address,tags,created_at", Format::MailgunUnsubscribes),
             ("uuid,email,name,attributes,status,created_at,updated_at", Format::Listmonk),
+            ("Email Address,Address,MEMBER_RATING,UNSUB_TIME,UNSUB_REASON", Format::MailchimpUnsubscribed),
+            ("Email Address,CLEAN_TIME,LEID,EUID", Format::MailchimpCleaned),
+            ("email,senderEmail,reason.code,reason.message,blockedAt", Format::BrevoBlocked),
+            ("EMAIL,FIRSTNAME,SMS,EMAIL_BLACKLISTED,ADDED_TIME,MODIFIED_TIME", Format::BrevoContacts),
             ("email,cause,date", Format::Plain),
             ("E-Mail,Status", Format::Plain),
+            ("email,reason,detail,created_at,expires_at,last_event_at,subaccount", Format::Plain),
         ] {
-            assert_eq!(told(header, None).unwrap().unwrap().0, format, "{header}");
+            assert_eq!(told(header, None).unwrap().0, format, "{header}");
         }
     }
 
     #[test]
     fn what_is_said_beside_a_list_counts_where_its_header_does_not_tell() {
         let hint = Some(Cause::HardBounce);
-        let all = |cause| Some(Telling::All(cause));
-        let telling = |header, cause| told(header, cause).unwrap().map(|told| told.1);
+        let all = Telling::All;
+        let telling = |header, cause| told(header, cause).unwrap().1;
         assert_eq!(telling("email,created", None), all(Cause::Unsubscribe));
         assert_eq!(telling("email,created", hint), all(Cause::HardBounce));
         assert_eq!(telling("address,created_at", None), all(Cause::Complaint));
@@ -300,16 +489,62 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_not_understood_whole_is_refused() {
+    fn a_header_that_could_be_read_in_two_ways_is_refused() {
         let hint = Some(Cause::Manual);
-        // Mandrill's; an allow list of Mailgun's; a list of customers.
-        let mandrill = "email,reason,detail,created_at,expires_at,last_event_at,subaccount";
-        assert_eq!(told(mandrill, hint), Err(SheetError::Column { column: 3 }));
-        assert_eq!(told("value,type,reason,createdAt", hint), Ok(None));
-        assert_eq!(told("email,name", hint), Err(SheetError::Column { column: 2 }));
         assert_eq!(told("email,reason,status", hint), Err(SheetError::Twice { column: 3 }));
-        assert_eq!(told("email,address", hint), Err(SheetError::Twice { column: 2 }));
-        assert_eq!(told("ida@customer.example,BOUNCE", hint), Ok(None));
+        assert_eq!(told("value,type,reason,createdAt", hint), Err(SheetError::NoHeader));
+        // Those who may be mailed.
+        let members = "Email Address,First Name,MEMBER_RATING,OPTIN_TIME,LAST_CHANGED,LEID,EUID";
+        assert_eq!(told(members, hint), Err(SheetError::Members));
+    }
+
+    #[test]
+    fn addresses_are_found_by_the_name_of_their_column_and_by_what_it_holds() {
+        let found = |text: &str| {
+            let mut records = Records::of(text.as_bytes());
+            let rows = records.clone();
+            let first: Vec<String> = records
+                .next()
+                .unwrap()
+                .cells
+                .unwrap()
+                .iter()
+                .map(|cell| String::from_utf8_lossy(cell).into_owned())
+                .collect();
+            let header = !first.iter().any(|cell| cell.contains('@'));
+            place(&first, false, &Content::of(rows.skip(usize::from(header))))
+                .map(|place| (place.column, place.header))
+        };
+        for (text, expected) in [
+            ("First Name,Email\nIda,ida@x.example\n", (1, true)),
+            ("E-mail Address\nida@x.example\n", (0, true)),
+            ("Recipient;Note\nida@x.example;a\n", (0, true)),
+            ("Kunde,Kontakt\nIda,ida@x.example\nBob,\n", (1, true)),
+            ("Kontakt,\nida@x.example,\n", (0, true)),
+            ("Email Address,Address\nida@x.example,1 High Street\n", (0, true)),
+            ("Address,Contact\nnone,ida@x.example\n", (1, true)),
+            ("Email,Contact\nnone,ida@x.example\n", (0, true)),
+            ("Email,Sales Rep\nida@x.example,rep@y.example\n", (0, true)),
+            ("email,name\nida,Ida\n", (0, true)),
+            ("Ida,ida@x.example\nBob,bob@x.example\n", (1, false)),
+            ("ida@x.example,ask @bob\nbob@x.example,\n", (0, false)),
+            ("ida@x.example\n", (0, false)),
+            ("ida\n", (0, false)),
+            ("ida.x.example\nbob@x.example\n", (0, false)),
+            ("ida,bounce\nbob@x.example,bounce\n", (0, false)),
+        ] {
+            assert_eq!(found(text), Ok(expected), "{text}");
+        }
+        for (text, column) in [
+            ("email,address\nida@x.example,ida@y.example\n", 2),
+            ("Customer,Agent\nida@x.example,rep@y.example\n", 2),
+            ("ida@x.example,rep@y.example\n", 2),
+        ] {
+            assert_eq!(found(text), Err(SheetError::Addresses { column }), "{text}");
+        }
+        for none in ["name,phone\nIda,1\n", "name,phone\nIda,1,ida@x.example\n"] {
+            assert_eq!(found(none), Err(SheetError::NoHeader), "{none}");
+        }
     }
 
     #[test]

@@ -26,13 +26,28 @@ pub(crate) fn word(text: &str) -> Option<Word> {
     let cause = match plain(text).as_str() {
         // `BOUNCE` is Amazon's: its list takes permanent bounces only.
         "hardbounce" | "hardbounced" | "bounce" | "bounced" | "hard" | "permanent" | "invalid"
-        | "invalidemail" | "bademailaddress" => Cause::HardBounce,
-        "complaint" | "complained" | "spam" | "spamcomplaint" | "spamreport" | "abuse" => Cause::Complaint,
-        "unsubscribe" | "unsubscribed" | "optout" | "optedout" => Cause::Unsubscribe,
-        // What barred it with us was an act of the customer.
-        "manual" | "manualsuppression" | "suppressed" | "blocklisted" | "decision" | "import" => {
-            Cause::Manual
-        }
+        | "invalidemail" | "bademailaddress" | "cleaned" => Cause::HardBounce,
+        // The last two are Brevo's.
+        "complaint"
+        | "complained"
+        | "spam"
+        | "spamcomplaint"
+        | "spamreport"
+        | "abuse"
+        | "contactflaggedasspam"
+        | "flaggedasspam" => Cause::Complaint,
+        // `unsub` is Mandrill's; the last three are Brevo's.
+        "unsubscribe"
+        | "unsubscribed"
+        | "unsub"
+        | "optout"
+        | "optedout"
+        | "unsubscribedviama"
+        | "unsubscribedviaemail"
+        | "unsubscribedviaapi" => Cause::Unsubscribe,
+        // What barred it with us was an act of the customer. `custom` is Mandrill's, `adminBlocked` Brevo's.
+        "manual" | "manualsuppression" | "suppressed" | "blocklisted" | "blacklisted" | "decision"
+        | "import" | "custom" | "adminblocked" => Cause::Manual,
         "unknown" => Cause::Unknown,
         "softbounce" | "softbounced" | "soft" | "transient" | "temporary" | "deferred" | "block"
         | "blocked" => {

@@ -55,7 +55,7 @@ fn defused(text: &str) -> Cow<'_, str> {
 }
 
 /// What a cell of ours was before it was defused.
-pub fn undone(cell: &str) -> &str {
+pub(crate) fn undone(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)
 }
 

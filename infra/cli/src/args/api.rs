@@ -40,11 +40,12 @@ pub struct Paging {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Ask {
-    /// May these addresses be mailed? From a file or standard input, one a line, or the first column of a CSV.
+    /// May these addresses be mailed? From a file or standard input: one a line, or a list as `suppressions import` reads
+    /// it, whatever its columns are called.
     ///
     /// Prints `address,verdict,reasons,since` for each, or JSON lines. Exit status 0: all may be mailed; 1: at least one
-    /// may not (`do_not_send`, or no address at all), with --strict also where one is a risk; 2: it could not be asked, or nobody
-    /// knows the server or the stream.
+    /// may not (`do_not_send`, no address at all, or a row that cannot be read), with --strict also where one is a risk;
+    /// 2: it could not be asked, or nobody knows the server or the stream.
     Check(Check),
     /// Lists of addresses that must not be mailed: look, export, import.
     #[command(subcommand)]
@@ -97,7 +98,7 @@ pub struct Check {
     /// This address, or `id:` and a recipient's id; may be given several times.
     #[arg(long = "address", value_name = "ADDRESS", conflicts_with = "file")]
     pub addresses: Vec<String>,
-    /// Where the addresses are, one a line, or the first column of a CSV [default: standard input, as `-`].
+    /// Where the addresses are: one a line, CSV or JSON [default: standard input, as `-`].
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Exit status 1 also where mailing an address is a risk.
@@ -244,8 +245,11 @@ pub enum Suppressions {
         #[command(flatten)]
         listed: Listed,
     },
-    /// Take in a list from elsewhere: ours, Postmark's, Amazon SES's, SendGrid's, Mailgun's, listmonk's, or the columns
-    /// email, cause and date. Exit status 1: some rows could not be used.
+    /// Take in a list from elsewhere, CSV or JSON: ours, Postmark's, Amazon SES's, SendGrid's, Mailgun's, Mailchimp's,
+    /// Brevo's, listmonk's, or the columns email, cause and date. Exit status 1: some rows could not be used, or none.
+    ///
+    /// What became of the rows is counted, and adds up to them. Whose date cannot be read is barred as of now. Columns
+    /// that are not read are named.
     ///
     /// A list of any length is sent in parts. What is on the list already is not put there again, so that it may be
     /// done again where it was cut off.

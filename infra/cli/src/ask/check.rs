@@ -1,6 +1,5 @@
 //! The command `check`: may these addresses be mailed on a stream.
 
-use super::addresses::{Addresses, Found};
 use super::output::Output;
 use super::{text, words};
 use crate::api::{Api, Request};
@@ -13,10 +12,10 @@ use ledger::ServerId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, stdin};
+use std::io::{Read as _, stdin};
 use std::path::Path;
 use std::process::ExitCode;
-use table::write_row;
+use table::{Found, write_row};
 
 /// How many addresses are asked about at once.
 const CHUNK: usize = 10_000;
@@ -45,17 +44,29 @@ fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
     let mut checking = Checking::new(&api, server, stream, args.unknown, json);
     if args.addresses.is_empty() {
         let named = args.file.as_deref().filter(|path| *path != Path::new("-"));
-        let (from, lines): (Box<dyn BufRead>, _) = match named {
-            Some(path) => {
-                let open =
-                    || File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())));
-                (Box::new(BufReader::new(open()?)), lines(open()?))
-            }
-            None => (Box::new(stdin().lock()), None),
+        let name = named.map_or("the standard input".to_owned(), |path| path.display().to_string());
+        let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{name}: {error}"));
+        let mut text = Vec::new();
+        let read = match named {
+            Some(path) => File::open(path).and_then(|mut file| file.read_to_end(&mut text)),
+            None => stdin().lock().read_to_end(&mut text),
         };
-        checking.bar = post::progress(lines, "checking");
-        let mut addresses = Addresses::new(from);
-        while let Some(found) = addresses.next()? {
+        read.map_err(|error| failed(&error))?;
+        let list = table::addresses(&text).map_err(|error| failed(&error))?;
+        drop(text);
+        if let Some(column) = list.guessed {
+            tell(format!(
+                "{name}: the first line is taken for a header, and its column {column} for the addresses"
+            ));
+        }
+        if list.goes_on {
+            tell(format!("CAUTION: {name} says that it goes on: this is not the whole list"));
+        }
+        if list.found.is_empty() {
+            return Err(failed(&"there is no address in it"));
+        }
+        checking.bar = post::progress(Some(list.found.len() as u64), "checking");
+        for found in list.found {
             if !checking.take(found)? {
                 return Err(Failure::new(
                     "nobody reads the answers any more: not all of the list was checked",
@@ -74,23 +85,6 @@ fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
 fn not_an_answer() -> Failure {
     Failure::new("the answer is not about all that was asked, and nothing else")
         .next("see whether a proxy stands between; --url or POSTLEDGER_URL names the API")
-}
-
-/// How many lines a file has, where it can be read twice.
-fn lines(file: File) -> Option<u64> {
-    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
-        return None;
-    }
-    let (mut from, mut lines) = (BufReader::new(file), 0);
-    loop {
-        let bytes = from.fill_buf().ok()?;
-        if bytes.is_empty() {
-            return Some(lines);
-        }
-        lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-        let length = bytes.len();
-        from.consume(length);
-    }
 }
 
 /// A list that is being checked.

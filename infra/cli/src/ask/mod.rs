@@ -1,6 +1,5 @@
 //! The commands that ask the read API, and that change a ledger through it. One file is a theme.
 
-mod addresses;
 mod check;
 mod events;
 mod output;

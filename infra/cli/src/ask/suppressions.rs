@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{Read as _, stdin};
 use std::path::Path;
-use table::Hints;
+use table::{About, Hints, NO_ROW, Split};
 
 /// The most rows of a page.
 const PAGE: u64 = 1_000;
@@ -95,16 +95,17 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let api = Api::open(&args.access, whose)?;
     let name = args.file.display();
     let failed = |error: std::io::Error| Failure::new(format!("{name}: {error}"));
-    let mut csv = Vec::new();
+    let mut text = Vec::new();
     if args.file == Path::new("-") {
-        stdin().lock().read_to_end(&mut csv).map_err(failed)?;
+        stdin().lock().read_to_end(&mut text).map_err(failed)?;
     } else {
-        File::open(&args.file).map_err(failed)?.read_to_end(&mut csv).map_err(failed)?;
+        File::open(&args.file).map_err(failed)?.read_to_end(&mut text).map_err(failed)?;
     }
     let cause = args.cause.map(Cause::from);
-    let parts = table::split(&csv, Hints { cause });
-    let parts = parts.map_err(|error| Failure::new(format!("{name}: {error}")).next("nothing was sent"))?;
-    drop(csv);
+    let split = table::split(&text, Hints { cause });
+    let Split { parts, about } =
+        split.map_err(|error| Failure::new(format!("{name}: {error}")).next("nothing was sent"))?;
+    drop(text);
     let request = Request::post(&["servers", &args.server.server.to_string(), "import"])
         .with("stream", Some(&args.stream))
         .unknown(args.unknown)
@@ -113,9 +114,10 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
         .again();
     let rows: usize = parts.iter().map(|part| part.rows).sum();
     let bar = post::progress(Some(rows as u64), if args.dry_run { "looking at rows" } else { "importing" });
-    let mut all = Imported::default();
+    let mut all = Imported { about, ..Imported::default() };
     for part in parts {
-        let told = api.ask(&request.clone().csv(part.csv.clone())).map_err(|failure| {
+        let kind = if part.is_json { "application/json" } else { "text/csv" };
+        let told = api.ask(&request.clone().list(kind, part.text.clone())).map_err(|failure| {
             if args.dry_run || all.rows == 0 {
                 return failure;
             }
@@ -129,6 +131,9 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
     }
     bar.finish_and_clear();
     all.tell(args.dry_run, json)?;
+    if all.rows == all.no_rows() {
+        return Err(Failure::new(format!("{name}: there is no row in it")).next("nobody was put on the list"));
+    }
     Ok(all.count("invalid") == 0)
 }
 
@@ -142,6 +147,12 @@ struct Imported {
     ignored_why: Map<String, Value>,
     /// Those that are told one by one.
     invalid: Vec<Value>,
+    /// What is told of others one by one.
+    warnings: Vec<Value>,
+    /// How many warnings are not told one by one.
+    warnings_more: u64,
+    /// What is to be known of the list beside its rows.
+    about: About,
     queued: u64,
 }
 
@@ -161,11 +172,14 @@ impl Imported {
                 sums.insert(name.clone(), (sum + count.as_u64().unwrap_or_default()).into());
             }
         }
-        for mut one in told["invalid"].take().as_array_mut().map(std::mem::take).unwrap_or_default() {
-            if let Some(at) = one["line"].as_u64() {
-                one["line"] = line(at).into();
+        self.warnings_more += told["warnings_more"].as_u64().unwrap_or_default();
+        for (all, name) in [(&mut self.invalid, "invalid"), (&mut self.warnings, "warnings")] {
+            for mut one in told[name].take().as_array_mut().map(std::mem::take).unwrap_or_default() {
+                if let Some(at) = one["line"].as_u64() {
+                    one["line"] = line(at).into();
+                }
+                all.push(one);
             }
-            self.invalid.push(one);
         }
     }
 
@@ -173,16 +187,28 @@ impl Imported {
         self.counts.get(name).and_then(Value::as_u64).unwrap_or_default()
     }
 
+    /// How many rows say nothing about anybody.
+    fn no_rows(&self) -> u64 {
+        NO_ROW.iter().filter_map(|why| self.ignored_why.get(*why)?.as_u64()).sum()
+    }
+
     fn tell(&self, dry_run: bool, json: bool) -> Result<(), Failure> {
-        let Imported { format, rows, counts, by_cause, ignored_why, invalid, queued } = self;
+        let Imported {
+            format, rows, counts, by_cause, ignored_why, invalid, warnings, about, queued, ..
+        } = self;
+        let About { address_column, columns_not_read, goes_on } = about;
         if json {
             let mut told = json!({
                 "format": format, "dry_run": dry_run, "rows": rows, "counts": counts, "by_cause": by_cause,
-                "ignored_why": ignored_why, "invalid": invalid, "queued": queued,
+                "ignored_why": ignored_why, "invalid": invalid, "warnings": warnings,
+                "address_column": address_column, "columns_not_read": columns_not_read, "goes_on": goes_on,
+                "queued": queued,
             });
             let more = self.count("invalid").saturating_sub(invalid.len() as u64);
-            if more > 0 {
-                told["invalid_more"] = more.into();
+            for (name, more) in [("invalid_more", more), ("warnings_more", self.warnings_more)] {
+                if more > 0 {
+                    told[name] = more.into();
+                }
             }
             say(serde_json::to_string_pretty(&told)?);
             return Ok(());
@@ -197,12 +223,29 @@ impl Imported {
         if !ignored_why.is_empty() {
             say(show::table(["ignored", "how many"], rows(ignored_why)));
         }
+        let more = |all: u64| all.saturating_sub(INVALID_TOLD as u64);
         for one in invalid.iter().take(INVALID_TOLD) {
-            tell(format!("line {}: {}", one["line"], text(&one["problem"])));
+            tell(format!("line {}: not used: {}", one["line"], text(&one["problem"])));
         }
-        let more = self.count("invalid").saturating_sub(INVALID_TOLD as u64);
-        if more > 0 {
-            tell(format!("and {more} more rows that could not be used; --json tells of 100 a part"));
+        let unused = more(self.count("invalid"));
+        if unused > 0 {
+            tell(format!("and {unused} more rows that could not be used; --json tells of 100 a part"));
+        }
+        for one in warnings.iter().take(INVALID_TOLD) {
+            tell(format!("line {}: used, but {}", one["line"], text(&one["problem"])));
+        }
+        let warned = more(warnings.len() as u64 + self.warnings_more);
+        if warned > 0 {
+            tell(format!("and {warned} more warnings; --json tells of 100 a part"));
+        }
+        if let Some(column) = address_column {
+            tell(format!("the addresses were read from the column {column}"));
+        }
+        if !columns_not_read.is_empty() {
+            tell(format!("not read: {}", columns_not_read.join(", ")));
+        }
+        if *goes_on {
+            tell("CAUTION: the list says that it goes on: this is not the whole of it");
         }
         say(match (dry_run, queued) {
             (true, _) => "nothing was put on the list: leave out --dry-run to do so".to_owned(),
