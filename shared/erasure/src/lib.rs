@@ -183,6 +183,7 @@ const ERASED_MESSAGE: &str = "erased";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::event::What;
     use queue::PART_BYTES_MAX;
     use serde_json::{Value, json};
 
