@@ -74,9 +74,9 @@ impl Door {
         if reading && knock.path.trim_end_matches('/') == "/health" {
             return Err(Answer::Healthy);
         }
-        if is_question(&knock) {
+        if is_question(knock) {
             Happened::Question.emit();
-            return Answer::NoSuchRoute;
+            return Err(Answer::NoSuchRoute);
         }
         let bears_credential = knock.headers.get(AUTHORIZATION).is_some_and(|header| !header.is_empty());
         if knock.method != Method::POST && bears_credential {
