@@ -14,6 +14,8 @@ SEED ?= 1
 STARTS ?= 21
 # How many rows the suppression lists of `make reconcile-memory` and `make api-speed` have.
 ROWS ?= 1000000
+# The release of crawler-user-agents that `make crawlers` takes.
+CRAWLERS ?= 1.67.0
 # What `make deploy` deploys to: an environment of infra/samconfig.toml.
 ENV ?= us-prod
 # Where `make local` listens, and what `make build` builds for (x86_64 or arm64).
@@ -27,7 +29,7 @@ CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam api-tools client-tools soak soak-aws sim sim-faults cost \
-	api-speed reconcile-memory cold-start throughput oracle fuzz fuzz-api dictionary audit clean
+	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,6 +143,14 @@ reconcile-memory: ## memory and time of reconcile over a suppression list of a m
 	$(CARGO) build --locked --release --package reconcile
 	$(CARGO) build --locked --release --package postledger-tests --bin million
 	target/release/million --rows $(ROWS) --binary target/release/reconcile
+
+body-memory: ## the most memory that an ingest function needs for the heaviest bodies of 6 MB
+	$(CARGO) build --locked --release --package ingest-bounce
+	$(CARGO) build --locked --release --package postledger-tests --bin body-memory
+	target/release/body-memory --binary target/release/ingest-bounce
+
+crawlers: ## take the list of crawlers' user agents from a release of crawler-user-agents on PyPI (CRAWLERS=)
+	python3 shared/ledger/crawlers/update.py $(CRAWLERS)
 
 cold-start: ## init, first answer at 256 MB's share of CPU, warm CPU and memory of every function over TLS, beside peers (STARTS=)
 	$(CARGO) build --locked --release --package postledger-tests --bin cold-start

@@ -20,6 +20,7 @@ fn with(name: &str, value: Value) -> Vec<u8> {
 fn each_broken_body_is_set_aside_with_its_reason_and_comes_back_whole() {
     let deep =
         format!("{{\"RecordType\":\"Bounce\",\"Metadata\":{}1{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    let many = format!("{{\"RecordType\":\"Bounce\",\"Metadata\":[{}0]}}", "{\"\":0},".repeat(10_000));
     let raw_control = b"{\"RecordType\":\"Bounce\",\"Subject\":\"\x01\"}".to_vec();
     let cases: Vec<(&str, &str, Vec<u8>)> = vec![
         ("empty", "not_json", Vec::new()),
@@ -28,10 +29,16 @@ fn each_broken_body_is_set_aside_with_its_reason_and_comes_back_whole() {
         ("a second value", "not_json", b"{}{}".to_vec()),
         ("base64 that no gateway decoded", "not_json", b"eyJSZWNvcmRUeXBlIjoiT3BlbiJ9".to_vec()),
         ("gzip", "not_json", vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]),
-        ("invalid UTF-8", "not_json", b"{\"RecordType\":\"Bounce\",\"Email\":\"\xc3\x28\"}".to_vec()),
+        ("invalid UTF-8", "not_json", b"{\"RecordType\":\"Bounce\",\"Email\":\xc3\x28}".to_vec()),
+        ("UTF-16", "not_json", b"\xff\xfe{\0}\0".to_vec()),
         ("a raw control character", "not_json", raw_control),
-        ("a lone surrogate", "not_json", br#"{"RecordType":"Bounce","Email":"\ud800"}"#.to_vec()),
-        ("deep nesting", "not_json", deep.into_bytes()),
+        (
+            "half a character and nothing else",
+            "missing_field",
+            br#"{"RecordType":"Bounce","Email":"\ud800"}"#.to_vec(),
+        ),
+        ("deep nesting", "too_large", deep.into_bytes()),
+        ("many values", "too_large", many.into_bytes()),
         ("duplicate keys", "not_json", br#"{"RecordType":"Bounce","RecordType":"Delivery"}"#.to_vec()),
         ("a number out of range", "not_json", br#"{"RecordType":"Bounce","ID":1e999}"#.to_vec()),
         ("an array of events", "not_an_object", b"[{\"RecordType\":\"Bounce\"}]".to_vec()),
@@ -46,6 +53,13 @@ fn each_broken_body_is_set_aside_with_its_reason_and_comes_back_whole() {
         ("a far too long message id", "bad_field", with("MessageID", json!("a".repeat(300)))),
         ("a far too long stream", "bad_field", with("MessageStream", json!("a".repeat(300)))),
         ("the whole server as a stream", "bad_field", with("MessageStream", json!("*"))),
+        ("a stream that no key may bear", "bad_field", with("MessageStream", json!("a#b"))),
+        ("a stream that no path may bear", "bad_field", with("MessageStream", json!(".."))),
+        (
+            "a stream with a character that is not seen",
+            "bad_field",
+            with("MessageStream", json!("outbound\u{0}")),
+        ),
         ("a stream that begins so", "bad_field", with("MessageStream", json!("*server"))),
         ("an id beyond 64 bits", "bad_field", with("ID", json!(1e30))),
         ("an unsigned id", "bad_field", with("ID", json!(u64::MAX))),

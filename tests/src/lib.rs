@@ -11,6 +11,7 @@ pub mod emf;
 pub mod emulator;
 pub mod fuzz_api;
 pub mod generator;
+pub mod heavy;
 pub mod lambda;
 pub mod meter;
 pub mod million;

@@ -10,7 +10,6 @@ use ledger::fold::View;
 use ledger::given::{Address, Recipient};
 use ledger::verdict::{self, Question, Reason, Verdict};
 use ledger::{RecipientId, Time};
-use postmark::STREAM_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -215,16 +214,7 @@ pub(crate) fn name(verdict: Verdict) -> &'static str {
 /// # Errors
 /// [`Problem::bad_request`].
 pub(crate) fn stream_named(stream: &str) -> Result<(), Problem> {
-    let fits = (1..=STREAM_BYTES_MAX).contains(&stream.len())
-        && !stream.starts_with('*')
-        && !stream.contains('#')
-        && !stream.chars().any(char::is_control);
-    if fits {
-        return Ok(());
-    }
-    Err(Problem::bad_request(format!(
-        "stream: expected the id of a message stream, of 1 to {STREAM_BYTES_MAX} bytes"
-    )))
+    ledger::stream::name(stream).map(drop).map_err(|error| Problem::bad_request(format!("stream: {error}")))
 }
 
 #[cfg(test)]

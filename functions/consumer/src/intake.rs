@@ -6,7 +6,7 @@ use erasure::Erasures;
 use ledger::bounce::BounceClass;
 use ledger::event::{Class, Event, What};
 use ledger::{Kind, RecipientId, ServerId, Source, Time};
-use postmark::Context;
+use postmark::{Context, Refused};
 use queue::{Envelope, EnvelopeError, SetAside};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use store::heard::{self, Heard, RETRIES_LOW};
 use store::{Recorded, Rules};
 
 /// Why an event is set aside: code and words.
-type Refused = (&'static str, String);
+type Why = (&'static str, String);
 /// An event, its canonical body, and what was taken out of that.
 type Told = (Event, Option<String>, Vec<String>);
 
@@ -119,7 +119,7 @@ impl<'a> Intake<'a> {
     }
 
     /// The event as it would be recorded, or the code and words of why it is set aside.
-    fn recorded(&self, envelope: &Envelope) -> Result<Recorded, Refused> {
+    fn recorded(&self, envelope: &Envelope) -> Result<Recorded, Why> {
         let revoked = self.rules.revoked_at(envelope.server, envelope.generation);
         if !envelope.overridden && revoked.is_some_and(|revoked| envelope.received_at > revoked) {
             return Err((
@@ -131,10 +131,7 @@ impl<'a> Intake<'a> {
         let class = event.class();
         let floor = self.rules.floors.get(&class).copied().max(Some(self.settings.floor(self.now)));
         if class != Class::State && !envelope.overridden && Some(event.at) < floor {
-            return Err((
-                "too_old",
-                "events of its day have expired, and its twin may be among them".to_owned(),
-            ));
+            return Err((Refused::TooOld.code(), crate::TOO_OLD.to_owned()));
         }
         // One that an operator insists on is older than what has expired: it lives on from now.
         let lives_from = if envelope.overridden { event.at.max(self.now) } else { event.at };
@@ -148,7 +145,7 @@ impl<'a> Intake<'a> {
 
     /// The event that an envelope tells, its canonical body, and what was taken out of that here; the event alone
     /// where its recipient was erased on the way.
-    fn told(&self, envelope: &Envelope) -> Result<Told, Refused> {
+    fn told(&self, envelope: &Envelope) -> Result<Told, Why> {
         if let Some(erased) = envelope.erased.clone() {
             let event = erased.event(envelope.server, envelope.received_at, envelope.source);
             return Ok((event, None, Vec::new()));
@@ -254,7 +251,7 @@ pub(crate) fn undecodable(message: &str, now: Time) -> SetAside {
 impl Settings {
     /// Before when deliveries, opens and clicks may have expired.
     pub(crate) fn floor(&self, now: Time) -> Time {
-        now.plus_days(-i64::from(self.retention_days.max(crate::RETENTION_DAYS_MIN)))
+        crate::floor(self.retention_days, now)
     }
 
     /// When an event expires: by its own time, never one with state.

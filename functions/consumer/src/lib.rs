@@ -47,6 +47,8 @@ const AT_ONCE: usize = 16;
 pub const RETENTION_DAYS_DEFAULT: u32 = 400;
 /// The shortest time that deliveries, opens and clicks may be kept, in days.
 pub const RETENTION_DAYS_MIN: u32 = 90;
+/// Why an event that happened before the floor is set aside.
+pub const TOO_OLD: &str = "events of its day have expired, and its twin may be among them";
 /// How much longer than the floor demands an event stays, in days, so that none can expire above the floor.
 const EXPIRY_SLACK_DAYS: i64 = 2;
 /// How often the pulse of the critical queue is noted at most, in seconds.
@@ -75,6 +77,11 @@ pub struct Settings {
     pub retention_days: u32,
     /// What time it is.
     pub clock: Clock,
+}
+
+/// Before when deliveries, opens and clicks may have expired, where they are kept for so many days.
+pub fn floor(retention_days: u32, now: Time) -> Time {
+    now.plus_days(-i64::from(retention_days.max(RETENTION_DAYS_MIN)))
 }
 
 impl Settings {

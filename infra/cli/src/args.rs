@@ -150,7 +150,7 @@ pub enum Command {
     /// With --live it also sends mail through Postmark to its own testing addresses, waits for what is told of it, and
     /// says which questions that Postmark's documentation leaves open it answered.
     Doctor(Doctor),
-    /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside (but for a probe, which is told by `probe`).
+    /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside, at the door or when it is consumed (but for a probe, which is told by `probe`).
     Event(Event),
     /// Fold bodies from standard input, one a line, into states and counters: the reference.
     Fold(Circumstances),
@@ -254,6 +254,9 @@ pub struct Event {
     /// How it was told.
     #[command(flatten)]
     pub circumstances: Circumstances,
+    /// For how many days the stack keeps deliveries, opens and clicks: an older one would be set aside.
+    #[arg(long, value_name = "DAYS", default_value_t = consumer::RETENTION_DAYS_DEFAULT)]
+    pub retention_days: u32,
     /// Print the JSON Schema of the output instead.
     #[arg(long)]
     pub schema: bool,
@@ -269,7 +272,7 @@ pub struct Recipient {
     #[arg(value_parser = crate::ask::whom)]
     pub address: String,
     /// The stream to mail on [default: all that are known].
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::stream)]
     pub stream: Option<String>,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -323,7 +326,7 @@ pub struct Counts {
     #[command(flatten)]
     pub server: Server,
     /// The stream [default: all].
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: Option<String>,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -411,7 +414,7 @@ pub struct Decide {
     #[command(flatten)]
     pub server: Server,
     /// The stream, or `*` for the whole server.
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: String,
     /// Whether it may be unknown.
     #[command(flatten)]

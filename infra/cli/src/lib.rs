@@ -130,6 +130,22 @@ pub fn tell(text: impl fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", terminal::visible_lines(&text.to_string()));
 }
 
+/// A stream given by a person.
+///
+/// # Errors
+/// Where it can be the name of none.
+pub fn stream(text: &str) -> Result<String, ledger::stream::NotAStream> {
+    ledger::stream::name(text).map(str::to_owned)
+}
+
+/// A stream given by a person, or `*` for the whole server.
+///
+/// # Errors
+/// Where it can be neither.
+pub fn scope(text: &str) -> Result<String, ledger::stream::NotAStream> {
+    ledger::stream::scope(text).map(str::to_owned)
+}
+
 /// A time given by a person: RFC 3339, a day (its beginning in UTC), or microseconds since 1970.
 ///
 /// # Errors

@@ -209,7 +209,7 @@ fn event(args: &args::Event) -> Result<ExitCode, Failure> {
     let mut raw = Vec::new();
     stdin().lock().read_to_end(&mut raw)?;
     let received_at = args.circumstances.received_at.unwrap_or_else(platform::now);
-    match report::report(&raw, args.circumstances.server, received_at) {
+    match report::report(&raw, args.circumstances.server, received_at, args.retention_days) {
         Ok(report) => {
             say(serde_json::to_string_pretty(&report)?);
             Ok(ExitCode::SUCCESS)

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read, stdin};
+use std::io::{BufRead as _, BufReader, Read, stdin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +26,9 @@ use ureq::Agent;
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 4;
+
+/// What some programs put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A body, or a line of the command `fold` that holds one.
 #[derive(Deserialize)]
@@ -48,7 +51,11 @@ pub struct Parcel {
 /// Where something is not JSON; nothing is posted then.
 pub fn parcels(name: &str, input: impl Read) -> Result<Vec<Parcel>, Failure> {
     let mut parcels = Vec::new();
-    for value in serde_json::Deserializer::from_reader(BufReader::new(input)).into_iter::<Box<RawValue>>() {
+    let mut input = BufReader::new(input);
+    if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+        input.consume(BYTE_ORDER_MARK.len());
+    }
+    for value in serde_json::Deserializer::from_reader(input).into_iter::<Box<RawValue>>() {
         let value = value.map_err(|error| {
             Failure::new(format!("{name} is not JSON: {error}")).next("mend it; nothing was posted")
         })?;
@@ -219,7 +226,7 @@ mod tests {
 
     #[test]
     fn concatenated_files_and_lines_are_taken_apart() {
-        let input = "{\"RecordType\":\"Open\"}\n{\n  \"RecordType\": \"Bounce\" }{\"server\":1,\"body\":{\"RecordType\":\"Click\"}} [1]";
+        let input = "\u{feff}{\"RecordType\":\"Open\"}\n{\n  \"RecordType\": \"Bounce\" }{\"server\":1,\"body\":{\"RecordType\":\"Click\"}} [1]";
         let parcels = parcels("input", input.as_bytes()).unwrap();
         let segments: Vec<_> = parcels.iter().map(|parcel| parcel.segment).collect();
         assert_eq!(segments, ["open", "bounce", "click", "events"]);

@@ -3,8 +3,8 @@
 use crate::Failure;
 use ledger::counters::Measure;
 use ledger::event::{Fact, What, bounce_class};
-use ledger::{LedgerKey, ServerId, Source, Time, recipient_key};
-use postmark::{Body, Context, Examined, Fields, Refusal};
+use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
+use postmark::{Body, Context, Examined, Fields, Refusal, Refused};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -108,11 +108,17 @@ pub fn schema() -> Result<String, Failure> {
     Ok(serde_json::to_string_pretty(&schemars::schema_for!(Report))?)
 }
 
-/// What Postledger makes of a body under a server and receipt.
+/// What Postledger makes of a body under a server and receipt, where deliveries, opens and clicks are kept for so many
+/// days.
 ///
 /// # Errors
-/// The refusal, where the body would be set aside (but for a probe).
-pub fn report(raw: &[u8], server: Option<ServerId>, received_at: Time) -> Result<Report, Refusal> {
+/// The refusal, where the body would be set aside (but for a probe), at the door or by the consumer.
+pub fn report(
+    raw: &[u8],
+    server: Option<ServerId>,
+    received_at: Time,
+    retention_days: u32,
+) -> Result<Report, Refusal> {
     let body = Body::parse(raw)?;
     let probe = postmark::is_probe(&body);
     let named = body.server_id()?;
@@ -122,7 +128,13 @@ pub fn report(raw: &[u8], server: Option<ServerId>, received_at: Time) -> Result
     let source = if probe || own { Source::Operator } else { Source::Webhook };
     let context = Context { server, received_at, source, keep_engagement_detail: false };
     match postmark::examine_body(body, &context) {
-        Ok(examined) => describe(&examined, &context, probe),
+        Ok(examined) => {
+            let kept_from = consumer::floor(retention_days, received_at);
+            if !probe && examined.kind.class() != Class::State && examined.at < kept_from {
+                return Err(Refusal::new(Refused::TooOld, "/", consumer::TOO_OLD));
+            }
+            describe(&examined, &context, probe)
+        }
         Err(_) if probe => Ok(Report { server: server.get(), probe, ..Report::default() }),
         Err(refusal) => Err(refusal),
     }
@@ -164,6 +176,9 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
+    /// Days enough for every fixture.
+    const FOR_EVER: u32 = 36_500;
+
     fn now() -> Time {
         "2026-10-01T00:00:00Z".parse().unwrap()
     }
@@ -182,7 +197,7 @@ mod tests {
         files.sort();
         let line = |path: &PathBuf| {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            match report(&std::fs::read(path).unwrap(), server(), now()) {
+            match report(&std::fs::read(path).unwrap(), server(), now(), FOR_EVER) {
                 Ok(report) => format!("{name}: {}", serde_json::to_string(&report).unwrap()),
                 Err(refusal) => format!("{name}: set aside: {refusal}"),
             }
@@ -212,14 +227,48 @@ mod tests {
     }
 
     #[test]
+    fn an_event_whose_twin_may_have_expired_would_be_set_aside_but_never_one_with_state() {
+        let days_before = |days: i64| now().plus_days(-days).to_string();
+        let told = |kind: &str, time: &str, at: String| {
+            let body = serde_json::json!({ "RecordType": kind, "MessageID": "m", "Recipient": "i@x.example",
+                "OriginalLink": "l", "Type": "HardBounce", "ID": 7, time: at });
+            report(body.to_string().as_bytes(), None, now(), 100).map_err(|refusal| refusal.refused.code())
+        };
+        for (kind, time) in [("Click", "ReceivedAt"), ("Open", "ReceivedAt"), ("Delivery", "DeliveredAt")] {
+            assert!(told(kind, time, days_before(100)).is_ok(), "{kind}");
+            assert_eq!(told(kind, time, days_before(101)).unwrap_err(), "too_old");
+        }
+        assert!(told("Bounce", "BouncedAt", days_before(4_000)).is_ok());
+    }
+
+    #[test]
+    fn an_open_that_does_not_say_whether_it_is_the_first_is_a_repeat() {
+        let of = |first: &str| {
+            let body = format!(
+                r#"{{"RecordType":"Open","MessageID":"m","Recipient":"i@x.example","UserAgent":"u",
+                    "ReceivedAt":"2026-09-21T08:00:00Z"{first}}}"#
+            );
+            report(body.as_bytes(), server(), now(), FOR_EVER).unwrap()
+        };
+        let (unsaid, repeat, first) = (of(""), of(r#","FirstOpen":false"#), of(r#","FirstOpen":true"#));
+        assert_eq!((&unsaid.measure, &unsaid.identity), (&repeat.measure, &repeat.identity));
+        assert_eq!(unsaid.measure.as_deref(), Some("open_repeat"));
+        assert_eq!(of(r#","FirstOpen":null"#).identity, repeat.identity);
+        assert_ne!(unsaid.identity, first.identity, "the first one still comes");
+    }
+
+    #[test]
     fn the_server_is_the_one_given_else_the_bodys_own_else_none() {
         let click = br#"{"RecordType":"Click","MessageID":"m","Recipient":"i@x.example","OriginalLink":"l",
             "ReceivedAt":"2026-09-21T08:00:00Z"}"#;
-        assert_eq!(report(click, None, now()).unwrap().server, 0);
-        assert_eq!(report(click, server(), now()).unwrap().server, 8_123_456);
+        assert_eq!(report(click, None, now(), FOR_EVER).unwrap().server, 0);
+        assert_eq!(report(click, server(), now(), FOR_EVER).unwrap().server, 8_123_456);
         let delivery = br#"{"RecordType":"Delivery","MessageID":"m","Recipient":"i@x.example","ServerId":7,
             "DeliveredAt":"2026-09-21T08:00:00Z"}"#;
-        assert_eq!(report(delivery, None, now()).unwrap().server, 7);
-        assert_eq!(report(delivery, server(), now()).unwrap_err().refused.code(), "server_mismatch");
+        assert_eq!(report(delivery, None, now(), FOR_EVER).unwrap().server, 7);
+        assert_eq!(
+            report(delivery, server(), now(), FOR_EVER).unwrap_err().refused.code(),
+            "server_mismatch"
+        );
     }
 }

@@ -22,6 +22,7 @@ pub mod identity;
 #[cfg(test)]
 mod laws;
 pub mod policy;
+pub mod stream;
 pub mod time;
 pub mod verdict;
 

@@ -1,7 +1,9 @@
 //! A webhook body: a JSON object, what is read from it and what is taken out of it.
 
 use crate::json;
-use crate::{BODY_BYTES_MAX, DETAILS_BYTES_MAX, METADATA_BYTES_MAX, RecordType, Refusal, Refused};
+use crate::{
+    BODY_BYTES_MAX, CANONICAL_BYTES_MAX, DETAILS_BYTES_MAX, METADATA_BYTES_MAX, RecordType, Refusal, Refused,
+};
 use ledger::{Kind, ServerId, Source};
 use serde_json::{Map, Value};
 
@@ -13,10 +15,16 @@ const GEO_DETAIL: [&str; 4] = ["City", "Coords", "IP", "Zip"];
 
 /// A webhook body.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Body(pub(crate) Map<String, Value>);
+pub struct Body {
+    fields: Map<String, Value>,
+    /// What is not as it came, by name: what was left out, and where the reading was lenient.
+    dropped: Vec<String>,
+}
 
 impl Body {
-    /// Parses a body.
+    /// Parses a body, but for the bounced message's content. Whatever the body, it takes a bounded amount of memory:
+    /// one with more values or levels than [`VALUES_MAX`](crate::VALUES_MAX) and [`DEPTH_MAX`](crate::DEPTH_MAX) is
+    /// refused as soon as that is seen.
     ///
     /// # Errors
     /// [`Refused::TooLarge`], [`Refused::NotJson`] or [`Refused::NotAnObject`].
@@ -28,27 +36,28 @@ impl Body {
                 "the body is larger than anything that is read",
             ));
         }
-        match json::parse(raw)? {
-            Value::Object(object) => Ok(Body(object)),
-            _ => Err(Refusal::new(Refused::NotAnObject, "/", "a webhook body is one JSON object")),
-        }
+        let parsed = json::parse(raw, CONTENT)?;
+        let Value::Object(fields) = parsed.value else {
+            return Err(Refusal::new(Refused::NotAnObject, "/", "a webhook body is one JSON object"));
+        };
+        let names = parsed.skipped.then_some(CONTENT).into_iter().chain(parsed.mended);
+        Ok(Body { fields, dropped: names.map(str::to_owned).collect() })
     }
 
-    /// The canonical text: sorted keys, no white space, ASCII only. Its hash tells copies apart.
-    pub fn canonical(&self) -> String {
-        let mut out = String::new();
-        json::write_object(&self.0, &mut out);
-        out
+    /// The canonical text: sorted keys, no white space, ASCII only. Its hash tells copies apart. `None` where it is
+    /// longer than a queue takes.
+    pub fn canonical(&self) -> Option<String> {
+        json::write_object(&self.fields, CANONICAL_BYTES_MAX)
     }
 
     /// Any field, as JSON.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.fields.get(name)
     }
 
     /// A field where it is a string that is not empty.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
     /// The kind of event that the body claims to tell. Webhooks tell Postmark's six only.
@@ -68,7 +77,7 @@ impl Body {
     pub fn server_id(&self) -> Result<Option<ServerId>, Refusal> {
         let mut named = None;
         for (name, place) in [("ServerID", "/ServerID"), ("ServerId", "/ServerId")] {
-            let id = match self.0.get(name) {
+            let id = match self.fields.get(name) {
                 None | Some(Value::Null) => continue,
                 Some(Value::Number(number)) => number.as_i64().and_then(|id| ServerId::new(id).ok()),
                 Some(Value::String(text)) => text.parse().ok(),
@@ -80,28 +89,23 @@ impl Body {
         Ok(named)
     }
 
-    /// Takes out what is not kept and names it: the bounced message's content always, details and metadata
-    /// beyond their limits, and where an open or click came from unless that is to stay.
+    /// Takes out what is not kept and names it: details and metadata beyond their limits, and where an open or click
+    /// came from unless that is to stay. What was left out in parsing is named first.
     pub(crate) fn reduce(&mut self, keep_engagement_detail: bool) -> Vec<String> {
-        let mut dropped = Vec::new();
-        if self.0.remove(CONTENT).is_some() {
-            dropped.push(CONTENT.to_owned());
-        }
-        if let Some(Value::String(details)) = self.0.get_mut("Details")
+        let mut dropped = std::mem::take(&mut self.dropped);
+        if let Some(Value::String(details)) = self.fields.get_mut("Details")
             && details.len() > DETAILS_BYTES_MAX
         {
             details.truncate(details.floor_char_boundary(DETAILS_BYTES_MAX));
             dropped.push("Details".to_owned());
         }
-        if let Some(metadata) = self.0.get_mut("Metadata") {
-            let mut text = String::new();
-            json::write(metadata, &mut text);
-            if text.len() > METADATA_BYTES_MAX {
-                *metadata = Value::Object(Map::new());
-                dropped.push("Metadata".to_owned());
-            }
+        if let Some(metadata) = self.fields.get_mut("Metadata")
+            && json::write(metadata, METADATA_BYTES_MAX).is_none()
+        {
+            *metadata = Value::Object(Map::new());
+            dropped.push("Metadata".to_owned());
         }
-        if !keep_engagement_detail && let Some(Value::Object(geo)) = self.0.get_mut("Geo") {
+        if !keep_engagement_detail && let Some(Value::Object(geo)) = self.fields.get_mut("Geo") {
             for name in GEO_DETAIL {
                 if geo.remove(name).is_some() {
                     dropped.push(format!("Geo.{name}"));
@@ -134,6 +138,6 @@ mod tests {
         let mut body = Body::parse(text).unwrap();
         assert_eq!(body.reduce(true), ["Content"]);
         assert_eq!(body.reduce(false), ["Geo.City", "Geo.IP"]);
-        assert_eq!(body.canonical(), r#"{"Geo":{"Country":"Netherlands"}}"#);
+        assert_eq!(body.canonical().unwrap(), r#"{"Geo":{"Country":"Netherlands"}}"#);
     }
 }

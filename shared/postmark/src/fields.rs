@@ -2,12 +2,11 @@
 
 use crate::body::Body;
 use crate::{
-    ADDRESS_BYTES_MAX, Context, FUTURE_SECONDS_MAX, MESSAGE_ID_BYTES_MAX, Refusal, Refused, STREAM_BYTES_MAX,
-    WORD_BYTES_MAX,
+    ADDRESS_BYTES_MAX, Context, FUTURE_SECONDS_MAX, MESSAGE_ID_BYTES_MAX, Refusal, Refused, WORD_BYTES_MAX,
 };
-use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
+use ledger::event::{Bar, Cause, Ruling, What};
 use ledger::identity::{Told, digest};
-use ledger::{Event, Identity, Kind, LedgerKey, Time, engagement, recipient_key};
+use ledger::{Event, Identity, Kind, LedgerKey, Time, engagement, recipient_key, stream};
 use serde_json::Value;
 
 /// The MessageID of no message.
@@ -29,8 +28,9 @@ pub struct Fields<'a> {
     pub at: Time,
     /// The message; `None` where absent, null, empty or zero.
     pub message_id: Option<&'a str>,
-    /// What happened.
-    pub what: What,
+    /// What happened, but for whether a machine did it: that takes a while, and is asked for the event only.
+    what: What,
+    body: &'a Body,
     /// What identity is made of.
     pub told: Told<'a>,
 }
@@ -50,11 +50,10 @@ impl<'a> Fields<'a> {
             None => text(body, other, ADDRESS_BYTES_MAX)?,
         };
         let address = address.filter(|address| !address.trim().is_empty()).ok_or_else(|| missing(own))?;
-        let stream = text(body, "MessageStream", STREAM_BYTES_MAX)?.unwrap_or(DEFAULT_STREAM);
-        // `*` stands for the whole server; only a decision may be about that.
-        if stream.starts_with(WHOLE_SERVER) && (kind != Kind::Decision || stream != WHOLE_SERVER) {
-            return Err(bad("MessageStream", "no stream begins with *"));
-        }
+        let stream = text(body, "MessageStream", usize::MAX)?.unwrap_or(DEFAULT_STREAM);
+        // Only a decision may be about the whole server.
+        let rule = if kind == Kind::Decision { stream::scope } else { stream::name };
+        let stream = rule(stream).map_err(|error| bad("MessageStream", &error.to_string()))?;
         let time_name = match kind {
             Kind::Delivery => "DeliveredAt",
             Kind::Bounce | Kind::SpamComplaint => "BouncedAt",
@@ -88,19 +87,21 @@ impl<'a> Fields<'a> {
                 (What::SpamComplaint { inactive }, bounce(body, message_id, bounce_type)?)
             }
             Kind::Open => {
-                let first = flag(body, "FirstOpen")?.ok_or_else(|| missing("FirstOpen"))?;
+                // Unsaid, it is no first one: that comes again from Postmark's list of opens, which tells first ones
+                // only, and would be counted twice.
+                let first = flag(body, "FirstOpen")?.unwrap_or(false);
                 let user_agent = body.text("UserAgent").unwrap_or_default();
                 let told = if first {
                     Told::FirstOpen { message_id }
                 } else {
                     Told::Open { message_id, user_agent }
                 };
-                (What::Open { first, machine: machine(body) }, told)
+                (What::Open { first, machine: false }, told)
             }
             Kind::Click => {
                 let original_link =
                     text(body, "OriginalLink", usize::MAX)?.ok_or_else(|| missing("OriginalLink"))?;
-                (What::Click { machine: machine(body) }, Told::Click { message_id, original_link })
+                (What::Click { machine: false }, Told::Click { message_id, original_link })
             }
             Kind::SubscriptionChange => {
                 let suppress = flag(body, "SuppressSending")?.ok_or_else(|| missing("SuppressSending"))?;
@@ -142,12 +143,17 @@ impl<'a> Fields<'a> {
                 (What::Decision { ruling }, Told::Decision { id })
             }
         };
-        Ok(Fields { address, stream, time, at, message_id, what, told })
+        Ok(Fields { address, stream, time, at, message_id, what, body, told })
     }
 
     /// The event, under the key that makes recipient ids. `canonical` is the text of the body.
     pub fn event(self, canonical: &str, context: &Context, key: &LedgerKey) -> Event {
         let recipient = key.recipient_id(context.server, &recipient_key(self.address));
+        let what = match self.what {
+            What::Open { first, .. } => What::Open { first, machine: machine(self.body) },
+            What::Click { .. } => What::Click { machine: machine(self.body) },
+            what => what,
+        };
         Event {
             server: context.server,
             stream: self.stream.to_owned(),
@@ -156,7 +162,7 @@ impl<'a> Fields<'a> {
             identity: Identity::of(context.server, recipient, self.at, &self.told),
             at: self.at,
             message_id: self.message_id.map(str::to_owned),
-            what: self.what,
+            what,
             source: context.source,
             received_at: context.received_at,
             body_hash: digest(canonical.as_bytes()),

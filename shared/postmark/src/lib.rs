@@ -17,6 +17,7 @@ mod probe;
 
 pub use body::Body;
 pub use fields::Fields;
+pub use json::{DEPTH_MAX, VALUES_MAX};
 pub use ours::{Decision, Observed};
 pub use probe::is_probe;
 
@@ -31,8 +32,6 @@ pub const CANONICAL_BYTES_MAX: usize = 252 * 1024;
 pub const ADDRESS_BYTES_MAX: usize = 1_024;
 /// The longest MessageID, in bytes. Postmark's are UUIDs of 36; old ones were longer.
 pub const MESSAGE_ID_BYTES_MAX: usize = 256;
-/// The longest stream name, in bytes. Postmark's ids have at most 30 characters.
-pub const STREAM_BYTES_MAX: usize = 128;
 /// The longest `Type`, `Origin` or `SuppressionReason`, in bytes.
 pub const WORD_BYTES_MAX: usize = 64;
 /// How much of a bounce's or delivery's `Details` is kept, in bytes.
@@ -106,7 +105,7 @@ impl RecordType {
 /// Why a body is set aside. The codes stand in the quarantine table: they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refused {
-    /// The body is larger than anything that is read.
+    /// The body is larger than anything that is read, or has more values or levels.
     TooLarge,
     /// The body is not JSON, or JSON that contradicts itself.
     NotJson,
@@ -124,6 +123,9 @@ pub enum Refused {
     BadField,
     /// The event claims to have happened before 2010 or in the future.
     TimeOutOfRange,
+    /// The event happened before what is kept of its kind, so that its twin may have expired. The consumer alone
+    /// knows.
+    TooOld,
 }
 
 impl Refused {
@@ -139,6 +141,7 @@ impl Refused {
             Refused::MissingField => "missing_field",
             Refused::BadField => "bad_field",
             Refused::TimeOutOfRange => "time_out_of_range",
+            Refused::TooOld => "too_old",
         }
     }
 }
@@ -186,7 +189,7 @@ pub struct Examined {
     pub kind: Kind,
     /// When it happened.
     pub at: Time,
-    /// What was taken out of it, by name.
+    /// What was taken out of it, and where the reading was lenient, by name.
     pub dropped: Vec<String>,
 }
 
@@ -229,9 +232,8 @@ pub fn examine_body(mut body: Body, context: &Context) -> Result<Examined, Refus
     }
     let dropped = body.reduce(context.keep_engagement_detail);
     let at = Fields::read(&body, kind, context)?.at;
-    let canonical = body.canonical();
-    if canonical.len() > CANONICAL_BYTES_MAX {
-        return Err(Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction"));
-    }
+    let canonical = body
+        .canonical()
+        .ok_or_else(|| Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction"))?;
     Ok(Examined { body, canonical, kind, at, dropped })
 }

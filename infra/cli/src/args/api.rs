@@ -90,7 +90,7 @@ pub struct Check {
     #[command(flatten)]
     pub server: Server,
     /// The stream to mail on.
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::stream)]
     pub stream: String,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -202,7 +202,7 @@ pub struct Listed {
     #[command(flatten)]
     pub server: Server,
     /// The stream, or `*` for what is barred on the whole server.
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: String,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -263,7 +263,7 @@ pub struct Import {
     #[command(flatten)]
     pub server: Server,
     /// The stream, or `*` for the whole server.
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: String,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -289,7 +289,7 @@ pub struct Suppress {
     #[command(flatten)]
     pub server: Server,
     /// The stream, or `*` for the whole server.
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: String,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -315,7 +315,7 @@ pub struct Reactivate {
     #[command(flatten)]
     pub server: Server,
     /// The stream, or `*` for the whole server.
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: String,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -377,7 +377,7 @@ pub struct Stats {
     #[command(flatten)]
     pub server: Server,
     /// The stream [default: all].
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: Option<String>,
     /// Whether it may be unknown.
     #[command(flatten)]
@@ -443,7 +443,7 @@ pub struct Activity {
     #[command(flatten)]
     pub server: Server,
     /// Only on this stream.
-    #[arg(long, value_name = "STREAM")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: Option<String>,
     /// Whether it may be unknown.
     #[command(flatten)]

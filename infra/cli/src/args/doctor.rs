@@ -18,7 +18,7 @@ pub struct Doctor {
     #[arg(long, value_name = "ADDRESS", requires = "live", help_heading = "With --live")]
     pub from: Option<String>,
     /// The stream to send on [default: `outbound`, else the first transactional one].
-    #[arg(long, value_name = "STREAM", requires = "live", help_heading = "With --live")]
+    #[arg(long, value_name = "STREAM", value_parser = crate::stream, requires = "live", help_heading = "With --live")]
     pub stream: Option<String>,
     /// For how long webhooks are waited for, in seconds.
     #[arg(
