@@ -365,7 +365,8 @@ pub enum Quarantine {
         #[command(flatten)]
         target: Target,
     },
-    /// Put a body on its queue again, as it was received then.
+    /// Put a body on its queue again, as it was received then and as it is read now: what an older release refused may
+    /// be understood by this one.
     Replay {
         /// The key, as `quarantine list` shows it.
         key: String,
