@@ -12,7 +12,7 @@
 //! Writing is canonical: keys sorted by their bytes, no white space, everything outside ASCII escaped, because SQS
 //! refuses some characters that JSON may hold.
 
-use crate::{Refusal, Refused};
+use crate::{BODY_BYTES_MAX, Refusal, Refused};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
@@ -43,7 +43,9 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(raw: &[u8], skip: &str) -> Result<Parsed, Refusal> {
     let mut mended = Vec::new();
     let text = without_marks(raw, &mut mended);
-    let text = mend(text, &mut mended);
+    let text = mend(text, &mut mended).ok_or_else(|| {
+        Refusal::new(Refused::TooLarge, "/", "larger than anything that is read, once it is UTF-8")
+    })?;
     let bounds = Bounds { values: Cell::new(0), beyond: Cell::new(None), skip, skipped: Cell::new(false) };
     let mut parser = serde_json::Deserializer::from_slice(&text);
     let seed = Within { bounds: &bounds, depth: 0 };
@@ -78,12 +80,16 @@ fn without_marks<'a>(raw: &'a [u8], mended: &mut Vec<&'static str>) -> &'a [u8] 
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// A text that is UTF-8 and has no half of a surrogate pair. Outside of strings neither is JSON before or after it.
-fn mend<'a>(text: &'a [u8], mended: &mut Vec<&'static str>) -> Cow<'a, [u8]> {
+/// `None` where it grows beyond what is read: a byte that is no text becomes three.
+fn mend<'a>(text: &'a [u8], mended: &mut Vec<&'static str>) -> Option<Cow<'a, [u8]>> {
     let (mut whole, mut halves, mut invalid) = (Cow::Borrowed(text), false, false);
     if std::str::from_utf8(text).is_err() {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(chunk) = rest.utf8_chunks().next() {
+            if out.len() > BODY_BYTES_MAX {
+                return None;
+            }
             out.push_str(chunk.valid());
             rest = &rest[chunk.valid().len()..];
             let unit = |bytes: &[u8]| surrogate_bytes(bytes);
@@ -124,7 +130,7 @@ fn mend<'a>(text: &'a [u8], mended: &mut Vec<&'static str>) -> Cow<'a, [u8]> {
         };
     }
     mended.extend(halves.then_some("lone_surrogate").into_iter().chain(invalid.then_some("invalid_utf8")));
-    whole
+    Some(whole)
 }
 
 /// The UTF-16 unit that an escape at the start of a text tells.
@@ -479,6 +485,8 @@ mod tests {
         assert_eq!(lenient(b"[\"caf\xe9\"]"), (r#"["caf\ufffd"]"#.to_owned(), vec!["invalid_utf8"]));
         assert_eq!(lenient(b"{\"\xff\":\"\xc3\x28\xe2\x82\"}").0, r#"{"\ufffd":"\ufffd(\ufffd"}"#);
         assert_eq!(lenient(b"[\"\xff\\ud83d\"]").1, ["lone_surrogate", "invalid_utf8"]);
+        let much = [b"[\"", &*vec![0xff; BODY_BYTES_MAX / 2], b"\"]"].concat();
+        assert_eq!(read(much).unwrap_err().refused, Refused::TooLarge, "each is three bytes then");
     }
 
     #[test]
