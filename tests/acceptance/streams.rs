@@ -33,6 +33,7 @@ fn a_misspelt_stream_or_server_is_an_error_of_each_command_and_no_ruling_makes_i
         "check --server 8123465 --stream outbound --address bob@x.example",
         "recipient --server 8123456 --stream outbuond bob@x.example",
         "recipient --server 8123465 bob@x.example",
+        "rebuild --server 8123465",
         "counts --server 8123456 --stream outbuond",
         "stats --server 8123456 --stream outbuond",
         "activity --server 8123456 --stream outbuond",
@@ -57,6 +58,8 @@ fn a_misspelt_stream_or_server_is_an_error_of_each_command_and_no_ruling_makes_i
             "{words}: {errors}"
         );
     }
+    let told = ask(&world, "completeness --server 8123465");
+    assert_eq!(told.status.code(), Some(1), "it is not registered: {}", text(&told.stdout));
     assert_eq!(world.block(world.store.streams(server_id(SERVER))).unwrap(), known);
     assert_eq!(world.block(world.store.streams(server_id(8_123_465))).unwrap(), [].into());
 }

@@ -440,12 +440,13 @@ impl Desk {
     /// Folds a server's events anew and tells what is stored otherwise.
     ///
     /// # Errors
-    /// The store's own.
+    /// [`DeskError::Unknown`] or the store's own.
     pub async fn verify(
         &self,
         server: ServerId,
         progress: impl FnMut(Progress) + Send,
     ) -> Result<Report, DeskError> {
+        self.known(server, None, false).await?;
         Ok(rebuild::verify(&*self.store, server, progress).await?)
     }
 

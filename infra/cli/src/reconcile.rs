@@ -2,6 +2,7 @@
 
 use crate::args::{Backfill, Completeness, Postmark, Target};
 use crate::desk::ReconcileAsk;
+use crate::server::entry;
 use crate::target::{Ledger, Whose};
 use crate::{Failure, args, post, say, show};
 use ::reconcile::{Line, Report, Tally};
@@ -167,7 +168,12 @@ pub fn completeness(args: &Completeness, whose: &Whose, json: bool) -> Result<()
     };
     let (from, to) = (day(args.from, now.plus_days(-COMPLETENESS_DAYS)), day(args.to, now));
     let told = crate::book::with(&args.target, whose, async |book| {
-        ::reconcile::completeness(book, args.server.server, &from, &to).await
+        let told = ::reconcile::completeness(book, args.server.server, &from, &to).await?;
+        // That nothing is known of a server which is none must not read as that nothing is amiss.
+        if told.days.is_empty() {
+            entry(book, args.server.server).await?;
+        }
+        Ok::<_, Failure>(told)
     })?;
     if json {
         say(serde_json::to_string_pretty(&told)?);

@@ -26,13 +26,17 @@ impl Desk {
         unknown_stream: bool,
     ) -> Result<Option<StreamKind>, DeskError> {
         let (noted, settings) = (self.store.streams(server).await?, self.store.settings(server).await?);
+        let or = match stream {
+            Some(_) => "go on with it by --unknown-stream".to_owned(),
+            None => format!("`postledger server add --server {server}` makes it known"),
+        };
         let stream = stream.unwrap_or(WHOLE_SERVER);
         let now = (self.clock)();
         match self.streams.find(&*self.store, server, stream, (&noted, &settings), now).await {
             Ok(kind) => Ok(Some(kind)),
             Err(StreamError::Unknown(_)) if unknown_stream => Ok(None),
             Err(StreamError::Unknown(unknown)) => {
-                let next = unknown.did_you_mean("go on with it by --unknown-stream");
+                let next = unknown.did_you_mean(&or);
                 Err(DeskError::Unknown(format!("{unknown}\n  next: {next}")))
             }
             Err(StreamError::Registry(error)) => Err(error.into()),
