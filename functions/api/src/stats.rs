@@ -87,8 +87,9 @@ pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> 
         all.extend(counted);
     }
     let counted = all;
-    let more =
-        |reached: &String| streams.range((Bound::Excluded(reached), Bound::Unbounded)).next().is_some();
+    let more = |reached: &String| {
+        streams.range::<String, _>((Bound::Excluded(reached), Bound::Unbounded)).next().is_some()
+    };
     let next = reached.filter(more).map(|reached| cursor::write(&reached));
     let (streams, total) = told(&counted, &slots);
     Ok(Answer::json(&json!({
