@@ -90,6 +90,8 @@ struct Held {
     bars: Vec<Bar>,
     /// What else speaks against mailing, and is ours to allow.
     risks: BTreeSet<Code>,
+    /// Whether it asked by a bounce to be taken off the list, which a lift of whatever cause would end too.
+    asked_off: bool,
     refused: Option<Refused>,
     postmark: Option<Said>,
 }
@@ -114,7 +116,7 @@ impl Held {
     /// The causes that would be undone.
     fn causes(&self) -> impl Iterator<Item = Cause> {
         let barred = self.bars.iter().filter_map(|bar| bar.cause());
-        let asked = self.risks.contains(&Code::RemovalRequested).then_some(Cause::Unsubscribe);
+        let asked = self.asked_off.then_some(Cause::Unsubscribe);
         self.listed.iter().copied().chain(barred).chain(asked)
     }
 
@@ -241,6 +243,7 @@ async fn held(admin: &Admin<'_>, spellings: &[Spelling], asked: &Asked) -> Resul
             listed,
             bars,
             risks: BTreeSet::new(),
+            asked_off: view.removal(stream).is_some(),
             refused: None,
             postmark: None,
         };
@@ -755,6 +758,13 @@ mod tests {
         let told = ask(&bench, IDA, "broadcast", None).await;
         assert_eq!((told.status(), code(&told)), (409, json!("consent")));
         assert_eq!(told.json()["results"][0]["was"], json!(["removal_requested"]));
+        // A lift would end the request as well.
+        change(&bench, IDA, "broadcast", DAY, HARD).await;
+        let told = ask(&bench, IDA, "broadcast", None).await;
+        assert_eq!((told.status(), code(&told)), (409, json!("consent")));
+        change(&bench, IDA, "broadcast", "2026-11-21T08:00:00Z", None).await;
+        assert_eq!(bench.post("check", checked.clone()).await.json()["results"][0]["verdict"], "send");
+        bounce(&bench, "Unsubscribe", 10, "2026-11-22T08:00:00Z").await;
         assert_eq!(ask(&bench, IDA, "broadcast", Some("form")).await.status(), 200);
         bench.settle().await;
         assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "send");
