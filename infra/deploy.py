@@ -90,7 +90,19 @@ def overrides(config, arguments, stack, region):
         made = json.loads(run(prepare, capture_output=True))
         check_keys(stack, {**made, **parameters, **given}["PublicKeys"])
         parameters = {**made, **parameters}
+    if "Operators" not in {*parameters, *given}:
+        parameters["Operators"] = operators(stack, bool(arguments.endpoint))
     return {**parameters, **given}
+
+
+def operators(stack, emulated):
+    """Whose commands the consumer believes: those that it believed before, and whoever deploys."""
+    identity = import_boto3().client("sts").get_caller_identity()
+    # An emulator's queues tell the account of whoever sends; AWS's tell the unique id of a role or user.
+    mine = identity["Account"] if emulated else identity["UserId"].split(":")[0]
+    known = {one["ParameterKey"]: one["ParameterValue"] for one in described(stack).get("Parameters", [])}
+    before = [one for one in known.get("Operators", "").split(",") if one]
+    return ",".join(dict.fromkeys([*before, mine]))
 
 
 def check_keys(stack, public):
@@ -164,19 +176,23 @@ def with_literal_names(template, stack):
         resource.pop("Metadata", None)
     for described in [*parsed["Parameters"].values(), *parsed["Outputs"].values()]:
         described.pop("Description", None)
+        described.pop("ConstraintDescription", None)
     return json.dumps(parsed, separators=(",", ":"))
 
 
 def outputs_of(stack):
     """What a stack tells of itself; nothing if there is none."""
+    return {output["OutputKey"]: output["OutputValue"] for output in described(stack).get("Outputs", [])}
+
+
+def described(stack):
     cloudformation = import_boto3().client("cloudformation")
     try:
-        described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except cloudformation.exceptions.ClientError as error:
         if "does not exist" not in str(error):
             raise
         return {}
-    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
 def add_what_the_emulator_leaves_out(outputs, endpoint):

@@ -191,6 +191,7 @@ impl Ledger {
             store: self.store.clone(),
             queue: self.queue.clone(),
             streams: account::Streams::new(Arc::new(account::MemoryVault::default()), unreached()),
+            trusted: queue::Trusted::All,
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
             clock: clock(),

@@ -1,6 +1,7 @@
 //! The template against the code: what is deployed is what the code has, reads, needs and may.
 
 use crate::house::{read, root};
+use ledger::ServerId;
 use postledger::aws::{queue_output, table_output};
 use postledger::embedded::pump::batch_max;
 use postledger::embedded::server::API;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::tables::{EXPIRES_AT, Index, PK, Projection, SK, Table};
+use store::{Shelf, item};
 
 /// `infra/app.yaml`, with its conditions decided.
 struct App {
@@ -407,6 +409,104 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
     assert!(!app.properties("EraseRole").to_string().contains("postmark"), "erase asks nobody outside");
 }
 
+/// Which functions write documents of a shelf; commands do so with an operator's own access.
+fn writers(shelf: Shelf) -> &'static [&'static str] {
+    match shelf {
+        Shelf::Reconcile | Shelf::Completeness(_) => &["ReconcileRole"],
+        Shelf::Watch => &["ConsumerRole", "WatchRole"],
+        Shelf::Lease => &["ReconcileRole", "WatchRole"],
+        Shelf::Tokens | Shelf::TokenIndex | Shelf::Audit(_) => &["ApiRole"],
+        Shelf::Sweep => &["EraseRole"],
+        // Both learn which streams Postmark lists.
+        Shelf::Servers => &["ReconcileRole", "WatchRole"],
+        Shelf::Rotation => &[],
+    }
+}
+
+#[test]
+fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
+    let app = plain();
+    let none = ServerId::NONE;
+    let shelves = [
+        Shelf::Servers,
+        Shelf::Reconcile,
+        Shelf::Watch,
+        Shelf::Completeness(none),
+        Shelf::Rotation,
+        Shelf::Lease,
+        Shelf::Tokens,
+        Shelf::TokenIndex,
+        Shelf::Audit(none),
+        Shelf::Sweep,
+    ];
+    let mut expected: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
+    let mut may = |role: &str, action: &'static str, keys: &str| {
+        expected.entry((role.to_owned(), action)).or_default().insert(keys.to_owned());
+    };
+    for shelf in shelves {
+        let pk = shelf.pk();
+        // A shelf of each server has its number in its partition.
+        let keys = pk.strip_suffix(&none.to_string()).map_or(pk.clone(), |stem| format!("{stem}*"));
+        writers(shelf).iter().for_each(|role| may(role, "PutItem", &keys));
+    }
+    // Streams and settings of a server are in the partition of its number, which no other partition begins with.
+    for role in ["ConsumerRole", "ReconcileRole", "WatchRole"] {
+        (1..=9).for_each(|digit| may(role, "PutItem", &format!("{digit}*")));
+    }
+    may("ConsumerRole", "PutItem", &item::pulse_key().0);
+    may("ConsumerRole", "UpdateItem", &item::rules_key().0);
+    may("ApiRole", "UpdateItem", &item::rules_key().0);
+    may("ApiRole", "UpdateItem", item::ERASED_PK);
+    may("EraseRole", "UpdateItem", item::ERASED_PK);
+    let mut found = BTreeMap::new();
+    for (name, role) in app.all("AWS::IAM::Role") {
+        for policy in role["Properties"]["Policies"].as_array().unwrap() {
+            for statement in policy["PolicyDocument"]["Statement"].as_array().unwrap() {
+                let (actions, resource) =
+                    (statement["Action"].to_string(), statement["Resource"].to_string());
+                let writes = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQL"];
+                let writes: Vec<&str> = writes.into_iter().filter(|one| actions.contains(*one)).collect();
+                if writes.is_empty() || !resource.contains("RegistryTable") {
+                    continue;
+                }
+                assert_eq!((writes.len(), resource.matches("GetAtt").count()), (1, 1), "{name}: {statement}");
+                let condition = statement["Condition"].as_object().unwrap();
+                assert_eq!(condition.len(), 1, "{name}: {statement}");
+                let keys = condition["ForAllValues:StringLike"].as_object().unwrap();
+                assert_eq!(keys.len(), 1, "{name}: {statement}");
+                let keys = keys["dynamodb:LeadingKeys"].as_array().unwrap().iter();
+                let keys: BTreeSet<String> = keys.map(|key| key.as_str().unwrap().to_owned()).collect();
+                found.insert((name.to_owned(), writes[0]), keys);
+            }
+        }
+    }
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_consumer_believes_reconcile_the_read_api_and_operators_and_no_door() {
+    let app = plain();
+    let told = &app.properties("Consumer")["Environment"]["Variables"]["POSTLEDGER_TRUSTED_SENDERS"];
+    assert_eq!(told["Fn::Sub"], "${ApiRole.RoleId},${ReconcileRole.RoleId},${Operators}");
+    assert_eq!(*told, app.template["Outputs"]["TrustedSenders"]["Value"], "and commands know whom");
+    let operators = &app.template["Parameters"]["Operators"];
+    assert!(operators.get("Default").is_none(), "nobody is an operator by default");
+    // Whoever may send at all is a door, or is believed; erase sends to dead letters only, which are told by their doors.
+    let mut senders = BTreeSet::new();
+    for (name, role) in app.all("AWS::IAM::Role") {
+        let statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
+        for statement in statements.iter().filter(|one| one["Action"].to_string().contains("sqs:SendMessage"))
+        {
+            if statement["Resource"].to_string().contains("Queue\"") {
+                senders.insert(name.to_owned());
+            }
+        }
+    }
+    let doors = folders().into_iter().filter(|folder| folder.starts_with("ingest-"));
+    let doors = doors.map(|folder| format!("{}Role", logical(&folder)));
+    assert_eq!(senders, doors.chain(["ApiRole".to_owned(), "ReconcileRole".to_owned()]).collect());
+}
+
 #[test]
 fn what_runs_by_a_schedule_is_started_by_it_alone_and_never_tried_again() {
     let app = plain();
@@ -468,6 +568,7 @@ fn what_the_command_line_reads_is_among_the_outputs() {
         "Schedules",
         "SoftBouncePolicy",
         "Stage",
+        "TrustedSenders",
         "WatchFunction",
         "WatchTimer",
     ]
@@ -485,7 +586,9 @@ fn the_template_fits_into_the_one_request_in_which_a_deleted_stack_is_taken_over
     sent.as_object_mut().unwrap().remove("Metadata");
     for part in ["Parameters", "Outputs"] {
         for described in sent[part].as_object_mut().unwrap().values_mut() {
-            described.as_object_mut().unwrap().remove("Description");
+            for words in ["Description", "ConstraintDescription"] {
+                described.as_object_mut().unwrap().remove(words);
+            }
         }
     }
     let sent = sent.to_string().len();

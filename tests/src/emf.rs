@@ -87,6 +87,7 @@ pub fn values(metric: &str, dimension: &str) -> BTreeSet<String> {
                 "not_an_envelope",
                 "not_committable",
                 "revoked",
+                "sender",
                 "too_many_streams",
                 "too_old",
             ]));

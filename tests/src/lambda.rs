@@ -216,6 +216,8 @@ pub fn consumer_settings(stack: &str, by_time: bool) -> Vec<(String, String)> {
         ("POSTLEDGER_BY_TIME", by_time.to_string()),
         // The bodies of tests are of one day in 2026, and the process has the real clock.
         ("POSTLEDGER_RETENTION_DAYS", "36500".to_owned()),
+        // Whoever sends what `sqs_event` hands on.
+        ("POSTLEDGER_TRUSTED_SENDERS", "AROAEXAMPLE".to_owned()),
     ];
     table_settings(stack).into_iter().chain(fixed.map(|(name, value)| (name.to_owned(), value))).collect()
 }

@@ -1,12 +1,12 @@
 //! From messages to work: events by recipient for the state, events for bulk, and what is set aside.
 
 use crate::observe::Happened;
-use crate::{EXPIRY_SLACK_DAYS, EventKey, Item, Settings};
+use crate::{EXPIRY_SLACK_DAYS, EventKey, Incoming, Item, Settings};
 use erasure::Erasures;
 use ledger::bounce::BounceClass;
 use ledger::event::{Class, Event, What};
 use ledger::{Kind, RecipientId, ServerId, Source, Time};
-use postmark::{Context, Refused};
+use postmark::{Context, RecordType, Refused};
 use queue::{Envelope, EnvelopeError, SetAside};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,19 @@ use store::{Recorded, Rules};
 type Why = (&'static str, String);
 /// An event, its canonical body, and what was taken out of that.
 type Told = (Event, Option<String>, Vec<String>);
+
+/// The reason of what is set aside since its sender may not tell it.
+pub(crate) const SENDER: &str = "sender";
+
+/// Whether an envelope says of itself that a webhook told it: all that a door may send, and all that is believed of
+/// whoever is not [trusted](queue::Trusted). Its body is read as a webhook's then, and is refused where it is none.
+pub fn says_webhook(envelope: &Envelope) -> bool {
+    let is_postmarks = |kind: Kind| RecordType::of(kind).is_some();
+    envelope.source == Source::Webhook
+        && !envelope.overridden
+        && is_postmarks(envelope.record_type)
+        && envelope.erased.as_ref().is_none_or(|erased| is_postmarks(erased.what.kind()))
+}
 
 /// A batch, taken apart.
 pub(crate) struct Intake<'a> {
@@ -60,16 +73,16 @@ impl<'a> Intake<'a> {
     }
 
     /// Takes one message. A later release's envelope is neither taken nor set aside: it comes again.
-    pub(crate) fn take(&mut self, place: usize, message: &str) {
-        let envelope = match Envelope::decode(message) {
+    pub(crate) fn take(&mut self, place: usize, message: &Incoming) {
+        let envelope = match Envelope::decode(&message.body) {
             Ok(envelope) => envelope,
             Err(EnvelopeError::LaterVersion) => return,
             Err(_) => {
-                self.aside.push((place, undecodable(message, self.now)));
+                self.aside.push((place, undecodable(&message.body, self.now)));
                 return;
             }
         };
-        match self.recorded(&envelope) {
+        match self.recorded(&envelope, message.trusted) {
             Ok(recorded) => {
                 let received_at = recorded.event.received_at;
                 self.earliest = Some(self.earliest.map_or(received_at, |earliest| earliest.min(received_at)));
@@ -119,7 +132,10 @@ impl<'a> Intake<'a> {
     }
 
     /// The event as it would be recorded, or the code and words of why it is set aside.
-    fn recorded(&self, envelope: &Envelope) -> Result<Recorded, Why> {
+    fn recorded(&self, envelope: &Envelope, trusted: bool) -> Result<Recorded, Why> {
+        if !trusted && !says_webhook(envelope) {
+            return Err((SENDER, "its sender may tell of webhooks only".to_owned()));
+        }
         let revoked = self.rules.revoked_at(envelope.server, envelope.generation);
         if !envelope.overridden && revoked.is_some_and(|revoked| envelope.received_at > revoked) {
             return Err((

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use ledger::LedgerKey;
 use platform::env::{EnvError, parsed, required, text};
-use queue::QueueName;
+use queue::{QueueName, Trusted};
 use std::sync::Arc;
 use store::DynamoDb;
 use store::dynamodb::{LIMITS, Tables};
@@ -21,17 +21,25 @@ use tokio::time::Instant;
 pub async fn run() -> Result<(), Error> {
     platform::logs::init(&platform::logs::of_function(), std::io::stdout);
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
-    let consumer = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
+    let function = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let deadline = aws::deadline(event.context.deadline);
-        let response = answer(consumer, event.payload, deadline).await;
+        let response = answer(function, event.payload, deadline).await;
         platform::metrics::flush(std::io::stdout().lock());
         response
     }))
     .await
 }
 
-async fn start() -> Result<Consumer, Error> {
+/// The consumer, and whom it believes.
+struct Function {
+    consumer: Consumer,
+    trusted: Trusted,
+}
+
+async fn start() -> Result<Function, Error> {
+    const SENDERS: &str = "unique ids of those who may tell more than webhooks do, commas between";
+    let trusted = Trusted::list(&required("POSTLEDGER_TRUSTED_SENDERS", SENDERS)?);
     let (tables, retention_days) = (tables()?, retention_days()?);
     let link = Link::new(Access::of_function()?, LIMITS);
     let store = DynamoDb::new(link.clone(), tables);
@@ -41,21 +49,22 @@ async fn start() -> Result<Consumer, Error> {
         platform::logs::no_connection("tables", &error);
     }
     let settings = Settings { retention_days, ..Settings::new(key?, platform::clock()) };
-    Ok(Consumer::new(Arc::new(store), settings))
+    Ok(Function { consumer: Consumer::new(Arc::new(store), settings), trusted })
 }
 
 /// Consumes a batch. Messages of several queues, which no mapping mixes, are still told apart.
 ///
 /// # Errors
 /// Where a message has no id, or is of no queue of ours: then all come again, and the mapping is to be mended.
-async fn answer(consumer: &Consumer, event: SqsEvent, deadline: Instant) -> Result<SqsBatchResponse, Error> {
+async fn answer(function: &Function, event: SqsEvent, deadline: Instant) -> Result<SqsBatchResponse, Error> {
     let mut failed = Vec::new();
     for from in QueueName::ALL {
         let of_queue = |message: &&SqsMessage| queue_of(message) == Some(from);
+        let incoming = |message| incoming(message, &function.trusted);
         let incoming: Option<Vec<Incoming>> = event.records.iter().filter(of_queue).map(incoming).collect();
         let incoming = incoming.ok_or("a message without an id: no answer could name it")?;
         if !incoming.is_empty() {
-            failed.extend(consumer.handle(from, &incoming, deadline).await);
+            failed.extend(function.consumer.handle(from, &incoming, deadline).await);
         }
     }
     if event.records.iter().any(|message| queue_of(message).is_none()) {
@@ -70,9 +79,10 @@ fn queue_of(message: &SqsMessage) -> Option<QueueName> {
     QueueName::at_the_end_of(message.event_source_arn.as_deref()?)
 }
 
-fn incoming(message: &SqsMessage) -> Option<Incoming> {
+fn incoming(message: &SqsMessage, trusted: &Trusted) -> Option<Incoming> {
     let id = message.message_id.clone().filter(|id| !id.is_empty())?;
-    Some(Incoming { id, body: message.body.clone().unwrap_or_default() })
+    let sender = message.attributes.get("SenderId").map(String::as_str);
+    Some(Incoming { id, body: message.body.clone().unwrap_or_default(), trusted: trusted.sent(sender) })
 }
 
 fn failure(id: String) -> BatchItemFailure {
@@ -115,12 +125,116 @@ async fn ledger_key(link: &Link) -> Result<LedgerKey, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::Source;
+    use queue::Envelope;
     use std::time::Duration;
     use store::{Memory, Store as _};
 
-    fn consumer(store: &Arc<Memory>) -> Consumer {
+    fn consumer(store: &Arc<Memory>) -> Function {
         let clock: platform::Clock = Arc::new(|| "2026-10-01T00:00:00Z".parse().unwrap());
-        Consumer::new(store.clone(), Settings::new(LedgerKey::for_tests(), clock))
+        let consumer = Consumer::new(store.clone(), Settings::new(LedgerKey::for_tests(), clock));
+        Function { consumer, trusted: Trusted::list("AROAAPI,AROAOPERATOR") }
+    }
+
+    /// As Lambda hands a message on, sent by somebody.
+    fn sent_by(sender: Option<&str>, queue: &str, body: &str) -> SqsEvent {
+        let mut event = event(&[("one", queue, body)]);
+        if let Some(sender) = sender {
+            event.records[0].attributes.insert("SenderId".to_owned(), sender.to_owned());
+        }
+        event
+    }
+
+    fn decision() -> Envelope {
+        let decision = postmark::Decision {
+            id: "AAAAAAAAAAAAAAAAAAAAAA",
+            stream: "outbound",
+            address: "ida@customer.example",
+            ruling: ledger::event::Ruling::Allow,
+            reason: "",
+            actor: "",
+            at: "2026-09-30T00:00:00Z".parse().unwrap(),
+        };
+        let server = ledger::ServerId::new(8_123_456).unwrap();
+        let (kind, at) = (ledger::Kind::Decision, decision.at);
+        Envelope::told(server, kind, at, Source::Operator, decision.body().to_string(), Vec::new()).unwrap()
+    }
+
+    /// Why it was set aside, if it was.
+    async fn aside(sender: Option<&str>, queue: &str, body: &str) -> Option<String> {
+        let store = Arc::new(Memory::default());
+        let far = Instant::now() + Duration::from_secs(30);
+        let response = answer(&consumer(&store), sent_by(sender, queue, body), far).await.unwrap();
+        assert!(response.batch_item_failures.is_empty(), "it is in the ledger or in quarantine");
+        let days = ["2026-09-30", "2026-10-01"];
+        let mut kept = Vec::new();
+        for day in days {
+            kept.extend(store.kept_on(day).await.unwrap());
+        }
+        assert_eq!(store.all_events().unwrap().len() + kept.len(), 1, "never lost");
+        kept.pop().map(|kept| kept.part.reason)
+    }
+
+    #[tokio::test]
+    async fn what_no_webhook_tells_is_believed_of_trusted_senders_only_and_else_set_aside() {
+        let door = Some("AROADOOR:us-prod-ingest-bounce");
+        let told = decision().encode();
+        for sender in [Some("AROAAPI:us-prod-api"), Some("AROAOPERATOR:ida"), Some("AROAOPERATOR")] {
+            assert_eq!(aside(sender, "us-critical", &told).await, None, "{sender:?}");
+        }
+        let disguised = Envelope { source: Source::Webhook, ..decision() };
+        let named = Envelope { record_type: ledger::Kind::Bounce, ..disguised.clone() };
+        let delivery = r#"{"RecordType":"Delivery","MessageStream":"outbound","ServerID":8123456,"MessageID":"m1",
+            "Recipient":"ida@customer.example","DeliveredAt":"2026-09-30T00:00:00Z","Details":""}"#;
+        let webhook = Envelope {
+            source: Source::Webhook,
+            record_type: ledger::Kind::Delivery,
+            body: Envelope::raw(delivery.replace('\n', "")).unwrap(),
+            ..decision()
+        };
+        let replayed = Envelope { overridden: true, ..webhook.clone() };
+        let reconciled = Envelope { source: Source::Reconcile, ..webhook.clone() };
+        for sender in [door, None, Some("AROADOOR:AROAAPI"), Some("123456789012")] {
+            for forged in [&decision(), &disguised, &replayed, &reconciled] {
+                let reason = aside(sender, "us-critical", &forged.encode()).await;
+                assert_eq!(reason.as_deref(), Some(crate::intake::SENDER), "{sender:?}");
+            }
+            let read_as_webhooks = aside(sender, "us-critical", &named.encode()).await;
+            assert_eq!(
+                read_as_webhooks.as_deref(),
+                Some("unknown_record_type"),
+                "whatever its envelope says"
+            );
+            assert_eq!(aside(sender, "us-bulk", &webhook.encode()).await, None, "a webhook is anybody's");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_a_door_says_an_operator_told_is_kept_as_its_senders() {
+        let part = |source| {
+            let aside = queue::SetAside {
+                server: ledger::ServerId::new(8_123_456).unwrap(),
+                generation: 1,
+                key_id: String::new(),
+                received_at: "2026-10-01T00:00:00Z".parse().unwrap(),
+                source,
+                reason: "not_json".to_owned(),
+                detail: String::new(),
+                record_type: None,
+                dropped: Vec::new(),
+                erased: None,
+                body: b"x".to_vec(),
+            };
+            aside.parts().remove(0).encode()
+        };
+        let door = Some("AROADOOR:us-prod-ingest-bounce");
+        assert_eq!(aside(door, "us-quarantine", &part(Source::Webhook)).await.as_deref(), Some("not_json"));
+        assert_eq!(aside(door, "us-quarantine", &part(Source::Operator)).await.as_deref(), Some("sender"));
+        let operator = Some("AROAOPERATOR:ida");
+        assert_eq!(
+            aside(operator, "us-quarantine", &part(Source::Operator)).await.as_deref(),
+            Some("not_json")
+        );
     }
 
     fn event(messages: &[(&str, &str, &str)]) -> SqsEvent {

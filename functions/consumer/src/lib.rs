@@ -7,6 +7,7 @@
 //! - A message whose id is not returned is in the ledger or in quarantine. Poison never comes again: it is
 //!   sorted out here, so that dead-letter queues stand for outages and bugs only.
 //! - Who is erased is known before anything is recorded or kept: nothing of them is written again.
+//! - What no webhook tells is believed of [trusted](queue::Trusted) senders only, and else set aside.
 //! - Near its deadline a batch stops and gives back the rest.
 
 mod bulk;
@@ -20,12 +21,14 @@ mod state;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 
+pub use intake::says_webhook;
+
 use erased::Known;
 use erasure::Erasures;
 use futures_util::stream::{self, StreamExt as _};
 use intake::Intake;
 use ledger::event::{Class, WHOLE_SERVER};
-use ledger::{Identity, LedgerKey, RecipientId, ServerId, Time};
+use ledger::{Identity, LedgerKey, RecipientId, ServerId, Source, Time};
 use observe::Happened;
 use platform::{CallFailed, Clock, FailureKind};
 use queue::{EnvelopeError, QueueName, SetAside};
@@ -112,6 +115,8 @@ pub struct Incoming {
     pub id: String,
     /// What was sent.
     pub body: String,
+    /// Whether its sender may tell more than webhooks do.
+    pub trusted: bool,
 }
 
 /// Folds batches into a store.
@@ -244,7 +249,7 @@ impl Consumer {
         self.raise_floors(&rules, now, batch).await;
         let mut intake = Intake::new(&self.settings, &rules, &erased, now);
         for (place, message) in messages.iter().enumerate() {
-            intake.take(place, &message.body);
+            intake.take(place, message);
         }
         let aside: Vec<_> = std::mem::take(&mut intake.aside)
             .into_iter()
@@ -301,7 +306,10 @@ impl Consumer {
         };
         for (place, message) in messages.iter().enumerate() {
             let kept = match queue::Part::decode(&message.body) {
-                Ok(part) => {
+                Ok(mut part) => {
+                    if !message.trusted && part.source != Source::Webhook {
+                        part.reason = intake::SENDER.to_owned();
+                    }
                     let expires_at = self.settings.expires_at_receipt(part.record_type, part.received_at);
                     let part = erased.without(&self.settings.ledger_key, vec![part]).remove(0);
                     self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_some()

@@ -1,5 +1,8 @@
 //! A deployed stack, as the commands reach it: by an operator's own access to AWS, or an emulator's endpoint.
 
+mod operator;
+
+use self::operator::AsOperator;
 use crate::args::{EMULATED_REGION, OnAws, Postmark};
 use crate::desk::{Desk, DeskError};
 use crate::target::Made;
@@ -18,7 +21,7 @@ use ledger::policy::SoftBouncePolicy;
 use platform::{CallFailed, FailureKind};
 use postmark_api::Endpoint;
 use queue::sqs::Urls;
-use queue::{QueueError, QueueName, Sqs};
+use queue::{QueueError, QueueName, Sqs, Trusted};
 use ring::rand::SystemRandom;
 use std::fmt;
 use std::sync::Arc;
@@ -258,6 +261,7 @@ struct Deployed {
     tables: Tables,
     urls: Urls,
     ledger_key_parameter: String,
+    trusted: Trusted,
     policy: SoftBouncePolicy,
     postmark: Option<String>,
 }
@@ -276,6 +280,8 @@ impl Deployed {
             ),
             urls: urls.into_iter().collect::<Result<_, Failure>>()?,
             ledger_key_parameter: output("LedgerKeyParameter".to_owned())?,
+            // A release that did not tell it believed whoever sent.
+            trusted: outputs.get("TrustedSenders").map_or(Trusted::All, |ids| Trusted::list(ids)),
             policy: output(policy.to_owned())?.parse().map_err(|_| meant.untold(policy))?,
             postmark: outputs.get("PostmarkUrl").cloned(),
         })
@@ -289,6 +295,7 @@ impl Deployed {
             tables: Tables::of_stack(&meant.stack, false),
             urls,
             ledger_key_parameter: ledger_key_parameter(&meant.stack),
+            trusted: Trusted::All,
             policy: SoftBouncePolicy::default(),
             postmark: None,
         })
@@ -333,7 +340,10 @@ async fn desk(
         Failure::new(format!("the parameter {parameter} of {meant} is {error}"))
             .next("put back the key that the stack was made with: every recipient's id hangs on it")
     })?;
-    let queue = Arc::new(Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls));
+    let queues = Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls);
+    // An emulator's messages are all sent by its one account.
+    let known = if meant.endpoint.is_some() { Trusted::All } else { deployed.trusted.clone() };
+    let queue = Arc::new(AsOperator::new(queues, link.clone(), known));
     let vault: Arc<dyn Vault> = Arc::new(ParameterVault::new(link.clone(), &tokens_prefix(stack)));
     let told = platform::env::text("POSTLEDGER_POSTMARK").or(deployed.postmark);
     let base = told.unwrap_or_else(|| postmark_api::POSTMARK.to_owned());
@@ -342,6 +352,7 @@ async fn desk(
         store: Arc::new(DynamoDb::new(link, deployed.tables)),
         queue,
         streams: Streams::new(vault.clone(), postmark.clone()),
+        trusted: deployed.trusted,
         ledger_key: key,
         policy: deployed.policy,
         clock: platform::clock(),

@@ -23,7 +23,9 @@ use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time};
 use platform::Clock;
 use postmark::{Context, Decision};
 use postmark_api::{Endpoint, Https, Timeouts, Token};
-use queue::{Envelope, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside};
+use queue::{
+    Envelope, EnvelopeError, Message, Part, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside, Trusted,
+};
 use reconcile::{Job, Reconcile, ReconcileError, Span};
 use ring::rand::SystemRandom;
 use std::sync::Arc;
@@ -105,6 +107,8 @@ pub struct Desk {
     pub queue: Arc<dyn Queue>,
     /// Finds the streams that are asked about.
     pub streams: Streams,
+    /// Whose messages may tell more than webhooks do.
+    pub trusted: Trusted,
     /// What makes recipient ids.
     pub ledger_key: LedgerKey,
     /// What holds for soft bounces where a server has no policy of its own.
@@ -237,7 +241,7 @@ impl Desk {
                 "it was replayed at {at} already; only --override replays it again"
             )));
         }
-        if !replay.overridden && matches!(&*aside.reason, "revoked" | "too_old") {
+        if !replay.overridden && matches!(&*aside.reason, "revoked" | "sender" | "too_old") {
             return Err(unusable(format!(
                 "it was set aside as {}; only --override records it",
                 aside.reason
@@ -368,21 +372,26 @@ impl Desk {
         })?;
         let depth = self.queue.depth(dead).await?;
         let mut redriven =
-            Redriven { queue: redrive.queue, found: depth.visible + depth.in_flight, moved: 0 };
+            Redriven { queue: redrive.queue, found: depth.visible + depth.in_flight, moved: 0, left: 0 };
         if redrive.dry_run {
             return Ok(redriven);
         }
         // Where fewer are told of than there are, one receive's worth is moved nevertheless.
         let moved_max = redriven.found.max(RECEIVE_MAX);
         let mut empty = 0;
-        while redriven.moved < moved_max && empty < EMPTY_MAX {
-            let messages = self.queue.receive(dead, RECEIVE_MAX.min(moved_max - redriven.moved)).await?;
+        while redriven.moved + redriven.left < moved_max && empty < EMPTY_MAX {
+            let most = RECEIVE_MAX.min(moved_max - redriven.moved - redriven.left);
+            let messages = self.queue.receive(dead, most).await?;
             if messages.is_empty() {
                 empty += 1;
                 tokio::time::sleep(EMPTY_PAUSE).await;
                 continue;
             }
             empty = 0;
+            // Sent again it would be told by an operator: what its sender might not tell stays a dead letter.
+            let (messages, left): (Vec<_>, Vec<_>) =
+                messages.into_iter().partition(|message| self.may_tell(live, message));
+            redriven.left += left.len();
             let (sent, failed) = self.send_all(live, &messages).await;
             self.queue.delete(dead, &sent).await?;
             redriven.moved += sent.len();
@@ -392,6 +401,20 @@ impl Desk {
             }
         }
         Ok(redriven)
+    }
+
+    /// Whether a message's sender may tell what is in it. Of a later release's message only that release knows.
+    fn may_tell(&self, live: QueueName, message: &Message) -> bool {
+        if self.trusted.sent(message.sender.as_deref()) {
+            return true;
+        }
+        if live == QueueName::Quarantine {
+            return Part::decode(&message.body).is_ok_and(|part| part.source == Source::Webhook);
+        }
+        match Envelope::decode(&message.body) {
+            Ok(envelope) => consumer::says_webhook(&envelope),
+            Err(error) => error != EnvelopeError::LaterVersion,
+        }
     }
 
     /// Sends until one fails: the receipts of what was sent, and that failure.
@@ -474,6 +497,7 @@ mod tests {
             store: Arc::new(store::Memory::default()),
             queue,
             streams: streams::of_nobody(),
+            trusted: Trusted::All,
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
             clock: platform::clock(),
@@ -513,7 +537,7 @@ mod tests {
         let queue = with_dead_letters(23).await;
         let mut told = Vec::new();
         let done = desk(queue.clone()).redrive(critical(false), |so_far| told.push(so_far.moved)).await;
-        assert_eq!(done.unwrap(), Redriven { queue: "critical".to_owned(), found: 23, moved: 23 });
+        assert_eq!(done.unwrap(), Redriven { queue: "critical".to_owned(), found: 23, moved: 23, left: 0 });
         assert_eq!(told, [10, 20, 23]);
         let live = drain(&queue, QueueName::Critical).await;
         assert_eq!((live.len(), live.into_iter().collect::<BTreeSet<_>>()), (23, bodies(23)));
@@ -557,6 +581,36 @@ mod tests {
 
         async fn depth(&self, of: QueueName) -> Result<queue::Depth, QueueError> {
             self.0.depth(of).await
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_is_sent_again_in_an_operators_name_only_where_its_sender_might_tell_it() {
+        let desk = Desk { trusted: Trusted::list("AROAOPERATOR"), ..desk(Arc::new(Memory::default())) };
+        let sent_by = |sender: &str, body: &str| Message {
+            id: "m1".to_owned(),
+            receipt: "r1".to_owned(),
+            body: body.to_owned(),
+            receives: 1,
+            sender: Some(sender.to_owned()),
+        };
+        let server = ServerId::new(7).unwrap();
+        let of = |source| {
+            let body = r#"{"RecordType":"Bounce"}"#.to_owned();
+            Envelope::told(server, ledger::Kind::Bounce, Time::default(), source, body, Vec::new()).unwrap()
+        };
+        let (webhook, decided) = (of(Source::Webhook), of(Source::Operator));
+        let overridden = Envelope { overridden: true, ..webhook.clone() };
+        let later = r#"{"v":99}"#.to_owned();
+        for (body, of_door) in [
+            (webhook.encode(), true),
+            ("nobody's".to_owned(), true),
+            (decided.encode(), false),
+            (overridden.encode(), false),
+            (later, false),
+        ] {
+            assert!(desk.may_tell(QueueName::Critical, &sent_by("AROAOPERATOR:ida", &body)), "{body}");
+            assert_eq!(desk.may_tell(QueueName::Critical, &sent_by("AROADOOR:x", &body)), of_door, "{body}");
         }
     }
 

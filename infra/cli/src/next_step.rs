@@ -2,8 +2,16 @@
 
 use platform::{CallFailed, FailureKind};
 
+/// The code of a send that was not made, since the stack does not name whoever would make it.
+pub const NOT_AMONG_OPERATORS: &str = "NotAmongOperators";
+
 /// The next step.
 pub fn of(failed: &CallFailed) -> String {
+    if failed.code() == Some(NOT_AMONG_OPERATORS) {
+        return "deploy with the unique id of this access among the stack's Operators: `make deploy` adds whoever \
+                deploys, and `aws sts get-caller-identity` tells it (UserId, up to the colon)"
+            .to_owned();
+    }
     match (failed.kind(), failed.action()) {
         (FailureKind::AccessDenied, Some(action)) => format!(
             "give this access the permission {action} (who you are: `aws sts get-caller-identity`), or name another \

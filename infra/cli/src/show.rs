@@ -209,11 +209,18 @@ pub fn swept(swept: &Swept) -> String {
 
 /// What became of dead letters.
 pub fn redriven(redriven: &Redriven, dry_run: bool) -> String {
-    let Redriven { queue, found, moved } = redriven;
+    let Redriven { queue, found, moved, left } = redriven;
     if dry_run {
         format!("about {found} dead letters could go back to the {queue} queue")
     } else {
-        format!("moved {moved} of about {found} dead letters back to the {queue} queue")
+        let left = match left {
+            0 => String::new(),
+            left => format!(
+                "; left {left}: their senders may tell of webhooks only, and they tell something else (the runbook, \
+                 quarantine-growing)"
+            ),
+        };
+        format!("moved {moved} of about {found} dead letters back to the {queue} queue{left}")
     }
 }
 

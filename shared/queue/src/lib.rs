@@ -14,6 +14,7 @@ mod memory;
 mod set_aside;
 #[cfg(feature = "sqs-send")]
 pub mod sqs;
+mod trusted;
 
 pub use envelope::{CAUSE_VERSION, ENVELOPE_VERSION, Envelope, EnvelopeError};
 pub use erased::{ERASED_VERSION, Erased};
@@ -25,6 +26,7 @@ pub use set_aside::{PART_BYTES_MAX, Part, SetAside};
 pub use sqs::Sqs;
 #[cfg(feature = "sqs-send")]
 pub use sqs::SqsSender;
+pub use trusted::Trusted;
 
 use async_trait::async_trait;
 use ledger::{Class, Kind};
@@ -128,6 +130,8 @@ pub struct Message {
     pub body: String,
     /// How often it has been received, this time included.
     pub receives: u32,
+    /// Who sent it, as SQS tells; none where the queue is in this process.
+    pub sender: Option<String>,
 }
 
 /// How many messages there are.

@@ -136,6 +136,7 @@ impl Queue for Memory {
                 receipt: receipt.clone(),
                 body: entry.body.clone(),
                 receives: entry.receives,
+                sender: None,
             });
             if duplicate {
                 queue.visible.push_back(entry.clone());

@@ -231,6 +231,9 @@ pub struct Redriven {
     pub found: usize,
     /// How many were moved.
     pub moved: usize,
+    /// How many were left: their senders may tell of webhooks only, and they tell something else.
+    #[serde(default)]
+    pub left: usize,
 }
 
 /// Whose ledger is to be rebuilt.

@@ -24,7 +24,7 @@ use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
 use platform::Clock;
 use postmark_api::Endpoint;
-use queue::{Queue, QueueError, QueueName};
+use queue::{Queue, QueueError, QueueName, Trusted};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use store::Scan;
@@ -91,7 +91,7 @@ impl Stack {
                 policy,
                 clock: clock.clone(),
             }),
-            desk: Desk { store, queue, streams, ledger_key, policy, clock },
+            desk: Desk { store, queue, streams, trusted: Trusted::All, ledger_key, policy, clock },
         }
     }
 

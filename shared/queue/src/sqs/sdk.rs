@@ -124,6 +124,7 @@ impl Sender for Sqs {
 impl Queue for Sqs {
     async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError> {
         let receives = MessageSystemAttributeName::ApproximateReceiveCount;
+        let sender = MessageSystemAttributeName::SenderId;
         let received = self
             .client
             .receive_message()
@@ -131,6 +132,7 @@ impl Queue for Sqs {
             .max_number_of_messages(max.clamp(1, RECEIVE_MAX) as i32)
             .wait_time_seconds(0)
             .message_system_attribute_names(receives.clone())
+            .message_system_attribute_names(sender.clone())
             .send()
             .await
             .map_err(failed)?;
@@ -138,6 +140,7 @@ impl Queue for Sqs {
             let told = message.attributes.as_ref().and_then(|told| told.get(&receives));
             Some(Message {
                 receives: told.and_then(|told| told.parse().ok()).unwrap_or(1),
+                sender: message.attributes.as_ref().and_then(|told| told.get(&sender)).cloned(),
                 id: message.message_id?,
                 receipt: message.receipt_handle?,
                 body: message.body.unwrap_or_default(),
