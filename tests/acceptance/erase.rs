@@ -225,7 +225,13 @@ impl Ledger {
             store.all_views().unwrap(),
             store.all_rows(),
             store.all_kept().unwrap(),
-            store.documents(&Shelf::Sweep).await.unwrap(),
+            store
+                .documents(&Shelf::Sweep)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|(_, document)| document.text)
+                .collect::<Vec<_>>(),
         );
         for kept in store.all_kept().unwrap() {
             dump += &String::from_utf8_lossy(&STANDARD.decode(&kept.part.body).unwrap());

@@ -4,34 +4,40 @@
 //! - What is stripped is written before what it replaces is deleted, and everything may be done again: a run that is
 //!   killed anywhere leaves nothing half done that the next one does not finish.
 //! - A recipient is swept until what was on its way when it was erased can be nowhere any more.
+//! - Quarantine, dead letters and recipients have each their part of a run's time, and servers take turns: none waits for
+//!   another's.
+//! - How far a run is, is kept: one that ends early, or dies, is gone on with. A body that runs die at is not read again.
 //! - Where nobody is to be swept, a run is one call.
 
 #[cfg(feature = "lambda")]
 mod lambda;
+mod letters;
 mod observe;
+mod progress;
 mod quarantine;
+mod recipients;
 
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 
 use erasure::Erasures;
-use ledger::{LedgerKey, RecipientId, ServerId};
+use ledger::{LedgerKey, Time};
 use observe::Happened;
 use platform::Clock;
-use queue::{Queue, QueueError, QueueName, RECEIVE_MAX};
+use queue::{Queue, QueueError};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use store::erase::SWEPT_DAYS;
 use store::{Store, StoreError};
 use tokio::time::Instant;
 
-/// How often in a row a queue must yield nothing until it is taken for empty: one receive of SQS asks some of its
-/// servers only.
-const EMPTY_MAX: u32 = 5;
-/// The pause before a queue that yielded nothing is asked again.
-const EMPTY_PAUSE: Duration = Duration::from_millis(50);
+/// How much of a run's time the quarantine may take, and the dead letters after it, in hundredths. Recipients have the
+/// rest, and what those leave.
+const QUARANTINE_SHARE: u32 = 40;
+const LETTERS_SHARE: u32 = 20;
+const _: () = assert!(QUARANTINE_SHARE + LETTERS_SHARE < 100);
+/// The name of the document that tells which passes went to their end.
+const THROUGH: &str = "through";
 
 /// Why a run ended early. What was swept until then is swept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +64,9 @@ pub struct Swept {
     pub events: usize,
     /// How many parts in quarantine were stripped.
     pub parts: usize,
+    /// How many bodies in quarantine were taken out unread, since runs died at them.
+    #[serde(default)]
+    pub unread: usize,
     /// How many dead letters were stripped.
     pub letters: usize,
     /// How many recipients need not be swept any more.
@@ -102,72 +111,48 @@ impl Sweep {
         if due.is_empty() {
             return Ok(Swept { finished: true, ..swept });
         }
-        let mut failed: BTreeSet<(ServerId, RecipientId)> = BTreeSet::new();
-        for one in &due {
-            if is_late(until) {
-                return Ok(swept);
-            }
-            match store::erase::strip(&*self.store, one.server, one.recipient).await {
-                Ok(stripped) => swept.events += stripped.events,
-                Err(error) => {
-                    failed.insert((one.server, one.recipient));
-                    Happened::Failed { error: &error }.emit();
-                }
-            }
-        }
-        swept.failed = failed.len();
         let erased: Erasures = erased.into_iter().collect();
-        let Some(began) = self.quarantine(&erased, until, &mut swept).await? else {
-            return Ok(swept);
-        };
-        for dead in QueueName::LIVE.into_iter().filter_map(QueueName::dead) {
-            if !self.dead_letters(dead, &erased, until, &mut swept).await? {
-                return Ok(swept);
-            }
+        let mut through = self.progress::<Through>(THROUGH).await?;
+        let shares = shares(until);
+        // Each of the three has its time, whatever becomes of the others.
+        let quarantine = self.quarantine(&erased, shares[0], &mut swept).await;
+        let letters = self.letters(&erased, shares[1], &mut swept).await;
+        let began = |began: &Result<Option<Time>, SweepError>| began.as_ref().ok().copied().flatten();
+        let before = through.at;
+        through.at.quarantine = began(&quarantine).max(before.quarantine);
+        through.at.letters = began(&letters).max(before.letters);
+        if through.at != before {
+            self.keep(&mut through).await?;
         }
-        for one in due {
-            if one.at.plus_days(SWEPT_DAYS) <= began && !failed.contains(&(one.server, one.recipient)) {
-                self.store.mark_swept(one.server, one.recipient, (self.clock)()).await?;
-                swept.done += 1;
-            }
-        }
-        swept.finished = true;
+        let recipients = self.recipients(&due, &through.at, until, &mut swept).await;
+        swept.finished = quarantine?.is_some() & letters?.is_some() & recipients?;
         Ok(swept)
     }
+}
 
-    /// Takes the erased out of the dead letters of a queue; whether there was time for it. Others are received and
-    /// become visible again by themselves.
-    async fn dead_letters(
-        &self,
-        dead: QueueName,
-        erased: &Erasures,
-        until: Option<Instant>,
-        swept: &mut Swept,
-    ) -> Result<bool, SweepError> {
-        let depth = self.queue.depth(dead).await?;
-        // Where fewer are told of than there are, one receive's worth is looked at nevertheless.
-        let mut left = (depth.visible + depth.in_flight).max(RECEIVE_MAX);
-        let mut empty = 0;
-        while left > 0 && empty < EMPTY_MAX {
-            if is_late(until) {
-                return Ok(false);
-            }
-            let messages = self.queue.receive(dead, RECEIVE_MAX.min(left)).await?;
-            if messages.is_empty() {
-                empty += 1;
-                tokio::time::sleep(EMPTY_PAUSE).await;
-                continue;
-            }
-            left -= messages.len();
-            for message in messages {
-                let Some(stripped) = erased.strip_message(&self.ledger_key, &message.body) else { continue };
-                self.queue.send(dead, &stripped).await?;
-                self.queue.delete(dead, &[message.receipt]).await?;
-                // It comes by again, as what there is nothing to strip of.
-                left += 1;
-                swept.letters += 1;
-            }
-        }
-        Ok(true)
+/// When the last pass began that went to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Through {
+    /// Through the quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quarantine: Option<Time>,
+    /// Through the dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    letters: Option<Time>,
+}
+
+impl Through {
+    /// Whether all that was on its way when somebody was erased had arrived before both began.
+    fn holds_all_of(&self, one: &store::Erased) -> bool {
+        let arrived = Some(one.at.plus_days(SWEPT_DAYS));
+        arrived <= self.quarantine && arrived <= self.letters
     }
+}
+
+/// Until when the quarantine, and then the dead letters, may take, of a run that ends at an instant.
+fn shares(until: Option<Instant>) -> [Option<Instant>; 2] {
+    let now = Instant::now();
+    let left = until.map(|until| until.saturating_duration_since(now));
+    [QUARANTINE_SHARE, QUARANTINE_SHARE + LETTERS_SHARE]
+        .map(|share| left.map(|left| now + left * share / 100))
 }

@@ -1,4 +1,4 @@
-//! What sweeping tells of itself. It counts nothing: a run that fails is counted by Lambda, and an alarm tells.
+//! What sweeping tells of itself. A run that fails is counted by Lambda, and an alarm tells.
 
 use crate::Swept;
 use store::StoreError;
@@ -7,6 +7,8 @@ use store::StoreError;
 pub(crate) enum Happened<'a> {
     /// A recipient's events could not be stripped.
     Failed { error: &'a StoreError },
+    /// A body was not read, since runs died at it.
+    Unread,
     /// A run is over.
     Over { swept: Swept },
 }
@@ -24,11 +26,18 @@ impl Happened<'_> {
                     "the events of an erased recipient could not be stripped"
                 );
             }
+            Happened::Unread => {
+                metrics::counter!("SweepUnread").increment(1);
+                tracing::error!(
+                    "sweeping died at a body in quarantine again and again; it is passed over unread"
+                );
+            }
             Happened::Over { swept } => tracing::info!(
                 sweep.recipients = swept.recipients,
                 sweep.failed = swept.failed,
                 sweep.events = swept.events,
                 sweep.parts = swept.parts,
+                sweep.unread = swept.unread,
                 sweep.letters = swept.letters,
                 sweep.done = swept.done,
                 sweep.finished = swept.finished,

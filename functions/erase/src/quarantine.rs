@@ -1,12 +1,14 @@
 //! The quarantine, day by day, from the first day that a ledger can have. How far a pass is stands in a document, so
-//! that the next run goes on where one ended.
+//! that the next run goes on where one ended or died.
 
+use crate::observe::Happened;
+use crate::progress::Progress;
 use crate::{Sweep, SweepError, Swept, is_late};
 use erasure::Erasures;
 use ledger::Time;
 use queue::Part;
 use serde::{Deserialize, Serialize};
-use store::{Kept, Shelf};
+use store::Kept;
 use tokio::time::Instant;
 
 /// The first day of the quarantine: no ledger is older. What has state, or nobody understands, is kept for ever.
@@ -15,6 +17,8 @@ const FIRST_DAY: Time = Time::from_micros(1_767_225_600_000_000); // 2026-01-01T
 const PAGE: usize = 16;
 /// The name of the document.
 const NAME: &str = "quarantine";
+/// How many runs may die at a body before it is not read any more.
+const TRIES_MAX: u32 = 2;
 
 /// How far a pass is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +32,37 @@ struct Pass {
     /// Up to where it is done in the day that follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<String>,
+    /// How many runs have begun what follows, the one that is at work included.
+    #[serde(default)]
+    tries: u32,
+    /// How many bodies are to be taken one by one, since a run died among them.
+    #[serde(default)]
+    one_by_one: usize,
+    /// The body that runs died at: its receipt and its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unread: Option<(Time, String)>,
 }
 
-/// A pass, and the version of its document.
-struct Held {
-    pass: Pass,
-    version: Option<u64>,
+impl Pass {
+    /// Begins a page; how many parts it may have. A run that dies before it is done leaves that behind, and then bodies
+    /// are taken one by one.
+    fn begin(&mut self) -> usize {
+        self.tries += 1;
+        if self.tries > 1 {
+            self.one_by_one = PAGE;
+        }
+        if self.one_by_one > 0 { 1 } else { PAGE }
+    }
+
+    /// Whether runs have died again and again at what comes next, and at nothing else.
+    fn is_deadly(&self) -> bool {
+        self.one_by_one > 0 && self.tries > TRIES_MAX
+    }
+
+    fn end(&mut self) {
+        self.tries = 0;
+        self.one_by_one = self.one_by_one.saturating_sub(1);
+    }
 }
 
 impl Sweep {
@@ -44,46 +73,60 @@ impl Sweep {
         until: Option<Instant>,
         swept: &mut Swept,
     ) -> Result<Option<Time>, SweepError> {
-        let mut held = self.held().await?;
-        let began = *held.pass.began.get_or_insert_with(|| (self.clock)());
+        let mut pass = self.progress::<Pass>(NAME).await?;
+        let began = *pass.at.began.get_or_insert_with(|| (self.clock)());
         loop {
-            let day = held.pass.done.map_or(FIRST_DAY, |done| done.plus_days(1));
+            let day = pass.at.done.map_or(FIRST_DAY, |done| done.plus_days(1));
             if day > (self.clock)() {
                 break;
             }
-            if !self.day(&day.day(), erased, until, &mut held.pass.after, swept).await? {
-                self.hold(&mut held).await?;
+            if !self.day(&day.day(), erased, until, &mut pass, swept).await? {
                 return Ok(None);
             }
-            let worth = held.pass.after.take().is_some();
-            held.pass.done = Some(day);
-            if worth && !self.hold(&mut held).await? {
-                // Another run is at work, and further on.
-                return Ok(None);
-            }
+            pass.at.after = None;
+            pass.at.done = Some(day);
         }
-        held.pass = Pass::default();
-        let through = held.version.is_none() || self.hold(&mut held).await?;
+        let through = pass.is_new() || {
+            pass.at = Pass::default();
+            self.keep(&mut pass).await?
+        };
         Ok(through.then_some(began))
     }
 
-    /// A day, from where it was left; whether there was time for all of it.
+    /// A day, from where it was left; false where there was no time for all of it, or another run is at work.
     async fn day(
         &self,
         day: &str,
         erased: &Erasures,
         until: Option<Instant>,
-        after: &mut Option<String>,
+        pass: &mut Progress<Pass>,
         swept: &mut Swept,
     ) -> Result<bool, SweepError> {
         let mut last: Option<(Time, String)> = None;
         loop {
             if is_late(until) {
+                self.keep(pass).await?;
                 return Ok(false);
             }
-            let (kept, next) = self.store.kept_page(day, after.clone(), PAGE, false).await?;
+            let limit = pass.at.begin();
+            let (kept, next) = self.store.kept_page(day, pass.at.after.clone(), limit, false).await?;
+            // Of an empty page nobody dies.
+            if !kept.is_empty() && !self.keep(pass).await? {
+                return Ok(false);
+            }
             for Kept { part, .. } in kept {
                 let body = (part.received_at, part.id.clone());
+                if pass.at.is_deadly() {
+                    pass.at.unread = Some(body.clone());
+                    Happened::Unread.emit();
+                    swept.unread += 1;
+                }
+                if pass.at.unread.as_ref() == Some(&body) {
+                    if erased.anybody_at(part.server) && !part.is_stripped() {
+                        self.store.rewrite(part.stripped(None)).await?;
+                    }
+                    continue;
+                }
                 // One of several parts stands for all of them.
                 if part.parts > 1 && last.as_ref() == Some(&body) {
                     continue;
@@ -101,26 +144,11 @@ impl Sweep {
                     swept.parts += 1;
                 }
             }
+            pass.at.end();
             match next {
-                Some(next) => *after = Some(next),
+                Some(next) => pass.at.after = Some(next),
                 None => return Ok(true),
             }
         }
-    }
-
-    async fn held(&self) -> Result<Held, SweepError> {
-        let Some(document) = self.store.document(&Shelf::Sweep, NAME).await? else {
-            return Ok(Held { pass: Pass::default(), version: None });
-        };
-        let pass = serde_json::from_str(&document.text).map_err(|_| SweepError::Unreadable)?;
-        Ok(Held { pass, version: Some(document.version) })
-    }
-
-    /// Writes down how far the pass is; false where somebody else did.
-    async fn hold(&self, held: &mut Held) -> Result<bool, SweepError> {
-        let text = serde_json::to_string(&held.pass).map_err(|_| SweepError::Unreadable)?;
-        let written = self.store.put_document(&Shelf::Sweep, NAME, &text, held.version).await?;
-        held.version = Some(held.version.unwrap_or_default() + 1);
-        Ok(written)
     }
 }

@@ -2,15 +2,18 @@
 //! the dead letters.
 //!
 //! Invariant: a body that tells an event of somebody erased becomes that event without its person, and can still be
-//! recorded as what it is. Of a body that nobody understands nothing is left where an address of somebody erased
-//! stands in it. What tells of nobody erased is not touched.
+//! recorded as what it is. Of a body that nobody understands nothing is left where it names somebody erased, in any of
+//! the encodings that are known here, or where it holds more than can be searched: rather too much goes than too
+//! little. What tells of nobody erased is not touched.
 
-mod addresses;
+mod decode;
+mod traces;
 
 use ledger::{Event, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};
 use postmark::{Body, Context};
 use queue::{Envelope, EnvelopeError, Erased, Part, SetAside};
 use std::collections::{BTreeSet, HashSet};
+use traces::{TooMuch, Traces};
 
 /// Who is erased.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +29,7 @@ pub enum Found {
     Nothing,
     /// It tells an event of one of them: this is left of it.
     Event(Box<Erased>),
-    /// It is not understood, and an address of one of them stands in it.
+    /// It is not understood, and names one of them, or cannot be searched to its end.
     Address,
 }
 
@@ -81,6 +84,11 @@ impl Erasures {
         self.recipients.is_empty()
     }
 
+    /// Whether anybody of a server is, or of any server where nothing tells which.
+    pub fn anybody_at(&self, server: ServerId) -> bool {
+        if server == ServerId::NONE { !self.is_empty() } else { self.servers.contains(&server) }
+    }
+
     /// Whether the recipient of an event is.
     pub fn of(&self, event: &Event) -> bool {
         self.recipients.contains(&(event.server, event.recipient))
@@ -97,36 +105,34 @@ impl Erasures {
         match event {
             Ok(event) if self.of(&event) => Found::Event(Box::new(Erased::of(&event))),
             Ok(_) => Found::Nothing,
-            Err(_) if self.stands_in(key, body, server) => Found::Address,
+            Err(_) if self.stand_in(key, body, server) => Found::Address,
             Err(_) => Found::Nothing,
         }
     }
 
-    /// Whether an address of one of them stands in a body that is not understood. Where it bears no credential any
-    /// server may have sent it; else its own, or the one that it names.
-    fn stands_in(&self, key: &LedgerKey, body: &[u8], server: ServerId) -> bool {
-        let parsed = Body::parse(body).ok();
-        let named = parsed.as_ref().and_then(|body| body.server_id().ok().flatten());
-        let servers: Vec<ServerId> = match server {
-            ServerId::NONE => self.servers.iter().copied().collect(),
-            server => {
-                self.servers.iter().copied().filter(|one| *one == server || Some(*one) == named).collect()
-            }
-        };
-        if servers.is_empty() {
+    /// Whether a body that is not understood names one of them, or cannot be searched to its end. Where it bears no
+    /// credential any server may have sent it; else its own, or one whose id stands in it.
+    fn stand_in(&self, key: &LedgerKey, body: &[u8], server: ServerId) -> bool {
+        if self.is_empty() {
             return false;
         }
-        let is_erased = |address: &str| {
-            let recipient = recipient_key(address);
-            let at = |server: &ServerId| {
-                self.recipients.contains(&(*server, key.recipient_id(*server, &recipient)))
-            };
-            servers.iter().any(at)
+        let is_erased = |server: ServerId, recipient: &str| {
+            self.recipients.contains(&(server, key.recipient_id(server, recipient)))
         };
-        // An address may be one in name only: it is told by its place.
-        let fields = ["Recipient", "Email"].into_iter();
-        let mut placed = fields.filter_map(|name| parsed.as_ref().and_then(|body| body.text(name)));
-        placed.any(is_erased) || addresses::any(body, is_erased)
+        let search = || {
+            let traces = Traces::of(body)?;
+            let servers = traces.meant(&self.servers, server);
+            // An address may be one in name only: it is told by its place.
+            let parsed = (!servers.is_empty()).then(|| Body::parse(body).ok()).flatten();
+            let placed = |name| parsed.as_ref()?.text(name).map(recipient_key);
+            let mut placed = ["Recipient", "Email"].into_iter().filter_map(placed);
+            if placed.any(|recipient| servers.iter().any(|server| is_erased(*server, &recipient))) {
+                return Ok(true);
+            }
+            traces.name(&servers, is_erased)
+        };
+        // Where nobody was ever erased at its server, nothing is lost.
+        search().unwrap_or_else(|TooMuch| self.anybody_at(server))
     }
 
     /// The message of an envelope or a part without its person; `None` where it tells of nobody erased, or where a
@@ -142,7 +148,7 @@ impl Erasures {
             }
             (Err(_), Ok(part)) => Some(self.strip_parts(key, vec![part])?.first()?.encode()),
             (Err(_), Err(_)) => {
-                self.stands_in(key, message.as_bytes(), ServerId::NONE).then(|| ERASED_MESSAGE.to_owned())
+                self.stand_in(key, message.as_bytes(), ServerId::NONE).then(|| ERASED_MESSAGE.to_owned())
             }
         }
     }
@@ -171,7 +177,7 @@ impl Erasures {
         } else {
             // One that is missing comes, or has expired.
             let server = first.server;
-            left.iter().any(|part| self.stands_in(key, &part.bytes(), server)).then_some(None)?
+            left.iter().any(|part| self.stand_in(key, &part.bytes(), server)).then_some(None)?
         };
         Some(left.into_iter().map(|part| part.stripped(erased.clone())).collect())
     }
@@ -183,9 +189,13 @@ const ERASED_MESSAGE: &str = "erased";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use ledger::event::What;
+    use proptest::prelude::*;
     use queue::PART_BYTES_MAX;
     use serde_json::{Value, json};
+    use unicode_normalization::UnicodeNormalization;
 
     const SERVER: i64 = 8_123_456;
 
@@ -256,7 +266,8 @@ mod tests {
         let text = |text: &str| of.found(&key(), text.as_bytes(), origin(SERVER), true);
         assert_eq!(text(r#"{"Email":"ida\u0040customer.example","#), Found::Address);
         assert_eq!(text("To: Ida <IDA@customer.example.>, and others"), Found::Address);
-        assert_eq!(text("ida at customer.example"), Found::Nothing);
+        assert_eq!(text("ida at customer.example"), Found::Address, "its two halves");
+        assert_eq!(text("ada at customer.example"), Found::Nothing);
         assert_eq!(text(r#"{"Email":" Not an address"}"#), Found::Address);
     }
 
@@ -308,5 +319,141 @@ mod tests {
         assert_eq!(stripped("poison: ida@customer.example").as_deref(), Some(ERASED_MESSAGE));
         assert_eq!(stripped("poison: max@customer.example"), None);
         assert_eq!(stripped(r#"{"v":99,"Email":"ida@customer.example"}"#), None, "a later release reads it");
+    }
+
+    type Encoder = (&'static str, fn(&[u8]) -> Vec<u8>);
+
+    fn each(bytes: &[u8], write: impl Fn(u8) -> String) -> Vec<u8> {
+        bytes.iter().map(|byte| write(*byte)).collect::<String>().into_bytes()
+    }
+
+    fn each_char(bytes: &[u8], write: impl Fn(char) -> String) -> Vec<u8> {
+        String::from_utf8_lossy(bytes).chars().map(write).collect::<String>().into_bytes()
+    }
+
+    fn wide(bytes: &[u8], mark: &[u8], unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let units = String::from_utf8_lossy(bytes).encode_utf16().flat_map(unit).collect::<Vec<_>>();
+        [mark, &*units].concat()
+    }
+
+    fn lines(encoded: String, end: &str) -> Vec<u8> {
+        encoded.as_bytes().chunks(19).collect::<Vec<_>>().join(end.as_bytes())
+    }
+
+    /// Every encoding that is undone, as senders write it.
+    const ENCODERS: &[Encoder] = &[
+        ("percent", |bytes| each(bytes, |byte| format!("%{byte:02X}"))),
+        ("percent, signs only", |bytes| {
+            each(bytes, |byte| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+                _ => format!("%{byte:02x}"),
+            })
+        }),
+        ("entities", |bytes| each_char(bytes, |c| format!("&#{};", u32::from(c)))),
+        ("entities, hexadecimal", |bytes| each_char(bytes, |c| format!("&#x{:x};", u32::from(c)))),
+        ("entities, by name", |bytes| {
+            each_char(bytes, |c| match c {
+                '@' => "&commat;".to_owned(),
+                '.' => "&period;".to_owned(),
+                '&' => "&amp;".to_owned(),
+                '<' => "&lt;".to_owned(),
+                '"' => "&quot;".to_owned(),
+                c => c.to_string(),
+            })
+        }),
+        ("escapes", |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<String>().into_bytes()
+        }),
+        ("a string of JSON", |bytes| {
+            json!({ "text": String::from_utf8_lossy(bytes) }).to_string().into_bytes()
+        }),
+        ("quoted-printable", |bytes| each(bytes, |byte| format!("={byte:02X}"))),
+        ("quoted-printable, in lines", |bytes| {
+            each(bytes, |byte| match byte {
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => format!("{}=\r\n", char::from(byte)),
+                byte => format!("={byte:02X}"),
+            })
+        }),
+        ("base64", |bytes| STANDARD.encode(bytes).into_bytes()),
+        ("base64 of URLs", |bytes| URL_SAFE_NO_PAD.encode(bytes).into_bytes()),
+        ("base64 in lines", |bytes| lines(STANDARD.encode(bytes), "\r\n")),
+        ("base64 in a string", |bytes| json!({ "raw": STANDARD.encode(bytes) }).to_string().into_bytes()),
+        ("UTF-16", |bytes| wide(bytes, b"", u16::to_le_bytes)),
+        ("UTF-16 with a mark", |bytes| wide(bytes, b"\xff\xfe", u16::to_le_bytes)),
+        ("UTF-16, high byte first", |bytes| wide(bytes, b"", u16::to_be_bytes)),
+        ("UTF-16, high byte first, with a mark", |bytes| wide(bytes, b"\xfe\xff", u16::to_be_bytes)),
+        ("upper case", |bytes| String::from_utf8_lossy(bytes).to_uppercase().into_bytes()),
+        ("characters taken apart", |bytes| {
+            String::from_utf8_lossy(bytes).nfd().collect::<String>().into_bytes()
+        }),
+        ("characters that are not seen", |bytes| each_char(bytes, |c| format!("{c}\u{200b}"))),
+    ];
+
+    /// Whether one encoding can be laid over what another wrote: none in upper case, and only bytes over what is no text.
+    fn fit(written: &[u8], over: &str) -> bool {
+        let takes_bytes = ["percent", "quoted-printable", "base64"].iter().any(|name| over.starts_with(name));
+        over != "upper case" && (takes_bytes || str::from_utf8(written).is_ok())
+    }
+
+    /// What becomes of a set-aside body.
+    fn left(of: &Erasures, body: Vec<u8>) -> Option<Vec<Part>> {
+        let Origin { server, received_at, source } = origin(SERVER);
+        let aside = SetAside {
+            server,
+            generation: 1,
+            key_id: String::new(),
+            received_at,
+            source,
+            reason: "not_json".to_owned(),
+            detail: String::new(),
+            record_type: None,
+            dropped: Vec::new(),
+            erased: None,
+            body,
+        };
+        of.strip_parts(&key(), aside.parts())
+    }
+
+    #[test]
+    fn no_two_encodings_one_over_the_other_hide_the_person() {
+        let of = erased(&["ida.moreau+news@b\u{fc}cher.example"]);
+        for written in ["ida.moreau+news@b\u{fc}cher.example", "Ida.Moreau+News@xn--bcher-kva.example"] {
+            for around in [["", ""], ["To: <", "> and others\r\n"], ["{\"a\":[1,{\"b\":\"", "\"}]}"]] {
+                for (one, inner) in ENCODERS {
+                    for (other, outer) in ENCODERS {
+                        if !fit(&inner(written.as_bytes()), other) {
+                            continue;
+                        }
+                        let [before, after] = around.map(str::as_bytes);
+                        let part = [before, &*outer(&inner(written.as_bytes())), after].concat();
+                        let whole = outer(&inner(&[before, written.as_bytes(), after].concat()));
+                        for body in [part, whole] {
+                            let left =
+                                left(&of, body).unwrap_or_else(|| panic!("{one} in {other}: {around:?}"));
+                            assert!(left.iter().all(|part| part.is_stripped() && part.body.is_empty()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn whoever_is_erased_is_found_whatever_the_address_and_others_are_not(
+            local in "[a-z0-9][a-z0-9._+-]{0,12}[a-z0-9]", domain in "[a-z]{2,8}(-[a-z]{1,4})?\\.(example|test)",
+            inner in 0..ENCODERS.len(), outer in 0..ENCODERS.len(), noise in "[ -~]{0,40}", more in "[ -~]{0,40}",
+        ) {
+            prop_assume!(fit(&ENCODERS[inner].1(b"x"), ENCODERS[outer].0));
+            let of = erased(&[&format!("{local}@{domain}")]);
+            let encoded = |text: String| ENCODERS[outer].1(&ENCODERS[inner].1(text.as_bytes()));
+            let body = encoded(format!("{noise} <{local}@{domain}> {more}"));
+            prop_assert!(left(&of, body).is_some());
+            let body = encoded(format!("<other{local}other@{domain}>"));
+            prop_assert!(left(&of, body).is_none());
+        }
     }
 }

@@ -90,6 +90,12 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
         Some("RecordType"),
         "triggers that Postmark has paused or could not verify",
     ),
+    (
+        "SweepUnread",
+        Unit::Count,
+        None,
+        "bodies in quarantine that sweeping the erased died at, passed over unread",
+    ),
     ("ServersSilent", Unit::Count, None, "servers that send, while nothing of theirs arrives"),
 ];
 
