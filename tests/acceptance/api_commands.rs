@@ -335,7 +335,7 @@ fn changes_by_other_commands_are_noted_before_and_after_by_whoever_makes_them() 
     let ask = |words: &[&str]| running.ask(words, b"");
     let decide = ["--stream", "*", "ida.moreau@customer.example", "suppress", "--reason", "ida asked"];
     out(&ask(&words(&["decide"], &decide)));
-    out(&ask(&words(&["revoke"], &["--generation", "9"])));
+    out(&ask(&words(&["revoke"], &["--generation", "9", "--yes"])));
     out(&ask(&["redrive", "--queue", "bulk"]));
     out(&ask(&["redrive", "--queue", "bulk", "--dry-run"]));
     let listed = running.json(&["quarantine", "list", "--json"]);

@@ -420,7 +420,13 @@ fn events_received_after_their_generation_was_revoked_are_set_aside_whenever_the
         let ids = store.all_events().unwrap().len();
         let kept = store.all_kept().unwrap();
         assert_eq!((ids, kept.len(), &*kept[0].part.reason), (3, 1, "revoked"));
-        assert_eq!(kept[0].expires_at, None, "a bounce is kept in quarantine for ever");
+        let expires = revoked.plus_seconds(1).plus_days(consumer::REVOKED_DAYS);
+        let seconds = kept[0].expires_at.unwrap().seconds();
+        assert_eq!(seconds, expires.seconds(), "a bounce too: anybody may send any number of them");
+        // Taken back, it is as if it had never been.
+        store.unrevoke(server_id(SERVER), 1).await.unwrap();
+        assert!(handle(&consumer, QueueName::Critical, &batch, 60).await.is_empty());
+        assert_eq!((store.all_events().unwrap().len(), store.all_kept().unwrap().len()), (4, 1));
     });
 }
 

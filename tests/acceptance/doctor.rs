@@ -319,6 +319,10 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
     clinic.runtime.block_on(clinic.stack.answer(&request));
     clinic.runtime.block_on(clinic.stack.drained()).unwrap();
     clinic.finds("quarantine", "set_aside", &[]);
+    clinic.runtime.block_on(clinic.store.revoke(clinic.id(), 1, Time::from_micros(0))).unwrap();
+    clinic.runtime.block_on(clinic.stack.answer(&request.map(|_| crate::fixtures::read("bounce-hard.json"))));
+    clinic.runtime.block_on(clinic.stack.drained()).unwrap();
+    clinic.finds("quarantine", "revoked_in_use", &[]);
 }
 
 /// The questions that a run answered, by code.

@@ -163,15 +163,17 @@ fn a_body_that_runs_die_at_is_taken_out_unread_and_what_is_behind_it_is_swept() 
         let plan = Plan::new(|call| if call == "kept" { Fault::StopBefore } else { Fault::None });
         let (mut died, mut swept) = (0, Swept::default());
         while !swept.finished {
+            let sweep = tables.sweep(now(), &plan);
             tokio::select! {
-                one = tables.sweep(now(), &plan).run(None) => swept = one.unwrap(),
+                one = sweep.run(None) => swept = one.unwrap(),
                 () = plan.stopped() => died += 1,
             }
             assert!(died < 9, "it dies again and again");
         }
         assert_eq!((died, swept.unread), (3, 1), "{swept:?}");
         assert_eq!(tables.kept(), "of somebody else");
-        let again = tables.sweep(now(), &plan).run(None);
+        let sweep = tables.sweep(now(), &plan);
+        let again = sweep.run(None);
         let again =
             tokio::select! { again = again => again.unwrap(), () = plan.stopped() => panic!("it died") };
         assert_eq!((again.finished, again.unread, again.parts), (true, 0, 0));

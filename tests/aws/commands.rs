@@ -59,7 +59,8 @@ impl Operator {
         let bodies = sample(SERVER, platform::now()).into_iter().map(|sent| sent.body);
         let bodies = bodies.filter(|body| serde_json::from_str::<Value>(body).is_ok());
         let input = bodies.chain(["{}".to_owned()]).collect::<Vec<_>>().join("\n");
-        let output = self.on_aws(&["post", "--server", "8123456", "--json"], input.as_bytes());
+        let output =
+            self.on_aws(&["post", "--server", "8123456", "--generation", "1", "--json"], input.as_bytes());
         assert!(output.status.success(), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -131,7 +132,7 @@ async fn a_stack_on_aws_answers_the_apis_commands_to_whoever_has_access_to_it() 
     operator.consume().await;
     let ida = operator.on_aws(&[&check[..], &["ida.moreau@customer.example"]].concat(), b"");
     assert_eq!(ida.status.code(), Some(1), "{}", text(&ida.stderr));
-    operator.json(&[&["revoke"][..], &server, &["--generation", "9"]].concat());
+    operator.json(&[&["revoke"][..], &server, &["--generation", "9", "--yes"]].concat());
 
     let audit = operator.json(&[&["audit"][..], &server].concat());
     let items = audit["items"].as_array().unwrap();
@@ -193,7 +194,7 @@ async fn a_stack_on_aws_is_posted_to_asked_ruled_and_replayed_as_an_embedded_one
     stop.send(true).unwrap();
     consuming.await.unwrap();
 
-    operator.json(&["revoke", "--server", "8123456", "--generation", "1", "--from", "2026-01-01"]);
+    operator.json(&["revoke", "--server", "8123456", "--generation", "1", "--from", "2026-01-01", "--yes"]);
     assert_eq!(operator.post_sample()["200 accepted"], 18, "the door does not know; the consumer does");
     operator.consume().await;
     let listed = operator.json(&["quarantine", "list", "--days", "2"]);

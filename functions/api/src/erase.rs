@@ -25,6 +25,7 @@ pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Res
         call.json::<Asked>()?;
     }
     let named = Named::of(admin.reader(), name).await?;
+    admin.count_erasure().await?;
     let now = admin.now();
     let change = async {
         // Whoever spells the address in another way means the same person. Of a usual address the quoted spelling is in
@@ -59,6 +60,7 @@ pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Res
 #[cfg(test)]
 mod tests {
     use crate::bench::{Bench, SERVER};
+    use crate::token::{ERASURES_A_DAY, Role};
     use ledger::Source;
     use serde_json::json;
 
@@ -109,6 +111,26 @@ mod tests {
         assert!(!format!("{:?}", *bench.store).contains("gone"));
         let told = bench.post("check", json!({ "stream": "outbound", "addresses": spellings })).await.json();
         assert_eq!(told["counts"]["do_not_send"], 2);
+    }
+
+    #[tokio::test]
+    async fn a_token_may_have_so_many_erased_in_a_day_and_others_are_not_kept_from_it() {
+        let bench = Bench::default();
+        let server = ledger::ServerId::new(SERVER).unwrap();
+        store::Store::note_stream(&*bench.store, server, "outbound").await.unwrap();
+        let (one, other) = (
+            bench.token(Role::Admin, Some(&[SERVER]), true).await,
+            bench.token(Role::Admin, Some(&[SERVER]), true).await,
+        );
+        let path = format!("/v1/servers/{SERVER}/recipients/ida@customer.example/erase");
+        let erase = async |token: &str| bench.ask(token, http::Method::POST, &path, b"").await;
+        for n in 0..ERASURES_A_DAY {
+            assert_eq!(erase(&one).await.status(), 200, "{n}");
+        }
+        let told = erase(&one).await;
+        assert_eq!((told.status(), &told.json()["type"]), (429, &json!("urn:postledger:problem:too-many")));
+        assert!(told.json()["next"].as_str().unwrap().contains("Retry-After"));
+        assert_eq!(erase(&other).await.status(), 200);
     }
 
     #[tokio::test]

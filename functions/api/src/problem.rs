@@ -6,7 +6,7 @@ use account::streams::AtPostmark;
 use account::{BookError, RegistryError, Unknown};
 use http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use ledger::ServerId;
+use ledger::{ServerId, Time};
 use platform::CallFailed;
 use queue::QueueError;
 use serde_json::{Value, json};
@@ -157,6 +157,14 @@ impl Problem {
     pub fn too_large(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too much at once", detail)
             .next("send it in several requests")
+    }
+
+    /// The token has done so much of it today (UTC) as it may.
+    pub fn too_many(detail: impl Into<String>, now: Time) -> Problem {
+        let left = 86_400 - now.seconds().rem_euclid(86_400);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many in a day", detail)
+            .header_is(RETRY_AFTER, HeaderValue::from_str(&left.to_string()).ok())
+            .next("go on when the day (UTC) is over, as `Retry-After` says, or ask an operator of the ledger to")
     }
 
     /// What is asked stands against what is.

@@ -1,7 +1,7 @@
 //! Suppress and reactivate: at Postmark first, then by decisions of ours.
 //!
-//! Reason and consent are noted in the audit, since Postmark keeps neither, but for words that look like an address: what
-//! is noted outlives an erasure. Whole they stand in the decision, which erasure reaches.
+//! The words of reason and consent stand in the decision, which erasure reaches. The audit, which outlives an erasure, has
+//! a choice in place of the reason ([`Why`]), and whether consent was given.
 
 mod reactivate;
 mod suppress;
@@ -20,6 +20,7 @@ use ledger::{Event, recipient_key};
 use postmark::Decision;
 use postmark_api::{ApiError, Changed};
 use ring::rand::SystemRandom;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -101,10 +102,23 @@ fn worded(name: &str, text: &str) -> Result<(), Problem> {
     if fits { Ok(()) } else { Err(Problem::bad_request(words())) }
 }
 
-/// A person's words as they are noted: without those that look like an address.
-fn without_addresses(words: &str) -> String {
-    let shown = |word: &str| if word.contains('@') { "[address]".to_owned() } else { word.to_owned() };
-    words.split_whitespace().map(shown).collect::<Vec<_>>().join(" ")
+/// Why something is ruled, as a choice.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Why {
+    /// The person asked.
+    Request,
+    /// The person complained.
+    Complaint,
+    /// Mail does not get there, or does again.
+    Bounce,
+    /// A law or a contract asks for it.
+    Legal,
+    /// It was ruled otherwise by mistake.
+    Mistake,
+    /// Something else, or nothing was chosen.
+    #[default]
+    Other,
 }
 
 /// That no token is kept for a server of which Postmark is to be asked something.

@@ -23,6 +23,9 @@ use store::{Document, Shelf, Store, StoreError};
 pub const PREFIX: &str = "plt_";
 /// How many random bytes the id has, and the secret.
 const BYTES: [usize; 2] = [9, 32];
+/// How many people a token may have erased in a day (UTC), at all its servers together: each time every consumer reads
+/// anew who is erased, and each is swept for weeks.
+pub const ERASURES_A_DAY: u32 = 1_000;
 /// How often a change of a token is tried again where somebody else was faster.
 const TRIES_MAX: usize = 8;
 /// How many tokens a token may descend from: one that made it, one that made that, and so on.
@@ -86,6 +89,9 @@ pub struct Token {
     /// Whether those that were made with it go on opening what they do though it is revoked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub children_kept: bool,
+    /// The day (UTC) on which it last had somebody erased, and how many on that day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<(String, u32)>,
     /// SHA-256 of the secret half, base64url. It has 256 random bits, so nothing slower is needed.
     hash: String,
 }
@@ -169,6 +175,7 @@ impl Token {
             last_used_on: None,
             revoked_at: None,
             children_kept: false,
+            erased: None,
             hash: hash(&secret),
         };
         Ok((token, text))
@@ -305,6 +312,29 @@ impl Token {
             return Ok(None);
         }
         book.document(&Shelf::Tokens, id).await?.map(|document| Token::read(&document)).transpose()
+    }
+
+    /// Counts that it has somebody erased; false where it had [`ERASURES_A_DAY`] today.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn count_erasure<B: Book + ?Sized>(book: &B, id: &str, now: Time) -> Result<bool, BookError> {
+        let today = now.day();
+        for _ in 0..TRIES_MAX {
+            let Some(document) = book.document(&Shelf::Tokens, id).await? else {
+                return Ok(false);
+            };
+            let token = Token::read(&document)?;
+            let count = token.erased.as_ref().filter(|(day, _)| *day == today).map_or(0, |(_, count)| *count);
+            if count >= ERASURES_A_DAY {
+                return Ok(false);
+            }
+            let counted = Token { erased: Some((today.clone(), count + 1)), ..token };
+            if book.put_document(&Shelf::Tokens, id, &counted.text(), Some(document.version)).await? {
+                return Ok(true);
+            }
+        }
+        Err(StoreError::contended().into())
     }
 
     /// Revokes it, for good; one that is revoked stays so. Unless `keeps_children`, those that were made with it open

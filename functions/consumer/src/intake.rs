@@ -1,7 +1,7 @@
 //! From messages to work: events by recipient for the state, events for bulk, and what is set aside.
 
 use crate::observe::Happened;
-use crate::{EXPIRY_SLACK_DAYS, EventKey, Incoming, Item, Settings};
+use crate::{EXPIRY_SLACK_DAYS, EventKey, Incoming, Item, REVOKED, REVOKED_DAYS, Settings};
 use erasure::Erasures;
 use ledger::bounce::BounceClass;
 use ledger::event::{Class, Event, What};
@@ -138,10 +138,7 @@ impl<'a> Intake<'a> {
         }
         let revoked = self.rules.revoked_at(envelope.server, envelope.generation);
         if !envelope.overridden && revoked.is_some_and(|revoked| envelope.received_at > revoked) {
-            return Err((
-                "revoked",
-                "the credential's generation had been revoked when it came in".to_owned(),
-            ));
+            return Err((REVOKED, "the credential's generation had been revoked when it came in".to_owned()));
         }
         let (event, body, dropped) = self.told(envelope)?;
         let class = event.class();
@@ -276,8 +273,17 @@ impl Settings {
         (class != Class::State).then(|| Time::default().plus_seconds(at.plus_days(days).seconds()))
     }
 
-    /// When something in quarantine expires: by receipt, and only what surely has no state.
-    pub(crate) fn expires_at_receipt(&self, kind: Option<Kind>, received_at: Time) -> Option<Time> {
+    /// When something in quarantine expires: by receipt, and only what surely has no state or came with a revoked
+    /// password.
+    pub(crate) fn expires_at_receipt(
+        &self,
+        reason: &str,
+        kind: Option<Kind>,
+        received_at: Time,
+    ) -> Option<Time> {
+        if reason == REVOKED {
+            return Some(Time::default().plus_seconds(received_at.plus_days(REVOKED_DAYS).seconds()));
+        }
         kind.and_then(|kind| self.expires_at(kind.class(), received_at))
     }
 }

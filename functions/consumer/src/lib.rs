@@ -52,6 +52,11 @@ pub const RETENTION_DAYS_DEFAULT: u32 = 400;
 pub const RETENTION_DAYS_MIN: u32 = 90;
 /// Why an event that happened before the floor is set aside.
 pub const TOO_OLD: &str = "events of its day have expired, and its twin may be among them";
+/// How long an event is kept that came in with a revoked password, in days: so long can the revocation be taken back
+/// without loss. Whoever has the password may send any number of them.
+pub const REVOKED_DAYS: i64 = 30;
+/// Why an event that came in with a revoked password is set aside.
+pub const REVOKED: &str = "revoked";
 /// How much longer than the floor demands an event stays, in days, so that none can expire above the floor.
 const EXPIRY_SLACK_DAYS: i64 = 2;
 /// How often the pulse of the critical queue is noted at most, in seconds.
@@ -310,7 +315,8 @@ impl Consumer {
                     if !message.trusted && part.source != Source::Webhook {
                         part.reason = intake::SENDER.to_owned();
                     }
-                    let expires_at = self.settings.expires_at_receipt(part.record_type, part.received_at);
+                    let expires_at =
+                        self.settings.expires_at_receipt(&part.reason, part.record_type, part.received_at);
                     let part = erased.without(&self.settings.ledger_key, vec![part]).remove(0);
                     self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_some()
                 }
@@ -328,7 +334,8 @@ impl Consumer {
 
     /// Sets a body aside, whole, but for what it tells of somebody erased.
     async fn keep_whole(&self, aside: SetAside, erased: &Erasures, batch: &Batch) -> bool {
-        let expires_at = self.settings.expires_at_receipt(aside.record_type, aside.received_at);
+        let expires_at =
+            self.settings.expires_at_receipt(&aside.reason, aside.record_type, aside.received_at);
         for part in erased.without(&self.settings.ledger_key, aside.parts()) {
             if self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_none() {
                 return false;

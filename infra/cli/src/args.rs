@@ -176,7 +176,9 @@ pub enum Command {
     Quarantine(Quarantine),
     /// Rule that an address must not be mailed, or may be again.
     Decide(Decide),
-    /// Revoke one of a server's passwords: what came in with it later is set aside.
+    /// Revoke one of a server's passwords: what comes in with it later is set aside. Take that back; list what is revoked.
+    ///
+    /// It says what it will do, and asks.
     Revoke(Revoke),
     /// Take dead letters back to their queue, where they are consumed again.
     ///
@@ -240,9 +242,9 @@ pub struct Url {
     #[arg(long = "type", default_value = "all", value_name = "TYPE",
         value_parser = ["all", "events", "delivery", "bounce", "spam-complaint", "open", "click", "subscription-change"])]
     pub kind: String,
-    /// Which of the server's passwords.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub generation: u32,
+    /// Which of the server's passwords [default: the one in use that is not revoked].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub generation: Option<u32>,
     /// Where Postmark will reach the doors, such as a domain of yours: with --url a stack on AWS is not asked.
     #[command(flatten)]
     pub target: Target,
@@ -305,9 +307,9 @@ pub struct Post {
     /// At most so many a second.
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
-    /// Which of the server's passwords.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub generation: u32,
+    /// Which of the server's passwords [default: the one in use that is not revoked].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub generation: Option<u32>,
 }
 
 /// By hour or by day.
@@ -385,15 +387,24 @@ pub enum Quarantine {
 /// `revoke`.
 #[derive(Debug, Args)]
 pub struct Revoke {
-    /// The server.
-    #[command(flatten)]
-    pub server: Server,
+    /// Postmark's numeric ServerID.
+    #[arg(long, value_name = "ID", required_unless_present = "list")]
+    pub server: Option<ServerId>,
     /// Which of the server's passwords.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub generation: u32,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), required_unless_present = "list")]
+    pub generation: Option<u32>,
     /// From when [default: now]; of several instants the earliest counts.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
+    /// Take it back: what came in since is kept for 30 days, and can be replayed.
+    #[arg(long, conflicts_with_all = ["from", "list"])]
+    pub undo: bool,
+    /// Only list what is revoked.
+    #[arg(long, conflicts_with_all = ["from", "generation"])]
+    pub list: bool,
+    /// Without asking.
+    #[arg(long)]
+    pub yes: bool,
     /// Where Postledger is reached.
     #[command(flatten)]
     pub target: Target,

@@ -7,7 +7,7 @@ mod words;
 pub use words::{
     Bodied, BodiesQuery, CountsQuery, Decide, Decided, ForgetStream, Forgotten, Listed, OnQueue,
     QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
-    Replayed, Revoke,
+    Replayed, Revoke, Unrevoke,
 };
 
 use account::Streams;
@@ -241,7 +241,15 @@ impl Desk {
                 "it was replayed at {at} already; only --override replays it again"
             )));
         }
-        if !replay.overridden && matches!(&*aside.reason, "revoked" | "sender" | "too_old") {
+        let still = match &*aside.reason {
+            // It may have been taken back since.
+            consumer::REVOKED => {
+                let rules = self.store.rules().await?;
+                rules.revoked_at(aside.server, aside.generation).is_some_and(|from| aside.received_at > from)
+            }
+            reason => matches!(reason, "sender" | "too_old"),
+        };
+        if still && !replay.overridden {
             return Err(unusable(format!(
                 "it was set aside as {}; only --override records it",
                 aside.reason
@@ -336,6 +344,28 @@ impl Desk {
     pub async fn revoke(&self, revoke: Revoke) -> Result<Revoke, DeskError> {
         self.store.revoke(revoke.server, revoke.generation, revoke.from).await?;
         Ok(revoke)
+    }
+
+    /// Takes back that a password is revoked: what came in with it since, and is still kept, can be replayed.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] where it is not revoked, or the store's own.
+    pub async fn unrevoke(&self, unrevoke: Unrevoke) -> Result<Unrevoke, DeskError> {
+        let Unrevoke { server, generation } = unrevoke;
+        if self.store.rules().await?.revoked_at(server, generation).is_none() {
+            return Err(DeskError::NotFound("that password is not revoked"));
+        }
+        self.store.unrevoke(server, generation).await?;
+        Ok(unrevoke)
+    }
+
+    /// Which passwords are revoked, and from when.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn revoked(&self) -> Result<Vec<Revoke>, DeskError> {
+        let revoked = self.store.rules().await?.revocations().into_iter();
+        Ok(revoked.map(|(server, generation, from)| Revoke { server, generation, from }).collect())
     }
 
     /// Takes what is left of erased recipients out of tables, quarantine and dead letters.

@@ -25,6 +25,7 @@ pub mod post;
 pub mod rebuild;
 pub mod reconcile;
 pub mod report;
+pub mod revoke;
 pub mod rotate;
 pub mod run;
 pub mod sample;

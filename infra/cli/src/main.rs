@@ -13,8 +13,8 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, ask, aws, bearer, connect, doctor, operate, post, rebuild, reconcile, report, rotate, run, say,
-    server, show, trial, watch,
+    Failure, ask, aws, bearer, connect, doctor, operate, post, rebuild, reconcile, report, revoke, rotate,
+    run, say, server, show, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -82,7 +82,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
             operate::replay(&open(&target)?, &key, body, overridden, json)?;
         }
         Command::Decide(args) => operate::decide(&open(&args.target)?, args, json)?,
-        Command::Revoke(args) => operate::revoke(&open(&args.target)?, &args, json)?,
+        Command::Revoke(args) => revoke::run(&args, &whose, json)?,
         Command::Redrive(args) => operate::redrive(&open(&args.target)?, &args, json)?,
         Command::Rebuild(args) => return rebuild::run(&args, &open(&args.target)?, json).map(status),
         Command::Tables(args::Tables::Create { endpoint, region, by_time }) => {
@@ -186,7 +186,9 @@ fn sample(target: &args::Target, whose: &Whose) -> Result<(), Failure> {
 
 fn url(args: &args::Url, whose: &Whose, json: bool) -> Result<(), Failure> {
     let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    let (user, password) = ring.credential(args.server.server, args.generation)?;
+    let server = args.server.server;
+    let generation = revoke::generation(&args.target, whose, server, args.generation, true)?;
+    let (user, password) = ring.credential(server, generation)?;
     let webhooks = webhooks(&target::doors(&args.target, whose)?, user, &password, &args.kind);
     if json {
         say(serde_json::to_string_pretty(&webhooks)?);

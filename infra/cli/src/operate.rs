@@ -1,11 +1,11 @@
-//! The commands by which an operator changes a ledger at its desk: `decide`, `revoke`, `redrive`, `quarantine replay`,
+//! The commands by which an operator changes a ledger at its desk: `decide`, `redrive`, `quarantine replay`,
 //! `keys retire`. Each is noted before it begins and when it has ended.
 
 use crate::args::{self, Target};
 use crate::audited::{self, Change};
 use crate::book::Remote;
 use crate::client::Client;
-use crate::desk::{Decide, Redrive, Replay, Revoke};
+use crate::desk::{Decide, Redrive, Replay};
 use crate::embedded::Pass;
 use crate::keys::KeyRing;
 use crate::target::{Ledger, Whose};
@@ -51,8 +51,8 @@ pub fn replay(
 /// Where it is not done.
 pub fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Failure> {
     let suppress = args.ruling == args::Ruling::Suppress;
-    // The reason is in the timeline; here it could tell whom it is about.
-    let asked = json!({ "ruling": if suppress { "suppress" } else { "allow" }, "actor": args.actor });
+    // Reason and actor are in the timeline; here they could tell whom it is about.
+    let asked = json!({ "ruling": if suppress { "suppress" } else { "allow" } });
     crate::ask::tell_cleaned(&args.address);
     let (server, target) = (args.server.server, Some(args.stream.clone()));
     let unknown_stream = args.unknown.allowed;
@@ -76,30 +76,6 @@ pub fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Fai
     let state = if decided.recorded { "is in the ledger" } else { "is on its queue" };
     let words = format!("decision {} {state}", decided.identity);
     say(if json { serde_json::to_string_pretty(&decided)? } else { words });
-    Ok(())
-}
-
-/// The command `revoke`.
-///
-/// # Errors
-/// Where it is not done.
-pub fn revoke(ledger: &Ledger, args: &args::Revoke, json: bool) -> Result<(), Failure> {
-    let from = args.from.unwrap_or_else(platform::now);
-    let (server, generation) = (args.server.server, args.generation);
-    let asked = json!({ "generation": generation, "from": from.to_string() });
-    let revoked = audited::change(
-        ledger,
-        Change { server, what: "revoke", target: None, asked },
-        || ledger.revoke(Revoke { server, generation, from }),
-        |_| Value::Null,
-    )?;
-    let words = format!(
-        "what comes in for {server}.{generation} after {} is set aside; put `postledger url --server {server} \
-         --generation {}` into Postmark",
-        show::time(revoked.from),
-        generation + 1
-    );
-    say(if json { serde_json::to_string_pretty(&revoked)? } else { words });
     Ok(())
 }
 

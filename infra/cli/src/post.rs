@@ -1,13 +1,13 @@
 //! Posting bodies as Postmark would: with the credential, at a rate, several at a time. Over HTTP, or, for a stack on
 //! AWS, to a door in this process that puts events on the stack's queues.
 
-use crate::args::Post;
+use crate::args::{Post, Target};
 use crate::aws::Aws;
 use crate::client::{agent, unreachable_at};
 use crate::doors::Doors;
 use crate::keys::KeyRing;
 use crate::target::{Place, Whose};
-use crate::{Failure, bearer, say, show};
+use crate::{Failure, bearer, revoke, say, show};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -170,7 +170,9 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
     if args.files.is_empty() {
         all = parcels("standard input", stdin().lock())?;
     }
-    let (user, password) = keys.credential(args.server.server, args.generation)?;
+    let target = Target { url: args.url.clone(), aws: args.aws.clone() };
+    let generation = revoke::generation(&target, whose, args.server.server, args.generation, false)?;
+    let (user, password) = keys.credential(args.server.server, generation)?;
     let (server, authorization) = (args.server.server, basic(user, &password));
     let path = |parcel: &Parcel| format!("/v1/{server}/{}", parcel.segment);
     let bar = progress(Some(all.len() as u64), "posting");

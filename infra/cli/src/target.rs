@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::desk::{
     Bodied, BodiesQuery, CountsQuery, Decide, Decided, ForgetStream, Forgotten, Listed, OnQueue,
     QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
-    Replayed, Revoke,
+    Replayed, Revoke, Unrevoke,
 };
 use crate::keys;
 use erase::Swept;
@@ -251,6 +251,28 @@ impl Ledger {
         match self {
             Ledger::Embedded(client) => client.post("revoke", &revoke),
             Ledger::Aws(aws) => aws.wait(aws.desk.revoke(revoke)),
+        }
+    }
+
+    /// As [`Desk::unrevoke`](crate::desk::Desk::unrevoke).
+    ///
+    /// # Errors
+    /// Where it is not done.
+    pub fn unrevoke(&self, unrevoke: Unrevoke) -> Result<Unrevoke, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.post("unrevoke", &unrevoke),
+            Ledger::Aws(aws) => aws.wait(aws.desk.unrevoke(unrevoke)),
+        }
+    }
+
+    /// As [`Desk::revoked`](crate::desk::Desk::revoked).
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn revoked(&self) -> Result<Vec<Revoke>, Failure> {
+        match self {
+            Ledger::Embedded(client) => client.get("revoked", &serde_json::Value::Null),
+            Ledger::Aws(aws) => aws.wait(aws.desk.revoked()),
         }
     }
 

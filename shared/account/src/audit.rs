@@ -2,7 +2,8 @@
 //! before it begins and again when it is done or has failed, so that none goes unnoted, whatever is killed when.
 //!
 //! Invariants:
-//! - No address, body, token or password is in an entry. A recipient is named by its id.
+//! - No address, body, token or password is in an entry, and no words of people: what they say of a person stands in the
+//!   decision, which erasure reaches, while an entry stays. A recipient is named by its id.
 //! - An entry at a server tells of that server alone. A change that touches several has an entry at each of them.
 
 use crate::book::{Book, BookError};

@@ -9,6 +9,7 @@
 //! - its two halves, each a word somewhere in the body: `{"user":"ida","domain":"x.example"}`.
 
 use crate::decode::{DECODERS, as_texts};
+use ledger::given::is_invisible;
 use ledger::{ServerId, recipient_key};
 use std::collections::{BTreeSet, HashSet};
 use unicode_normalization::UnicodeNormalization;
@@ -254,15 +255,9 @@ fn plain(text: &str) -> Option<String> {
     Some(text.nfkc().filter(|c| !is_unseen(*c)).collect())
 }
 
-/// Whether a character is not seen: Unicode's "default ignorable" ones, and controls but for white space.
+/// Whether a character is not seen, controls among them but for white space.
 fn is_unseen(c: char) -> bool {
-    let control = c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-    control
-        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+    is_invisible(c) || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 #[cfg(test)]

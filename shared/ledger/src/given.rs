@@ -83,7 +83,8 @@ fn within(ranges: &[(char, char)], c: char) -> bool {
     ranges.iter().any(|(first, last)| (*first..=*last).contains(&c))
 }
 
-fn is_invisible(c: char) -> bool {
+/// Whether a character is not to be seen, wherever it stands: Unicode's `Default_Ignorable_Code_Point`.
+pub fn is_invisible(c: char) -> bool {
     !c.is_ascii() && within(&INVISIBLE, c)
 }
 

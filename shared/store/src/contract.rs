@@ -66,6 +66,7 @@ pub async fn run_but(left_out: &[&str], fresh: impl AsyncFn() -> Arc<dyn Scan>) 
         rows_come_and_go_with_the_view,
         counters_add_up_over_shards_and_hours,
         rules_only_become_stricter,
+        a_revocation_can_be_taken_back_and_made_anew,
         what_is_configured_comes_back,
         what_is_set_aside_is_kept_once_and_comes_back,
         a_scan_finds_all_of_a_server_and_nothing_of_others,
@@ -538,8 +539,23 @@ async fn rules_only_become_stricter(store: Arc<dyn Scan>) {
     }
     let rules = store.rules().await.expect("rules");
     assert_eq!((rules.revoked_at(server(), 1), rules.revoked_at(server(), 2)), (Some(at(10)), None));
+    assert_eq!((rules.revocations(), rules.usable_generation(server(), 1)), (vec![(server(), 1, at(10))], 2));
     assert_eq!(rules.floors.get(&Class::Delivery), Some(&at(30)));
     assert_eq!(rules.floors.get(&Class::Engagement), None);
+}
+
+async fn a_revocation_can_be_taken_back_and_made_anew(store: Arc<dyn Scan>) {
+    let store = &*store;
+    store.unrevoke(server(), 1).await.expect("unrevoke");
+    for generation in [1, 2] {
+        store.revoke(server(), generation, at(10)).await.expect("revoke");
+    }
+    for _ in 0..2 {
+        store.unrevoke(server(), 1).await.expect("unrevoke");
+        assert_eq!(store.rules().await.expect("rules").revocations(), [(server(), 2, at(10))]);
+    }
+    store.revoke(server(), 1, at(30)).await.expect("revoke");
+    assert_eq!(store.rules().await.expect("rules").revoked_at(server(), 1), Some(at(30)));
 }
 
 async fn what_is_configured_comes_back(store: Arc<dyn Scan>) {

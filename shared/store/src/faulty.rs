@@ -79,6 +79,7 @@ under_plan! {
     streams(server: ServerId) -> BTreeSet<String>;
     rules() -> Rules;
     revoke(server: ServerId, generation: u32, from: Time) -> ();
+    unrevoke(server: ServerId, generation: u32) -> ();
     raise_floor(class: Class, to: Time) -> ();
     settings(server: ServerId) -> ServerSettings;
     put_settings(server: ServerId, settings: ServerSettings) -> ();

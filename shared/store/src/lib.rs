@@ -216,6 +216,24 @@ impl Rules {
     pub fn revoked_at(&self, server: ServerId, generation: u32) -> Option<Time> {
         self.revoked.get(&format!("{server}.{generation}")).copied()
     }
+
+    /// Which generations of which servers' credentials are revoked, and from when, in their order.
+    pub fn revocations(&self) -> Vec<(ServerId, u32, Time)> {
+        let read = |(name, from): (&String, &Time)| {
+            let (server, generation) = name.split_once('.')?;
+            Some((server.parse().ok()?, generation.parse().ok()?, *from))
+        };
+        let mut revoked: Vec<(ServerId, u32, Time)> = self.revoked.iter().filter_map(read).collect();
+        revoked.sort_unstable();
+        revoked
+    }
+
+    /// The first generation from one on that is not revoked.
+    pub fn usable_generation(&self, server: ServerId, from: u32) -> u32 {
+        (from..=u32::MAX)
+            .find(|generation| self.revoked_at(server, *generation).is_none())
+            .unwrap_or(u32::MAX)
+    }
 }
 
 /// What is configured for a server.
@@ -393,6 +411,12 @@ pub trait Store: Send + Sync {
     /// The call's own.
     async fn revoke(&self, server: ServerId, generation: u32, from: Time) -> Result<(), StoreError>;
 
+    /// Takes back that a generation of a server's credential is revoked; nothing where it is not.
+    ///
+    /// # Errors
+    /// The call's own.
+    async fn unrevoke(&self, server: ServerId, generation: u32) -> Result<(), StoreError>;
+
     /// Moves the expiry floor of a class forward; a floor that is further on already stays.
     ///
     /// # Errors
@@ -411,7 +435,9 @@ pub trait Store: Send + Sync {
     /// The call's own.
     async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError>;
 
-    /// Keeps a part in quarantine; one that is there already stays as it is.
+    /// Keeps a part in quarantine; one that is there already stays as it is. From the instant on that it is given, it
+    /// may be forgotten at any time: DynamoDB does that by its own clock, the tables in memory by the receipts of what
+    /// comes later.
     ///
     /// # Errors
     /// The call's own.

@@ -13,6 +13,7 @@ use ledger::counters::{Counters, Counts, Hour};
 use ledger::fold::View;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use queue::Part;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,6 +49,8 @@ struct Tables {
     recipients: Table,
     counters: Table,
     quarantine: Table,
+    /// When which part of the quarantine may be forgotten.
+    expiring: BTreeSet<(Time, Key)>,
     /// Documents; what else the registry holds stands below as what it means.
     registry: Table,
     /// The indexes of events and recipients, by name.
@@ -411,6 +414,11 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn unrevoke(&self, server: ServerId, generation: u32) -> Result<(), StoreError> {
+        self.lock().rules.revoked.remove(&format!("{server}.{generation}"));
+        Ok(())
+    }
+
     async fn raise_floor(&self, class: Class, to: Time) -> Result<(), StoreError> {
         let mut tables = self.lock();
         let floor = tables.rules.floors.entry(class).or_insert(to);
@@ -429,11 +437,21 @@ impl Store for Memory {
 
     async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
         let key = item::part_key(part.received_at, &part.id, part.part);
+        let now = part.received_at;
         let item = item::of_kept(&Kept { part, expires_at, replayed_at: None });
         if item.size(&key.0, &key.1) > ITEM_BYTES_MAX {
             return Err(StoreError::Invalid("an item is larger than 400 KB"));
         }
-        self.lock().quarantine.entry(key).or_insert(item);
+        let mut tables = self.lock();
+        while tables.expiring.first().is_some_and(|(expires_at, _)| *expires_at <= now) {
+            if let Some((_, expired)) = tables.expiring.pop_first() {
+                tables.quarantine.remove(&expired);
+            }
+        }
+        if let Entry::Vacant(free) = tables.quarantine.entry(key.clone()) {
+            free.insert(item);
+            tables.expiring.extend(expires_at.map(|expires_at| (expires_at, key)));
+        }
         Ok(())
     }
 
@@ -692,6 +710,34 @@ mod tests {
     use super::*;
     use crate::contract;
     use std::sync::Arc;
+
+    #[tokio::test]
+    async fn what_has_expired_in_quarantine_is_forgotten_when_something_comes_later() {
+        let (store, at) = (Memory::default(), |seconds| Time::EARLIEST.plus_seconds(seconds));
+        let keep = async |seconds: i64, expires_at: Option<i64>| {
+            let aside = queue::SetAside {
+                server: ServerId::NONE,
+                generation: 1,
+                key_id: String::new(),
+                received_at: at(seconds),
+                source: ledger::Source::Webhook,
+                reason: "revoked".to_owned(),
+                detail: String::new(),
+                record_type: None,
+                dropped: Vec::new(),
+                erased: None,
+                body: b"{}".to_vec(),
+            };
+            store.keep(aside.parts().remove(0), expires_at.map(at)).await.unwrap();
+        };
+        keep(1, Some(10)).await;
+        keep(2, None).await;
+        keep(9, Some(20)).await;
+        assert_eq!(store.all_kept().unwrap().len(), 3);
+        keep(10, None).await;
+        let left: Vec<Time> = store.all_kept().unwrap().iter().map(|kept| kept.part.received_at).collect();
+        assert_eq!(left, [at(2), at(9), at(10)]);
+    }
 
     #[tokio::test]
     async fn the_memory_tables_keep_the_contract() {

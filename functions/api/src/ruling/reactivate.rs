@@ -8,10 +8,7 @@
 //! Where one mailbox is spelled in several ways, what holds any of its spellings is seen to, each by its own call and its
 //! own decision: a check asks for all of them.
 
-use super::{
-    AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, without_addresses,
-    worded,
-};
+use super::{AT_ONCE, PATIENCE, Said, Why, decide, in_time, no_postmark_token, scope_named, spelled, worded};
 use crate::call::{Answer, Call};
 use crate::mask::shown;
 use crate::problem::Problem;
@@ -44,6 +41,8 @@ const DONE: &str = "deleted";
 struct Asked {
     stream: String,
     reason: String,
+    #[serde(default)]
+    why: Why,
     #[serde(default)]
     consent: Option<String>,
     #[serde(default)]
@@ -182,8 +181,8 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
     let before = json!(before);
     let noted = json!({
         "stream": asked.stream,
-        "reason": without_addresses(&asked.reason),
-        "consent": asked.consent.as_deref().map(without_addresses),
+        "reason": asked.why,
+        "consent": asked.consent.is_some(),
     });
     let change = done(admin, api.as_ref(), &asked, &spellings, held);
     let target = Some(named.id().to_string());
@@ -816,7 +815,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_audit_has_causes_codes_and_the_words_that_were_given_but_no_address() {
+    async fn the_audit_has_causes_codes_and_choices_but_no_words_and_no_address() {
         let (bench, _) = Bench::with_lists().await;
         change(&bench, IDA, "outbound", DAY, UNSUBSCRIBE).await;
         ask(&bench, IDA, "outbound", None).await;
@@ -831,8 +830,8 @@ mod tests {
         assert_eq!(of("begun").len(), 2);
         assert_eq!(of("begun")[0]["before"], json!({ "outbound": ["unsubscribe"] }));
         assert_eq!(of("begun")[0]["target"], id().to_string());
-        let asked =
-            json!({ "stream": "outbound", "reason": "called by [address]", "consent": "by telephone" });
+        let asked = json!({ "stream": "outbound", "reason": "other", "consent": true });
+        assert!(!audit.text().contains("called") && !audit.text().contains("telephone"));
         assert!(of("begun").iter().any(|one| one["after"] == asked), "{items}");
         let refused = json!([{ "stream": "outbound", "done": false, "refused": "consent" }]);
         assert_eq!(of("failed")[0]["after"], json!({ "results": refused, "decision": null }));

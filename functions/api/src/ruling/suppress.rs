@@ -1,9 +1,6 @@
 //! Puts addresses on Postmark's list, and bars them by decisions, whatever Postmark says: that is the safe side.
 
-use super::{
-    AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, without_addresses,
-    worded,
-};
+use super::{AT_ONCE, PATIENCE, Said, Why, decide, in_time, no_postmark_token, scope_named, spelled, worded};
 use crate::call::{Answer, Call};
 use crate::decision::WAIT;
 use crate::problem::Problem;
@@ -32,6 +29,8 @@ struct Asked {
     addresses: Vec<String>,
     stream: String,
     reason: String,
+    #[serde(default)]
+    why: Why,
     #[serde(default = "yes")]
     postmark: bool,
     #[serde(default)]
@@ -110,7 +109,7 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         "stream": asked.stream,
         "addresses": asked.addresses.len(),
         "postmark": asked.postmark,
-        "reason": without_addresses(&asked.reason),
+        "reason": asked.why,
         "recipients": named,
     });
     let change = async {
@@ -452,7 +451,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_audit_has_counts_ids_and_the_reason_but_no_address() {
+    async fn the_audit_has_counts_ids_and_a_choice_of_reasons_but_no_words_and_no_address() {
         let (bench, _) = Bench::with_lists().await;
         known(&bench, &["outbound"]).await;
         pumped(&bench, body(&["ida@customer.example", "bad@customer.example"], "outbound")).await;
@@ -468,7 +467,8 @@ mod tests {
         };
         assert_eq!(both("begun")["recipients"].as_array().unwrap().len(), 2);
         assert_eq!(both("begun")["addresses"], 2);
-        assert_eq!(both("begun")["reason"], "asked by [address]");
+        assert_eq!(both("begun")["reason"], "other");
+        assert!(!audit.text().contains("asked by"), "words stand in the decision, which erasure reaches");
         assert_eq!(
             both("done"),
             json!({ "recipients": 2, "decided": 2, "done": 1, "postmark": { "suppressed": 1, "failed": 1 } })
@@ -489,6 +489,7 @@ mod tests {
             json!({ "addresses": ["a@b.example"], "stream": "outbound", "reason": "r".repeat(501) }),
             json!({ "addresses": ["a@b.example"], "stream": "outbound" }),
             json!({ "addresses": ["a@b.example"], "stream": "outbound", "reason": "r", "x": 1 }),
+            json!({ "addresses": ["a@b.example"], "stream": "outbound", "reason": "r", "why": "ida" }),
         ] {
             assert_eq!(bench.post("suppressions", wrong.clone()).await.status(), 400, "{wrong}");
         }

@@ -3,8 +3,9 @@
 use super::Reader;
 use crate::decision;
 use crate::problem::{self, Problem};
+use crate::token::{ERASURES_A_DAY, Token};
 use account::Stored;
-use account::audit::{Entry, Phase};
+use account::audit::{Entry, Phase, WhoKind};
 use account::completeness::{Completeness, completeness};
 use ledger::{Event, RecipientId, Time};
 use postmark::Decision;
@@ -128,6 +129,19 @@ impl<'a> Admin<'a> {
         let erased = store.erased().await?.into_iter();
         let erased = erased.into_iter().find(|one| (one.server, one.recipient) == (server, recipient));
         Ok((erased.ok_or_else(Problem::unavailable)?, stripped.events))
+    }
+
+    /// Counts an erasure, where a token asks for it.
+    ///
+    /// # Errors
+    /// [`Problem::too_many`] where it has had so many today as it may; the registry's own.
+    pub async fn count_erasure(&self) -> Result<(), Problem> {
+        let who = self.caller().who();
+        if who.kind != WhoKind::Token || Token::count_erasure(&self.book(), &who.name, self.now()).await? {
+            return Ok(());
+        }
+        let detail = format!("a token may have {ERASURES_A_DAY} people erased in a day (UTC)");
+        Err(Problem::too_many(detail, self.now()))
     }
 
     /// Does a change, and notes it before and after. `target` is no address.

@@ -3,6 +3,7 @@
 use super::{By, Server, Target, Unknown};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// The variable that holds a token.
@@ -297,6 +298,9 @@ pub struct Suppress {
     /// Why, for whoever reads the timeline.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Why, as a choice, for the audit.
+    #[arg(long, value_enum, default_value_t = Ground::Other)]
+    pub why: Ground,
     /// Here only: Postmark's list stays as it is.
     #[arg(long)]
     pub no_postmark: bool,
@@ -306,6 +310,24 @@ pub struct Suppress {
     /// Where the API is asked.
     #[command(flatten)]
     pub access: Access,
+}
+
+/// Why something is ruled, as the audit notes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ground {
+    /// The person asked.
+    Request,
+    /// The person complained.
+    Complaint,
+    /// Mail does not get there, or does again.
+    Bounce,
+    /// A law or a contract asks for it.
+    Legal,
+    /// It was ruled otherwise by mistake.
+    Mistake,
+    /// Something else.
+    Other,
 }
 
 /// `reactivate`.
@@ -323,6 +345,9 @@ pub struct Reactivate {
     /// Why, for whoever reads the timeline.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Why, as a choice, for the audit.
+    #[arg(long, value_enum, default_value_t = Ground::Other)]
+    pub why: Ground,
     /// What its owner agreed to, when and how, where they had unsubscribed.
     #[arg(long, value_name = "TEXT")]
     pub consent: Option<String>,

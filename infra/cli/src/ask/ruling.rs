@@ -25,6 +25,7 @@ pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<boo
             "addresses": chunk,
             "stream": args.stream,
             "reason": args.reason,
+            "why": args.why,
             "postmark": !args.no_postmark,
         });
         let told = api.answer(&request.clone().json(&body))?;
@@ -93,8 +94,7 @@ fn decision(decision: &Value) -> String {
 pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let api = Api::open(&args.access, whose)?;
     tell_cleaned(&args.address);
-    let mut body =
-        json!({ "stream": args.stream, "reason": args.reason, "unknown_stream": args.unknown.word() });
+    let mut body = json!({ "stream": args.stream, "reason": args.reason, "why": args.why, "unknown_stream": args.unknown.word() });
     if let Some(consent) = &args.consent {
         body["consent"] = consent.clone().into();
     }

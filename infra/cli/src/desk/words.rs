@@ -92,6 +92,9 @@ pub struct Listed {
     pub received_at: Time,
     /// The server of its credential; 0 where none told.
     pub server: ServerId,
+    /// Which of the server's passwords it came with; 0 where none told.
+    #[serde(default)]
+    pub generation: u32,
     /// Why it was set aside.
     pub reason: String,
     /// Why, in words, with its place.
@@ -114,6 +117,7 @@ impl Listed {
             key: format!("{}.{}", part.received_at.key(), part.id),
             received_at: part.received_at,
             server: part.server,
+            generation: part.generation,
             reason: part.reason.clone(),
             detail: part.detail.clone(),
             record_type: part.record_type,
@@ -210,6 +214,15 @@ pub struct Revoke {
     pub generation: u32,
     /// From when; events received later are set aside.
     pub from: Time,
+}
+
+/// A password whose revocation is taken back.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Unrevoke {
+    /// The server.
+    pub server: ServerId,
+    /// Which of its passwords.
+    pub generation: u32,
 }
 
 /// Which dead letters to take back.

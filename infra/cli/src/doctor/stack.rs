@@ -5,9 +5,9 @@ use crate::args::Target;
 use crate::desk::{CountsQuery, OnQueue, QuarantineQuery, RecipientQuery};
 use crate::keys::KeyRing;
 use crate::target::{Ledger, Whose};
-use crate::{Failure, book};
+use crate::{Failure, book, show};
 use ingest::credential::KEYS_MAX;
-use ledger::ServerId;
+use ledger::{ServerId, Time};
 use postmark::Refused;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -161,11 +161,15 @@ pub(super) fn quarantine(ledger: &Ledger, server: Option<ServerId>) -> Link {
         }
     };
     let mut open: BTreeMap<String, usize> = BTreeMap::new();
-    let mut probes = 0;
+    let (mut probes, mut revoked) = (0, BTreeMap::<(ServerId, u32), (usize, Time)>::new());
     for one in listed.into_iter().filter(|one| server.is_none_or(|server| one.server == server)) {
         if one.reason == Refused::Probe.code() {
             probes += 1;
         } else if one.replayed_at.is_none() {
+            if one.reason == consumer::REVOKED {
+                let (count, last) = revoked.entry((one.server, one.generation)).or_default();
+                (*count, *last) = (*count + 1, one.received_at.max(*last));
+            }
             *open.entry(one.reason).or_default() += 1;
         }
     }
@@ -173,12 +177,29 @@ pub(super) fn quarantine(ledger: &Ledger, server: Option<ServerId>) -> Link {
     let told = if by_reason.is_empty() { "nothing".to_owned() } else { by_reason.join(", ") };
     let words = format!("yesterday and today (UTC): {told}, and {probes} probes, which are expected");
     let mut findings = Vec::new();
-    if !open.is_empty() {
+    for ((server, generation), (count, last)) in revoked {
+        findings.push(still_told(server, generation, count, last));
+    }
+    if open.keys().any(|reason| reason != consumer::REVOKED) {
         let words = format!("bodies were set aside and not replayed: {told}");
         let next = "`postledger quarantine list` and `show KEY` say why; mend it, then `postledger quarantine replay KEY`";
         findings.push(Found::new("set_aside", words, next));
     }
     Link::of("quarantine", words, findings)
+}
+
+/// Webhooks that still come with a revoked password.
+fn still_told(server: ServerId, generation: u32, count: usize, last: Time) -> Found {
+    let words = format!(
+        "webhooks still come with the password of generation {generation}, which is revoked: {count} since yesterday \
+         (UTC), the last at {}; none of them is recorded",
+        show::time(last)
+    );
+    let next = format!(
+        "if Postmark sends them, `postledger connect --server {server}` gives it the password in use; if somebody else \
+         does, deploy with `Denied` as `postledger revoke --list` says; `postledger revoke --undo` takes it back"
+    );
+    Found::new("revoked_in_use", words, next).at(server)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::book::Ask;
 use crate::desk::{
     Bodied, BodiesQuery, CountsQuery, Decide, Decided, DeskError, ForgetStream, Forgotten, Listed, OnQueue,
     QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
-    Replayed, Revoke,
+    Replayed, Revoke, Unrevoke,
 };
 use account::BookError;
 use account::audit::{Who, WhoKind};
@@ -73,6 +73,8 @@ pub fn routes(pass: Pass) -> Router<Arc<Stack>> {
         .route("/decide", post(decide))
         .route("/forget-stream", post(forget_stream))
         .route("/revoke", post(revoke))
+        .route("/unrevoke", post(unrevoke))
+        .route("/revoked", get(revoked))
         .route("/sweep", post(sweep))
         .route("/redrive", post(redrive))
         .route("/rebuild", get(verify))
@@ -129,6 +131,14 @@ async fn forget_stream(State(stack): Here, Json(forget): Json<ForgetStream>) -> 
 
 async fn revoke(State(stack): Here, Json(revoke): Json<Revoke>) -> Reply<Revoke> {
     Ok(Json(stack.desk.revoke(revoke).await?))
+}
+
+async fn unrevoke(State(stack): Here, Json(unrevoke): Json<Unrevoke>) -> Reply<Unrevoke> {
+    Ok(Json(stack.desk.unrevoke(unrevoke).await?))
+}
+
+async fn revoked(State(stack): Here) -> Reply<Vec<Revoke>> {
+    Ok(Json(stack.desk.revoked().await?))
 }
 
 async fn sweep(State(stack): Here) -> Reply<erase::Swept> {

@@ -467,6 +467,13 @@ impl Store for DynamoDb {
         self.tighten(item::revoked_attribute(server, generation), from, true).await
     }
 
+    async fn unrevoke(&self, server: ServerId, generation: u32) -> Result<(), StoreError> {
+        let update = self.client.update_item().table_name(self.tables.name(Table::Registry));
+        let update = update.set_key(Some(key_of(&item::rules_key()))).update_expression("REMOVE #rule");
+        let name = item::revoked_attribute(server, generation);
+        update.expression_attribute_names("#rule", name).send().await.map(drop).map_err(failed)
+    }
+
     async fn raise_floor(&self, class: Class, to: Time) -> Result<(), StoreError> {
         self.tighten(item::floor_attribute(class), to, false).await
     }

@@ -1,0 +1,365 @@
+//! The command `revoke`: revokes a password of a server, takes that back, and lists what is revoked. And what other
+//! commands know of it: which password to use instead.
+
+use crate::args::{self, Target};
+use crate::audited::{self, Change};
+use crate::desk::{Revoke, Unrevoke};
+use crate::server::agreed;
+use crate::target::{Ledger, Place, Whose};
+use crate::{Failure, book, say, show, tell};
+use account::Registry;
+use consumer::REVOKED_DAYS;
+use ledger::{ServerId, Time};
+use serde_json::{Value, json};
+
+/// What is revoked in a ledger.
+struct Revoked(Vec<Revoke>);
+
+impl Revoked {
+    fn of(ledger: &Ledger) -> Result<Revoked, Failure> {
+        Ok(Revoked(ledger.revoked()?))
+    }
+
+    /// From when a password is revoked, if it is.
+    fn from(&self, server: ServerId, generation: u32) -> Option<Time> {
+        let revoked = self.0.iter().find(|one| (one.server, one.generation) == (server, generation));
+        revoked.map(|one| one.from)
+    }
+
+    /// The first password from one on that is not revoked.
+    fn usable(&self, server: ServerId, from: u32) -> u32 {
+        (from..=u32::MAX).find(|generation| self.from(server, *generation).is_none()).unwrap_or(u32::MAX)
+    }
+
+    /// What the template's parameter `Denied` is to be, so that the doors refuse all of them, and one more.
+    fn denied(&self, more: Option<(ServerId, u32)>) -> String {
+        let mut users: Vec<(ServerId, u32)> =
+            self.0.iter().map(|one| (one.server, one.generation)).chain(more).collect();
+        users.sort_unstable();
+        users.dedup();
+        users
+            .iter()
+            .map(|(server, generation)| format!("{server}.{generation}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+}
+
+/// The command.
+///
+/// # Errors
+/// Where it is not done, or there is nobody to ask.
+pub fn run(args: &args::Revoke, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let ledger = Ledger::open(&args.target, whose)?;
+    let (Some(server), Some(generation), false) = (args.server, args.generation, args.list) else {
+        return list(&ledger, args.server, json);
+    };
+    if args.undo {
+        undo(&ledger, server, generation, args, json)
+    } else {
+        revoke(&ledger, server, generation, args, json)
+    }
+}
+
+fn list(ledger: &Ledger, server: Option<ServerId>, json: bool) -> Result<(), Failure> {
+    let all = Revoked::of(ledger)?;
+    let wanted = || all.0.iter().filter(|one| server.is_none_or(|server| one.server == server));
+    if json {
+        let told = wanted().map(|one| {
+            json!({ "server": one.server, "generation": one.generation, "from": one.from,
+                "next_generation": all.usable(one.server, one.generation) })
+        });
+        say(serde_json::to_string_pretty(&told.collect::<Vec<_>>())?);
+        return Ok(());
+    }
+    let rows: Vec<[String; 4]> = wanted()
+        .map(|one| {
+            let next = all.usable(one.server, one.generation).to_string();
+            [one.server.to_string(), one.generation.to_string(), show::time(one.from), next]
+        })
+        .collect();
+    if rows.is_empty() {
+        say("no password is revoked");
+        return Ok(());
+    }
+    say(show::table(["server", "generation", "revoked from", "use instead"], rows));
+    say(format!("\nto have the doors refuse them, deploy with Denied={}", all.denied(None)));
+    Ok(())
+}
+
+fn revoke(
+    ledger: &Ledger,
+    server: ServerId,
+    generation: u32,
+    args: &args::Revoke,
+    json: bool,
+) -> Result<(), Failure> {
+    let from = args.from.unwrap_or_else(platform::now);
+    let revoked = Revoked::of(ledger)?;
+    let registered = registered(ledger, server)?;
+    let plan = Plan { server, generation, from, registered, revoked: &revoked };
+    if !json {
+        say(plan.words());
+    }
+    if !plan.is_new() {
+        if json {
+            say(serde_json::to_string_pretty(&plan.told())?);
+        }
+        return Ok(());
+    }
+    if !args.yes && !agreed(&format!("revoke the password of generation {generation}?"))? {
+        return Err(Failure::new("nothing was revoked"));
+    }
+    let (next, asked) = (plan.next(), json!({ "generation": generation, "from": from.to_string() }));
+    let takes_next = plan.is_registered();
+    audited::change(
+        ledger,
+        Change { server, what: "revoke", target: None, asked },
+        || {
+            ledger.revoke(Revoke { server, generation, from })?;
+            if takes_next {
+                book::on(ledger, async |book| {
+                    Registry(book).update(server, |entry| entry.generation = next).await
+                })?;
+            }
+            Ok(())
+        },
+        |()| if takes_next { json!({ "generation": next }) } else { Value::Null },
+    )?;
+    let words = || {
+        let connect = if takes_next {
+            format!("`postledger connect --server {server}` gives Postmark the next one")
+        } else {
+            format!("put `postledger url --server {server} --generation {next}` into Postmark")
+        };
+        format!("{server}.{generation} is revoked from {}; {connect}", show::time(from))
+    };
+    say(if json { serde_json::to_string_pretty(&plan.told())? } else { words() });
+    Ok(())
+}
+
+fn undo(
+    ledger: &Ledger,
+    server: ServerId,
+    generation: u32,
+    args: &args::Revoke,
+    json: bool,
+) -> Result<(), Failure> {
+    let from = Revoked::of(ledger)?.from(server, generation).ok_or_else(|| {
+        Failure::new(format!("the password of generation {generation} of server {server} is not revoked"))
+            .next("`postledger revoke --list` shows those that are")
+    })?;
+    let question = format!("take back that {server}.{generation} is revoked from {}?", show::time(from));
+    if !args.yes && !agreed(&question)? {
+        return Err(Failure::new("nothing was taken back"));
+    }
+    audited::change(
+        ledger,
+        Change { server, what: "revoke.undo", target: None, asked: json!({ "generation": generation }) },
+        || ledger.unrevoke(Unrevoke { server, generation }),
+        |_| json!({ "was": from.to_string() }),
+    )?;
+    let words = format!(
+        "{server}.{generation} is good again; what came in with it since is kept for {REVOKED_DAYS} days: see it by \
+         `postledger quarantine list --days {REVOKED_DAYS}`, and record it by `postledger quarantine replay KEY`; take \
+         it out of `Denied` where it stands there"
+    );
+    let told = json!({ "server": server, "generation": generation, "was": from });
+    say(if json { serde_json::to_string_pretty(&told)? } else { words });
+    Ok(())
+}
+
+/// Which of a server's passwords the registry says is in use, where it has the server.
+fn registered(ledger: &Ledger, server: ServerId) -> Result<Option<u32>, Failure> {
+    let entry = book::on(ledger, async |book| Registry(book).get(server).await)?;
+    Ok(entry.map(|entry| entry.generation))
+}
+
+/// What revoking a password does.
+struct Plan<'a> {
+    server: ServerId,
+    generation: u32,
+    from: Time,
+    registered: Option<u32>,
+    revoked: &'a Revoked,
+}
+
+impl Plan<'_> {
+    /// Whether it changes anything: of several instants the earliest counts.
+    fn is_new(&self) -> bool {
+        self.revoked.from(self.server, self.generation).is_none_or(|known| self.from < known)
+    }
+
+    fn is_registered(&self) -> bool {
+        self.registered == Some(self.generation)
+    }
+
+    /// The password to use from now on: the one in use, where that is another and good.
+    fn next(&self) -> u32 {
+        let from = self.registered.filter(|_| !self.is_registered()).unwrap_or(self.generation + 1);
+        let usable = self.revoked.usable(self.server, from);
+        if usable == self.generation { self.revoked.usable(self.server, usable + 1) } else { usable }
+    }
+
+    fn told(&self) -> Value {
+        let known = self.revoked.from(self.server, self.generation);
+        let denied = self.revoked.denied(Some((self.server, self.generation)));
+        json!({ "server": self.server, "generation": self.generation,
+            "from": known.map_or(self.from, |known| known.min(self.from)), "new": self.is_new(),
+            "next_generation": self.next(), "denied": denied })
+    }
+
+    fn words(&self) -> String {
+        let Plan { server, generation, from, .. } = *self;
+        let next = self.next();
+        if let Some(known) = self.revoked.from(server, generation).filter(|_| !self.is_new()) {
+            return format!(
+                "{server}.{generation} is revoked from {} already, and the earliest instant counts; the password to use \
+                 is generation {next}\n`postledger revoke --server {server} --generation {generation} --undo` takes it back",
+                show::time(known)
+            );
+        }
+        let in_use = match self.registered {
+            Some(_) if self.is_registered() => format!(
+                "it is the one in use: the registry goes on to generation {next}, which the next `postledger connect \
+                 --server {server}` gives to Postmark"
+            ),
+            Some(registered) => format!("the registry says that generation {registered} is in use"),
+            None => format!(
+                "the registry does not know the server; put `postledger url --server {server} --generation {next}` into \
+                 Postmark"
+            ),
+        };
+        let denied = self.revoked.denied(Some((server, generation)));
+        format!(
+            "revoking {server}.{generation} from {}:\n- what comes in with it later is not recorded; Postmark is told that \
+             it was taken in, and it is kept in quarantine for {REVOKED_DAYS} days, then forgotten\n- {in_use}\n- until \
+             {REVOKED_DAYS} days have passed, `--undo` takes it back without loss\n- to end it at the door as well, once \
+             Postmark has the next one: deploy with the template's parameter Denied={denied} (a refused webhook is \
+             offered again for about an hour; the embedded mode has no such list)\n",
+            show::time(from)
+        )
+    }
+}
+
+/// Which of a server's passwords to use: the one that is given, else the one in use that is not revoked. `revoked`: what
+/// is to be said where the given one is.
+///
+/// # Errors
+/// Where the given one is revoked and `strictly` nothing else will do.
+pub fn generation(
+    target: &Target,
+    whose: &Whose,
+    server: ServerId,
+    given: Option<u32>,
+    strictly: bool,
+) -> Result<u32, Failure> {
+    let place = Place::of(target.url.as_deref(), &target.aws, whose)?;
+    // An address that Postmark reaches is none at which a ledger is asked.
+    if matches!(&place, Place::Url(base) if !is_this_machine(base)) {
+        return Ok(given.unwrap_or(1));
+    }
+    let known = || {
+        let ledger = Ledger::open(target, whose)?;
+        Ok::<_, Failure>((Revoked::of(&ledger)?, registered(&ledger, server)?))
+    };
+    let (revoked, registered) = match known() {
+        Ok(known) => known,
+        Err(_) => {
+            if strictly {
+                tell("the ledger gives no answer: whether this password is revoked is not known");
+            }
+            return Ok(given.unwrap_or(1));
+        }
+    };
+    let Some(given) = given else { return Ok(revoked.usable(server, registered.unwrap_or(1))) };
+    if let Some(from) = revoked.from(server, given) {
+        let next = revoked.usable(server, registered.unwrap_or(1));
+        let words = format!("{server}.{given} is revoked from {}", show::time(from));
+        if strictly {
+            return Err(
+                Failure::new(words).next(format!("use --generation {next}, or `postledger revoke --undo`"))
+            );
+        }
+        tell(format!("{words}: what is posted is set aside; use --generation {next}"));
+    }
+    Ok(given)
+}
+
+fn is_this_machine(base: &str) -> bool {
+    let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
+        rest.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> ServerId {
+        ServerId::new(8_123_456).unwrap()
+    }
+
+    fn at(seconds: i64) -> Time {
+        Time::default().plus_seconds(seconds)
+    }
+
+    fn revoked(generations: &[(u32, i64)]) -> Revoked {
+        let one = |(generation, from): &(u32, i64)| Revoke {
+            server: server(),
+            generation: *generation,
+            from: at(*from),
+        };
+        Revoked(generations.iter().map(one).collect())
+    }
+
+    fn plan(revoked: &Revoked, generation: u32, registered: Option<u32>) -> Plan<'_> {
+        Plan { server: server(), generation, from: at(50), registered, revoked }
+    }
+
+    #[test]
+    fn the_next_password_is_one_that_is_not_revoked() {
+        for (known, generation, registered, expected) in [
+            (vec![], 1, None, 2),
+            (vec![], 1, Some(1), 2),
+            (vec![(2, 9)], 1, Some(1), 3),
+            (vec![(1, 9)], 2, Some(2), 3),
+            (vec![], 1, Some(4), 4),
+            (vec![(4, 9)], 1, Some(4), 5),
+            (vec![(4, 9)], 5, Some(4), 6),
+        ] {
+            assert_eq!(
+                plan(&revoked(&known), generation, registered).next(),
+                expected,
+                "{known:?} {generation}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_plan_says_what_is_set_aside_and_what_ends_it_at_the_door() {
+        let known = revoked(&[(1, 9), (7, 9)]);
+        let words = plan(&known, 2, Some(2)).words();
+        for part in ["8123456.2", "30 days", "--undo", "Denied=8123456.1,8123456.2,8123456.7", "generation 3"]
+        {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+        let words = plan(&known, 1, Some(2)).words();
+        assert!(
+            words.contains("already") && words.contains("generation 2") && words.contains("--undo"),
+            "{words}"
+        );
+        assert!(!plan(&known, 1, None).is_new() && plan(&revoked(&[(1, 90)]), 1, None).is_new());
+    }
+
+    #[test]
+    fn a_ledger_is_asked_on_this_machine_only() {
+        for base in ["http://127.0.0.1:8630", "http://localhost/x", "http://[::1]:1"] {
+            assert!(is_this_machine(base), "{base}");
+        }
+        for base in ["https://hooks.example.com", "http://127.0.0.1.example", "http://localhost.example:80"] {
+            assert!(!is_this_machine(base), "{base}");
+        }
+    }
+}
