@@ -126,6 +126,7 @@ async fn ledger_key(link: &Link) -> Result<LedgerKey, Error> {
 mod tests {
     use super::*;
     use ledger::Source;
+    use ledger::event::What;
     use queue::Envelope;
     use std::time::Duration;
     use store::{Memory, Store as _};
@@ -156,8 +157,8 @@ mod tests {
             at: "2026-09-30T00:00:00Z".parse().unwrap(),
         };
         let server = ledger::ServerId::new(8_123_456).unwrap();
-        let (kind, at) = (ledger::Kind::Decision, decision.at);
-        Envelope::told(server, kind, at, Source::Operator, decision.body().to_string(), Vec::new()).unwrap()
+        let (what, body) = (What::Decision { ruling: decision.ruling }, decision.body().to_string());
+        Envelope::told(server, &what, decision.at, Source::Operator, body, Vec::new()).unwrap()
     }
 
     /// Why it was set aside, if it was.
