@@ -517,6 +517,7 @@ impl Desk {
 mod tests {
     use super::*;
     use faults::{Fault, Plan};
+    use ledger::event::What;
     use platform::{CallFailed, FailureKind};
     use queue::{Faulty, Memory, Settings};
     use std::collections::BTreeSet;
@@ -627,7 +628,8 @@ mod tests {
         let server = ServerId::new(7).unwrap();
         let of = |source| {
             let body = r#"{"RecordType":"Bounce"}"#.to_owned();
-            Envelope::told(server, ledger::Kind::Bounce, Time::default(), source, body, Vec::new()).unwrap()
+            let what = What::Bounce { bounce_type: "HardBounce".to_owned(), inactive: false };
+            Envelope::told(server, &what, Time::default(), source, body, Vec::new()).unwrap()
         };
         let (webhook, decided) = (of(Source::Webhook), of(Source::Operator));
         let overridden = Envelope { overridden: true, ..webhook.clone() };
