@@ -4,7 +4,7 @@ use crate::header::Telling;
 use crate::list::{Cells, cell, text};
 use crate::read::Hints;
 use crate::words::{MAILABLE, SOFT, Word, gravest, word};
-use ledger::event::Cause;
+use ledger::event::{Bar, Cause};
 
 const NO_FLAG: &str = "whether the address is on the list is said neither as yes nor as no";
 
@@ -23,7 +23,12 @@ pub(crate) fn cause(record: &Cells<'_>, telling: Telling, hints: Hints) -> Resul
             let cell = text(record, column)?;
             let words =
                 cell.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|part| !part.is_empty());
-            let words: Vec<Word> = words.map(word).collect::<Option<_>>().ok_or(UNKNOWN)?;
+            let mut words: Vec<&str> = words.collect();
+            // That it was imported says nothing more where its cause stands beside it.
+            if words.len() > 1 {
+                words.retain(|word| *word != Bar::Import(None).name());
+            }
+            let words: Vec<Word> = words.into_iter().map(word).collect::<Option<_>>().ok_or(UNKNOWN)?;
             let causes = words.iter().filter_map(|word| match word {
                 Word::Suppressed(cause) => Some(*cause),
                 Word::Not(_) => None,

@@ -317,6 +317,7 @@ pub(crate) mod tests {
             ("", "manual"),
             ("eve@customer.example", "import"),
             ("joe@customer.example", "whim"),
+            ("amy@customer.example", "unknown import"),
         ] {
             write_row(&mut page, &[address, "Md74F_1RgpqTyQ8rEES0bA", at, causes, "Recipient"]).unwrap();
         }
@@ -333,7 +334,8 @@ pub(crate) mod tests {
                 5 invalid: the address is empty\n\
                 6 eve@customer.example manual {at}\n\
                 7 invalid: the cause is not known: hard_bounce, complaint, unsubscribe, manual and unknown are\n\
-                8 ignored: the header again\n"
+                8 amy@customer.example unknown {at}\n\
+                9 ignored: the header again\n"
             )
         );
     }
