@@ -457,6 +457,7 @@ fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
     may("ConsumerRole", "UpdateItem", &item::rules_key().0);
     may("ApiRole", "UpdateItem", &item::rules_key().0);
     may("ApiRole", "UpdateItem", item::ERASED_PK);
+    may("ApiRole", "PutItem", item::ERASURES_PK);
     may("EraseRole", "UpdateItem", item::ERASED_PK);
     let mut found = BTreeMap::new();
     for (name, role) in app.all("AWS::IAM::Role") {
