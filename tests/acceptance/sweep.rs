@@ -104,6 +104,7 @@ fn whoever_erases_masses_of_people_keeps_nobody_elses_sweep_waiting() {
         assert_eq!((swept.finished, swept.events, swept.parts, swept.letters), (false, 1, 1, 1), "{swept:?}");
         assert!(tables.store.all_events().unwrap().iter().all(Recorded::is_stripped));
         assert!(!tables.kept().contains("gone"));
+        tokio::time::advance(queue::VISIBILITY).await;
         let letter = tables.queue.receive(QueueName::BulkDead, 1).await.unwrap().remove(0);
         assert!(!letter.body.contains("gone"));
 
@@ -135,7 +136,7 @@ fn a_full_quarantine_leaves_time_for_dead_letters_and_for_what_is_recorded() {
         assert!(handle(&consumer(tables.store.clone()), QueueName::Critical, &told, 60).await.is_empty());
         tables.queue.send(QueueName::BulkDead, &format!("poison {ADDRESS}")).await.unwrap();
         tables.store.erase(server_id(SERVER), id(SERVER, ADDRESS), now()).await.unwrap();
-        let slow = Plan::new(|_| Fault::Wait(Duration::from_millis(500)));
+        let slow = Plan::new(|_| Fault::Wait(Duration::from_millis(200)));
         let sweep = tables.sweep(now(), &slow);
         let swept = sweep.run(Some(Instant::now() + Duration::from_secs(60))).await.unwrap();
         assert_eq!((swept.finished, swept.events, swept.letters), (false, 1, 1), "{swept:?}");
