@@ -411,7 +411,9 @@ fn a_slip_of_a_new_user_is_told_with_what_to_do_instead() {
         &["message", "--server", "8123456", "nope"],
         "nothing is recorded of such a message at server 8123456",
     );
-    failed(&["message", "--server", "99", "nope"], "postledger server list");
+    let nowhere = ask(&["message", "--server", "99", "nope"]);
+    assert_eq!(nowhere.status.code(), Some(2), "it is the server that nobody knows");
+    assert!(text(&nowhere.stderr).contains("postledger server add"), "{}", text(&nowhere.stderr));
     let made = running.json(&[
         "token",
         "new",

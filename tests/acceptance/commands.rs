@@ -394,7 +394,7 @@ fn a_whole_ledger_has_no_dead_letters_and_is_as_its_events_say() {
     for queue in ["critical", "bulk", "quarantine"] {
         for dry_run in [&["--dry-run"][..], &[]] {
             let args = [&["redrive", "--queue", queue, "--json"], dry_run].concat();
-            assert_eq!(running.json(&args), json!({ "queue": queue, "found": 0, "moved": 0 }));
+            assert_eq!(running.json(&args), json!({ "queue": queue, "found": 0, "moved": 0, "left": 0 }));
         }
     }
     let report = running.json(&["rebuild", "--server", "8123456", "--verify", "--json"]);

@@ -424,6 +424,8 @@ fn a_stripped_event_is_replayed_as_the_event_it_was() {
         };
         let mut identities = Vec::new();
         for ledger in [&with, &without] {
+            let aside = set_aside()[0].clone();
+            ledger.store.revoke(aside.server, aside.generation, EARLY.parse().unwrap()).await.unwrap();
             let replay = || Replay { overridden: true, body_base64: None };
             assert!(
                 ledger.desk().replay(&key, Replay::default()).await.is_err(),
@@ -609,7 +611,7 @@ fn the_set_of_the_erased_is_read_once_and_again_only_where_somebody_new_is_in_it
         let reads = Arc::new(AtomicUsize::new(0));
         let counted = reads.clone();
         let plan = Plan::new(move |call| {
-            counted.fetch_add(usize::from(call == "erased"), Ordering::Relaxed);
+            counted.fetch_add(usize::from(call.starts_with("erased")), Ordering::Relaxed);
             Fault::None
         });
         let consumer = postledger_tests::consumer(Arc::new(store::Faulty::new(ledger.store.clone(), plan)));

@@ -351,7 +351,7 @@ mod tests {
                 "the body, at /addresses/1: expected a string",
             ),
             (r#"{"stream":"s"}"#, "the body: missing member `addresses`"),
-            (r#"{"stream":"s","stream":"s"}"#, "the body, at /stream: duplicate member `stream`"),
+            (r#"{"stream":"s","stream":"s"}"#, "the body: duplicate member `stream`"),
             (
                 r#"{"streem":"s"}"#,
                 "the body, at /streem: there is no such member, expected one of `stream`, `addresses`, `role`, `servers`",

@@ -28,7 +28,7 @@ impl KeyRing {
     /// # Errors
     /// Where the file is there but cannot be read.
     pub fn open(home: &Path, stack: &str) -> Result<KeyRing, Failure> {
-        let path = home.join(format!("{stack}.keys.json"));
+        let path = KeyRing::path_in(home, stack);
         let damaged = || Failure::new(format!("the key file {} cannot be read", path.display()));
         let keys = match private::read(&path) {
             Ok(text) => {
@@ -40,6 +40,11 @@ impl KeyRing {
             Err(error) => return Err(Failure::new(format!("the key file {error}"))),
         };
         Ok(KeyRing { stack: stack.to_owned(), path, keys })
+    }
+
+    /// Where a folder keeps the keys of a stack.
+    pub fn path_in(home: &Path, stack: &str) -> PathBuf {
+        home.join(format!("{stack}.keys.json"))
     }
 
     /// As [`open`](Self::open), with a first key made where there is none.

@@ -13,8 +13,8 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, ask, aws, bearer, connect, doctor, operate, post, rebuild, reconcile, report, revoke, rotate,
-    run, say, server, show, trial, watch,
+    Failure, USAGE, ask, aws, bearer, connect, doctor, operate, post, rebuild, reconcile, report, revoke,
+    rotate, run, say, server, show, tell, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -24,7 +24,16 @@ use std::process::ExitCode;
 const SET_ASIDE: u8 = 2;
 
 fn main() -> ExitCode {
-    match command(Cli::parse()) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version; what is wrong with an argument repeats it, and it may be somebody else's text.
+        Err(told) if !told.use_stderr() => told.exit(),
+        Err(wrong) => {
+            tell(wrong.render().to_string().trim_end());
+            return ExitCode::from(USAGE);
+        }
+    };
+    match command(cli) {
         Ok(code) => code,
         Err(failure) => {
             #[expect(clippy::print_stderr, reason = "this is where a failure is told")]

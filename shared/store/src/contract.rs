@@ -605,14 +605,14 @@ async fn what_is_set_aside_is_kept_once_and_comes_back(store: Arc<dyn Scan>) {
     let next_day = aside(86_400, vec![2]);
     for set_aside in [&large, &small, &large, &next_day] {
         for part in set_aside.parts() {
-            store.keep(part, Some(at(99))).await.expect("keep");
+            store.keep(part, Some(at(999_999))).await.expect("keep");
         }
     }
     let day = store.kept_on(&at(0).day()).await.expect("kept on");
     assert_eq!(day.len(), 9, "more than a page, and nothing twice");
     assert_eq!((&day[0].part.id, &day[1].part.id), (&small.id(), &large.id()), "by the time of receipt");
     let kept = store.kept(large.received_at, &large.id()).await.expect("kept");
-    assert!(kept.iter().all(|kept| kept.expires_at == Some(at(99)) && kept.replayed_at.is_none()));
+    assert!(kept.iter().all(|kept| kept.expires_at == Some(at(999_999)) && kept.replayed_at.is_none()));
     assert_eq!(SetAside::whole(kept.into_iter().map(|kept| kept.part).collect()), Some(large.clone()));
     store.mark_replayed(large.received_at, &large.id(), at(50)).await.expect("mark replayed");
     let kept = store.kept(large.received_at, &large.id()).await.expect("kept");

@@ -719,6 +719,7 @@ mod tests {
     async fn an_imported_complaint_is_refused_and_an_imported_unsubscribe_takes_consent() {
         for scope in ["outbound", "*"] {
             let bench = Bench::default();
+            bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
             bar_for(&bench, scope, DAY, Bar::Import(Some(Cause::Complaint))).await;
             for asked in ["outbound", "*"] {
                 let told = ask(&bench, IDA, asked, Some("by telephone")).await;
@@ -727,6 +728,7 @@ mod tests {
                 assert_eq!(was, json!(["complaint", "import"]));
             }
             let bench = Bench::default();
+            bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
             bar_for(&bench, scope, DAY, Bar::Import(Some(Cause::Unsubscribe))).await;
             let told = ask(&bench, IDA, "outbound", None).await;
             assert_eq!((told.status(), code(&told)), (409, json!("consent")), "{scope}");

@@ -11,6 +11,7 @@ use ledger::{ServerId, Time};
 use postmark::Refused;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 use store::Shelf;
 
@@ -24,8 +25,24 @@ pub(super) const SOME_SERVER: ServerId = match ServerId::new(1) {
     Err(_) => ServerId::NONE,
 };
 
+/// Whether others of this machine can reach a file of keys: then no command takes it.
+fn open_to_others(path: &Path) -> Option<Found> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let path = path.display();
+    (mode & 0o077 != 0).then(|| {
+        let words = format!("others of this machine can reach the keys in {path}: its mode is {mode:o}");
+        let next = format!("`chmod 600 {path}`; if others may have read it, `postledger rotate`");
+        Found::new("keys_open", words, next)
+    })
+}
+
 /// The operator's keys; they are given where they can be used.
 pub(super) fn keys(whose: &Whose) -> (Link, Option<KeyRing>) {
+    if let Ok(home) = whose.home()
+        && let Some(open) = open_to_others(&KeyRing::path_in(&home, &whose.stack))
+    {
+        return (Link::of("keys", "", vec![open]), None);
+    }
     let opened = whose.home().and_then(|home| KeyRing::open(&home, &whose.stack));
     let ring = match opened {
         Ok(ring) => ring,
@@ -39,18 +56,6 @@ pub(super) fn keys(whose: &Whose) -> (Link, Option<KeyRing>) {
         let words = format!("stack {} has no key in {path}", whose.stack);
         let next = "make one by `postledger keys new`, or name another folder by --home or stack by --stack";
         findings.push(Found::new("no_keys", words, next));
-    } else {
-        let mode = std::fs::metadata(ring.path()).map(|told| told.permissions().mode() & 0o777);
-        match mode {
-            Ok(mode) if mode & 0o077 == 0 => {}
-            Ok(mode) => {
-                let words =
-                    format!("others of this machine can reach the keys in {path}: its mode is {mode:o}");
-                let next = format!("`chmod 600 {path}`; if others may have read it, `postledger rotate`");
-                findings.push(Found::new("keys_open", words, next));
-            }
-            Err(error) => findings.push(Found::failure("keys_unreadable", error.into())),
-        }
     }
     if count > KEYS_MAX {
         let words = format!("{count} keys are active; the doors take {KEYS_MAX}");

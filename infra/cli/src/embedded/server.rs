@@ -16,6 +16,7 @@ use http::request::Parts;
 use ingest::Knock;
 use percent_encoding::percent_decode_str;
 use postmark::BODY_BYTES_MAX;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,13 +73,9 @@ pub(super) async fn ask(
     body: &[u8],
 ) -> Response {
     // As API Gateway does: the path decoded, the query as it was sent.
-    let Ok(path) = percent_decode_str(path).decode_utf8() else {
-        let problem = if is_webhook(&parts.method, &parts.headers) {
-            Problem::door()
-        } else {
-            Problem::bad_request("the path is not UTF-8")
-        };
-        return response(Err(problem)).map(Body::from);
+    let path = match decoded(parts, path) {
+        Ok(path) => path,
+        Err(refused) => return refused,
     };
     let query = parts.uri.query().unwrap_or_default();
     let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body };
@@ -87,6 +84,19 @@ pub(super) async fn ask(
         None => stack.api.answer(&call).await,
     };
     answer.map(Body::from)
+}
+
+/// A path as it is meant, or the answer where it cannot be read.
+#[expect(clippy::result_large_err, reason = "the answer is what is sent")]
+fn decoded<'a>(parts: &Parts, path: &'a str) -> Result<Cow<'a, str>, Response> {
+    percent_decode_str(path).decode_utf8().map_err(|_| {
+        let problem = if is_webhook(&parts.method, &parts.headers) {
+            Problem::door()
+        } else {
+            Problem::bad_request("the path is not UTF-8")
+        };
+        response(Err(problem)).map(Body::from)
+    })
 }
 
 /// Who asks is settled before the body is read: a stranger has nothing kept in memory.
@@ -115,7 +125,10 @@ async fn knock(
 }
 
 async fn read_api(stack: &Stack, parts: &Parts, body: Body) -> Response {
-    let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
+    let path = match decoded(parts, parts.uri.path()) {
+        Ok(path) => path,
+        Err(refused) => return refused,
+    };
     let query = parts.uri.query().unwrap_or_default();
     let head = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body: &[] };
     let caller = match stack.api.caller(&head).await {
