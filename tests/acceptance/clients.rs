@@ -60,7 +60,8 @@ fn typescript(tools: &Path, folder: &Folder) {
         node
     };
     let description = root().canonicalize().unwrap().join("functions/api/openapi.json");
-    let types = ["-o", "postledger-client.d.ts"];
+    // What has a default may be left out of a request.
+    let types = ["--default-non-nullable", "false", "-o", "postledger-client.d.ts"];
     printed(node("openapi-typescript/bin/cli.js").arg(description).args(types));
     printed(node("typescript/bin/tsc").args(["-p", "."]));
 }

@@ -320,7 +320,10 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
     clinic.runtime.block_on(clinic.stack.drained()).unwrap();
     clinic.finds("quarantine", "set_aside", &[]);
     clinic.runtime.block_on(clinic.store.revoke(clinic.id(), 1, Time::from_micros(0))).unwrap();
-    clinic.runtime.block_on(clinic.stack.answer(&request.map(|_| crate::fixtures::read("bounce-hard.json"))));
+    let mut bounce: Value = serde_json::from_slice(&crate::fixtures::read("bounce-hard.json")).unwrap();
+    bounce["ServerID"] = clinic.server.into();
+    bounce["BouncedAt"] = clinic.simulator.lock().unwrap().now().to_string().into();
+    clinic.runtime.block_on(clinic.stack.answer(&request.map(|_| bounce.to_string().into_bytes())));
     clinic.runtime.block_on(clinic.stack.drained()).unwrap();
     clinic.finds("quarantine", "revoked_in_use", &[]);
 }

@@ -159,6 +159,7 @@ fn the_ledger_is_asked_and_changed_over_http_by_what_the_functions_role_allows()
         base: &base,
         description: described.body(),
         token: operator.bearer.trim_start_matches("Bearer "),
+        spare: id,
         examples: 2,
         seed: 1,
         phases: Some("examples,fuzzing"),

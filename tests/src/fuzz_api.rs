@@ -17,6 +17,8 @@ pub struct Fuzz<'a> {
     pub description: &'a str,
     /// An operator's token.
     pub token: &'a str,
+    /// The id of another token, which may be revoked.
+    pub spare: &'a str,
     /// How many examples of each operation are drawn.
     pub examples: u32,
     /// What makes one run differ from another.
@@ -64,6 +66,7 @@ impl Fuzz<'_> {
             .args(["--report", "ndjson", "--report-ndjson-path"])
             .arg(&report)
             .env("POSTLEDGER_FUZZ_TOKEN", self.token)
+            .env("POSTLEDGER_FUZZ_SPARE", self.spare)
             .envs([("SCHEMATHESIS_HOOKS", "hooks"), ("PYTHONDONTWRITEBYTECODE", "1")])
             .env("PYTHONPATH", &tools)
             .current_dir(self.folder)

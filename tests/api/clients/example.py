@@ -15,7 +15,7 @@ from postledger_client.api.recipients import check_addresses, get_recipient, get
 from postledger_client.api.servers import list_servers
 from postledger_client.api.stats import get_stats
 from postledger_client.api.suppressions import import_suppressions, list_suppressions
-from postledger_client.models import CheckRequest, Problem
+from postledger_client.models import CheckRequest, ImportSuppressionsCause, Problem
 from postledger_client.types import File
 
 
@@ -47,7 +47,8 @@ def main(server: int, stream: str, address: str) -> None:
     print("stats", stats.server, stats.zone)
 
     rows = File(payload=BytesIO(f"email\n{address}\nnone\n".encode()))
-    imported = import_suppressions.sync(server, client=client, body=rows, stream="*", dry_run=True)
+    manual = ImportSuppressionsCause.MANUAL
+    imported = import_suppressions.sync(server, client=client, body=rows, stream="*", cause=manual, dry_run=True)
     print("import", imported.rows, imported.counts.new, imported.counts.invalid)
 
     unknown = check_addresses.sync_detailed(server + 1, client=client, body=asked)

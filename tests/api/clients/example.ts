@@ -56,7 +56,7 @@ console.log("stats", stats.server, stats.zone);
 
 const imported = told(
   await client.POST("/v1/servers/{server}/import", {
-    params: { ...here, query: { stream: "*", dry_run: true } },
+    params: { ...here, query: { stream: "*", cause: "manual", dry_run: true } },
     body: `email\n${address}\nnone\n`,
     bodySerializer: (rows) => rows,
     headers: { "Content-Type": "application/octet-stream" },
