@@ -331,7 +331,8 @@ async fn a_setting_that_is_missing_or_unusable_is_named_and_not_quoted() {
         .map(|name| (format!("POSTLEDGER_{name}_TABLE"), "oddity".to_owned()));
     let with = |more: &[(&'static str, &'static str)]| -> Vec<(String, String)> {
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        tables.iter().cloned().chain(more).collect()
+        let trusted = ("POSTLEDGER_TRUSTED_SENDERS".to_owned(), "AROAOPERATOR".to_owned());
+        tables.iter().cloned().chain([trusted]).chain(more).collect()
     };
     for (named, more) in [
         ("POSTLEDGER_LEDGER_KEY_PARAMETER", with(&[])),

@@ -127,6 +127,15 @@ impl Made {
         view: Option<&View>,
     ) -> Result<Option<Made>, Problem> {
         let here = view.and_then(|view| Some((view, view.streams.get(scope)?)));
+        // Whoever allowed the recipient did not know of a cause that no list had told yet: it bars as of now.
+        let told = here.is_some_and(|(_, here)| {
+            let none = Bar::Import(None);
+            here.barred.contains_key(&self.bar()) || here.barred.contains_key(&none)
+        });
+        let allowed = view.and_then(|view| view.allowed(scope)).map(|mark| mark.at);
+        if !told && allowed.is_some_and(|allowed| allowed >= self.at) {
+            return Ok(Some(Made { at: admin.now(), ..self }));
+        }
         // Whom no import ever barred there, none was recorded about.
         let ever = |bars: &BTreeMap<Bar, Mark>| bars.keys().any(|bar| matches!(bar, Bar::Import(_)));
         let Some((view, _)) = here.filter(|(_, here)| ever(&here.barred)) else { return Ok(Some(self)) };

@@ -15,7 +15,7 @@ pub enum As {
     Bearer,
     /// As the operator, whose rights are those of this machine's user or of AWS's credentials.
     Operator,
-    /// It asks no ledger: a body is looked at, a key file changed, or mail's events are posted with a webhook's password.
+    /// It asks no ledger and uses no key: it runs one of its own, or looks at bodies.
     Nobody,
 }
 
@@ -24,9 +24,10 @@ impl As {
     fn of(command: &Command) -> (As, Option<&PathBuf>) {
         let operator = (As::Operator, None);
         match command {
-            Command::Ask(Ask::Audit(Audit { server: None, access, .. }) | Ask::Erase(Erase { sweep: true, access, .. })) => {
-                (As::Operator, access.token_file.as_ref())
-            }
+            Command::Ask(
+                Ask::Audit(Audit { server: None, access, .. })
+                | Ask::Erase(Erase { sweep: true, access, .. }),
+            ) => (As::Operator, access.token_file.as_ref()),
             Command::Ask(
                 Ask::Check(_)
                 | Ask::Suppressions(_)
@@ -44,12 +45,11 @@ impl As {
             Command::Run(_)
             | Command::Event(_)
             | Command::Fold(_)
-            | Command::Url(_)
-            // On AWS it is the operator who puts bodies on the queues: that is refused where it is done.
-            | Command::Post(_)
-            | Command::Keys(Keys::New | Keys::List)
             | Command::Tables(Tables::Create { .. }) => (As::Nobody, None),
-            Command::Keys(Keys::Prepare(_) | Keys::Retire { .. })
+            // They sign with the operator's key, though they may ask no ledger.
+            Command::Url(_)
+            | Command::Post(_)
+            | Command::Keys(Keys::New | Keys::List | Keys::Prepare(_) | Keys::Retire { .. })
             | Command::Server(
                 Servers::Add(_)
                 | Servers::List(_)

@@ -39,6 +39,7 @@ pub mod watch;
 use ledger::Time;
 use std::fmt;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a command exits with that was used wrongly: what it names is not known, for one.
 pub const USAGE: u8 = 2;
@@ -121,9 +122,21 @@ failures!(
 );
 
 /// Prints to standard output, without anything that a terminal would obey. A reader that has gone away is no failure.
+///
+/// Where it cannot be written, [`is_unwritten`] says so from then on, and the command fails.
 pub fn say(text: impl fmt::Display) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", terminal::visible_lines(&text.to_string())).and_then(|()| out.flush());
+    let written = writeln!(out, "{}", terminal::visible_lines(&text.to_string())).and_then(|()| out.flush());
+    if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+        UNWRITTEN.store(true, Ordering::Relaxed);
+    }
+}
+
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether something that was said could not be written.
+pub fn is_unwritten() -> bool {
+    UNWRITTEN.load(Ordering::Relaxed)
 }
 
 /// Prints to standard error what is told beside an answer, as [`say`] does.

@@ -13,8 +13,8 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Ledger, Place, Whose};
 use postledger::{
-    Failure, USAGE, ask, aws, bearer, connect, doctor, operate, post, rebuild, reconcile, report, revoke,
-    rotate, run, say, server, show, tell, trial, watch,
+    Failure, USAGE, ask, aws, bearer, connect, doctor, is_unwritten, operate, post, rebuild, reconcile,
+    report, revoke, rotate, run, say, server, show, tell, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -34,6 +34,10 @@ fn main() -> ExitCode {
         }
     };
     match command(cli) {
+        Ok(_) if is_unwritten() => {
+            tell("postledger: what was to be printed could not be written; what was changed is changed");
+            ExitCode::FAILURE
+        }
         Ok(code) => code,
         Err(failure) => {
             #[expect(clippy::print_stderr, reason = "this is where a failure is told")]

@@ -3,8 +3,9 @@
 use crate::header::{is_address, place};
 use crate::list::{Header, List, address, decoded};
 use crate::read::SheetError;
-use crate::scan::Record;
+use crate::scan::{Record, is_like_an_address};
 use crate::words::plain;
+use std::collections::BTreeSet;
 
 /// How many characters of a row with a problem are told.
 const CHARS_MAX: usize = 320;
@@ -27,6 +28,8 @@ pub struct Addresses {
     pub found: Vec<Found>,
     /// The line that was taken for a header though no name in it is one for addresses, from 1, and what it calls them.
     pub guessed: Option<String>,
+    /// The other columns that have addresses in them, by name or number: these were not read.
+    pub others: Vec<String>,
     /// The list says that it is not the whole.
     pub goes_on: bool,
 }
@@ -38,7 +41,9 @@ pub struct Addresses {
 pub fn addresses(list: &[u8]) -> Result<Addresses, SheetError> {
     let text = decoded(list)?;
     let list = match List::open(&text) {
-        Err(SheetError::Empty) => return Ok(Addresses { found: vec![], guessed: None, goes_on: false }),
+        Err(SheetError::Empty) => {
+            return Ok(Addresses { found: vec![], guessed: None, others: vec![], goes_on: false });
+        }
         list => list?,
     };
     let place = place(&list.first, list.certain, &list.content())?;
@@ -46,21 +51,32 @@ pub fn addresses(list: &[u8]) -> Result<Addresses, SheetError> {
     let known = is_address(&plain(&list.first[place.column]));
     let guessed = (place.header && !known).then(|| list.name(place.column));
     let goes_on = list.goes_on;
+    let names: Vec<String> = (0..list.first.len()).map(|column| list.name(column)).collect();
     let opening = list.opening.filter(|_| !place.header);
     let mut found = Vec::new();
+    let mut others = BTreeSet::new();
     for record in opening.into_iter().chain(list.records) {
         let Record { line, span, cells } = record;
         let told = match cells {
             Err(problem) => Err(problem),
             Ok(cells) if header.is_no_row(&cells).is_some() => continue,
-            Ok(cells) => header.fits(&cells).and_then(|()| address(&cells, place.column).map(str::to_owned)),
+            Ok(cells) => {
+                let elsewhere = cells.iter().enumerate().filter(|(column, _)| *column != place.column);
+                others
+                    .extend(elsewhere.filter(|(_, cell)| is_like_an_address(cell)).map(|(column, _)| column));
+                header.fits(&cells).and_then(|()| address(&cells, place.column).map(str::to_owned))
+            }
         };
         found.push(match told {
             Ok(address) => Found { line, address, problem: None },
             Err(problem) => Found { line, address: begins(&text[span]), problem: Some(problem) },
         });
     }
-    Ok(Addresses { found, guessed, goes_on })
+    let named = |column: usize| {
+        names.get(column).cloned().filter(|_| place.header).unwrap_or_else(|| (column + 1).to_string())
+    };
+    let others = others.into_iter().map(named).collect();
+    Ok(Addresses { found, guessed, others, goes_on })
 }
 
 /// The beginning of a row, to be found by.
@@ -109,6 +125,16 @@ mod tests {
             [ok(1, "\"taro..yama.\"@mobile.example"), ok(2, "taro..yama.@mobile.example"),]
         );
         assert_eq!(found(""), []);
+    }
+
+    #[test]
+    fn a_column_whose_addresses_are_not_read_is_named() {
+        let others = |list: &str| addresses(list.as_bytes()).unwrap().others;
+        assert_eq!(others("to,cc\nida@x.example,bob@x.example\n"), ["cc"]);
+        assert_eq!(others("email,name\nida@x.example,Ida\n,cyd@x.example\n"), ["name"]);
+        assert_eq!(others("[{\"email\":\"ida@x.example\",\"cc\":\"bob@x.example\"}]"), ["cc"]);
+        assert_eq!(others("email,name\nida@x.example,Ida\n"), [""; 0]);
+        assert_eq!(others("ida@x.example\nbob@x.example\n"), [""; 0]);
     }
 
     #[test]

@@ -252,7 +252,7 @@ pub enum Suppressions {
     /// What became of the rows is counted, and adds up to them. Whose date cannot be read is barred as of now. Columns
     /// that are not read are named.
     ///
-    /// A list of any length is sent in parts. What is on the list already is not put there again, so that it may be
+    /// A list of any length is sent in parts. What was taken in before is not again, even where somebody has allowed it since, so that it may be
     /// done again where it was cut off.
     Import(Import),
 }

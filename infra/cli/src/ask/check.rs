@@ -42,6 +42,7 @@ fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
     let api = Api::open(&args.access, whose)?;
     let (server, stream) = (args.server.server, args.stream.as_str());
     let mut checking = Checking::new(&api, server, stream, args.unknown, json);
+    let mut whole = true;
     if args.addresses.is_empty() {
         let named = args.file.as_deref().filter(|path| *path != Path::new("-"));
         let name = named.map_or("the standard input".to_owned(), |path| path.display().to_string());
@@ -57,6 +58,13 @@ fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
         if let Some(column) = list.guessed {
             tell(format!(
                 "{name}: the first line is taken for a header, and its column {column} for the addresses"
+            ));
+        }
+        whole = list.others.is_empty() && !list.goes_on;
+        if !list.others.is_empty() {
+            tell(format!(
+                "CAUTION: {name} has addresses in other columns too, which are not asked about: {}",
+                list.others.join(", ")
             ));
         }
         if list.goes_on {
@@ -78,7 +86,8 @@ fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
             checking.take(Found { line, address: address.clone(), problem: None })?;
         }
     }
-    let good = checking.end(args.strict)?;
+    // Who was not asked about may be anybody.
+    let good = checking.end(args.strict)? && whole;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

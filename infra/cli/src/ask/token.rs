@@ -82,6 +82,13 @@ fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
     }
     let api = Api::open(&args.access, whose)?;
     // A token that could not be kept would be lost: first it is seen that it can be.
+    if let Some(path) = args.out.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
+        return Err(Failure::new(format!(
+            "{} is there already, and nothing is written over it",
+            path.display()
+        ))
+        .next("name another file by --out, or remove that one; no token was made"));
+    }
     let out = args.out.as_deref().map(Output::file).transpose()?;
     let mut made = api.ask(&Request::post(&["tokens"]).json(&body))?.json()?;
     if let Some(mut out) = out {
