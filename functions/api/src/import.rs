@@ -127,13 +127,15 @@ impl Made {
         view: Option<&View>,
     ) -> Result<Option<Made>, Problem> {
         let here = view.and_then(|view| Some((view, view.streams.get(scope)?)));
-        // Whoever allowed the recipient did not know of a cause that no list had told yet: it bars as of now.
+        // Whoever allowed the recipient did not know of a complaint or an unsubscribe that no list had told yet, and no rule
+        // could ask for consent: it bars as of now.
         let told = here.is_some_and(|(_, here)| {
             let none = Bar::Import(None);
             here.barred.contains_key(&self.bar()) || here.barred.contains_key(&none)
         });
         let allowed = view.and_then(|view| view.allowed(scope)).map(|mark| mark.at);
-        if !told && allowed.is_some_and(|allowed| allowed >= self.at) {
+        let takes_more = matches!(self.row.cause, Cause::Complaint | Cause::Unsubscribe);
+        if takes_more && !told && allowed.is_some_and(|allowed| allowed >= self.at) {
             return Ok(Some(Made { at: admin.now(), ..self }));
         }
         // Whom no import ever barred there, none was recorded about.
@@ -462,19 +464,37 @@ mod tests {
     async fn an_allowance_that_came_after_a_rows_date_keeps_winning() {
         let bench = bench().await;
         allow(&bench, "AAECAwQFBgcICQoLDA0ODw", "2026-10-05T10:00:00Z".parse().unwrap()).await;
-        let before = "email,cause,date\nida@customer.example,complaint,2026-10-04\n";
+        let before = "email,cause,date\nida@customer.example,hard_bounce,2026-10-04\n";
         assert_eq!(imported(&bench, "", before).await["queued"], 1);
         bench.settle().await;
         assert!(!barred(&bench, "outbound").await);
         assert_eq!(events(&bench, "ida@customer.example").await, 2, "it is on record all the same");
         let told = imported(&bench, "", before).await;
         assert_eq!((&told["counts"]["already"], &told["queued"]), (&json!(1), &json!(0)));
-        let behind = "email,cause,date\nida@customer.example,complaint,2026-10-06\n";
+        let behind = "email,cause,date\nida@customer.example,hard_bounce,2026-10-06\n";
         assert_eq!(imported(&bench, "", behind).await["queued"], 1);
         bench.settle().await;
         assert!(barred(&bench, "outbound").await);
         let told = imported(&bench, "", before).await;
         assert_eq!(told["counts"]["already"], 1, "it is barred as of later already");
+    }
+
+    #[tokio::test]
+    async fn a_complaint_or_unsubscribe_that_no_list_had_told_bars_whoever_was_allowed_without_it() {
+        for cause in ["complaint", "unsubscribe"] {
+            let bench = bench().await;
+            allow(&bench, "AAECAwQFBgcICQoLDA0ODw", "2026-10-05T10:00:00Z".parse().unwrap()).await;
+            let list = format!("email,cause,date\nida@customer.example,{cause},2026-10-04\n");
+            assert_eq!(imported(&bench, "", &list).await["counts"]["new"], 1, "{cause}");
+            bench.settle().await;
+            assert!(barred(&bench, "outbound").await, "{cause}");
+            bench.pass(60);
+            assert_eq!(imported(&bench, "", &list).await["counts"]["already"], 1, "{cause}");
+            // Who allows it now knows, and is asked for consent.
+            allow(&bench, "AQECAwQFBgcICQoLDA0ODw", now().plus_seconds(60)).await;
+            assert!(!barred(&bench, "outbound").await, "{cause}");
+            assert_eq!(imported(&bench, "", &list).await["queued"], 0, "{cause}: the list says nothing new");
+        }
     }
 
     #[tokio::test]
