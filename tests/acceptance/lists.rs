@@ -102,7 +102,7 @@ fn whoever_stands_in_a_list_is_barred_or_told_of() {
     let page = r#"{"SuppressedDestinationSummaries": [{"EmailAddress": "g1@customer.example", "Reason": "BOUNCE",
         "LastUpdateTime": "2026-10-01T10:00:00+00:00"}], "NextToken": "next"}"#;
     let (status, told) = import(&running, page, &[]);
-    assert_eq!((status, &told["format"], &told["goes_on"]), (Some(0), &json!("ses"), &json!(true)), "{told}");
+    assert_eq!((status, &told["format"], &told["goes_on"]), (Some(1), &json!("ses"), &json!(true)), "{told}");
     barred(&["g1@customer.example"]);
 
     let (status, told) =

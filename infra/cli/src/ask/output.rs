@@ -46,7 +46,9 @@ impl Output {
         }
         let written = match &mut self.to {
             To::Reader { out, terminal: true } => {
-                out.write_all(visible_lines(&String::from_utf8_lossy(text.as_ref())).as_bytes())
+                // Rows of CSV end as its own rules have it.
+                let text = String::from_utf8_lossy(text.as_ref()).replace("\r\n", "\n");
+                out.write_all(visible_lines(&text).as_bytes())
             }
             To::Reader { out, terminal: false } => out.write_all(text.as_ref()),
             To::File { file, .. } => file.write_all(text.as_ref()),

@@ -134,7 +134,8 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
     if all.rows == all.no_rows() {
         return Err(Failure::new(format!("{name}: there is no row in it")).next("nobody was put on the list"));
     }
-    Ok(all.count("invalid") == 0)
+    // A list that goes on is not taken in whole.
+    Ok(all.count("invalid") == 0 && !all.about.goes_on)
 }
 
 /// What became of a list, all parts together.
