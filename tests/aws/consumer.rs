@@ -324,9 +324,13 @@ async fn keys_that_are_left_unprocessed_are_asked_for_again() {
 async fn a_setting_that_is_missing_or_unusable_is_named_and_not_quoted() {
     let url = &Emulator::shared().url;
     let lambda = Lambda::start().await;
-    let none: &[(&str, &str)] = &[];
-    let (status, printed) = Function::start(BINARY.clone(), &lambda.address, url, none).end().await;
-    assert!(!status.success() && printed.contains("POSTLEDGER_EVENTS_TABLE"), "{printed}");
+    for (named, some) in [
+        ("POSTLEDGER_TRUSTED_SENDERS", &[][..]),
+        ("POSTLEDGER_EVENTS_TABLE", &[("POSTLEDGER_TRUSTED_SENDERS", "AROAOPERATOR")]),
+    ] {
+        let (status, printed) = Function::start(BINARY.clone(), &lambda.address, url, some).end().await;
+        assert!(!status.success() && printed.contains(named), "{named} in {printed}");
+    }
     let tables = ["EVENTS", "RECIPIENTS", "COUNTERS", "REGISTRY", "QUARANTINE"]
         .map(|name| (format!("POSTLEDGER_{name}_TABLE"), "oddity".to_owned()));
     let with = |more: &[(&'static str, &'static str)]| -> Vec<(String, String)> {
