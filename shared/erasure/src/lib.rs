@@ -448,10 +448,13 @@ mod tests {
             inner in 0..ENCODERS.len(), outer in 0..ENCODERS.len(), noise in "[ -~]{0,40}", more in "[ -~]{0,40}",
         ) {
             prop_assume!(fit(&ENCODERS[inner].1(b"x"), ENCODERS[outer].0));
-            let of = erased(&[&format!("{local}@{domain}")]);
             let encoded = |text: String| ENCODERS[outer].1(&ENCODERS[inner].1(text.as_bytes()));
+            let of = erased(&[&format!("{local}@{domain}")]);
             let body = encoded(format!("{noise} <{local}@{domain}> {more}"));
             prop_assert!(left(&of, body).is_some());
+            // A name as short as an encoding's own signs (`3c` of `%3c`) may be found where nobody bears it.
+            let local = format!("{local}.person");
+            let of = erased(&[&format!("{local}@{domain}")]);
             let body = encoded(format!("<other{local}other@{domain}>"));
             prop_assert!(left(&of, body).is_none());
         }
