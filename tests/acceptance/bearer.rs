@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 52] = [
+const COMMANDS: [(&str, Given); 50] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -25,8 +25,6 @@ const COMMANDS: [(&str, Given); 52] = [
     ("check --server 8123456 --stream outbound --address bob@customer.example", Used),
     ("completeness --server 8123456", Refused),
     ("connect --server 8123456 --yes", Refused),
-    ("counts --server 8123456", Refused),
-    ("decide --server 8123456 --stream outbound --reason r bob@customer.example suppress", Refused),
     ("doctor", Refused),
     ("erase --server 8123456 --yes bob@customer.example", Used),
     ("erase --sweep", Refused),
@@ -45,7 +43,7 @@ const COMMANDS: [(&str, Given); 52] = [
     ("queues", Refused),
     ("reactivate --server 8123456 --stream outbound --reason r bob@customer.example", Used),
     ("rebuild --server 8123456", Refused),
-    ("recipient --server 8123456 bob@customer.example", Refused),
+    ("recipient --server 8123456 bob@customer.example", Used),
     ("reconcile --server 8123456", Refused),
     ("redrive --queue critical", Refused),
     ("revoke --server 8123456 --generation 1", Refused),

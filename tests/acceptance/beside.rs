@@ -160,7 +160,7 @@ impl Beside {
     }
 
     fn now(&self) -> Time {
-        (self.stack.desk.clock)()
+        (self.stack.operator.clock)()
     }
 
     fn over(&self, transport: Arc<dyn Transport>) -> ServerApi {
@@ -575,7 +575,7 @@ async fn the_scheduled_watch_looks_at_all_servers_one_run_at_a_time() {
         verifier: beside.keys.verifier(),
         base: None,
         repair: true,
-        clock: beside.stack.desk.clock.clone(),
+        clock: beside.stack.operator.clock.clone(),
     };
     let row = beside.webhooks().await.remove(0);
     for record in Record::ALL {

@@ -353,7 +353,7 @@ fn a_door_a_consumer_and_the_read_api_log_the_cause_once_and_count_it_by_kind() 
                 body: &[],
             };
             let who = account::audit::Who { kind: account::audit::WhoKind::Local, name: "x".to_owned() };
-            let answer = stack.api.answer_to(api::Caller::operator(who), &call).await;
+            let answer = stack.operator.api.answer_to(api::Caller::operator(who), &call).await;
             (at_door.as_u16(), answer.status().as_u16(), String::from_utf8(answer.into_body()).unwrap())
         });
         let (at_door, at_api, document) = answers;

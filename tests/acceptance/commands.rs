@@ -224,7 +224,9 @@ fn a_second_process_can_ask_post_rule_and_replay() {
     let shown = text(
         &running.ask(&["recipient", "--server", "8123456", "No.Such.User@customer.example"], b"").stdout,
     );
-    assert!(shown.contains("outbound (transactional): DO NOT SEND"), "{shown}");
+    let heading =
+        |line: &&str| line.starts_with("outbound (transactional) ") && line.ends_with(" DO NOT SEND");
+    assert!(shown.lines().any(|line| heading(&line) && line.len() == 80), "{shown}");
     assert!(shown.contains("on Postmark's suppression list: hard bounce"), "{shown}");
 
     let past = [
@@ -267,27 +269,20 @@ fn a_second_process_can_ask_post_rule_and_replay() {
     let replayed =
         running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
     assert!(replayed.status.success(), "{}", text(&replayed.stderr));
-    assert!(running.json(&["quarantine", "show", &malformed, "--json"])["replayed_at"].is_i64());
+    assert!(running.json(&["quarantine", "show", &malformed, "--json"])["replayed_at"].is_string());
 
-    for (ruling, verdict) in [("suppress", "do_not_send"), ("allow", "send")] {
-        let args = [
-            "decide",
-            "--server",
-            "8123456",
-            "--stream",
-            "*",
-            "ida.moreau@customer.example",
-            ruling,
-            "--reason",
-            "asked",
-        ];
-        let decided = running.ask(&args, b"");
-        assert!(text(&decided.stdout).contains("is in the ledger"), "{}", text(&decided.stderr));
+    for (rule, verdict) in [("suppress", "do_not_send"), ("reactivate", "send")] {
+        let at = ["--server", "8123456", "--stream", "*", "--no-postmark", "--reason", "asked"];
+        let ruled = running.ask(&[&[rule], &at[..], &["ida.moreau@customer.example"]].concat(), b"");
+        assert!(text(&ruled.stdout).contains("recorded as "), "{}", text(&ruled.stderr));
         let told =
             running.json(&["recipient", "--server", "8123456", "ida.moreau@customer.example", "--json"]);
         assert_eq!(told["streams"]["outbound"]["verdict"], verdict);
-        let noted = told["timeline"].as_array().unwrap().iter().filter_map(|entry| entry["note"].as_str());
-        assert!(noted.clone().any(|note| note.ends_with(": asked")), "the reason is in the timeline");
+        let timeline =
+            running.json(&["timeline", "--server", "8123456", "ida.moreau@customer.example", "--json"]);
+        let mut noted =
+            timeline["items"].as_array().unwrap().iter().filter_map(|entry| entry["note"].as_str());
+        assert!(noted.any(|note| note.ends_with(": asked")), "the reason is in the timeline");
     }
     let slip = ["recipient", "--server", "8123456", "ida.moreau@customer.example", "--stream", "outboud"];
     assert_eq!(running.ask(&slip, b"").status.code(), Some(2), "an unknown stream may be a slip");
@@ -295,13 +290,12 @@ fn a_second_process_can_ask_post_rule_and_replay() {
     assert!(text(&running.ask(&meant, b"").stdout).contains("CAUTION"));
     let again = running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
     assert!(text(&again.stderr).contains("already"), "a second replay is asked for twice");
-    let backwards = ["counts", "--server", "8123456", "--from", "2026-11-22", "--to", "2026-11-01", "--json"];
-    assert_eq!(running.json(&backwards), json!({}), "a time that ends before it begins holds nothing");
+    let backwards = ["stats", "--server", "8123456", "--from", "2026-11-22", "--to", "2026-11-01"];
+    let told = text(&running.ask(&backwards, b"").stderr);
+    assert!(told.contains("from comes after to"), "{told}");
 
-    let counts =
-        running.json(&["counts", "--server", "8123456", "--json", "--by", "day", "--stream", "outbound"]);
-    let total: i64 =
-        counts["outbound"].as_object().unwrap().values().filter_map(|day| day["bounce_hard"].as_i64()).sum();
+    let stats = running.json(&["stats", "--server", "8123456", "--json", "--stream", "outbound"]);
+    let total = &stats["streams"]["outbound"]["total"]["counts"]["bounce_hard"];
     assert_eq!(total, 1, "the sample's hard bounce (the fixture's is older than 30 days)");
     let (out, _) = running.stop();
     assert!(out.contains("All that came in is in the ledger or in quarantine."), "a clean shutdown drains");
@@ -327,7 +321,8 @@ fn what_an_import_told_is_found_by_its_cause_and_allowed_again_by_the_rules_for_
         assert!(listed("import").contains(address));
     };
     let allow = |address: &str, consent: &[&str]| {
-        let words = [&["decide"], &server[..], &[address, "allow", "--reason", "asked"], consent].concat();
+        let rule = [address, "--no-postmark", "--reason", "asked"];
+        let words = [&["reactivate"], &server[..], &rule, consent].concat();
         running.ask(&words, b"")
     };
     import("complaint", "complained@import.example");
@@ -336,13 +331,13 @@ fn what_an_import_told_is_found_by_its_cause_and_allowed_again_by_the_rules_for_
     assert!(!listed("complaint").contains("unsubscribed@import.example"));
     for consent in [&[][..], &["--consent", "by telephone"]] {
         let refused = allow("complained@import.example", consent);
-        assert!(!refused.status.success() && text(&refused.stderr).contains("complained of spam"));
+        assert!(!refused.status.success() && text(&refused.stdout).contains("complain"));
     }
     let refused = allow("unsubscribed@import.example", &[]);
     assert!(
-        !refused.status.success() && text(&refused.stderr).contains("consent"),
+        !refused.status.success() && text(&refused.stdout).contains("consent"),
         "{}",
-        text(&refused.stderr)
+        text(&refused.stdout)
     );
     assert!(allow("unsubscribed@import.example", &["--consent", "form of 20 November"]).status.success());
     assert!(allow("manual@import.example", &[]).status.success());
@@ -480,7 +475,7 @@ fn dead_letters_go_back_to_their_queue() {
 fn what_is_given_counts_before_what_the_environment_says_and_the_environment_must_not_say_two_things() {
     let ask = |args: &[&str]| {
         let mut command = Command::new(postledger());
-        command.args(["counts", "--server", "1"]).args(args);
+        command.args(["stats", "--server", "1"]).args(args);
         command.env("POSTLEDGER_URL", "http://127.0.0.1:1").env("POSTLEDGER_ENDPOINT", "http://127.0.0.1:2");
         text(&run(&mut command, b"").stderr)
     };
@@ -540,9 +535,7 @@ fn every_command_has_complete_help() {
         "fold",
         "recipient",
         "post",
-        "counts",
         "quarantine",
-        "decide",
         "revoke",
         "erase",
         "redrive",

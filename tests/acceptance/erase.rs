@@ -1,5 +1,6 @@
 //! Erasing a person: nothing of it is left anywhere, and what the ledger says stays as it was.
 
+use account::audit::Who;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consumer::Consumer;
@@ -7,7 +8,7 @@ use erase::{Sweep, Swept};
 use faults::{Fault, Plan};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, Source, Time};
-use postledger::desk::{Desk, Replay};
+use postledger::operator::{Operator, Replay, Watched};
 use postledger_tests::bodies::{envelope, lift, message};
 use postledger_tests::postmark::unreached;
 use postledger_tests::{SERVER, assert_whole, clock, handle, now, server_id};
@@ -186,16 +187,23 @@ impl Ledger {
         self.sweep_at(now()).run(None).await.unwrap()
     }
 
-    fn desk(&self) -> Desk {
-        Desk {
+    fn operator(&self) -> Operator {
+        let vault: Arc<dyn account::Vault> = Arc::new(account::MemoryVault::default());
+        let streams = account::Streams::new(vault.clone(), unreached());
+        let (ledger_key, clock) = (LedgerKey::for_tests(), clock());
+        let api = api::Api::new(api::Parts {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            streams: account::Streams::new(Arc::new(account::MemoryVault::default()), unreached()),
-            trusted: queue::Trusted::All,
-            ledger_key: LedgerKey::for_tests(),
+            vault,
+            postmark: unreached(),
+            streams: streams.clone(),
+            ledger_key: ledger_key.clone(),
             policy: SoftBouncePolicy::default(),
-            clock: clock(),
-        }
+            clock: clock.clone(),
+        });
+        let (store, queue) = (self.store.clone(), self.queue.clone());
+        let trusted = queue::Trusted::All;
+        Operator { store, queue, streams, trusted, ledger_key, clock, api, watched: Watched::default() }
     }
 
     /// What the ledger says of an address, but for the words of decisions.
@@ -428,11 +436,11 @@ fn a_stripped_event_is_replayed_as_the_event_it_was() {
             ledger.store.revoke(aside.server, aside.generation, EARLY.parse().unwrap()).await.unwrap();
             let replay = || Replay { overridden: true, body_base64: None };
             assert!(
-                ledger.desk().replay(&key, Replay::default()).await.is_err(),
+                ledger.operator().replay(&Who::operator(), &key, Replay::default()).await.is_err(),
                 "its credential was revoked"
             );
             for _ in 0..2 {
-                let replayed = ledger.desk().replay(&key, replay()).await.unwrap();
+                let replayed = ledger.operator().replay(&Who::operator(), &key, replay()).await.unwrap();
                 assert_eq!(replayed.queue, "critical");
                 identities.push(replayed.identity);
                 let messages = ledger.queue.receive(QueueName::Critical, 10).await.unwrap();
@@ -454,7 +462,12 @@ fn a_stripped_event_is_replayed_as_the_event_it_was() {
         // What nobody understood is gone for good.
         let gone = set_aside()[1].clone();
         let key = format!("{}.{}", gone.received_at.key(), gone.id());
-        assert!(with.desk().replay(&key, Replay { overridden: true, body_base64: None }).await.is_err());
+        assert!(
+            with.operator()
+                .replay(&Who::operator(), &key, Replay { overridden: true, body_base64: None })
+                .await
+                .is_err()
+        );
     });
 }
 

@@ -2,15 +2,19 @@
 //! one rule for the names of streams.
 
 use crate::fixtures;
+use account::audit::Who;
 use api::token::Role;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ledger::LedgerKey;
+use ledger::policy::SoftBouncePolicy;
 use ledger::verdict::Verdict;
-use postledger::desk::{RecipientQuery, Replay};
+use postledger::operator::Replay;
 use postledger_tests::command::{command, run, text};
 use postledger_tests::{SERVER, World, assert_whole, now, server_id};
 use queue::{Part, QueueName, Sender};
 use serde_json::{Value, json};
+use store::ask::{self, Ask};
 
 /// A hard bounce that ends as given, of an address of its own.
 fn bounce(n: usize, end: &[u8]) -> Vec<u8> {
@@ -22,15 +26,20 @@ fn bounce(n: usize, end: &[u8]) -> Vec<u8> {
 }
 
 fn verdict(world: &World, n: usize) -> Verdict {
-    let query = RecipientQuery {
+    let (address, stream) = (format!("gone{n}@customer.example"), Some("outbound".to_owned()));
+    let ask = Ask {
         server: server_id(SERVER),
-        address: format!("gone{n}@customer.example"),
-        stream: Some("outbound".to_owned()),
+        whom: address.parse().unwrap(),
+        stream,
+        found: None,
+        after: None,
         at: None,
         known_at: None,
-        unknown_stream: false,
+        policy: SoftBouncePolicy::default(),
+        whole_timeline: false,
     };
-    world.block(world.stack.desk.recipient(query)).unwrap().streams["outbound"].answer.verdict
+    let key = LedgerKey::for_tests();
+    world.block(ask::recipient(&*world.store, &key, ask, now())).unwrap().streams["outbound"].answer.verdict
 }
 
 #[test]
@@ -103,7 +112,8 @@ fn a_replay_tries_again_by_todays_rules_what_an_older_release_refused() {
     assert!(world.store.all_events().unwrap().is_empty());
     for kept in world.store.all_kept().unwrap() {
         let key = format!("{}.{}", kept.part.received_at.key(), kept.part.id);
-        let replayed = world.block(world.stack.desk.replay(&key, Replay::default())).unwrap();
+        let replayed =
+            world.block(world.stack.operator.replay(&Who::operator(), &key, Replay::default())).unwrap();
         assert_eq!(replayed.queue, "critical");
     }
     world.drain();
@@ -125,9 +135,11 @@ fn a_replay_of_more_than_is_read_is_refused_again_and_the_body_stays() {
     let kept = world.store.all_kept().unwrap();
     let first = kept.iter().find(|kept| kept.part.part == 1).unwrap();
     let key = format!("{}.{}", first.part.received_at.key(), first.part.id);
-    let refused = world.block(world.stack.desk.replay(&key, Replay::default())).unwrap_err();
-    assert!(refused.to_string().starts_with("too_large: more values than are read"), "{refused}");
-    let shown = world.block(world.stack.desk.set_aside(&key)).unwrap();
+    let refused =
+        world.block(world.stack.operator.replay(&Who::operator(), &key, Replay::default())).unwrap_err();
+    let told = refused.document()["detail"].as_str().unwrap().to_owned();
+    assert!(told.starts_with("too_large: more values than are read"), "{told}");
+    let shown = world.block(world.stack.operator.set_aside(&key)).unwrap();
     assert_eq!(STANDARD.decode(shown.body_base64.unwrap()).unwrap(), body);
 }
 

@@ -14,22 +14,29 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Every call of the admin surface, as one that changes nothing even if it were let in.
-const CALLS: [(&str, &str); 14] = [
-    ("GET", "queues"),
-    ("GET", "quarantine"),
-    ("GET", "recipient?server=8123456&address=a@x.example"),
-    ("GET", "bodies"),
-    ("GET", "counts?server=8123456"),
-    ("GET", "rebuild?server=8123456"),
-    ("POST", "decide"),
-    ("POST", "revoke"),
-    ("POST", "sweep"),
-    ("POST", "redrive"),
-    ("POST", "book"),
-    ("POST", "reconcile"),
-    ("GET", "api/v1/tokens"),
-    ("GET", "api/v1/servers/8123456/stats"),
+/// Every call of operators, as one that changes nothing even if it were let in.
+const CALLS: [(&str, &str); 21] = [
+    ("GET", "operator/queues"),
+    ("POST", "operator/queues/critical/redrive"),
+    ("GET", "operator/quarantine?days=7"),
+    ("GET", "operator/quarantine/1.none"),
+    ("POST", "operator/quarantine/1.none/replay"),
+    ("GET", "operator/revocations"),
+    ("POST", "operator/revocations"),
+    ("DELETE", "operator/revocations/8123456/9"),
+    ("POST", "operator/sweep"),
+    ("GET", "operator/servers/8123456/recipients/a@x.example/bodies"),
+    ("GET", "operator/servers/8123456/settings"),
+    ("DELETE", "operator/servers/8123456/streams/none"),
+    ("GET", "operator/servers/8123456/counters?stream=outbound&from=0&before=1"),
+    ("POST", "operator/servers/8123456/reconcile"),
+    ("GET", "operator/servers/8123456/rebuild"),
+    ("POST", "operator/servers/8123456/rebuild"),
+    ("GET", "operator/documents/servers"),
+    ("GET", "operator/documents/tokens/none"),
+    ("PUT", "operator/keys"),
+    ("GET", "tokens"),
+    ("GET", "servers/8123456/stats"),
 ];
 
 #[test]
@@ -38,7 +45,7 @@ fn nobody_operates_a_postledger_without_the_secret_of_its_run() {
     let other = Pass::new("test", "http://127.0.0.1:1").unwrap().header();
     let (admin, mine) = (world.pass().admin.clone(), world.pass().header());
     let status = |base: &str, (method, path): (&str, &str), headers: &[(&str, &str)]| {
-        let mut request = http::Request::builder().method(method).uri(format!("{base}/admin/{path}"));
+        let mut request = http::Request::builder().method(method).uri(format!("{base}/v1/{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -57,7 +64,7 @@ fn nobody_operates_a_postledger_without_the_secret_of_its_run() {
             "{call:?}: the doors' port has no admin surface, with or without a secret"
         );
     }
-    for call in [("GET", "queues"), ("GET", "api/v1/tokens")] {
+    for call in [("GET", "operator/queues"), ("GET", "tokens")] {
         assert_eq!(status(&admin, call, &[(AUTHORIZATION.as_str(), &*mine)]), 200, "{call:?}");
     }
 }
@@ -118,7 +125,7 @@ fn a_stranger_is_refused_before_a_body_is_read() {
         let told = raw(world.base(), head.as_bytes(), Duration::from_secs(10));
         assert!(told.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {header}: {told}");
     }
-    let head = "POST /admin/rebuild/repair HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n";
+    let head = "POST /v1/operator/servers/1/rebuild HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n";
     assert!(raw(&world.pass().admin, head.as_bytes(), Duration::from_secs(10)).starts_with("HTTP/1.1 401 "));
 }
 
@@ -225,7 +232,6 @@ fn what_a_webhook_tells_cannot_steer_a_terminal() {
         &["message", "--server", &server, "m-77"],
         &["activity", "--server", &server, "--from", "2026-09-01", "--to", "2026-10-01"],
         &["stats", "--server", &server, "--from", "2026-09-01", "--to", "2026-10-01"],
-        &["counts", "--server", &server, "--from", "2026-09-01", "--to", "2026-10-01"],
         &["quarantine", "list", "--days", "365"],
         &["suppressions", "list", "--server", &server, "--stream", "outbound"],
         &["suppressions", "list", "--server", &server, "--stream", evil],

@@ -77,13 +77,13 @@ fn nothing_that_is_printed_tells_an_address_a_body_or_a_credential() {
     running.ask(&["recipient", "--server", "8123456", "ida.moreau@customer.example"], b"");
     running.ask(
         &[
-            "decide",
+            "suppress",
             "--server",
             "8123456",
             "--stream",
             "*",
+            "--no-postmark",
             "hidden@customer.example",
-            "allow",
             "--reason",
             "hidden-reason",
         ],

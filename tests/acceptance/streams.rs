@@ -34,7 +34,6 @@ fn a_misspelt_stream_or_server_is_an_error_of_each_command_and_no_ruling_makes_i
         "recipient --server 8123456 --stream outbuond bob@x.example",
         "recipient --server 8123465 bob@x.example",
         "rebuild --server 8123465",
-        "counts --server 8123456 --stream outbuond",
         "stats --server 8123456 --stream outbuond",
         "activity --server 8123456 --stream outbuond",
         "suppressions list --server 8123456 --stream outbuond",
@@ -42,9 +41,9 @@ fn a_misspelt_stream_or_server_is_an_error_of_each_command_and_no_ruling_makes_i
         "suppressions import --server 8123456 --stream outbuond --cause manual -",
         "suppress --server 8123456 --stream outbuond --reason r --no-postmark bob@x.example",
         "reactivate --server 8123456 --stream outbuond --reason r bob@x.example",
-        "decide --server 8123456 --stream outbuond --reason r bob@x.example suppress",
-        "decide --server 8123465 --stream outbound --reason r bob@x.example suppress",
-        "decide --server 8123465 --stream * --reason r bob@x.example suppress",
+        "suppress --server 8123465 --stream outbound --reason r --no-postmark bob@x.example",
+        "suppress --server 8123465 --stream * --reason r --no-postmark bob@x.example",
+        "reactivate --server 8123465 --stream * --reason r --no-postmark bob@x.example",
     ] {
         let told = ask(&world, words);
         let errors = text(&told.stderr);
@@ -67,13 +66,14 @@ fn a_misspelt_stream_or_server_is_an_error_of_each_command_and_no_ruling_makes_i
 #[test]
 fn a_ruling_on_a_stream_that_nobody_knows_holds_where_it_is_meant_and_makes_it_known_to_nobody() {
     let world = world();
-    let decide = "decide --unknown-stream --stream invoices --reason r bob@x.example suppress --server";
-    for server in [8_123_456, 8_123_465] {
-        let told = ask(&world, &format!("{decide} {server}"));
-        assert!(told.status.success(), "{}", text(&told.stderr));
-        let check = format!("check --server {server} --stream invoices --address bob@x.example");
-        assert_eq!(ask(&world, &check).status.code(), Some(2), "it is as unknown as before");
-    }
+    let suppress =
+        "suppress --unknown-stream --stream invoices --reason r --no-postmark bob@x.example --server";
+    let told = ask(&world, &format!("{suppress} 8123456"));
+    assert!(told.status.success(), "{}", text(&told.stderr));
+    let check = "check --server 8123456 --stream invoices --address bob@x.example";
+    assert_eq!(ask(&world, check).status.code(), Some(2), "it is as unknown as before");
+    let told = ask(&world, &format!("{suppress} 8123465"));
+    assert_eq!(told.status.code(), Some(2), "nobody knows the server: {}", text(&told.stdout));
     let check = "check --server 8123456 --stream invoices --address bob@x.example --unknown-stream";
     let told = ask(&world, check);
     assert_eq!(told.status.code(), Some(1), "{}", text(&told.stderr));
@@ -108,8 +108,8 @@ fn a_stream_that_a_slip_made_known_is_forgotten_unless_it_holds_something() {
     for slip in ["outbuond", "outbond"] {
         world.block(world.store.note_stream(server_id(SERVER), slip)).unwrap();
     }
-    let decide = "decide --server 8123456 --stream outbond --reason r bob@x.example";
-    assert!(ask(&world, &format!("{decide} suppress")).status.success());
+    let rule = "--server 8123456 --stream outbond --reason r --no-postmark bob@x.example";
+    assert!(ask(&world, &format!("suppress {rule}")).status.success());
     let forget =
         |stream: &str| ask(&world, &format!("server forget-stream --server 8123456 --stream {stream}"));
     let told = forget("outbond");
@@ -129,7 +129,7 @@ fn a_stream_that_a_slip_made_known_is_forgotten_unless_it_holds_something() {
     let noted = |item: &&Value| item["what"] == "server.forget_stream" && item["phase"] == "done";
     let noted: Vec<&Value> = audit["items"].as_array().unwrap().iter().filter(noted).collect();
     assert_eq!(noted.len(), 2, "{audit}");
-    assert_eq!(noted[1]["after"], json!({ "was": true }), "{audit}");
+    assert!(noted.iter().any(|item| item["after"] == json!({ "was": true })), "{audit}");
 }
 
 #[test]

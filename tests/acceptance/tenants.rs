@@ -179,7 +179,7 @@ fn ask(world: &World, token: &str, ask: &Ask) -> Response<Vec<u8>> {
         headers: &headers,
         body: ask.body.as_bytes(),
     };
-    world.block(world.stack.api.answer(&call))
+    world.block(world.stack.operator.api.answer(&call))
 }
 
 /// The lists of a server that have pages.

@@ -157,9 +157,8 @@ async fn a_stack_on_aws_is_posted_to_asked_ruled_and_replayed_as_an_embedded_one
     let told = operator.json(&["recipient", "--server", "8123456", "no.such.user@customer.example"]);
     assert_eq!(told["streams"]["outbound"]["verdict"], "do_not_send");
     assert_eq!(told["streams"]["outbound"]["reasons"][0]["evidence"].as_array().unwrap().len(), 2);
-    let counts = operator.json(&["counts", "--server", "8123456", "--stream", "outbound"]);
-    let days = counts["outbound"].as_object().unwrap().values();
-    assert_eq!(days.filter_map(|day| day["delivered"].as_i64()).sum::<i64>(), 1, "{counts}");
+    let stats = operator.json(&["stats", "--server", "8123456", "--stream", "outbound"]);
+    assert_eq!(stats["streams"]["outbound"]["total"]["counts"]["delivered"], 1, "{stats}");
 
     let listed = operator.json(&["quarantine", "list", "--days", "2"]);
     let listed = listed.as_array().unwrap();
@@ -176,21 +175,20 @@ async fn a_stack_on_aws_is_posted_to_asked_ruled_and_replayed_as_an_embedded_one
     std::fs::write(&mended, &sample(SERVER, platform::now())[4].body).unwrap();
     let replayed = operator.json(&["quarantine", "replay", key, "--body", mended.to_str().unwrap()]);
     assert_eq!(replayed["queue"], "critical");
-    assert!(operator.json(&["quarantine", "show", key])["replayed_at"].is_i64());
+    assert!(operator.json(&["quarantine", "show", key])["replayed_at"].is_string());
 
     let ida = ["--server", "8123456", "ida.moreau@customer.example"];
-    let decide = ["decide", "--stream", "*", "suppress", "--reason", "asked"];
-    let decide = [&decide[..3], &ida, &decide[3..]].concat();
-    assert_eq!(operator.json(&decide)["recorded"], false, "nobody consumes: it is on its queue");
+    let rule = ["--stream", "*", "--no-postmark", "--reason", "asked"];
+    let told = operator.json(&[&["suppress"], &rule[..], &ida].concat());
+    assert_eq!(told["results"][0]["decision"]["recorded"], false, "nobody consumes: it is on its queue");
     operator.consume().await;
     let told = operator.json(&[&["recipient"][..], &ida].concat());
     assert_eq!(told["streams"]["outbound"]["verdict"], "do_not_send");
     let (stop, stopped) = watch::channel(false);
     let (queue, consumer) = (operator.queue().await, operator.consumer().await);
     let consuming = tokio::spawn(pump::run(queue, consumer, QueueName::Critical, stopped));
-    let allow: Vec<&str> =
-        decide.iter().map(|word| if *word == "suppress" { "allow" } else { *word }).collect();
-    assert_eq!(operator.json(&allow)["recorded"], true);
+    let told = operator.json(&[&["reactivate"], &rule[..], &ida].concat());
+    assert_eq!(told["decision"]["recorded"], true);
     stop.send(true).unwrap();
     consuming.await.unwrap();
 
@@ -303,7 +301,7 @@ fn an_operator_without_access_is_told_what_to_do() {
     let ask = |args: &[&str]| {
         let mut command = command();
         let files = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
-        command.args(["counts", "--server", "1"]).args(args).envs(files.map(|name| (name, "/dev/null")));
+        command.args(["stats", "--server", "1"]).args(args).envs(files.map(|name| (name, "/dev/null")));
         run(command.env("AWS_EC2_METADATA_DISABLED", "true"), b"")
     };
     assert_told(&ask(&["--region", "eu-west-1"]), "no AWS credentials", "--profile");

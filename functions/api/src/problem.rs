@@ -214,7 +214,7 @@ impl Problem {
     }
 
     /// The call of AWS that failed, if one did. It is no part of the document.
-    pub(crate) fn call(&self) -> Option<&CallFailed> {
+    pub fn call(&self) -> Option<&CallFailed> {
         self.0.call.as_ref()
     }
 

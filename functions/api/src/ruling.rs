@@ -88,6 +88,11 @@ async fn in_time<T>(until: Instant, call: impl Future<Output = Result<T, ApiErro
     tokio::time::timeout_at(until, call).await.unwrap_or(Err(slow))
 }
 
+/// Postmark's list is seen to, unless it is said otherwise.
+const fn yes() -> bool {
+    true
+}
+
 /// That a text can be a scope: a stream's name or `*`.
 fn scope_named(stream: &str) -> Result<(), Problem> {
     if stream == WHOLE_SERVER { Ok(()) } else { stream_named(stream) }

@@ -3,30 +3,32 @@
 //!
 //! Invariant: a token is read from a file or the environment, and is never printed.
 
+use crate::args::Target;
 use crate::args::api::TOKEN;
 use crate::args::{Access, Unknown};
-use crate::aws::{self, Direct};
+use crate::aws::{self, Aws};
 use crate::client::{agent, unreachable_at};
 use crate::embedded::pass::{self, Pass};
-use crate::target::{Ledger, Place, Whose};
+use crate::operator::Step;
+use crate::target::{Place, Whose};
 use crate::{Failure, USAGE};
 use ::api::scope::UNKNOWN_STREAM;
 use account::audit::{Who, WhoKind};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use platform::private;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use ureq::Agent;
 
 /// The header by which a command tells an embedded Postledger whose it is.
 pub const ACTOR: &str = "x-actor";
-/// Where the admin surface hands on to the read API.
-const ADMIN: &str = "/admin/api";
 /// How often a request that changes nothing more the second time is tried.
 const TRIES: u32 = 3;
 /// The first pause before it is tried again, doubled then.
@@ -53,6 +55,12 @@ impl Request {
         let encoded = segments.iter().map(|segment| format!("/{}", utf8_percent_encode(segment, PLAIN)));
         let path = format!("/v1{}", encoded.collect::<String>());
         Request { method, path, query: Vec::new(), body: None, again }
+    }
+
+    /// Asks for what only operators may: `/v1/operator/…`.
+    pub fn operator(method: Method, segments: &[&str]) -> Request {
+        let again = method == Method::GET;
+        Request::new(method, &[&["operator"], segments].concat(), again)
     }
 
     /// Asks for what stands under these segments.
@@ -83,8 +91,9 @@ impl Request {
     }
 
     /// With a body of JSON.
-    pub fn json(self, body: &Value) -> Request {
-        Request { body: Some(("application/json", body.to_string().into_bytes())), ..self }
+    pub fn json(self, body: &impl Serialize) -> Request {
+        let body = serde_json::to_vec(body).unwrap_or_else(|_| unreachable!("what is asked is plain JSON"));
+        Request { body: Some(("application/json", body)), ..self }
     }
 
     /// With a list as its body.
@@ -95,6 +104,21 @@ impl Request {
     /// It changes nothing more when it is done twice, so that it may be tried again.
     pub fn again(self) -> Request {
         Request { again: true, ..self }
+    }
+
+    /// It takes long, and whoever waits is to be told at once that it failed.
+    pub fn once(self) -> Request {
+        Request { again: false, ..self }
+    }
+
+    /// As HTTP has it, at a base URL.
+    fn of_http(&self, base: &str) -> Result<http::Request<Vec<u8>>, Failure> {
+        let mut to = http::Request::builder().method(self.method.clone()).uri(format!("{base}{self}"));
+        let (media, body) = self.body.clone().unwrap_or_default();
+        if !media.is_empty() {
+            to = to.header(CONTENT_TYPE, media);
+        }
+        to.body(body).map_err(|_| Failure::new("this cannot be asked over HTTP").next(WRONG_BASE))
     }
 
     fn query(&self) -> String {
@@ -142,6 +166,16 @@ impl Told {
             .map_err(|_| Failure::new("the answer is none of Postledger's").next(WRONG_BASE))
     }
 
+    /// Its body, read.
+    ///
+    /// # Errors
+    /// Where it is none of Postledger's.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let body = if self.body.is_empty() { b"null" } else { &*self.body };
+        serde_json::from_slice(body)
+            .map_err(|_| Failure::new("the answer is none of Postledger's").next(WRONG_BASE))
+    }
+
     /// Whether it is the problem of a code.
     pub fn is_problem(&self, code: &str) -> bool {
         let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -170,16 +204,28 @@ impl Told {
 const WRONG_BASE: &str =
     "name the stack's API by --url or POSTLEDGER_URL: the address that its webhook URLs begin with";
 
-/// The read API, as it is reached from here.
+/// A ledger, as it is asked from here.
 pub struct Api {
     way: Way,
     /// Whether it has answered before, so that silence is a fault that may pass, and no wrong address.
-    answered: Cell<bool>,
+    answered: AtomicBool,
+}
+
+/// A listener, and what is borne there.
+#[derive(Clone)]
+pub struct Http {
+    agent: Agent,
+    base: String,
+    headers: Vec<(&'static str, String)>,
 }
 
 enum Way {
-    Http { agent: Agent, base: String, prefix: &'static str, headers: Vec<(&'static str, String)> },
-    Direct(Box<Direct>),
+    /// Over HTTP, by a token.
+    Bearer(Http),
+    /// Over HTTP, as whoever operates an embedded Postledger; and where its doors are.
+    Operator(Http, String),
+    /// In this process, by access to AWS.
+    Direct(Box<Aws>),
 }
 
 impl Api {
@@ -197,14 +243,25 @@ impl Api {
         match (token, place) {
             (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token),
             (Some(token), Place::Aws(args)) => Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token),
-            (None, Place::Url(base)) if pass::is_here(&base) => {
-                Ok(Api::of_operator(&Pass::find(&whose.home()?, &base)?))
-            }
+            (None, place) if place.is_here() => Api::at(place, whose),
             (None, Place::Url(_)) => Err(Failure::new("there is no token for this API")
                 .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
-            (None, Place::Aws(args)) => {
-                Ok(Api::of(Way::Direct(Box::new(Direct::open(&args, &whose.stack)?))))
-            }
+            (None, place) => Api::at(place, whose),
+        }
+    }
+
+    /// Opens the ledger that is meant to whoever operates it, which takes no token.
+    ///
+    /// # Errors
+    /// For AWS where there is no access, stack or answer; for an embedded one where this user runs none there.
+    pub fn operated(target: &Target, whose: &Whose) -> Result<Api, Failure> {
+        Api::at(Place::of(target.url.as_deref(), &target.aws, whose)?, whose)
+    }
+
+    fn at(place: Place, whose: &Whose) -> Result<Api, Failure> {
+        match place {
+            Place::Url(base) => Ok(Api::of_operator(&base, &Pass::find(&whose.home()?, &base)?)),
+            Place::Aws(args) => Ok(Api::of(Way::Direct(Box::new(Aws::open(&args, &whose.stack)?)))),
         }
     }
 
@@ -228,22 +285,58 @@ impl Api {
             return Err(Failure::new("a token is not sent over plain http://, where others could read it")
                 .next("name the API by its https:// address"));
         }
-        Ok(Api::over_http(base, "", vec![(AUTHORIZATION.as_str(), format!("Bearer {token}"))]))
+        Ok(Api::of(Way::Bearer(Http::new(base, vec![(AUTHORIZATION.as_str(), format!("Bearer {token}"))]))))
     }
 
-    /// Asks an embedded Postledger as whoever operates it.
-    pub fn of_operator(pass: &Pass) -> Api {
+    /// Asks the embedded Postledger whose doors are at a base URL, as whoever operates it.
+    pub fn of_operator(doors: &str, pass: &Pass) -> Api {
         let actor = utf8_percent_encode(&user(), PLAIN).to_string();
-        Api::over_http(&pass.admin, ADMIN, vec![(AUTHORIZATION.as_str(), pass.header()), (ACTOR, actor)])
-    }
-
-    fn over_http(base: &str, prefix: &'static str, headers: Vec<(&'static str, String)>) -> Api {
-        let base = base.trim_end_matches('/').to_owned();
-        Api::of(Way::Http { agent: agent(), base, prefix, headers })
+        let headers = vec![(AUTHORIZATION.as_str(), pass.header()), (ACTOR, actor)];
+        Api::of(Way::Operator(Http::new(&pass.admin, headers), doors.to_owned()))
     }
 
     fn of(way: Way) -> Api {
-        Api { way, answered: Cell::new(false) }
+        Api { way, answered: AtomicBool::new(false) }
+    }
+
+    /// The stack on AWS, where it is one that is asked in this process.
+    pub fn aws(&self) -> Option<&Aws> {
+        match &self.way {
+            Way::Direct(aws) => Some(aws),
+            Way::Bearer(_) | Way::Operator(..) => None,
+        }
+    }
+
+    /// The same, for a task that outlives a borrow; `None` for a stack on AWS.
+    pub fn over_http(&self) -> Option<Api> {
+        match &self.way {
+            Way::Bearer(http) => Some(Api::of(Way::Bearer(http.clone()))),
+            Way::Operator(http, doors) => Some(Api::of(Way::Operator(http.clone(), doors.clone()))),
+            Way::Direct(_) => None,
+        }
+    }
+
+    /// Who changes the ledger from here, as its audit names them.
+    pub fn who(&self) -> Who {
+        match self.aws() {
+            Some(aws) => aws.who(),
+            None => Who { kind: WhoKind::Local, name: user() },
+        }
+    }
+
+    /// From now on this is told how far long pieces of work are; an embedded Postledger tells nothing of it.
+    pub fn watched(&self, watcher: impl Fn(Step) + Send + 'static) {
+        if let Some(aws) = self.aws() {
+            aws.watched(watcher);
+        }
+    }
+
+    /// Asks, and reads the answer.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn read<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
+        self.ask(request)?.read()
     }
 
     /// Asks, and has every answer; what does not answer is asked again where that changes nothing.
@@ -260,7 +353,7 @@ impl Api {
             let told = self.once(request);
             let passes = match &told {
                 Ok(told) => passes(told),
-                Err(_) => self.answered.get(),
+                Err(_) => self.answered.load(Ordering::Relaxed),
             };
             if !request.again || !passes {
                 return told;
@@ -296,8 +389,7 @@ impl Api {
             let next = format!("{meant} go on with it by --unknown-stream");
             return told.failure().next(next).status(USAGE);
         }
-        let by_token = matches!(self.way, Way::Http { prefix: "", .. });
-        if !by_token && told.is_problem("not-found") {
+        if !matches!(self.way, Way::Bearer(_)) && told.is_problem("not-found") {
             // The API speaks of what a token may see; there is none.
             return Failure::new("there is no such server here, or nothing of that name in it")
                 .next("`postledger server list` shows the servers that are registered");
@@ -307,42 +399,35 @@ impl Api {
 
     fn once(&self, request: &Request) -> Result<Told, Failure> {
         let told = self.sent(request)?;
-        self.answered.set(true);
+        self.answered.store(true, Ordering::Relaxed);
         Ok(told)
     }
 
     fn sent(&self, request: &Request) -> Result<Told, Failure> {
         match &self.way {
-            Way::Http { agent, base, prefix, headers } => {
-                let mut to = http::Request::builder()
-                    .method(request.method.clone())
-                    .uri(format!("{base}{prefix}{request}"));
-                for (name, value) in headers {
-                    to = to.header(*name, value);
-                }
-                let (media, body) = request.body.clone().unwrap_or_default();
-                if !media.is_empty() {
-                    to = to.header(CONTENT_TYPE, media);
-                }
-                let unusable = |_| Failure::new("this cannot be asked over HTTP").next(WRONG_BASE);
-                let response =
-                    agent.run(to.body(body).map_err(unusable)?).map_err(|_| unreachable_at(base))?;
-                let (parts, mut body) = response.into_parts();
-                let body = body.with_config().limit(u64::MAX).read_to_vec();
-                Ok(Told::of(Response::from_parts(parts, body.map_err(|_| unreachable_at(base))?)))
-            }
-            Way::Direct(direct) => {
-                let path = percent_decode_str(&request.path).decode_utf8_lossy();
-                let mut headers = HeaderMap::new();
-                let body = request.body.as_ref().map_or(&[][..], |(media, body)| {
-                    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-                    body
-                });
-                let (method, query) = (&request.method, request.query());
-                let call = ::api::call::Call { method, path: &path, query: &query, headers: &headers, body };
-                Ok(Told::of(direct.answer(&call)?))
-            }
+            Way::Bearer(http) => http.sent(request, &http.base),
+            Way::Operator(http, doors) => http.sent(request, doors),
+            Way::Direct(aws) => Ok(Told::of(aws.answer(request.of_http("")?)?)),
         }
+    }
+}
+
+impl Http {
+    fn new(base: &str, headers: Vec<(&'static str, String)>) -> Http {
+        Http { agent: agent(), base: base.trim_end_matches('/').to_owned(), headers }
+    }
+
+    /// Sends a request; `meant` is where somebody was to be.
+    fn sent(&self, request: &Request, meant: &str) -> Result<Told, Failure> {
+        let mut request = request.of_http(&self.base)?;
+        for (name, value) in &self.headers {
+            let unusable = |_| Failure::new("this cannot be asked over HTTP").next(WRONG_BASE);
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).map_err(unusable)?);
+        }
+        let response = self.agent.run(request).map_err(|_| unreachable_at(meant))?;
+        let (parts, mut body) = response.into_parts();
+        let body = body.with_config().limit(u64::MAX).read_to_vec();
+        Ok(Told::of(Response::from_parts(parts, body.map_err(|_| unreachable_at(meant))?)))
     }
 }
 
@@ -351,17 +436,6 @@ pub fn user() -> String {
     platform::env::text("USER")
         .or_else(|| platform::env::text("LOGNAME"))
         .unwrap_or_else(|| "operator".to_owned())
-}
-
-/// Who changes a ledger from here, as its audit names them.
-///
-/// # Errors
-/// Where AWS gives no access.
-pub fn who(ledger: &Ledger) -> Who {
-    match ledger {
-        Ledger::Embedded(_) => Who { kind: WhoKind::Local, name: user() },
-        Ledger::Aws(aws) => Who { kind: WhoKind::Aws, name: aws.caller() },
-    }
 }
 
 fn token_of(path: &Path) -> Result<String, Failure> {

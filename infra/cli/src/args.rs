@@ -154,8 +154,6 @@ pub enum Command {
     Event(Event),
     /// Fold bodies from standard input, one a line, into states and counters: the reference.
     Fold(Circumstances),
-    /// May this address be mailed, and if not, why not?
-    Recipient(Recipient),
     /// What the read API answers, and what it changes.
     #[command(flatten)]
     Ask(Ask),
@@ -169,13 +167,9 @@ pub enum Command {
     Sample(Target),
     /// How much is on each queue: waiting, being consumed, dead.
     Queues(Target),
-    /// How many of what, by stream and hour or day.
-    Counts(Counts),
     /// Look at what was set aside, and replay it.
     #[command(subcommand)]
     Quarantine(Quarantine),
-    /// Rule that an address must not be mailed, or may be again.
-    Decide(Decide),
     /// Revoke one of a server's passwords: what comes in with it later is set aside. Take that back; list what is revoked.
     ///
     /// It says what it will do, and asks.
@@ -264,32 +258,6 @@ pub struct Event {
     pub schema: bool,
 }
 
-/// `recipient`.
-#[derive(Debug, Args)]
-pub struct Recipient {
-    /// The server.
-    #[command(flatten)]
-    pub server: Server,
-    /// The address, in any spelling, or `id:` and a recipient's id.
-    #[arg(value_parser = crate::ask::whom)]
-    pub address: String,
-    /// The stream to mail on [default: all that are known].
-    #[arg(long, value_name = "STREAM", value_parser = crate::stream)]
-    pub stream: Option<String>,
-    /// Whether it may be unknown.
-    #[command(flatten)]
-    pub unknown: Unknown,
-    /// As of a past instant: RFC 3339, or microseconds since 1970.
-    #[arg(long, value_name = "T", value_parser = crate::time)]
-    pub at: Option<Time>,
-    /// By what had come in by an instant.
-    #[arg(long, value_name = "T", value_parser = crate::time)]
-    pub known_at: Option<Time>,
-    /// Where Postledger is reached.
-    #[command(flatten)]
-    pub target: Target,
-}
-
 /// `post`.
 #[derive(Debug, Args)]
 pub struct Post {
@@ -319,32 +287,6 @@ pub enum By {
     Hour,
     /// By day, UTC.
     Day,
-}
-
-/// `counts`.
-#[derive(Debug, Args)]
-pub struct Counts {
-    /// The server.
-    #[command(flatten)]
-    pub server: Server,
-    /// The stream [default: all].
-    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
-    pub stream: Option<String>,
-    /// Whether it may be unknown.
-    #[command(flatten)]
-    pub unknown: Unknown,
-    /// From when [default: 30 days before --to].
-    #[arg(long, value_name = "T", value_parser = crate::time)]
-    pub from: Option<Time>,
-    /// To before when [default: now].
-    #[arg(long, value_name = "T", value_parser = crate::time)]
-    pub to: Option<Time>,
-    /// By hour or by day.
-    #[arg(long, value_enum, default_value_t = By::Day)]
-    pub by: By,
-    /// Where Postledger is reached.
-    #[command(flatten)]
-    pub target: Target,
 }
 
 /// `quarantine`.
@@ -405,47 +347,6 @@ pub struct Revoke {
     /// Without asking.
     #[arg(long)]
     pub yes: bool,
-    /// Where Postledger is reached.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// What is ruled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Ruling {
-    /// Must not be mailed.
-    Suppress,
-    /// May be mailed again, as far as it is ours to say: Postmark's list is untouched.
-    Allow,
-}
-
-/// `decide`.
-#[derive(Debug, Args)]
-pub struct Decide {
-    /// The server.
-    #[command(flatten)]
-    pub server: Server,
-    /// The stream, or `*` for the whole server.
-    #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
-    pub stream: String,
-    /// Whether it may be unknown.
-    #[command(flatten)]
-    pub unknown: Unknown,
-    /// The address, or `id:` and a recipient's id.
-    #[arg(value_parser = crate::ask::whom)]
-    pub address: String,
-    /// What is ruled.
-    #[arg(value_enum)]
-    pub ruling: Ruling,
-    /// Why, for whoever reads the timeline.
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub reason: String,
-    /// With *allow*: how the recipient asked to be mailed again, where it had unsubscribed.
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub consent: Option<String>,
-    /// Who rules.
-    #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]
-    pub actor: String,
     /// Where Postledger is reached.
     #[command(flatten)]
     pub target: Target,

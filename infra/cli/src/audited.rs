@@ -2,11 +2,10 @@
 //!
 //! Invariant: no address is noted; a change that cannot be noted is not begun.
 
-use crate::target::Ledger;
-use crate::{Failure, api, book};
-use account::Book;
 use account::audit::{Entry, Phase, Who};
-use ledger::ServerId;
+use account::{Book, BookError};
+use ledger::{ServerId, Time};
+use platform::Clock;
 use serde_json::Value;
 
 /// A change that is asked for.
@@ -31,9 +30,9 @@ pub struct Begun {
 ///
 /// # Errors
 /// The ledger's own.
-pub async fn begin(book: &dyn Book, who: Who, change: Change) -> Result<Begun, Failure> {
+pub async fn begin(book: &dyn Book, who: Who, change: Change, now: Time) -> Result<Begun, BookError> {
     let Change { server, what, target, asked } = change;
-    let entry = Entry { target, after: asked, ..Entry::begun(who, what, platform::now())? };
+    let entry = Entry { target, after: asked, ..Entry::begun(who, what, now)? };
     entry.note(book, server).await?;
     Ok(Begun { entry, server })
 }
@@ -43,13 +42,13 @@ impl Begun {
     ///
     /// # Errors
     /// The change's own, or where its end cannot be noted.
-    pub async fn end<T>(
+    pub async fn end<T, E: From<BookError>>(
         self,
         book: &dyn Book,
-        done: Result<T, Failure>,
+        done: Result<T, E>,
         told: impl FnOnce(&T) -> Value,
-    ) -> Result<T, Failure> {
-        let now = platform::now();
+        now: Time,
+    ) -> Result<T, E> {
         match done {
             Ok(done) => {
                 self.entry.now(Phase::Done, told(&done), now).note(book, self.server).await?;
@@ -64,18 +63,19 @@ impl Begun {
     }
 }
 
-/// Does a change to a ledger, and notes it before and after.
+/// Does a change, and notes it before and after.
 ///
 /// # Errors
-/// The change's own, or the ledger's.
-pub fn change<T>(
-    ledger: &Ledger,
+/// The change's own, or where it cannot be noted.
+pub async fn change<T, E: From<BookError>>(
+    book: &dyn Book,
+    who: Who,
     change: Change,
-    work: impl FnOnce() -> Result<T, Failure>,
+    clock: &Clock,
+    work: impl Future<Output = Result<T, E>>,
     told: impl FnOnce(&T) -> Value,
-) -> Result<T, Failure> {
-    let who = api::who(ledger);
-    let begun = book::on(ledger, async |book| begin(book, who, change).await)?;
-    let done = work();
-    book::on(ledger, async |book| begun.end(book, done, told).await)
+) -> Result<T, E> {
+    let begun = begin(book, who, change, clock()).await?;
+    let done = work.await;
+    begun.end(book, done, told, clock()).await
 }

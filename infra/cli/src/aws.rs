@@ -4,14 +4,16 @@ mod operator;
 
 use self::operator::AsOperator;
 use crate::args::{EMULATED_REGION, OnAws, Postmark};
-use crate::desk::{Desk, DeskError};
+use crate::operator::routes::routes;
+use crate::operator::{Operator, Step, Watched};
 use crate::target::Made;
-use crate::{Failure, USAGE, next_step};
-use ::api::call::Call;
-use ::api::{Api, Caller, Parts};
+use crate::{Failure, next_step};
+use ::api::{Api, Parts};
 use account::audit::{Who, WhoKind};
 use account::{ParameterVault, Streams, Vault, tokens_prefix};
 use aws::{Access, AccessError, Link, Outputs, OutputsError, ParameterError};
+use axum::Router;
+use axum::body::{Body, to_bytes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
@@ -19,16 +21,16 @@ use ledger::LedgerKey;
 use ledger::address::LEDGER_KEY_BYTES;
 use ledger::policy::SoftBouncePolicy;
 use platform::{CallFailed, FailureKind};
-use postmark_api::Endpoint;
 use queue::sqs::Urls;
-use queue::{QueueError, QueueName, Sqs, Trusted};
+use queue::{Queue, QueueError, QueueName, Sqs, Trusted};
 use ring::rand::SystemRandom;
 use std::fmt;
 use std::sync::Arc;
 use store::dynamodb::Tables;
 use store::tables::Table;
-use store::{DynamoDb, StoreError};
+use store::{DynamoDb, Store, StoreError};
 use tokio::runtime::{Builder, Runtime};
+use tower::ServiceExt as _;
 
 /// The name of the parameter that holds a stack's ledger key.
 pub fn ledger_key_parameter(stack: &str) -> String {
@@ -78,6 +80,14 @@ impl Meant {
         }
     }
 
+    /// A call of AWS failed, for tables or queues.
+    fn call(&self, failed: &CallFailed) -> Failure {
+        match failed.kind() {
+            FailureKind::NotFound => self.missing("tables"),
+            _ => self.failed("ledger", failed),
+        }
+    }
+
     fn parameter(&self, error: &ParameterError) -> Failure {
         match error {
             ParameterError::Missing(name) => self.missing(&format!("ledger key (parameter {name})")),
@@ -116,17 +126,6 @@ impl Meant {
             QueueError::TooLarge | QueueError::BadCharacter => Failure::new(error.to_string()),
         }
     }
-
-    fn desk(&self, error: &DeskError) -> Failure {
-        match error {
-            DeskError::Store(error) => self.store(error),
-            DeskError::Queue(error) => self.queue(error),
-            DeskError::Unknown(_) => Failure::new(error.to_string()).status(USAGE),
-            DeskError::NotFound(_) | DeskError::Unusable(_) | DeskError::Random => {
-                Failure::new(error.to_string())
-            }
-        }
-    }
 }
 
 /// Whether it was AWS, or what stands in for it, that answered so.
@@ -137,17 +136,14 @@ fn told_by_aws(failed: &CallFailed) -> bool {
     )
 }
 
-/// An open stack on AWS.
+/// An open stack on AWS: the operator's routes and the read API over its tables and queues, in this process, by an
+/// operator's own access.
 pub struct Aws {
     runtime: Runtime,
     meant: Meant,
-    link: Link,
-    /// Where the servers' Postmark tokens are kept.
-    vault: Arc<dyn Vault>,
-    /// Postmark, where the stack asks it.
-    postmark: Endpoint,
-    /// Where it is asked and told.
-    pub desk: Desk,
+    operator: Arc<Operator>,
+    routes: Router,
+    who: Who,
 }
 
 impl Aws {
@@ -157,24 +153,34 @@ impl Aws {
     /// Where there is no access, no such stack, or no answer.
     pub fn open(args: &OnAws, stack: &str) -> Result<Aws, Failure> {
         let runtime = runtime()?;
-        let (meant, link, found) = runtime.block_on(async {
+        let (meant, who, operator) = runtime.block_on(async {
             let (access, meant) = meant(args, stack).await?;
             let link = Link::new(access.clone(), store::dynamodb::LIMITS);
-            let found = desk(access, link.clone(), &meant, stack).await?;
-            Ok::<_, Failure>((meant, link, found))
+            let who = Who { kind: WhoKind::Aws, name: caller(&link).await };
+            let operator = operator(access, link, &meant, stack).await?;
+            Ok::<_, Failure>((meant, who, Arc::new(operator)))
         })?;
-        let (desk, vault, postmark) = found;
-        Ok(Aws { runtime, meant, link, vault, postmark, desk })
+        Ok(Aws { runtime, meant, routes: routes(operator.clone()), operator, who })
     }
 
-    /// Who calls it, as AWS knows them; where AWS does not tell, by their access key's id.
-    pub fn caller(&self) -> String {
-        self.runtime.block_on(async {
-            match self.link.caller_arn().await {
-                Ok(arn) => arn,
-                Err(_) => self.link.access_key_id().await.unwrap_or_else(|| "unknown".to_owned()),
-            }
-        })
+    /// Who asks, as AWS knows them.
+    pub fn who(&self) -> Who {
+        self.who.clone()
+    }
+
+    /// Its tables.
+    pub fn store(&self) -> &dyn Store {
+        &*self.operator.store
+    }
+
+    /// Its queues.
+    pub fn queue(&self) -> Arc<dyn Queue> {
+        self.operator.queue.clone()
+    }
+
+    /// From now on this is told how far long pieces of work are.
+    pub fn watched(&self, watcher: impl Fn(Step) + Send + 'static) {
+        self.operator.watched.by(watcher);
     }
 
     /// Waits for some work on this stack.
@@ -182,53 +188,31 @@ impl Aws {
         self.runtime.block_on(work)
     }
 
-    /// Waits for an answer of the desk. Several threads may wait at once.
-    ///
-    /// # Errors
-    /// The desk's own, in words about this stack.
-    pub fn wait<T>(&self, answer: impl Future<Output = Result<T, DeskError>>) -> Result<T, Failure> {
-        self.runtime.block_on(answer).map_err(|error| self.meant.desk(&error))
-    }
-}
-
-/// The read API over a stack on AWS, in this process, for an operator who has access to the stack's own tables.
-pub struct Direct {
-    aws: Aws,
-    api: Api,
-    who: Who,
-}
-
-impl Direct {
-    /// Opens it.
-    ///
-    /// # Errors
-    /// As [`Aws::open`].
-    pub fn open(args: &OnAws, stack: &str) -> Result<Direct, Failure> {
-        let aws = Aws::open(args, stack)?;
-        let api = Api::new(Parts {
-            store: aws.desk.store.clone(),
-            queue: aws.desk.queue.clone(),
-            vault: aws.vault.clone(),
-            postmark: aws.postmark.clone(),
-            streams: aws.desk.streams.clone(),
-            ledger_key: aws.desk.ledger_key.clone(),
-            policy: aws.desk.policy,
-            clock: aws.desk.clock.clone(),
-        });
-        let who = Who { kind: WhoKind::Aws, name: aws.caller() };
-        Ok(Direct { aws, api, who })
-    }
-
     /// Answers.
     ///
     /// # Errors
     /// Where a call of AWS failed: why, in words about this stack.
-    pub fn answer(&self, call: &Call<'_>) -> Result<Response<Vec<u8>>, Failure> {
-        let answered = self.aws.block(self.api.answer_to(Caller::operator(self.who.clone()), call));
-        match answered.extensions().get::<CallFailed>() {
-            Some(failed) => Err(self.aws.meant.failed("ledger", failed)),
-            None => Ok(answered),
-        }
+    pub fn answer(&self, request: http::Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
+        let mut request = request.map(Body::from);
+        request.extensions_mut().insert(self.who.clone());
+        self.block(async {
+            let response = self.routes.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+            if let Some(failed) = response.extensions().get::<CallFailed>() {
+                return Err(self.meant.call(failed));
+            }
+            let (parts, body) = response.into_parts();
+            let body = to_bytes(body, usize::MAX).await;
+            let body = body.map_err(|_| Failure::new("the answer ended before it was whole"))?;
+            Ok(Response::from_parts(parts, body.into()))
+        })
+    }
+}
+
+/// Who asks AWS, as it knows them; where it does not tell, by their access key's id.
+async fn caller(link: &Link) -> String {
+    match link.caller_arn().await {
+        Ok(arn) => arn,
+        Err(_) => link.access_key_id().await.unwrap_or_else(|| "unknown".to_owned()),
     }
 }
 
@@ -320,12 +304,7 @@ fn capitalised(word: &str) -> String {
     first.to_uppercase() + rest
 }
 
-async fn desk(
-    access: Access,
-    link: Link,
-    meant: &Meant,
-    stack: &str,
-) -> Result<(Desk, Arc<dyn Vault>, Endpoint), Failure> {
+async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Result<Operator, Failure> {
     let deployed = match link.outputs(&meant.stack).await {
         Ok(outputs) => Deployed::told(&outputs, meant)?,
         // In an emulator a stack may have been made without the template.
@@ -348,16 +327,30 @@ async fn desk(
     let told = platform::env::text("POSTLEDGER_POSTMARK").or(deployed.postmark);
     let base = told.unwrap_or_else(|| postmark_api::POSTMARK.to_owned());
     let postmark = crate::server::endpoint(&Postmark { base })?;
-    let desk = Desk {
-        store: Arc::new(DynamoDb::new(link, deployed.tables)),
+    let (store, queue): (Arc<DynamoDb>, Arc<dyn Queue>) =
+        (Arc::new(DynamoDb::new(link, deployed.tables)), queue);
+    let streams = Streams::new(vault.clone(), postmark.clone());
+    let clock = platform::clock();
+    let api = Api::new(Parts {
+        store: store.clone(),
+        queue: queue.clone(),
+        vault,
+        postmark,
+        streams: streams.clone(),
+        ledger_key: key.clone(),
+        policy: deployed.policy,
+        clock: clock.clone(),
+    });
+    Ok(Operator {
+        store,
         queue,
-        streams: Streams::new(vault.clone(), postmark.clone()),
+        streams,
         trusted: deployed.trusted,
         ledger_key: key,
-        policy: deployed.policy,
-        clock: platform::clock(),
-    };
-    Ok((desk, vault, postmark))
+        clock,
+        api,
+        watched: Watched::default(),
+    })
 }
 
 /// Where the Postmark tokens of a stack's servers are kept.
@@ -460,8 +453,9 @@ mod tests {
     fn what_a_deployed_stack_lacks_is_named_with_stack_and_region_and_is_not_to_be_made_by_hand() {
         let store = CallFailed::new(FailureKind::NotFound).with_code("ResourceNotFoundException").into();
         let queue = QueueError::NoSuchQueue(QueueName::BulkDead);
-        for error in [DeskError::Store(store), DeskError::Queue(queue)] {
-            let told = deployed().desk(&error).to_string();
+        let gone = CallFailed::new(FailureKind::NotFound).with_code("ResourceNotFoundException");
+        for told in [deployed().store(&store), deployed().queue(&queue), deployed().call(&gone)] {
+            let told = told.to_string();
             assert!(told.starts_with("stack eu-prod in eu-west-1 has no "), "{told}");
             assert!(told.contains("next: ") && !told.contains("tables create"), "{told}");
         }

@@ -29,7 +29,8 @@ impl As {
                 | Ask::Erase(Erase { sweep: true, access, .. }),
             ) => (As::Operator, access.token_file.as_ref()),
             Command::Ask(
-                Ask::Check(_)
+                Ask::Recipient(_)
+                | Ask::Check(_)
                 | Ask::Suppressions(_)
                 | Ask::Suppress(_)
                 | Ask::Reactivate(_)
@@ -65,14 +66,11 @@ impl As {
             | Command::Completeness(_)
             | Command::Backfill(_)
             | Command::Doctor(_)
-            | Command::Recipient(_)
             | Command::Sample(_)
             | Command::Queues(_)
-            | Command::Counts(_)
             | Command::Quarantine(
                 Quarantine::List { .. } | Quarantine::Show { .. } | Quarantine::Replay { .. },
             )
-            | Command::Decide(_)
             | Command::Revoke(_)
             | Command::Redrive(_)
             | Command::Rebuild(_) => operator,
@@ -103,8 +101,8 @@ pub fn as_operator(file: Option<&Path>) -> Result<(), Failure> {
     };
     Err(Failure::new(format!("a token is given by {given}, and this is asked as the operator of the ledger only"))
         .next(format!(
-            "leave {given} out to ask as the operator (`env -u {TOKEN} postledger …`). By a token there are check, \
-             suppressions, suppress, reactivate, erase, export, stats, timeline, message, activity, audit with --server, \
+            "leave {given} out to ask as the operator (`env -u {TOKEN} postledger …`). By a token there are recipient, \
+             check, suppressions, suppress, reactivate, erase, export, stats, timeline, message, activity, audit with --server, \
              and token"
         )))
 }

@@ -1,12 +1,13 @@
 //! The command `connect`: a server's webhooks at Postmark, planned, agreed to, made and read back.
 
+use crate::api::Api;
 use crate::args::Connect as Args;
 use crate::audited::{self, Change};
 use crate::keys::KeyRing;
 use crate::server::{agreed, endpoint, entry, kept, vault};
-use crate::target::{self, Ledger, Whose};
+use crate::target::{self, Whose};
 use crate::terminal::visible;
-use crate::{Failure, api, book, say, show};
+use crate::{Failure, book, say, show};
 use account::audit::Who;
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
@@ -47,8 +48,8 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
     // Asked before the ledger is: on AWS it is a call of its own.
     let told = || target::doors(&args.target, whose);
     let server = args.server.server;
-    let ledger = Ledger::open(&args.target, whose)?;
-    let who = api::who(&ledger);
+    let ledger = Api::operated(&args.target, whose)?;
+    let who = ledger.who();
     let known = book::on(&ledger, async |book| entry(book, server).await)?;
     let base = match args.doors.clone().or(known.doors) {
         Some(base) => base,
@@ -113,12 +114,11 @@ async fn carry_out(
     }
     let what = if args.remove { "connect.remove" } else { "connect" };
     let change = Change { server: entry.server, what, target: None, asked: json!({ "steps": steps }) };
-    let begun = audited::begin(connect.book, who, change).await?;
     let told = |done: &Outcome| {
         let failed = done.steps.iter().filter(|step| step.failed.is_some()).count();
         json!({ "done": done.steps.len() - failed, "failed": failed })
     };
-    begun.end(connect.book, work.await, told).await.map(Some)
+    audited::change(connect.book, who, change, &platform::clock(), work, told).await.map(Some)
 }
 
 fn names(triggers: &BTreeSet<Trigger>) -> String {

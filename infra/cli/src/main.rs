@@ -1,17 +1,15 @@
 //! The command `postledger`: reads its arguments, asks, prints, and says by its exit status how it went:
 //! 0 done, 1 it could not be done, 2 wrong usage, a body that would be set aside, or a check that could not be made.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
 use ledger::ServerId;
+use postledger::api::Api;
 use postledger::args::OnAws;
 use postledger::args::{self, Cli, Command};
-use postledger::desk::{CountsQuery, QuarantineQuery, RecipientQuery};
 use postledger::fold::Fold;
 use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
-use postledger::target::{self, Ledger, Place, Whose};
+use postledger::target::{self, Place, Whose};
 use postledger::{
     Failure, USAGE, ask, aws, bearer, connect, doctor, is_unwritten, operate, post, rebuild, reconcile,
     report, revoke, rotate, run, say, server, show, tell, trial, watch,
@@ -53,7 +51,6 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
     bearer::allows(&cli.command)?;
     let json = cli.json;
     let whose = Whose { home: cli.home, stack: cli.stack };
-    let open = |target: &args::Target| Ledger::open(target, &whose);
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     let ring = || KeyRing::open(&whose.home()?, &whose.stack);
     match cli.command {
@@ -76,28 +73,16 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
         Command::Ask(command) => return ask::run(command, &whose, json),
-        Command::Recipient(args) => recipient(&open(&args.target)?, args, json)?,
         Command::Post(args) => return post::run(&args, &ring()?, &whose, json).map(status),
         Command::Sample(target) => sample(&target, &whose)?,
         Command::Queues(target) => {
-            let queues = open(&target)?.queues()?;
+            let queues = operate::queues(&Api::operated(&target, &whose)?)?;
             say(if json { serde_json::to_string_pretty(&queues)? } else { show::queues(&queues) });
         }
-        Command::Counts(args) => counts(&open(&args.target)?, args, json)?,
-        Command::Quarantine(args::Quarantine::List { days, target }) => {
-            let listed = open(&target)?.quarantine(QuarantineQuery { days })?;
-            say(if json { serde_json::to_string_pretty(&listed)? } else { show::quarantine(&listed) });
-        }
-        Command::Quarantine(args::Quarantine::Show { key, target }) => {
-            set_aside(&open(&target)?, &key, json)?
-        }
-        Command::Quarantine(args::Quarantine::Replay { key, body, overridden, target }) => {
-            operate::replay(&open(&target)?, &key, body, overridden, json)?;
-        }
-        Command::Decide(args) => operate::decide(&open(&args.target)?, args, json)?,
+        Command::Quarantine(command) => operate::of_quarantine(command, &whose, json)?,
         Command::Revoke(args) => revoke::run(&args, &whose, json)?,
-        Command::Redrive(args) => operate::redrive(&open(&args.target)?, &args, json)?,
-        Command::Rebuild(args) => return rebuild::run(&args, &open(&args.target)?, json).map(status),
+        Command::Redrive(args) => operate::redrive(&args, &whose, json)?,
+        Command::Rebuild(args) => return rebuild::run(&args, &whose, json).map(status),
         Command::Tables(args::Tables::Create { endpoint, region, by_time }) => {
             let endpoint =
                 endpoint.or_else(|| platform::env::text("POSTLEDGER_ENDPOINT")).ok_or_else(|| {
@@ -186,7 +171,7 @@ fn sample(target: &args::Target, whose: &Whose) -> Result<(), Failure> {
         return Err(Failure::new("the sample is not for a ledger on AWS, which would keep it for ever")
             .next("post it to `make local` by --local, or to `postledger run`"));
     }
-    let (ledger, doors) = (Ledger::open(target, whose)?, target::doors(target, whose)?);
+    let (ledger, doors) = (Api::operated(target, whose)?, target::doors(target, whose)?);
     let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let (user, password) = ring.credential(ServerId::new(SERVER)?, 1)?;
     trial::run(&ledger, &doors, user, &password)?;
@@ -245,44 +230,5 @@ fn fold(args: &args::Circumstances) -> Result<(), Failure> {
     let fold = Fold::read(stdin().lock(), args.server, received_at, |bodies| bar.set_position(bodies))?;
     bar.finish_and_clear();
     fold.lines().for_each(say);
-    Ok(())
-}
-
-fn recipient(ledger: &Ledger, args: args::Recipient, json: bool) -> Result<(), Failure> {
-    let told = ledger.recipient(RecipientQuery {
-        server: args.server.server,
-        address: args.address,
-        stream: args.stream,
-        at: args.at,
-        known_at: args.known_at,
-        unknown_stream: args.unknown.allowed,
-    })?;
-    say(if json { serde_json::to_string_pretty(&told)? } else { show::recipient(&told) });
-    Ok(())
-}
-
-fn counts(ledger: &Ledger, args: args::Counts, json: bool) -> Result<(), Failure> {
-    let by_day = args.by == args::By::Day;
-    let counted = ledger.counts(CountsQuery {
-        server: args.server.server,
-        stream: args.stream,
-        from: args.from,
-        to: args.to,
-        by_day,
-        unknown_stream: args.unknown.allowed,
-    })?;
-    say(if json { serde_json::to_string_pretty(&counted)? } else { show::counts(&counted) });
-    Ok(())
-}
-
-fn set_aside(ledger: &Ledger, key: &str, json: bool) -> Result<(), Failure> {
-    let listed = ledger.set_aside(key)?;
-    if json {
-        say(serde_json::to_string_pretty(&listed)?);
-    } else {
-        say(show::quarantine(std::slice::from_ref(&listed)));
-        let body = STANDARD.decode(listed.body_base64.unwrap_or_default()).unwrap_or_default();
-        say(format!("\n{}", String::from_utf8_lossy(&body)));
-    }
     Ok(())
 }

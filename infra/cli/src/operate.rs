@@ -1,100 +1,95 @@
-//! The commands by which an operator changes a ledger at its desk: `decide`, `redrive`, `quarantine replay`,
-//! `keys retire`. Each is noted before it begins and when it has ended.
+//! What whoever operates a ledger looks at and changes: `queues`, `redrive`, `quarantine`, `keys retire`; and keys that are
+//! handed out to those who run.
 
-use crate::args::{self, Target};
+use crate::api::{Api, Request};
+use crate::args::{self, Quarantine, Target};
 use crate::audited::{self, Change};
-use crate::book::Remote;
-use crate::client::Client;
-use crate::desk::{Decide, Redrive, Replay};
 use crate::embedded::Pass;
 use crate::keys::KeyRing;
-use crate::target::{Ledger, Whose};
-use crate::{Failure, api, book, post, say, show, tell};
+use crate::operator::documents::Done;
+use crate::operator::{Listed, OnQueue, Redrive, Redriven, Replay, Replayed};
+use crate::target::Whose;
+use crate::{Failure, book, post, say, show, tell};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::Method;
 use ledger::ServerId;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::PathBuf;
 
-/// The command `quarantine replay`.
+/// What is on the queues.
+///
+/// # Errors
+/// Where the ledger gives no answer.
+pub fn queues(ledger: &Api) -> Result<Vec<OnQueue>, Failure> {
+    ledger.read(&Request::operator(Method::GET, &["queues"]))
+}
+
+/// What was set aside in the last days, the latest last.
+///
+/// # Errors
+/// Where the ledger gives no answer.
+pub fn quarantine(ledger: &Api, days: u32) -> Result<Vec<Listed>, Failure> {
+    ledger.read(&Request::operator(Method::GET, &["quarantine"]).with("days", Some(days)))
+}
+
+/// One body in quarantine.
+///
+/// # Errors
+/// Where nothing of that key is there, or the ledger gives no answer.
+pub fn set_aside(ledger: &Api, key: &str) -> Result<Listed, Failure> {
+    ledger.read(&Request::operator(Method::GET, &["quarantine", key]))
+}
+
+/// The command `quarantine`.
 ///
 /// # Errors
 /// Where it is not done.
-pub fn replay(
-    ledger: &Ledger,
-    key: &str,
-    body: Option<PathBuf>,
-    overridden: bool,
-    json: bool,
-) -> Result<(), Failure> {
+pub fn of_quarantine(command: Quarantine, whose: &Whose, json: bool) -> Result<(), Failure> {
+    match command {
+        Quarantine::List { days, target } => {
+            let listed = quarantine(&Api::operated(&target, whose)?, days)?;
+            say(if json { serde_json::to_string_pretty(&listed)? } else { show::quarantine(&listed) });
+        }
+        Quarantine::Show { key, target } => {
+            let listed = set_aside(&Api::operated(&target, whose)?, &key)?;
+            if json {
+                say(serde_json::to_string_pretty(&listed)?);
+            } else {
+                say(show::quarantine(std::slice::from_ref(&listed)));
+                let body = STANDARD.decode(listed.body_base64.unwrap_or_default()).unwrap_or_default();
+                say(format!("\n{}", String::from_utf8_lossy(&body)));
+            }
+        }
+        Quarantine::Replay { key, body, overridden, target } => {
+            let replayed = replay(&Api::operated(&target, whose)?, &key, body, overridden)?;
+            let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
+            say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
+        }
+    }
+    Ok(())
+}
+
+fn replay(ledger: &Api, key: &str, body: Option<PathBuf>, overridden: bool) -> Result<Replayed, Failure> {
     let read = |path: PathBuf| {
         std::fs::read(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
     };
     let body_base64 = body.map(read).transpose()?.map(|body| STANDARD.encode(body));
-    let server = ledger.set_aside(key)?.server;
-    let asked = json!({ "another_body": body_base64.is_some(), "override": overridden });
-    let change = Change { server, what: "quarantine.replay", target: Some(key.to_owned()), asked };
-    let replayed = audited::change(
-        ledger,
-        change,
-        || ledger.replay(key, Replay { overridden, body_base64 }),
-        |replayed| json!({ "event": replayed.identity }),
-    )?;
-    let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
-    say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
-    Ok(())
-}
-
-/// The command `decide`.
-///
-/// # Errors
-/// Where it is not done.
-pub fn decide(ledger: &Ledger, args: args::Decide, json: bool) -> Result<(), Failure> {
-    let suppress = args.ruling == args::Ruling::Suppress;
-    // Reason and actor are in the timeline; here they could tell whom it is about.
-    let asked = json!({ "ruling": if suppress { "suppress" } else { "allow" } });
-    crate::ask::tell_cleaned(&args.address);
-    let (server, target) = (args.server.server, Some(args.stream.clone()));
-    let unknown_stream = args.unknown.allowed;
-    let decided = audited::change(
-        ledger,
-        Change { server, what: "decide", target, asked },
-        || {
-            ledger.decide(Decide {
-                server,
-                stream: args.stream,
-                address: args.address,
-                suppress,
-                reason: args.reason,
-                consent: args.consent,
-                actor: args.actor,
-                unknown_stream,
-            })
-        },
-        |decided| json!({ "event": decided.identity, "recipient_id": decided.recipient_id }),
-    )?;
-    let state = if decided.recorded { "is in the ledger" } else { "is on its queue" };
-    let words = format!("decision {} {state}", decided.identity);
-    say(if json { serde_json::to_string_pretty(&decided)? } else { words });
-    Ok(())
+    let request = Request::operator(Method::POST, &["quarantine", key, "replay"]);
+    ledger.read(&request.json(&Replay { overridden, body_base64 }))
 }
 
 /// The command `redrive`.
 ///
 /// # Errors
 /// Where it is not done, or not to its end.
-pub fn redrive(ledger: &Ledger, args: &args::Redrive, json: bool) -> Result<(), Failure> {
+pub fn redrive(args: &args::Redrive, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let ledger = Api::operated(&args.target, whose)?;
     let bar = post::progress(None, "moving dead letters");
-    let queue = args.queue.queue().name();
-    let redrive = Redrive { queue: queue.to_owned(), dry_run: args.dry_run };
-    let work = || ledger.redrive(redrive, |so_far| bar.set_position(so_far.moved as u64));
-    let redriven = if args.dry_run {
-        work()
-    } else {
-        let target = Some(queue.to_owned());
-        let change = Change { server: ServerId::NONE, what: "redrive", target, asked: Value::Null };
-        audited::change(ledger, change, work, |redriven| json!({ "moved": redriven.moved }))
-    };
+    let watched = bar.clone();
+    ledger.watched(move |so_far| watched.set_position(so_far.done));
+    let request = Request::operator(Method::POST, &["queues", args.queue.queue().name(), "redrive"]);
+    let redriven = ledger.read::<Redriven>(&request.json(&Redrive { dry_run: args.dry_run }));
     bar.finish_and_clear();
     let redriven = redriven?;
     say(if json {
@@ -117,9 +112,9 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
         asked: Value::Null,
     };
     let open = || {
-        let ledger = Ledger::open(target, whose)?;
-        let who = api::who(&ledger);
-        let begun = book::on(&ledger, async |book| audited::begin(book, who, change).await)?;
+        let ledger = Api::operated(target, whose)?;
+        let (who, now) = (ledger.who(), platform::now());
+        let begun = book::on(&ledger, async |book| audited::begin(book, who, change, now).await)?;
         Ok::<_, Failure>((ledger, begun))
     };
     let noted = match open() {
@@ -133,7 +128,7 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
     let done = ring.retire(key_id);
     match noted {
         Some((ledger, begun)) => {
-            book::on(&ledger, async |book| begun.end(book, done, |()| Value::Null).await)
+            book::on(&ledger, async |book| begun.end(book, done, |()| Value::Null, platform::now()).await)
         }
         None => done,
     }
@@ -148,16 +143,25 @@ pub fn hand_out(ring: &KeyRing, whose: &Whose) -> Result<String, Failure> {
     let mut told = String::new();
     for (port, pass) in Pass::all(&whose.home()?).into_iter().filter(|(_, pass)| pass.stack == whose.stack) {
         let doors = format!("http://127.0.0.1:{port}");
-        let client = Client::new(&doors, pass);
-        if !client.is_up() {
+        let ledger = Api::of_operator(&doors, &pass);
+        if queues(&ledger).is_err() {
             // It was killed, and its pass is left.
             continue;
         }
-        Remote(client).adopt(ring.public().iter().map(ToString::to_string).collect()).map_err(|error| {
+        adopt(&ledger, ring).map_err(|error| {
             Failure::new(format!("the Postledger at {doors} does not take up the keys: {error}"))
                 .next("restart it: until then it refuses passwords of the new key")
         })?;
         told += &format!("the Postledger at {doors} has taken that up\n");
     }
     Ok(told + "a stack on AWS takes it up by `make deploy`: deploy before its URLs go to Postmark")
+}
+
+/// Has the doors of an embedded Postledger take the passwords of these keys from now on, and of no others.
+///
+/// # Errors
+/// Where it gives no answer.
+pub fn adopt(ledger: &Api, ring: &KeyRing) -> Result<(), Failure> {
+    let keys: Vec<String> = ring.public().iter().map(ToString::to_string).collect();
+    ledger.read::<Done>(&Request::operator(Method::PUT, &["keys"]).json(&keys)).map(drop)
 }

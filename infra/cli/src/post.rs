@@ -193,7 +193,7 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
             bearer::as_operator(None)?;
             let aws = Aws::open(&place, &whose.stack)?;
             let verifier = Arc::new(Verifier::new(&whose.stack, keys.public(), [])?);
-            let doors = Doors::new(&verifier, &(aws.desk.queue.clone() as _), &aws.desk.clock);
+            let doors = Doors::new(&verifier, &(aws.queue() as _), &platform::clock());
             let unusable = |_| Failure::new("the credential is not fit for a header");
             let mut headers = HeaderMap::new();
             headers.insert(AUTHORIZATION, HeaderValue::from_str(&authorization).map_err(unusable)?);
@@ -202,7 +202,7 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
                 let (path, body) = (path(parcel), parcel.body.as_bytes());
                 let knock =
                     Knock { method: &Method::POST, path: &path, headers: &headers, body, source_ip: None };
-                let answer = aws.wait(async { Ok(doors.of(&path).answer(knock).await) })?;
+                let answer = aws.block(doors.of(&path).answer(knock));
                 let told = serde_json::from_str(&answer.body()).unwrap_or_default();
                 Ok(words(answer.status(), &told))
             };

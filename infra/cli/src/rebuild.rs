@@ -1,19 +1,22 @@
 //! The command `rebuild`: compares what is stored with the fold of a server's events, shows every difference, and
 //! mends the views if told to.
 
+use crate::api::{Api, Request};
 use crate::args::Rebuild;
-use crate::desk::{RebuildQuery, Repair, Repaired};
-use crate::target::Ledger;
-use crate::{Failure, audited, post, say, show};
+use crate::operator::Repaired;
+use crate::server::agreed;
+use crate::target::Whose;
+use crate::{Failure, post, say, show};
+use http::Method;
 use ledger::ServerId;
-use std::io::{IsTerminal, Write, stderr, stdin};
 use store::rebuild::Report;
 
 /// The command. Whether nothing differs, at the end.
 ///
 /// # Errors
 /// Where the ledger has no answer, or there is nobody to ask before a repair.
-pub fn run(args: &Rebuild, ledger: &Ledger, json: bool) -> Result<bool, Failure> {
+pub fn run(args: &Rebuild, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let ledger = &Api::operated(&args.target, whose)?;
     let server = args.server.server;
     let report = verify(ledger, server)?;
     if !args.repair {
@@ -24,15 +27,13 @@ pub fn run(args: &Rebuild, ledger: &Ledger, json: bool) -> Result<bool, Failure>
         say(show::rebuild(&report));
     }
     let views = report.recipients().len();
-    if views > 0 && !args.yes && !agreed(views)? {
+    let question = format!("write {views} views and their rows as the events say?");
+    if views > 0 && !args.yes && !agreed(&question)? {
         return Err(Failure::new("nothing was written"));
     }
     let (repaired, after) = if views > 0 {
-        let asked = serde_json::json!({ "views": views });
-        let change = audited::Change { server, what: "rebuild.repair", target: None, asked };
-        let repair = Repair { server, report: report.clone() };
-        let told = |repaired: &Repaired| serde_json::json!({ "repaired": repaired.repaired });
-        let repaired = audited::change(ledger, change, || ledger.repair(repair), told)?.repaired;
+        let request = Request::operator(Method::POST, &["servers", &server.to_string(), "rebuild"]);
+        let repaired = ledger.read::<Repaired>(&request.json(&report))?.repaired;
         (repaired, verify(ledger, server)?)
     } else {
         (0, report.clone())
@@ -46,24 +47,15 @@ pub fn run(args: &Rebuild, ledger: &Ledger, json: bool) -> Result<bool, Failure>
     Ok(after.differences.is_empty())
 }
 
-fn verify(ledger: &Ledger, server: ServerId) -> Result<Report, Failure> {
+fn verify(ledger: &Api, server: ServerId) -> Result<Report, Failure> {
     let bar = post::progress(None, "comparing: items read");
-    let report = ledger.verify(RebuildQuery { server }, |so_far| {
-        bar.set_message(format!("comparing: {} events of server {server}, items read", so_far.found));
-        bar.set_position(so_far.read);
+    let watched = bar.clone();
+    ledger.watched(move |so_far| {
+        watched.set_message(format!("comparing: {} events of server {server}, items read", so_far.of));
+        watched.set_position(so_far.done);
     });
+    let request = Request::operator(Method::GET, &["servers", &server.to_string(), "rebuild"]);
+    let report = ledger.read(&request.once());
     bar.finish_and_clear();
     report
-}
-
-/// Asks on the terminal.
-fn agreed(views: usize) -> Result<bool, Failure> {
-    if !stdin().is_terminal() {
-        return Err(Failure::new("there is no terminal to ask on before views are written")
-            .next("give --yes to write them without being asked"));
-    }
-    write!(stderr(), "write {views} views and their rows as the events say? [y/N] ")?;
-    let mut answer = String::new();
-    stdin().read_line(&mut answer)?;
-    Ok(matches!(&*answer.trim().to_lowercase(), "y" | "yes"))
 }

@@ -1,11 +1,14 @@
 //! The commands `reconcile`, `backfill` and `completeness`: what Postmark knows, beside what the ledger has.
 
+use crate::api::{Api, Request};
 use crate::args::{Backfill, Completeness, Postmark, Target};
-use crate::desk::ReconcileAsk;
+use crate::operator::{ReconcileAsk, Step};
 use crate::server::entry;
-use crate::target::{Ledger, Whose};
+use crate::target::Whose;
 use crate::{Failure, args, post, say, show};
 use ::reconcile::{Line, Report, Tally};
+use http::Method;
+use indicatif::ProgressBar;
 use ledger::{ServerId, Time};
 use postmark_api::eastern;
 use std::collections::BTreeMap;
@@ -27,7 +30,7 @@ pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<bool, Fa
         dry_run: args.dry_run,
         ..ask(args.server.server, &args.postmark, &args.target, whose)?
     };
-    let report = work(&Ledger::open(&args.target, whose)?, ask, "comparing")?;
+    let report = work(&Api::operated(&args.target, whose)?, args.server.server, ask, "comparing")?;
     tell(&report, args.dry_run, json)
 }
 
@@ -43,7 +46,8 @@ pub fn backfill(args: &Backfill, whose: &Whose, json: bool) -> Result<bool, Fail
         backfill: true,
         ..ask(args.server.server, &args.postmark, &args.target, whose)?
     };
-    let report = work(&Ledger::open(&args.target, whose)?, ask, "reading what Postmark still has")?;
+    let ledger = Api::operated(&args.target, whose)?;
+    let report = work(&ledger, args.server.server, ask, "reading what Postmark still has")?;
     tell(&report, false, json)
 }
 
@@ -55,7 +59,6 @@ fn ask(
 ) -> Result<ReconcileAsk, Failure> {
     let token = crate::server::token(server, target, whose)?;
     Ok(ReconcileAsk {
-        server,
         from: None,
         to: None,
         backfill: false,
@@ -67,32 +70,32 @@ fn ask(
 }
 
 /// Works until nothing is left, and shows how far it is.
-fn work(ledger: &Ledger, ask: ReconcileAsk, what: &str) -> Result<Report, Failure> {
+fn work(ledger: &Api, server: ServerId, ask: ReconcileAsk, what: &'static str) -> Result<Report, Failure> {
     let bar = post::progress(None, what);
-    let show = |report: &Report| {
-        let days: u64 = report.streams.values().map(|stream| stream.days).sum();
-        bar.set_message(format!("{what}: {days} days of streams done, missing facts found"));
-        bar.set_position(report.told());
+    let show = move |bar: &ProgressBar, so_far: Step| {
+        bar.set_message(format!("{what}: {} days of streams done, missing facts found", so_far.of));
+        bar.set_position(so_far.done);
     };
-    let report = match ledger {
-        Ledger::Embedded(_) => {
-            let ask = ReconcileAsk { seconds: Some(EMBEDDED_SECONDS), ..ask };
-            let mut whole: Option<Report> = None;
-            loop {
-                let part = ledger.reconcile(ask.clone(), &|_| {})?;
-                let finished = part.finished || ask.dry_run;
-                let so_far = match whole.take() {
-                    Some(so_far) => so_far.and(part),
-                    None => part,
-                };
-                show(&so_far);
-                if finished {
-                    break so_far;
-                }
-                whole = Some(so_far);
-            }
+    let watched = bar.clone();
+    ledger.watched(move |so_far| show(&watched, so_far));
+    // In this process it is worked on until it is done; over HTTP an answer must come before it is given up.
+    let seconds = ledger.aws().is_none().then_some(EMBEDDED_SECONDS);
+    let ask = ReconcileAsk { seconds, ..ask };
+    let request = Request::operator(Method::POST, &["servers", &server.to_string(), "reconcile"]).json(&ask);
+    let mut whole: Option<Report> = None;
+    let report = loop {
+        let part: Report = ledger.read(&request)?;
+        let finished = part.finished || ask.dry_run || ask.seconds.is_none();
+        let so_far = match whole.take() {
+            Some(so_far) => so_far.and(part),
+            None => part,
+        };
+        let days = so_far.streams.values().map(|stream| stream.days).sum();
+        show(&bar, Step { done: so_far.told(), of: days });
+        if finished {
+            break so_far;
         }
-        Ledger::Aws(_) => ledger.reconcile(ask, &show)?,
+        whole = Some(so_far);
     };
     bar.finish_and_clear();
     Ok(report)

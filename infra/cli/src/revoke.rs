@@ -1,14 +1,15 @@
 //! The command `revoke`: revokes a password of a server, takes that back, and lists what is revoked. And what other
 //! commands know of it: which password to use instead.
 
+use crate::api::{Api, Request};
 use crate::args::{self, Target};
-use crate::audited::{self, Change};
-use crate::desk::{Revoke, Unrevoke};
+use crate::operator::Revoked as Revoke;
 use crate::server::agreed;
-use crate::target::{Ledger, Place, Whose};
+use crate::target::{Place, Whose};
 use crate::{Failure, book, say, show, tell};
 use account::Registry;
 use consumer::REVOKED_DAYS;
+use http::Method;
 use ledger::{ServerId, Time};
 use serde_json::{Value, json};
 
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 struct Revoked(Vec<Revoke>);
 
 impl Revoked {
-    fn of(ledger: &Ledger) -> Result<Revoked, Failure> {
-        Ok(Revoked(ledger.revoked()?))
+    fn of(ledger: &Api) -> Result<Revoked, Failure> {
+        Ok(Revoked(ledger.read(&Request::operator(Method::GET, &["revocations"]))?))
     }
 
     /// From when a password is revoked, if it is.
@@ -50,7 +51,7 @@ impl Revoked {
 /// # Errors
 /// Where it is not done, or there is nobody to ask.
 pub fn run(args: &args::Revoke, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let ledger = Ledger::open(&args.target, whose)?;
+    let ledger = Api::operated(&args.target, whose)?;
     let (Some(server), Some(generation), false) = (args.server, args.generation, args.list) else {
         return list(&ledger, args.server, json);
     };
@@ -61,12 +62,12 @@ pub fn run(args: &args::Revoke, whose: &Whose, json: bool) -> Result<(), Failure
     }
 }
 
-fn list(ledger: &Ledger, server: Option<ServerId>, json: bool) -> Result<(), Failure> {
+fn list(ledger: &Api, server: Option<ServerId>, json: bool) -> Result<(), Failure> {
     let all = Revoked::of(ledger)?;
     let wanted = || all.0.iter().filter(|one| server.is_none_or(|server| one.server == server));
     if json {
         let told = wanted().map(|one| {
-            json!({ "server": one.server, "generation": one.generation, "from": one.from,
+            json!({ "server": one.server, "generation": one.generation, "from": one.from.to_string(),
                 "next_generation": all.usable(one.server, one.generation) })
         });
         say(serde_json::to_string_pretty(&told.collect::<Vec<_>>())?);
@@ -88,7 +89,7 @@ fn list(ledger: &Ledger, server: Option<ServerId>, json: bool) -> Result<(), Fai
 }
 
 fn revoke(
-    ledger: &Ledger,
+    ledger: &Api,
     server: ServerId,
     generation: u32,
     args: &args::Revoke,
@@ -110,22 +111,9 @@ fn revoke(
     if !args.yes && !agreed(&format!("revoke the password of generation {generation}?"))? {
         return Err(Failure::new("nothing was revoked"));
     }
-    let (next, asked) = (plan.next(), json!({ "generation": generation, "from": from.to_string() }));
-    let takes_next = plan.is_registered();
-    audited::change(
-        ledger,
-        Change { server, what: "revoke", target: None, asked },
-        || {
-            ledger.revoke(Revoke { server, generation, from })?;
-            if takes_next {
-                book::on(ledger, async |book| {
-                    Registry(book).update(server, |entry| entry.generation = next).await
-                })?;
-            }
-            Ok(())
-        },
-        |()| if takes_next { json!({ "generation": next }) } else { Value::Null },
-    )?;
+    let (next, takes_next) = (plan.next(), plan.is_registered());
+    let request = Request::operator(Method::POST, &["revocations"]);
+    ledger.read::<Revoke>(&request.json(&Revoke { server, generation, from }))?;
     let words = || {
         let connect = if takes_next {
             format!("`postledger connect --server {server}` gives Postmark the next one")
@@ -139,7 +127,7 @@ fn revoke(
 }
 
 fn undo(
-    ledger: &Ledger,
+    ledger: &Api,
     server: ServerId,
     generation: u32,
     args: &args::Revoke,
@@ -153,24 +141,20 @@ fn undo(
     if !args.yes && !agreed(&question)? {
         return Err(Failure::new("nothing was taken back"));
     }
-    audited::change(
-        ledger,
-        Change { server, what: "revoke.undo", target: None, asked: json!({ "generation": generation }) },
-        || ledger.unrevoke(Unrevoke { server, generation }),
-        |_| json!({ "was": from.to_string() }),
-    )?;
+    let password = ["revocations", &server.to_string(), &generation.to_string()];
+    ledger.read::<Revoke>(&Request::operator(Method::DELETE, &password).once())?;
     let words = format!(
         "{server}.{generation} is good again; what came in with it since is kept for {REVOKED_DAYS} days: see it by \
          `postledger quarantine list --days {REVOKED_DAYS}`, and record it by `postledger quarantine replay KEY`; take \
          it out of `Denied` where it stands there"
     );
-    let told = json!({ "server": server, "generation": generation, "was": from });
+    let told = json!({ "server": server, "generation": generation, "was": from.to_string() });
     say(if json { serde_json::to_string_pretty(&told)? } else { words });
     Ok(())
 }
 
 /// Which of a server's passwords the registry says is in use, where it has the server.
-fn registered(ledger: &Ledger, server: ServerId) -> Result<Option<u32>, Failure> {
+fn registered(ledger: &Api, server: ServerId) -> Result<Option<u32>, Failure> {
     let entry = book::on(ledger, async |book| Registry(book).get(server).await)?;
     Ok(entry.map(|entry| entry.generation))
 }
@@ -205,7 +189,7 @@ impl Plan<'_> {
         let known = self.revoked.from(self.server, self.generation);
         let denied = self.revoked.denied(Some((self.server, self.generation)));
         json!({ "server": self.server, "generation": self.generation,
-            "from": known.map_or(self.from, |known| known.min(self.from)), "new": self.is_new(),
+            "from": known.map_or(self.from, |known| known.min(self.from)).to_string(), "new": self.is_new(),
             "next_generation": self.next(), "denied": denied })
     }
 
@@ -260,7 +244,7 @@ pub fn generation(
         return Ok(given.unwrap_or(1));
     }
     let known = || {
-        let ledger = Ledger::open(target, whose)?;
+        let ledger = Api::operated(target, whose)?;
         Ok::<_, Failure>((Revoked::of(&ledger)?, registered(&ledger, server)?))
     };
     let (revoked, registered) = match known() {

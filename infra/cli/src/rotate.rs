@@ -1,14 +1,14 @@
 //! The command `rotate`: moves all webhooks to a new key, as far as can be done now.
 
+use crate::api::Api;
 use crate::args::Rotate as Args;
 use crate::audited::{self, Change};
-use crate::book::{self, Remote};
-use crate::client::Client;
 use crate::connect::doors;
 use crate::keys::KeyRing;
+use crate::operate::adopt;
 use crate::server::{agreed, endpoint, vault};
-use crate::target::{Ledger, Place, Whose};
-use crate::{Failure, api, say, show};
+use crate::target::Whose;
+use crate::{Failure, book, say, show};
 use account::Registry;
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
 use ledger::{ServerId, Time};
@@ -58,12 +58,8 @@ impl From<RotateError> for Failure {
 pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
     let mut ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    let embedded = match Place::of(args.target.url.as_deref(), &args.target.aws, whose)? {
-        Place::Url(base) => Some(Remote(Client::open(&base, whose)?)),
-        Place::Aws(_) => None,
-    };
-    let ledger = Ledger::open(&args.target, whose)?;
-    let who = api::who(&ledger);
+    let ledger = Api::operated(&args.target, whose)?;
+    let (who, embedded) = (ledger.who(), ledger.over_http());
     let progress = book::on(&ledger, async |book| {
         let mut servers = Vec::new();
         for entry in Registry(book).list().await? {
@@ -77,7 +73,6 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         }
         let asked = json!({ "stage": stage, "server": args.server });
         let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };
-        let begun = audited::begin(book, who, change).await?;
         let work = async {
             let rotated =
                 Rotate { book, keys: &mut ring, doors: &doors, now }.run(&servers, args.server).await;
@@ -85,7 +80,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
                 return Ok(rotated?);
             };
             // Whatever became of it: passwords are minted by the newest key that there is now.
-            embedded.adopt(ring.public().iter().map(ToString::to_string).collect())?;
+            adopt(embedded, &ring)?;
             let mut progress = rotated?;
             if progress.stage == Stage::DoorsToLearn {
                 let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
@@ -93,8 +88,8 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
             }
             Ok::<_, Failure>(progress)
         };
-        let done = work.await;
-        begun.end(book, done, |progress| json!({ "stage": progress.stage })).await
+        let told = |progress: &Progress| json!({ "stage": progress.stage });
+        audited::change(book, who, change, &platform::clock(), work, told).await
     })?;
     let deployed = embedded.is_none();
     say(if json {

@@ -1,11 +1,10 @@
 //! The command `run`: the whole ledger in one process, with a sample, until Ctrl-C.
 
+use crate::api::Api;
 use crate::args::{PORT, Run};
-use crate::client::Client;
 use crate::embedded::{Limits, Parts, Pass, Stack, server};
 use crate::keys::{KeyRing, webhooks};
 use crate::sample::SERVER;
-use crate::target::Ledger;
 use crate::terminal::Visible;
 use crate::{Failure, say, trial};
 use account::FileVault;
@@ -88,9 +87,9 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
     if !args.no_sample {
         let (base, password, once, pass) = (base.clone(), password.clone(), args.once, pass);
         let trial = tokio::task::spawn_blocking(move || {
-            let ledger = Ledger::Embedded(Client::new(&base, pass.clone()));
+            let ledger = Api::of_operator(&base, &pass);
             trial::run(&ledger, &base, user, &password)?;
-            if once { trial::ask(&base, &pass) } else { Ok(()) }
+            if once { trial::ask(&base, &ledger) } else { Ok(()) }
         });
         trial.await.map_err(|_| Failure::new("the sample could not be posted"))??;
     }
@@ -120,7 +119,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
             ));
         }
     }
-    let queues = stack.desk.queues().await.map_err(|error| Failure::new(error.to_string()))?;
+    let queues = stack.operator.queues().await.map_err(|error| Failure::new(error.to_string()))?;
     match queues.iter().map(|on| on.dead).sum::<usize>() {
         0 => say("All that came in is in the ledger or in quarantine."),
         dead => say(format!(

@@ -1,12 +1,14 @@
 //! The command `server`: which servers there are at Postmark, whose they are, and their tokens.
 
+use crate::api::{Api, Request};
 use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
 use crate::args::{Target, reconcile::Postmark};
 use crate::audited::{self, Change};
-use crate::desk::ForgetStream;
-use crate::target::{Ledger, Place, Whose};
-use crate::{Failure, api, aws, book, say, show};
+use crate::operator::Forgotten;
+use crate::target::{Place, Whose};
+use crate::{Failure, aws, book, say, show};
 use account::{Book, FileVault, Registry, ServerEntry, Vault, connect};
+use http::Method;
 use ledger::ServerId;
 use ledger::policy::{PolicySchedule, StreamKind};
 use postmark_api::{AccountServer, Endpoint, Https, ServerApi, Timeouts, Token};
@@ -132,27 +134,20 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
             Ok(())
         }
         Servers::Set(args) => {
-            let ledger = Ledger::open(&args.target, whose)?;
+            let ledger = Api::operated(&args.target, whose)?;
             let asked = serde_json::json!({
                 "generation": args.generation, "policy": args.policy, "kind": args.policy.map(|_| format!("{:?}", args.kind)),
             });
             let change = Change { server: args.server.server, what: "server.set", target: None, asked };
-            let work = || book::on(&ledger, async |book| set(book, &args).await);
-            let shown = audited::change(&ledger, change, work, |_| Value::Null)?;
+            let shown = noted(&ledger, change, async |book| set(book, &args).await, |_| Value::Null)?;
             say(if json { serde_json::to_string_pretty(&shown)? } else { shown.text() });
             Ok(())
         }
         Servers::ForgetStream { server, stream, target } => {
             let server = server.server;
-            let ledger = Ledger::open(&target, whose)?;
-            let change = Change {
-                server,
-                what: "server.forget_stream",
-                target: Some(stream.clone()),
-                asked: Value::Null,
-            };
-            let work = || ledger.forget_stream(ForgetStream { server, stream });
-            let done = audited::change(&ledger, change, work, |done| serde_json::json!({ "was": done.was }))?;
+            let place = ["servers", &server.to_string(), "streams", &stream];
+            let request = Request::operator(Method::DELETE, &place).once();
+            let done: Forgotten = Api::operated(&target, whose)?.read(&request)?;
             let words =
                 if done.was { "the stream is not known any more" } else { "the stream was not known" };
             say(if json { serde_json::to_string_pretty(&done)? } else { words.to_owned() });
@@ -165,21 +160,30 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
                 return Err(Failure::new("nothing was changed"));
             }
             let vault = vault(&target, whose)?;
-            let ledger = Ledger::open(&target, whose)?;
-            let work = || {
-                book::on(&ledger, async |book| {
-                    vault.remove(server).await?;
-                    Ok::<_, Failure>(Registry(book).remove(server).await?)
-                })
+            let ledger = Api::operated(&target, whose)?;
+            let work = async |book: &dyn Book| {
+                vault.remove(server).await?;
+                Ok(Registry(book).remove(server).await?)
             };
             let change = Change { server, what: "server.remove", target: None, asked: Value::Null };
-            let was = audited::change(&ledger, change, work, |was| serde_json::json!({ "was": was }))?;
+            let was = noted(&ledger, change, work, |was| serde_json::json!({ "was": was }))?;
             let words = if was { "is not registered any more" } else { "was not registered" };
             let told = serde_json::json!({ "server": server, "removed": was });
             say(if json { serde_json::to_string_pretty(&told)? } else { format!("server {server} {words}") });
             Ok(())
         }
     }
+}
+
+/// Does a change to the registry, noted before it begins and when it has ended.
+fn noted<T>(
+    ledger: &Api,
+    change: Change,
+    work: impl AsyncFnOnce(&dyn Book) -> Result<T, Failure>,
+    told: impl FnOnce(&T) -> Value,
+) -> Result<T, Failure> {
+    let (who, clock) = (ledger.who(), platform::clock());
+    book::on(ledger, async |book| audited::change(book, who, change, &clock, work(book), told).await)
 }
 
 fn listed(entries: &[ServerEntry]) -> String {
@@ -201,8 +205,8 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
     let (vault, endpoint) = (vault(&args.target, whose)?, endpoint(&args.postmark)?);
     let what = if args.account { "the account's token" } else { "the server's token" };
     let token = read_token(what)?;
-    let ledger = Ledger::open(&args.target, whose)?;
-    let who = api::who(&ledger);
+    let ledger = Api::operated(&args.target, whose)?;
+    let who = ledger.who();
     let added = book::on(&ledger, async |book| {
         let chosen = match args.server {
             Some(server) => vec![(server, token)],
@@ -211,9 +215,9 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
         let mut added = Vec::new();
         for (server, token) in chosen {
             let change = Change { server, what: "server.add", target: None, asked: Value::Null };
-            let begun = audited::begin(book, who.clone(), change).await?;
-            let done = register(book, &*vault, &endpoint, server, token, &args.about).await;
-            added.push(begun.end(book, done, |_| Value::Null).await?);
+            let work = register(book, &*vault, &endpoint, server, token, &args.about);
+            let (who, clock) = (who.clone(), platform::clock());
+            added.push(audited::change(book, who, change, &clock, work, |_| Value::Null).await?);
         }
         Ok::<_, Failure>(added)
     })?;

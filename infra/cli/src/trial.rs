@@ -2,14 +2,12 @@
 //! it. The same for the embedded mode and a stack in an emulator.
 
 use crate::api::{Api, Request};
+use crate::args::Unknown;
 use crate::client::agent;
-use crate::desk::{QuarantineQuery, RecipientQuery};
-use crate::embedded::Pass;
 use crate::sample::{LEDGER, SERVER, Sent, sample};
-use crate::target::Ledger;
-use crate::{Failure, post, say, show};
+use crate::{Failure, operate, post, say, show};
+use answers::{Recipient, Timeline};
 use ingest::credential::{User, basic};
-use ledger::ServerId;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -24,7 +22,7 @@ const EMPTY_TIMES: u32 = 3;
 ///
 /// # Errors
 /// Where nobody answers, or the sample is not consumed in time.
-pub fn run(ledger: &Ledger, doors: &str, user: User, password: &str) -> Result<(), Failure> {
+pub fn run(ledger: &Api, doors: &str, user: User, password: &str) -> Result<(), Failure> {
     let authorization = basic(user, password);
     let agent = agent();
     let post = |sent: &Sent| {
@@ -50,11 +48,11 @@ pub fn run(ledger: &Ledger, doors: &str, user: User, password: &str) -> Result<(
 }
 
 /// Returns once nothing waits or is being consumed.
-fn wait_until_settled(ledger: &Ledger) -> Result<(), Failure> {
+fn wait_until_settled(ledger: &Api) -> Result<(), Failure> {
     let start = Instant::now();
     let mut empty = 0;
     while empty < EMPTY_TIMES {
-        let busy = ledger.queues()?.iter().any(|on| on.waiting + on.in_flight > 0);
+        let busy = operate::queues(ledger)?.iter().any(|on| on.waiting + on.in_flight > 0);
         empty = if busy { 0 } else { empty + 1 };
         if start.elapsed() > SETTLED_WAIT {
             return Err(Failure::new("the sample was taken in, but is not consumed yet")
@@ -65,22 +63,21 @@ fn wait_until_settled(ledger: &Ledger) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show_ledger(ledger: &Ledger) -> Result<(), Failure> {
-    let server = ServerId::new(SERVER)?;
+fn show_ledger(ledger: &Api) -> Result<(), Failure> {
+    let server = SERVER.to_string();
     let mut rows = Vec::new();
     let mut events = 0;
     for (address, stream) in LEDGER {
-        let (to, stream) = (address.to_owned(), Some(stream.to_owned()));
-        let query =
-            RecipientQuery { server, address: to, stream, at: None, known_at: None, unknown_stream: true };
-        let told = ledger.recipient(query)?;
-        for (stream, answer) in &told.streams {
-            events += told.timeline.iter().filter(|entry| entry.stream == *stream).count();
-            rows.push(show::row(address, stream, answer));
-        }
+        let at = ["servers", &*server, "recipients", address];
+        let unknown = Unknown { allowed: true };
+        let told: Recipient =
+            ledger.read(&Request::get(&at).with("stream", Some(stream)).unknown(unknown))?;
+        rows.extend(told.streams.iter().map(|(stream, answer)| show::row(address, stream, answer)));
+        let timeline: Timeline = ledger.read(&Request::get(&[&at[..], &["timeline"]].concat()))?;
+        events += timeline.items.iter().filter(|entry| entry.stream == stream).count();
     }
-    let aside = ledger.quarantine(QuarantineQuery { days: 1 })?.len();
-    let dead: usize = ledger.queues()?.iter().map(|on| on.dead).sum();
+    let aside = operate::quarantine(ledger, 1)?.len();
+    let dead: usize = operate::queues(ledger)?.iter().map(|on| on.dead).sum();
     say("\nThe ledger:\n");
     say(show::table(["address", "stream", "verdict", "why", "since (UTC)"], rows));
     say(format!("\n{events} events recorded, each once; {aside} bodies set aside; {dead} dead letters."));
@@ -91,10 +88,10 @@ fn show_ledger(ledger: &Ledger) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Where it does not answer.
-pub fn ask(base: &str, pass: &Pass) -> Result<(), Failure> {
+pub fn ask(base: &str, ledger: &Api) -> Result<(), Failure> {
     let server = SERVER.to_string();
     let new = json!({ "name": "a first look", "role": "viewer", "servers": [SERVER] });
-    let made = Api::of_operator(pass).ask(&Request::post(&["tokens"]).json(&new))?.json()?;
+    let made = ledger.ask(&Request::post(&["tokens"]).json(&new))?.json()?;
     let api = Api::of_bearer(base, made["token"].as_str().unwrap_or_default())?;
     say("\nThe read API, asked over HTTP with a viewer's token:\n");
 
@@ -140,9 +137,9 @@ pub fn tell_what_next(doors: &str, user: User, password: &str, target: &str) {
         "\nTry next, in another terminal:\n
   {me} recipient --server {SERVER} no.such.user@customer.example{target}
   {me} recipient --server {SERVER} back.again@customer.example --at {between}{target}
-  {me} counts --server {SERVER}{target}
+  {me} stats --server {SERVER} --by day{target}
   {me} quarantine list{target}
-  {me} decide --server {SERVER} --stream outbound ida.moreau@customer.example suppress --reason 'asked by phone'{target}
+  {me} suppress --server {SERVER} --stream outbound --no-postmark --reason 'asked by phone' ida.moreau@customer.example{target}
   {me} check --server {SERVER} --stream broadcast --address annoyed@customer.example{target}
   {me} token new --name me --role viewer --servers {SERVER}{target} --out token
   curl -H @token -H 'content-type: application/json' {doors}/v1/servers/{SERVER}/check \\

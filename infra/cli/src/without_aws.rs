@@ -3,20 +3,19 @@
 
 use crate::Failure;
 use crate::args::OnAws;
-use crate::desk::{Desk, DeskError};
+use crate::operator::Step;
 use crate::target::Made;
 use account::Vault;
-use api::call::Call;
-use http::Response;
+use account::audit::Who;
+use http::{Request, Response};
+use queue::Queue;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
+use store::Store;
 
-/// No stack on AWS is ever open.
-pub struct Aws {
-    never: Infallible,
-    /// Where it would be asked and told.
-    pub desk: Desk,
-}
+/// No stack on AWS is ever open: none of what could be asked of one is ever called.
+pub struct Aws(Infallible);
 
 impl Aws {
     /// Opens nothing.
@@ -27,45 +26,37 @@ impl Aws {
         Err(without())
     }
 
-    /// Is never called.
-    pub fn caller(&self) -> String {
-        match self.never {}
+    /// Who would ask.
+    pub fn who(&self) -> Who {
+        match self.0 {}
     }
 
-    /// Is never called: there is no stack to work on.
+    /// Its tables.
+    pub fn store(&self) -> &dyn Store {
+        match self.0 {}
+    }
+
+    /// Its queues.
+    pub fn queue(&self) -> Arc<dyn Queue> {
+        match self.0 {}
+    }
+
+    /// Who would be told.
+    pub fn watched(&self, _: impl Fn(Step) + Send + 'static) {
+        match self.0 {}
+    }
+
+    /// Work that would be waited for.
     pub fn block<T>(&self, _: impl Future<Output = T>) -> T {
-        match self.never {}
+        match self.0 {}
     }
 
-    /// Is never called.
+    /// What would be answered.
     ///
     /// # Errors
-    /// None: there is no stack to wait for.
-    pub fn wait<T>(&self, _: impl Future<Output = Result<T, DeskError>>) -> Result<T, Failure> {
-        match self.never {}
-    }
-}
-
-/// The read API over no stack.
-pub struct Direct {
-    never: Infallible,
-}
-
-impl Direct {
-    /// Opens nothing.
-    ///
-    /// # Errors
-    /// Always.
-    pub fn open(_: &OnAws, _: &str) -> Result<Direct, Failure> {
-        Err(without())
-    }
-
-    /// Is never called.
-    ///
-    /// # Errors
-    /// None: there is no stack to ask.
-    pub fn answer(&self, _: &Call<'_>) -> Result<Response<Vec<u8>>, Failure> {
-        match self.never {}
+    /// None.
+    pub fn answer(&self, _: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
+        match self.0 {}
     }
 }
 

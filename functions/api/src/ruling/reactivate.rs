@@ -45,6 +45,9 @@ struct Asked {
     why: Why,
     #[serde(default)]
     consent: Option<String>,
+    /// Whether Postmark's list is seen to; else what is ours alone is allowed.
+    #[serde(default = "super::yes")]
+    postmark: bool,
     #[serde(default)]
     unknown_stream: UnknownStream,
 }
@@ -183,6 +186,7 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
         "stream": asked.stream,
         "reason": asked.why,
         "consent": asked.consent.is_some(),
+        "postmark": asked.postmark,
     });
     let change = done(admin, api.as_ref(), &asked, &spellings, held);
     let target = Some(named.id().to_string());
@@ -262,6 +266,11 @@ async fn held(admin: &Admin<'_>, spellings: &[Spelling], asked: &Asked) -> Resul
         .collect();
     for held in &mut all {
         held.refused = refusal(held, complained, asked, &events, now);
+    }
+    if !asked.postmark {
+        // What Postmark lists has its say above, and stays.
+        all.iter_mut().for_each(|held| held.listed.clear());
+        all.retain(|held| !held.was().is_empty());
     }
     // An allowance would be one for the refused streams too.
     let elsewhere = all.iter().find_map(|held| held.refused.clone());
@@ -817,6 +826,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn where_postmark_is_to_be_left_alone_what_is_ours_is_allowed_and_its_list_keeps_its_say() {
+        let (bench, lists) = Bench::with_lists().await;
+        let ours_alone = async |stream: &str| {
+            let body = json!({ "stream": stream, "reason": "r", "postmark": false });
+            bench.post(&format!("recipients/{IDA}/reactivate"), body).await.json()
+        };
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        assert_eq!(ours_alone("outbound").await["results"], json!([]), "Postmark lists it, and we do not");
+        bar(&bench, "outbound", DAY).await;
+        let told = ours_alone("outbound").await;
+        assert_eq!(
+            (&told["results"][0]["done"], &told["results"][0]["was"][0]),
+            (&json!(true), &json!("decision"))
+        );
+        assert!(told["decision"]["event"].is_string() && lists.asked().is_empty(), "Postmark is not asked");
+        // An unsubscribe on Postmark's list is its owner's word about ours too.
+        change(&bench, IDA, "broadcast", DAY, UNSUBSCRIBE).await;
+        bar_for(&bench, "broadcast", DAY, Bar::Import(Some(Cause::Unsubscribe))).await;
+        let told = ours_alone("broadcast").await;
+        assert_eq!(told["results"][0]["refused"]["code"], "consent", "{told}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_audit_has_causes_codes_and_choices_but_no_words_and_no_address() {
         let (bench, _) = Bench::with_lists().await;
         change(&bench, IDA, "outbound", DAY, UNSUBSCRIBE).await;
@@ -832,7 +864,7 @@ mod tests {
         assert_eq!(of("begun").len(), 2);
         assert_eq!(of("begun")[0]["before"], json!({ "outbound": ["unsubscribe"] }));
         assert_eq!(of("begun")[0]["target"], id().to_string());
-        let asked = json!({ "stream": "outbound", "reason": "other", "consent": true });
+        let asked = json!({ "stream": "outbound", "reason": "other", "consent": true, "postmark": true });
         assert!(!audit.text().contains("called") && !audit.text().contains("telephone"));
         assert!(of("begun").iter().any(|one| one["after"] == asked), "{items}");
         let refused = json!([{ "stream": "outbound", "done": false, "refused": "consent" }]);

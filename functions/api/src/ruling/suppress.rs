@@ -31,14 +31,10 @@ struct Asked {
     reason: String,
     #[serde(default)]
     why: Why,
-    #[serde(default = "yes")]
+    #[serde(default = "super::yes")]
     postmark: bool,
     #[serde(default)]
     unknown_stream: UnknownStream,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// What became of one recipient.

@@ -41,6 +41,8 @@ pub struct Paging {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Ask {
+    /// May this address be mailed, and if not, why not?
+    Recipient(Recipient),
     /// May these addresses be mailed? From a file or standard input: one a line, or a list as `suppressions import` reads
     /// it, whatever its columns are called.
     ///
@@ -79,6 +81,32 @@ pub enum Ask {
     /// The tokens that let others ask the API: make, list, revoke.
     #[command(subcommand)]
     Token(Tokens),
+}
+
+/// `recipient`.
+#[derive(Debug, Args)]
+pub struct Recipient {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// The address, in any spelling, or `id:` and a recipient's id.
+    #[arg(value_parser = crate::ask::whom)]
+    pub address: String,
+    /// The stream to mail on [default: all that are known].
+    #[arg(long, value_name = "STREAM", value_parser = crate::stream)]
+    pub stream: Option<String>,
+    /// Whether it may be unknown.
+    #[command(flatten)]
+    pub unknown: Unknown,
+    /// As of a past instant: RFC 3339, or microseconds since 1970.
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub at: Option<Time>,
+    /// By what had come in by an instant.
+    #[arg(long, value_name = "T", value_parser = crate::time)]
+    pub known_at: Option<Time>,
+    /// Where the API is asked.
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// `check`.
@@ -351,6 +379,9 @@ pub struct Reactivate {
     /// What its owner agreed to, when and how, where they had unsubscribed.
     #[arg(long, value_name = "TEXT")]
     pub consent: Option<String>,
+    /// Allow it here only: Postmark's list stays as it is, and so does what it says of the address.
+    #[arg(long)]
+    pub no_postmark: bool,
     /// The address, or `id:` and a recipient's id.
     #[arg(value_parser = crate::ask::whom)]
     pub address: String,

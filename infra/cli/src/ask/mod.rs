@@ -5,6 +5,7 @@ mod events;
 mod output;
 mod pages;
 mod person;
+pub(crate) mod recipient;
 mod ruling;
 mod stats;
 mod suppressions;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 pub fn run(command: Ask, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     match command {
+        Ask::Recipient(args) => recipient::run(&args, whose, json)?,
         Ask::Check(args) => return check::run(&args, whose, json),
         Ask::Suppressions(command) => return suppressions::run(command, whose, json).map(status),
         Ask::Suppress(args) => return ruling::suppress(&args, whose, json).map(status),

@@ -6,8 +6,9 @@ use super::{text, time};
 use crate::api::{Api, Request};
 use crate::args::api::{Erase, Export};
 use crate::server::asked;
-use crate::target::{Ledger, Whose};
+use crate::target::Whose;
 use crate::{Failure, say, show};
+use http::Method;
 use ledger::ServerId;
 use ledger::given::Recipient;
 
@@ -35,7 +36,8 @@ pub(super) fn erase(args: &Erase, whose: &Whose, json: bool) -> Result<(), Failu
         person(args, server, address, whose, json)?;
     }
     if args.sweep {
-        let swept = Ledger::open(&args.access.target, whose)?.sweep()?;
+        let ledger = Api::operated(&args.access.target, whose)?;
+        let swept = ledger.read(&Request::operator(Method::POST, &["sweep"]))?;
         say(if json { serde_json::to_string_pretty(&swept)? } else { show::swept(&swept) });
     }
     Ok(())

@@ -94,7 +94,7 @@ fn decision(decision: &Value) -> String {
 pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let api = Api::open(&args.access, whose)?;
     tell_cleaned(&args.address);
-    let mut body = json!({ "stream": args.stream, "reason": args.reason, "why": args.why, "unknown_stream": args.unknown.word() });
+    let mut body = json!({ "stream": args.stream, "reason": args.reason, "why": args.why, "postmark": !args.no_postmark, "unknown_stream": args.unknown.word() });
     if let Some(consent) = &args.consent {
         body["consent"] = consent.clone().into();
     }
@@ -115,7 +115,11 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
         return Ok(good);
     }
     if results.is_empty() {
-        say("nothing speaks against mailing this address there: nothing was to be done");
+        say(if args.no_postmark {
+            "nothing of yours speaks against mailing this address there: nothing was to be done here"
+        } else {
+            "nothing speaks against mailing this address there: nothing was to be done"
+        });
         return Ok(good);
     }
     let rows = results.iter().map(|result| {

@@ -8,15 +8,17 @@
 use super::outcome::{Outcome, Sent};
 use super::questions::{Observed, To, Told, answers};
 use super::{Found, Link, State};
+use crate::api::{Api, Request};
 use crate::args::Doctor;
-use crate::desk::{BodiesQuery, QuarantineQuery};
+use crate::operator::Recorded;
 use crate::server::{agreed, endpoint, refused, token};
-use crate::target::{Ledger, Whose};
-use crate::{Failure, book, post};
+use crate::target::Whose;
+use crate::{Failure, book, operate, post};
 use account::doors::OUR_PROBE;
 use account::{ServerEntry, webhooks};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::Method;
 use indicatif::ProgressBar;
 use ledger::policy::StreamKind;
 use ledger::{Identity, ServerId, Source};
@@ -53,7 +55,7 @@ pub(super) fn keeps_from(link: &Link) -> bool {
 pub(super) fn run(
     args: &Doctor,
     whose: &Whose,
-    ledger: &Ledger,
+    ledger: &Api,
     entry: &ServerEntry,
     json: bool,
 ) -> Result<Outcome, Failure> {
@@ -148,7 +150,7 @@ fn announced(info: &ServerInfo, stream: &str, from: &str) -> String {
 
 /// A run under way.
 struct Live<'a> {
-    ledger: &'a Ledger,
+    ledger: &'a Api,
     runtime: Runtime,
     api: ServerApi,
     entry: &'a ServerEntry,
@@ -271,7 +273,8 @@ impl Live<'_> {
         let found = self.until("probes", self.wait / OPTIONAL_SHARE, || {
             let mut bodies = Vec::new();
             for key in probe_keys(ledger, server)?.difference(&known) {
-                let kept = ledger.set_aside(key)?.body_base64.and_then(|body| STANDARD.decode(body).ok());
+                let kept =
+                    operate::set_aside(ledger, key)?.body_base64.and_then(|body| STANDARD.decode(body).ok());
                 let body = kept.and_then(|body| serde_json::from_slice::<Value>(&body).ok());
                 bodies.extend(body.filter(|body| body["Details"] != OUR_PROBE));
             }
@@ -454,10 +457,12 @@ const fn unanswered(error: &ApiError) -> &'static str {
 }
 
 /// What webhooks told of the testing addresses, in the order in which it came in.
-fn events(ledger: &Ledger, server: ServerId) -> Result<Vec<(Told, Identity)>, Failure> {
+fn events(ledger: &Api, server: ServerId) -> Result<Vec<(Told, Identity)>, Failure> {
     let mut all = Vec::new();
     for to in To::ALL {
-        for bodied in ledger.bodies(BodiesQuery { server, address: to.address().to_owned() })? {
+        let place = ["servers", &server.to_string(), "recipients", to.address(), "bodies"];
+        let bodies: Vec<Recorded> = ledger.read(&Request::operator(Method::GET, &place))?;
+        for bodied in bodies {
             if let (Source::Webhook, Some(body)) = (bodied.source, bodied.body) {
                 all.push((Told { to, received_at: bodied.received_at, body }, bodied.identity));
             }
@@ -468,8 +473,8 @@ fn events(ledger: &Ledger, server: ServerId) -> Result<Vec<(Told, Identity)>, Fa
 }
 
 /// The keys of a server's probes in quarantine, of yesterday and today by the ledger's own clock.
-fn probe_keys(ledger: &Ledger, server: ServerId) -> Result<BTreeSet<String>, Failure> {
-    let listed = ledger.quarantine(QuarantineQuery { days: 2 })?.into_iter();
+fn probe_keys(ledger: &Api, server: ServerId) -> Result<BTreeSet<String>, Failure> {
+    let listed = operate::quarantine(ledger, 2)?.into_iter();
     let probes = listed.filter(|one| one.server == server && one.reason == Refused::Probe.code());
     Ok(probes.map(|one| one.key).collect())
 }

@@ -13,8 +13,9 @@ mod schedules;
 mod servers;
 mod stack;
 
+use crate::api::Api;
 use crate::args::Doctor;
-use crate::target::{Ledger, Place, Whose};
+use crate::target::{Place, Whose};
 use crate::{Failure, book, say, show};
 use account::watch::Finding;
 use ledger::ServerId;
@@ -182,7 +183,7 @@ fn live(
     args: &Doctor,
     whose: &Whose,
     links: &[Link],
-    ledger: Option<&Ledger>,
+    ledger: Option<&Api>,
     looked: Option<&Looked>,
     json: bool,
 ) -> Result<Outcome, Failure> {

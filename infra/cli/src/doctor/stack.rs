@@ -1,11 +1,12 @@
 //! The links of the stack itself: keys, tables, queues, quarantine.
 
 use super::{Found, Link};
+use crate::api::{Api, Request};
 use crate::args::Target;
-use crate::desk::{CountsQuery, OnQueue, QuarantineQuery, RecipientQuery};
 use crate::keys::KeyRing;
-use crate::target::{Ledger, Whose};
-use crate::{Failure, book, show};
+use crate::operator::OnQueue;
+use crate::target::Whose;
+use crate::{Failure, book, operate, show};
 use ingest::credential::KEYS_MAX;
 use ledger::{ServerId, Time};
 use postmark::Refused;
@@ -71,28 +72,21 @@ pub(super) fn keys(whose: &Whose) -> (Link, Option<KeyRing>) {
 }
 
 /// The tables, by one read of each; the ledger is given where it answers.
-pub(super) fn tables(target: &Target, whose: &Whose, server: Option<ServerId>) -> (Link, Option<Ledger>) {
+pub(super) fn tables(target: &Target, whose: &Whose, server: Option<ServerId>) -> (Link, Option<Api>) {
     let broken = |findings| (Link::of("tables", "", findings), None);
-    let ledger = match Ledger::open(target, whose) {
+    let ledger = match Api::operated(target, whose) {
         Ok(ledger) => ledger,
         Err(failure) => return broken(vec![Found::failure("ledger_unanswered", failure)]),
     };
     let server = server.unwrap_or(SOME_SERVER);
-    let nobody = RecipientQuery {
-        server,
-        address: "nobody@doctor.invalid".to_owned(),
-        stream: None,
-        at: None,
-        known_at: None,
-        unknown_stream: true,
-    };
-    let hours =
-        CountsQuery { server, stream: None, from: None, to: None, by_day: true, unknown_stream: true };
+    let server = server.to_string();
+    let at = |rest: &[&str]| Request::get(&[&["servers", &*server], rest].concat());
+    // That nobody knows the server is an answer too.
     let reads = [
         book::on(&ledger, async |book| book.documents(&Shelf::Servers).await.map(drop)),
-        ledger.recipient(nobody).map(drop),
-        ledger.counts(hours).map(drop),
-        ledger.quarantine(QuarantineQuery { days: 1 }).map(drop),
+        answers(&ledger, &at(&["recipients", "nobody@doctor.invalid"])),
+        answers(&ledger, &at(&["stats"])),
+        operate::quarantine(&ledger, 1).map(drop),
     ];
     let mut failed: Vec<Failure> = reads.into_iter().filter_map(Result::err).collect();
     failed.dedup();
@@ -101,24 +95,31 @@ pub(super) fn tables(target: &Target, whose: &Whose, server: Option<ServerId>) -
             failed.into_iter().map(|failure| Found::failure("ledger_unanswered", failure)).collect(),
         );
     }
-    let which = match &ledger {
-        Ledger::Embedded(_) => "an embedded Postledger",
-        Ledger::Aws(_) => "a stack on AWS",
-    };
+    let which = if ledger.aws().is_some() { "a stack on AWS" } else { "an embedded Postledger" };
     let words = format!(
         "{which}: registry, recipients, events, counters and quarantine can be read by its ledger key"
     );
     (Link::of("tables", words, Vec::new()), Some(ledger))
 }
 
+/// Whether the tables were read for an answer, whatever it is.
+fn answers(ledger: &Api, request: &Request) -> Result<(), Failure> {
+    let told = ledger.answer(request)?;
+    if told.status.is_success() || told.is_problem("unknown-server") {
+        Ok(())
+    } else {
+        Err(ledger.refused(&told))
+    }
+}
+
 /// What is on the queues.
-pub(super) fn queues(ledger: &Ledger) -> Link {
-    let looks = ledger.queues().and_then(|first| {
+pub(super) fn queues(ledger: &Api) -> Link {
+    let looks = operate::queues(ledger).and_then(|first| {
         if first.iter().all(|on| on.waiting < BACKLOG_MIN) {
             return Ok((first.clone(), first));
         }
         std::thread::sleep(BACKLOG_PAUSE);
-        Ok((first, ledger.queues()?))
+        Ok((first, operate::queues(ledger)?))
     });
     match looks {
         Ok((first, second)) => {
@@ -157,9 +158,9 @@ fn on_queues(first: &[OnQueue], second: &[OnQueue]) -> Vec<Found> {
 }
 
 /// What was set aside lately, by reason.
-pub(super) fn quarantine(ledger: &Ledger, server: Option<ServerId>) -> Link {
+pub(super) fn quarantine(ledger: &Api, server: Option<ServerId>) -> Link {
     // The ledger's own clock says what today is; a day has just begun somewhere.
-    let listed = match ledger.quarantine(QuarantineQuery { days: 2 }) {
+    let listed = match operate::quarantine(ledger, 2) {
         Ok(listed) => listed,
         Err(failure) => {
             return Link::of("quarantine", "", vec![Found::failure("quarantine_unanswered", failure)]);

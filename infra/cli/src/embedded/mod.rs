@@ -14,8 +14,8 @@ pub mod server;
 pub use listen::Limits;
 pub use pass::Pass;
 
-use crate::desk::Desk;
 use crate::doors::Doors;
+use crate::operator::{Operator, Watched};
 use account::{Streams, Vault};
 use api::Api;
 use consumer::Consumer;
@@ -62,10 +62,8 @@ pub struct Stack {
     /// Its name.
     pub name: String,
     doors: RwLock<Doors>,
-    /// Where it is asked and told: its queues, tables, ledger key and clock.
-    pub desk: Desk,
-    /// The read API.
-    pub api: Api,
+    /// What whoever operates it reaches: queues, tables, the read API, ledger key and clock.
+    pub operator: Arc<Operator>,
     /// The consumer.
     pub consumer: Arc<Consumer>,
 }
@@ -74,24 +72,31 @@ impl Stack {
     /// Puts a stack together.
     pub fn new(parts: Parts) -> Stack {
         let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock } = parts;
-        let policy = SoftBouncePolicy::default();
         let streams = Streams::new(vault.clone(), postmark.clone());
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
             doors: RwLock::new(Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
-            api: Api::new(api::Parts {
-                store: store.clone(),
-                queue: queue.clone(),
-                vault,
-                postmark,
-                streams: streams.clone(),
-                ledger_key: ledger_key.clone(),
-                policy,
-                clock: clock.clone(),
+            operator: Arc::new(Operator {
+                api: Api::new(api::Parts {
+                    store: store.clone(),
+                    queue: queue.clone(),
+                    vault,
+                    postmark,
+                    streams: streams.clone(),
+                    ledger_key: ledger_key.clone(),
+                    policy: SoftBouncePolicy::default(),
+                    clock: clock.clone(),
+                }),
+                store,
+                queue,
+                streams,
+                trusted: Trusted::All,
+                ledger_key,
+                clock,
+                watched: Watched::default(),
             }),
-            desk: Desk { store, queue, streams, trusted: Trusted::All, ledger_key, policy, clock },
         }
     }
 
@@ -102,8 +107,8 @@ impl Stack {
 
     /// From now on the doors verify credentials by this: what a deployment with other keys does on AWS.
     pub fn adopt(&self, verifier: Arc<Verifier>) {
-        let queue = self.desk.queue.clone() as Arc<dyn queue::Sender>;
-        let doors = Doors::new(&verifier, &queue, &self.desk.clock);
+        let queue = self.operator.queue.clone() as Arc<dyn queue::Sender>;
+        let doors = Doors::new(&verifier, &queue, &self.operator.clock);
         *self.doors.write().unwrap_or_else(PoisonError::into_inner) = doors;
     }
 
@@ -112,7 +117,12 @@ impl Stack {
         let mut pumps = JoinSet::new();
         for (name, tasks) in PUMPS {
             for _ in 0..tasks {
-                pumps.spawn(pump::run(self.desk.queue.clone(), self.consumer.clone(), name, stop.clone()));
+                pumps.spawn(pump::run(
+                    self.operator.queue.clone(),
+                    self.consumer.clone(),
+                    name,
+                    stop.clone(),
+                ));
             }
         }
         pumps
@@ -126,7 +136,7 @@ impl Stack {
         loop {
             let mut waiting = 0;
             for name in QueueName::LIVE {
-                let depth = self.desk.queue.depth(name).await?;
+                let depth = self.operator.queue.depth(name).await?;
                 waiting += depth.visible + depth.in_flight;
             }
             if waiting == 0 {

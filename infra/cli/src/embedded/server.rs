@@ -46,12 +46,12 @@ pub async fn serve_admin(
     pass: Pass,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let app = Router::new().nest("/admin", admin::routes(pass)).with_state(stack);
+    let app = admin::routes(stack, pass);
     listen::serve(listener, limits, |_| app.clone(), stop).await;
 }
 
 /// A request's body, if it comes whole and in time.
-pub(super) async fn body_of(body: Body) -> Option<Bytes> {
+async fn body_of(body: Body) -> Option<Bytes> {
     tokio::time::timeout(BODY_TIME, to_bytes(body, REQUEST_BYTES_MAX)).await.ok()?.ok()
 }
 
@@ -65,13 +65,7 @@ pub fn is_api(path: &str) -> bool {
 pub const API: [&str; 3] = ["/v1/openapi.json", "/v1/servers", "/v1/tokens"];
 
 /// Asks the read API: as `caller`, or as whoever bears the request's token.
-pub(super) async fn ask(
-    stack: &Stack,
-    caller: Option<Caller>,
-    parts: &Parts,
-    path: &str,
-    body: &[u8],
-) -> Response {
+async fn ask(stack: &Stack, caller: Option<Caller>, parts: &Parts, path: &str, body: &[u8]) -> Response {
     // As API Gateway does: the path decoded, the query as it was sent.
     let path = match decoded(parts, path) {
         Ok(path) => path,
@@ -80,8 +74,8 @@ pub(super) async fn ask(
     let query = parts.uri.query().unwrap_or_default();
     let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body };
     let answer = match caller {
-        Some(caller) => stack.api.answer_to(caller, &call).await,
-        None => stack.api.answer(&call).await,
+        Some(caller) => stack.operator.api.answer_to(caller, &call).await,
+        None => stack.operator.api.answer(&call).await,
     };
     answer.map(Body::from)
 }
@@ -131,7 +125,7 @@ async fn read_api(stack: &Stack, parts: &Parts, body: Body) -> Response {
     };
     let query = parts.uri.query().unwrap_or_default();
     let head = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body: &[] };
-    let caller = match stack.api.caller(&head).await {
+    let caller = match stack.operator.api.caller(&head).await {
         Ok(caller) => caller,
         Err(refused) => return refused.map(Body::from),
     };

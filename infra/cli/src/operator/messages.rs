@@ -1,73 +1,22 @@
-//! What is asked and told at the desk: the same words in this process and over HTTP.
+//! What operators ask and are told, as JSON.
 
-use ledger::{Identity, Kind, RecipientId, ServerId, Source, Time};
+use crate::rfc3339;
+use ledger::{Identity, Kind, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 use store::Kept;
-use store::rebuild::Report;
 
-/// What is asked about a recipient.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RecipientQuery {
-    /// The server.
-    pub server: ServerId,
-    /// The address, or `id:` and the recipient's id.
-    pub address: String,
-    /// The stream.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<String>,
-    /// As of when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Time>,
-    /// By what had come in by then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known_at: Option<Time>,
-    /// Whether it is meant, though nobody knows the stream.
-    #[serde(default)]
-    pub unknown_stream: bool,
-}
-
-/// Whose events are asked for, with their bodies.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct BodiesQuery {
-    /// The server.
-    pub server: ServerId,
-    /// The address, or `id:` and the recipient's id.
-    pub address: String,
-}
-
-/// An event with its body.
+/// A recorded event with its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bodied {
+pub struct Recorded {
     /// Which event it is.
     pub identity: Identity,
     /// When it came in.
+    #[serde(with = "rfc3339")]
     pub received_at: Time,
     /// Who told it.
     pub source: Source,
     /// The body as it is kept: less what the door takes out, keys in order; `None` once the person has been erased.
     pub body: Option<serde_json::Value>,
-}
-
-/// Which counts are asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CountsQuery {
-    /// The server.
-    pub server: ServerId,
-    /// The stream.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<String>,
-    /// From when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Time>,
-    /// To before when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<Time>,
-    /// By day, not by hour.
-    #[serde(default)]
-    pub by_day: bool,
-    /// Whether it is meant, though nobody knows the stream.
-    #[serde(default)]
-    pub unknown_stream: bool,
 }
 
 /// What is on a queue.
@@ -85,15 +34,15 @@ pub struct OnQueue {
 
 /// A body in quarantine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Listed {
+pub struct SetAside {
     /// Names it in the other calls.
     pub key: String,
     /// When it came in.
+    #[serde(with = "rfc3339")]
     pub received_at: Time,
     /// The server of its credential; 0 where none told.
     pub server: ServerId,
     /// Which of the server's passwords it came with; 0 where none told.
-    #[serde(default)]
     pub generation: u32,
     /// Why it was set aside.
     pub reason: String,
@@ -104,16 +53,17 @@ pub struct Listed {
     /// In how many parts it is kept.
     pub parts: u32,
     /// When an operator replayed it.
+    #[serde(with = "rfc3339::option")]
     pub replayed_at: Option<Time>,
     /// The body, in base64; only where one body is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
 }
 
-impl Listed {
-    pub(super) fn of(kept: &Kept) -> Listed {
+impl SetAside {
+    pub(super) fn of(kept: &Kept) -> SetAside {
         let part = &kept.part;
-        Listed {
+        SetAside {
             key: format!("{}.{}", part.received_at.key(), part.id),
             received_at: part.received_at,
             server: part.server,
@@ -128,7 +78,7 @@ impl Listed {
     }
 }
 
-/// What is asked about the quarantine.
+/// Of how many days, today included, the quarantine is listed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct QuarantineQuery {
     /// How many days back.
@@ -137,9 +87,10 @@ pub struct QuarantineQuery {
 
 /// How a body in quarantine is replayed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Replay {
     /// Record it although its credential was revoked or it is too old.
-    #[serde(default)]
+    #[serde(default, rename = "override")]
     pub overridden: bool,
     /// A completed or corrected body, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,81 +106,30 @@ pub struct Replayed {
     pub queue: String,
 }
 
-/// A decision to record.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Decide {
-    /// The server.
-    pub server: ServerId,
-    /// The stream, or `*`.
-    pub stream: String,
-    /// The address, or `id:` and the recipient's id.
-    pub address: String,
-    /// Suppress, or allow.
-    pub suppress: bool,
-    /// Why.
-    pub reason: String,
-    /// How the recipient asked to be mailed again, where it had unsubscribed.
-    #[serde(default)]
-    pub consent: Option<String>,
-    /// Who.
-    pub actor: String,
-    /// Whether it is meant, though nobody knows the stream.
-    #[serde(default)]
-    pub unknown_stream: bool,
-}
-
-/// A stream to forget.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ForgetStream {
-    /// The server.
-    pub server: ServerId,
-    /// The stream.
-    pub stream: String,
-}
-
-/// What became of a stream.
+/// What became of a stream that was to be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forgotten {
     /// Whether it was known.
     pub was: bool,
 }
 
-/// What became of a decision.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Decided {
-    /// Which event it is.
-    pub identity: Identity,
-    /// Whom it is about.
-    pub recipient_id: RecipientId,
-    /// Whether it is in the ledger already; else it is on its queue.
-    pub recorded: bool,
-}
-
-/// A password to revoke.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Revoke {
+/// A password that is revoked, or to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revoked {
     /// The server.
     pub server: ServerId,
     /// Which of its passwords.
     pub generation: u32,
     /// From when; events received later are set aside.
+    #[serde(with = "rfc3339")]
     pub from: Time,
 }
 
-/// A password whose revocation is taken back.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Unrevoke {
-    /// The server.
-    pub server: ServerId,
-    /// Which of its passwords.
-    pub generation: u32,
-}
-
-/// Which dead letters to take back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// How dead letters are taken back.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Redrive {
-    /// The live queue that they go back to, by its name.
-    pub queue: String,
     /// Only tell how many there are.
     #[serde(default)]
     pub dry_run: bool,
@@ -245,24 +145,7 @@ pub struct Redriven {
     /// How many were moved.
     pub moved: usize,
     /// How many were left: their senders may tell of webhooks only, and they tell something else.
-    #[serde(default)]
     pub left: usize,
-}
-
-/// Whose ledger is to be rebuilt.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct RebuildQuery {
-    /// The server.
-    pub server: ServerId,
-}
-
-/// What a rebuild may mend.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Repair {
-    /// The server.
-    pub server: ServerId,
-    /// What was found to differ.
-    pub report: Report,
 }
 
 /// What a rebuild mended.
@@ -274,12 +157,13 @@ pub struct Repaired {
 
 /// What of a server is compared with what Postmark knows. It bears a token: it is never printed.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct ReconcileAsk {
-    /// The server.
-    pub server: ServerId,
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
     /// From when; without it, what is due.
+    #[serde(with = "rfc3339::option")]
     pub from: Option<Time>,
     /// To before when.
+    #[serde(with = "rfc3339::option")]
     pub to: Option<Time>,
     /// Whether it is the history before the first webhook: one that was begun is gone on with.
     pub backfill: bool,

@@ -1,106 +1,92 @@
-//! The desk: everything that an operator asks of a ledger or tells it, over the ports alone. The embedded mode
-//! serves it over HTTP; against AWS the command line sits at it itself.
+//! What only whoever operates a ledger asks of it or tells it: queues, dead letters, quarantine, revoked passwords,
+//! registry, rebuilding. [`routes`] has them beside the read API's, in the same language: JSON, RFC 3339 times, problem
+//! documents.
+//!
+//! Invariant: no token reaches any of this. The embedded mode serves it on a listener of its own, to whoever bears the
+//! secret of that run; for a stack on AWS it runs in the command's own process, by the operator's access. No Lambda
+//! function has it.
 
+pub mod documents;
+mod messages;
+mod progress;
+pub mod routes;
 mod streams;
-mod words;
 
-pub use words::{
-    Bodied, BodiesQuery, CountsQuery, Decide, Decided, ForgetStream, Forgotten, Listed, OnQueue,
-    QuarantineQuery, RebuildQuery, RecipientQuery, ReconcileAsk, Redrive, Redriven, Repair, Repaired, Replay,
-    Replayed, Revoke, Unrevoke,
+pub use messages::{
+    Forgotten, OnQueue, QuarantineQuery, Reconcile as ReconcileAsk, Recorded, Redrive, Redriven, Repaired,
+    Replay, Replayed, Revoked, SetAside as Listed,
 };
+pub use progress::{Step, Watched};
 
-use account::Streams;
-use api::decision;
+use crate::audited::{self, Change};
+use account::audit::Who;
+use account::{Registry, Stored, Streams};
+use api::Api;
+use api::problem::Problem;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use erase::{Sweep, SweepError, Swept};
-use ledger::event::{Bar, Ruling};
-use ledger::fold::EventSet;
+use http::StatusCode;
 use ledger::given::Recipient;
-use ledger::policy::SoftBouncePolicy;
 use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time};
 use platform::Clock;
-use postmark::{Context, Decision};
+use postmark::Context;
 use postmark_api::{Endpoint, Https, Timeouts, Token};
 use queue::{
     Envelope, EnvelopeError, Message, Part, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside, Trusted,
 };
 use reconcile::{Job, Reconcile, ReconcileError, Span};
-use ring::rand::SystemRandom;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use store::ask::{self, Ask, Counted, TIMELINE_MAX, Told};
-use store::rebuild::{self, Progress, Report};
-use store::{Recorded, Scan, StoreError};
+use store::Scan;
+use store::ask::TIMELINE_MAX;
+use store::rebuild::{self, Report};
 use tokio::time::Instant;
 
-/// How many days back counts are told, unless asked otherwise.
-const COUNTS_DAYS: i64 = 30;
 /// How often in a row a queue must yield nothing until it is taken for empty: one receive of SQS asks some of
 /// its servers only.
 const EMPTY_MAX: u32 = 5;
 /// The pause before a queue that yielded nothing is asked again.
 const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why the desk does not do what it is asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeskError {
-    /// What is asked for is not there.
-    #[error("{0}")]
-    NotFound(&'static str),
-    /// A server or stream that is asked about is not known: it may be a slip.
-    #[error("{0}")]
-    Unknown(String),
-    /// What is asked cannot be done, and would not be the next time.
-    #[error("{0}")]
-    Unusable(String),
-    /// The system has no random numbers to give.
-    #[error("the system has no random numbers to give")]
-    Random,
-    /// The tables refused, or did not answer in time.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A queue refused, or did not answer in time.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
+/// What is asked for is not there.
+fn missing(what: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "missing", "It is not there", what)
 }
 
-fn unusable(error: impl ToString) -> DeskError {
-    DeskError::Unusable(error.to_string())
+/// What is asked cannot be done, and would not be the next time.
+fn unusable(why: impl ToString) -> Problem {
+    Problem::conflict("unusable", "It cannot be done", why.to_string())
 }
 
-impl From<SweepError> for DeskError {
-    fn from(error: SweepError) -> DeskError {
-        match error {
-            SweepError::Store(error) => DeskError::Store(error),
-            SweepError::Queue(error) => DeskError::Queue(error),
-            SweepError::Unreadable => unusable(error),
-        }
+fn of_sweep(error: SweepError) -> Problem {
+    match error {
+        SweepError::Store(error) => error.into(),
+        SweepError::Queue(error) => error.into(),
+        SweepError::Unreadable => unusable(error),
     }
 }
 
-impl From<ReconcileError> for DeskError {
-    fn from(error: ReconcileError) -> DeskError {
-        match error {
-            ReconcileError::Store(error) => DeskError::Store(error),
-            ReconcileError::Queue(error) => DeskError::Queue(error),
-            ReconcileError::Api(error) => match error.next() {
-                Some(next) => unusable(format!("{error}\n  next: {next}")),
-                None => unusable(error),
-            },
-            error => unusable(error),
-        }
+fn of_reconcile(error: ReconcileError) -> Problem {
+    match error {
+        ReconcileError::Store(error) => error.into(),
+        ReconcileError::Queue(error) => error.into(),
+        ReconcileError::Api(error) => match error.next() {
+            Some(next) => unusable(&error).next(next),
+            None => unusable(error),
+        },
+        error => unusable(error),
     }
 }
 
 /// A recipient as it was given.
-fn whom(given: &str) -> Result<Recipient, DeskError> {
-    given.parse().map_err(unusable)
+fn whom(given: &str) -> Result<Recipient, Problem> {
+    given.parse().map_err(|error: ledger::given::NotARecipient| Problem::bad_request(error.to_string()))
 }
 
-/// Where an operator asks and tells: a ledger's tables and queues.
-pub struct Desk {
+/// What an operator reaches a ledger by.
+pub struct Operator {
     /// The tables.
     pub store: Arc<dyn Scan>,
     /// The queues.
@@ -111,42 +97,31 @@ pub struct Desk {
     pub trusted: Trusted,
     /// What makes recipient ids.
     pub ledger_key: LedgerKey,
-    /// What holds for soft bounces where a server has no policy of its own.
-    pub policy: SoftBouncePolicy,
     /// What time it is.
     pub clock: Clock,
+    /// The read API.
+    pub api: Api,
+    /// Who watches long pieces of work.
+    pub watched: Watched,
 }
 
-impl Desk {
-    /// May a recipient be mailed, if not why not, and what happened so far.
-    ///
-    /// # Errors
-    /// [`DeskError::Unknown`] or the store's own.
-    pub async fn recipient(&self, query: RecipientQuery) -> Result<Told, DeskError> {
-        let RecipientQuery { server, address, stream, at, known_at, unknown_stream } = query;
-        let (policy, whom) = (self.policy, whom(&address)?);
-        let by_id = whom.address().is_none();
-        let found = self.known(server, stream.as_deref(), unknown_stream).await?;
-        let found = found.filter(|_| stream.is_some());
-        let ask =
-            Ask { server, whom, stream, after: None, found, at, known_at, policy, whole_timeline: true };
-        let told = ask::recipient(&*self.store, &self.ledger_key, ask, (self.clock)()).await?;
-        // Whatever was recorded later, an id that is written wrongly is nobody's.
-        if by_id && !told.known && at.is_none() && known_at.is_none() {
-            return Err(DeskError::NotFound("nothing is recorded of this id at this server"));
-        }
-        Ok(told)
+impl Operator {
+    /// Does a change, noted before it begins and when it has ended.
+    async fn noted<T>(
+        &self,
+        who: &Who,
+        change: Change,
+        work: impl Future<Output = Result<T, Problem>>,
+        told: impl FnOnce(&T) -> Value,
+    ) -> Result<T, Problem> {
+        audited::change(&Stored(&*self.store), who.clone(), change, &self.clock, work, told).await
     }
 
     /// What is recorded about a recipient, in the order in which it came in, with the bodies; of deliveries, and of
     /// opens and clicks, as many as a timeline shows.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn bodies(&self, query: BodiesQuery) -> Result<Vec<Bodied>, DeskError> {
-        let BodiesQuery { server, address } = query;
+    async fn bodies(&self, server: ServerId, address: &str) -> Result<Vec<Recorded>, Problem> {
         let mut recorded = Vec::new();
-        for recipient in whom(&address)?.ids(&self.ledger_key, server) {
+        for recipient in whom(address)?.ids(&self.ledger_key, server) {
             recorded.extend(self.store.state_events(server, recipient).await?);
             for class in [Class::Delivery, Class::Engagement] {
                 recorded
@@ -154,7 +129,7 @@ impl Desk {
             }
         }
         recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
-        let bodied = |recorded: Recorded| Bodied {
+        let bodied = |recorded: store::Recorded| Recorded {
             identity: recorded.event.identity,
             received_at: recorded.event.received_at,
             source: recorded.event.source,
@@ -167,7 +142,7 @@ impl Desk {
     ///
     /// # Errors
     /// The queue's own.
-    pub async fn queues(&self) -> Result<Vec<OnQueue>, DeskError> {
+    pub async fn queues(&self) -> Result<Vec<OnQueue>, QueueError> {
         let mut all = Vec::new();
         for name in QueueName::LIVE {
             let here = self.queue.depth(name).await?;
@@ -181,22 +156,8 @@ impl Desk {
         Ok(all)
     }
 
-    /// How many of what.
-    ///
-    /// # Errors
-    /// [`DeskError::Unknown`] or the store's own.
-    pub async fn counts(&self, query: CountsQuery) -> Result<Counted, DeskError> {
-        self.known(query.server, query.stream.as_deref(), query.unknown_stream).await?;
-        let to = query.to.unwrap_or_else(|| (self.clock)());
-        let from = query.from.unwrap_or_else(|| to.plus_days(-COUNTS_DAYS));
-        Ok(ask::counts(&*self.store, query.server, query.stream, from, to, query.by_day).await?)
-    }
-
     /// What was set aside in the last days, the latest last.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn quarantine(&self, query: QuarantineQuery) -> Result<Vec<Listed>, DeskError> {
+    async fn quarantine(&self, query: QuarantineQuery) -> Result<Vec<Listed>, Problem> {
         let now = (self.clock)();
         let mut listed = Vec::new();
         for day in (0..i64::from(query.days)).rev() {
@@ -209,14 +170,14 @@ impl Desk {
     /// One body in quarantine, by the key that the list shows.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], [`DeskError::Unusable`] where a part is missing, or the store's own.
-    pub async fn set_aside(&self, key: &str) -> Result<Listed, DeskError> {
+    /// Where nothing of that key is there, a part is missing, or the store's own.
+    pub async fn set_aside(&self, key: &str) -> Result<Listed, Problem> {
         let (listed, aside) = self.kept(key).await?;
         Ok(Listed { body_base64: Some(STANDARD.encode(aside.body)), ..listed })
     }
 
-    async fn kept(&self, key: &str) -> Result<(Listed, SetAside), DeskError> {
-        let unknown = || DeskError::NotFound("nothing of that key is in quarantine");
+    async fn kept(&self, key: &str) -> Result<(Listed, SetAside), Problem> {
+        let unknown = || missing("nothing of that key is in quarantine");
         let (received_at, id) = key.split_once('.').ok_or_else(unknown)?;
         let received_at = Time::from_micros(received_at.parse().map_err(|_| unknown())?);
         let kept = self.store.kept(received_at, id).await?;
@@ -229,14 +190,35 @@ impl Desk {
     /// Puts a body in quarantine on its queue, as it was received then.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], [`DeskError::Unusable`] where it would be set aside again or only an override
-    /// records it, or the ports' own.
-    pub async fn replay(&self, key: &str, replay: Replay) -> Result<Replayed, DeskError> {
+    /// Where nothing of that key is there, where it would be set aside again, where only an override records it, or the
+    /// ports' own.
+    pub async fn replay(&self, who: &Who, key: &str, replay: Replay) -> Result<Replayed, Problem> {
         let (listed, aside) = self.kept(key).await?;
-        let (identity, envelope) = self.again(&aside, &replay)?;
-        if let Some(at) = listed.replayed_at
-            && !replay.overridden
-        {
+        let asked = json!({ "another_body": replay.body_base64.is_some(), "override": replay.overridden });
+        let change =
+            Change { server: listed.server, what: "quarantine.replay", target: Some(key.to_owned()), asked };
+        let work = async {
+            let (identity, envelope) = self.again(&aside, &replay)?;
+            self.may_be_replayed(&listed, &aside, &replay).await?;
+            let queue = QueueName::of(envelope.record_type);
+            self.queue.send(queue, &envelope.encode()).await?;
+            let (_, id) = key.split_once('.').unwrap_or_default();
+            self.store.mark_replayed(listed.received_at, id, (self.clock)()).await?;
+            Ok(Replayed { identity, queue: queue.name().to_owned() })
+        };
+        self.noted(who, change, work, |replayed| json!({ "event": replayed.identity })).await
+    }
+
+    async fn may_be_replayed(
+        &self,
+        listed: &Listed,
+        aside: &SetAside,
+        replay: &Replay,
+    ) -> Result<(), Problem> {
+        if replay.overridden {
+            return Ok(());
+        }
+        if let Some(at) = listed.replayed_at {
             return Err(unusable(format!(
                 "it was replayed at {at} already; only --override replays it again"
             )));
@@ -249,22 +231,18 @@ impl Desk {
             }
             reason => matches!(reason, "sender" | "too_old"),
         };
-        if still && !replay.overridden {
+        if still {
             return Err(unusable(format!(
                 "it was set aside as {}; only --override records it",
                 aside.reason
             )));
         }
-        let queue = QueueName::of(envelope.record_type);
-        self.queue.send(queue, &envelope.encode()).await?;
-        let (_, id) = key.split_once('.').unwrap_or_default();
-        self.store.mark_replayed(listed.received_at, id, (self.clock)()).await?;
-        Ok(Replayed { identity, queue: queue.name().to_owned() })
+        Ok(())
     }
 
     /// What was set aside, as its sender told it, and which event it is. Of somebody erased nothing but the event
     /// is left, unless a completed body is given.
-    fn again(&self, aside: &SetAside, replay: &Replay) -> Result<(Identity, Envelope), DeskError> {
+    fn again(&self, aside: &SetAside, replay: &Replay) -> Result<(Identity, Envelope), Problem> {
         let SetAside { server, received_at, source, .. } = *aside;
         let (generation, key_id) = (aside.generation, aside.key_id.clone());
         let whose =
@@ -288,98 +266,56 @@ impl Desk {
         Ok((event.identity, whose(told.map_err(unusable)?)))
     }
 
-    /// Rules that an address must not be mailed, or may be again, and waits a while until that is recorded.
-    ///
-    /// # Errors
-    /// [`DeskError::Unknown`]; [`DeskError::Unusable`] where it would be set aside, or where what it would allow is not
-    /// the sender's to allow; or the ports' own: where the tables fail then, the decision is on its queue.
-    pub async fn decide(&self, decide: Decide) -> Result<Decided, DeskError> {
-        self.known(decide.server, Some(&decide.stream), decide.unknown_stream).await?;
-        let whom = whom(&decide.address)?;
-        let address = match &whom {
-            Recipient::Address(address) => address.text().to_owned(),
-            Recipient::Id(id) => {
-                let view = self.store.views(decide.server, &[*id]).await?.pop().flatten();
-                view.and_then(|view| view.address)
-                    .ok_or(DeskError::NotFound("no address is known here of this id"))?
-            }
-        };
-        let random: [u8; 16] =
-            ring::rand::generate(&SystemRandom::new()).map_err(|_| DeskError::Random)?.expose();
-        let now = (self.clock)();
-        let reason = match &decide.consent {
-            Some(consent) => format!("{}; consent: {consent}", decide.reason),
-            None => decide.reason.clone(),
-        };
-        let decision = Decision {
-            id: &URL_SAFE_NO_PAD.encode(random),
-            stream: &decide.stream,
-            address: &address,
-            ruling: if decide.suppress { Ruling::Suppress(Bar::Decision) } else { Ruling::Allow },
-            reason: &reason,
-            actor: &decide.actor,
-            at: now,
-        };
-        let made = decision::made(&decision, decide.server, now, &self.ledger_key);
-        let (envelope, event) = made.map_err(unusable)?;
-        if !decide.suppress {
-            // Of one mailbox, however it is spelled.
-            for recipient in whom.ids(&self.ledger_key, event.server) {
-                let events = self.store.state_events(event.server, recipient).await?;
-                let view = events.into_iter().map(|recorded| recorded.event).collect::<EventSet>().view();
-                let allowed =
-                    view.map_or(Ok(()), |view| view.may_allow(&event.stream, decide.consent.is_some()));
-                allowed.map_err(|withheld| unusable(withheld.words()))?;
-            }
-        }
-        self.queue.send(QueueName::Critical, &envelope.encode()).await?;
-        let recorded = decision::recorded(&*self.store, &event, decision::WAIT).await;
-        Ok(Decided { identity: event.identity, recipient_id: event.recipient, recorded })
+    /// Which passwords are revoked, and from when.
+    async fn revoked(&self) -> Result<Vec<Revoked>, Problem> {
+        let revoked = self.store.rules().await?.revocations().into_iter();
+        Ok(revoked.map(|(server, generation, from)| Revoked { server, generation, from }).collect())
     }
 
-    /// Revokes one of a server's passwords.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn revoke(&self, revoke: Revoke) -> Result<Revoke, DeskError> {
-        self.store.revoke(revoke.server, revoke.generation, revoke.from).await?;
+    /// Revokes one of a server's passwords. Where the registry says that it is in use, it says from then on that the next
+    /// one is which is not revoked.
+    async fn revoke(&self, who: &Who, revoke: Revoked) -> Result<Revoked, Problem> {
+        let Revoked { server, generation, from } = revoke;
+        let asked = json!({ "generation": generation, "from": from.to_string() });
+        let work = async {
+            self.store.revoke(server, generation, from).await?;
+            let book = Stored(&*self.store);
+            let in_use = Registry(&book).get(server).await?.map(|entry| entry.generation);
+            if in_use != Some(generation) {
+                return Ok(None);
+            }
+            let rules = self.store.rules().await?;
+            let next = (generation..=u32::MAX).find(|next| rules.revoked_at(server, *next).is_none());
+            let next = next.unwrap_or(u32::MAX);
+            Registry(&book).update(server, |entry| entry.generation = next).await?;
+            Ok(Some(next))
+        };
+        let told = |next: &Option<u32>| next.map_or(Value::Null, |next| json!({ "generation": next }));
+        self.noted(who, Change { server, what: "revoke", target: None, asked }, work, told).await?;
         Ok(revoke)
     }
 
-    /// Takes back that a password is revoked: what came in with it since, and is still kept, can be replayed.
-    ///
-    /// # Errors
-    /// [`DeskError::NotFound`] where it is not revoked, or the store's own.
-    pub async fn unrevoke(&self, unrevoke: Unrevoke) -> Result<Unrevoke, DeskError> {
-        let Unrevoke { server, generation } = unrevoke;
-        if self.store.rules().await?.revoked_at(server, generation).is_none() {
-            return Err(DeskError::NotFound("that password is not revoked"));
-        }
-        self.store.unrevoke(server, generation).await?;
-        Ok(unrevoke)
+    /// Takes back that a password is revoked: what came in with it since, and is still kept, can be replayed. From when it
+    /// was.
+    async fn unrevoke(&self, who: &Who, server: ServerId, generation: u32) -> Result<Revoked, Problem> {
+        let from = self.store.rules().await?.revoked_at(server, generation);
+        let from = from.ok_or_else(|| missing("that password is not revoked"))?;
+        let asked = json!({ "generation": generation });
+        let change = Change { server, what: "revoke.undo", target: None, asked };
+        let work = async { Ok(self.store.unrevoke(server, generation).await?) };
+        self.noted(who, change, work, |()| json!({ "was": from.to_string() })).await?;
+        Ok(Revoked { server, generation, from })
     }
 
-    /// Which passwords are revoked, and from when.
-    ///
-    /// # Errors
-    /// The store's own.
-    pub async fn revoked(&self) -> Result<Vec<Revoke>, DeskError> {
-        let revoked = self.store.rules().await?.revocations().into_iter();
-        Ok(revoked.map(|(server, generation, from)| Revoke { server, generation, from }).collect())
-    }
-
-    /// Takes what is left of erased recipients out of tables, quarantine and dead letters.
-    ///
-    /// # Errors
-    /// The ports' own; it may be done again.
-    pub async fn sweep(&self) -> Result<Swept, DeskError> {
+    /// Takes what is left of erased recipients out of tables, quarantine and dead letters. It may be done again.
+    async fn sweep(&self) -> Result<Swept, Problem> {
         let sweep = Sweep {
             store: self.store.clone(),
             queue: self.queue.clone(),
             ledger_key: self.ledger_key.clone(),
             clock: self.clock.clone(),
         };
-        Ok(sweep.run(None).await?)
+        sweep.run(None).await.map_err(of_sweep)
     }
 
     /// Takes dead letters back to their live queue. Each is sent before it is deleted, so that whoever is killed
@@ -388,24 +324,34 @@ impl Desk {
     /// meanwhile is left for the next time.
     ///
     /// # Errors
-    /// [`DeskError::Unusable`] where there is no such live queue, or the queue's own; what was moved until then
-    /// is moved.
-    pub async fn redrive(
-        &self,
-        redrive: Redrive,
-        mut progress: impl FnMut(&Redriven) + Send,
-    ) -> Result<Redriven, DeskError> {
-        let live = QueueName::LIVE.into_iter().find(|name| name.name() == redrive.queue);
+    /// Where there is no such live queue, or the queue's own; what was moved until then is moved.
+    pub async fn redrive(&self, who: &Who, queue: &str, redrive: Redrive) -> Result<Redriven, Problem> {
+        let live = QueueName::LIVE.into_iter().find(|name| name.name() == queue);
         let known = live.and_then(|live| Some((live, live.dead()?)));
-        let (live, dead) = known.ok_or_else(|| {
-            unusable("there is no such live queue; there are critical, bulk and quarantine")
-        })?;
+        let (live, dead) = known
+            .ok_or_else(|| missing("there is no such live queue; there are critical, bulk and quarantine"))?;
         let depth = self.queue.depth(dead).await?;
-        let mut redriven =
-            Redriven { queue: redrive.queue, found: depth.visible + depth.in_flight, moved: 0, left: 0 };
+        let found = depth.visible + depth.in_flight;
+        let redriven = Redriven { queue: queue.to_owned(), found, moved: 0, left: 0 };
         if redrive.dry_run {
             return Ok(redriven);
         }
+        let change = Change {
+            server: ServerId::NONE,
+            what: "redrive",
+            target: Some(queue.to_owned()),
+            asked: Value::Null,
+        };
+        let work = self.moved(live, dead, redriven);
+        self.noted(who, change, work, |redriven| json!({ "moved": redriven.moved })).await
+    }
+
+    async fn moved(
+        &self,
+        live: QueueName,
+        dead: QueueName,
+        mut redriven: Redriven,
+    ) -> Result<Redriven, Problem> {
         // Where fewer are told of than there are, one receive's worth is moved nevertheless.
         let moved_max = redriven.found.max(RECEIVE_MAX);
         let mut empty = 0;
@@ -425,7 +371,7 @@ impl Desk {
             let (sent, failed) = self.send_all(live, &messages).await;
             self.queue.delete(dead, &sent).await?;
             redriven.moved += sent.len();
-            progress(&redriven);
+            self.watched.tell(redriven.moved as u64, redriven.found as u64);
             if let Some(error) = failed {
                 return Err(error.into());
             }
@@ -460,14 +406,7 @@ impl Desk {
     }
 
     /// Compares a server with what Postmark knows of it, and puts what is missing on the queues.
-    ///
-    /// # Errors
-    /// [`DeskError::Unusable`] where Postmark or the registry does not allow it, or the ports' own.
-    pub async fn reconcile(
-        &self,
-        ask: ReconcileAsk,
-        progress: reconcile::Progress<'_>,
-    ) -> Result<reconcile::Report, DeskError> {
+    async fn reconcile(&self, server: ServerId, ask: ReconcileAsk) -> Result<reconcile::Report, Problem> {
         let https = Https::new(Timeouts::default()).map_err(unusable)?;
         let token = Token::new(&ask.token).map_err(unusable)?;
         let api = Endpoint::new(Arc::new(https)).with_base(&ask.postmark).server(token);
@@ -479,7 +418,7 @@ impl Desk {
             _ => Span::Due,
         };
         let until = ask.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-        let job = Job { server: ask.server, span, dry_run: ask.dry_run, until };
+        let job = Job { server, span, dry_run: ask.dry_run, until };
         let reconcile = Reconcile {
             store: self.store.clone(),
             queue: self.queue.clone(),
@@ -487,29 +426,29 @@ impl Desk {
             keep_engagement_detail: false,
             clock: self.clock.clone(),
         };
-        Ok(reconcile.run(&api, &job, progress).await?)
+        let progress = |report: &reconcile::Report| {
+            let days = report.streams.values().map(|stream| stream.days).sum();
+            self.watched.tell(report.told(), days);
+        };
+        reconcile.run(&api, &job, &progress).await.map_err(of_reconcile)
     }
 
     /// Folds a server's events anew and tells what is stored otherwise.
-    ///
-    /// # Errors
-    /// [`DeskError::Unknown`] or the store's own.
-    pub async fn verify(
-        &self,
-        server: ServerId,
-        progress: impl FnMut(Progress) + Send,
-    ) -> Result<Report, DeskError> {
-        self.known(server, None, false).await?;
+    async fn verify(&self, server: ServerId) -> Result<Report, Problem> {
+        self.known(server).await?;
+        let progress = |so_far: rebuild::Progress| self.watched.tell(so_far.read, so_far.found);
         Ok(rebuild::verify(&*self.store, server, progress).await?)
     }
 
-    /// Writes views and rows that differ as the events say.
-    ///
-    /// # Errors
-    /// The store's own; what was written until then is written.
-    pub async fn repair(&self, repair: Repair) -> Result<Repaired, DeskError> {
-        let repaired = rebuild::repair(&*self.store, repair.server, &repair.report).await?;
-        Ok(Repaired { repaired })
+    /// Writes views and rows that differ as the events say; what was written before a failure is written.
+    async fn repair(&self, who: &Who, server: ServerId, report: Report) -> Result<Repaired, Problem> {
+        let asked = json!({ "views": report.recipients().len() });
+        let change = Change { server, what: "rebuild.repair", target: None, asked };
+        let work = async {
+            let repaired = rebuild::repair(&*self.store, server, &report).await?;
+            Ok(Repaired { repaired })
+        };
+        self.noted(who, change, work, |done| json!({ "repaired": done.repaired })).await
     }
 }
 
@@ -523,16 +462,28 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn desk(queue: Arc<dyn Queue>) -> Desk {
-        Desk {
-            store: Arc::new(store::Memory::default()),
-            queue,
-            streams: streams::of_nobody(),
-            trusted: Trusted::All,
-            ledger_key: LedgerKey::for_tests(),
-            policy: SoftBouncePolicy::default(),
-            clock: platform::clock(),
-        }
+    fn operator(queue: Arc<dyn Queue>) -> Operator {
+        let https = Https::new(Timeouts::default()).unwrap();
+        let postmark = Endpoint::new(Arc::new(https));
+        let (vault, store) = (Arc::new(account::MemoryVault::default()), Arc::new(store::Memory::default()));
+        let streams = Streams::new(vault.clone(), postmark.clone());
+        let (ledger_key, clock) = (LedgerKey::for_tests(), platform::clock());
+        let api = Api::new(api::Parts {
+            store: store.clone(),
+            queue: queue.clone(),
+            vault,
+            postmark,
+            streams: streams.clone(),
+            ledger_key: ledger_key.clone(),
+            policy: ledger::policy::SoftBouncePolicy::default(),
+            clock: clock.clone(),
+        });
+        let (trusted, watched) = (Trusted::All, Watched::default());
+        Operator { store, queue, streams, trusted, ledger_key, clock, api, watched }
+    }
+
+    async fn redrive(operator: &Operator, dry_run: bool) -> Result<Redriven, Problem> {
+        operator.redrive(&Who::operator(), "critical", Redrive { dry_run }).await
     }
 
     fn bodies(count: usize) -> BTreeSet<String> {
@@ -559,17 +510,18 @@ mod tests {
         }
     }
 
-    fn critical(dry_run: bool) -> Redrive {
-        Redrive { queue: "critical".to_owned(), dry_run }
-    }
-
     #[tokio::test(start_paused = true)]
     async fn dead_letters_go_back_each_once_and_are_told_as_they_go() {
         let queue = with_dead_letters(23).await;
-        let mut told = Vec::new();
-        let done = desk(queue.clone()).redrive(critical(false), |so_far| told.push(so_far.moved)).await;
-        assert_eq!(done.unwrap(), Redriven { queue: "critical".to_owned(), found: 23, moved: 23, left: 0 });
-        assert_eq!(told, [10, 20, 23]);
+        let told: Arc<std::sync::Mutex<Vec<u64>>> = Arc::default();
+        let operator = operator(queue.clone());
+        let seen = told.clone();
+        operator.watched.by(move |so_far| seen.lock().unwrap().push(so_far.done));
+        assert_eq!(
+            redrive(&operator, false).await.unwrap(),
+            Redriven { queue: "critical".to_owned(), found: 23, moved: 23, left: 0 }
+        );
+        assert_eq!(*told.lock().unwrap(), [10, 20, 23]);
         let live = drain(&queue, QueueName::Critical).await;
         assert_eq!((live.len(), live.into_iter().collect::<BTreeSet<_>>()), (23, bodies(23)));
         assert_eq!(queue.depth(QueueName::CriticalDead).await.unwrap(), queue::Depth::default());
@@ -578,16 +530,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dry_run_tells_and_touches_nothing() {
         let queue = with_dead_letters(3).await;
-        let told = desk(queue.clone()).redrive(critical(true), |_| {}).await.unwrap();
+        let told = redrive(&operator(queue.clone()), true).await.unwrap();
         assert_eq!((told.found, told.moved), (3, 0));
         assert_eq!(drain(&queue, QueueName::CriticalDead).await.len(), 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_a_live_queue_takes_dead_letters_back() {
-        let redrive = Redrive { queue: "critical-dlq".to_owned(), dry_run: false };
-        let told = desk(with_dead_letters(1).await).redrive(redrive, |_| {}).await;
-        assert!(matches!(told, Err(DeskError::Unusable(_))), "{told:?}");
+        let operator = operator(with_dead_letters(1).await);
+        let told = operator.redrive(&Who::operator(), "critical-dlq", Redrive::default()).await;
+        assert_eq!(told.unwrap_err().code(), "missing");
     }
 
     /// A queue on which whatever is sent dies at once.
@@ -617,7 +569,8 @@ mod tests {
 
     #[test]
     fn a_dead_letter_is_sent_again_in_an_operators_name_only_where_its_sender_might_tell_it() {
-        let desk = Desk { trusted: Trusted::list("AROAOPERATOR"), ..desk(Arc::new(Memory::default())) };
+        let operator =
+            Operator { trusted: Trusted::list("AROAOPERATOR"), ..operator(Arc::new(Memory::default())) };
         let sent_by = |sender: &str, body: &str| Message {
             id: "m1".to_owned(),
             receipt: "r1".to_owned(),
@@ -641,15 +594,19 @@ mod tests {
             (overridden.encode(), false),
             (later, false),
         ] {
-            assert!(desk.may_tell(QueueName::Critical, &sent_by("AROAOPERATOR:ida", &body)), "{body}");
-            assert_eq!(desk.may_tell(QueueName::Critical, &sent_by("AROADOOR:x", &body)), of_door, "{body}");
+            assert!(operator.may_tell(QueueName::Critical, &sent_by("AROAOPERATOR:ida", &body)), "{body}");
+            assert_eq!(
+                operator.may_tell(QueueName::Critical, &sent_by("AROADOOR:x", &body)),
+                of_door,
+                "{body}"
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_dies_again_at_once_is_not_moved_for_ever() {
         let queue = with_dead_letters(12).await;
-        let done = desk(Arc::new(Deadly(queue))).redrive(critical(false), |_| {}).await.unwrap();
+        let done = redrive(&operator(Arc::new(Deadly(queue))), false).await.unwrap();
         assert_eq!((done.found, done.moved), (12, 12));
     }
 
@@ -661,13 +618,11 @@ mod tests {
             let refused = call == "send" && sends.fetch_add(1, Ordering::Relaxed) == 3;
             if refused { Fault::Refuse } else { Fault::None }
         });
-        let failing = desk(Arc::new(Faulty::new(queue.clone(), plan)));
-        assert_eq!(
-            failing.redrive(critical(false), |_| {}).await,
-            Err(DeskError::Queue(CallFailed::new(FailureKind::Fault).with_code("InternalError").into()))
-        );
+        let failing = operator(Arc::new(Faulty::new(queue.clone(), plan)));
+        let failed = redrive(&failing, false).await.unwrap_err();
+        assert_eq!(failed.call(), Some(&CallFailed::new(FailureKind::Fault).with_code("InternalError")));
         tokio::time::advance(Settings::default().visibility).await;
-        assert_eq!(desk(queue.clone()).redrive(critical(false), |_| {}).await.unwrap().moved, 2);
+        assert_eq!(redrive(&operator(queue.clone()), false).await.unwrap().moved, 2);
         assert_eq!(drain(&queue, QueueName::Critical).await.len(), 5);
     }
 
@@ -682,13 +637,13 @@ mod tests {
                 let plan = Plan::new(move |_| {
                     if calls.fetch_add(1, Ordering::Relaxed) == stops { fault } else { Fault::None }
                 });
-                let killed = desk(Arc::new(Faulty::new(queue.clone(), plan.clone())));
+                let killed = operator(Arc::new(Faulty::new(queue.clone(), plan.clone())));
                 ended = tokio::select! {
-                    done = killed.redrive(critical(false), |_| {}) => done.is_ok(),
+                    done = redrive(&killed, false) => done.is_ok(),
                     () = plan.stopped() => false,
                 };
                 tokio::time::advance(Settings::default().visibility).await;
-                desk(queue.clone()).redrive(critical(false), |_| {}).await.unwrap();
+                redrive(&operator(queue.clone()), false).await.unwrap();
                 let live = drain(&queue, QueueName::Critical).await;
                 assert!(live.len() <= LETTERS + RECEIVE_MAX, "at worst one receive's worth comes twice");
                 assert_eq!(

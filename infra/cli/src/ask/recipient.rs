@@ -1,0 +1,288 @@
+//! The command `recipient`: may this address be mailed, if not why not, in whose words, and what may be done now.
+
+use crate::api::{Api, Request};
+use crate::args::api::Recipient as Args;
+use crate::target::Whose;
+use crate::terminal::visible;
+use crate::{Failure, say, show};
+use answers::{Entry, FindingWithEvidence, Recipient, RecipientStream, Timeline, Word};
+use ledger::verdict::{Code, Verdict};
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+/// How many of the latest events are shown.
+const LATEST: usize = 12;
+/// How many events a page has.
+const PAGE: usize = 500;
+/// How many pages are read for the latest events: somebody who was mailed more often is asked about by `timeline`.
+const PAGES_MAX: usize = 20;
+/// As wide as the narrowest usual terminal.
+const WIDTH: usize = 80;
+
+/// The command.
+///
+/// # Errors
+/// Where the ledger cannot be asked, or does not know the server or stream.
+pub(super) fn run(args: &Args, whose: &Whose, json: bool) -> Result<(), Failure> {
+    let ledger = Api::open(&args.access, whose)?;
+    let server = args.server.server.to_string();
+    let place = ["servers", &*server, "recipients", &*args.address];
+    let request = Request::get(&place)
+        .with("stream", args.stream.as_ref())
+        .unknown(args.unknown)
+        .with("at", args.at)
+        .with("known_at", args.known_at);
+    let told = ledger.ask(&request)?;
+    if json {
+        say(serde_json::to_string_pretty(&told.json()?)?);
+        return Ok(());
+    }
+    let recipient: Recipient = told.read()?;
+    let history = History::of(&ledger, &place, &recipient)?;
+    say(text(args, &recipient, &history));
+    Ok(())
+}
+
+/// The latest of what happened to a recipient.
+#[derive(Default)]
+struct History {
+    latest: VecDeque<Entry>,
+    earlier: usize,
+    truncated: bool,
+    /// The events that some reason rests on, wherever they stand.
+    evidence: Vec<Entry>,
+}
+
+impl History {
+    fn of(ledger: &Api, place: &[&str], recipient: &Recipient) -> Result<History, Failure> {
+        let mut history = History::default();
+        let mut cursor: Option<String> = None;
+        let speaks = |entry: &Entry| {
+            let mut reasons = recipient.streams.values().flat_map(|stream| &stream.reasons);
+            reasons.any(|reason| reason.evidence.contains(&entry.event))
+        };
+        for _ in 0..PAGES_MAX {
+            let request = Request::get(&[place, &["timeline"]].concat());
+            let request = request.with("limit", Some(PAGE)).with("cursor", cursor.as_ref());
+            let page: Timeline = ledger.read(&request)?;
+            history.truncated |= page.truncated;
+            let as_of = |entry: &Entry| {
+                entry.time <= recipient.at && recipient.known_at.is_none_or(|by| entry.received_at <= by)
+            };
+            for entry in page.items.into_iter().filter(as_of) {
+                if speaks(&entry) {
+                    history.evidence.push(entry.clone());
+                }
+                history.latest.push_back(entry);
+                if history.latest.len() > LATEST {
+                    history.latest.pop_front();
+                    history.earlier += 1;
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(history);
+            }
+        }
+        history.truncated = true;
+        Ok(history)
+    }
+
+    /// What the receiving server said in the events of a reason: its latest answer.
+    fn said(&self, reason: &FindingWithEvidence) -> Option<&str> {
+        let events = self.evidence.iter().rev().filter(|entry| reason.evidence.contains(&entry.event));
+        events.filter_map(|entry| entry.details.diagnostic.as_deref()).find(|said| !said.trim().is_empty())
+    }
+}
+
+/// A verdict as people spell it.
+pub(crate) fn verdict(verdict: &Word<Verdict>) -> String {
+    match verdict {
+        Word::Known(verdict) => verdict.words().to_owned(),
+        Word::Other(other) => other.replace('_', " "),
+    }
+}
+
+/// A reason in words, with all that decided it.
+pub(crate) fn reason(reason: &FindingWithEvidence) -> String {
+    let mut words = reason.finding.words.clone();
+    if let Some(soft) = &reason.soft {
+        let _ = write!(
+            words,
+            ": {} of {} on {} messages since {}, last delivery {}",
+            soft.count,
+            soft.policy.count,
+            soft.messages,
+            soft.first.0.day(),
+            soft.last_delivery.map_or_else(|| "never".to_owned(), |last| last.0.day())
+        );
+    }
+    if let Some(until) = reason.finding.until {
+        let _ = write!(words, "; until {}", show::time(until.0));
+    }
+    words
+}
+
+fn text(args: &Args, told: &Recipient, history: &History) -> String {
+    let mut out = String::new();
+    let address = told.address.as_deref().unwrap_or("of no address that is told");
+    let _ = writeln!(out, "{}", visible(address));
+    let _ = write!(
+        out,
+        "server {}, recipient {}, as of {}",
+        told.server,
+        told.recipient_id,
+        show::time(told.at.0)
+    );
+    if let Some(known_at) = told.known_at {
+        let _ = write!(out, ", by what had come in by {}", show::time(known_at.0));
+    }
+    out.push('\n');
+    if told.cleaned.is_some() {
+        out += "characters that are not to be seen were taken out of the address\n";
+    }
+    if !told.also_asked.is_empty() {
+        let others = told.also_asked.iter().map(|other| visible(other)).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "asked for as {others} too, the same mailbox: the strictest answer holds");
+    }
+    if !told.known {
+        out += "\nNothing was recorded about this address by then.\n";
+    }
+    for (stream, answer) in &told.streams {
+        of_stream(&mut out, stream, answer, history);
+    }
+    if told.next.is_some() {
+        out += "\nThe server has more streams than are told of here: --stream asks for one.\n";
+    }
+    out += &remedies(args, told);
+    if !history.latest.is_empty() {
+        let rows = history.latest.iter().map(|entry| {
+            let note = entry.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+            let event = format!("{}{note}", entry.measure);
+            [show::time(entry.time.0), entry.stream.clone(), event, entry.source.to_string()]
+        });
+        let _ = writeln!(out, "\n{}", show::table(["time", "stream", "event", "told by"], rows));
+        if history.earlier > 0 || history.truncated {
+            let _ = writeln!(out, "These are the latest; `postledger timeline` shows the others.");
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: &History) {
+    let name = format!("{} ({})", visible(stream), answer.kind);
+    let verdict = verdict(&answer.verdict).to_uppercase();
+    let gap = WIDTH.saturating_sub(name.chars().count() + verdict.chars().count()).max(2);
+    let _ = writeln!(out, "\n{name}{}{verdict}", " ".repeat(gap));
+    if !answer.stream_known {
+        out.push_str("  CAUTION: nothing is recorded on a stream of this name here. Is it a slip?\n");
+    }
+    if answer.reasons.is_empty() {
+        out.push_str("  nothing speaks against it\n");
+    }
+    for found in &answer.reasons {
+        let scope = match &*found.finding.scope {
+            here if here == stream => String::new(),
+            "*" => ", on the whole server".to_owned(),
+            other => format!(", on stream {}", visible(other)),
+        };
+        let _ = writeln!(out, "  {}", reason(found));
+        let _ = writeln!(out, "    since {}{scope}", show::time(found.finding.since.0));
+        if let Some(said) = history.said(found) {
+            let _ = writeln!(out, "    the receiving server said: {}", visible(said.trim()));
+        }
+        let evidence: Vec<String> = found.evidence.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "    evidence {}", evidence.join(" "));
+    }
+    if let Some(lifted) = &answer.lifted {
+        let _ =
+            writeln!(out, "  taken off Postmark's list at {} ({})", show::time(lifted.at.0), lifted.event);
+    }
+    if let Some(allowed) = &answer.allowed {
+        let _ = writeln!(out, "  allowed by you at {} ({})", show::time(allowed.at.0), allowed.event);
+    }
+    if answer.soft_evidence_incomplete {
+        out.push_str("  deliveries that could have cleared soft bounces may have expired\n");
+    }
+}
+
+/// What may be done now about what speaks against the recipient, each once.
+fn remedies(args: &Args, told: &Recipient) -> String {
+    let mut done: Vec<String> = Vec::new();
+    for (stream, answer) in &told.streams {
+        for reason in &answer.reasons {
+            let Word::Known(code) = &reason.finding.code else { continue };
+            let at = if reason.finding.scope == "*" { "*" } else { stream };
+            let address = match &told.address {
+                Some(address) if !address.contains('…') && !address.contains('*') => address.clone(),
+                _ => format!("id:{}", told.recipient_id),
+            };
+            let reactivate = format!(
+                "postledger reactivate --server {} --stream {} {} --reason TEXT",
+                args.server.server,
+                quoted(at),
+                quoted(&address)
+            );
+            let remedy = remedy(*code, &reactivate);
+            if !done.contains(&remedy) {
+                done.push(remedy);
+            }
+        }
+    }
+    if done.is_empty() {
+        return String::new();
+    }
+    let rows: String = done.iter().map(|remedy| format!("  {remedy}\n")).collect();
+    format!("\nWhat may be done now:\n{rows}")
+}
+
+/// What may be done about a reason.
+fn remedy(code: Code, reactivate: &str) -> String {
+    match code {
+        Code::ListedComplaint | Code::BarredImportComplaint => {
+            "nothing lifts a spam complaint: do not mail this person".to_owned()
+        }
+        Code::Complained => {
+            "mail only what this person asks for: they called your mail spam before".to_owned()
+        }
+        Code::ListedUnsubscribe | Code::BarredImportUnsubscribe | Code::RemovalRequested => {
+            format!("where the person has asked for mail again:\n    {reactivate} --consent HOW_THEY_ASKED")
+        }
+        Code::ListedHardBounce | Code::BarredImportHardBounce | Code::HardBounce | Code::InvalidAddress => {
+            format!("look for a slip in the address; where the mailbox exists now:\n    {reactivate}")
+        }
+        Code::SoftBounces | Code::EvidenceTruncated => {
+            format!("wait until the pause ends; where the mailbox takes mail again:\n    {reactivate}")
+        }
+        Code::ListedManual
+        | Code::ListedUnknown
+        | Code::BarredDecision
+        | Code::BarredImport
+        | Code::BarredImportManual
+        | Code::BarredImportUnknown => {
+            format!("where the reason is gone:\n    {reactivate}")
+        }
+    }
+}
+
+/// A text as an argument of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@._+-:/".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_quoted_where_a_shell_would_read_it_otherwise() {
+        assert_eq!(quoted("ida@customer.example"), "ida@customer.example");
+        assert_eq!(quoted("*"), "'*'");
+        assert_eq!(quoted("o'hara@customer.example"), r"'o'\''hara@customer.example'");
+    }
+}

@@ -1,0 +1,90 @@
+//! The registry's documents, as operators reach them over HTTP: read, and written over the version that was read.
+
+use super::missing;
+use api::problem::Problem;
+use ledger::ServerId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::{Document, Shelf};
+
+/// A document as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stated {
+    /// What it says.
+    pub text: String,
+    /// Which version of it this is.
+    pub version: u64,
+}
+
+impl From<Document> for Stated {
+    fn from(Document { text, version }: Document) -> Stated {
+        Stated { text, version }
+    }
+}
+
+impl From<Stated> for Document {
+    fn from(Stated { text, version }: Stated) -> Document {
+        Document { text, version }
+    }
+}
+
+/// A document to write.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// What it is to say.
+    pub text: String,
+    /// The version that was read; none where there was none.
+    pub expected: Option<u64>,
+}
+
+/// A document to delete.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delete {
+    /// The version that was read.
+    pub expected: u64,
+}
+
+/// Which of a stream's hours are counted.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hours {
+    /// The stream.
+    pub stream: String,
+    /// From this hour.
+    pub from: String,
+    /// To before this one.
+    pub before: String,
+}
+
+/// Counts by hour and measure.
+pub type Counted = BTreeMap<String, BTreeMap<String, i64>>;
+
+/// Whether it was done; else somebody was faster.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Done {
+    /// Whether it was.
+    pub done: bool,
+}
+
+/// A collection of documents by its partition key.
+///
+/// # Errors
+/// Where operators have none of that name.
+pub fn collection(pk: &str) -> Result<Shelf, Problem> {
+    let plain =
+        [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, Shelf::Rotation, Shelf::Lease, Shelf::Tokens];
+    let of_server = || {
+        let (shelf, server) = pk.split_once('#')?;
+        let server: ServerId = server.parse().ok()?;
+        [Shelf::Completeness(server), Shelf::Audit(server)]
+            .into_iter()
+            .find(|known| known.pk() == format!("{shelf}#{server}"))
+    };
+    plain
+        .into_iter()
+        .find(|shelf| shelf.pk() == pk)
+        .or_else(of_server)
+        .ok_or_else(|| missing("the registry has no such collection of documents"))
+}
