@@ -28,9 +28,6 @@ pub struct Begun {
 }
 
 /// Notes that a change begins.
-///
-/// # Errors
-/// The ledger's own.
 pub async fn begin(book: &dyn Book, who: Who, change: Change) -> Result<Begun, Failure> {
     let Change { server, what, target, asked } = change;
     let entry = Entry { target, after: asked, ..Entry::begun(who, what, platform::now())? };
@@ -65,9 +62,6 @@ impl Begun {
 }
 
 /// Does a change to a ledger, and notes it before and after.
-///
-/// # Errors
-/// The change's own, or the ledger's.
 pub fn change<T>(
     ledger: &Ledger,
     change: Change,
