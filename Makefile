@@ -172,6 +172,9 @@ fuzz-api: api-tools ## the read API by its own description, with many examples o
 	POSTLEDGER_FUZZ_EXAMPLES=$(EXAMPLES) POSTLEDGER_FUZZ_SEED=$(SEED) \
 		$(CARGO) test --locked --release --package postledger-tests --test acceptance api_fuzz -- --nocapture
 
+openapi: ## write the read API's description anew: what people wrote of it, and the types that are answered
+	POSTLEDGER_WRITE_OPENAPI=1 $(CARGO) test --locked --workspace --lib openapi::
+
 dictionary: ## train a dictionary for the bodies in items, from the fixtures, into target/dictionary.bin
 	$(CARGO) run --locked --release --package store --example dictionary -- target/dictionary.bin
 

@@ -62,6 +62,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("postmark-api", &["ledger"]),
     ("platform", &["ledger"]),
     ("table", &["ledger"]),
+    ("answers", &["ledger"]),
     ("aws", &["platform"]),
     ("queue", &["aws", "ledger", "platform", "faults"]),
     ("store", &["aws", "ledger", "platform", "queue", "faults"]),
@@ -71,7 +72,21 @@ const EDGES: &[(&str, &[&str])] = &[
     ("consumer", &["aws", "erasure", "ledger", "platform", "postmark", "queue", "store"]),
     ("account", &["aws", "ingest", "ledger", "platform", "postmark", "postmark-api", "store"]),
     ("reconcile", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store"]),
-    ("api", &["account", "aws", "ledger", "platform", "postmark", "postmark-api", "queue", "store", "table"]),
+    (
+        "api",
+        &[
+            "account",
+            "answers",
+            "aws",
+            "ledger",
+            "platform",
+            "postmark",
+            "postmark-api",
+            "queue",
+            "store",
+            "table",
+        ],
+    ),
     ("watch", &["account", "aws", "ingest", "ledger", "platform", "postmark-api", "store"]),
     // What is proved against it must not share our assumptions.
     ("postmark-simulator", &[]),
@@ -79,6 +94,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "postledger",
         &[
             "account",
+            "answers",
             "api",
             "aws",
             "consumer",

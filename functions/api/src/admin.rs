@@ -1,11 +1,13 @@
 //! What admins see beside their mail: what was set aside and why, what reconcile found.
 
-use crate::call::{Answer, Call, rfc3339};
+use crate::call::{Answer, Call};
 use crate::cursor;
 use crate::problem::Problem;
 use crate::scope::Admin;
+use account::completeness::{Line, OfStream};
+use answers::{Completeness, CompletenessLine, CompletenessOfStream, Quarantine, SetAside};
 use ledger::Time;
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use store::Kept;
 
 /// How many items a page has, unless more are asked for, and at most.
@@ -22,9 +24,6 @@ const DAYS_READ_MAX: usize = 100;
 const COMPLETENESS_DAYS: [i64; 2] = [30, 100];
 
 /// What was set aside, and why, latest first.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     let query = call.query(&["from", "to", "cursor", "limit"])?;
     let limit = query.limit(LIMITS[0], LIMITS[1])?;
@@ -64,34 +63,26 @@ pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Ans
         }
     };
     let next = next.map(|place| cursor::write(&place));
-    Ok(Answer::json(&json!({ "items": items, "next": next })))
+    Ok(Answer::json(&Quarantine { items, next }))
 }
 
-fn of_kept(kept: &Kept) -> Value {
+fn of_kept(kept: &Kept) -> SetAside {
     let part = &kept.part;
-    let mut told = json!({
-        "key": format!("{}.{}", part.received_at.key(), part.id),
-        "received_at": rfc3339(part.received_at),
-        "reason": part.reason,
-        "detail": part.detail,
-        "source": part.source,
-        "parts": part.parts,
-    });
-    if let Some(kind) = part.record_type {
-        told["record_type"] = kind.name().into();
+    SetAside {
+        key: format!("{}.{}", part.received_at.key(), part.id),
+        received_at: part.received_at.into(),
+        reason: part.reason.clone(),
+        detail: part.detail.clone(),
+        record_type: part.record_type.map(Into::into),
+        source: part.source.into(),
+        bytes: None,
+        parts: part.parts,
+        replayed_at: kept.replayed_at.map(Into::into),
+        expires_at: kept.expires_at.map(Into::into),
     }
-    for (name, at) in [("replayed_at", kept.replayed_at), ("expires_at", kept.expires_at)] {
-        if let Some(at) = at {
-            told[name] = rfc3339(at).into();
-        }
-    }
-    told
 }
 
 /// What reconcile found, by Eastern day and stream.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn completeness(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     let query = call.query(&["from", "to"])?;
     let day =
@@ -104,18 +95,23 @@ pub(crate) async fn completeness(admin: &Admin<'_>, call: &Call<'_>) -> Result<A
         return Err(Problem::bad_request(words));
     }
     let told = admin.completeness(&from, &to).await?;
-    let of_stream =
-        |of: &account::completeness::OfStream| json!({ "as_of": rfc3339(of.as_of), "lines": of.lines });
-    let days: serde_json::Map<String, Value> = told
-        .days
-        .iter()
-        .map(|(day, streams)| {
-            let streams: serde_json::Map<String, Value> =
-                streams.iter().map(|(stream, of)| (stream.clone(), of_stream(of))).collect();
-            (day.clone(), streams.into())
-        })
-        .collect();
-    Ok(Answer::json(&json!({ "server": told.server, "from": from, "to": to, "days": days })))
+    let of_day = |streams: BTreeMap<String, OfStream>| {
+        streams.into_iter().map(|(stream, of)| (stream, of_stream(of))).collect()
+    };
+    let days = told.days.into_iter().map(|(day, streams)| (day, of_day(streams))).collect();
+    Ok(Answer::json(&Completeness { server: told.server, from, to, days }))
+}
+
+fn of_stream(of: OfStream) -> CompletenessOfStream {
+    let line = |Line { expected, received, recovered, unrecoverable, unexplained }| CompletenessLine {
+        expected,
+        received,
+        recovered,
+        unrecoverable,
+        unexplained,
+    };
+    let lines = of.lines.into_iter().map(|(kind, of)| (kind, line(of)));
+    CompletenessOfStream { as_of: of.as_of.into(), lines: lines.collect() }
 }
 
 /// When a day begins, in UTC; the day in its one spelling.

@@ -1,20 +1,17 @@
 //! Who did what at a server.
 
-use crate::call::{Answer, Call, rfc3339};
+use crate::call::{Answer, Call};
 use crate::cursor;
 use crate::problem::Problem;
 use crate::scope::Admin;
-use account::audit::{self, Who};
-use serde_json::{Value, json};
+use account::audit::{self, Phase, Who, WhoKind};
+use answers::{Actor, Audit, Step};
 use std::collections::BTreeMap;
 
 /// How many steps a page has, unless more are asked for, and at most.
 const LIMITS: [usize; 2] = [100, 500];
 
 /// Who did what, latest first.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn audit(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = query.limit(LIMITS[0], LIMITS[1])?;
@@ -30,13 +27,32 @@ pub(crate) async fn audit(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, 
         if entry.who == Who::operator() {
             entry.leave_out("actor");
         }
-        items.push(step(&entry));
+        items.push(step(entry));
     }
-    Ok(Answer::json(&json!({ "items": items, "next": next })))
+    Ok(Answer::json(&Audit { items, next }))
 }
 
-fn step(entry: &audit::Entry) -> Value {
-    let mut told = serde_json::to_value(entry).unwrap_or_default();
-    told["at"] = rfc3339(entry.at).into();
-    told
+/// An entry of the audit as it is told.
+pub fn step(entry: audit::Entry) -> Step {
+    let kind = match entry.who.kind {
+        WhoKind::Token => "token",
+        WhoKind::Aws => "aws",
+        WhoKind::Local => "local",
+        WhoKind::Operator => "operator",
+    };
+    let phase = match entry.phase {
+        Phase::Begun => "begun",
+        Phase::Done => "done",
+        Phase::Failed => "failed",
+    };
+    Step {
+        id: entry.id,
+        at: entry.at.into(),
+        who: Actor { kind: kind.to_owned(), name: entry.who.name },
+        what: entry.what,
+        phase: phase.to_owned(),
+        target: entry.target,
+        before: entry.before,
+        after: entry.after,
+    }
 }

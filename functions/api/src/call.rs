@@ -63,9 +63,6 @@ impl Call<'_> {
     }
 
     /// Its query, in which only these names may stand, each once.
-    ///
-    /// # Errors
-    /// [`Problem::bad_request`].
     pub fn query(&self, names: &'static [&'static str]) -> Result<Query, Problem> {
         let mut query = Query { names, values: BTreeMap::new() };
         for pair in self.query.split('&').filter(|pair| !pair.is_empty()) {
@@ -142,9 +139,6 @@ impl Query {
     }
 
     /// A value, read; `what` says what is expected.
-    ///
-    /// # Errors
-    /// [`Problem::bad_request`].
     pub fn read<T>(
         &self,
         name: &str,
@@ -156,18 +150,12 @@ impl Query {
     }
 
     /// An instant.
-    ///
-    /// # Errors
-    /// [`Problem::bad_request`].
     pub fn time(&self, name: &str) -> Result<Option<Time>, Problem> {
         self.read(name, "an instant such as 2026-11-21T08:00:00Z", |text| instant(text).ok())
     }
 
     /// From when until when: `from` and `to`; without them `from` and `to` of the caller, and without its `from` so many
     /// days back as the first of `days` says. The second is how many they may be apart.
-    ///
-    /// # Errors
-    /// [`Problem::bad_request`].
     pub fn window(&self, from: Option<Time>, to: Time, days: [i64; 2]) -> Result<(Time, Time), Problem> {
         let to = self.time("to")?.unwrap_or(to);
         let from = self.time("from")?.or(from).unwrap_or_else(|| to.plus_days(-days[0]));

@@ -2,74 +2,37 @@
 //!
 //! Each is asked for in all spellings of its mailbox, and the strictest answer holds.
 
-use crate::call::{Answer, Call, rfc3339};
+use crate::call::{Answer, Call};
 use crate::problem::Problem;
-use crate::scope::{Reader, UnknownStream};
+use crate::scope::Reader;
+use answers::{AsOf, CheckRequest, Checked, CheckedAddress, CheckedCounts, CriticalQueue, Finding, Invalid};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledger::fold::View;
-use ledger::given::{Address, Recipient};
+use ledger::given::Recipient;
 use ledger::verdict::{self, Question, Reason, Verdict};
 use ledger::{RecipientId, Time};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// The most addresses in one request.
 pub const ADDRESSES_MAX: usize = 10_000;
 /// How many recipients' deliveries are read at once.
 const AT_ONCE: usize = 16;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    stream: String,
-    addresses: Vec<String>,
-    #[serde(default)]
-    unknown_stream: UnknownStream,
-}
-
-/// A finding as it is told in few words.
-#[derive(Serialize)]
-pub(crate) struct Finding {
-    code: verdict::Code,
-    verdict: Verdict,
-    since: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
-    scope: String,
-    words: &'static str,
-}
-
-impl Finding {
-    pub(crate) fn of(reason: &Reason) -> Finding {
-        Finding {
-            code: reason.code,
-            verdict: reason.verdict,
-            since: rfc3339(reason.since),
-            until: reason.until.map(rfc3339),
-            scope: reason.scope.clone(),
-            words: reason.code.words(),
-        }
+/// A reason as it is told in few words.
+pub(crate) fn finding(reason: &Reason) -> Finding {
+    Finding {
+        code: reason.code.into(),
+        verdict: reason.verdict.into(),
+        since: reason.since.into(),
+        until: reason.until.map(Into::into),
+        scope: reason.scope.clone(),
+        words: reason.code.words().to_owned(),
     }
 }
 
-#[derive(Serialize)]
-struct Found<'a> {
-    address: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cleaned: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    also_asked: Vec<&'a str>,
-    verdict: Verdict,
-    reasons: Vec<Finding>,
-}
-
 /// What is no recipient, and why.
-#[derive(Serialize)]
-struct Invalid<'a> {
-    index: usize,
-    address: &'a str,
-    problem: &'static str,
+pub(crate) fn invalid(index: usize, address: &str, problem: &str) -> Invalid {
+    Invalid { index, address: address.to_owned(), problem: problem.to_owned() }
 }
 
 /// A recipient that is asked about.
@@ -81,14 +44,10 @@ struct Whom<'a> {
     ids: Vec<RecipientId>,
 }
 
-/// Checks.
-///
-/// # Errors
-/// [`Problem::bad_request`] for what is no such request, [`Problem::too_large`], or the ledger's own. An address that
-/// is none is told of beside the others.
+/// An address that is none is told of beside the others.
 pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     call.query(&[])?;
-    let Asked { stream, addresses, unknown_stream } = call.json()?;
+    let CheckRequest { stream, addresses, unknown_stream } = call.json()?;
     stream_named(&stream)?;
     if addresses.is_empty() {
         return Err(Problem::bad_request("addresses is empty"));
@@ -97,11 +56,11 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
         return Err(Problem::too_large(format!("addresses has more than {ADDRESSES_MAX}")));
     }
     let now = reader.now();
-    let mut invalid = Vec::new();
+    let mut others = Vec::new();
     let mut asked: Vec<Whom<'_>> = Vec::with_capacity(addresses.len());
     for (index, given) in addresses.iter().enumerate() {
         match given.parse::<Recipient>() {
-            Err(error) => invalid.push(Invalid { index, address: given, problem: error.reason() }),
+            Err(error) => others.push(invalid(index, given, error.reason())),
             Ok(recipient) => {
                 let ids = reader.ids(&recipient);
                 asked.push(Whom { index, given, recipient, ids });
@@ -133,9 +92,8 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
     let answers: HashMap<RecipientId, verdict::Answer> =
         stream::iter(answers.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await?;
 
-    let mut counts: BTreeMap<&str, usize> =
-        [("send", 0), ("risky", 0), ("do_not_send", 0), ("invalid", 0)].into();
-    let mut results: Vec<Found<'_>> = Vec::with_capacity(asked.len());
+    let mut counts = CheckedCounts::default();
+    let mut results: Vec<CheckedAddress> = Vec::with_capacity(asked.len());
     for whom in &asked {
         let found = whom.ids.iter().filter_map(|id| answers.get(id).cloned());
         let answer = found.reduce(|mut answer, other| {
@@ -146,73 +104,56 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
         // Nobody may be mailed by an id alone that is written wrongly, or is another server's.
         if address.is_none() && answer.is_none() {
             let problem = "nothing that decides is recorded of this id here: ask by the address";
-            invalid.push(Invalid { index: whom.index, address: whom.given, problem });
+            others.push(invalid(whom.index, whom.given, problem));
             continue;
         }
         let verdict = answer.as_ref().map_or(Verdict::Send, |answer| answer.verdict);
-        *counts.entry(name(verdict)).or_default() += 1;
+        let count = match verdict {
+            Verdict::Send => &mut counts.send,
+            Verdict::Risky => &mut counts.risky,
+            Verdict::DoNotSend => &mut counts.do_not_send,
+        };
+        *count += 1;
         let recorded = |place: usize| answers.contains_key(&whom.ids[place]);
-        results.push(Found {
-            address: whom.given,
-            cleaned: address.filter(|address| address.cleaned()).map(Address::text),
-            also_asked: address.map(|address| address.also_asked(recorded)).unwrap_or_default(),
-            verdict,
-            reasons: answer.iter().flat_map(|answer| &answer.reasons).map(Finding::of).collect(),
+        let also_asked = address.map(|address| address.also_asked(recorded)).unwrap_or_default();
+        results.push(CheckedAddress {
+            address: whom.given.to_owned(),
+            cleaned: address.filter(|address| address.cleaned()).map(|address| address.text().to_owned()),
+            also_asked: also_asked.into_iter().map(str::to_owned).collect(),
+            verdict: verdict.into(),
+            reasons: answer.iter().flat_map(|answer| &answer.reasons).map(finding).collect(),
         });
     }
-    counts.insert("invalid", invalid.len());
-    invalid.sort_unstable_by_key(|invalid| invalid.index);
-    #[derive(Serialize)]
-    struct Checked<'a> {
-        server: i64,
-        stream: &'a str,
-        kind: ledger::policy::StreamKind,
-        stream_known: bool,
-        as_of: Value,
-        counts: BTreeMap<&'a str, usize>,
-        results: Vec<Found<'a>>,
-        invalid: Vec<Invalid<'a>>,
-    }
+    counts.invalid = others.len();
+    others.sort_unstable_by_key(|invalid| invalid.index);
     Ok(Answer::json(&Checked {
-        server: reader.server().get(),
-        stream: &stream,
-        kind,
+        server: reader.server(),
+        kind: kind.into(),
         stream_known: found.known,
         as_of: as_of(now, newest?, depth, pulse),
         counts,
         results,
-        invalid,
+        invalid: others,
+        stream,
     }))
 }
 
 /// How current the ledger is. SQS does not tell how old its oldest message is: what is told is an upper bound, by when
 /// the oldest of those had come in that it handed out last.
-fn as_of(now: Time, newest: Option<Time>, depth: Option<queue::Depth>, pulse: Option<Time>) -> Value {
+fn as_of(now: Time, newest: Option<Time>, depth: Option<queue::Depth>, pulse: Option<Time>) -> AsOf {
     let waiting = depth.map(|depth| depth.visible + depth.in_flight);
-    let oldest = match (waiting, pulse) {
+    let oldest_seconds_at_most = match (waiting, pulse) {
         (Some(0), _) => Some(0),
         (_, pulse) => pulse.map(|pulse| (now.seconds() - pulse.seconds()).max(0)),
     };
-    json!({
-        "at": rfc3339(now),
-        "newest_event": newest.map(rfc3339),
-        "critical_queue": { "waiting": waiting, "oldest_seconds_at_most": oldest },
-    })
-}
-
-/// A verdict as answers name it.
-pub(crate) fn name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Send => "send",
-        Verdict::Risky => "risky",
-        Verdict::DoNotSend => "do_not_send",
+    AsOf {
+        at: now.into(),
+        newest_event: newest.map(Into::into),
+        critical_queue: CriticalQueue { waiting, oldest_seconds_at_most },
     }
 }
 
 /// That a text can be a stream's name.
-///
-/// # Errors
-/// [`Problem::bad_request`].
 pub(crate) fn stream_named(stream: &str) -> Result<(), Problem> {
     ledger::stream::name(stream).map(drop).map_err(|error| Problem::bad_request(format!("stream: {error}")))
 }

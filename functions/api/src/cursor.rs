@@ -19,9 +19,6 @@ pub(crate) fn write(place: &impl Serialize) -> String {
 }
 
 /// The place of a cursor.
-///
-/// # Errors
-/// [`Problem::bad_cursor`].
 pub(crate) fn read<T: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T>, Problem> {
     let place = |cursor: &str| {
         let place = URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -35,9 +32,6 @@ pub(crate) fn read<T: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T
 }
 
 /// A name that a table's keys can have, as a cursor bears it.
-///
-/// # Errors
-/// [`Problem::bad_cursor`].
 pub(crate) fn key(name: String) -> Result<String, Problem> {
     if (1..=KEY_BYTES_MAX).contains(&name.len()) { Ok(name) } else { Err(Problem::bad_cursor()) }
 }

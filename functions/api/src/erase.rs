@@ -2,27 +2,23 @@
 //! lists at once, and what comes later is recorded without them. The ban, identities and counters stay. Quarantine and
 //! dead letters are swept by a schedule, until everything that was on its way has arrived.
 
-use crate::call::{Answer, Call, rfc3339};
+use crate::call::{Answer, Call};
 use crate::problem::Problem;
 use crate::recipient::Named;
 use crate::scope::Admin;
+use answers::{EraseRequest, Erased};
 use ledger::given::Address;
-use serde::Deserialize;
 use serde_json::json;
 use store::erase::SWEPT_DAYS;
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {}
 
 /// Erases; again, if that was done before.
 ///
 /// # Errors
-/// [`Problem::bad_request`] or the ledger's own; a part may be done then.
+/// The ledger's own; a part may be done then.
 pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
     if !call.body.is_empty() {
-        call.json::<Asked>()?;
+        call.json::<EraseRequest>()?;
     }
     let named = Named::of(admin.reader(), name).await?;
     admin.count_erasure().await?;
@@ -42,14 +38,14 @@ pub(crate) async fn erase(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Res
                 erased = other;
             }
         }
-        let told = json!({
-            "recipient_id": named.id(),
-            "already": erased.at < now,
-            "events": events,
-            "erased_at": rfc3339(erased.at),
-            "quarantine": if erased.swept.is_some() { "swept" } else { "pending" },
-            "swept_until": rfc3339(erased.at.plus_days(SWEPT_DAYS)),
-        });
+        let told = Erased {
+            recipient_id: named.id(),
+            already: erased.at < now,
+            events,
+            erased_at: erased.at.into(),
+            quarantine: if erased.swept.is_some() { "swept" } else { "pending" }.to_owned(),
+            swept_until: erased.at.plus_days(SWEPT_DAYS).into(),
+        };
         Ok((told, json!({ "events": events })))
     };
     // By its id, which does not tell who it was.

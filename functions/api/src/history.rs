@@ -10,16 +10,16 @@ mod export;
 pub(crate) use activity::activity;
 pub(crate) use export::export;
 
-use crate::call::{Answer, Call, Query, rfc3339};
+use crate::call::{Answer, Call, Query};
 use crate::cursor;
 use crate::problem::Problem;
 use crate::recipient::Named;
 use crate::scope::Reader;
+use answers::{Entry, EntryWithRecipient, Events, Timeline};
 use entry::{Place, entry, entry_of_recipient, rulers};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger::Class;
 use postmark::MESSAGE_ID_BYTES_MAX;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use store::ask;
 use store::{MessageKey, Recorded};
@@ -40,9 +40,6 @@ fn limit(query: &Query) -> Result<usize, Problem> {
 }
 
 /// What happened to a recipient, oldest first.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn timeline(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = limit(&query)?;
@@ -84,14 +81,14 @@ pub(crate) async fn timeline(reader: &Reader<'_>, call: &Call<'_>, name: &str) -
     let next = first.last_key_value().filter(|_| more).map(|(place, _)| cursor::write(place));
     let reveal = reader.caller().reveals();
     rulers(reader, first.values_mut()).await?;
-    let items: Vec<Value> = first.values().map(|recorded| entry(recorded, reveal)).collect();
-    Ok(Answer::json(&json!({ "items": items, "next": next, "truncated": truncated })))
+    let items: Vec<Entry> = first.values().map(|recorded| entry(recorded, reveal)).collect();
+    Ok(Answer::json(&Timeline { items, next, truncated }))
 }
 
 /// What happened to a message, oldest first.
 ///
 /// # Errors
-/// [`Problem::bad_request`], [`Problem::not_found`] or the ledger's own.
+/// [`Problem::not_found`] where nothing is recorded of it.
 pub(crate) async fn message(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = limit(&query)?;
@@ -112,11 +109,12 @@ pub(crate) async fn message(reader: &Reader<'_>, call: &Call<'_>, name: &str) ->
     rulers(reader, read.iter_mut().flatten()).await?;
     let (now, reveal) = (reader.now(), reader.caller().reveals());
     let living = read.iter().flatten().filter(|recorded| ask::lives(recorded, now));
-    let items: Vec<Value> = living.map(|recorded| entry_of_recipient(recorded, reveal)).collect();
+    let items: Vec<EntryWithRecipient> =
+        living.map(|recorded| entry_of_recipient(recorded, reveal)).collect();
     if items.is_empty() && next.is_none() && behind.is_none() {
         return Err(Problem::not_found());
     }
-    Ok(Answer::json(&json!({ "items": items, "next": next })))
+    Ok(Answer::json(&Events { items, next }))
 }
 
 /// A MessageID as it may have been recorded. It is kept as it was told: Postmark writes UUIDs in lower case, and
@@ -143,10 +141,12 @@ fn spellings(name: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::bench::{Bench, SERVER, now, recorded};
+    use crate::call::rfc3339;
     use crate::token::Role;
     use http::Method;
     use ledger::event::What;
     use ledger::{Source, Time};
+    use serde_json::{Value, json};
 
     const MESSAGE: &str = "883953f4-6105-42a2-a16a-77a8eac79483";
     const IDA: &str = "recipients/Ida@customer.example/timeline";

@@ -13,7 +13,8 @@
 use crate::call::{Answer, Call};
 use crate::check::stream_named;
 use crate::problem::Problem;
-use crate::scope::{Admin, UNKNOWN_STREAM, UnknownStream};
+use crate::scope::{Admin, UNKNOWN_STREAM, unknown_stream};
+use answers::{Imported, ImportedCounts, ImportedLine};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -24,7 +25,7 @@ use ledger::fold::{Mark, View};
 use ledger::identity::{Canonical, Told, digest};
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use postmark::Decision;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -160,11 +161,7 @@ impl Made {
     }
 }
 
-/// Imports.
-///
-/// # Errors
-/// [`Problem::bad_request`] for a list that is not understood, [`Problem::too_large`], or the ledger's own. What of a
-/// list could not be used is told of beside the rest.
+/// What of a list could not be used is told of beside the rest.
 pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["stream", UNKNOWN_STREAM, "cause", "dry_run"])?;
     let scope = query.text("stream").ok_or_else(|| {
@@ -176,25 +173,25 @@ pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> R
     let cause =
         query.read("cause", &format!("one of {}", Cause::ALL.map(Cause::name).join(", ")), Cause::named)?;
     let dry_run = query.read("dry_run", "true or false", |text| text.parse().ok())?.unwrap_or(false);
-    let unknown = UnknownStream::of(&query)?;
+    let unknown = unknown_stream(&query)?;
     is_a_list(call)?;
     admin.stream(scope, unknown).await?;
     let now = admin.now();
     let list = List::of(admin, table::read(call.body, Hints { cause }, now).map_err(refused)?);
-    let mut by_cause: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_cause: BTreeMap<String, usize> = BTreeMap::new();
     for row in list.bars.values() {
-        *by_cause.entry(row.cause.name()).or_default() += 1;
+        *by_cause.entry(row.cause.name().to_owned()).or_default() += 1;
     }
     let decisions = list.bars.len();
     let made = |((recipient, _), row)| Made::of(admin.server(), scope, recipient, row, now);
     let new = unrecorded(admin, scope, list.bars.into_iter().map(made).collect()).await?;
-    let counts = json!({
-        "new": new.len(),
-        "already": decisions - new.len(),
-        "duplicate": list.duplicates,
-        "ignored": list.ignored.values().sum::<usize>(),
-        "invalid": list.invalid.len(),
-    });
+    let counts = ImportedCounts {
+        new: new.len(),
+        already: decisions - new.len(),
+        duplicate: list.duplicates,
+        ignored: list.ignored.values().sum(),
+        invalid: list.invalid.len(),
+    };
     let queued = if dry_run {
         0
     } else {
@@ -205,30 +202,27 @@ pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> R
         };
         admin.change("import", Some(scope.to_owned()), asked, sent).await?
     };
-    let line = |line: u64, problem: &str| json!({ "line": line, "problem": problem });
+    let line = |line: u64, problem: &str| ImportedLine { line, problem: problem.to_owned() };
     let invalid = list.invalid.iter().take(INVALID_TOLD_MAX).map(|row| line(row.line, row.problem));
     let warnings = list.warnings.iter().take(INVALID_TOLD_MAX).map(|row| line(row.line, row.problem));
+    let more = |all: usize| all.checked_sub(INVALID_TOLD_MAX).filter(|more| *more > 0);
     let About { address_column, columns_not_read, goes_on } = list.about;
-    let mut body = json!({
-        "format": list.format.name(),
-        "dry_run": dry_run,
-        "rows": list.rows,
-        "counts": counts,
-        "by_cause": by_cause,
-        "ignored_why": list.ignored,
-        "invalid": invalid.collect::<Vec<_>>(),
-        "warnings": warnings.collect::<Vec<_>>(),
-        "address_column": address_column,
-        "columns_not_read": columns_not_read,
-        "goes_on": goes_on,
-        "queued": queued,
-    });
-    for (more, all) in [("invalid_more", list.invalid.len()), ("warnings_more", list.warnings.len())] {
-        if all > INVALID_TOLD_MAX {
-            body[more] = (all - INVALID_TOLD_MAX).into();
-        }
-    }
-    Ok(Answer::json(&body))
+    Ok(Answer::json(&Imported {
+        format: list.format.name().to_owned(),
+        dry_run,
+        rows: list.rows,
+        counts,
+        by_cause,
+        ignored_why: list.ignored.into_iter().map(|(why, rows)| (why.to_owned(), rows)).collect(),
+        invalid: invalid.collect(),
+        invalid_more: more(list.invalid.len()),
+        warnings: warnings.collect(),
+        warnings_more: more(list.warnings.len()),
+        address_column,
+        columns_not_read,
+        goes_on,
+        queued,
+    }))
 }
 
 /// That a request says that its body is a list.
@@ -296,7 +290,7 @@ async fn send(admin: &Admin<'_>, scope: &str, format: Format, made: &[Made]) -> 
     match sent.into_iter().find_map(Result::err) {
         None => Ok(queued),
         Some(problem) => Err(problem
-            .with("queued", Value::from(queued))
+            .queued(queued)
             .next("send the same list again: what is on its way already is recorded once all the same")),
     }
 }
@@ -310,6 +304,7 @@ mod tests {
     use http::Method;
     use ledger::Source;
     use queue::{Queue as _, QueueName};
+    use serde_json::Value;
     use std::collections::BTreeSet;
     use store::{Shelf, Store as _};
 

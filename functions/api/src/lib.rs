@@ -25,6 +25,8 @@ mod import;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod mask;
+#[cfg(test)]
+mod openapi;
 pub mod problem;
 mod recipient;
 pub mod route;
@@ -36,6 +38,7 @@ mod suppressions;
 pub mod token;
 mod tokens;
 
+pub use audited::step;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 pub use scope::{Caller, Parts};

@@ -4,12 +4,15 @@ use crate::mask::{self, Typed};
 use crate::scope::UNKNOWN_STREAM;
 use account::streams::AtPostmark;
 use account::{BookError, RegistryError, Unknown};
+use answers::{ReactivatedStream, URN};
 use http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use ledger::{ServerId, Time};
 use platform::CallFailed;
 use queue::QueueError;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use store::StoreError;
 
 /// Why there is no answer. Boxed, since most answers are none of these and every result has room for one.
@@ -22,9 +25,11 @@ struct Told {
     code: &'static str,
     title: &'static str,
     detail: String,
-    next: Option<String>,
+    next: String,
+    did_you_mean: Option<Vec<String>>,
+    results: Option<Vec<ReactivatedStream>>,
+    queued: Option<usize>,
     header: Option<(HeaderName, HeaderValue)>,
-    more: Vec<(&'static str, Value)>,
     call: Option<CallFailed>,
 }
 
@@ -36,8 +41,20 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Problem {
-        let (detail, more) = (detail.into(), Vec::new());
-        Problem(Box::new(Told { status, code, title, detail, next: None, header: None, more, call: None }))
+        let (detail, next) = (detail.into(), "see /v1/openapi.json".to_owned());
+        let (did_you_mean, results, queued, header, call) = (None, None, None, None, None);
+        Problem(Box::new(Told {
+            status,
+            code,
+            title,
+            detail,
+            next,
+            did_you_mean,
+            results,
+            queued,
+            header,
+            call,
+        }))
     }
 
     fn header_is(mut self, name: HeaderName, value: Option<HeaderValue>) -> Problem {
@@ -45,22 +62,27 @@ impl Problem {
         self
     }
 
-    /// What to do next, in a sentence.
+    /// What to do next, in a sentence; the description is read where nothing better is known.
     pub fn next(mut self, next: impl Into<String>) -> Problem {
-        self.0.next = Some(next.into());
+        self.0.next = next.into();
         self
     }
 
-    /// A member more.
-    pub fn with(mut self, name: &'static str, value: Value) -> Problem {
-        self.0.more.push((name, value));
+    /// What became of each stream though all of it was refused.
+    pub(crate) fn results(mut self, results: Vec<ReactivatedStream>) -> Problem {
+        self.0.results = Some(results);
+        self
+    }
+
+    /// How many decisions are on their way all the same.
+    pub(crate) fn queued(mut self, queued: usize) -> Problem {
+        self.0.queued = Some(queued);
         self
     }
 
     /// The request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail)
-            .next("see /v1/openapi.json")
     }
 
     /// A cursor is not one that was given out.
@@ -108,7 +130,9 @@ impl Problem {
                 )
             }
         };
-        problem.next(next).with("did_you_mean", near.into())
+        let mut problem = problem.next(next);
+        problem.0.did_you_mean = Some(near);
+        problem
     }
 
     /// Nobody has said who is asking, or not rightly.
@@ -150,7 +174,6 @@ impl Problem {
             format!("this path takes {allowed}"),
         )
         .header_is(ALLOW, HeaderValue::from_str(allowed).ok())
-        .next("see /v1/openapi.json")
     }
 
     /// More than is taken at once.
@@ -186,11 +209,9 @@ impl Problem {
 
     /// The same for somebody who is not to see addresses.
     pub(crate) fn masked(mut self, typed: &Typed) -> Problem {
-        for (_, value) in &mut self.0.more {
-            mask::answer(value, typed);
-        }
-        let texts = [Some(&mut self.0.detail), self.0.next.as_mut()];
-        for told in texts.into_iter().flatten() {
+        mask_in(&mut self.0.did_you_mean, typed);
+        mask_in(&mut self.0.results, typed);
+        for told in [&mut self.0.detail, &mut self.0.next] {
             if let Some(masked) = mask::text(told) {
                 *told = masked;
             }
@@ -220,20 +241,26 @@ impl Problem {
 
     /// The document.
     pub fn document(&self) -> Value {
-        let mut document = json!({
-            "type": format!("urn:postledger:problem:{}", self.0.code),
-            "title": self.0.title,
-            "status": self.0.status.as_u16(),
-            "detail": self.0.detail,
-        });
-        if let Some(next) = &self.0.next {
-            document["next"] = next.clone().into();
-        }
-        for (name, value) in &self.0.more {
-            document[*name] = value.clone();
-        }
-        document
+        let told = &*self.0;
+        let document = answers::Problem {
+            kind: format!("{URN}{}", told.code),
+            title: told.title.to_owned(),
+            status: told.status.as_u16(),
+            detail: told.detail.clone(),
+            next: told.next.clone(),
+            did_you_mean: told.did_you_mean.clone(),
+            results: told.results.clone(),
+            queued: told.queued,
+        };
+        serde_json::to_value(document).unwrap_or_else(|_| unreachable!("a problem is plain JSON"))
     }
+}
+
+/// Masks every address in a member of a problem.
+fn mask_in<T: Serialize + DeserializeOwned>(told: &mut T, typed: &Typed) {
+    let mut value = serde_json::to_value(&*told).unwrap_or_else(|_| unreachable!("a member is plain JSON"));
+    mask::answer(&mut value, typed);
+    *told = serde_json::from_value(value).unwrap_or_else(|_| unreachable!("a masked text is a text"));
 }
 
 /// Logs and counts what stood in the way of an answer, and keeps the failed call for whoever made the request in this

@@ -1,11 +1,12 @@
 //! What is known of one recipient: may it be mailed, by stream; why; and what speaks for that.
 
-use crate::call::{Answer, Call, rfc3339};
-use crate::check::{Finding, name, stream_named};
+use crate::call::{Answer, Call};
+use crate::check::{finding, stream_named};
 use crate::cursor;
 use crate::mask::shown;
 use crate::problem::Problem;
-use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
+use crate::scope::{Reader, UNKNOWN_STREAM, unknown_stream};
+use answers::{Fact, FindingWithEvidence, Listed, RecipientStream};
 use ledger::bounce::BounceClass;
 use ledger::fold::{BounceMark, Mark};
 use ledger::given::{NotARecipient, Recipient};
@@ -13,7 +14,7 @@ use ledger::policy::SoftBouncePolicy;
 use ledger::verdict::{Reason, SoftEvidence};
 use ledger::{RecipientId, Time};
 use postmark::ADDRESS_BYTES_MAX;
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
 use store::ask::{Entry, StreamAnswer};
 
 /// How many facts of a stream's history are told, the latest.
@@ -31,8 +32,6 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// Reads it.
-    ///
     /// # Errors
     /// [`Problem::bad_request`] for what is no address or id, [`Problem::not_found`] for an id of which nothing is
     /// recorded, or the ledger's own.
@@ -61,26 +60,18 @@ impl Named {
         self.ids[0]
     }
 
-    /// Tells how the address was understood, where that is not as it was given.
-    pub(crate) fn tell(&self, told: &mut Value, also_asked: &[impl AsRef<str>]) {
-        if let Some(address) = self.recipient.address().filter(|address| address.cleaned()) {
-            told["cleaned"] = address.text().into();
-        }
-        if !also_asked.is_empty() {
-            told["also_asked"] = also_asked.iter().map(AsRef::as_ref).collect();
-        }
+    /// How the address was understood, where that is not as it was given.
+    pub(crate) fn cleaned(&self) -> Option<String> {
+        let cleaned = self.recipient.address().filter(|address| address.cleaned());
+        cleaned.map(|address| address.text().to_owned())
     }
 }
 
-/// Answers.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["stream", UNKNOWN_STREAM, "at", "known_at", "cursor"])?;
     let named = Named::of(reader, name).await?;
     let (at, known_at) = (query.time("at")?, query.time("known_at")?);
-    let unknown = UnknownStream::of(&query)?;
+    let unknown = unknown_stream(&query)?;
     let stream = match query.text("stream") {
         Some(stream) => {
             stream_named(stream)?;
@@ -92,97 +83,97 @@ pub(crate) async fn recipient(reader: &Reader<'_>, call: &Call<'_>, name: &str) 
     let told = reader.told(named.recipient.clone(), stream, after, at, known_at).await?;
     // What the caller has typed is no secret to it.
     let address = named.given.clone().or_else(|| shown(told.spelled.as_deref(), reader.caller().reveals()));
-    let mut streams = Map::new();
-    for (stream, answer) in &told.streams {
+    let streams = told.streams.iter().map(|(stream, answer)| {
         let history = told.timeline.iter().filter(|entry| entry.stream == *stream);
-        streams.insert(stream.clone(), of_stream(answer, history, told.at));
-    }
-    let mut body = json!({
-        "server": told.server.get(),
-        "address": address,
-        "recipient_id": told.recipient_id,
-        "at": rfc3339(told.at),
-        "known": told.known,
-        "streams": streams,
-        "next": told.next.as_ref().map(cursor::write),
+        (stream.clone(), of_stream(answer, history, told.at))
     });
-    if let Some(known_at) = told.known_at {
-        body["known_at"] = rfc3339(known_at).into();
-    }
-    named.tell(&mut body, &told.also_asked);
-    Ok(Answer::json(&body))
+    Ok(Answer::json(&answers::Recipient {
+        server: told.server,
+        address,
+        recipient_id: told.recipient_id,
+        at: told.at.into(),
+        known_at: told.known_at.map(Into::into),
+        known: told.known,
+        cleaned: named.cleaned(),
+        streams: streams.collect(),
+        also_asked: told.also_asked,
+        next: told.next.as_ref().map(cursor::write),
+    }))
 }
 
-fn of_stream<'a>(answer: &StreamAnswer, history: impl Iterator<Item = &'a Entry>, at: Time) -> Value {
-    let reasons = answer.answer.reasons.iter().map(finding);
-    let listed = answer.listed.iter().map(
-        |(cause, marks)| json!({ "cause": cause, "evidence": marks.iter().map(mark).collect::<Vec<_>>() }),
-    );
-    let mut history: Vec<Value> = history.flat_map(facts).collect();
+fn of_stream<'a>(
+    answer: &StreamAnswer,
+    history: impl Iterator<Item = &'a Entry>,
+    at: Time,
+) -> RecipientStream {
+    let listed = answer.listed.iter().map(|(cause, marks)| Listed {
+        cause: cause.clone(),
+        evidence: marks.iter().copied().map(mark).collect(),
+    });
+    let mut history: Vec<Fact> = history.flat_map(facts).collect();
     history.drain(..history.len().saturating_sub(HISTORY_MAX));
-    let mut told = json!({
-        "kind": answer.kind,
-        "stream_known": answer.stream_known,
-        "verdict": name(answer.answer.verdict),
-        "reasons": reasons.collect::<Vec<_>>(),
-        "listed": listed.collect::<Vec<_>>(),
-        "bounces": answer.bounces.iter().map(bounce).collect::<Vec<_>>(),
-        "soft_evidence_incomplete": answer.soft_evidence_incomplete,
-        "decision": decision(answer, at),
-        "history": history,
-    });
-    for (name, place) in [("lifted", answer.lifted), ("allowed", answer.allowed)] {
-        if let Some(place) = place {
-            told[name] = mark(&place);
-        }
+    RecipientStream {
+        kind: answer.kind.into(),
+        stream_known: answer.stream_known,
+        verdict: answer.answer.verdict.into(),
+        reasons: answer.answer.reasons.iter().map(with_evidence).collect(),
+        listed: listed.collect(),
+        lifted: answer.lifted.map(mark),
+        allowed: answer.allowed.map(mark),
+        bounces: answer.bounces.iter().map(bounce).collect(),
+        soft_evidence_incomplete: answer.soft_evidence_incomplete,
+        decision: decision(answer, at),
+        history,
     }
-    told
 }
 
-fn mark(mark: &Mark) -> Value {
-    json!({ "at": rfc3339(mark.at), "event": mark.event })
+fn mark(mark: Mark) -> answers::Mark {
+    answers::Mark { at: mark.at.into(), event: mark.event }
 }
 
-fn bounce(bounce: &BounceMark) -> Value {
-    let mut told = json!({ "at": rfc3339(bounce.at), "event": bounce.event, "class": bounce.class });
-    if let Some(message_id) = &bounce.message_id {
-        told["message_id"] = message_id.clone().into();
+fn bounce(bounce: &BounceMark) -> answers::BounceMark {
+    answers::BounceMark {
+        at: bounce.at.into(),
+        event: bounce.event,
+        class: bounce.class.into(),
+        message_id: bounce.message_id.clone(),
     }
-    told
 }
 
-fn finding(reason: &Reason) -> Value {
-    let mut told = serde_json::to_value(Finding::of(reason)).unwrap_or_default();
-    told["evidence"] = json!(reason.evidence);
-    if let Some(soft) = &reason.soft {
-        told["soft"] = json!({
-            "count": soft.count,
-            "messages": soft.messages,
-            "first": rfc3339(soft.first),
-            "last": rfc3339(soft.last),
-            "last_delivery": soft.last_delivery.map(rfc3339),
-            "policy": soft.policy,
-        });
+fn with_evidence(reason: &Reason) -> FindingWithEvidence {
+    let soft = |soft: SoftEvidence| answers::SoftEvidence {
+        count: soft.count,
+        messages: soft.messages,
+        first: soft.first.into(),
+        last: soft.last.into(),
+        last_delivery: soft.last_delivery.map(Into::into),
+        policy: soft.policy.into(),
+    };
+    FindingWithEvidence {
+        finding: finding(reason),
+        evidence: reason.evidence.clone(),
+        soft: reason.soft.map(soft),
     }
-    told
+}
+
+/// A fact as the ledger writes one.
+#[derive(Deserialize)]
+struct Written {
+    fact: String,
+    at: Time,
+    #[serde(default)]
+    cause: Option<String>,
+    #[serde(default)]
+    class: Option<BounceClass>,
 }
 
 /// What an event says, fact by fact.
-pub(crate) fn facts(entry: &Entry) -> Vec<Value> {
-    let told = |fact: &Value| {
-        let at = fact["at"].as_i64().map_or(entry.time, Time::from_micros);
-        let mut told = json!({
-            "at": rfc3339(at),
-            "event": entry.identity,
-            "fact": fact["fact"],
-            "source": entry.source,
-        });
-        for name in ["cause", "class"] {
-            if !fact[name].is_null() {
-                told[name] = fact[name].clone();
-            }
-        }
-        told
+pub(crate) fn facts(entry: &Entry) -> Vec<Fact> {
+    let told = |fact| {
+        let Written { fact, at, cause, class } =
+            Written::deserialize(fact).unwrap_or_else(|_| unreachable!("a fact is as the ledger writes it"));
+        let (class, source) = (class.map(Into::into), entry.source.into());
+        Fact { at: at.into(), event: entry.identity, fact, cause, class, source }
     };
     entry.facts.iter().map(told).collect()
 }
@@ -241,6 +232,7 @@ mod tests {
     use crate::bench::{Bench, SERVER};
     use http::Method;
     use ledger::Source;
+    use serde_json::{Value, json};
     use store::Store as _;
 
     /// A complaint about an address, as Postmark tells it.

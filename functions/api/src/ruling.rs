@@ -1,7 +1,7 @@
 //! Suppress and reactivate: at Postmark first, then by decisions of ours.
 //!
 //! The words of reason and consent stand in the decision, which erasure reaches. The audit, which outlives an erasure, has
-//! a choice in place of the reason ([`Why`]), and whether consent was given.
+//! a choice in place of the reason ([`answers::Why`]), and whether consent was given.
 
 mod reactivate;
 mod suppress;
@@ -13,6 +13,7 @@ use crate::check::stream_named;
 use crate::problem::Problem;
 use crate::scope::Admin;
 use account::BookError;
+use answers::AtPostmark;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::event::{Ruling, WHOLE_SERVER};
@@ -20,8 +21,6 @@ use ledger::{Event, recipient_key};
 use postmark::Decision;
 use postmark_api::{ApiError, Changed};
 use ring::rand::SystemRandom;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -59,17 +58,13 @@ impl Said {
     }
 
     /// As it is told; `done` is our word for that it is done.
-    fn told(&self, done: &'static str) -> Value {
-        let (status, message) = match self {
-            Said::Done => (done, None),
-            Said::Failed(message) => ("failed", message.as_ref()),
-            Said::Unavailable(words) => ("unavailable", Some(words)),
+    fn told(&self, done: &'static str) -> AtPostmark {
+        let message = match self {
+            Said::Done => None,
+            Said::Failed(message) => message.clone(),
+            Said::Unavailable(words) => Some(words.clone()),
         };
-        let mut told = json!({ "status": status });
-        if let Some(message) = message {
-            told["message"] = message.clone().into();
-        }
-        told
+        AtPostmark { status: self.code(done).to_owned(), message }
     }
 
     /// Its code alone, for the audit.
@@ -88,11 +83,6 @@ async fn in_time<T>(until: Instant, call: impl Future<Output = Result<T, ApiErro
     tokio::time::timeout_at(until, call).await.unwrap_or(Err(slow))
 }
 
-/// Postmark's list is seen to, unless it is said otherwise.
-const fn yes() -> bool {
-    true
-}
-
 /// That a text can be a scope: a stream's name or `*`.
 fn scope_named(stream: &str) -> Result<(), Problem> {
     if stream == WHOLE_SERVER { Ok(()) } else { stream_named(stream) }
@@ -105,25 +95,6 @@ fn worded(name: &str, text: &str) -> Result<(), Problem> {
         && !text.chars().any(|c| c.is_control() && c != '\n');
     let words = || format!("{name}: expected 1 to {WORDS_MAX} characters that are not all blank");
     if fits { Ok(()) } else { Err(Problem::bad_request(words())) }
-}
-
-/// Why something is ruled, as a choice.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Why {
-    /// The person asked.
-    Request,
-    /// The person complained.
-    Complaint,
-    /// Mail does not get there, or does again.
-    Bounce,
-    /// A law or a contract asks for it.
-    Legal,
-    /// It was ruled otherwise by mistake.
-    Mistake,
-    /// Something else, or nothing was chosen.
-    #[default]
-    Other,
 }
 
 /// That no token is kept for a server of which Postmark is to be asked something.
@@ -190,6 +161,6 @@ mod tests {
         assert_eq!(said("Failed"), Said::Failed(Some("why".to_owned())));
         assert_eq!(said("Pending"), Said::Failed(Some("why".to_owned())), "a new word is no promise");
         let other = Said::of(&changed("Suppressed"), "bob@x.example", "Suppressed");
-        assert_eq!(other.told("suppressed")["status"], "unavailable");
+        assert_eq!(other.told("suppressed").status, "unavailable");
     }
 }

@@ -10,8 +10,9 @@ mod streams;
 mod tokens;
 
 pub use admin::{Admin, SetAside};
+pub use answers::UnknownStream;
 pub use reader::Reader;
-pub use streams::{Stream, UNKNOWN_STREAM, UnknownStream};
+pub use streams::{Stream, UNKNOWN_STREAM, unknown_stream};
 pub use tokens::{Place, Tokens};
 
 use crate::call::Call;
@@ -137,9 +138,6 @@ impl<'a> Gate<'a> {
 
     /// Who did something, as the caller may know that: to a client everybody of the agency is an operator. `known` is
     /// who was asked about before.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn known_as(&self, who: Who, known: &mut BTreeMap<String, Who>) -> Result<Who, Problem> {
         if self.caller.role() == Role::Operator {
             return Ok(who);
@@ -177,9 +175,6 @@ impl<'a> Gate<'a> {
     }
 
     /// The servers in scope, with what the registry has of them.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn servers(&self) -> Result<Vec<(ServerId, Option<ServerEntry>, BTreeSet<String>)>, Problem> {
         let book = Stored(&*self.parts.store);
         let mut entries: BTreeMap<ServerId, Option<ServerEntry>> =
@@ -198,9 +193,6 @@ impl<'a> Gate<'a> {
     }
 
     /// Opens the tokens, for whoever may make some.
-    ///
-    /// # Errors
-    /// [`Problem::role`].
     pub fn tokens(&self) -> Result<Tokens<'_>, Problem> {
         if self.caller.role() < Role::Admin {
             return Err(Problem::role("admin or operator"));

@@ -5,15 +5,13 @@ use crate::problem::Problem;
 use crate::route::Route;
 use crate::scope::Gate;
 use crate::tokens;
-use serde_json::{Map, Value, json};
+use answers::{Server, Servers, Word};
+use ledger::policy::StreamKind;
+use std::collections::BTreeMap;
 
 /// How many streams of a server are told of: more than it may have.
 const STREAMS_TOLD_MAX: usize = 5 * store::STREAMS_OF_SERVER_MAX;
 
-/// Answers.
-///
-/// # Errors
-/// As each of its routes.
 pub(crate) async fn answer(
     gate: &Gate<'_>,
     route: Route,
@@ -33,33 +31,25 @@ async fn servers(gate: &Gate<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     call.query(&[])?;
     let mut items = Vec::new();
     for (server, entry, known) in gate.servers().await? {
-        let mut streams: Map<String, Value> = known
-            .into_iter()
-            .filter(|stream| stream != ledger::event::WHOLE_SERVER)
-            .map(|stream| {
-                let kind = json!(ledger::policy::StreamKind::presumed(&stream));
-                (stream, kind)
-            })
-            .collect();
-        let mut item = json!({ "server": server.get() });
+        let known = known.into_iter().filter(|stream| stream != ledger::event::WHOLE_SERVER);
+        let mut streams: BTreeMap<String, Word<StreamKind>> =
+            known.map(|stream| (stream.clone(), StreamKind::presumed(&stream).into())).collect();
+        let (mut client, mut label) = (None, None);
         if let Some(entry) = entry {
-            item["client"] = entry.client.into();
-            item["label"] = entry.label.into();
-            streams.extend(entry.streams.into_iter().map(|(id, stream)| (id, json!(stream.kind))));
+            (client, label) = (Some(entry.client), Some(entry.label));
+            streams.extend(entry.streams.into_iter().map(|(id, stream)| (id, stream.kind.into())));
         }
         let more = streams.len().saturating_sub(STREAMS_TOLD_MAX);
-        item["streams"] = streams.into_iter().take(STREAMS_TOLD_MAX).collect::<Map<_, _>>().into();
-        if more > 0 {
-            item["streams_more"] = more.into();
-        }
-        items.push(item);
+        let streams = streams.into_iter().take(STREAMS_TOLD_MAX).collect();
+        items.push(Server {
+            server,
+            client,
+            label,
+            streams,
+            streams_more: Some(more).filter(|more| *more > 0),
+        });
     }
     let caller = gate.caller();
-    let told = json!({
-        "items": items,
-        "next": null,
-        "role": caller.role(),
-        "reveal_addresses": caller.reveals(),
-    });
-    Ok(Answer::json(&told))
+    let (role, reveal_addresses) = (caller.role().into(), caller.reveals());
+    Ok(Answer::json(&Servers { items, next: None, role, reveal_addresses }))
 }

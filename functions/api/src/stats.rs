@@ -6,17 +6,17 @@
 mod rate;
 mod slots;
 
-use crate::call::{Answer, Call, Query, rfc3339};
+use crate::call::{Answer, Call, Query};
 use crate::check::stream_named;
 use crate::cursor;
 use crate::problem::Problem;
-use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
+use crate::scope::{Reader, UNKNOWN_STREAM, unknown_stream};
+use answers::{Block, Bucket, By, Stats, StatsOfStream};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledger::Time;
 use ledger::counters::Counts;
 use ledger::event::WHOLE_SERVER;
-use serde_json::{Map, Value, json};
-use slots::{By, Slot, Zone, slot_of};
+use slots::{Slot, Zone, slot_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -38,10 +38,6 @@ const HOUR: i64 = 3_600;
 /// Counts of each stream by hour of UTC.
 type Counted = BTreeMap<String, BTreeMap<Time, Counts>>;
 
-/// Answers.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["stream", UNKNOWN_STREAM, "from", "to", "by", "zone", "cursor", "limit"])?;
     let by = |text: &str| match text {
@@ -55,7 +51,7 @@ pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> 
     let zone = zone.unwrap_or_else(|| unreachable!("UTC is a zone"));
     let (from, to) = span(&query, reader.now(), by)?;
     let slots = zone.slots(from, to, by).map_err(|uneven| Problem::bad_request(uneven.to_string()))?;
-    let unknown = UnknownStream::of(&query)?;
+    let unknown = unknown_stream(&query)?;
     let limit = query.limit(LIMITS[0], LIMITS[1])?;
     let behind: Option<String> = cursor::read(query.text("cursor"))?;
     let behind = behind.map_or(Bound::Unbounded, Bound::Excluded);
@@ -92,16 +88,16 @@ pub(crate) async fn stats(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> 
     };
     let next = reached.filter(more).map(|reached| cursor::write(&reached));
     let (streams, total) = told(&counted, &slots);
-    Ok(Answer::json(&json!({
-        "server": reader.server().get(),
-        "zone": zone.name(),
-        "by": by,
-        "from": rfc3339(from),
-        "to": rfc3339(to),
-        "streams": streams,
-        "total": total,
-        "next": next,
-    })))
+    Ok(Answer::json(&Stats {
+        server: reader.server(),
+        zone: zone.name().to_owned(),
+        by: by.into(),
+        from: from.into(),
+        to: to.into(),
+        streams,
+        total,
+        next,
+    }))
 }
 
 /// From when to before when: `from` and `to`, or the last days, widened to whole hours.
@@ -153,8 +149,8 @@ fn begins(hour: &str) -> Option<Time> {
 }
 
 /// What is told of each stream, and of all together.
-fn told(counted: &Counted, slots: &[Slot]) -> (Map<String, Value>, Map<String, Value>) {
-    let mut streams = Map::new();
+fn told(counted: &Counted, slots: &[Slot]) -> (BTreeMap<String, StatsOfStream>, Block) {
+    let mut streams = BTreeMap::new();
     let mut all = Counts::new();
     for (stream, hours) in counted {
         let mut total = Counts::new();
@@ -170,15 +166,11 @@ fn told(counted: &Counted, slots: &[Slot]) -> (Map<String, Value>, Map<String, V
             continue;
         }
         let buckets = buckets.iter().map(|(slot, counts)| {
-            let Slot { from, to, label } = &slots[*slot];
-            let mut bucket = rate::block(counts);
-            bucket.insert("from".to_owned(), rfc3339(*from).into());
-            bucket.insert("to".to_owned(), rfc3339(*to).into());
-            bucket.insert("label".to_owned(), label.clone().into());
-            Value::from(bucket)
+            let Slot { from, to, label } = slots[*slot].clone();
+            Bucket { from: from.into(), to: to.into(), label, block: rate::block(counts) }
         });
-        let buckets: Vec<Value> = buckets.collect();
-        streams.insert(stream.clone(), json!({ "total": rate::block(&total), "buckets": buckets }));
+        let buckets = buckets.collect();
+        streams.insert(stream.clone(), StatsOfStream { total: rate::block(&total), buckets });
     }
     (streams, rate::block(&all))
 }
@@ -201,6 +193,7 @@ mod tests {
     use ledger::ServerId;
     use ledger::counters::{Hour, Measure};
     use proptest::prelude::*;
+    use serde_json::json;
     use store::{Action, Store as _};
 
     async fn count(bench: &Bench, stream: &str, hour: &str, counts: &[(&str, i64)]) {
@@ -382,21 +375,19 @@ mod tests {
             let by = if by_hour { By::Hour } else { By::Day };
             let slots = Zone::named(zone).unwrap().slots(from, to, by).unwrap();
             let (streams, total) = told(&counted, &slots);
-            let sum = |blocks: Vec<&Value>| {
+            let sum = |blocks: Vec<&Block>| {
                 let mut sum: BTreeMap<String, i64> = BTreeMap::new();
-                for (name, count) in blocks.iter().flat_map(|block| block["counts"].as_object().unwrap()) {
-                    *sum.entry(name.clone()).or_default() += count.as_i64().unwrap();
+                for (name, count) in blocks.iter().flat_map(|block| &block.counts) {
+                    *sum.entry(name.clone()).or_default() += count;
                 }
                 sum.retain(|_, count| *count != 0);
                 sum
             };
-            for (_, stream) in &streams {
-                let buckets = stream["buckets"].as_array().unwrap();
+            for StatsOfStream { total, buckets } in streams.values() {
                 prop_assert!(!buckets.is_empty());
-                prop_assert_eq!(sum(vec![&stream["total"]]), sum(buckets.iter().collect()));
+                prop_assert_eq!(sum(vec![total]), sum(buckets.iter().map(|bucket| &bucket.block).collect()));
             }
-            let total = Value::from(total);
-            prop_assert_eq!(sum(vec![&total]), sum(streams.values().map(|stream| &stream["total"]).collect()));
+            prop_assert_eq!(sum(vec![&total]), sum(streams.values().map(|stream| &stream.total).collect()));
             let mut raw: BTreeMap<String, i64> = BTreeMap::new();
             for (at, counts) in counted.values().flatten() {
                 for (measure, count) in counts.iter().filter(|_| (from..to).contains(at)) {

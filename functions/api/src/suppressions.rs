@@ -8,7 +8,8 @@ use crate::check::stream_named;
 use crate::cursor;
 use crate::mask::shown;
 use crate::problem::Problem;
-use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
+use crate::scope::{Reader, UNKNOWN_STREAM, unknown_stream};
+use answers::{Suppression, Suppressions};
 use futures_util::stream::{self, StreamExt as _};
 use http::HeaderMap;
 use http::header::ACCEPT;
@@ -16,7 +17,6 @@ use ledger::event::{Bar, Cause, Fact, WHOLE_SERVER};
 use ledger::{RecipientId, Time};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use postmark::Body;
-use serde_json::{Value, json};
 use std::io;
 use store::{Listing, Recorded, Span, StoreError};
 
@@ -82,9 +82,6 @@ fn one_of(query: &Query, name: &str, known: &[&str]) -> Result<(), Problem> {
 }
 
 /// Lists, the longest suppressed first.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn suppressions(
     reader: &Reader<'_>,
     call: &Call<'_>,
@@ -97,7 +94,7 @@ pub(crate) async fn suppressions(
     }
     one_of(&query, "format", &["json", "csv"])?;
     let as_csv = query.text("format").map_or_else(|| asks_for_csv(call.headers), |format| format == "csv");
-    let (asked, unknown) = (Asked::of(&query)?, UnknownStream::of(&query)?);
+    let (asked, unknown) = (Asked::of(&query)?, unknown_stream(&query)?);
     // Where a page goes on, the list was found with its first one.
     if asked.after.is_none() {
         reader.stream(name, unknown).await?;
@@ -109,8 +106,8 @@ pub(crate) async fn suppressions(
         let body = csv(&rows, reveal).unwrap_or_else(|_| unreachable!("memory takes all that is written"));
         return Ok(Answer::csv(body, next.map(|next| link(reader, name, &query, &next))));
     }
-    let items: Vec<Value> = rows.iter().map(|row| item(row, reveal)).collect();
-    Ok(Answer::json(&json!({ "items": items, "next": next })))
+    let items = rows.iter().map(|row| item(row, reveal)).collect();
+    Ok(Answer::json(&Suppressions { items, next }))
 }
 
 /// Whether the first of our two forms that a client names is CSV.
@@ -221,14 +218,14 @@ fn origin(events: &[Recorded], stream: &str) -> Option<&'static str> {
     told.max().map(|(_, origin)| origin)
 }
 
-fn item((row, origin): &Told, reveal: bool) -> Value {
-    json!({
-        "address": shown(row.address.as_deref(), reveal),
-        "recipient_id": row.recipient,
-        "since": rfc3339(row.since),
-        "causes": causes(row),
-        "origin": origin,
-    })
+fn item((row, origin): &Told, reveal: bool) -> Suppression {
+    Suppression {
+        address: shown(row.address.as_deref(), reveal),
+        recipient_id: row.recipient,
+        since: row.since.into(),
+        causes: causes(row).into_iter().map(str::to_owned).collect(),
+        origin: origin.map(str::to_owned),
+    }
 }
 
 /// A page as a table: the header on each, so that each can be used alone.

@@ -7,6 +7,7 @@
 mod grant;
 pub mod index;
 
+pub use answers::Role;
 pub use grant::{Exceeds, Grant};
 
 use account::{Book, BookError};
@@ -30,32 +31,6 @@ pub const ERASURES_A_DAY: u32 = 1_000;
 const TRIES_MAX: usize = 8;
 /// How many tokens a token may descend from: one that made it, one that made that, and so on.
 pub const ANCESTORS_MAX: usize = 8;
-
-/// What a token's bearer may do, from less to more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Sees activity, statistics and suppressions of its servers, and checks addresses.
-    Viewer,
-    /// Also reactivates, suppresses, imports, erases, and makes viewers' tokens for its servers.
-    Admin,
-    /// The agency: all that there is.
-    Operator,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Role; 3] = [Role::Viewer, Role::Admin, Role::Operator];
-
-    /// The name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Role::Viewer => "viewer",
-            Role::Admin => "admin",
-            Role::Operator => "operator",
-        }
-    }
-}
 
 /// What is kept of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,9 +130,6 @@ pub struct New {
 
 impl Token {
     /// Makes a token that is not kept yet, and its text, which nobody is told again.
-    ///
-    /// # Errors
-    /// Where the system has no random numbers.
     pub fn make(new: New, now: Time) -> Result<(Token, String), BookError> {
         let (id, secret) = (random(BYTES[0])?, random(BYTES[1])?);
         let text = format!("{PREFIX}{id}_{secret}");
@@ -221,9 +193,6 @@ impl Token {
     }
 
     /// The tokens that it descends from, the nearest first.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn ancestors<B: Book + ?Sized>(&self, book: &B) -> Result<Vec<Token>, BookError> {
         let mut all: Vec<Token> = Vec::new();
         while let Some(id) = all.last().unwrap_or(self).parent_id() {
@@ -240,9 +209,6 @@ impl Token {
     }
 
     /// From its document.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub(crate) fn read(document: &Document) -> Result<Token, BookError> {
         serde_json::from_str(&document.text).map_err(|_| StoreError::Damaged("registry").into())
     }
@@ -252,9 +218,6 @@ impl Token {
     }
 
     /// The token of a text, if it opens anything now. That it was used today is noted, if it is not yet.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn of<B: Book + ?Sized>(
         book: &B,
         text: &str,
@@ -304,9 +267,6 @@ impl Token {
     }
 
     /// One token.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn get<B: Book + ?Sized>(book: &B, id: &str) -> Result<Option<Token>, BookError> {
         if !could_be_id(id) {
             return Ok(None);
@@ -315,9 +275,6 @@ impl Token {
     }
 
     /// Counts that it has somebody erased; false where it had [`ERASURES_A_DAY`] today.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn count_erasure<B: Book + ?Sized>(book: &B, id: &str, now: Time) -> Result<bool, BookError> {
         let today = now.day();
         for _ in 0..TRIES_MAX {
@@ -339,9 +296,6 @@ impl Token {
 
     /// Revokes it, for good; one that is revoked stays so. Unless `keeps_children`, those that were made with it open
     /// nothing any more either; where they did not, they still do not.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn revoke<B: Book + ?Sized>(
         book: &B,
         id: &str,
@@ -367,9 +321,6 @@ impl Token {
     }
 
     /// Those that descend from a token, children before their own children.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn descendants(store: &dyn Store, id: &str) -> Result<Vec<Token>, BookError> {
         index::complete(store).await?;
         let (mut all, mut next): (Vec<Token>, usize) = (Vec::new(), 0);

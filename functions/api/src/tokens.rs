@@ -6,9 +6,9 @@ use crate::problem::Problem;
 use crate::scope::{Place, Tokens};
 use crate::token::{Grant, New, Role, Token};
 use account::audit::{Entry, Phase, Who};
+use answers::{MadeToken, NewToken, RevokedChild, RevokedToken};
 use http::StatusCode;
 use ledger::{ServerId, Time};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,29 +20,21 @@ const SERVERS_MAX: usize = 1_000;
 const LIMITS: [usize; 2] = [100, 500];
 
 /// A token as it is told of: without anything of its secret. `created_by` is who made it as the caller may know that.
-fn told(token: &Token, created_by: &str) -> Value {
-    let mut told = json!({
-        "id": token.id,
-        "name": token.name,
-        "role": token.role,
-        "servers": token.servers,
-        "reveal_addresses": token.reveal_addresses,
-        "created_at": rfc3339(token.created_at),
-        "created_by": created_by,
-    });
-    for (name, at) in [("expires_at", token.expires_at), ("revoked_at", token.revoked_at)] {
-        if let Some(at) = at {
-            told[name] = rfc3339(at).into();
-        }
+fn told(token: &Token, created_by: &str) -> answers::Token {
+    answers::Token {
+        id: token.id.clone(),
+        name: token.name.clone(),
+        role: token.role.into(),
+        servers: token.servers.clone(),
+        reveal_addresses: token.reveal_addresses,
+        created_at: token.created_at.into(),
+        created_by: created_by.to_owned(),
+        // A token that the caller may know of, and no other one.
+        parent: token.parent.clone().filter(|parent| parent == created_by),
+        expires_at: token.expires_at.map(Into::into),
+        last_used_on: token.last_used_on.clone(),
+        revoked_at: token.revoked_at.map(Into::into),
     }
-    // A token that the caller may know of, and no other one.
-    if let Some(parent) = token.parent.as_deref().filter(|parent| *parent == created_by) {
-        told["parent"] = parent.into();
-    }
-    if let Some(day) = &token.last_used_on {
-        told["last_used_on"] = day.clone().into();
-    }
-    told
 }
 
 /// What is noted of a token: its id is the change's target, and what people call it is not for the audit.
@@ -59,9 +51,6 @@ fn noted(token: &Token) -> Value {
 }
 
 /// Lists those in scope.
-///
-/// # Errors
-/// [`Problem::bad_request`] or the ledger's own.
 pub(crate) async fn list(tokens: &Tokens<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = query.limit(LIMITS[0], LIMITS[1])?;
@@ -74,33 +63,20 @@ pub(crate) async fn list(tokens: &Tokens<'_>, call: &Call<'_>) -> Result<Answer,
         let maker = tokens.gate().known_as(maker, &mut known).await?;
         items.push(told(token, &maker.name));
     }
-    Ok(Answer::json(&json!({ "items": items, "next": next.map(|place| cursor::write(&place)) })))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    name: String,
-    role: Role,
-    // Left out is not the same as null: every server is said aloud.
-    servers: Option<Vec<i64>>,
-    #[serde(default)]
-    reveal_addresses: Option<bool>,
-    #[serde(default)]
-    expires_at: Option<String>,
+    Ok(Answer::json(&answers::Tokens { items, next: next.map(|place| cursor::write(&place)) }))
 }
 
 /// Makes one.
 ///
 /// # Errors
-/// [`Problem::bad_request`], as [`Tokens::may_make`] and [`Tokens::room`], or the ledger's own.
+/// As [`Tokens::may_make`] and [`Tokens::room`].
 pub(crate) async fn make(tokens: &Tokens<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     call.query(&[])?;
     let given: Value = call.json()?;
     if given.get("servers").is_none() {
         return Err(Problem::bad_request("servers: say which, or null for every server"));
     }
-    let asked: Asked = call.json()?;
+    let asked: NewToken = call.json()?;
     if !(1..=NAME_MAX).contains(&asked.name.chars().count()) || asked.name.chars().any(char::is_control) {
         let words = format!("name: expected 1 to {NAME_MAX} characters, and none that controls");
         return Err(Problem::bad_request(words));
@@ -132,9 +108,8 @@ pub(crate) async fn make(tokens: &Tokens<'_>, call: &Call<'_>) -> Result<Answer,
         return Err(problem);
     }
     tokens.note(&begun.now(Phase::Done, Value::Null, tokens.now()), &token).await?;
-    let mut made = told(&token, &who.name);
-    made["token"] = text.into();
-    Ok(Answer::with_status(StatusCode::CREATED, &made))
+    let made = told(&token, &who.name);
+    Ok(Answer::with_status(StatusCode::CREATED, &MadeToken { made, token: text }))
 }
 
 fn scope(servers: Vec<i64>) -> Result<BTreeSet<ServerId>, Problem> {
@@ -161,7 +136,7 @@ fn ends(text: &str, now: Time) -> Result<Time, Problem> {
 /// Revokes one, and those that were made with it, unless they are to be kept.
 ///
 /// # Errors
-/// [`Problem::bad_request`], [`Problem::not_found`], [`Problem::role`], or the ledger's own; then a part may be done.
+/// [`Problem::not_found`], [`Problem::role`], or the ledger's own; then a part may be done.
 pub(crate) async fn revoke(tokens: &Tokens<'_>, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
     let query = call.query(&["children"])?;
     let keep = |text: &str| match text {
@@ -183,9 +158,9 @@ pub(crate) async fn revoke(tokens: &Tokens<'_>, call: &Call<'_>, id: &str) -> Re
         tokens.revoke(one, keeps).await?;
         tokens.note(&begun.now(Phase::Done, Value::Null, tokens.now()), one).await?;
     }
-    let named = |child: &&Token| json!({ "id": child.id, "name": child.name });
-    let children: Vec<Value> = children.iter().map(named).collect();
-    Ok(Answer::json(&json!({ "id": token.id, "children": children, "children_kept": keeps })))
+    let named = |child: &&Token| RevokedChild { id: child.id.clone(), name: child.name.clone() };
+    let children = children.iter().map(named).collect();
+    Ok(Answer::json(&RevokedToken { id: token.id, children, children_kept: keeps }))
 }
 
 #[cfg(test)]

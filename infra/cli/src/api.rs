@@ -14,6 +14,7 @@ use crate::target::{Place, Whose};
 use crate::{Failure, USAGE};
 use ::api::scope::UNKNOWN_STREAM;
 use account::audit::{Who, WhoKind};
+use answers::Problem;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -35,8 +36,6 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 /// What stands before a token in a file that curl reads too.
 pub const HEADER: &str = "Authorization: Bearer ";
-/// What the types of problems begin with.
-const PROBLEM: &str = "urn:postledger:problem:";
 /// What stands as it is in a segment of a path, or in a value of a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -87,12 +86,12 @@ impl Request {
 
     /// Though nobody knows the stream, if that is meant.
     pub fn unknown(self, unknown: Unknown) -> Request {
-        self.with(UNKNOWN_STREAM, unknown.allowed.then(|| unknown.word()))
+        self.with(UNKNOWN_STREAM, unknown.allowed.then_some("allow"))
     }
 
     /// With a body of JSON.
     pub fn json(self, body: &impl Serialize) -> Request {
-        let body = serde_json::to_vec(body).unwrap_or_else(|_| unreachable!("what is asked is plain JSON"));
+        let body = serde_json::to_vec(body).unwrap_or_else(|_| unreachable!("a request is plain JSON"));
         Request { body: Some(("application/json", body)), ..self }
     }
 
@@ -157,47 +156,35 @@ impl Told {
         Told { status: response.status(), next, body: response.into_body() }
     }
 
-    /// Its body as JSON; null where it has none.
+    /// Its body as JSON, to be handed on; null where it has none.
     pub fn json(&self) -> Result<Value, Failure> {
-        if self.body.is_empty() {
-            return Ok(Value::Null);
-        }
+        if self.body.is_empty() { Ok(Value::Null) } else { self.read() }
+    }
+
+    /// Its body as the answer that it is.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body)
             .map_err(|_| Failure::new("the answer is none of Postledger's").next(WRONG_BASE))
     }
 
-    /// Its body, read.
-    ///
-    /// # Errors
-    /// Where it is none of Postledger's.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let body = if self.body.is_empty() { b"null" } else { &*self.body };
-        serde_json::from_slice(body)
-            .map_err(|_| Failure::new("the answer is none of Postledger's").next(WRONG_BASE))
+    /// What it says where it is a problem document.
+    pub fn problem(&self) -> Option<Problem> {
+        serde_json::from_slice(&self.body).ok()
     }
 
     /// Whether it is the problem of a code.
     pub fn is_problem(&self, code: &str) -> bool {
-        let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        problem["type"].as_str().and_then(|kind| kind.strip_prefix(PROBLEM)) == Some(code)
+        self.problem().is_some_and(|problem| problem.code() == code)
     }
 
     /// What a problem document says, where it is one.
     pub fn failure(&self) -> Failure {
-        let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let Some(detail) = problem["detail"].as_str() else {
+        let Some(Problem { detail, next, .. }) = self.problem() else {
             let words = format!("the answer was {}, and not one of Postledger's", self.status);
             return Failure::new(words).next(WRONG_BASE);
         };
-        let mut words = detail.to_owned();
-        for error in problem["errors"].as_array().into_iter().flatten() {
-            words += &format!("\n  {}", error.as_str().map_or_else(|| error.to_string(), str::to_owned));
-        }
-        let failure = Failure::new(words);
-        match problem["next"].as_str() {
-            Some(next) => failure.next(next),
-            None => failure,
-        }
+        let failure = Failure::new(detail);
+        if next.is_empty() { failure } else { failure.next(next) }
     }
 }
 
@@ -379,9 +366,8 @@ impl Api {
             return told.failure().status(USAGE);
         }
         if told.is_problem("unknown-stream") {
-            let problem: Value = serde_json::from_slice(&told.body).unwrap_or_default();
-            let near = problem["did_you_mean"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let meant = match near.collect::<Vec<_>>().join(" or ") {
+            let near = told.problem().and_then(|problem| problem.did_you_mean).unwrap_or_default();
+            let meant = match near.join(" or ") {
                 near if near.is_empty() => "mend its name, or".to_owned(),
                 near => format!("did you mean {near}? Else"),
             };

@@ -10,6 +10,7 @@ pub use beside::{Connect, Rotate, Servers, Watch};
 pub use doctor::Doctor;
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
 
+use answers::UnknownStream;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
 use queue::QueueName;
@@ -97,9 +98,9 @@ pub struct Unknown {
 }
 
 impl Unknown {
-    /// The API's word.
-    pub const fn word(self) -> &'static str {
-        if self.allowed { "allow" } else { "refuse" }
+    /// What a request says of it.
+    pub const fn meant(self) -> UnknownStream {
+        if self.allowed { UnknownStream::Allow } else { UnknownStream::Refuse }
     }
 }
 

@@ -27,9 +27,6 @@ pub struct Begun {
 }
 
 /// Notes that a change begins.
-///
-/// # Errors
-/// The ledger's own.
 pub async fn begin(book: &dyn Book, who: Who, change: Change, now: Time) -> Result<Begun, BookError> {
     let Change { server, what, target, asked } = change;
     let entry = Entry { target, after: asked, ..Entry::begun(who, what, now)? };
@@ -64,9 +61,6 @@ impl Begun {
 }
 
 /// Does a change, and notes it before and after.
-///
-/// # Errors
-/// The change's own, or where it cannot be noted.
 pub async fn change<T, E: From<BookError>>(
     book: &dyn Book,
     who: Who,

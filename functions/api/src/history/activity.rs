@@ -10,13 +10,13 @@ use crate::call::{Answer, Call, Query};
 use crate::check::stream_named;
 use crate::cursor;
 use crate::problem::Problem;
-use crate::scope::{Reader, UNKNOWN_STREAM, UnknownStream};
+use crate::scope::{Reader, UNKNOWN_STREAM, unknown_stream};
+use answers::Activity;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger::bounce::BounceClass;
 use ledger::event::{Fact, WHOLE_SERVER};
 use ledger::{Identity, Kind, RecipientId, Time};
 use postmark::FUTURE_SECONDS_MAX;
-use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use store::item::TIME_SLOTS;
@@ -50,7 +50,7 @@ const BUDGET: Budget = Budget { reads: 400, events: 5_000, at_once: [32, 256] };
 /// What happened at a server, latest first.
 ///
 /// # Errors
-/// [`Problem::bad_request`], a conflict where the stack keeps no index by time, or the ledger's own.
+/// A conflict where the stack keeps no index by time.
 pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["stream", UNKNOWN_STREAM, "type", "class", "from", "to", "cursor", "limit"])?;
     let limit = limit(&query)?;
@@ -60,7 +60,7 @@ pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) 
         now: reader.now(),
     };
     let (from, start, since) = window(&query, reader.now())?;
-    let unknown = UnknownStream::of(&query)?;
+    let unknown = unknown_stream(&query)?;
     let mut streams = match query.text("stream") {
         Some(stream) => {
             // Decisions about the whole server stand there.
@@ -95,13 +95,9 @@ pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) 
     let (mut found, next) = merge.page().await?;
     rulers(reader, found.iter_mut()).await?;
     let reveal = reader.caller().reveals();
-    let items: Vec<Value> = found.iter().map(|recorded| entry_of_recipient(recorded, reveal)).collect();
+    let items = found.iter().map(|recorded| entry_of_recipient(recorded, reveal)).collect();
     let next = next.map(|place| cursor::write(&(place, since)));
-    let mut told = json!({ "items": items, "next": next });
-    if merge.spent.left_out {
-        told["truncated"] = true.into();
-    }
-    Ok(Answer::json(&told))
+    Ok(Answer::json(&Activity { items, next, truncated: merge.spent.left_out }))
 }
 
 fn names(names: [&str; 8]) -> String {
@@ -332,6 +328,7 @@ mod tests {
     use account::audit::{Who, WhoKind};
     use ledger::event::{Cause, What};
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     fn at(text: &str) -> Time {
         text.parse().unwrap()

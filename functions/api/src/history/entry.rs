@@ -1,32 +1,21 @@
 //! An event as lists show it, and its place in them.
 
-use super::rfc3339;
 use crate::mask::{self, shown};
 use crate::problem::Problem;
 use crate::recipient::facts;
 use crate::scope::Reader;
 use crate::token::Role;
 use account::audit::Who;
+use answers::{Details, Entry, EntryRecipient, EntryWithRecipient};
 use ledger::{Event, Identity, Kind, RecipientId, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use store::Recorded;
-use store::ask::{self, Entry};
+use store::ask;
 
 /// How much is told of one text of a body, in bytes.
 const TEXT_BYTES_MAX: usize = 2_048;
-
-/// What is told of a body: by which name, as which field there, and whether an address may stand in it.
-const DETAILS: [(&str, &str, bool); 7] = [
-    ("tag", "Tag", false),
-    ("subject", "Subject", true),
-    ("bounce_type", "Type", false),
-    ("description", "Description", false),
-    ("diagnostic", "Details", true),
-    ("link", "OriginalLink", true),
-    ("user_agent", "UserAgent", false),
-];
 
 /// A place in a list by time: an event of an instant, or that instant's beginning. Two recipients' events may bear one
 /// identity, where Postmark gave both one bounce id.
@@ -47,9 +36,6 @@ impl Place {
 
 /// Puts in the place of who ruled what the caller may know that as: a token's id stays, everybody of the agency is an
 /// operator.
-///
-/// # Errors
-/// The ledger's own.
 pub(super) async fn rulers<'a>(
     reader: &Reader<'_>,
     recorded: impl Iterator<Item = &'a mut Recorded>,
@@ -71,38 +57,33 @@ pub(super) async fn rulers<'a>(
 
 /// An event, with what its body says; without what an address may stand in, where those are not revealed: then the
 /// names of these texts are told in their place.
-pub(super) fn entry(recorded: &Recorded, reveal: bool) -> Value {
+pub(super) fn entry(recorded: &Recorded, reveal: bool) -> Entry {
     let note = ask::note(recorded);
-    let noted = note.is_some();
-    let entry = Entry::of(&recorded.event, note.filter(|_| reveal));
-    let mut told = json!({
-        "time": rfc3339(entry.time),
-        "type": entry.kind,
-        "measure": entry.measure,
-        "stream": entry.stream,
-        "source": entry.source,
-        "received_at": rfc3339(entry.received_at),
-        "event": entry.identity,
-        "facts": facts(&entry),
-        "details": details(&body(recorded), reveal, noted),
-    });
-    for (name, text) in [("message_id", entry.message_id), ("note", entry.note)] {
-        if let Some(text) = text {
-            told[name] = text.into();
-        }
+    let details = details(&body(recorded), reveal, note.is_some());
+    let entry = ask::Entry::of(&recorded.event, note.filter(|_| reveal));
+    Entry {
+        time: entry.time.into(),
+        facts: facts(&entry),
+        kind: entry.kind,
+        measure: entry.measure,
+        stream: entry.stream,
+        message_id: entry.message_id,
+        source: entry.source.into(),
+        received_at: entry.received_at.into(),
+        event: entry.identity,
+        note: entry.note,
+        details,
     }
-    told
 }
 
 /// An event, and to whom it happened.
-pub(super) fn entry_of_recipient(recorded: &Recorded, reveal: bool) -> Value {
-    let mut told = entry(recorded, reveal);
+pub(super) fn entry_of_recipient(recorded: &Recorded, reveal: bool) -> EntryWithRecipient {
     let event = &recorded.event;
-    told["recipient"] = json!({ "recipient_id": event.recipient });
-    if let Some(address) = shown(event.address.as_deref(), reveal) {
-        told["recipient"]["address"] = address.into();
+    let address = shown(event.address.as_deref(), reveal);
+    EntryWithRecipient {
+        entry: entry(recorded, reveal),
+        recipient: EntryRecipient { recipient_id: event.recipient, address },
     }
-    told
 }
 
 /// The body, or null once the person has been erased.
@@ -111,27 +92,31 @@ pub(super) fn body(recorded: &Recorded) -> Value {
     body.unwrap_or_default()
 }
 
-fn details(body: &Value, reveal: bool, noted: bool) -> Map<String, Value> {
-    let text = |field: &str| body[field].as_str().filter(|text| !text.is_empty());
-    let (of_person, others): (Vec<_>, Vec<_>) = DETAILS
-        .into_iter()
-        .filter(|(_, field, _)| text(field).is_some())
-        .partition(|(_, _, of_person)| *of_person);
-    let told = |(name, field, _): &(&str, &str, bool)| {
-        let whole = text(field)?;
+fn details(body: &Value, reveal: bool, noted: bool) -> Details {
+    let told = |field: &str| {
+        let whole = body[field].as_str().filter(|text| !text.is_empty())?;
         // First masked, then cut: what is left of an address that was cut would be known for none.
         let text = if reveal { None } else { mask::text(whole) }.unwrap_or_else(|| whole.to_owned());
-        Some(((*name).to_owned(), text[..text.floor_char_boundary(TEXT_BYTES_MAX)].into()))
+        Some(text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned())
     };
-    let mut details: Map<String, Value> = others.iter().filter_map(told).collect();
+    let others = Details {
+        tag: told("Tag"),
+        bounce_type: told("Type"),
+        description: told("Description"),
+        user_agent: told("UserAgent"),
+        ..Details::default()
+    };
+    // In these an address may stand.
+    let (subject, diagnostic, link) = (told("Subject"), told("Details"), told("OriginalLink"));
     if reveal {
-        details.extend(of_person.iter().filter_map(told));
-        return details;
+        return Details { subject, diagnostic, link, ..others };
     }
-    let withheld = of_person.iter().map(|(name, ..)| *name).chain(noted.then_some("note"));
-    let withheld: Vec<&str> = withheld.collect();
-    if !withheld.is_empty() {
-        details.insert("withheld".to_owned(), json!(withheld));
-    }
-    details
+    let there = [
+        ("subject", subject.is_some()),
+        ("diagnostic", diagnostic.is_some()),
+        ("link", link.is_some()),
+        ("note", noted),
+    ];
+    let withheld = there.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned());
+    Details { withheld: withheld.collect(), ..others }
 }

@@ -7,6 +7,7 @@ use crate::cursor;
 use crate::problem::Problem;
 use crate::recipient::Named;
 use crate::scope::Admin;
+use answers::{EntryWithBody, Export};
 use ledger::fold::View;
 use ledger::{Class, Identity, RecipientId, Time};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ type Place = (usize, Class, Option<Identity>);
 /// Everything that is recorded of a recipient, with the bodies.
 ///
 /// # Errors
-/// [`Problem::bad_request`], [`Problem::role`] or the ledger's own.
+/// [`Problem::role`] where addresses are not to be seen.
 pub(crate) async fn export(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     let query = call.query(&["cursor", "limit"])?;
     let limit = limit(&query)?;
@@ -34,8 +35,7 @@ pub(crate) async fn export(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Re
     if !admin.caller().reveals() {
         return Err(Problem::role("admin, and one that reveals addresses"));
     }
-    let (id, ids, mut address) = (named.id(), named.ids, named.given);
-    let mut told = json!({ "recipient_id": id });
+    let (id, ids, address) = (named.id(), named.ids, named.given);
     let first = place.is_none();
     // Each page is noted: a cursor that nobody gave out would read on as well.
     let read = async {
@@ -46,23 +46,17 @@ pub(crate) async fn export(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Re
     };
     let asked = json!({ "first": first });
     let (views, (items, next)) = admin.change("export", Some(id.to_string()), asked, read).await?;
-    if first {
-        // Of another spelling of the address there hardly ever is one.
-        let mut views = views.into_iter().flatten();
-        let view = views.next();
-        told["view"] = view.as_ref().map(of_view).unwrap_or_default();
-        let others: Vec<Value> = views.map(|view| of_view(&view)).collect();
-        if !others.is_empty() {
-            told["other_views"] = others.into();
-        }
-        address = address.or_else(|| view?.address);
-    }
-    if let Some(address) = address {
-        told["address"] = address.into();
-    }
-    told["items"] = items.into();
-    told["next"] = next.map(|place| cursor::write(&place)).into();
-    Ok(Answer::json(&told))
+    // Of another spelling of the address there hardly ever is one.
+    let mut views = views.into_iter().flatten();
+    let view = views.next();
+    Ok(Answer::json(&Export {
+        recipient_id: id,
+        view: first.then(|| view.as_ref().map(of_view).unwrap_or_default()),
+        other_views: views.map(|view| of_view(&view)).collect(),
+        address: address.or_else(|| view?.address),
+        items,
+        next: next.map(|place| cursor::write(&place)),
+    }))
 }
 
 /// A page of what is recorded behind a place, made of `limit` events at most.
@@ -71,7 +65,7 @@ async fn page(
     spellings: &[RecipientId],
     behind: Place,
     limit: usize,
-) -> Result<(Vec<Value>, Option<Place>), Problem> {
+) -> Result<(Vec<EntryWithBody>, Option<Place>), Problem> {
     let (mut items, mut read, mut bytes) = (Vec::new(), 0, 0);
     let (from, class, identity) = behind;
     let all = spellings.iter().enumerate().flat_map(|(at, id)| Class::ALL.map(|class| (at, *id, class)));
@@ -91,9 +85,8 @@ async fn page(
                 read += 1;
                 after = Some(recorded.event.identity);
                 if ask::lives(&recorded, admin.now()) {
-                    let mut item = entry(&recorded, true);
-                    item["body"] = body(&recorded);
-                    bytes += item.to_string().len();
+                    let item = EntryWithBody { entry: entry(&recorded, true), body: body(&recorded) };
+                    bytes += serde_json::to_vec(&item).map_or(0, |item| item.len());
                     items.push(item);
                 }
             }

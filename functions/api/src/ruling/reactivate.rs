@@ -8,12 +8,13 @@
 //! Where one mailbox is spelled in several ways, what holds any of its spellings is seen to, each by its own call and its
 //! own decision: a check asks for all of them.
 
-use super::{AT_ONCE, PATIENCE, Said, Why, decide, in_time, no_postmark_token, scope_named, spelled, worded};
+use super::{AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, worded};
 use crate::call::{Answer, Call};
 use crate::mask::shown;
 use crate::problem::Problem;
 use crate::recipient::Named;
-use crate::scope::{Admin, UnknownStream};
+use crate::scope::Admin;
+use answers::{Decision, ReactivateRequest, Reactivated, ReactivatedStream};
 use futures_util::stream::{self, StreamExt as _};
 use ledger::authority::{self, Withheld};
 use ledger::event::{Bar, Cause, Fact, Ruling, WHOLE_SERVER};
@@ -21,7 +22,6 @@ use ledger::fold::{StreamView, View};
 use ledger::verdict::{Code, Question, Verdict};
 use ledger::{Event, RecipientId, Time};
 use postmark_api::ServerApi;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Recorded;
@@ -35,22 +35,6 @@ const OFTEN_DAYS: i64 = 90;
 const SAME_SECONDS: i64 = 3_600;
 /// Our word for that Postmark has done it; Postmark's begins with a capital.
 const DONE: &str = "deleted";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    stream: String,
-    reason: String,
-    #[serde(default)]
-    why: Why,
-    #[serde(default)]
-    consent: Option<String>,
-    /// Whether Postmark's list is seen to; else what is ours alone is allowed.
-    #[serde(default = "super::yes")]
-    postmark: bool,
-    #[serde(default)]
-    unknown_stream: UnknownStream,
-}
 
 /// Why a stream is not reactivated.
 #[derive(Clone, Debug)]
@@ -132,15 +116,12 @@ impl Held {
     }
 }
 
-/// Reactivates.
-///
 /// # Errors
-/// [`Problem::bad_request`], a conflict where all is refused, no Postmark token is kept or the address is not known, or
-/// the ledger's own.
+/// A conflict where all is refused, no Postmark token is kept or the address is not known.
 pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
     let named = Named::of(admin, name).await?;
-    let asked: Asked = call.json()?;
+    let asked: ReactivateRequest = call.json()?;
     scope_named(&asked.stream)?;
     worded("reason", &asked.reason)?;
     asked.consent.as_deref().map(|consent| worded("consent", consent)).transpose()?;
@@ -150,16 +131,15 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
     let known = spellings.iter().find_map(|spelling| spelling.view.address.as_deref());
     // What the caller has typed is no secret to it.
     let told_address = named.given.clone().or_else(|| shown(known, admin.caller().reveals()));
-    let answered = |results: Vec<Value>, decisions: Vec<Value>| {
+    let answered = |results: Vec<ReactivatedStream>, decisions: Vec<Decision>| {
         let mut decisions = decisions.into_iter();
-        let decision = decisions.next();
-        let mut told = json!({ "address": told_address, "results": results, "decision": decision });
-        let others: Vec<Value> = decisions.collect();
-        if !others.is_empty() {
-            told["other_decisions"] = others.into();
-        }
-        named.tell(&mut told, &[""; 0]);
-        Answer::json(&told)
+        Answer::json(&Reactivated {
+            address: told_address,
+            results,
+            decision: decisions.next(),
+            other_decisions: decisions.collect(),
+            cleaned: named.cleaned(),
+        })
     };
     let held = held(admin, &spellings, &asked).await?;
     if held.is_empty() {
@@ -193,7 +173,7 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
     let (held, decided) = admin.change_of("reactivate", target, before, noted, change).await?;
     let mut decisions = Vec::new();
     for event in decided.values() {
-        decisions.push(json!({ "event": event.identity, "recorded": admin.recorded(event).await }));
+        decisions.push(Decision { event: event.identity, recorded: admin.recorded(event).await });
     }
     Ok(answered(results(&held, &spellings, &decided), decisions))
 }
@@ -215,7 +195,11 @@ async fn spellings(admin: &Admin<'_>, named: &Named) -> Result<Vec<Spelling>, Pr
 }
 
 /// What holds the recipient on each stream of the scope, and whether a rule keeps it there.
-async fn held(admin: &Admin<'_>, spellings: &[Spelling], asked: &Asked) -> Result<Vec<Held>, Problem> {
+async fn held(
+    admin: &Admin<'_>,
+    spellings: &[Spelling],
+    asked: &ReactivateRequest,
+) -> Result<Vec<Held>, Problem> {
     let (now, settings) = (admin.now(), admin.settings().await?);
     let whole = asked.stream == WHOLE_SERVER;
     let mut events: Vec<Recorded> = Vec::new();
@@ -313,7 +297,13 @@ async fn risks(
 }
 
 /// The rule that keeps a stream as it is, if one does. `complained`: somewhere in the scope.
-fn refusal(held: &Held, complained: bool, asked: &Asked, events: &[Recorded], now: Time) -> Option<Refused> {
+fn refusal(
+    held: &Held,
+    complained: bool,
+    asked: &ReactivateRequest,
+    events: &[Recorded],
+    now: Time,
+) -> Option<Refused> {
     let complained = (complained && held.is_ours()).then_some(Cause::Complaint);
     if let Err(withheld) = authority::undo(held.causes().chain(complained), asked.consent.is_some()) {
         return Some(withheld.into());
@@ -353,7 +343,7 @@ type Done = Result<((Vec<Held>, Decided), Value), (Problem, Value)>;
 async fn done(
     admin: &Admin<'_>,
     api: Option<&ServerApi>,
-    asked: &Asked,
+    asked: &ReactivateRequest,
     spellings: &[Spelling],
     mut held: Vec<Held>,
 ) -> Done {
@@ -394,7 +384,7 @@ async fn done(
         let detail = "each stream is refused; results says which and why";
         let problem = Problem::conflict("refused", "The recipient is not reactivated", detail);
         let problem = problem.next("do what the words of results say, or leave the recipient as it is");
-        return Err((problem.with("results", results(&held, spellings, &decided).into()), told));
+        return Err((problem.results(results(&held, spellings, &decided)), told));
     }
     Ok(((held, decided), told))
 }
@@ -416,24 +406,21 @@ async fn lift(api: &ServerApi, spellings: &[Spelling], held: &mut [Held]) {
     stream::iter(calls.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
-fn results(held: &[Held], spellings: &[Spelling], decided: &Decided) -> Vec<Value> {
+fn results(held: &[Held], spellings: &[Spelling], decided: &Decided) -> Vec<ReactivatedStream> {
+    let refused =
+        |refused: &Refused| answers::Refused { code: refused.code.to_owned(), words: refused.words.clone() };
     let told = |held: &Held| {
-        let mut told = json!({ "stream": held.stream, "was": held.was(), "done": held.done(decided) });
         let spelling = &spellings[held.spelling];
-        // The caller knows it: it is how the address that was given may be written too.
-        if let Some(address) = spelling.address.as_deref().filter(|_| spelling.other) {
-            told["spelling"] = address.into();
+        ReactivatedStream {
+            stream: held.stream.clone(),
+            // The caller knows it: it is how the address that was given may be written too.
+            spelling: spelling.address.clone().filter(|_| spelling.other),
+            was: held.was().into_iter().map(str::to_owned).collect(),
+            done: held.done(decided),
+            refused: held.refused.as_ref().map(refused),
+            postmark: held.postmark.as_ref().map(|said| said.told(DONE)),
+            awaits: (held.postmark == Some(Said::Done)).then(|| "SubscriptionChange".to_owned()),
         }
-        if let Some(Refused { code, words }) = &held.refused {
-            told["refused"] = json!({ "code": code, "words": words });
-        }
-        if let Some(said) = &held.postmark {
-            told["postmark"] = said.told(DONE);
-            if *said == Said::Done {
-                told["awaits"] = "SubscriptionChange".into();
-            }
-        }
-        told
     };
     held.iter().map(told).collect()
 }

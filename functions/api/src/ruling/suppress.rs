@@ -1,17 +1,18 @@
 //! Puts addresses on Postmark's list, and bars them by decisions, whatever Postmark says: that is the safe side.
 
-use super::{AT_ONCE, PATIENCE, Said, Why, decide, in_time, no_postmark_token, scope_named, spelled, worded};
+use super::{AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, worded};
 use crate::call::{Answer, Call};
+use crate::check;
 use crate::decision::WAIT;
 use crate::problem::Problem;
-use crate::scope::{Admin, UnknownStream};
+use crate::scope::Admin;
+use answers::{AtPostmark, Invalid, SuppressRequest, Suppressed, SuppressedAddress, SuppressedAtPostmark};
 use futures_util::stream::{self, StreamExt as _};
 use ledger::event::{Bar, Ruling, WHOLE_SERVER};
 use ledger::fold::View;
 use ledger::given::Recipient;
 use ledger::{Event, RecipientId};
 use postmark_api::{CHANGES_MAX, ServerApi};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
@@ -22,20 +23,6 @@ const ADDRESSES_MAX: usize = 500;
 const AUDITED_MAX: usize = 50;
 /// Our word for that Postmark has done it; Postmark's begins with a capital.
 const DONE: &str = "suppressed";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    addresses: Vec<String>,
-    stream: String,
-    reason: String,
-    #[serde(default)]
-    why: Why,
-    #[serde(default = "super::yes")]
-    postmark: bool,
-    #[serde(default)]
-    unknown_stream: UnknownStream,
-}
 
 /// What became of one recipient.
 struct Ruled {
@@ -60,15 +47,13 @@ fn listed(said: &Said) -> bool {
     }
 }
 
-/// Suppresses.
+/// An address that is none is told of beside the others.
 ///
 /// # Errors
-/// [`Problem::bad_request`] or [`Problem::too_large`] for what is no such request, a conflict where Postmark is to be
-/// told and no token is kept, or the ledger's own where nothing could be decided. An address that is none is told of
-/// beside the others.
+/// A conflict where Postmark is to be told and no token is kept; the ledger's own where nothing could be decided.
 pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
-    let asked: Asked = call.json()?;
+    let asked: SuppressRequest = call.json()?;
     scope_named(&asked.stream)?;
     worded("reason", &asked.reason)?;
     if asked.addresses.is_empty() {
@@ -89,7 +74,7 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         });
     }
     if recipients.is_empty() {
-        return Ok(Answer::json(&json!({ "results": [], "invalid": invalid })));
+        return Ok(Answer::json(&Suppressed { results: Vec::new(), invalid }));
     }
     let api = if asked.postmark {
         let api = admin.postmark().await?;
@@ -114,8 +99,8 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         Ok((ruled, told))
     };
     let ruled = admin.change("suppress", target, noted, change).await?;
-    let results: Vec<Value> = valid.iter().map(|whom| told(whom, &ruled[places[&whom.id]])).collect();
-    Ok(Answer::json(&json!({ "results": results, "invalid": invalid })))
+    let results = valid.iter().map(|whom| told(whom, &ruled[places[&whom.id]])).collect();
+    Ok(Answer::json(&Suppressed { results, invalid }))
 }
 
 /// One who is to be suppressed.
@@ -128,7 +113,7 @@ struct Whom<'a> {
 
 /// Those who are to be suppressed, and what cannot be understood. A decision bears an address: who is named by an id is
 /// known by one.
-async fn read<'a>(admin: &Admin<'_>, given: &'a [String]) -> Result<(Vec<Whom<'a>>, Vec<Value>), Problem> {
+async fn read<'a>(admin: &Admin<'_>, given: &'a [String]) -> Result<(Vec<Whom<'a>>, Vec<Invalid>), Problem> {
     let (mut valid, mut invalid) = (Vec::new(), Vec::new());
     for (index, given) in given.iter().enumerate() {
         let problem = match given.parse::<Recipient>() {
@@ -147,7 +132,7 @@ async fn read<'a>(admin: &Admin<'_>, given: &'a [String]) -> Result<(Vec<Whom<'a
             },
             Err(error) => error.reason(),
         };
-        invalid.push(json!({ "index": index, "address": given, "problem": problem }));
+        invalid.push(check::invalid(index, given, problem));
     }
     Ok((valid, invalid))
 }
@@ -155,7 +140,7 @@ async fn read<'a>(admin: &Admin<'_>, given: &'a [String]) -> Result<(Vec<Whom<'a
 async fn rule(
     admin: &Admin<'_>,
     api: Option<&ServerApi>,
-    asked: &Asked,
+    asked: &SuppressRequest,
     recipients: &[(RecipientId, String)],
 ) -> Result<Vec<Ruled>, Problem> {
     let streams = match api {
@@ -219,26 +204,20 @@ async fn push(
     said.into_iter().flatten().collect()
 }
 
-fn told(whom: &Whom<'_>, ruled: &Ruled) -> Value {
+fn told(whom: &Whom<'_>, ruled: &Ruled) -> SuppressedAddress {
     let postmark = ruled.postmark.iter().map(|(stream, said)| {
-        let mut told = said.told(DONE);
-        told["stream"] = stream.clone().into();
-        told
+        let AtPostmark { status, message } = said.told(DONE);
+        SuppressedAtPostmark { stream: stream.clone(), status, message }
     });
-    let decision = ruled
-        .decision
-        .as_ref()
-        .map(|(event, recorded)| json!({ "event": event.identity, "recorded": recorded }));
-    let mut told = json!({
-        "address": whom.given,
-        "done": ruled.done(),
-        "decision": decision,
-        "postmark": postmark.collect::<Vec<_>>(),
-    });
-    if whom.cleaned {
-        told["cleaned"] = whom.address.clone().into();
+    let decision = ruled.decision.as_ref();
+    SuppressedAddress {
+        address: whom.given.to_owned(),
+        cleaned: whom.cleaned.then(|| whom.address.clone()),
+        done: ruled.done(),
+        decision: decision
+            .map(|(event, recorded)| answers::Decision { event: event.identity, recorded: *recorded }),
+        postmark: postmark.collect(),
     }
-    told
 }
 
 /// What the audit says of it: counts alone.

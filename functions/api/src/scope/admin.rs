@@ -62,9 +62,6 @@ impl<'a> Admin<'a> {
     }
 
     /// Postmark, by the server's own token; none where no token is kept.
-    ///
-    /// # Errors
-    /// [`Problem::unavailable`].
     pub async fn postmark(&self) -> Result<Option<ServerApi>, Problem> {
         let token = self.gate.parts.vault.token(self.server).await;
         let token = token.map_err(|error| problem::failed(&error, "the token of a server cannot be had"))?;
@@ -72,9 +69,6 @@ impl<'a> Admin<'a> {
     }
 
     /// The steps of changes at this server, before one, backwards.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn audited(
         &self,
         before: Option<&str>,
@@ -84,9 +78,6 @@ impl<'a> Admin<'a> {
     }
 
     /// What was set aside of this server's among the `limit` parts of a day (UTC) behind a place, latest first.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn set_aside(
         &self,
         day: &str,
@@ -106,9 +97,6 @@ impl<'a> Admin<'a> {
     }
 
     /// What reconcile found complete, from one Eastern day to another, both included.
-    ///
-    /// # Errors
-    /// The registry's own.
     pub async fn completeness(&self, from: &str, to: &str) -> Result<Completeness, Problem> {
         Ok(completeness(&self.book(), self.server, from, to).await?)
     }

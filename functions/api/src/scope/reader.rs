@@ -59,9 +59,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether anything is recorded of an id.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn knows(&self, recipient: RecipientId) -> Result<bool, StoreError> {
         for class in Class::ALL {
             if !self.events(recipient, class, None, 1).await?.events.is_empty() {
@@ -72,9 +69,6 @@ impl<'a> Reader<'a> {
     }
 
     /// The server, open for changes.
-    ///
-    /// # Errors
-    /// [`Problem::role`].
     pub fn admin(self) -> Result<Admin<'a>, Problem> {
         if self.gate.caller.role() < Role::Admin {
             return Err(Problem::role("admin"));
@@ -87,49 +81,31 @@ impl<'a> Reader<'a> {
     }
 
     /// What the registry has of it.
-    ///
-    /// # Errors
-    /// The registry's own.
     pub async fn entry(&self) -> Result<Option<ServerEntry>, Problem> {
         Ok(Registry(&Stored(self.store())).get(self.server).await?)
     }
 
     /// See [`Store::streams`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn streams(&self) -> Result<BTreeSet<String>, StoreError> {
         self.store().streams(self.server).await
     }
 
     /// See [`Store::settings`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn settings(&self) -> Result<ServerSettings, StoreError> {
         self.store().settings(self.server).await
     }
 
     /// See [`Store::views`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn views(&self, recipients: &[RecipientId]) -> Result<Vec<Option<View>>, StoreError> {
         self.store().views(self.server, recipients).await
     }
 
     /// See [`Store::state_events`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn state_events(&self, recipient: RecipientId) -> Result<Vec<Recorded>, StoreError> {
         self.store().state_events(self.server, recipient).await
     }
 
     /// See [`Store::events`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn events(
         &self,
         recipient: RecipientId,
@@ -141,9 +117,6 @@ impl<'a> Reader<'a> {
     }
 
     /// The answer about a recipient, with what has state in its timeline.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn told(
         &self,
         whom: Recipient,
@@ -160,9 +133,6 @@ impl<'a> Reader<'a> {
     }
 
     /// The deliveries that an answer depends on.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn evidence(
         &self,
         recipient: RecipientId,
@@ -173,9 +143,6 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Store::event`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn event(
         &self,
         recipient: RecipientId,
@@ -186,17 +153,11 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Store::message`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn message(&self, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
         self.store().message(self.server, message_id).await
     }
 
     /// See [`Store::happened`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn happened(
         &self,
         stream: &str,
@@ -208,9 +169,6 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Store::suppressed`]; behind a recipient that stood in the list since an instant.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn suppressed(
         &self,
         stream: &str,
@@ -223,9 +181,6 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Store::counters`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn counters(
         &self,
         stream: &str,
@@ -236,9 +191,6 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Store::newest`].
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn newest(&self, stream: &str) -> Result<Option<Time>, StoreError> {
         self.store().newest(self.server, stream).await
     }

@@ -4,6 +4,7 @@ use super::Reader;
 use crate::call::Query;
 use crate::problem::Problem;
 use account::StreamError;
+use answers::UnknownStream;
 use ledger::policy::StreamKind;
 use std::collections::BTreeSet;
 use store::ServerSettings;
@@ -11,30 +12,14 @@ use store::ServerSettings;
 /// What the parameter is called that says what a stream that nobody knows means.
 pub const UNKNOWN_STREAM: &str = "unknown_stream";
 
-/// What a stream that nobody knows means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnknownStream {
-    /// It is a slip.
-    #[default]
-    Refuse,
-    /// It is meant: its first mail is yet to come.
-    Allow,
-}
-
-impl UnknownStream {
-    /// As a query says it.
-    ///
-    /// # Errors
-    /// [`Problem::bad_request`].
-    pub fn of(query: &Query) -> Result<UnknownStream, Problem> {
-        let read = |text: &str| match text {
-            "refuse" => Some(UnknownStream::Refuse),
-            "allow" => Some(UnknownStream::Allow),
-            _ => None,
-        };
-        Ok(query.read(UNKNOWN_STREAM, "refuse or allow", read)?.unwrap_or_default())
-    }
+/// What a query says that a stream means that nobody knows.
+pub fn unknown_stream(query: &Query) -> Result<UnknownStream, Problem> {
+    let read = |text: &str| match text {
+        "refuse" => Some(UnknownStream::Refuse),
+        "allow" => Some(UnknownStream::Allow),
+        _ => None,
+    };
+    Ok(query.read(UNKNOWN_STREAM, "refuse or allow", read)?.unwrap_or_default())
 }
 
 /// A stream that is asked about.

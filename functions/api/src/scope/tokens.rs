@@ -161,9 +161,6 @@ impl Tokens<'_> {
     }
 
     /// That a token may be revoked.
-    ///
-    /// # Errors
-    /// [`Problem::role`].
     pub fn may_revoke(&self, token: &Token) -> Result<(), Problem> {
         if self.caller().grant().manages(token.role) { Ok(()) } else { Err(Problem::role("operator")) }
     }
@@ -178,17 +175,11 @@ impl Tokens<'_> {
     }
 
     /// The tokens that were made with one, and with those.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn descendants(&self, token: &Token) -> Result<Vec<Token>, Problem> {
         Ok(Token::descendants(self.store(), &token.id).await?)
     }
 
     /// Notes a step of a change: at each server of the token what it is there, or at the stack.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn note(&self, entry: &Entry, token: &Token) -> Result<(), Problem> {
         let stack = BTreeSet::from([ServerId::NONE]);
         for server in token.servers.as_ref().unwrap_or(&stack) {
@@ -224,6 +215,7 @@ impl Tokens<'_> {
 /// Nobody grants what it has not.
 fn beyond(detail: &'static str) -> Problem {
     Problem::new(http::StatusCode::FORBIDDEN, "beyond-own", "Nobody grants what it has not", detail)
+        .next("ask for no more than the token has that makes it, or make it with one that has more")
 }
 
 fn full(error: KeepError) -> Problem {

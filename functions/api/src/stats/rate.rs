@@ -6,8 +6,8 @@
 //! - The hard bounce rate is that of hard and invalid ones in the same volume.
 //! - Complaints, and first opens, are told as a share of deliveries.
 
+use answers::{Block, Clicks, Opens, Rate};
 use ledger::counters::{Counts, Measure};
-use serde_json::{Map, Value, json};
 
 const HARD: [&str; 2] = ["bounce_hard", "bounce_invalid"];
 const OTHER: [&str; 2] = ["bounce_soft", "bounce_block"];
@@ -16,40 +16,34 @@ const OTHER: [&str; 2] = ["bounce_soft", "bounce_block"];
 const Z: f64 = 1.959_964;
 
 /// Counts and their rates.
-pub(super) fn block(counts: &Counts) -> Map<String, Value> {
+pub(super) fn block(counts: &Counts) -> Block {
     let of = |name: &str| Measure::named(name).and_then(|measure| counts.get(&measure)).copied().unwrap_or(0);
     let sum = |names: &[&str]| names.iter().map(|name| of(name)).sum::<i64>();
     let (hard, delivered) = (sum(&HARD), of("delivered"));
     let bounced = hard + sum(&OTHER);
     let (human, machine) = (of("open_first"), of("open_first_machine"));
-    let told: Map<String, Value> =
-        counts.iter().map(|(measure, count)| (measure.name().to_owned(), (*count).into())).collect();
-    let members = [
-        ("counts", told.into()),
-        ("bounce_rate", rate(bounced, delivered + bounced)),
-        ("hard_bounce_rate", rate(hard, delivered + bounced)),
-        ("complaint_rate", rate(of("complaint"), delivered)),
-        (
-            "opens",
-            json!({
-                "human": human,
-                "machine": machine,
-                "human_rate": rate(human, delivered),
-                "machine_rate": rate(machine, delivered),
-            }),
-        ),
-        ("clicks", json!({ "human": of("click"), "machine": of("click_machine") })),
-    ];
-    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    Block {
+        counts: counts.iter().map(|(measure, count)| (measure.name().to_owned(), *count)).collect(),
+        bounce_rate: rate(bounced, delivered + bounced),
+        hard_bounce_rate: rate(hard, delivered + bounced),
+        complaint_rate: rate(of("complaint"), delivered),
+        opens: Opens {
+            human,
+            machine,
+            human_rate: rate(human, delivered),
+            machine_rate: rate(machine, delivered),
+        },
+        clicks: Clicks { human: of("click"), machine: of("click_machine") },
+    }
 }
 
 /// So many of so many, with the interval that the true rate lies in, by 95 %. Of nothing there is no rate; where there
 /// are more events than what they are counted among (deliveries of earlier days are opened today), there is no interval.
-fn rate(events: i64, volume: i64) -> Value {
+fn rate(events: i64, volume: i64) -> Rate {
     let value = (volume > 0).then(|| rounded(events as f64 / volume as f64));
     let interval = wilson(events, volume).map(|ends| ends.map(rounded));
     let (low, high) = (interval.map(|ends| ends[0]), interval.map(|ends| ends[1]));
-    json!({ "value": value, "events": events, "volume": volume, "low": low, "high": high })
+    Rate { value, events, volume, low, high }
 }
 
 /// Wilson's interval of 95 % for so many of so many.
@@ -93,7 +87,7 @@ mod tests {
     fn of_nothing_there_is_no_rate_and_of_too_many_no_interval() {
         let told = |events, volume| {
             let rate = rate(events, volume);
-            ["value", "low", "high"].map(|name| rate[name].as_f64())
+            [rate.value, rate.low, rate.high]
         };
         assert_eq!(told(0, 0), [None; 3]);
         assert_eq!(told(3, 0), [None; 3]);
@@ -105,17 +99,17 @@ mod tests {
     fn what_is_no_bounce_of_the_address_is_in_no_rate() {
         let counts: Counts = Measure::all().zip(1..).collect();
         let of = |name| counts[&Measure::named(name).unwrap()];
-        let block = Value::from(block(&counts));
+        let block = block(&counts);
         let bounced = of("bounce_hard") + of("bounce_invalid") + of("bounce_soft") + of("bounce_block");
-        assert_eq!(block["bounce_rate"]["events"], bounced);
-        assert_eq!(block["bounce_rate"]["volume"], of("delivered") + bounced);
-        assert_eq!(block["hard_bounce_rate"]["events"], of("bounce_hard") + of("bounce_invalid"));
-        assert_eq!(block["hard_bounce_rate"]["volume"], of("delivered") + bounced);
-        assert_eq!(block["complaint_rate"]["events"], of("complaint"));
-        assert_eq!(block["complaint_rate"]["volume"], of("delivered"));
-        assert_eq!(block["opens"]["human_rate"]["events"], of("open_first"));
-        assert_eq!(block["opens"]["machine"], of("open_first_machine"));
-        assert_eq!(block["clicks"], json!({ "human": of("click"), "machine": of("click_machine") }));
+        assert_eq!(block.bounce_rate.events, bounced);
+        assert_eq!(block.bounce_rate.volume, of("delivered") + bounced);
+        assert_eq!(block.hard_bounce_rate.events, of("bounce_hard") + of("bounce_invalid"));
+        assert_eq!(block.hard_bounce_rate.volume, of("delivered") + bounced);
+        assert_eq!(block.complaint_rate.events, of("complaint"));
+        assert_eq!(block.complaint_rate.volume, of("delivered"));
+        assert_eq!(block.opens.human_rate.events, of("open_first"));
+        assert_eq!(block.opens.machine, of("open_first_machine"));
+        assert_eq!(block.clicks, Clicks { human: of("click"), machine: of("click_machine") });
     }
 
     proptest! {

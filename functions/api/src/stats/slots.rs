@@ -1,22 +1,12 @@
 //! Days and hours as a zone has them, cut out of whole UTC hours.
 
+use answers::By;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, Zoned};
 use ledger::Time;
-use serde::Serialize;
 
 /// How many seconds an hour has.
 const HOUR: i64 = 3_600;
-
-/// How long a slot is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum By {
-    /// An hour.
-    Hour,
-    /// A day of the zone: of 23 or 25 hours where its clocks are changed.
-    Day,
-}
 
 /// From when until before when something is counted, and what that is called in its zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,9 +50,6 @@ impl Zone {
     }
 
     /// The slots from one whole hour to before another, in order; the first and the last may be cut short.
-    ///
-    /// # Errors
-    /// [`Uneven`].
     pub(super) fn slots(&self, from: Time, to: Time, by: By) -> Result<Vec<Slot>, Uneven> {
         let mut slots: Vec<Slot> = Vec::new();
         let mut hour = from;

@@ -87,9 +87,6 @@ pub struct Place {
 }
 
 /// The places of an owner below a number, the highest first.
-///
-/// # Errors
-/// The store's own.
 pub async fn places(
     store: &dyn Store,
     owner: &Owner,
@@ -110,9 +107,6 @@ pub async fn places(
 }
 
 /// The tokens of some ids, in their order.
-///
-/// # Errors
-/// The ledger's own.
 pub async fn tokens<'a>(
     store: &dyn Store,
     ids: impl IntoIterator<Item = &'a str>,
@@ -135,9 +129,6 @@ async fn all_places(store: &dyn Store, owner: &Owner) -> Result<Vec<Place>, Stor
 }
 
 /// All tokens of an owner.
-///
-/// # Errors
-/// The ledger's own.
 pub(super) async fn all(store: &dyn Store, owner: &Owner) -> Result<Vec<Token>, BookError> {
     let places = all_places(store, owner).await?;
     let all = tokens(store, places.iter().map(|place| place.id.as_str())).await?;
@@ -206,9 +197,6 @@ async fn put(
 }
 
 /// Takes in the tokens that older releases made, once.
-///
-/// # Errors
-/// The ledger's own.
 pub async fn complete(store: &dyn Store) -> Result<(), BookError> {
     if store.document(&Shelf::TokenIndex, COMPLETE).await?.is_some() {
         return Ok(());

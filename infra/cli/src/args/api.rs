@@ -3,7 +3,6 @@
 use super::{By, Server, Target, Unknown};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
-use serde::Serialize;
 use std::path::PathBuf;
 
 /// The variable that holds a token.
@@ -341,8 +340,7 @@ pub struct Suppress {
 }
 
 /// Why something is ruled, as the audit notes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ground {
     /// The person asked.
     Request,
@@ -356,6 +354,19 @@ pub enum Ground {
     Mistake,
     /// Something else.
     Other,
+}
+
+impl From<Ground> for answers::Why {
+    fn from(ground: Ground) -> answers::Why {
+        match ground {
+            Ground::Request => answers::Why::Request,
+            Ground::Complaint => answers::Why::Complaint,
+            Ground::Bounce => answers::Why::Bounce,
+            Ground::Legal => answers::Why::Legal,
+            Ground::Mistake => answers::Why::Mistake,
+            Ground::Other => answers::Why::Other,
+        }
+    }
 }
 
 /// `reactivate`.

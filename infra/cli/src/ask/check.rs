@@ -1,15 +1,15 @@
 //! The command `check`: may these addresses be mailed on a stream.
 
 use super::output::Output;
-use super::{text, words};
 use crate::api::{Api, Request};
 use crate::args::Unknown;
 use crate::args::api::Check;
 use crate::target::Whose;
 use crate::{Failure, post, tell};
+use answers::{CheckRequest, Checked, CheckedAddress};
 use indicatif::ProgressBar;
 use ledger::ServerId;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, stdin};
@@ -31,9 +31,6 @@ const INVALID_TOLD: usize = 20;
 const NOT_ASKED: u8 = 2;
 
 /// The command.
-///
-/// # Errors
-/// Where the list cannot be read, or the API cannot be asked.
 pub(super) fn run(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
     checked(args, whose, json).map_err(|failure| failure.status(NOT_ASKED))
 }
@@ -115,7 +112,7 @@ struct Checking<'a> {
     cleaned: usize,
     cleaned_told: Vec<String>,
     /// The last answer, but for its results.
-    last: Value,
+    last: Option<Checked>,
     begun: bool,
 }
 
@@ -137,7 +134,7 @@ impl<'a> Checking<'a> {
             invalid: Vec::new(),
             cleaned: 0,
             cleaned_told: Vec::new(),
-            last: Value::Null,
+            last: None,
             begun: false,
         }
     }
@@ -152,33 +149,24 @@ impl<'a> Checking<'a> {
     fn ask(&mut self) -> Result<bool, Failure> {
         self.bytes = 0;
         let chunk = std::mem::take(&mut self.chunk);
-        let asked: Vec<&str> =
-            chunk.iter().filter(|found| found.problem.is_none()).map(|found| &*found.address).collect();
-        let mut told = Value::Null;
-        if !asked.is_empty() {
-            let body = json!({
-                "stream": self.stream,
-                "addresses": asked,
-                "unknown_stream": self.unknown.word(),
-            });
-            told = self.api.ask(&self.request.clone().json(&body))?.json()?;
+        let asked = chunk.iter().filter(|found| found.problem.is_none()).map(|found| found.address.clone());
+        let addresses: Vec<String> = asked.collect();
+        let asked = addresses.len();
+        let (mut results, mut problems) = (Vec::new(), BTreeMap::new());
+        if asked > 0 {
+            let (stream, unknown_stream) = (self.stream.to_owned(), self.unknown.meant());
+            let body = CheckRequest { stream, addresses, unknown_stream };
+            let mut told: Checked = self.api.ask(&self.request.clone().json(&body))?.read()?;
             self.is_about_what_was_asked(&told)?;
+            results = std::mem::take(&mut told.results);
+            problems =
+                std::mem::take(&mut told.invalid).into_iter().map(|one| (one.index, one.problem)).collect();
+            self.last = Some(told);
         }
-        let mut results =
-            told["results"].take().as_array_mut().map(std::mem::take).unwrap_or_default().into_iter();
-        let mut problems: BTreeMap<u64, String> = told["invalid"]
-            .take()
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| Some((one["index"].as_u64()?, text(&one["problem"]))))
-            .collect();
-        if results.len() + problems.len() != asked.len() {
+        if results.len() + problems.len() != asked {
             return Err(not_an_answer());
         }
-        if !asked.is_empty() {
-            self.last = told;
-        }
+        let mut results = results.into_iter();
         if !std::mem::replace(&mut self.begun, true) && !self.json {
             self.row(&COLUMNS)?;
         }
@@ -196,7 +184,7 @@ impl<'a> Checking<'a> {
                 continue;
             }
             // In the order of the question, and about nobody else.
-            let result = results.next().filter(|result| result["address"] == *found.address);
+            let result = results.next().filter(|result| result.address == found.address);
             self.result(found.line, &result.ok_or_else(not_an_answer)?)?;
         }
         if results.next().is_some() || !problems.is_empty() {
@@ -207,34 +195,33 @@ impl<'a> Checking<'a> {
     }
 
     /// That an answer is one to this question: whoever stands between may answer too, and have another stream in mind.
-    fn is_about_what_was_asked(&self, told: &Value) -> Result<(), Failure> {
-        if told["server"] != self.server.get() || told["stream"] != self.stream {
+    fn is_about_what_was_asked(&self, told: &Checked) -> Result<(), Failure> {
+        if told.server != self.server || told.stream != self.stream {
             return Err(not_an_answer());
         }
-        if told["stream_known"] == true || (told["stream_known"] == false && self.unknown.allowed) {
+        if told.stream_known || self.unknown.allowed {
             return Ok(());
         }
         Err(Failure::new("the stream is not known at this server, so this is no leave to mail on it")
             .next("mend its name; or go on with it by --unknown-stream"))
     }
 
-    fn result(&mut self, line: u64, result: &Value) -> Result<(), Failure> {
-        if let Some(meant) = result["cleaned"].as_str() {
+    fn result(&mut self, line: u64, result: &CheckedAddress) -> Result<(), Failure> {
+        if let Some(meant) = &result.cleaned {
             self.cleaned += 1;
             if self.cleaned <= INVALID_TOLD {
                 self.cleaned_told.push(format!("line {line}: without what is not to be seen it is {meant}"));
             }
         }
-        let verdict = result["verdict"].as_str().ok_or_else(not_an_answer)?.to_owned();
+        let verdict = result.verdict.to_string();
         *self.counts.entry(verdict.clone()).or_default() += 1;
         if self.json {
-            return self.out.json(&format!("{result}\n"));
+            return self.out.json(&format!("{}\n", serde_json::to_value(result)?));
         }
-        let reasons = result["reasons"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let codes: Value = reasons.iter().map(|reason| reason["code"].clone()).collect();
+        let codes: Vec<String> = result.reasons.iter().map(|reason| reason.code.to_string()).collect();
         // The first is the strictest.
-        let since = reasons.first().map(|reason| text(&reason["since"])).unwrap_or_default();
-        self.row(&[&text(&result["address"]), &verdict, &words(&codes), &since])
+        let since = result.reasons.first().map(|reason| reason.since.to_string()).unwrap_or_default();
+        self.row(&[&result.address, &verdict, &codes.join(" "), &since])
     }
 
     fn invalid(&mut self, found: &Found, problem: &str) -> Result<(), Failure> {
@@ -270,12 +257,12 @@ impl<'a> Checking<'a> {
         }
         let count = |verdict: &str| self.counts.get(verdict).copied().unwrap_or_default();
         let [send, risky, do_not_send, invalid] = ["send", "risky", "do_not_send", INVALID].map(count);
-        if self.last["stream_known"] == false {
+        if self.last.as_ref().is_some_and(|last| !last.stream_known) {
             tell(format!("CAUTION: nobody knows a stream {} here; is it a slip?", self.stream));
         }
         tell(format!("{send} send, {risky} risky, {do_not_send} do_not_send, {invalid} {INVALID}"));
-        let as_of = &self.last["as_of"];
-        if let Some(waiting) = as_of["critical_queue"]["waiting"].as_u64().filter(|waiting| *waiting > 0) {
+        let waiting = self.last.as_ref().and_then(|last| last.as_of.critical_queue.waiting);
+        if let Some(waiting) = waiting.filter(|waiting| *waiting > 0) {
             tell(format!("{waiting} events were on their way into the ledger"));
         }
         for one in self.invalid.iter().chain(&self.cleaned_told) {

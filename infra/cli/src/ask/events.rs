@@ -2,14 +2,15 @@
 
 use super::output::Output;
 use super::pages::{self, Part, whom};
-use super::{text, time};
+use super::time;
 use crate::api::{Api, Request};
-use crate::args::api::{Activity, Audit, Message, Timeline};
+use crate::args::api::{self as args, Activity, Message, Timeline};
 use crate::target::Whose;
 use crate::{Failure, book, say, show};
-use account::audit::{self, Entry};
+use account::audit;
+use answers::{Audit, Entry, EntryWithRecipient, Step};
 use ledger::ServerId;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::Shelf;
 
 /// The most events in a page.
@@ -20,9 +21,6 @@ const NOTHING: &str = "Nothing is recorded.";
 const UNCHANGED: &str = "Nothing was changed.";
 
 /// The command `timeline`.
-///
-/// # Errors
-/// Where the API cannot be asked.
 pub(super) fn timeline(args: &Timeline, whose: &Whose, json: bool) -> Result<(), Failure> {
     super::tell_cleaned(&args.address);
     let api = Api::open(&args.access, whose)?;
@@ -33,14 +31,9 @@ pub(super) fn timeline(args: &Timeline, whose: &Whose, json: bool) -> Result<(),
         return pages::json(&api, request, part, Output::stdout());
     }
     let head = ["time", "stream", "event", "message", "told by"];
-    let row = |item: &Value| {
-        [
-            time(&item["time"]),
-            text(&item["stream"]),
-            event(item),
-            text(&item["message_id"]),
-            text(&item["source"]),
-        ]
+    let row = |entry: &Entry| {
+        let message = entry.message_id.clone().unwrap_or_default();
+        [time(entry.time), entry.stream.clone(), event(entry), message, entry.source.to_string()]
     };
     pages::table(&api, request, part, head, row, NOTHING)
 }
@@ -86,36 +79,39 @@ fn of_server(api: &Api, request: Request, part: Part, json: bool) -> Result<(), 
         return pages::json(api, request, part, Output::stdout());
     }
     let head = ["time", "stream", "event", "whom", "message"];
-    let row = |item: &Value| {
-        let message = text(&item["message_id"]);
-        [time(&item["time"]), text(&item["stream"]), event(item), whom(&item["recipient"]), message]
+    let row = |EntryWithRecipient { entry, recipient }: &EntryWithRecipient| {
+        let message = entry.message_id.clone().unwrap_or_default();
+        let whom = whom(recipient.address.as_deref(), recipient.recipient_id);
+        [time(entry.time), entry.stream.clone(), event(entry), whom, message]
     };
     pages::table(api, request, part, head, row, NOTHING)
 }
 
 /// What happened, in a word or two.
-fn event(item: &Value) -> String {
-    match &item["note"] {
-        Value::String(note) => format!("{} ({note})", text(&item["measure"])),
-        _ => text(&item["measure"]),
+fn event(entry: &Entry) -> String {
+    match &entry.note {
+        Some(note) => format!("{} ({note})", entry.measure),
+        None => entry.measure.clone(),
     }
 }
 
 /// The command `audit`.
-///
-/// # Errors
-/// Where the API cannot be asked.
-pub(super) fn audit(args: &Audit, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub(super) fn audit(args: &args::Audit, whose: &Whose, json: bool) -> Result<(), Failure> {
     let head = ["when", "who", "what", "how far", "to what", "more"];
-    let row = |item: &Value| {
-        let who = format!("{} {}", text(&item["who"]["kind"]), text(&item["who"]["name"]));
-        let more = text(&item["after"]);
-        [time(&item["at"]), who, text(&item["what"]), text(&item["phase"]), text(&item["target"]), more]
+    let row = |step: &Step| {
+        let who = format!("{} {}", step.who.kind, step.who.name);
+        let more = match &step.after {
+            Value::Null => String::new(),
+            Value::String(after) => after.clone(),
+            after => after.to_string(),
+        };
+        let target = step.target.clone().unwrap_or_default();
+        [time(step.at), who, step.what.clone(), step.phase.clone(), target, more]
     };
     let Some(server) = args.server else {
         let items = of_stack(args, whose)?;
         say(match (json, items.is_empty()) {
-            (true, _) => serde_json::to_string_pretty(&json!({ "items": items, "next": null }))?,
+            (true, _) => serde_json::to_string_pretty(&Audit { items, next: None })?,
             (false, true) => UNCHANGED.to_owned(),
             (false, false) => show::table(head, items.iter().map(row)),
         });
@@ -131,18 +127,11 @@ pub(super) fn audit(args: &Audit, whose: &Whose, json: bool) -> Result<(), Failu
 }
 
 /// What was changed of the stack as a whole, the latest first: few things, and none of a server that a token is for.
-fn of_stack(args: &Audit, whose: &Whose) -> Result<Vec<Value>, Failure> {
+fn of_stack(args: &args::Audit, whose: &Whose) -> Result<Vec<Step>, Failure> {
     let shelf = Shelf::Audit(ServerId::NONE);
     let documents = book::with(&args.access.target, whose, async |book| book.documents(&shelf).await)?;
-    let told = |entry: Entry| {
-        let mut told = serde_json::to_value(&entry).ok()?;
-        // As the API has it.
-        told["at"] = entry.at.to_string().into();
-        Some(told)
-    };
     let most =
         if args.paging.all { usize::MAX } else { usize::try_from(args.paging.limit).unwrap_or(usize::MAX) };
-    let latest =
-        documents.iter().rev().filter_map(|(_, document)| audit::read(&document.text)).filter_map(told);
-    Ok(latest.take(most).collect())
+    let latest = documents.iter().rev().filter_map(|(_, document)| audit::read(&document.text));
+    Ok(latest.map(::api::step).take(most).collect())
 }

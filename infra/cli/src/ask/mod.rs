@@ -14,15 +14,11 @@ mod token;
 use crate::args::Ask;
 use crate::target::Whose;
 use crate::{Failure, tell};
-use ledger::Time;
+use answers::Timestamp;
 use ledger::given::{NotARecipient, Recipient};
-use serde_json::Value;
 use std::process::ExitCode;
 
 /// Runs one of them.
-///
-/// # Errors
-/// Where the API cannot be asked, or refuses.
 pub fn run(command: Ask, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     match command {
@@ -44,9 +40,6 @@ pub fn run(command: Ask, whose: &Whose, json: bool) -> Result<ExitCode, Failure>
 }
 
 /// An argument that names a recipient, as it was given: whoever is asked reads it once more, and asks for it so too.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn whom(given: &str) -> Result<String, NotARecipient> {
     given.parse::<Recipient>().map(|_| given.to_owned())
 }
@@ -63,22 +56,7 @@ pub fn tell_cleaned(given: &str) {
     }
 }
 
-/// A text of an answer; empty where there is none.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Words of an answer, in a row.
-fn words(value: &Value) -> String {
-    value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(" ")
-}
-
 /// A time of an answer, as people read it.
-fn time(value: &Value) -> String {
-    let time = value.as_str().and_then(|text| text.parse::<Time>().ok());
-    time.map(crate::show::time).unwrap_or_default()
+fn time(at: Timestamp) -> String {
+    crate::show::time(at.0)
 }

@@ -27,9 +27,6 @@ impl Output {
     }
 
     /// To a file that its owner alone may read.
-    ///
-    /// # Errors
-    /// Where it cannot be made.
     pub(super) fn file(path: &Path) -> Result<Output, Failure> {
         let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
         let (file, new) = private::create_beside(path).map_err(failed)?;
@@ -37,9 +34,6 @@ impl Output {
     }
 
     /// Writes; to a reader who has gone away, nothing.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
     pub(super) fn write(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
         if self.gone {
             return Ok(());
@@ -57,9 +51,6 @@ impl Output {
     }
 
     /// Writes JSON, which says the same when what a terminal would obey is escaped in it.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
     pub(super) fn json(&mut self, text: &str) -> Result<(), Failure> {
         self.write(visible_lines(text).as_bytes())
     }
@@ -74,9 +65,6 @@ impl Output {
     }
 
     /// Hands on what was written so far. Whether somebody still reads.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
     pub(super) fn flush(&mut self) -> Result<bool, Failure> {
         if !self.gone {
             let written = match &mut self.to {
@@ -89,9 +77,6 @@ impl Output {
     }
 
     /// It is whole.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
     pub(super) fn end(mut self) -> Result<(), Failure> {
         self.flush()?;
         if let To::File { file, new, path } = &self.to {

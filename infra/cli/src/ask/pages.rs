@@ -1,10 +1,12 @@
 //! Lists, page by page: as one JSON document or as tables, whatever their length, and only a page in memory.
 
 use super::output::Output;
-use super::text;
 use crate::api::{Api, Request};
 use crate::args::api::Paging;
 use crate::{Failure, say, show, tell};
+use ledger::RecipientId;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// Which part of a list is asked for.
@@ -37,32 +39,35 @@ pub(super) struct Rest {
     pub(super) more: Map<String, Value>,
 }
 
+/// A page of any list.
+#[derive(Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next: Option<String>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
+}
+
 /// Goes through a list, until it ends, as many are there as were asked for, or `each` has enough.
 ///
 /// # Errors
 /// Where a page cannot be had, or `each`'s own.
-pub(super) fn walk(
+pub(super) fn walk<T: DeserializeOwned>(
     api: &Api,
     request: Request,
     part: Part,
-    mut each: impl FnMut(Vec<Value>) -> Result<bool, Failure>,
+    mut each: impl FnMut(Vec<T>) -> Result<bool, Failure>,
 ) -> Result<Rest, Failure> {
     let Part { most, page, mut cursor } = part;
     let mut left = most.unwrap_or(u64::MAX);
     let mut more = Map::new();
     loop {
         let request = request.clone().with("limit", Some(left.min(page))).with("cursor", cursor.as_deref());
-        let mut answer = api.ask(&request)?.json()?;
-        let Value::Array(items) = answer["items"].take() else {
-            return Err(Failure::new("the answer is no list of Postledger's"));
-        };
-        let next = answer["next"].as_str().map(str::to_owned);
-        if let Value::Object(members) = answer {
-            for (name, value) in members.into_iter().filter(|(name, _)| name != "items" && name != "next") {
-                // What was left out of one page is missing in the whole, whatever the next page says.
-                if more.get(&name) != Some(&Value::Bool(true)) {
-                    more.insert(name, value);
-                }
+        let Page { items, next, more: beside } = api.ask(&request)?.read()?;
+        for (name, value) in beside {
+            // What was left out of one page is missing in the whole, whatever the next page says.
+            if more.get(&name) != Some(&Value::Bool(true)) {
+                more.insert(name, value);
             }
         }
         left = left.saturating_sub(items.len() as u64);
@@ -78,13 +83,10 @@ pub(super) fn walk(
 }
 
 /// Prints a list as the API's JSON: one document.
-///
-/// # Errors
-/// Where a page cannot be had, or the output cannot be written.
 pub(super) fn json(api: &Api, request: Request, part: Part, mut out: Output) -> Result<(), Failure> {
     let mut between = "\n  ";
     let mut begun = false;
-    let rest = walk(api, request, part, |items| {
+    let rest = walk(api, request, part, |items: Vec<Value>| {
         if !begun {
             out.write("{\"items\": [")?;
             begun = true;
@@ -103,19 +105,16 @@ pub(super) fn json(api: &Api, request: Request, part: Part, mut out: Output) -> 
 }
 
 /// Prints a list for people, a table for each page; says how it goes on.
-///
-/// # Errors
-/// Where a page cannot be had.
-pub(super) fn table<const N: usize>(
+pub(super) fn table<T: DeserializeOwned, const N: usize>(
     api: &Api,
     request: Request,
     part: Part,
     head: [&str; N],
-    row: impl Fn(&Value) -> [String; N],
+    row: impl Fn(&T) -> [String; N],
     none: &str,
 ) -> Result<(), Failure> {
     let mut found = false;
-    let rest = walk(api, request, part, |items| {
+    let rest = walk(api, request, part, |items: Vec<T>| {
         if !items.is_empty() {
             say(show::table(head, items.iter().map(&row)));
             found = true;
@@ -135,9 +134,6 @@ pub(super) fn table<const N: usize>(
 }
 
 /// Whom an item is about: the address as far as it is shown, else the id.
-pub(super) fn whom(item: &Value) -> String {
-    match &item["address"] {
-        Value::String(address) => address.clone(),
-        _ => format!("id:{}", text(&item["recipient_id"])),
-    }
+pub(super) fn whom(address: Option<&str>, id: RecipientId) -> String {
+    address.map_or_else(|| format!("id:{id}"), str::to_owned)
 }

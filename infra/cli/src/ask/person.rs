@@ -2,12 +2,13 @@
 
 use super::output::Output;
 use super::pages::{self, Part};
-use super::{text, time};
+use super::time;
 use crate::api::{Api, Request};
 use crate::args::api::{Erase, Export};
 use crate::server::asked;
 use crate::target::Whose;
 use crate::{Failure, say, show};
+use answers::Erased;
 use http::Method;
 use ledger::ServerId;
 use ledger::given::Recipient;
@@ -16,9 +17,6 @@ use ledger::given::Recipient;
 const PAGE: u64 = 100;
 
 /// The command `export`.
-///
-/// # Errors
-/// Where the API cannot be asked.
 pub(super) fn export(args: &Export, whose: &Whose) -> Result<(), Failure> {
     super::tell_cleaned(&args.address);
     let api = Api::open(&args.access, whose)?;
@@ -62,20 +60,17 @@ fn person(args: &Erase, server: ServerId, address: &str, whose: &Whose, json: bo
         }
     }
     let request = Request::post(&["servers", &server.to_string(), "recipients", address, "erase"]);
-    let told = api.ask(&request.again())?.json()?;
+    let told = api.ask(&request.again())?;
     if json {
-        say(serde_json::to_string_pretty(&told)?);
+        say(serde_json::to_string_pretty(&told.json()?)?);
         return Ok(());
     }
-    let already = if told["already"] == true { "was erased already" } else { "is erased" };
-    say(format!(
-        "recipient {} {already}: {} events were stripped",
-        text(&told["recipient_id"]),
-        told["events"]
-    ));
+    let Erased { recipient_id, already, events, swept_until, .. } = told.read()?;
+    let already = if already { "was erased already" } else { "is erased" };
+    say(format!("recipient {recipient_id} {already}: {events} events were stripped"));
     say(format!(
         "what is still on its way, and what was set aside, is stripped as it turns up, until {}",
-        time(&told["swept_until"])
+        time(swept_until)
     ));
     say(
         "what stays: that something happened, when, on which stream and message, without the person; counts; and \

@@ -1,33 +1,32 @@
 //! The commands `suppress` and `reactivate`: who must not be mailed, here and at Postmark.
 
-use super::{tell_cleaned, text, words};
+use super::tell_cleaned;
 use crate::api::{Api, Request};
 use crate::args::api::{Reactivate, Suppress};
 use crate::target::Whose;
 use crate::{Failure, say, show};
+use answers::{
+    Decision, Invalid, ReactivateRequest, Reactivated, ReactivatedStream, SuppressRequest, Suppressed,
+};
 use http::StatusCode;
-use serde_json::{Value, json};
 
 /// How many addresses one request takes.
 const CHUNK: usize = 500;
 
 /// The command `suppress`. Whether all of it was done.
-///
-/// # Errors
-/// Where the API cannot be asked, or refuses.
 pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let api = Api::open(&args.access, whose)?;
     let request = Request::post(&["servers", &args.server.server.to_string(), "suppressions"]);
-    let (mut results, mut invalid) = (Vec::new(), Vec::new());
+    let mut all = Suppressed::default();
     for (chunk, first) in args.addresses.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
-        let body = json!({
-            "unknown_stream": args.unknown.word(),
-            "addresses": chunk,
-            "stream": args.stream,
-            "reason": args.reason,
-            "why": args.why,
-            "postmark": !args.no_postmark,
-        });
+        let body = SuppressRequest {
+            addresses: chunk.to_vec(),
+            stream: args.stream.clone(),
+            reason: args.reason.clone(),
+            why: args.why.into(),
+            postmark: !args.no_postmark,
+            unknown_stream: args.unknown.meant(),
+        };
         let told = api.answer(&request.clone().json(&body))?;
         if told.is_problem("no-postmark-token") {
             // The API's own words are for whoever writes requests.
@@ -40,78 +39,83 @@ pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<boo
         if !told.status.is_success() {
             return Err(api.refused(&told));
         }
-        let mut told = told.json()?;
-        results.append(&mut told["results"].take().as_array_mut().map(std::mem::take).unwrap_or_default());
-        for mut one in told["invalid"].take().as_array_mut().map(std::mem::take).unwrap_or_default() {
-            if let Some(index) = one["index"].as_u64() {
-                one["index"] = (index + first).into();
-            }
-            invalid.push(one);
-        }
+        let Suppressed { results, invalid } = told.read()?;
+        all.results.extend(results);
+        all.invalid.extend(invalid.into_iter().map(|one| Invalid { index: one.index + first, ..one }));
     }
-    let good = invalid.is_empty() && results.iter().all(|result| result["done"] == true);
+    let good = all.invalid.is_empty() && all.results.iter().all(|result| result.done);
     if json {
-        say(serde_json::to_string_pretty(&json!({ "results": results, "invalid": invalid }))?);
+        say(serde_json::to_string_pretty(&all)?);
         return Ok(good);
     }
+    let Suppressed { results, invalid } = all;
     let rows = results.iter().map(|result| {
-        let done = if result["done"] == true { "done" } else { "NOT DONE" };
-        let at_postmark = result["postmark"].as_array().into_iter().flatten().map(of_postmark);
+        let done = if result.done { "done" } else { "NOT DONE" };
+        let at_postmark = result.postmark.iter();
+        let at_postmark =
+            at_postmark.map(|one| of_postmark(Some(&one.stream), &one.status, one.message.as_deref()));
         let at_postmark = at_postmark.collect::<Vec<_>>().join("; ");
-        [text(&result["address"]), done.to_owned(), decision(&result["decision"]), at_postmark]
+        [
+            result.address.clone(),
+            done.to_owned(),
+            result.decision.map(decision).unwrap_or_default(),
+            at_postmark,
+        ]
     });
     if !results.is_empty() {
         say(show::table(["address", "", "in the ledger", "at Postmark"], rows));
     }
-    for result in results.iter().filter(|result| result["cleaned"].is_string()) {
-        tell_cleaned(&text(&result["address"]));
+    for result in results.iter().filter(|result| result.cleaned.is_some()) {
+        tell_cleaned(&result.address);
     }
     for one in &invalid {
-        say(format!("{}: {}", text(&one["address"]), text(&one["problem"])));
+        say(format!("{}: {}", one.address, one.problem));
     }
     Ok(good)
 }
 
 /// What Postmark said, in words.
-fn of_postmark(told: &Value) -> String {
-    let words = [&told["stream"], &told["status"], &told["message"]].map(text);
-    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(": ")
+fn of_postmark(stream: Option<&str>, status: &str, message: Option<&str>) -> String {
+    let words = [stream, Some(status), message].into_iter().flatten();
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
 /// What became of a decision, in words.
-fn decision(decision: &Value) -> String {
-    match (&decision["event"], &decision["recorded"]) {
-        (Value::String(event), Value::Bool(true)) => format!("recorded as {event}"),
-        (Value::String(event), _) => format!("on its queue as {event}"),
-        _ => String::new(),
-    }
+fn decision(Decision { event, recorded }: Decision) -> String {
+    if recorded { format!("recorded as {event}") } else { format!("on its queue as {event}") }
 }
 
 /// The command `reactivate`. Whether all of it was done.
-///
-/// # Errors
-/// Where the API cannot be asked, or refuses.
 pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let api = Api::open(&args.access, whose)?;
     tell_cleaned(&args.address);
-    let mut body = json!({ "stream": args.stream, "reason": args.reason, "why": args.why, "postmark": !args.no_postmark, "unknown_stream": args.unknown.word() });
-    if let Some(consent) = &args.consent {
-        body["consent"] = consent.clone().into();
-    }
+    let body = ReactivateRequest {
+        stream: args.stream.clone(),
+        reason: args.reason.clone(),
+        why: args.why.into(),
+        consent: args.consent.clone(),
+        postmark: !args.no_postmark,
+        unknown_stream: args.unknown.meant(),
+    };
     let server = args.server.server.to_string();
     let request = Request::post(&["servers", &server, "recipients", &args.address, "reactivate"]);
     let told = api.answer(&request.json(&body))?;
     // That all of it is refused is an answer too, where it says what was.
-    let refused = told.status == StatusCode::CONFLICT;
-    let answer = told.json().unwrap_or_default();
-    let told_by_stream = refused && answer["results"].is_array();
-    if !told.status.is_success() && !told_by_stream {
+    let problem = told.problem().filter(|_| told.status == StatusCode::CONFLICT);
+    let refused = problem.and_then(|problem| problem.results);
+    if !told.status.is_success() && refused.is_none() {
         return Err(api.refused(&told));
     }
-    let results = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let good = !refused && results.iter().all(|result| result["done"] == true);
+    let (results, decisions) = match &refused {
+        Some(results) => (results.clone(), Vec::new()),
+        None => {
+            let Reactivated { results, decision, other_decisions, .. } = told.read()?;
+            (results, decision.into_iter().chain(other_decisions).collect())
+        }
+    };
+    let good = refused.is_none() && results.iter().all(|result| result.done);
     if json {
-        say(serde_json::to_string_pretty(&answer)?);
+        say(serde_json::to_string_pretty(&told.json()?)?);
         return Ok(good);
     }
     if results.is_empty() {
@@ -122,34 +126,33 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
         });
         return Ok(good);
     }
-    let rows = results.iter().map(|result| {
-        let done = match (&result["done"], &result["refused"]) {
-            (Value::Bool(true), _) => "done".to_owned(),
-            (_, Value::Object(refused)) => format!("REFUSED: {}", text(&refused["words"])),
-            _ => "NOT DONE".to_owned(),
-        };
-        let awaits = match &result["awaits"] {
-            Value::String(_) => "Postmark tells of it in about a minute; then the ledger says so too",
-            _ => "",
-        };
-        let was = words(&result["was"]);
-        // Of another spelling of the address.
-        let stream = match &result["spelling"] {
-            Value::String(spelling) => format!("{} ({spelling})", text(&result["stream"])),
-            _ => text(&result["stream"]),
-        };
-        [stream, was, done, of_postmark(&result["postmark"]), awaits.to_owned()]
-    });
-    say(show::table(["stream", "was", "", "at Postmark", "then"], rows));
-    let others = answer["other_decisions"].as_array().into_iter().flatten();
-    for decided in std::iter::once(&answer["decision"]).chain(others) {
-        let decision = decision(decided);
-        if !decision.is_empty() {
-            say(format!("in the ledger: {decision}"));
-        }
+    say(show::table(["stream", "was", "", "at Postmark", "then"], results.iter().map(row)));
+    for decided in decisions {
+        say(format!("in the ledger: {}", decision(decided)));
     }
-    if refused {
+    if refused.is_some() {
         return Err(api.refused(&told));
     }
     Ok(good)
+}
+
+/// What became of a stream, in words.
+fn row(result: &ReactivatedStream) -> [String; 5] {
+    let done = match (result.done, &result.refused) {
+        (true, _) => "done".to_owned(),
+        (false, Some(refused)) => format!("REFUSED: {}", refused.words),
+        (false, None) => "NOT DONE".to_owned(),
+    };
+    let awaits = match &result.awaits {
+        Some(_) => "Postmark tells of it in about a minute; then the ledger says so too",
+        None => "",
+    };
+    // Of another spelling of the address.
+    let stream = match &result.spelling {
+        Some(spelling) => format!("{} ({spelling})", result.stream),
+        None => result.stream.clone(),
+    };
+    let said = result.postmark.as_ref();
+    let said = said.map(|said| of_postmark(None, &said.status, said.message.as_deref())).unwrap_or_default();
+    [stream, result.was.join(" "), done, said, awaits.to_owned()]
 }

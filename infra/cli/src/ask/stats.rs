@@ -1,17 +1,14 @@
 //! The command `stats`: counts and rates.
 
-use super::{text, time};
+use super::time;
 use crate::api::{Api, Request};
 use crate::args::By;
 use crate::args::api::Stats;
 use crate::target::Whose;
 use crate::{Failure, say, show, tell};
-use serde_json::Value;
+use answers::Rate;
 
 /// The command.
-///
-/// # Errors
-/// Where the API cannot be asked.
 pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure> {
     let api = Api::open(&args.access, whose)?;
     let by = args.by.map(|by| if by == By::Day { "day" } else { "hour" });
@@ -23,18 +20,17 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
         .with("by", by)
         .with("zone", args.zone.as_ref())
         .with("cursor", args.cursor.as_ref());
-    let told = api.ask(&request)?.json()?;
+    let told = api.ask(&request)?;
     if json {
-        say(serde_json::to_string_pretty(&told)?);
+        say(serde_json::to_string_pretty(&told.json()?)?);
         return Ok(());
     }
-    let streams: Vec<(&String, &Value)> = told["streams"].as_object().into_iter().flatten().collect();
+    let answers::Stats { zone, from, to, streams, total, next, .. } = told.read()?;
     // The API names UTC as RFC 3339 does.
-    let zone = Some(text(&told["zone"])).filter(|zone| zone != "Z").unwrap_or_else(|| "UTC".to_owned());
-    say(format!("from {} to {}, by the clock of {zone}", time(&told["from"]), time(&told["to"])));
-    let next = told["next"].as_str();
+    let zone = if zone == "Z" { "UTC" } else { &zone };
+    say(format!("from {} to {}, by the clock of {zone}", time(from), time(to)));
     let further = || {
-        if let Some(next) = next {
+        if let Some(next) = &next {
             tell(format!(
                 "\nthere are more streams: --cursor {next} goes on with them, --stream asks for one"
             ));
@@ -47,12 +43,12 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
     }
     let part = next.is_some() || args.cursor.is_some();
     let whole = if part { "these streams" } else { "all streams" }.to_owned();
-    let totals = streams.iter().map(|(stream, of)| (*stream, &of["total"])).chain([(&whole, &told["total"])]);
+    let totals = streams.iter().map(|(stream, of)| (stream, &of.total)).chain([(&whole, &total)]);
     let rows = totals.map(|(stream, block)| {
-        let rates = ["bounce_rate", "hard_bounce_rate", "complaint_rate"].map(|name| rate(&block[name]));
+        let rates = [block.bounce_rate, block.hard_bounce_rate, block.complaint_rate].map(rate);
         let [bounced, hard, complained] = rates;
-        let opened = [&block["opens"]["human"], &block["opens"]["machine"]].map(text).join(" / ");
-        let clicked = [&block["clicks"]["human"], &block["clicks"]["machine"]].map(text).join(" / ");
+        let opened = format!("{} / {}", block.opens.human, block.opens.machine);
+        let clicked = format!("{} / {}", block.clicks.human, block.clicks.machine);
         [stream.clone(), bounced, hard, complained, opened, clicked]
     });
     let head = [
@@ -65,18 +61,11 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
     ];
     say(show::table(head, rows));
     let mut rows: Vec<[String; 4]> = Vec::new();
-    for (stream, of) in streams {
-        let buckets = of["buckets"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let when = |bucket: &Value| match &bucket["label"] {
-            Value::String(label) => label.clone(),
-            _ => time(&bucket["from"]),
-        };
-        let blocks = buckets.iter().map(|bucket| (when(bucket), bucket));
-        for (when, block) in
-            blocks.filter(|_| args.by.is_some()).chain([("all of it".to_owned(), &of["total"])])
-        {
-            for (measure, count) in block["counts"].as_object().into_iter().flatten() {
-                rows.push([stream.clone(), when.clone(), measure.clone(), count.to_string()]);
+    for (stream, of) in &streams {
+        let blocks = of.buckets.iter().map(|bucket| (&*bucket.label, &bucket.block));
+        for (when, block) in blocks.filter(|_| args.by.is_some()).chain([("all of it", &of.total)]) {
+            for (measure, count) in &block.counts {
+                rows.push([stream.clone(), when.to_owned(), measure.clone(), count.to_string()]);
             }
         }
     }
@@ -86,16 +75,15 @@ pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure
 }
 
 /// Of how few messages there is no rate worth the name, only a count: at one of twenty, the true rate may be 24 %.
-const VOLUME_MIN: u64 = 20;
+const VOLUME_MIN: i64 = 20;
 
 /// A rate, with what it is made of and how sure it is: `2.50 % (1 of 40; 0.44 to 12.88 %)`; of few messages the count alone.
-fn rate(rate: &Value) -> String {
-    let percent = |value: &Value| value.as_f64().map(|value| format!("{:.2}", value * 100.0));
-    let (events, volume) = (&rate["events"], &rate["volume"]);
-    if volume.as_u64().is_some_and(|volume| volume < VOLUME_MIN) {
+fn rate(Rate { value, events, volume, low, high }: Rate) -> String {
+    let percent = |value: Option<f64>| value.map(|value| format!("{:.2}", value * 100.0));
+    if (0..VOLUME_MIN).contains(&volume) {
         return format!("{events} of {volume}");
     }
-    match (percent(&rate["value"]), percent(&rate["low"]), percent(&rate["high"])) {
+    match (percent(value), percent(low), percent(high)) {
         (Some(value), Some(low), Some(high)) => {
             format!("{value} % ({events} of {volume}; {low} to {high} %)")
         }
@@ -107,19 +95,17 @@ fn rate(rate: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_rate_is_told_with_what_it_is_made_of() {
         let told =
-            rate(&json!({ "value": 0.025, "events": 1, "volume": 40, "low": 0.00443, "high": 0.1288 }));
+            rate(Rate { value: Some(0.025), events: 1, volume: 40, low: Some(0.00443), high: Some(0.1288) });
         assert_eq!(told, "2.50 % (1 of 40; 0.44 to 12.88 %)");
-        let of_few = |events, volume| {
-            rate(&json!({ "value": 1.0, "events": events, "volume": volume, "low": 0.2, "high": 1.0 }))
-        };
+        let of_few =
+            |events, volume| rate(Rate { value: Some(1.0), events, volume, low: Some(0.2), high: Some(1.0) });
         assert_eq!((of_few(1, 1), of_few(19, 19)), ("1 of 1".to_owned(), "19 of 19".to_owned()));
         assert_eq!(of_few(20, 20), "100.00 % (20 of 20; 20.00 to 100.00 %)");
-        let none = json!({ "value": null, "events": 3, "volume": 0, "low": null, "high": null });
-        assert_eq!(rate(&none), "3 of 0");
+        let none = Rate { value: None, events: 3, volume: 0, low: None, high: None };
+        assert_eq!(rate(none), "3 of 0");
     }
 }

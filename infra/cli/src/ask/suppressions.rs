@@ -2,13 +2,14 @@
 
 use super::output::Output;
 use super::pages::{self, Part, whom};
-use super::{text, time, words};
+use super::time;
 use crate::api::{Api, Request};
 use crate::args::api::{Import, Listed, Suppressions};
 use crate::target::Whose;
 use crate::{Failure, post, say, show, tell};
+use answers::{Imported, ImportedCounts, ImportedLine, Suppression};
 use ledger::event::Cause;
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, stdin};
 use std::path::Path;
@@ -20,9 +21,6 @@ const PAGE: u64 = 1_000;
 const INVALID_TOLD: usize = 20;
 
 /// Runs one of them. Whether all rows could be used.
-///
-/// # Errors
-/// Where the API cannot be asked, or refuses, or a file cannot be read or written.
 pub(super) fn run(command: Suppressions, whose: &Whose, json: bool) -> Result<bool, Failure> {
     match command {
         Suppressions::List { listed, paging } => list(&listed, Part::of(&paging, PAGE), whose, json)?,
@@ -59,8 +57,10 @@ fn list(listed: &Listed, part: Part, whose: &Whose, json: bool) -> Result<(), Fa
         return pages::json(&api, request(listed), part, Output::stdout());
     }
     let head = ["address", "since", "why", "put there by"];
-    let row =
-        |item: &Value| [whom(item), time(&item["since"]), words(&item["causes"]), text(&item["origin"])];
+    let row = |row: &Suppression| {
+        let whom = whom(row.address.as_deref(), row.recipient_id);
+        [whom, time(row.since), row.causes.join(" "), row.origin.clone().unwrap_or_default()]
+    };
     pages::table(&api, request(listed), part, head, row, "Nobody is on the list.")
 }
 
@@ -114,7 +114,9 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
         .again();
     let rows: usize = parts.iter().map(|part| part.rows).sum();
     let bar = post::progress(Some(rows as u64), if args.dry_run { "looking at rows" } else { "importing" });
-    let mut all = Imported { about, ..Imported::default() };
+    let About { address_column, columns_not_read, goes_on } = about;
+    let mut all =
+        Imported { dry_run: args.dry_run, address_column, columns_not_read, goes_on, ..Imported::default() };
     for part in parts {
         let kind = if part.is_json { "application/json" } else { "text/csv" };
         let told = api.ask(&request.clone().list(kind, part.text.clone())).map_err(|failure| {
@@ -126,132 +128,102 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
                 all.rows
             ))
         })?;
-        all.take(told.json()?, |line| part.line(line));
+        add(&mut all, told.read()?, |line| part.line(line));
         bar.inc(part.rows as u64);
     }
     bar.finish_and_clear();
-    all.tell(args.dry_run, json)?;
-    if all.rows == all.no_rows() {
+    tell_of(&all, json)?;
+    if all.rows == no_rows(&all) {
         return Err(Failure::new(format!("{name}: there is no row in it")).next("nobody was put on the list"));
     }
     // A list that goes on is not taken in whole.
-    Ok(all.count("invalid") == 0 && !all.about.goes_on)
+    Ok(all.counts.invalid == 0 && !all.goes_on)
 }
 
-/// What became of a list, all parts together.
-#[derive(Default)]
-struct Imported {
-    format: Value,
-    rows: u64,
-    counts: Map<String, Value>,
-    by_cause: Map<String, Value>,
-    ignored_why: Map<String, Value>,
-    /// Those that are told one by one.
-    invalid: Vec<Value>,
-    /// What is told of others one by one.
-    warnings: Vec<Value>,
-    /// How many warnings are not told one by one.
-    warnings_more: u64,
-    /// What is to be known of the list beside its rows.
-    about: About,
-    queued: u64,
+/// Adds what became of a part of a list to what became of the others; `line` is where one of its lines stands in all.
+fn add(all: &mut Imported, part: Imported, line: impl Fn(u64) -> u64) {
+    all.format = part.format;
+    all.rows += part.rows;
+    all.queued += part.queued;
+    let ImportedCounts { new, already, duplicate, ignored, invalid } = part.counts;
+    all.counts.new += new;
+    all.counts.already += already;
+    all.counts.duplicate += duplicate;
+    all.counts.ignored += ignored;
+    all.counts.invalid += invalid;
+    for (sums, counts) in [(&mut all.by_cause, part.by_cause), (&mut all.ignored_why, part.ignored_why)] {
+        for (name, count) in counts {
+            *sums.entry(name).or_default() += count;
+        }
+    }
+    let more = [(&mut all.invalid_more, part.invalid_more), (&mut all.warnings_more, part.warnings_more)];
+    for (sum, more) in more {
+        if let Some(more) = more {
+            *sum = Some(sum.unwrap_or_default() + more);
+        }
+    }
+    for (lines, part) in [(&mut all.invalid, part.invalid), (&mut all.warnings, part.warnings)] {
+        lines.extend(part.into_iter().map(|one| ImportedLine { line: line(one.line), ..one }));
+    }
 }
 
-impl Imported {
-    fn take(&mut self, mut told: Value, line: impl Fn(u64) -> u64) {
-        self.format = told["format"].take();
-        self.rows += told["rows"].as_u64().unwrap_or_default();
-        self.queued += told["queued"].as_u64().unwrap_or_default();
-        let sums = [
-            (&mut self.counts, "counts"),
-            (&mut self.by_cause, "by_cause"),
-            (&mut self.ignored_why, "ignored_why"),
-        ];
-        for (sums, name) in sums {
-            for (name, count) in told[name].as_object().into_iter().flatten() {
-                let sum = sums.get(name).and_then(Value::as_u64).unwrap_or_default();
-                sums.insert(name.clone(), (sum + count.as_u64().unwrap_or_default()).into());
-            }
-        }
-        self.warnings_more += told["warnings_more"].as_u64().unwrap_or_default();
-        for (all, name) in [(&mut self.invalid, "invalid"), (&mut self.warnings, "warnings")] {
-            for mut one in told[name].take().as_array_mut().map(std::mem::take).unwrap_or_default() {
-                if let Some(at) = one["line"].as_u64() {
-                    one["line"] = line(at).into();
-                }
-                all.push(one);
-            }
-        }
-    }
+/// How many rows say nothing about anybody.
+fn no_rows(all: &Imported) -> usize {
+    NO_ROW.iter().filter_map(|why| all.ignored_why.get(*why)).sum()
+}
 
-    fn count(&self, name: &str) -> u64 {
-        self.counts.get(name).and_then(Value::as_u64).unwrap_or_default()
+/// Says what became of a list.
+fn tell_of(all: &Imported, json: bool) -> Result<(), Failure> {
+    if json {
+        say(serde_json::to_string_pretty(all)?);
+        return Ok(());
     }
-
-    /// How many rows say nothing about anybody.
-    fn no_rows(&self) -> u64 {
-        NO_ROW.iter().filter_map(|why| self.ignored_why.get(*why)?.as_u64()).sum()
+    let rows = |of: &BTreeMap<String, usize>| {
+        of.iter().map(|(name, count)| [name.clone(), count.to_string()]).collect::<Vec<_>>()
+    };
+    let ImportedCounts { new, already, duplicate, ignored, invalid } = all.counts;
+    let counts = [
+        ("already", already),
+        ("duplicate", duplicate),
+        ("ignored", ignored),
+        ("invalid", invalid),
+        ("new", new),
+    ];
+    let counts = counts.map(|(name, count)| [name.to_owned(), count.to_string()]);
+    say(show::table([&*format!("rows of {}", all.format), "how many"], counts));
+    if !all.by_cause.is_empty() {
+        say(show::table(["cause", "how many"], rows(&all.by_cause)));
     }
-
-    fn tell(&self, dry_run: bool, json: bool) -> Result<(), Failure> {
-        let Imported {
-            format, rows, counts, by_cause, ignored_why, invalid, warnings, about, queued, ..
-        } = self;
-        let About { address_column, columns_not_read, goes_on } = about;
-        if json {
-            let mut told = json!({
-                "format": format, "dry_run": dry_run, "rows": rows, "counts": counts, "by_cause": by_cause,
-                "ignored_why": ignored_why, "invalid": invalid, "warnings": warnings,
-                "address_column": address_column, "columns_not_read": columns_not_read, "goes_on": goes_on,
-                "queued": queued,
-            });
-            let more = self.count("invalid").saturating_sub(invalid.len() as u64);
-            for (name, more) in [("invalid_more", more), ("warnings_more", self.warnings_more)] {
-                if more > 0 {
-                    told[name] = more.into();
-                }
-            }
-            say(serde_json::to_string_pretty(&told)?);
-            return Ok(());
-        }
-        let rows = |of: &Map<String, Value>| {
-            of.iter().map(|(name, count)| [name.clone(), count.to_string()]).collect::<Vec<_>>()
-        };
-        say(show::table([&*format!("rows of {}", text(format)), "how many"], rows(counts)));
-        if !by_cause.is_empty() {
-            say(show::table(["cause", "how many"], rows(by_cause)));
-        }
-        if !ignored_why.is_empty() {
-            say(show::table(["ignored", "how many"], rows(ignored_why)));
-        }
-        let more = |all: u64| all.saturating_sub(INVALID_TOLD as u64);
-        for one in invalid.iter().take(INVALID_TOLD) {
-            tell(format!("line {}: not used: {}", one["line"], text(&one["problem"])));
-        }
-        let unused = more(self.count("invalid"));
-        if unused > 0 {
-            tell(format!("and {unused} more rows that could not be used; --json tells of 100 a part"));
-        }
-        for one in warnings.iter().take(INVALID_TOLD) {
-            tell(format!("line {}: used, but {}", one["line"], text(&one["problem"])));
-        }
-        let warned = more(warnings.len() as u64 + self.warnings_more);
-        if warned > 0 {
-            tell(format!("and {warned} more warnings; --json tells of 100 a part"));
-        }
-        if let Some(column) = address_column {
-            tell(format!("the addresses were read from the column {column}"));
-        }
-        if !columns_not_read.is_empty() {
-            tell(format!("not read: {}", columns_not_read.join(", ")));
-        }
-        if *goes_on {
-            tell("CAUTION: the list says that it goes on: this is not the whole of it");
-        }
-        say(match (dry_run, queued) {
-            (true, _) => "nothing was put on the list: leave out --dry-run to do so".to_owned(),
-            (false, queued) => format!("{queued} are on their way into the ledger"),
-        });
-        Ok(())
+    if !all.ignored_why.is_empty() {
+        say(show::table(["ignored", "how many"], rows(&all.ignored_why)));
     }
+    let more = |all: usize| all.saturating_sub(INVALID_TOLD);
+    for one in all.invalid.iter().take(INVALID_TOLD) {
+        tell(format!("line {}: not used: {}", one.line, one.problem));
+    }
+    let unused = more(invalid);
+    if unused > 0 {
+        tell(format!("and {unused} more rows that could not be used; --json tells of 100 a part"));
+    }
+    for one in all.warnings.iter().take(INVALID_TOLD) {
+        tell(format!("line {}: used, but {}", one.line, one.problem));
+    }
+    let warned = more(all.warnings.len() + all.warnings_more.unwrap_or_default());
+    if warned > 0 {
+        tell(format!("and {warned} more warnings; --json tells of 100 a part"));
+    }
+    if let Some(column) = &all.address_column {
+        tell(format!("the addresses were read from the column {column}"));
+    }
+    if !all.columns_not_read.is_empty() {
+        tell(format!("not read: {}", all.columns_not_read.join(", ")));
+    }
+    if all.goes_on {
+        tell("CAUTION: the list says that it goes on: this is not the whole of it");
+    }
+    say(match (all.dry_run, all.queued) {
+        (true, _) => "nothing was put on the list: leave out --dry-run to do so".to_owned(),
+        (false, queued) => format!("{queued} are on their way into the ledger"),
+    });
+    Ok(())
 }

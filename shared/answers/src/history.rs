@@ -1,0 +1,172 @@
+//! What happened: to a recipient, to a message, at a server; and a person's data.
+
+use crate::schema::{Cursor, EventId, RecipientId as OfRecipient, Scope, kept};
+use crate::words::Withheld;
+use crate::{Fact, Timestamp, Word};
+use ledger::counters::Measure;
+use ledger::{Identity, Kind, RecipientId, Source};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// What Postmark said beside that; as far as it did, and while it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Details {
+    /// The message's tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The message's subject. Only for tokens that reveal addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Postmark's name for the bounce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounce_type: Option<String>,
+    /// Postmark's words for the bounce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What the receiving server said. Only for tokens that reveal addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostic: Option<String>,
+    /// The link that was clicked. Only for tokens that reveal addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The reader's program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// Which texts there are that are only for tokens that reveal addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Word<Withheld>>")]
+    pub withheld: Vec<String>,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Entry {
+    /// When it happened.
+    pub time: Timestamp,
+    /// What kind of event it is.
+    #[serde(rename = "type")]
+    #[schemars(with = "Word<Kind>")]
+    pub kind: String,
+    /// What it counts as.
+    #[schemars(with = "Word<Measure>")]
+    pub measure: String,
+    /// The stream.
+    #[schemars(with = "Scope")]
+    pub stream: String,
+    /// Which message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// Who told it.
+    pub source: Word<Source>,
+    /// When it came in here.
+    pub received_at: Timestamp,
+    /// Which event it is.
+    #[schemars(with = "EventId")]
+    pub event: Identity,
+    /// Who ruled, and why, for a decision. Only for tokens that reveal addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What it says about its recipient.
+    pub facts: Vec<Fact>,
+    /// What Postmark said beside that.
+    pub details: Details,
+}
+
+/// Whose event it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryRecipient {
+    /// The recipient's id.
+    #[schemars(with = "OfRecipient")]
+    pub recipient_id: RecipientId,
+    /// The address, masked where the token does not reveal addresses (`i***@customer.example`). Absent where it is not on
+    /// record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// One event, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryWithRecipient {
+    /// The event.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// Whose it is.
+    pub recipient: EntryRecipient,
+}
+
+/// One event with all that is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryWithBody {
+    /// The event.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// What Postmark sent, as it is kept: without what is never kept. Null where the event bears none.
+    #[schemars(schema_with = "kept")]
+    pub body: Value,
+}
+
+/// A page of a recipient's timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Timeline {
+    /// The events, oldest first.
+    pub items: Vec<Entry>,
+    /// Hand this in as `cursor` to get what comes next; null at the end.
+    #[schemars(with = "Cursor")]
+    pub next: Option<String>,
+    /// Whether there is more about this recipient than a timeline tells.
+    pub truncated: bool,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Events {
+    /// The events, oldest first.
+    pub items: Vec<EntryWithRecipient>,
+    /// Hand this in as `cursor` to get what comes next; null at the end.
+    #[schemars(with = "Cursor")]
+    pub next: Option<String>,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Activity {
+    /// The events, latest first.
+    pub items: Vec<EntryWithRecipient>,
+    /// Hand this in as `cursor` to get what comes next; null at the end.
+    #[schemars(with = "Cursor")]
+    pub next: Option<String>,
+    /// True where one instant had more events than can be read, so that some of them are left out. Absent otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+/// A page of all that is kept of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Export {
+    /// The recipient's id.
+    #[schemars(with = "OfRecipient")]
+    pub recipient_id: RecipientId,
+    /// The address, as it is on record or was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What all of it amounts to; on the first page only.
+    // There it is null where nothing is recorded; later pages leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "said")]
+    #[schemars(schema_with = "kept")]
+    pub view: Option<Value>,
+    /// The same of other spellings of the address. Absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("items" = { "type": "object", "additionalProperties": true }))]
+    pub other_views: Vec<Value>,
+    /// The events, each with its body.
+    pub items: Vec<EntryWithBody>,
+    /// Hand this in as `cursor` to get what comes next; null at the end.
+    #[schemars(with = "Cursor")]
+    pub next: Option<String>,
+}
+
+/// What is said, null too.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,48 @@
+//! What the read API is asked and what it answers, as types. The API builds its answers from them, the command line
+//! reads them, and the API's description (`functions/api/openapi.json`) is made from them.
+//!
+//! Invariants:
+//! - One type is one answer: nobody else spells the name of a member.
+//! - What is read is read leniently: members that are not known are passed over, and words that a later release adds
+//!   are kept as they came ([`Word`]). A member that a later release adds to an answer has a default, so that a command
+//!   can still ask an older stack. Requests are read strictly, so that a slip does not pass for a filter.
+//! - Of an answer, a member that may be left out is never null, and one that may be null is never left out. Only the view
+//!   of an export is left out of later pages and null where nothing is recorded.
+//! - All times are RFC 3339 ([`Timestamp`]).
+//! - The documentation of a type and of its fields is what the API's description says of them.
+
+mod check;
+mod history;
+mod operations;
+mod problem;
+mod recipient;
+mod ruling;
+mod schema;
+mod stats;
+mod suppressions;
+mod time;
+mod token;
+mod words;
+
+pub use check::{AsOf, CheckRequest, Checked, CheckedAddress, CheckedCounts, CriticalQueue, Invalid};
+pub use history::{
+    Activity, Details, Entry, EntryRecipient, EntryWithBody, EntryWithRecipient, Events, Export, Timeline,
+};
+pub use operations::{
+    Actor, Audit, Completeness, CompletenessLine, CompletenessOfStream, Quarantine, SetAside, Step,
+};
+pub use problem::{Problem, URN};
+pub use recipient::{
+    BounceMark, Fact, Finding, FindingWithEvidence, Listed, Mark, Recipient, RecipientStream, SoftEvidence,
+    SoftPolicy,
+};
+pub use ruling::{
+    AtPostmark, Decision, EraseRequest, Erased, ReactivateRequest, Reactivated, ReactivatedStream, Refused,
+    SuppressRequest, Suppressed, SuppressedAddress, SuppressedAtPostmark,
+};
+pub use schema::schemas;
+pub use stats::{Block, Bucket, By, Clicks, Opens, Rate, Stats, StatsOfStream};
+pub use suppressions::{Imported, ImportedCounts, ImportedLine, Suppression, Suppressions};
+pub use time::Timestamp;
+pub use token::{MadeToken, NewToken, RevokedChild, RevokedToken, Role, Server, Servers, Token, Tokens};
+pub use words::{Listable, UnknownStream, Why, Word};

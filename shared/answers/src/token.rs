@@ -1,0 +1,197 @@
+//! What a token may see, and the tokens.
+
+use crate::schema::{Cursor, ServerId as OfServer, TokenId, TokenText, servers_of_token};
+use crate::words::{Listable, words_of};
+use crate::{Timestamp, Word};
+use ledger::ServerId;
+use ledger::policy::StreamKind;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a token's bearer may do, from less to more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sees activity, statistics and suppressions of its servers, and checks addresses.
+    Viewer,
+    /// Also reactivates, suppresses, imports, erases, and makes viewers' tokens for its servers.
+    Admin,
+    /// The agency: all that there is.
+    Operator,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::Admin, Role::Operator];
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+        }
+    }
+}
+
+impl Listable for Role {
+    const NAME: Option<&'static str> = Some("Role");
+    const DESCRIPTION: &'static str = "What a token's bearer may do, from less to more.";
+
+    fn words() -> Vec<&'static str> {
+        words_of::<Role>()
+    }
+}
+
+impl JsonSchema for Role {
+    fn schema_name() -> Cow<'static, str> {
+        Word::<Role>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Word::<Role>::json_schema(generator)
+    }
+}
+
+/// A server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Server {
+    /// The server.
+    #[schemars(with = "OfServer")]
+    pub server: ServerId,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its message streams, and what each is for.
+    pub streams: BTreeMap<String, Word<StreamKind>>,
+    /// How many more streams there are than are told. Absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub streams_more: Option<usize>,
+}
+
+/// The servers that the token may see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Servers {
+    /// The servers.
+    pub items: Vec<Server>,
+    /// Hand this in as `cursor` to get what comes next; null at the end.
+    #[schemars(with = "Cursor")]
+    pub next: Option<String>,
+    /// The token's role.
+    pub role: Word<Role>,
+    /// Whether the token sees addresses in lists whole.
+    pub reveal_addresses: bool,
+}
+
+/// A token. `servers` null: every server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Token {
+    /// What it is called by; no secret.
+    #[schemars(with = "TokenId")]
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What its bearer may do.
+    pub role: Word<Role>,
+    /// Where; null: at every server.
+    #[schemars(with = "Option<Vec<OfServer>>")]
+    pub servers: Option<BTreeSet<ServerId>>,
+    /// Whether its bearer sees addresses in lists whole.
+    pub reveal_addresses: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it; `operator` for whoever is not one.
+    pub created_by: String,
+    /// The token that it was made with. It opens nothing that this one does not, and ends with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TokenId>")]
+    pub parent: Option<String>,
+    /// When it ends. Absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The day (UTC) on which it was last used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date"))]
+    pub last_used_on: Option<String>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tokens {
+    /// The tokens.
+    pub items: Vec<Token>,
+    /// Hand this in as `cursor` to get what comes next; null at the end.
+    #[schemars(with = "Cursor")]
+    pub next: Option<String>,
+}
+
+/// What the token shall be. `servers` must be said: null is every server. `expires_at`: an instant to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What people call it: nothing that controls a terminal.
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
+    pub name: String,
+    /// What its bearer may do.
+    pub role: Role,
+    /// Where; null: at every server.
+    // Left out is not the same as null: every server is said aloud.
+    #[serde(deserialize_with = "said")]
+    #[schemars(schema_with = "servers_of_token")]
+    pub servers: Option<Vec<i64>>,
+    /// Whether its bearer sees addresses in lists whole. Left out: a viewer does not, an admin does, where whoever makes it
+    /// does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reveal_addresses: Option<bool>,
+    /// Left out: as the token that makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub expires_at: Option<String>,
+}
+
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<i64>>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// A token that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MadeToken {
+    /// What it is.
+    #[serde(flatten)]
+    pub made: Token,
+    /// The token itself. It is told this once.
+    #[schemars(with = "TokenText")]
+    pub token: String,
+}
+
+/// A token that was made with one that was revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct RevokedChild {
+    /// What it is called by.
+    #[schemars(with = "TokenId")]
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A token that was revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevokedToken {
+    /// Which.
+    #[schemars(with = "TokenId")]
+    pub id: String,
+    /// The tokens that were made with it, or with those, and were not revoked before.
+    pub children: Vec<RevokedChild>,
+    /// Whether they go on opening what they do.
+    pub children_kept: bool,
+}
