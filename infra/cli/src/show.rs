@@ -137,8 +137,11 @@ pub fn recipient(told: &Told) -> String {
             let class = format!("{:?}", last.class).to_lowercase();
             let _ = writeln!(
                 out,
-                "  {} bounces kept, the last {class} at {}",
-                answer.bounces.len(),
+                "  {} kept, the last {class} at {}",
+                match answer.bounces.len() {
+                    1 => "1 bounce".to_owned(),
+                    more => format!("{more} bounces"),
+                },
                 time(last.at)
             );
         }
