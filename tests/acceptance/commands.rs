@@ -213,6 +213,23 @@ fn fold_gives_the_same_bytes_for_any_order_and_repetition() {
     assert!(once.lines().count() > 100);
 }
 
+/// What README shows of a command is what it prints, but for times and the ids that are made of times.
+fn assert_shown_in_readme(command: &str, printed: &str) {
+    let mask = |word: &str| match word.trim_end_matches(',') {
+        time if time.starts_with("20") || (time.contains(':') && time.ends_with('Z')) => "TIME".to_owned(),
+        id if id.len() == 22 => "ID".to_owned(),
+        _ => word.to_owned(),
+    };
+    let lines = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split_whitespace().map(mask).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let readme = crate::house::read("README.md");
+    let (_, block) = readme.split_once(&format!("$ {command}\n")).unwrap();
+    let shown = lines(block.split("\n  …").next().unwrap());
+    assert!(shown.len() > 10);
+    assert_eq!(lines(printed).get(..shown.len()), Some(&shown[..]), "{printed}");
+}
+
 #[test]
 fn a_second_process_can_ask_post_rule_and_replay() {
     let running = Running::start("ask", &[]);
@@ -228,6 +245,11 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         |line: &&str| line.starts_with("outbound (transactional) ") && line.ends_with(" DO NOT SEND");
     assert!(shown.lines().any(|line| heading(&line) && line.len() == 80), "{shown}");
     assert!(shown.contains("on Postmark's suppression list: hard bounce"), "{shown}");
+    let asked = &["recipient", "--server", "8123456", "no.such.user@customer.example"];
+    assert_shown_in_readme(
+        &format!("postledger {}", asked.join(" ")),
+        &text(&running.ask(asked, b"").stdout),
+    );
 
     let past = [
         "recipient",

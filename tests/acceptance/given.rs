@@ -49,8 +49,8 @@ fn every_command_refuses_what_is_no_address_or_id_and_none_answers_send() {
         ("no.such.user@customer.example,bob@customer.example", "more than one address"),
         ("\"no.such.user@customer.example\"", "stands in quotes"),
         ("no.such.user\u{ff20}customer.example", "the address has no @"),
-        ("id:no.such.user@customer.example", "the id is none"),
-        ("id:", "the id is none"),
+        ("id:no.such.user@customer.example", "not a recipient's id"),
+        ("id:", "not a recipient's id"),
     ] {
         for words in COMMANDS {
             let told = command(&running, words, name);

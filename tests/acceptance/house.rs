@@ -32,13 +32,17 @@ fn the_top_level_is_what_it_is_said_to_be() {
         .filter(|name| !name.starts_with('.'))
         .collect();
     let expected = [
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "Cargo.lock",
         "Cargo.toml",
         "LICENSE",
         "Makefile",
         "README.md",
+        "SECURITY.md",
         "clippy.toml",
         "deny.toml",
+        "docs",
         "functions",
         "infra",
         "rustfmt.toml",
@@ -199,29 +203,78 @@ fn no_test_is_ignored_and_nothing_is_left_to_do() {
     }
 }
 
+/// The documents of the whole: those at the top, and those in `docs`.
+fn documents() -> Vec<String> {
+    let of_the_whole = |path: &String| !path.contains('/') || path.starts_with("docs/");
+    tracked().into_iter().filter(|path| path.ends_with(".md") && of_the_whole(path)).collect()
+}
+
+/// The names behind `postledger` at the beginnings of a text's lines.
+fn commands_in(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("postledger "));
+    lines.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned).collect()
+}
+
 #[test]
-fn the_readmes_make_targets_and_commands_exist_and_its_links_lead_somewhere() {
-    let (readme, makefile) = (read("README.md"), read("Makefile"));
-    let words: Vec<&str> = readme.split(|c: char| c.is_whitespace() || c == '`').collect();
-    let mut targets = 0;
-    for pair in words.windows(2).filter(|pair| pair[0] == "make") {
-        let target = pair[1].trim_end_matches([',', '.', ':', ';']);
-        assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
-        targets += 1;
-    }
-    assert!(targets >= 4);
-    let help = Command::new(postledger_tests::command::postledger()).arg("--help").output().unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
-    for line in readme.lines().filter(|line| line.starts_with("postledger ")) {
-        let command = line.split_whitespace().nth(1).unwrap();
-        assert!(help.contains(&format!("\n  {command} ")), "postledger {command}");
-    }
-    for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        if !link.starts_with("http") && !link.starts_with('#') {
-            assert!(Path::new(&root().join(link.split('#').next().unwrap_or(link))).exists(), "{link}");
+fn the_documents_make_targets_exist_and_their_links_lead_somewhere() {
+    let (makefile, mut targets) = (read("Makefile"), 0);
+    for document in documents() {
+        let text = read(&document);
+        let words = text.split(|c: char| c.is_whitespace() || c == '`');
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        for pair in words.windows(2).filter(|pair| pair[0] == "make") {
+            let target = pair[1].trim_end_matches([',', '.', ':', ';', ')']);
+            assert!(makefile.contains(&format!("\n{target}:")), "{document}: make {target}");
+            targets += usize::from(document == "README.md");
+        }
+        let folder = root().join(&document);
+        let folder = folder.parent().unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !link.starts_with("http") && !link.starts_with('#') {
+                let path: &Path = link.split('#').next().unwrap_or(link).as_ref();
+                assert!(folder.join(path).exists(), "{document}: {link}");
+            }
         }
     }
+    assert!(targets >= 4);
     assert!(read(".ci/run").contains("make test"), "CI runs the README's command");
+}
+
+#[test]
+fn the_list_of_commands_is_the_programs_own() {
+    let help = Command::new(postledger_tests::command::postledger()).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    // Commands stand before the options, indented by two; what wraps is indented further.
+    let of_the_program: BTreeSet<String> = help
+        .lines()
+        .take_while(|line| *line != "Options:")
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|rest| !rest.starts_with(' '))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(commands_in(&read("docs/commands.md")), of_the_program);
+    let unknown: Vec<String> = commands_in(&read("README.md")).difference(&of_the_program).cloned().collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn the_tests_that_the_architecture_names_exist() {
+    let sources: Vec<String> =
+        tracked().iter().filter(|path| path.ends_with(".rs")).map(|path| read(path)).collect();
+    let architecture = read("docs/architecture.md");
+    let is_name = |word: &&str| {
+        word.matches('_').count() > 2
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let names: BTreeSet<&str> = architecture.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let head = format!("fn {name}(");
+        let generic = format!("fn {name}<");
+        assert!(sources.iter().any(|source| source.contains(&head) || source.contains(&generic)), "{name}");
+    }
 }
 
 #[test]

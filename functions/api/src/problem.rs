@@ -91,7 +91,7 @@ impl Problem {
             StatusCode::BAD_REQUEST,
             "bad-cursor",
             "The cursor is not understood",
-            "cursor is none that this list gave out",
+            "this list did not give out this cursor",
         )
         .next("begin again without cursor")
     }

@@ -270,9 +270,9 @@ mod tests {
                 ("john@customer.example/", "the path ends in a slash"),
                 ("john@customer.example//", "the path ends in a slash"),
                 ("john@customer.example/x", "the address has no valid domain"),
-                ("id:john@customer.example", "the id is none"),
+                ("id:john@customer.example", "not a recipient's id"),
                 (&format!("id:{id}/"), "the path ends in a slash"),
-                (&format!("id:{id}x"), "the id is none"),
+                (&format!("id:{id}x"), "not a recipient's id"),
                 (&format!("ID:{id}"), "no @"),
                 (&id.to_string(), "an id is given as id: and the id"),
             ] {

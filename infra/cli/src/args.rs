@@ -144,7 +144,8 @@ pub enum Command {
     Reconcile(Reconcile),
     /// What is known to be complete, by day, stream and type: expected, received, recovered, and what is left.
     Completeness(Completeness),
-    /// Bring the history that Postmark still has: on the first day, before traffic. Begun once, it is gone on with.
+    /// Bring the history that Postmark still has: on the first day, before traffic. If it is interrupted, run it again: it
+    /// continues where it stopped.
     Backfill(Backfill),
     /// Check the whole chain, link by link: what is wrong, and what to do. Exit status 1: something is.
     ///

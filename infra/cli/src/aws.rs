@@ -317,7 +317,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
     let key = link.parameter(&parameter).await;
     let key: LedgerKey = key.map_err(|error| meant.parameter(&error))?.parse().map_err(|error| {
         Failure::new(format!("the parameter {parameter} of {meant} is {error}"))
-            .next("put back the key that the stack was made with: every recipient's id hangs on it")
+            .next("put back the key that the stack was made with: every recipient's id is made with it")
     })?;
     let queues = Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls);
     // An emulator's messages are all sent by its one account.

@@ -1,5 +1,5 @@
-//! A first look: posts the sample to a ledger's doors over HTTP, waits until it is consumed, and shows the ledger of
-//! it. The same for the embedded mode and a stack in an emulator.
+//! A first look: posts the sample to a ledger's doors over HTTP, waits until it is consumed, and shows the ledger that
+//! it made. The same for the embedded mode and a stack in an emulator.
 
 use crate::api::{Api, Request};
 use crate::args::Unknown;

@@ -86,7 +86,11 @@ async fn repair(
 
 fn text(told: &Told) -> String {
     let report = &told.report;
-    let mut text = format!("server {}: {} findings", report.server, report.findings.len());
+    let found = match report.findings.len() {
+        1 => "1 finding".to_owned(),
+        more => format!("{more} findings"),
+    };
+    let mut text = format!("server {}: {found}", report.server);
     if let Some(repaired) = &told.repaired {
         let failed = repaired.steps.iter().filter(|step| step.failed.is_some()).count();
         text += &format!(", {} webhooks set right, {failed} not", repaired.steps.len() - failed);

@@ -67,7 +67,7 @@ pub struct AsOf {
 pub struct CheckedCounts {
     /// How many may be mailed.
     pub send: usize,
-    /// How many can be mailed, and had better not be.
+    /// How many nothing forbids to mail, but something warns against.
     pub risky: usize,
     /// How many must not be mailed.
     pub do_not_send: usize,

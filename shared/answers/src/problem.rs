@@ -11,7 +11,7 @@ pub const URN: &str = "urn:postledger:problem:";
 /// The codes of problems, and what each says.
 pub(crate) const CODES: [(&str, &str); 20] = [
     ("bad-request", "400: what was sent is not understood; `detail` says where."),
-    ("bad-cursor", "400: the cursor is none that this list gave out. Begin again without one."),
+    ("bad-cursor", "400: this list did not give out this cursor. Begin again without one."),
     ("unauthorized", "401: there is no token, or none that opens anything: unknown, ended, or revoked."),
     ("role", "403: the token may see the server, but its role is too low."),
     (

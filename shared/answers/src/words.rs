@@ -126,7 +126,7 @@ macro_rules! listed {
 
 listed! {
     StreamKind, Some("StreamKind"), "What a stream is for: mail that its recipient asked for by doing something, or mail to many at once.";
-    Verdict, Some("Verdict"), "May it be mailed. `send`: nothing speaks against it. `risky`: it can be mailed, and something says that it had better not be. `do_not_send`: it must not be mailed.";
+    Verdict, Some("Verdict"), "May it be mailed. `send`: nothing speaks against it. `risky`: nothing forbids it, but something warns against it. `do_not_send`: it must not be mailed.";
     Cause, Some("Cause"), "Why an address is on Postmark's suppression list of a stream.";
     BounceClass, Some("BounceClass"), "What a bounce means for the recipient. Only `hard`, `invalid` and (many) `soft` speak against an address; `block`, `content`, `policy` and `failure` are about the sender, `delay` and `info` are no bounces of the address.";
     Kind, Some("Kind"), "What kind of event: Postmark's `RecordType`, or one of ours: `Observed` (what was read in Postmark's suppression list) and `Decision` (what a person or an import ruled).";

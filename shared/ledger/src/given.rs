@@ -393,7 +393,9 @@ impl FromStr for Recipient {
         match given.trim().strip_prefix(BY_ID) {
             Some(id) => match id.parse() {
                 Ok(id) => Ok(Recipient::Id(id)),
-                Err(_) => refused("the id is none: id: and 22 characters of base64url are expected"),
+                Err(_) => {
+                    refused("this is not a recipient's id: expected id: and 22 characters of base64url")
+                }
             },
             None => given.parse().map(Recipient::Address),
         }
@@ -670,7 +672,7 @@ mod tests {
             let error = given.parse::<Recipient>().unwrap_err();
             assert_eq!(
                 error.reason(),
-                "the id is none: id: and 22 characters of base64url are expected",
+                "this is not a recipient's id: expected id: and 22 characters of base64url",
                 "{given}"
             );
         }

@@ -31,7 +31,7 @@ pub const DELIVERIES_MAX: usize = 1_000;
 pub enum Verdict {
     /// Nothing speaks against it.
     Send,
-    /// It can be mailed, but something says that it had better not be.
+    /// Nothing forbids it, but something warns against it.
     Risky,
     /// It must not be mailed.
     DoNotSend,

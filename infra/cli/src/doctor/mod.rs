@@ -4,7 +4,7 @@
 //! Invariants:
 //! - It looks, and changes nothing but what each part says of itself. A look leaves a probe in quarantine for each base
 //!   URL of the doors; `--live` says beforehand what it will do.
-//! - What hangs on something that is broken is said to be not looked at, never guessed.
+//! - What depends on something broken is reported as not looked at. It is never guessed.
 
 mod live;
 mod outcome;
@@ -31,7 +31,7 @@ pub enum State {
     Ok,
     /// Something is wrong.
     Problem,
-    /// What it hangs on is broken.
+    /// What it depends on is broken.
     NotLookedAt,
     /// There is no such thing in this kind of stack.
     NotThere,
@@ -113,9 +113,9 @@ impl Link {
         Link { link, state, words, findings }
     }
 
-    /// A link that hangs on others which are broken.
+    /// A link that depends on others which are broken.
     fn behind(link: &'static str, broken: &str) -> Link {
-        let words = format!("it hangs on {broken}");
+        let words = format!("it depends on {broken}");
         Link { link, state: State::NotLookedAt, words, findings: Vec::new() }
     }
 }

@@ -25,7 +25,7 @@ const COMPLETENESS_DAYS: i64 = 7;
 /// Postmark's code for a token that is none.
 const NO_SUCH_TOKEN: i64 = 10;
 
-/// What the registry, and everything that hangs on it, is looked at with.
+/// What the registry, and everything that depends on it, is looked at with.
 pub(super) struct Servers<'a> {
     only: Option<ServerId>,
     stack: &'a str,
@@ -38,7 +38,7 @@ pub(super) struct Servers<'a> {
     now: Time,
 }
 
-/// What was seen of the registry, and of everything that hangs on it.
+/// What was seen of the registry, and of everything that depends on it.
 pub(super) struct Looked {
     /// Registry, doors and webhooks.
     pub(super) links: Vec<Link>,
