@@ -17,13 +17,14 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 50] = [
+const COMMANDS: [(&str, Given); 52] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
     ("backfill --server 8123456", Refused),
     ("check --server 8123456 --stream outbound --address bob@customer.example", Used),
     ("completeness --server 8123456", Refused),
+    ("completions bash", Nothing),
     ("connect --server 8123456 --yes", Refused),
     ("doctor", Refused),
     ("erase --server 8123456 --yes bob@customer.example", Used),
@@ -35,6 +36,7 @@ const COMMANDS: [(&str, Given); 50] = [
     ("keys new", Refused),
     ("keys prepare --region eu-west-1", Refused),
     ("keys retire abc", Refused),
+    ("man target/tmp/manual", Nothing),
     ("message --server 8123456 883953f4-6105-42a2-a16a-77a8eac79483", Used),
     ("post --server 8123456", Refused),
     ("quarantine list", Refused),

@@ -125,66 +125,99 @@ pub enum Command {
     Keys(Keys),
     /// Print webhook URLs with their credentials, to put into Postmark.
     Url(Url),
-    /// Which servers there are at Postmark, whose they are, and their tokens.
+    /// The servers at Postmark, whose they are, and their tokens.
     #[command(subcommand)]
     Server(Servers),
-    /// Make a server's webhooks at Postmark what they should be: shows a plan, asks, does it, and reads back.
+    /// Make a server's webhooks at Postmark what they should be.
     ///
-    /// A second time it plans nothing. Webhooks that are not ours are never touched.
+    /// It shows a plan, asks, does it, and reads the webhooks back. A second time it plans nothing. Webhooks that are not ours are never touched.
     Connect(Connect),
-    /// Move all webhooks to a new key, step by step: do it again until it says that the old one is retired.
+    /// Move all webhooks to a new signing key, step by step.
+    ///
+    /// Run it again and again until it says that the old key is retired: it says what it waits for.
     Rotate(Rotate),
-    /// What is wrong with the webhooks of the servers, and what to do. Exit status 1: something is.
+    /// What is wrong with the webhooks of the servers, and what to do.
+    ///
+    /// Exit status 1: something is.
     Watch(Watch),
-    /// Compare the ledger with what Postmark knows of a server, and bring what is missing. Exit status 1: not all of it
-    /// could be compared.
+    /// Compare with what Postmark knows, and bring what is missing.
+    ///
+    /// Exit status 1: not all of it could be compared.
     ///
     /// What is brought takes the way of a webhook, so that one which still comes is not counted again. On AWS a
     /// scheduled function does this by itself.
     Reconcile(Reconcile),
-    /// What is known to be complete, by day, stream and type: expected, received, recovered, and what is left.
+    /// What is known to be complete, by day, stream and type.
+    ///
+    /// It counts what was expected, received and recovered, and what is left.
     Completeness(Completeness),
-    /// Bring the history that Postmark still has: on the first day, before traffic. If it is interrupted, run it again: it
-    /// continues where it stopped.
+    /// Bring the history that Postmark still has, on the first day.
+    ///
+    /// Run it before traffic comes. If it is interrupted, run it again: it continues where it stopped.
     Backfill(Backfill),
-    /// Check the whole chain, link by link: what is wrong, and what to do. Exit status 1: something is.
+    /// Check the whole chain: what is wrong, and what to do.
+    ///
+    /// Exit status 1: something is wrong.
     ///
     /// With --live it also sends mail through Postmark to its own testing addresses, waits for what is told of it, and
     /// says which questions that Postmark's documentation leaves open it answered.
     Doctor(Doctor),
-    /// Say what Postledger makes of one webhook body, read from standard input. Exit status 2: it would be set aside, at the door or when it is consumed (but for a probe, which is told by `probe`).
+    /// What Postledger makes of one webhook body.
+    ///
+    /// The body is read from standard input. Exit status 2: it would be set aside, at the door or when it is consumed. A
+    /// probe, with which Postmark tests a URL, is marked by `probe` and exits with 0.
     Event(Event),
-    /// Fold bodies from standard input, one a line, into states and counters: the reference.
+    /// Fold bodies into states and counters: the reference.
+    ///
+    /// Bodies are read from standard input, one a line. What every store holds must equal this, byte for byte.
     Fold(Circumstances),
     /// What the read API answers, and what it changes.
     #[command(flatten)]
     Ask(Ask),
-    /// Post bodies from files or standard input, with the right credential.
+    /// Post bodies from files or standard input, with a credential.
     ///
     /// With --url, or by default, over HTTP, to a running Postledger or a deployed stack's address. With --profile,
     /// --region or --endpoint and no --url, the door itself runs in this process: bodies go through exactly the
     /// same checks, under your own keys of the stack, and land on the stack's queues on AWS.
     Post(Post),
-    /// Post the sample to a running Postledger or a local stack, wait until it is in the ledger, and show it.
+    /// Post the sample, wait until it is recorded, and show it.
+    ///
+    /// It goes to a running Postledger or to the stack of `make local`.
     Sample(Target),
     /// How much is on each queue: waiting, being consumed, dead.
     Queues(Target),
     /// Look at what was set aside, and replay it.
     #[command(subcommand)]
     Quarantine(Quarantine),
-    /// Revoke one of a server's passwords: what comes in with it later is set aside. Take that back; list what is revoked.
+    /// Revoke one of a server's passwords, take that back, list them.
     ///
-    /// It says what it will do, and asks.
+    /// What comes in with a revoked password is set aside. It says what it will do, and asks.
     Revoke(Revoke),
-    /// Take dead letters back to their queue, where they are consumed again.
+    /// Take dead letters back to their queue.
     ///
-    /// Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
+    /// They are consumed again there. Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
     Redrive(Redrive),
-    /// Fold a server's events anew and compare with the stored views and counters. Exit status 1: something differs.
+    /// Fold events anew, compare with what is stored, and mend that.
+    ///
+    /// It compares a server's stored views and counters with its events. Exit status 1: something differs.
     Rebuild(Rebuild),
     /// Make a stack's tables and queues in an emulator of AWS.
     #[command(subcommand)]
     Tables(Tables),
+    /// Print what lets a shell complete these commands.
+    ///
+    /// `postledger completions bash > FILE`, and read FILE in the shell's own start-up file.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual, a page for each command, into a folder.
+    Man {
+        /// The folder; it is made where it is not there.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// `run`.

@@ -46,6 +46,8 @@ impl As {
             Command::Run(_)
             | Command::Event(_)
             | Command::Fold(_)
+            | Command::Completions { .. }
+            | Command::Man { .. }
             | Command::Tables(Tables::Create { .. }) => (As::Nobody, None),
             // They sign with the operator's key, though they may ask no ledger.
             Command::Url(_)

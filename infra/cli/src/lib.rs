@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod doors;
 pub mod embedded;
 pub mod fold;
+pub mod help;
 pub mod keys;
 pub mod next_step;
 pub mod operate;

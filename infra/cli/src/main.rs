@@ -1,7 +1,7 @@
 //! The command `postledger`: reads its arguments, asks, prints, and says by its exit status how it went:
 //! 0 done, 1 it could not be done, 2 wrong usage, a body that would be set aside, or a check that could not be made.
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 use ledger::ServerId;
 use postledger::api::Api;
 use postledger::args::OnAws;
@@ -11,7 +11,7 @@ use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Place, Whose};
 use postledger::{
-    Failure, USAGE, ask, aws, bearer, connect, doctor, is_unwritten, operate, post, rebuild, reconcile,
+    Failure, USAGE, ask, aws, bearer, connect, doctor, help, is_unwritten, operate, post, rebuild, reconcile,
     report, revoke, rotate, run, say, server, show, tell, trial, watch,
 };
 use serde::Serialize;
@@ -22,7 +22,8 @@ use std::process::ExitCode;
 const SET_ASIDE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = help::command().try_get_matches().and_then(|given| Cli::from_arg_matches(&given));
+    let cli = match parsed {
         Ok(cli) => cli,
         // Help and version; what is wrong with an argument repeats it, and it may be somebody else's text.
         Err(told) if !told.use_stderr() => told.exit(),
@@ -83,6 +84,12 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Revoke(args) => revoke::run(&args, &whose, json)?,
         Command::Redrive(args) => operate::redrive(&args, &whose, json)?,
         Command::Rebuild(args) => return rebuild::run(&args, &whose, json).map(status),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut help::command(), "postledger", &mut script);
+            say(String::from_utf8_lossy(&script).trim_end());
+        }
+        Command::Man { folder } => man(&folder)?,
         Command::Tables(args::Tables::Create { endpoint, region, by_time }) => {
             let endpoint =
                 endpoint.or_else(|| platform::env::text("POSTLEDGER_ENDPOINT")).ok_or_else(|| {
@@ -155,6 +162,15 @@ fn prepare(target: OnAws, whose: &Whose, json: bool) -> Result<(), Failure> {
         "PublicKeys={}\nLedgerKeyParameter={}",
         parameters.public_keys, parameters.ledger_key_parameter
     ));
+    Ok(())
+}
+
+/// Writes the manual, a page for each command.
+fn man(folder: &std::path::Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    clap_mangen::generate_to(help::command(), folder).map_err(failed)?;
+    say(format!("the manual is in {0}: `man -l {0}/postledger.1`", folder.display()));
     Ok(())
 }
 

@@ -50,14 +50,17 @@ const EMPTY_MAX: u32 = 5;
 /// The pause before a queue that yielded nothing is asked again.
 const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 
+/// What is said to a command whose words are not understood here.
+const OTHER_RELEASE: &str = "use the `postledger` of the same release as the ledger that it asks";
+
 /// What is asked for is not there.
-fn missing(what: &str) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "missing", "It is not there", what)
+fn missing(what: &str, next: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "missing", "It is not there", what).next(next)
 }
 
 /// What is asked cannot be done, and would not be the next time.
 fn unusable(why: impl ToString) -> Problem {
-    Problem::conflict("unusable", "It cannot be done", why.to_string())
+    Problem::conflict("unusable", "It cannot be done", why.to_string()).next("nothing was changed")
 }
 
 fn of_sweep(error: SweepError) -> Problem {
@@ -177,7 +180,8 @@ impl Operator {
     }
 
     async fn kept(&self, key: &str) -> Result<(Listed, SetAside), Problem> {
-        let unknown = || missing("nothing of that key is in quarantine");
+        let unknown =
+            || missing("nothing of that key is in quarantine", "`postledger quarantine list` shows the keys");
         let (received_at, id) = key.split_once('.').ok_or_else(unknown)?;
         let received_at = Time::from_micros(received_at.parse().map_err(|_| unknown())?);
         let kept = self.store.kept(received_at, id).await?;
@@ -299,7 +303,9 @@ impl Operator {
     /// was.
     async fn unrevoke(&self, who: &Who, server: ServerId, generation: u32) -> Result<Revoked, Problem> {
         let from = self.store.rules().await?.revoked_at(server, generation);
-        let from = from.ok_or_else(|| missing("that password is not revoked"))?;
+        let from = from.ok_or_else(|| {
+            missing("that password is not revoked", "`postledger revoke --list` shows those that are")
+        })?;
         let asked = json!({ "generation": generation });
         let change = Change { server, what: "revoke.undo", target: None, asked };
         let work = async { Ok(self.store.unrevoke(server, generation).await?) };
@@ -329,7 +335,7 @@ impl Operator {
         let live = QueueName::LIVE.into_iter().find(|name| name.name() == queue);
         let known = live.and_then(|live| Some((live, live.dead()?)));
         let (live, dead) = known
-            .ok_or_else(|| missing("there is no such live queue; there are critical, bulk and quarantine"))?;
+            .ok_or_else(|| missing("there is no such live queue", "name critical, bulk or quarantine"))?;
         let depth = self.queue.depth(dead).await?;
         let found = depth.visible + depth.in_flight;
         let redriven = Redriven { queue: queue.to_owned(), found, moved: 0, left: 0 };

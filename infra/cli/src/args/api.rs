@@ -42,8 +42,10 @@ pub struct Paging {
 pub enum Ask {
     /// May this address be mailed, and if not, why not?
     Recipient(Recipient),
-    /// May these addresses be mailed? From a file or standard input: one a line, or a list as `suppressions import` reads
-    /// it, whatever its columns are called.
+    /// May these addresses be mailed? A whole list, before a sending.
+    ///
+    /// They come from a file or standard input: one a line, or a list as `suppressions import` reads it, whatever its
+    /// columns are called.
     ///
     /// Prints `address,verdict,reasons,since` for each, or JSON lines. Exit status 0: all may be mailed; 1: at least one
     /// may not (`do_not_send`, no address at all, or a row that cannot be read), with --strict also where one is a risk;
@@ -52,20 +54,27 @@ pub enum Ask {
     /// Lists of addresses that must not be mailed: look, export, import.
     #[command(subcommand)]
     Suppressions(Suppressions),
-    /// Put addresses on the list of those that must not be mailed, here and at Postmark. Exit status 1: not all of it
-    /// was done.
+    /// Put addresses on the list of those that must not be mailed.
+    ///
+    /// They are barred here and at Postmark; with --no-postmark here alone. Exit status 1: not all of it was done.
     Suppress(Suppress),
-    /// Mail an address again that must not be mailed, here and at Postmark. Exit status 1: it was refused, or not all
-    /// of it was done.
+    /// Mail an address again, here and at Postmark, where that is allowed.
+    ///
+    /// It is taken off the list here and at Postmark; with --no-postmark only what is yours is allowed again. A spam
+    /// complaint stays, and an unsubscribe needs --consent. Exit status 1: it was refused, or not all of it was done.
     Reactivate(Reactivate),
-    /// Take a person's data out of the ledger. It cannot be undone.
+    /// Take a person's data out of the ledger.
+    ///
+    /// It cannot be undone.
     ///
     /// Address, tags, metadata, subjects, diagnostic texts, bodies, and what was set aside of the person are taken out.
     /// That an event happened, when, on which stream and message, stays under an id that is no address: so counts stay
     /// right, and whoever must not be mailed still is not. What was set aside, and what is on its way, is swept daily for
     /// some weeks, and at once by --sweep.
     Erase(Erase),
-    /// A person's data, for the person: what is recorded about an address, with the bodies, as JSON.
+    /// A person's data, for the person, as JSON.
+    ///
+    /// It is all that is recorded about an address, with the bodies.
     Export(Export),
     /// Counts and rates, by stream and by hour or day.
     Stats(Stats),
@@ -73,7 +82,9 @@ pub enum Ask {
     Timeline(Timeline),
     /// What happened to a message.
     Message(Message),
-    /// What happened at a server, the latest first. A stack needs its index by time for this.
+    /// What happened at a server, the latest first.
+    ///
+    /// A stack needs its index by time for this.
     Activity(Activity),
     /// Who changed what, the latest first.
     Audit(Audit),

@@ -90,6 +90,10 @@ impl History {
 
     /// What the receiving server said in the events of a reason: its latest answer.
     fn said(&self, reason: &FindingWithEvidence) -> Option<&str> {
+        // Of a complaint nobody's server says a word; it is the recipient who complains.
+        if matches!(reason.finding.code, Word::Known(Code::ListedComplaint | Code::Complained)) {
+            return None;
+        }
         let events = self.evidence.iter().rev().filter(|entry| reason.evidence.contains(&entry.event));
         events.filter_map(|entry| entry.details.diagnostic.as_deref()).find(|said| !said.trim().is_empty())
     }
@@ -209,10 +213,11 @@ fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: 
 /// What may be done now about what speaks against the recipient, each once.
 fn remedies(args: &Args, told: &Recipient) -> String {
     let mut done: Vec<String> = Vec::new();
-    for (stream, answer) in &told.streams {
+    for answer in told.streams.values() {
         for reason in &answer.reasons {
             let Word::Known(code) = &reason.finding.code else { continue };
-            let at = if reason.finding.scope == "*" { "*" } else { stream };
+            // Where it holds, which may be another stream than the one that it speaks against mailing on.
+            let at = &*reason.finding.scope;
             let address = match &told.address {
                 Some(address) if !address.contains('…') && !address.contains('*') => address.clone(),
                 _ => format!("id:{}", told.recipient_id),

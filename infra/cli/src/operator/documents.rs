@@ -1,6 +1,6 @@
 //! The registry's documents, as operators reach them over HTTP: read, and written over the version that was read.
 
-use super::missing;
+use super::{OTHER_RELEASE, missing};
 use api::problem::Problem;
 use ledger::ServerId;
 use serde::{Deserialize, Serialize};
@@ -86,5 +86,5 @@ pub fn collection(pk: &str) -> Result<Shelf, Problem> {
         .into_iter()
         .find(|shelf| shelf.pk() == pk)
         .or_else(of_server)
-        .ok_or_else(|| missing("the registry has no such collection of documents"))
+        .ok_or_else(|| missing("the registry has no such collection of documents", OTHER_RELEASE))
 }

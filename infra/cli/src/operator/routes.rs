@@ -6,7 +6,7 @@ use super::messages::{
     Forgotten, OnQueue, QuarantineQuery, Reconcile, Recorded, Redrive, Redriven, Repaired, Replay, Replayed,
     Revoked, SetAside,
 };
-use super::{Operator, missing};
+use super::{OTHER_RELEASE, Operator, missing};
 use account::Book;
 use account::audit::Who;
 use api::Caller;
@@ -53,7 +53,7 @@ pub fn routes(operator: Arc<Operator>) -> Router {
         .route("/servers/{server}/rebuild", get(verify).post(repair))
         .route("/documents/{collection}", get(documents))
         .route("/documents/{collection}/{name}", get(document).put(put_document).delete(delete_document))
-        .fallback(async || Refused(missing("the operator's routes have none of this path")));
+        .fallback(async || Refused(missing("operators have no such route", OTHER_RELEASE)));
     // A rebuild's report is as long as there are differences, and a list to import as the read API allows.
     Router::new().nest(PREFIX, own).fallback(read_api).layer(DefaultBodyLimit::disable()).with_state(operator)
 }
@@ -103,7 +103,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, Refused> {
         let path = Path::<T>::from_request_parts(parts, state).await;
-        path.map(|Path(at)| At(at)).map_err(|_| Refused(missing("the path names nothing that can be here")))
+        path.map(|Path(at)| At(at))
+            .map_err(|_| Refused(missing("the path names nothing that can be here", OTHER_RELEASE)))
     }
 }
 
