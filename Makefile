@@ -29,7 +29,7 @@ CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam api-tools client-tools soak soak-aws sim sim-faults cost \
-	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api dictionary audit clean
+	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

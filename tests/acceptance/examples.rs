@@ -96,10 +96,14 @@ fn somebody_else(status: &str, more: &str, body: &str) -> String {
 fn what_is_no_answer_to_this_question_is_never_a_leave_to_mail() {
     let result = |address: &str| json!({ "address": address, "verdict": "send", "reasons": [] });
     let answer = |stream: &str, known: bool, results: Vec<Value>, invalid: Vec<Value>| {
+        let as_of = json!({
+            "at": "2026-11-21T08:00:00.000000Z", "newest_event": null,
+            "critical_queue": { "waiting": 0, "oldest_seconds_at_most": 0 },
+        });
         let counts = json!({ "do_not_send": 0, "invalid": invalid.len(), "risky": 0, "send": results.len() });
         json!({
             "server": SERVER, "stream": stream, "kind": "transactional", "stream_known": known,
-            "as_of": {}, "counts": counts, "results": results, "invalid": invalid,
+            "as_of": as_of, "counts": counts, "results": results, "invalid": invalid,
         })
     };
     let bob = "bob@customer.example";

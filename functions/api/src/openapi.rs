@@ -57,3 +57,10 @@ fn every_schema_that_is_referred_to_is_there_and_each_that_is_there_is_referred_
     let there = described["components"]["schemas"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, there);
 }
+
+#[test]
+fn every_list_that_is_understood_is_described() {
+    let described: Value = serde_json::from_str(crate::OPENAPI).unwrap();
+    let formats = &described["components"]["schemas"]["Imported"]["properties"]["format"]["enum"];
+    assert_eq!(*formats, serde_json::json!(table::Format::ALL.map(table::Format::name)));
+}

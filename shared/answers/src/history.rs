@@ -170,3 +170,22 @@ pub struct Export {
 fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn that_there_is_no_view_is_told_on_the_first_page_alone() {
+        let mut first =
+            json!({ "recipient_id": "kZxV0n3qT5uYwB7cD9eFgA", "items": [], "next": null, "view": null });
+        let read: Export = serde_json::from_value(first.clone()).unwrap();
+        assert_eq!(read.view, Some(Value::Null));
+        assert_eq!(serde_json::to_value(read).unwrap(), first);
+        first.as_object_mut().unwrap().remove("view");
+        let read: Export = serde_json::from_value(first.clone()).unwrap();
+        assert_eq!(read.view, None);
+        assert_eq!(serde_json::to_value(read).unwrap(), first);
+    }
+}

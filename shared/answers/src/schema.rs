@@ -251,3 +251,27 @@ pub(crate) fn servers_of_token(generator: &mut SchemaGenerator) -> Schema {
     let server = generator.subschema_for::<ServerId>();
     json_schema!({ "type": ["array", "null"], "items": server, "minItems": 1, "maxItems": 1_000 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_closed_and_only_requests_have_defaults() {
+        let all = schemas();
+        let (finding, request) = (&all["Finding"], &all["CheckRequest"]);
+        assert_eq!(finding["additionalProperties"], false);
+        assert_eq!(finding["properties"]["until"]["$ref"], "#/components/schemas/Time", "it is never null");
+        assert!(!finding["required"].as_array().unwrap().contains(&"until".into()));
+        assert_eq!(all["Problem"]["properties"]["next"].get("default"), None);
+        assert_eq!(request["properties"]["unknown_stream"]["default"], "refuse");
+        assert_eq!(request["required"], serde_json::json!(["stream", "addresses"]));
+        assert_eq!(all["NewToken"]["required"], serde_json::json!(["name", "role", "servers"]));
+        assert_eq!(all["Export"]["properties"]["view"]["type"], serde_json::json!(["object", "null"]));
+    }
+
+    #[test]
+    fn a_text_of_several_lines_reads_as_one_but_for_its_paragraphs_and_points() {
+        assert_eq!(unwrapped("one\ntwo\n\n- three\nfour\n- five"), "one two\n\n- three four\n- five");
+    }
+}

@@ -195,3 +195,40 @@ pub struct RevokedToken {
     /// Whether they go on opening what they do.
     pub children_kept: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_server_is_said_by_null_and_not_by_leaving_it_out() {
+        let read = |body: serde_json::Value| serde_json::from_value::<NewToken>(body);
+        let every = read(json!({ "name": "n", "role": "viewer", "servers": null })).unwrap();
+        assert_eq!((every.servers, every.reveal_addresses, every.expires_at), (None, None, None));
+        for (body, why) in [
+            (json!({ "name": "n", "role": "viewer" }), "missing field `servers`"),
+            (
+                json!({ "name": "n", "role": "viewer", "servers": null, "expires": "x" }),
+                "unknown field `expires`",
+            ),
+            (json!({ "name": "n", "role": "owner", "servers": null }), "unknown variant `owner`"),
+        ] {
+            let error = read(body).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_a_later_release_is_read_and_what_is_left_out_is_not_told_as_null() {
+        let told = json!({
+            "id": "mXw3kq0ZtT4b", "name": "n", "role": "auditor", "servers": [8_123_456], "reveal_addresses": false,
+            "created_at": "2026-11-21T08:00:00.000000Z", "created_by": "operator", "token": "plt_x",
+        });
+        let mut later = told.clone();
+        later["colour"] = "blue".into();
+        let made: MadeToken = serde_json::from_value(later).unwrap();
+        assert_eq!(made.made.role.to_string(), "auditor");
+        assert_eq!(serde_json::to_value(made).unwrap(), told);
+    }
+}
