@@ -46,7 +46,7 @@ async fn invoke(lambda: &mut Lambda, event: Value) -> (Value, Value) {
 /// anything private printed.
 fn settings(endpoint: &str, queues_of: &str, keys: &str) -> Vec<(String, String)> {
     let mut settings = ingest_settings(endpoint, STACK, queues_of, keys);
-    settings.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned()));
+    settings.push((platform::logs::LEVEL.to_owned(), "TRACE".to_owned()));
     settings
 }
 
