@@ -161,19 +161,21 @@ class Deployment:
         say(f"deploying stack {self.stack} in {self.region}")
         # In quotes, for a value with a space: rate(1 hour).
         overrides = [f'{name}="{value}"' for name, value in parameters.items()]
+        before = stacks.described(self.stack)
         if not sam("deploy", "--template-file", template, "--stack-name", self.stack, *self.common, "--parameter-overrides", *overrides):
-            self.say_what_is_left()
+            self.say_what_is_left(before)
         stacks.forget_failed_change_sets(self.stack)
 
-    def say_what_is_left(self):
+    def say_what_is_left(self, before):
         """Refuses, as a deployment failed: what that means for what ran before, and what is to be done."""
         stack = stacks.described(self.stack)
         status = stack.get("StackStatus")
-        if status is None:
-            refuse("nothing was deployed; sam says why above")
+        if all(stack.get(key) == before.get(key) for key in ("StackStatus", "LastUpdatedTime")):
+            refuse("nothing was deployed; sam says why above" + (f"\n  stack {self.stack} is as it was" if before else ""),
+                   "mend that, then this again")
         if status == "REVIEW_IN_PROGRESS":
             refuse("nothing was deployed; sam says why above", "mend that, then this again: it clears away what it left")
-        if status.endswith("_IN_PROGRESS"):
+        if (status or "").endswith("_IN_PROGRESS"):
             refuse(f"sam stopped while stack {self.stack} is in {status}", "do this again: it waits until that is over")
         left = {"ROLLBACK_COMPLETE": "what was made was taken back: nothing is left of it",
                 "ROLLBACK_FAILED": "not all of it could be taken back: a production stack's tables are protected from deletion",
@@ -184,13 +186,16 @@ class Deployment:
     def finish(self, template, replaced):
         """What comes after CloudFormation is done: refuses where what was deployed does not work."""
         outputs = stacks.outputs_of(self.stack)
-        url = outputs["ApiUrl"]
+        # The API's own host is closed where the operator says so; the operator's own host may not lead here yet.
+        parameters = stacks.parameters_of(stacks.described(self.stack))
+        url = None if parameters.get("DomainOnly") == "true" else checks.own_url(outputs, self.region)
+        domain = (outputs["ApiUrl"], outputs.get("DomainTarget")) if parameters.get("DomainName") else None
         if self.arguments.endpoint:
             emulated.add_what_is_left_out(outputs, self.arguments.endpoint)
-            url = emulated.base(self.arguments.endpoint, outputs)
+            url, domain = emulated.base(self.arguments.endpoint, outputs), None
         if outputs["Stage"] == "prod":
             stacks.protect(self.stack)
-        problems = checks.problems_of(self.stack, url, own_host=".execute-api." not in outputs["ApiUrl"])
+        problems = checks.problems_of(self.stack, url, domain)
         if problems:
             refuse(f"stack {self.stack} is deployed and does not work:\n  " + "\n  ".join(problems),
                    f"`make rollback ENV={self.arguments.env}` deploys the release before, in about a minute; or mend it and deploy again")
@@ -217,13 +222,14 @@ class Deployment:
         ask = " ".join(where)
         if not self.arguments.adopt:
             say(f"next: {postledger} server add --server YOUR_SERVER_ID {ask}, then connect --server YOUR_SERVER_ID")
-        elif ".execute-api." in outputs["ApiUrl"]:
+        elif "DomainTarget" not in outputs:
             say(f"next, at once: its API has a new address, and webhooks in Postmark lead to the old one, where nobody answers. For each "
                 f"server of\n  {postledger} server list {ask}\nrun\n  {postledger} connect --server SERVER_ID --doors "
                 f"{outputs['ApiUrl']} {ask}")
         else:
-            say(f"next: see that {outputs['ApiUrl']} leads to this stack (its DNS record); then, for each server of\n  {postledger} "
-                f"server list {ask}\nrun, to see that nothing is left to do,\n  {postledger} connect --server SERVER_ID {ask}")
+            say(f"next, at once: lead the DNS record of {outputs['ApiUrl'].removeprefix('https://')} to {outputs['DomainTarget']}, which is "
+                f"new; then see, for each server of\n  {postledger} server list {ask}\nthat nothing is left to do:\n  {postledger} "
+                f"connect --server SERVER_ID {ask}")
 
 
 if __name__ == "__main__":

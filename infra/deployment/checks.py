@@ -49,19 +49,24 @@ def functions_of(stack):
                   if one["ResourceType"] == "AWS::Lambda::Function")
 
 
-def problems_of(stack, url, own_host):
-    """What is wrong with the functions of a stack, and with the way to them; `own_host` where the URL's is the operator's."""
+def own_url(outputs, region):
+    """Where API Gateway itself has a stack's API, whatever host name of the operator's leads there."""
+    return f"https://{outputs['ApiId']}.execute-api.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+
+
+def problems_of(stack, url, domain):
+    """What is wrong with the functions of a stack, and with the way to them: its API's own URL, and the operator's host name
+    with the name that its DNS record is to lead to. Either may be none."""
     functions = functions_of(stack)
     problems = [f"{name}: {problem}" for name in functions if (problem := problem_of(name, name.removeprefix(f"{stack}-")))]
     if not functions:
         problems.append(f"stack {stack} has no functions")
-    unreached = unreachable(f"{url}/health")
-    if unreached and own_host:
-        # The name may well be given to it after the first deployment only, which says where it has to lead.
-        say(f"warning: {url} does not lead to this stack yet: {unreached}\n  next: see that its DNS record is the one that this "
-            f"stack's outputs name, before webhooks go there")
-    elif unreached:
+    if url and (unreached := unreachable(url, HTTP_SECONDS)):
         problems.append(f"{url}/health: {unreached}")
+    if domain and (unreached := unreachable(domain[0], 0)):
+        # A warning alone: after the first deployment nobody can have made the record yet.
+        say(f"warning: {domain[0]} does not lead to this stack: {unreached}\n  next: make its DNS record a CNAME to {domain[1]}, and "
+            f"wait until it is known, before webhooks go there")
     say(f"asked {len(functions)} functions: " + (f"{len(problems)} problems" if problems else "all answered as they should"))
     return problems
 
@@ -94,12 +99,12 @@ def explained(answer, log):
     return "\n    ".join([told or "it failed without a word", *lines[-3:]])
 
 
-def unreachable(url):
-    """Why a URL is not answered 200; nothing if it is. A new API's name takes a moment to be known everywhere."""
-    until = time.monotonic() + HTTP_SECONDS
+def unreachable(url, seconds):
+    """Why `/health` of a URL is not answered 200; nothing if it is. A new API's name takes a moment to be known everywhere."""
+    until = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=ATTEMPT_SECONDS) as answer:
+            with urllib.request.urlopen(f"{url}/health", timeout=ATTEMPT_SECONDS) as answer:
                 if answer.status == 200:
                     return None
                 problem = f"it answered {answer.status}"
@@ -107,6 +112,6 @@ def unreachable(url):
             problem = f"it answered {error.code}"
         except OSError as error:
             problem = str(getattr(error, "reason", error))
-        if time.monotonic() > until:
+        if time.monotonic() >= until:
             return problem
         time.sleep(2)

@@ -20,9 +20,13 @@ from .template import packages, parse
 
 # Who may come in and where is as it is now, whatever is deployed again: webhooks are signed by today's keys, and go to
 # today's host. How many consumers run at once hangs on today's quota.
-AS_NOW = ("PublicKeys", "Denied", "Operators", "Doors")
+AS_NOW = ("PublicKeys", "Denied", "Operators", "DomainName", "CertificateArn", "DomainOnly")
+# Without these no webhook is let in or finds the way.
+MUST_KNOW = ("PublicKeys", "DomainName")
 BY_QUOTA = ("CriticalConcurrency", "BulkConcurrency", "QuarantineConcurrency")
 SAM_STACK = "aws-sam-cli-managed-default"
+# How many of the latest are listed.
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,9 @@ class Shelf:
             say(f"no release of stack {self.stack} is kept: the next deployment keeps one")
             return
         back = before(live, releases, self.load)
-        for release in releases:
+        if len(releases) > SHOWN:
+            say(f"({len(releases) - SHOWN} older ones are kept)")
+        for release in releases[-SHOWN:]:
             marks = [word for word, so in (("live", release == live), ("`make rollback` leads here", release.name == back)) if so]
             say(f"{release.name}  source {self.load(release)['source']}{'  (' + ', '.join(marks) + ')' if marks else ''}")
         if live is None:
@@ -155,8 +161,8 @@ def parameters_again(release, now):
     for name in AS_NOW:
         if name in now and name in knows:
             parameters[name] = now[name]
-        elif now.get(name):
-            refuse(f"release {release['release']} does not know the parameter {name}, which is set: webhooks hang on it",
+        elif name in MUST_KNOW and now.get(name):
+            refuse(f"release {release['release']} does not know the parameter {name}, which is set, and webhooks hang on it",
                    "`make releases` lists the others")
     return parameters
 

@@ -10,6 +10,9 @@ WAIT_SECONDS = 3600
 QUEUE_NAME_SECONDS = 65
 READY, ABSENT, WAIT, DISCARD, REVIEW, CONTINUE, REFUSE = "ready", "absent", "wait", "discard", "review", "continue", "refuse"
 
+# What a stack's own events say where an operation begins.
+BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
+
 COURSES = {
     None: ABSENT,
     "DELETE_COMPLETE": ABSENT,
@@ -97,7 +100,7 @@ def discard_review(stack):
     """Deletes a stack that only a change set stands for, unless one is being made right now."""
     cloudformation, name = client("cloudformation"), stack["StackName"]
     for change in cloudformation.list_change_sets(StackName=name)["Summaries"]:
-        if change["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS") or change["ExecutionStatus"].startswith("EXECUTE_IN"):
+        if change["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS") or change.get("ExecutionStatus") == "EXECUTE_IN_PROGRESS":
             refuse(f"stack {name} is being made by somebody else: change set {change['ChangeSetName']} is in {change['Status']}",
                    "ask whoever deploys; do this again when it is over")
     say(f"stack {name} is in REVIEW_IN_PROGRESS: a change set that was never carried out; it holds nothing and is deleted")
@@ -164,13 +167,13 @@ def reason_of(stack):
         if code_of(error) not in ("AccessDenied", "ValidationError"):
             raise
         events = []
-    # The latest come first. An operation begins where somebody started it.
+    # The latest come first, and what failed first is why the rest was cancelled.
     failed = None
     for event in events:
         of_stack = event["PhysicalResourceId"] == event["StackId"]
         if not of_stack and event["ResourceStatus"].endswith("_FAILED"):
             failed = event
-        if of_stack and event.get("ResourceStatusReason") == "User Initiated" and failed:
+        if of_stack and event["ResourceStatus"] in BEGINNINGS and failed:
             break
     if failed:
         return f"{failed['LogicalResourceId']}: {failed.get('ResourceStatusReason', failed['ResourceStatus'])}"

@@ -60,6 +60,11 @@ pub fn deadline(at: u64) -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_millis(at.saturating_sub(now))
 }
 
+/// The answer to an event that only asks whether a function starts, as a deployment does: nothing else is to be done.
+pub fn answer_to_check(event: &serde_json::Value) -> Option<serde_json::Value> {
+    (event.get("check") == Some(&true.into())).then(|| serde_json::json!({ "status": "ok" }))
+}
+
 /// The way to AWS: one set of connections for all clients that are made of it.
 #[derive(Clone)]
 pub struct Link {
