@@ -25,6 +25,7 @@ mod import;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod mask;
+mod observe;
 pub mod problem;
 mod recipient;
 pub mod route;
@@ -63,12 +64,18 @@ impl Api {
 
     /// Answers whoever bears a token.
     pub async fn answer(&self, call: &Call<'_>) -> Response<Vec<u8>> {
-        response(self.routed(call, None).await)
+        self.counted(call, None).await
     }
 
     /// Answers somebody who is known by other means.
     pub async fn answer_to(&self, caller: Caller, call: &Call<'_>) -> Response<Vec<u8>> {
-        response(self.routed(call, Some(caller)).await)
+        self.counted(call, Some(caller)).await
+    }
+
+    async fn counted(&self, call: &Call<'_>, caller: Option<Caller>) -> Response<Vec<u8>> {
+        let answer = response(self.routed(call, caller).await);
+        observe::answered(answer.status());
+        answer
     }
 
     /// Who asks, by a request's head alone, so that its body need not be read before that is known; `None` where
