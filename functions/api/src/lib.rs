@@ -126,9 +126,19 @@ fn found(call: &Call<'_>) -> Result<(Route, Places), Problem> {
     if call::is_webhook(call.method, call.headers) {
         return Err(Problem::door());
     }
+    if call.query_has_address() && route::recipient_in(call.path).is_some() {
+        return Err(Problem::cut_address());
+    }
     Route::of(call.method, call.path).map_err(|methods| {
         let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-        if methods.is_empty() { Problem::not_found() } else { Problem::method(&methods.join(", ")) }
+        // What is left of an address, where the rest and what was to be done with it is gone.
+        let left =
+            route::recipient_in(call.path).filter(|left| !left.contains('@') && !left.starts_with("id:"));
+        match (methods.as_slice(), left) {
+            ([], _) => Problem::not_found(),
+            (_, Some(_)) => Problem::cut_address(),
+            (methods, None) => Problem::method(&methods.join(", ")),
+        }
     })
 }
 
