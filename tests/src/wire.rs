@@ -98,10 +98,23 @@ impl Wire {
     /// # Panics
     /// Where the machine has no port to give.
     pub async fn before(upstream: &str, plan: Plan) -> Wire {
+        Wire::before_with(upstream, plan, None).await
+    }
+
+    /// A proxy before an endpoint where every call takes the time that it takes at AWS, and transactions that meet
+    /// meanwhile conflict.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn contended_before(upstream: &str, takes: Range<Duration>) -> Wire {
+        Wire::before_with(upstream, Arc::new(|_| Mishap::None), Some(Contention::new(takes))).await
+    }
+
+    async fn before_with(upstream: &str, plan: Plan, contention: Option<Contention>) -> Wire {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let behind = Behind::Upstream(upstream.to_owned(), Box::new(client));
         let (listener, address) = bound().await;
-        Wire::start(listener, format!("http://{address}"), behind, plan, Duration::ZERO, None)
+        Wire::start(listener, format!("http://{address}"), behind, plan, Duration::ZERO, contention)
     }
 
     /// A stub that answers by a function of operation and input.
