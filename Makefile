@@ -9,6 +9,7 @@ CASES ?= 200000
 EXAMPLES ?= 1000
 EVENTS ?= 1000000
 EVENTS_AWS ?= 50000
+EVENTS_BLAST ?= 100000
 EVENTS_SIM ?= 1000000
 SEED ?= 1
 STARTS ?= 21
@@ -28,7 +29,7 @@ LIKENESS = tests/simulator/likeness
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rust aws node sam api-tools client-tools soak soak-aws sim sim-faults cost \
+.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rollback releases rust aws node sam api-tools client-tools soak soak-aws blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -72,8 +73,14 @@ build: .tools/sam/zig ## what is deployed: the functions for Amazon Linux 2023 (
 deploy: build ## deploy to AWS by your access there, alarms and dashboard included (ENV=us-prod, ARCH=, ALARM_TOPIC=)
 	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) $(if $(ALARM_TOPIC),--alarm-topic $(ALARM_TOPIC))
 
-adopt: build ## as deploy, for a stack that was deleted: the new one takes its tables and queues over (ENV=)
-	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) --adopt
+adopt: build ## as deploy, for a stack that was deleted: the new one takes its tables and queues over (ENV=, ARCH=, ALARM_TOPIC=)
+	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) --adopt $(if $(ALARM_TOPIC),--alarm-topic $(ALARM_TOPIC))
+
+rollback: sam ## deploy the release before the live one again: no build, about a minute (ENV=, TO= a name of `make releases`)
+	.tools/sam/bin/python infra/deploy.py $(ENV) --rollback $(if $(TO),--to $(TO))
+
+releases: sam ## the releases of a stack that are kept, and which is live (ENV=)
+	.tools/sam/bin/python infra/deploy.py $(ENV) --list
 
 rust:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: https://rustup.rs, then this again" >&2; exit 1; }
@@ -129,6 +136,10 @@ sim: ## a month of a busy agency under each generation of Postmark's rules, whil
 sim-faults: ## each of its faults alone, as a table: events hit, lost, doubled, recovered by whom and how soon (SEED=)
 	$(CARGO) build --locked --release --package postledger-tests --bin sim
 	target/release/sim --faults --events 20000 --seed $(SEED)
+
+blast: ## how many transactions conflict where ten consumers take 100,000 events of one stream's hour, and that it is few (EVENTS_BLAST=)
+	$(CARGO) build --locked --release --package postledger-tests --bin blast
+	target/release/blast --events $(EVENTS_BLAST)
 
 cost: ## calls, request units, bytes and CPU time of an event in the consumer, by kind and batch
 	$(CARGO) build --locked --release --workspace --bins

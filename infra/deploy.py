@@ -1,58 +1,48 @@
 """Deploys the stack of an environment in samconfig.toml: `make deploy ENV=us-prod`, `make local`, and the tests.
 
-    python deploy.py ENV [--endpoint URL] [--stack NAME] [--home DIR] [--set NAME=VALUE ...] [--adopt]
+    python deploy.py ENV [--endpoint URL] [--stack NAME] [--home DIR] [--set NAME=VALUE ...]
+                         [--adopt | --rollback [--to RELEASE] | --list]
 
-`sam deploy` does the work. Added to it: keys that are not there yet (`postledger keys prepare`), as parameters; for AWS the
-stack of alarms and dashboard beside it; for an emulator what it leaves out. Run it by .tools/sam/bin/python, in whose
-environment sam is; `make sam` makes it.
+`sam package` and `sam deploy` do the work. Around it, each step in a file of its own in deployment/:
 
-`--adopt` is for a stack that was deleted: its tables and queues are still there, and a stack of the same name takes them
-over, by CloudFormation's import of existing resources, which `sam deploy` does not offer.
+- before: the binaries must run where they go; what a failed deployment left is cleared away or told; keys are made that are
+  not there yet; consumers are as many as the account's quota allows;
+- after: the stack of alarms and dashboard (AWS), or what an emulator leaves out; every function is asked whether it works; a
+  production stack is protected from deletion; what went up is kept as a release.
+
+`--adopt` is for a stack that was deleted: a new one of the same name takes its tables and queues over. `--rollback` deploys
+the release before, without a build. Run it by .tools/sam/bin/python, in whose environment sam is; `make sam` makes it.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import subprocess
-import sys
 import tempfile
+
+from deployment import adoption, binaries, checks, emulated, releases, stacks
+from deployment.console import refuse, refuse_error, sam, say
+from deployment.parameters import Keys, all_of, chosen, pairs
+from deployment.template import parse, retained
 
 INFRA = pathlib.Path(__file__).resolve().parent
 ROOT = INFRA.parent
-SAM = pathlib.Path(sys.executable).with_name("sam")
-# What an emulator takes as an operator's credentials, and where its packages go.
-EMULATED = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+TEMPLATE = INFRA / "app.yaml"
 
 
 def main():
     arguments = parse_arguments()
     config = environment(arguments.env)
-    stack = arguments.stack or config["global"]["parameters"]["stack_name"]
     region = config["global"]["parameters"]["region"]
     os.environ.update(SAM_CLI_TELEMETRY="0", AWS_REGION=region, AWS_DEFAULT_REGION=region)
     if arguments.endpoint:
-        for mine in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            os.environ.pop(mine, None)
-        os.environ.update(EMULATED, AWS_ENDPOINT_URL=arguments.endpoint)
-        make_bucket(config["deploy"]["parameters"]["s3_bucket"], region)
-    check_built()
-    parameters = overrides(config, arguments, stack, region)
-    say(f"deploying stack {stack} in {region}")
-    common = ["--config-file", INFRA / "samconfig.toml", "--config-env", arguments.env]
-    if arguments.adopt:
-        adopt(stack, parameters, config, common)
-    else:
-        sam("deploy", "--template", INFRA / "app.yaml", "--stack-name", stack, *common,
-            # In quotes, for a value with a space: rate(1 hour).
-            "--parameter-overrides", *[f'{name}="{value}"' for name, value in parameters.items()])
-    outputs = outputs_of(stack)
-    if arguments.endpoint:
-        add_what_the_emulator_leaves_out(outputs, arguments.endpoint)
-    else:
-        deploy_ops(stack, outputs, common, arguments.alarm_topic)
-        say(f"\nstack {stack} is up: {outputs['ApiUrl']}/health\nnext: target/release/postledger --stack {stack} "
-            f"--region {region} server add --server YOUR_SERVER_ID, then connect --server YOUR_SERVER_ID")
+        emulated.use(arguments.endpoint)
+
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        Deployment(arguments, config, region).run()
+    except (BotoCoreError, ClientError) as error:
+        refuse_error(error)
 
 
 def parse_arguments():
@@ -62,11 +52,23 @@ def parse_arguments():
     parser.add_argument("--stack", metavar="NAME", help="another name than the environment's")
     parser.add_argument("--home", metavar="DIR", help="where the keys are kept [default: ~/.postledger]")
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a parameter of the template")
-    parser.add_argument("--adopt", action="store_true", help="take over the tables and queues of a deleted stack")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--adopt", action="store_true", help="take over the tables and queues of a deleted stack")
+    what.add_argument("--rollback", action="store_true",
+                      help="deploy the release before the one that is live, with its parameters; no build is needed")
+    what.add_argument("--list", action="store_true", help="print the releases that are kept, and which is live; deploy nothing")
+    parser.add_argument("--to", metavar="RELEASE", help="with --rollback: this release, by its name in --list")
     parser.add_argument("--alarm-topic", metavar="ARN", default="", help="an SNS topic that alarms are sent to")
     parser.add_argument("--postledger", metavar="FILE", default=ROOT / "target/release/postledger",
                         help="the command line [default: target/release/postledger]")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.to and not arguments.rollback:
+        parser.error("--to goes with --rollback")
+    if wrong := [one for one in arguments.set if "=" not in one]:
+        parser.error(f"--set takes NAME=VALUE, not {wrong[0]}")
+    if arguments.rollback and arguments.set:
+        parser.error("--rollback deploys a release with its own parameters: --set does not go with it")
+    return arguments
 
 
 def environment(name):
@@ -75,172 +77,159 @@ def environment(name):
     environments = tomlkit.parse((INFRA / "samconfig.toml").read_text()).unwrap()
     if name not in environments:
         known = ", ".join(env for env in environments if env != "version")
-        refuse(f"infra/samconfig.toml has no environment {name}: name one of {known}, or add it there")
+        refuse(f"infra/samconfig.toml has no environment {name}", f"name one of {known}, or add it there")
     return environments[name]
 
 
-def overrides(config, arguments, stack, region):
-    """The template's parameters: the file's, then the keys', then those given."""
-    parameters = dict(pair.split("=", 1) for pair in config["deploy"]["parameters"].get("parameter_overrides", []))
-    given = dict(pair.split("=", 1) for pair in arguments.set)
-    if not {"PublicKeys", "LedgerKeyParameter"} <= {*parameters, *given}:
-        where = ["--endpoint", arguments.endpoint] if arguments.endpoint else []
-        home = ["--home", arguments.home] if arguments.home else []
-        prepare = [arguments.postledger, "--stack", stack, *home, "--json", "keys", "prepare", "--region", region, *where]
-        made = json.loads(run(prepare, capture_output=True))
-        check_keys(stack, {**made, **parameters, **given}["PublicKeys"])
-        parameters = {**made, **parameters}
-    if "Operators" not in {*parameters, *given}:
-        parameters["Operators"] = operators(stack, bool(arguments.endpoint))
-    return {**parameters, **given}
+class Deployment:
+    """A deployment of a stack."""
 
+    def __init__(self, arguments, config, region):
+        self.arguments, self.config, self.region = arguments, config, region
+        self.stack = arguments.stack or config["global"]["parameters"]["stack_name"]
+        self.common = ["--config-file", INFRA / "samconfig.toml", "--config-env", arguments.env]
+        self.shelf = releases.Shelf(self.stack, config)
 
-def operators(stack, emulated):
-    """Whose commands the consumer believes: those that it believed before, and whoever deploys."""
-    identity = import_boto3().client("sts").get_caller_identity()
-    # An emulator's queues tell the account of whoever sends; AWS's tell the unique id of a role or user.
-    mine = identity["Account"] if emulated else identity["UserId"].split(":")[0]
-    known = {one["ParameterKey"]: one["ParameterValue"] for one in described(stack).get("Parameters", [])}
-    before = [one for one in known.get("Operators", "").split(",") if one]
-    return ",".join(dict.fromkeys([*before, mine]))
+    def run(self):
+        if self.arguments.list:
+            self.shelf.show()
+        elif self.arguments.rollback:
+            self.roll_back()
+        else:
+            self.deploy()
 
+    def deploy(self):
+        given = pairs(self.arguments.set)
+        template = parse(TEMPLATE.read_text())
+        self.check_built(template, chosen(self.config, given))
+        now = self.way_is_free(retained(template, self.stack))
+        known = stacks.outputs_of(self.stack).get("PublicKeys") or self.shelf.last_known_keys()
+        keys = Keys(self.stack, self.region, known, self.arguments)
+        parameters = all_of(self.config, given, self.stack, now, keys)
+        if self.arguments.endpoint:
+            emulated.make_bucket(self.config["deploy"]["parameters"]["s3_bucket"], self.region)
+        replaced = self.shelf.to_be_replaced()
+        with tempfile.TemporaryDirectory() as folder:
+            packaged = pathlib.Path(folder) / "template.yaml"
+            self.package(packaged)
+            if self.arguments.adopt and not now:
+                adoption.adopt(self.stack, retained(template, self.stack))
+            self.put_up(packaged, parameters)
+            self.finish(packaged.read_text(), replaced)
+        self.say_what_comes_next()
 
-def check_keys(stack, public):
-    """Refuses what would lock out every webhook: keys of which the deployed doors know none."""
-    known = outputs_of(stack).get("PublicKeys", public)
-    if not {*known.split(",")} & {*public.split(",")}:
-        refuse(f"stack {stack} verifies passwords by {known}, and the keys here are others: every webhook would be put off.\n"
-               f"  next: deploy where the key is, or name its folder by --home; to deploy without it put "
-               f"PublicKeys={known} into the environment's parameter_overrides")
+    def roll_back(self):
+        now = stacks.make_way(self.stack)
+        if not now.get("Outputs"):
+            refuse(f"there is no stack {self.stack} that runs", "`make deploy` makes one; `make adopt` over what a deleted one left")
+        release = self.shelf.to_go_back_to(self.arguments.to)
+        parameters = releases.parameters_again(release, stacks.parameters_of(now))
+        with releases.in_a_file(release["template"]) as folder:
+            self.put_up(pathlib.Path(folder) / "template.yaml", parameters)
+        self.finish(release["template"], None)
+        say(f"\nstack {self.stack} runs release {release['release']} again")
 
+    def check_built(self, template, parameters):
+        functions = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
+        architecture = parameters.get("Architecture", template["Parameters"]["Architecture"]["Default"])
+        binaries.check(functions, ROOT / "target/lambda", architecture, bool(self.arguments.endpoint))
 
-def make_bucket(name, region):
-    s3 = import_boto3().client("s3")
-    try:
-        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
-    except s3.exceptions.BucketAlreadyOwnedByYou:
-        pass
+    def way_is_free(self, resources):
+        """The stack as it is, made free for this deployment; refuses where it would fail half-way."""
+        now = stacks.make_way(self.stack)
+        if self.arguments.adopt:
+            # Taken over, but not deployed any further: somebody stopped there.
+            if now and now["StackStatus"] != "IMPORT_COMPLETE":
+                refuse(f"stack {self.stack} is there ({now['StackStatus']}), and holds its tables and queues", "`make deploy`")
+        elif not now:
+            there = adoption.there_without_a_stack(resources)
+            if there:
+                names = ", ".join(str(one) for one in resources if one.logical_id in there)
+                refuse(f"there is no stack {self.stack}, but what one of that name left: {names}; CloudFormation would fail at them",
+                       f"`make adopt ENV={self.arguments.env}` puts a new stack over them, and nothing that they hold is lost")
+        return now
 
+    def package(self, into):
+        parameters = self.config["deploy"]["parameters"]
+        bucket = ["--s3-bucket", parameters["s3_bucket"]] if "s3_bucket" in parameters else ["--resolve-s3"]
+        say("putting the functions into the bucket of packages")
+        if not sam("package", "--template", TEMPLATE, "--output-template-file", into, *self.common, *bucket,
+                   "--s3-prefix", parameters["s3_prefix"], quiet=True):
+            refuse("the functions could not be put into the bucket of packages; sam says why above, nothing was deployed")
 
-def check_built():
-    missing = [folder.name for folder in sorted((ROOT / "functions").iterdir())
-               if folder.is_dir() and not (ROOT / "target/lambda" / folder.name / "bootstrap").exists()]
-    if missing:
-        refuse(f"{', '.join(missing)} not built: run `make functions`, then this again")
+    def put_up(self, template, parameters):
+        say(f"deploying stack {self.stack} in {self.region}")
+        # In quotes, for a value with a space: rate(1 hour).
+        overrides = [f'{name}="{value}"' for name, value in parameters.items()]
+        before = stacks.described(self.stack)
+        if not sam("deploy", "--template-file", template, "--stack-name", self.stack, *self.common, "--parameter-overrides", *overrides):
+            self.say_what_is_left(before)
+        stacks.forget_failed_change_sets(self.stack)
 
+    def say_what_is_left(self, before):
+        """Refuses, as a deployment failed: what that means for what ran before, and what is to be done."""
+        stack = stacks.described(self.stack)
+        status = stack.get("StackStatus")
+        if all(stack.get(key) == before.get(key) for key in ("StackStatus", "LastUpdatedTime")):
+            refuse("nothing was deployed; sam says why above" + (f"\n  stack {self.stack} is as it was" if before else ""),
+                   "mend that, then this again")
+        if status == "REVIEW_IN_PROGRESS":
+            refuse("nothing was deployed; sam says why above", "mend that, then this again: it clears away what it left")
+        if (status or "").endswith("_IN_PROGRESS"):
+            refuse(f"sam stopped while stack {self.stack} is in {status}", "do this again: it waits until that is over")
+        left = {"ROLLBACK_COMPLETE": "what was made was taken back: nothing is left of it",
+                "ROLLBACK_FAILED": "not all of it could be taken back: a production stack's tables are protected from deletion",
+                "UPDATE_ROLLBACK_COMPLETE": "the stack is as it was before, and runs"}.get(status, "")
+        refuse(f"stack {self.stack} is in {status}: {stacks.reason_of(stack)}" + (f"\n  {left}" if left else ""),
+               "mend what the reason names, then this again")
 
-def adopt(stack, parameters, config, common):
-    cloudformation = import_boto3().client("cloudformation")
-    with tempfile.TemporaryDirectory() as folder:
-        packaged = pathlib.Path(folder) / "packaged.yaml"
-        bucket = config["deploy"]["parameters"].get("s3_bucket")
-        sam("package", "--template", INFRA / "app.yaml", "--output-template-file", packaged, *common,
-            *(["--s3-bucket", bucket] if bucket else ["--resolve-s3"]))
-        change = cloudformation.create_change_set(
-            StackName=stack, ChangeSetName="adopt", ChangeSetType="CREATE", ImportExistingResources=True,
-            TemplateBody=with_literal_names(packaged.read_text(), stack), Capabilities=["CAPABILITY_IAM"],
-            Tags=[dict(zip(("Key", "Value"), tag.split("=", 1))) for tag in config["deploy"]["parameters"].get("tags", [])],
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-        )["Id"]
-    wait(cloudformation, "change_set_create_complete", ChangeSetName=change)
-    cloudformation.execute_change_set(ChangeSetName=change)
-    say("taking over what is there; this takes a few minutes on AWS")
-    wait(cloudformation, "stack_create_complete", StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 1800})
+    def finish(self, template, replaced):
+        """What comes after CloudFormation is done: refuses where what was deployed does not work."""
+        outputs = stacks.outputs_of(self.stack)
+        # The API's own host is closed where the operator says so; the operator's own host may not lead here yet.
+        parameters = stacks.parameters_of(stacks.described(self.stack))
+        url = None if parameters.get("DomainOnly") == "true" else checks.own_url(outputs, self.region)
+        domain = (outputs["ApiUrl"], outputs.get("DomainTarget")) if parameters.get("DomainName") else None
+        if self.arguments.endpoint:
+            emulated.add_what_is_left_out(outputs, self.arguments.endpoint)
+            url, domain = emulated.base(self.arguments.endpoint, outputs), None
+        if outputs["Stage"] == "prod":
+            stacks.protect(self.stack)
+        problems = checks.problems_of(self.stack, url, domain)
+        if problems:
+            refuse(f"stack {self.stack} is deployed and does not work:\n  " + "\n  ".join(problems),
+                   f"`make rollback ENV={self.arguments.env}` deploys the release before, in about a minute; or mend it and deploy again")
+        self.shelf.keep(template, replaced)
+        if not self.arguments.endpoint and not self.arguments.rollback:
+            self.deploy_ops(outputs)
 
+    def deploy_ops(self, outputs):
+        name = f"{self.stack}-ops"
+        stacks.make_way(name)
+        topic = self.arguments.alarm_topic
+        if not sam("deploy", "--template-file", INFRA / "ops.yaml", *self.common, "--stack-name", name, "--parameter-overrides",
+                   f"Stack={self.stack}", f"Stage={outputs['Stage']}", f"ApiId={outputs['ApiId']}",
+                   *([f"AlarmTopicArn={topic}"] if topic else [])):
+            refuse(f"stack {self.stack} is up and works, but its alarms and dashboard ({name}) are not deployed; sam says why above",
+                   "mend that, then this again")
+        stacks.forget_failed_change_sets(name)
 
-def wait(cloudformation, until, **what):
-    from botocore.exceptions import WaiterError
-
-    try:
-        cloudformation.get_waiter(until).wait(**what)
-    except WaiterError as error:
-        told = error.last_response
-        reason = told.get("StatusReason") or told.get("Stacks", [{}])[0].get("StackStatusReason") or error
-        refuse(f"nothing was taken over: {reason}\n  next: a stack that is still there is deployed by `make deploy`; the "
-               f"stack's events in CloudFormation tell the rest")
-
-
-def with_literal_names(template, stack):
-    """CloudFormation looks for an existing resource by a name that is written out, not by one that it has to make up."""
-    from samcli.yamlhelper import yaml_parse
-
-    parsed = yaml_parse(template)
-    for resource in parsed["Resources"].values():
-        for name in ("TableName", "QueueName"):
-            if name in resource["Properties"] and resource["DeletionPolicy"] == "Retain":
-                resource["Properties"][name] = resource["Properties"][name]["Fn::Sub"].replace("${AWS::StackName}", stack)
-    # As JSON without spaces, and without words for people, which the next deployment brings back: CloudFormation takes
-    # 51,200 bytes in a request, and YAML would spend a fifth on indentation.
-    parsed.pop("Metadata", None)
-    for resource in parsed["Resources"].values():
-        resource.pop("Metadata", None)
-    for described in [*parsed["Parameters"].values(), *parsed["Outputs"].values()]:
-        described.pop("Description", None)
-        described.pop("ConstraintDescription", None)
-    return json.dumps(parsed, separators=(",", ":"))
-
-
-def outputs_of(stack):
-    """What a stack tells of itself; nothing if there is none."""
-    return {output["OutputKey"]: output["OutputValue"] for output in described(stack).get("Outputs", [])}
-
-
-def described(stack):
-    cloudformation = import_boto3().client("cloudformation")
-    try:
-        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except cloudformation.exceptions.ClientError as error:
-        if "does not exist" not in str(error):
-            raise
-        return {}
-
-
-def add_what_the_emulator_leaves_out(outputs, endpoint):
-    # CloudFormation there ignores TimeToLiveSpecification.
-    dynamodb = import_boto3().client("dynamodb")
-    for table in (outputs["EventsTable"], outputs["QuarantineTable"]):
-        specification = {"AttributeName": "expires_at", "Enabled": True}
-        if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":
-            dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
-    # An API there has no host name of its own, so the URL that the template makes of its id leads nowhere.
-    functions = import_boto3().client("lambda")
-    told = functions.get_function_configuration(FunctionName=outputs["WatchFunction"])["Environment"]["Variables"]
-    told["POSTLEDGER_BASE"] = f"{endpoint.rstrip('/')}/_aws/execute-api/{outputs['ApiId']}/%24default"
-    functions.update_function_configuration(FunctionName=outputs["WatchFunction"], Environment={"Variables": told})
-
-
-def deploy_ops(stack, outputs, common, topic):
-    sam("deploy", "--template", INFRA / "ops.yaml", *common, "--stack-name", f"{stack}-ops", "--parameter-overrides",
-        f"Stack={stack}", f"Stage={outputs['Stage']}", f"ApiId={outputs['ApiId']}",
-        *([f"AlarmTopicArn={topic}"] if topic else []))
-
-
-def import_boto3():
-    """Late, so that --help needs nothing."""
-    import boto3
-
-    return boto3
-
-
-def sam(*arguments):
-    run([SAM, *arguments])
-
-
-def run(command, **options):
-    done = subprocess.run([str(part) for part in command], text=True, **options)
-    if done.returncode:
-        sys.stderr.write(done.stderr or "")
-        refuse(f"{pathlib.Path(command[0]).name} failed; it says why above")
-    return done.stdout
-
-
-def say(text):
-    print(text, flush=True)
-
-
-def refuse(why):
-    print(f"deploy.py: {why}", file=sys.stderr)
-    raise SystemExit(1)
+    def say_what_comes_next(self):
+        outputs = stacks.outputs_of(self.stack)
+        where = ["--endpoint", self.arguments.endpoint] if self.arguments.endpoint else ["--region", self.region]
+        postledger = f"target/release/postledger --stack {self.stack}"
+        say(f"\nstack {self.stack} is up: {outputs['ApiUrl']}/health")
+        ask = " ".join(where)
+        if not self.arguments.adopt:
+            say(f"next: {postledger} server add --server YOUR_SERVER_ID {ask}, then connect --server YOUR_SERVER_ID")
+        elif "DomainTarget" not in outputs:
+            say(f"next, at once: its API has a new address, and webhooks in Postmark lead to the old one, where nobody answers. For each "
+                f"server of\n  {postledger} server list {ask}\nrun\n  {postledger} connect --server SERVER_ID --doors "
+                f"{outputs['ApiUrl']} {ask}")
+        else:
+            say(f"next, at once: lead the DNS record of {outputs['ApiUrl'].removeprefix('https://')} to {outputs['DomainTarget']}, which is "
+                f"new; then see, for each server of\n  {postledger} server list {ask}\nthat nothing is left to do:\n  {postledger} "
+                f"connect --server SERVER_ID {ask}")
 
 
 if __name__ == "__main__":

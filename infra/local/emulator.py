@@ -19,6 +19,9 @@ Traps that it handles, and why:
 - A policy that refuses what did not come over TLS would refuse everything: there is none on loopback. Requests are taken
   for forwarded by what ended TLS, unless they say otherwise.
 - A connection would be closed after 1,000 requests or 75 idle seconds, which a client may take for a fault. Here: never.
+- CloudFormation would write over a table, queue or log group of a name that is taken, and delete a table that is protected.
+  Here both fail, as on AWS: what a deployment does about it is to be seen. (Imports, and what RetainExceptOnCreate keeps,
+  it does as AWS does.)
 - A query evaluates its key condition for every item of the partition and parses the text each time. Both parsers are
   pure functions of that text, so their answers are remembered.
 """
@@ -160,6 +163,7 @@ def load_application():
     from ministack.app import app
     from ministack.services import dynamodb
 
+    hold_cloudformation_to_its_rules()
     # The functions inherit the environment, and this one is not theirs.
     del os.environ["LOG_LEVEL"]
     remember = functools.lru_cache(maxsize=1024)
@@ -173,6 +177,35 @@ def load_application():
         await app(scope, receive, send)
 
     return behind_tls
+
+
+def hold_cloudformation_to_its_rules():
+    from ministack.services import cloudwatch_logs, dynamodb, sqs
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
+
+    def refuse_taken(kind, property_of_name, taken):
+        create = handlers[kind]["create"]
+
+        def created(logical_id, properties, stack):
+            name = properties.get(property_of_name)
+            if name and taken(name):
+                raise ValueError(f"{name} already exists")
+            return create(logical_id, properties, stack)
+
+        handlers[kind]["create"] = created
+
+    def delete_unless_protected(name, properties):
+        if dynamodb._tables.get(name, {}).get("DeletionProtectionEnabled"):
+            raise ValueError(f"Resource cannot be deleted as it is currently protected against deletion: table {name}")
+        delete_table(name, properties)
+
+    refuse_taken("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
+    refuse_taken("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)
+    # A function's group the emulator makes by itself, if a last line comes after the stack is gone.
+    refuse_taken("AWS::Logs::LogGroup", "LogGroupName",
+                 lambda name: name in cloudwatch_logs._log_groups and not name.startswith("/aws/lambda/"))
+    delete_table = handlers["AWS::DynamoDB::Table"]["delete"]
+    handlers["AWS::DynamoDB::Table"]["delete"] = delete_unless_protected
 
 
 async def serve(application, listener):

@@ -353,7 +353,11 @@ fn a_door_a_consumer_and_the_read_api_log_the_cause_once_and_count_it_by_kind() 
                 body: &[],
             };
             let who = account::audit::Who { kind: account::audit::WhoKind::Local, name: "x".to_owned() };
-            let answer = stack.operator.api.answer_to(api::Caller::operator(who), &call).await;
+            let mistyped = api::call::Call { path: "/v1/serverz", ..call };
+            let api = &stack.operator.api;
+            let mistake = api.answer_to(api::Caller::operator(who.clone()), &mistyped).await;
+            assert_eq!(mistake.status(), 404);
+            let answer = api.answer_to(api::Caller::operator(who), &call).await;
             (at_door.as_u16(), answer.status().as_u16(), String::from_utf8(answer.into_body()).unwrap())
         });
         let (at_door, at_api, document) = answers;
@@ -369,6 +373,7 @@ fn a_door_a_consumer_and_the_read_api_log_the_cause_once_and_count_it_by_kind() 
         assert_eq!(counts[&format!("CallsFailed {}", kind.name())], 2);
         assert_eq!(counts.get("CallsRefused").copied(), (!kind.passes()).then_some(2));
         assert_eq!(counts["EnqueueFailed"], 1);
+        assert_eq!(counts["ApiErrors5xx"], 1, "a mistake of whoever asks is none");
 
         let (failed, lines, counts) = observed(async {
             let stack = stack(&stand_in(behaves).await, &key);

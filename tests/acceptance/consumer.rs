@@ -1,6 +1,7 @@
 //! The consumer's promises: once, whatever the copies, the batches and the moment it is killed at.
 
 use crate::fixtures;
+use consumer::Consumer;
 use faults::{Fault, Plan};
 use ledger::{LedgerKey, Source, Time};
 use postledger_tests::bodies::{bounce, complaint, delivery, envelope, lift, message};
@@ -10,7 +11,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use store::{Memory, Store};
+use store::{Memory, SHARDS, Store};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
@@ -495,7 +496,63 @@ fn bulk_and_critical_never_share_a_counter_shard() {
     assert_eq!(by_stream.values().sum::<usize>(), 2);
     let shards = world.store.counter_shards();
     assert_eq!(shards.len(), 2);
-    assert_ne!(shards[0] < 8, shards[1] < 8);
+    assert_ne!(shards[0] < SHARDS / 2, shards[1] < SHARDS / 2);
+}
+
+/// A consumer whose commits fail by a list, and then no more; and its tables.
+fn failing(commits: &'static [Fault]) -> (Consumer, Arc<Memory>) {
+    let store = Arc::new(Memory::default());
+    let calls = AtomicUsize::new(0);
+    let plan = Plan::new(move |name| match name {
+        "commit" => commits.get(calls.fetch_add(1, Ordering::Relaxed)).copied().unwrap_or(Fault::None),
+        _ => Fault::None,
+    });
+    (consumer(Arc::new(store::Faulty::new(store.clone(), plan))), store)
+}
+
+#[test]
+fn where_a_counter_conflicts_the_event_is_counted_in_another_shard() {
+    for (queue, bodies) in [
+        (QueueName::Bulk, [1, 2].map(|n| delivery(n, EARLY))),
+        (QueueName::Critical, [1, 2].map(|n| bounce(n, n, EARLY, true))),
+    ] {
+        runtime().block_on(async {
+            // Of an event and its counter the second conflicts; of a bounce's four actions none but the third, a row.
+            let (consumer, store) = failing(&[Fault::None, Fault::Conflict]);
+            let [first, second] = bodies.map(|body| vec![message(Source::Webhook, &body)]);
+            assert!(handle(&consumer, queue, &first, 60).await.is_empty());
+            let before = store.counter_shards();
+            assert!(handle(&consumer, queue, &second, 60).await.is_empty());
+            let after = store.counter_shards();
+            match queue {
+                QueueName::Bulk => {
+                    assert_eq!(after.len(), 2, "the second is counted elsewhere");
+                    assert!(after.iter().all(|shard| *shard < SHARDS / 2), "and among bulk's: {after:?}");
+                }
+                _ => assert_eq!(after, before, "no counter conflicted"),
+            }
+            assert_whole(&store);
+        });
+    }
+}
+
+#[test]
+fn what_was_committed_unheard_is_not_counted_again_in_another_shard() {
+    for faults in [
+        &[Fault::LoseAnswer, Fault::Conflict][..],
+        &[Fault::Conflict, Fault::LoseAnswer],
+        &[Fault::Conflict, Fault::LoseAnswer, Fault::Conflict, Fault::Conflict],
+        &[Fault::LoseAnswer, Fault::Conflict, Fault::LoseAnswer, Fault::Conflict, Fault::Refuse],
+    ] {
+        runtime().block_on(async {
+            let (consumer, store) = failing(faults);
+            let batch = [message(Source::Webhook, &delivery(1, EARLY))];
+            assert!(handle(&consumer, QueueName::Bulk, &batch, 60).await.is_empty(), "{faults:?}");
+            assert_eq!(store.all_events().unwrap().len(), 1);
+            assert_eq!(store.counter_shards().len(), 1, "{faults:?}: counted once, in one shard");
+            assert_whole(&store);
+        });
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod bad_input;
 mod bearer;
 mod beside;
 mod beside_commands;
+mod blast;
 mod body_memory;
 mod causes;
 mod clients;

@@ -8,10 +8,13 @@ use faults::{Fault, Plan};
 use ingest::credential::PrivateKey;
 use ledger::Source;
 use platform::FailureKind;
+use platform::logs::LEVEL;
 use platform::metrics::{METRICS, NAMESPACE};
 use postledger_tests::bodies::{bounce, delivery, lift, message};
 use postledger_tests::emf::{SCHEMA, checked, emitted_by, is_measured, unit, values};
-use postledger_tests::template::{template, violations};
+use postledger_tests::lambda::{Function, Lambda, built, gateway_event, ingest_settings};
+use postledger_tests::template::{matched, template, violations};
+use postledger_tests::wire::{Wire, at_once};
 use postledger_tests::{STACK, World, consumer, handle};
 use queue::QueueName;
 use serde_json::{Value, json};
@@ -30,7 +33,23 @@ const GIVEN: &[(&str, &str)] = &[
     ("SetAsideMax", "0"),
     ("HeartbeatHours", "2"),
     ("DriftMax", "25"),
+    ("ConcurrencyMax", "800"),
 ];
+
+/// The alarms that wake somebody; all others wait for the next working day.
+const PAGES: [&str; 7] = [
+    "ApiFailing",
+    "CriticalAge",
+    "DeadLettersCritical",
+    "IngestFailing",
+    "RetriesLow",
+    "ServerSilent",
+    "WebhookPaused",
+];
+
+/// What the runbook tells beside alarms: what to do when the stack itself is in trouble, or changes.
+const PROCEDURES: [&str; 6] =
+    ["own-host-name", "quotas", "region-down", "restore-a-table", "roll-back", "stuck-stacks"];
 
 /// What AWS publishes by itself, and under which dimension.
 const OF_AWS: &[(&str, &str, &[&str])] = &[
@@ -289,6 +308,9 @@ fn every_metric_is_shown_and_so_is_every_alarm() {
     assert_eq!(listed, expected.iter().map(String::as_str).collect());
 }
 
+/// What Lambda itself tells of an invocation that it ended, in JSON logs: names of its own, which a query may read.
+const OF_LAMBDA: [&str; 3] = ["type", "status", "errorType"];
+
 #[test]
 fn what_the_dashboard_asks_logs_for_is_what_is_logged() {
     let ops = Ops::read();
@@ -305,25 +327,254 @@ fn what_the_dashboard_asks_logs_for_is_what_is_logged() {
             );
         }
         for field in query.split("parse @message /\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
-            assert!(field == "message" || logged.contains(&format!("{field} = ")), "{field}");
+            let known = field == "message" || OF_LAMBDA.contains(&field);
+            assert!(known || logged.contains(&format!("{field} = ")), "{field}");
         }
     }
     assert!(queries[0].contains("/was set aside/") && logged.contains("was set aside; see it"));
+    let answers = query_of(&ops, "Answered 4xx and 5xx, by route");
+    let app = template("app.yaml");
+    let format = &app["Resources"]["HttpStage"]["Properties"]["AccessLogSettings"]["Format"];
+    let format: BTreeMap<String, String> = serde_json::from_str(format.as_str().unwrap()).unwrap();
+    for field in ["status", "route", "error"] {
+        assert!(format.contains_key(field) && answers.contains(field), "{field} is in the access log");
+    }
+}
+
+fn query_of(ops: &Ops, title: &str) -> String {
+    let mut widgets = ops.widgets("log").filter(|widget| widget["title"] == title);
+    widgets.next().unwrap()["query"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn every_alarm_notifies_and_has_its_section_in_the_runbook_whose_commands_exist() {
+fn warnings_and_errors_show_what_lambda_ended_too_of_every_function() {
+    let query = query_of(&Ops::read(), "Warnings and errors");
+    for function in std::fs::read_dir(root().join("functions")).unwrap().map(Result::unwrap) {
+        let name = function.file_name().into_string().unwrap();
+        assert!(!function.path().is_dir() || query.contains(&format!("-{name}'")), "{name}");
+    }
+    // Lines as AWS writes them in JSON (their documentation's schema); they have no level. At SystemLogLevel=WARN those of
+    // invocations that went well are not even sent.
+    let timeout = r#"{"time":"2026-07-09T06:05:50.581Z","type":"platform.report","record":{"requestId":"1","metrics":{"durationMs":5000.0,"billedDurationMs":5000,"memorySizeMB":128,"maxMemoryUsedMB":94},"status":"timeout"}}"#;
+    let crash = r#"{"time":"2026-08-09T12:34:56.789Z","type":"platform.runtimeDone","record":{"requestId":"1","status":"error","errorType":"Runtime.ExitError"}}"#;
+    let start = r#"{"time":"2026-08-09T12:34:56.789Z","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":9.1}}}"#;
+    let fine = r#"{"time":"2026-08-09T12:34:56.789Z","type":"platform.report","record":{"requestId":"1","status":"success","metrics":{"durationMs":1.2}}}"#;
+    let warning = r#"{"timestamp":"2026-08-09T12:34:56.789Z","level":"WARN","fields":{"message":"a body was set aside","event.server":7}}"#;
+    let metrics = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"Stage":"prod","EventsAccepted":1}"#;
+    let plain = "2026-08-09T12:34:56.789Z 1 Task timed out after 30.03 seconds";
+    let lines = [timeout, crash, start, fine, warning, metrics, plain];
+    let (filter, parses) = query.split_once("| filter ").unwrap().1.split_once(" | parse ").unwrap();
+    let likes: Vec<&str> = filter.split(" or ").map(|like| pattern(like, "@message like ")).collect();
+    let shown: Vec<bool> = (0..lines.len())
+        .map(|line| likes.iter().any(|like| !matched(like, &lines)[line].is_null()))
+        .collect();
+    assert_eq!(shown, [true, true, true, false, true, false, true]);
+    let mut told = vec![BTreeMap::new(); lines.len()];
+    for parse in parses.split(" | stats ").next().unwrap().split(" | parse ") {
+        for (told, found) in told.iter_mut().zip(matched(pattern(parse, "@message "), &lines)) {
+            let found = found.as_object().into_iter().flatten();
+            told.extend(found.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())));
+        }
+    }
+    let of = |line: usize, name: &str| told[line].get(name).map(String::as_str);
+    assert_eq!(
+        (of(0, "platform"), of(0, "ended"), of(0, "cause")),
+        (Some("platform.report"), Some("timeout"), None)
+    );
+    assert_eq!((of(1, "ended"), of(1, "cause")), (Some("error"), Some("Runtime.ExitError")));
+    assert_eq!((of(2, "platform"), of(2, "cause")), (Some("platform.initReport"), Some("Runtime.ExitError")));
+    assert_eq!((of(4, "said"), of(4, "platform")), (Some("a body was set aside"), None));
+}
+
+/// The pattern of `@message like /…/` or `@message /…/`.
+fn pattern<'a>(clause: &'a str, before: &str) -> &'a str {
+    let pattern = clause.trim().strip_prefix(before).unwrap_or_else(|| panic!("{clause}"));
+    pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).unwrap_or_else(|| panic!("{clause}"))
+}
+
+/// An alarm's name without the stack's.
+fn short(alarm: &Value) -> String {
+    resolved(&alarm["AlarmName"]).strip_prefix("us-prod-").unwrap().to_owned()
+}
+
+#[test]
+fn every_alarm_is_a_page_or_a_ticket_and_the_runbook_says_which_and_why() {
+    let (ops, runbook) = (Ops::read(), read("infra/runbook.md"));
+    let topic = |actions: &Value| {
+        let [action] = actions.as_array().unwrap().as_slice() else { panic!("one topic: {actions}") };
+        let [condition, topic, none] = action["Fn::If"].as_array().unwrap().as_slice() else {
+            panic!("{action}")
+        };
+        assert_eq!(none["Ref"], "AWS::NoValue");
+        let topic = topic["Ref"].as_str().unwrap().to_owned();
+        assert_eq!(topic, format!("{}TopicArn", condition.as_str().unwrap().trim_end_matches('s')));
+        topic
+    };
+    let mut expected = BTreeMap::new();
+    for (name, alarm) in &ops.alarms {
+        let (level, of_level) = if PAGES.contains(&name.as_str()) {
+            ("page", "PageTopicArn")
+        } else {
+            ("ticket", "TicketTopicArn")
+        };
+        assert_eq!(topic(&alarm["AlarmActions"]), of_level, "{name}");
+        // A new alarm is over once, as soon as it has data: nobody is woken for that.
+        assert_eq!(topic(&alarm["OKActions"]), "TicketTopicArn", "{name}");
+        assert!(alarm.get("InsufficientDataActions").is_none(), "{name}: a new alarm has no data");
+        if level == "page" {
+            assert_eq!(
+                alarm["TreatMissingData"], "notBreaching",
+                "{name}: a new stack has no data, and wakes nobody"
+            );
+        }
+        expected.insert(short(alarm), level.to_owned());
+    }
+    let (_, table) = runbook.split_once("| alarm | level | because |\n").unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let rows: Vec<Vec<&str>> =
+        rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == 3 && !row[2].is_empty()), "{rows:?}");
+    let told = rows.iter().map(|row| (row[0].trim_matches('`').to_owned(), row[1].to_owned()));
+    assert_eq!(told.collect::<BTreeMap<_, _>>(), expected);
+}
+
+#[test]
+fn a_stranger_wakes_nobody_and_raises_nothing_by_one_wrong_password() {
+    let ops = Ops::read();
+    let alarm = &ops.alarms["CredentialMismatch"];
+    assert!(!PAGES.contains(&"CredentialMismatch"), "anybody can send one that looks like Postmark's");
+    assert_eq!((&alarm["Period"], &alarm["EvaluationPeriods"]), (&json!(900), &json!(1)));
+    assert_eq!(
+        (&alarm["ComparisonOperator"], &alarm["Threshold"]),
+        (&json!("GreaterThanOrEqualToThreshold"), &json!(3))
+    );
+}
+
+/// What CloudWatch makes of an alarm's expression where each metric has one value.
+fn evaluated(alarm: &Value, given: &[(&str, f64)]) -> f64 {
+    let mut values: BTreeMap<String, f64> =
+        given.iter().map(|(id, value)| ((*id).to_owned(), *value)).collect();
+    let metrics = alarm["Metrics"].as_array().unwrap();
+    for metric in metrics.iter().filter(|metric| metric.get("MetricStat").is_some()) {
+        assert!(values.contains_key(metric["Id"].as_str().unwrap()), "{metric}: no value is given");
+    }
+    // What is returned builds on the others, so it is the last.
+    let (returned, others): (Vec<&Value>, Vec<&Value>) = metrics
+        .iter()
+        .filter(|metric| metric.get("Expression").is_some())
+        .partition(|metric| metric["ReturnData"] != false);
+    let [returned] = returned.as_slice() else { panic!("one expression is returned") };
+    for metric in others.into_iter().chain([*returned]) {
+        let value = math(metric["Expression"].as_str().unwrap(), &values);
+        values.insert(metric["Id"].as_str().unwrap().to_owned(), value);
+    }
+    values[returned["Id"].as_str().unwrap()]
+}
+
+/// The few forms of metric math that stand in alarms here: sums, a share, and `IF` of a comparison.
+fn math(expression: &str, values: &BTreeMap<String, f64>) -> f64 {
+    let expression = expression.trim();
+    if let Some(inner) = expression.strip_prefix("IF(").and_then(|rest| rest.strip_suffix(')')) {
+        let (condition, rest) = inner.split_once(", ").unwrap();
+        let (then, otherwise) = rest.split_once(", ").unwrap();
+        let holds = if let Some((one, other)) = condition.split_once(" >= ") {
+            math(one, values) >= math(other, values)
+        } else {
+            let (one, other) = condition.split_once(" > ").unwrap();
+            math(one, values) > math(other, values)
+        };
+        return math(if holds { then } else { otherwise }, values);
+    }
+    for operator in ['+', '-', '/', '*'] {
+        if let Some((one, other)) = expression.rsplit_once(&format!(" {operator} ")) {
+            let (one, other) = (math(one, values), math(other, values));
+            return match operator {
+                '+' => one + other,
+                '-' => one - other,
+                '/' => one / other,
+                _ => one * other,
+            };
+        }
+    }
+    expression.parse().unwrap_or_else(|_| values[expression])
+}
+
+#[test]
+fn what_the_read_api_answers_does_not_raise_the_doors_alarm_nor_hide_what_does() {
+    let ops = Ops::read();
+    let is_raised = |alarm: &str, given: &[(&str, f64)]| {
+        let alarm = &ops.alarms[alarm];
+        assert_eq!(alarm["ComparisonOperator"], "GreaterThanThreshold");
+        evaluated(alarm, given) > alarm["Threshold"].as_f64().unwrap()
+    };
+    let of_api = |asked, answered, crashed, throttled| {
+        [("asked", asked), ("answered", answered), ("crashed", crashed), ("throttled", throttled)]
+    };
+    let minute = |requests, errors, marked, unmarked, api: [(&'static str, f64); 4]| {
+        let of_gateway =
+            [("requests", requests), ("errors", errors), ("marked", marked), ("unmarked", unmarked)];
+        (is_raised("IngestFailing", &[of_gateway.as_slice(), &api].concat()), is_raised("ApiFailing", &api))
+    };
+    let well = of_api(1_000.0, 0.0, 0.0, 0.0);
+    assert_eq!(minute(1_100.0, 0.0, 0.0, 0.0, well), (false, false));
+    // Every question fails, in whatever way; the doors are well.
+    for broken in
+        [of_api(500.0, 500.0, 0.0, 0.0), of_api(500.0, 0.0, 500.0, 0.0), of_api(0.0, 0.0, 0.0, 500.0)]
+    {
+        assert_eq!(minute(600.0, 500.0, 0.0, 0.0, broken), (false, true));
+    }
+    // The doors fail while the read API answers ten times as many questions.
+    assert_eq!(minute(1_100.0, 100.0, 0.0, 0.0, well), (true, false));
+    assert_eq!(minute(1_003.0, 3.0, 0.0, 0.0, well), (true, false), "few, by number");
+    assert_eq!(minute(1_002.0, 2.0, 0.0, 0.0, well), (false, false));
+    // Wrong credentials are answered 503, and are no failure of the doors.
+    assert_eq!(minute(1_100.0, 60.0, 40.0, 20.0, well), (false, false));
+    assert_eq!(minute(0.0, 0.0, 0.0, 0.0, of_api(0.0, 0.0, 0.0, 0.0)), (false, false));
+}
+
+#[test]
+fn the_best_place_of_the_dashboard_shows_whether_the_doors_are_well() {
+    let ops = Ops::read();
+    let widgets = ops.dashboard["widgets"].as_array().unwrap();
+    let place = |widget: &Value, of: &str| widget[of].as_u64().unwrap();
+    let mut boxes: Vec<(u64, u64, u64, u64, &str)> = Vec::new();
+    for widget in widgets {
+        let (x, y) = (place(widget, "x"), place(widget, "y"));
+        let (right, below) = (x + place(widget, "width"), y + place(widget, "height"));
+        let title = widget["properties"]["title"].as_str().unwrap_or("the words");
+        assert!(right <= 24, "{title} is wider than the dashboard");
+        for (left, top, end, bottom, other) in &boxes {
+            let apart = x >= *end || *left >= right || y >= *bottom || *top >= below;
+            assert!(apart, "{title} lies over {other}");
+        }
+        boxes.push((x, y, right, below, title));
+    }
+    boxes.sort_by_key(|(x, y, ..)| (*y, *x));
+    let titles: Vec<&str> = boxes.iter().map(|(.., title)| *title).collect();
+    assert_eq!(
+        titles[1..5],
+        [
+            "Alarms: those that wake somebody first",
+            "Doors: answered 5xx (%)",
+            "Doors: events taken in a minute",
+            "Doors: throttled by Lambda"
+        ]
+    );
+    let listed: Vec<&str> = ops.widgets("alarm").flat_map(|widget| texts(&widget["alarms"])).collect();
+    let first: BTreeSet<&str> =
+        listed[..PAGES.len()].iter().map(|alarm| alarm.trim_end_matches(".Arn")).collect();
+    assert_eq!(first, PAGES.into());
+}
+
+#[test]
+fn every_alarm_has_its_section_in_the_runbook_whose_commands_exist() {
     let (ops, runbook) = (Ops::read(), read("infra/runbook.md"));
     let mut pointed_to = BTreeSet::new();
     for (name, alarm) in &ops.alarms {
         let description = resolved(&alarm["AlarmDescription"]);
         let (_, section) = description.split_once("infra/runbook.md#").unwrap();
-        let alarm_name = resolved(&alarm["AlarmName"]);
-        assert!(alarm_name.strip_prefix("us-prod-").unwrap().starts_with(section), "{name}");
+        assert!(short(alarm).starts_with(section), "{name}");
         pointed_to.insert(section.to_owned());
-        for actions in ["AlarmActions", "OKActions"] {
-            assert_eq!(alarm[actions][0]["Fn::If"][1]["Ref"], "AlarmTopicArn", "{name}: {actions}");
-        }
         let of_silence = ["Silence", "HeartbeatReconcile", "HeartbeatWatch"].contains(&name.as_str());
         let missing = if of_silence { "breaching" } else { "notBreaching" };
         assert_eq!(alarm["TreatMissingData"], missing, "{name}");
@@ -340,26 +591,38 @@ fn every_alarm_notifies_and_has_its_section_in_the_runbook_whose_commands_exist(
         assert!(metrics.iter().filter(|metric| metric.get("MetricStat").is_some()).count() <= 10, "{name}");
     }
     let sections: Vec<&str> = runbook.split("\n## ").skip(1).collect();
-    let headings: BTreeSet<String> =
-        sections.iter().map(|section| section.lines().next().unwrap().to_owned()).collect();
-    assert_eq!(headings, pointed_to);
+    let heading = |section: &str| section.lines().next().unwrap().to_owned();
+    let headings: Vec<String> = sections.iter().map(|section| heading(section)).collect();
+    let expected = pointed_to.iter().map(String::as_str).chain(PROCEDURES).chain(["Who is woken"]);
+    assert_eq!(headings.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected.collect());
+    assert!(headings.len() == pointed_to.len() + PROCEDURES.len() + 1, "each is there once: {headings:?}");
     for section in &sections {
-        for part in ["**Meaning.**", "**First look.**", "**Remedy.**", "postledger "] {
-            assert!(section.contains(part), "{part} in {}", section.lines().next().unwrap());
+        let heading = heading(section);
+        let parts: &[&str] = match PROCEDURES.contains(&heading.as_str()) {
+            _ if heading == "Who is woken" => &[],
+            true => &["**Symptom.**", "**Meaning.**", "**Do.**", "```sh"],
+            false => &["**Meaning.**", "**First look.**", "**Remedy.**", "postledger "],
+        };
+        for part in parts {
+            assert!(section.contains(part), "{part} in {heading}");
         }
+    }
+    for link in runbook.split("](#").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+        assert!(headings.iter().any(|heading| heading == link), "no section {link}");
     }
     let titles: Vec<&str> = ["metric", "log"]
         .into_iter()
         .flat_map(|kind| ops.widgets(kind))
         .flat_map(|one| one["title"].as_str())
         .collect();
-    for widget in runbook.replace("**", "").split('*').skip(1).step_by(2) {
+    let prose: String = runbook.split("```").step_by(2).collect();
+    for widget in prose.replace("**", "").split('*').skip(1).step_by(2) {
         let widget = widget.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(titles.iter().any(|title| title.starts_with(&widget)), "no widget is titled {widget}");
     }
     let shown = ops.widgets("text").map(|widget| widget["markdown"].as_str().unwrap().to_owned());
     let mut commands = 0;
-    for text in shown.chain([runbook]) {
+    for text in shown.chain([runbook.clone()]) {
         for line in text.split(['`', '\n']).filter(|line| line.starts_with("postledger ")) {
             let words = line.split_whitespace().map(|word| match word.trim_matches('\'') {
                 "ADDRESS" => "ida@customer.example",
@@ -372,6 +635,11 @@ fn every_alarm_notifies_and_has_its_section_in_the_runbook_whose_commands_exist(
         }
     }
     assert!(commands > 10, "{commands}");
+    let makefile = read("Makefile");
+    let tasks = runbook.split(['`', '\n']).filter_map(|line| line.strip_prefix("make "));
+    for task in tasks.map(|task| task.split_whitespace().next().unwrap()) {
+        assert!(makefile.lines().any(|line| line.starts_with(&format!("{task}: "))), "make {task}");
+    }
 }
 
 #[test]
@@ -511,14 +779,17 @@ fn every_line_of_metrics_is_what_awss_specification_demands_and_all_metrics_are_
     assert_eq!(broken, [false, true, true, true]);
 }
 
+/// How many series there are at most, and how many metrics alarms watch.
+pub(crate) fn series_and_watched() -> (usize, usize) {
+    let of = |(name, _, dimension, _): &(&str, _, Option<&str>, _)| {
+        dimension.map_or(1, |dimension| values(name, dimension).len())
+    };
+    (METRICS.iter().map(of).sum(), Ops::read().of_alarms().len())
+}
+
 #[test]
 fn series_alarms_and_dashboard_cost_what_is_told_and_no_more_than_thirty_five_dollars_a_month() {
-    let ops = Ops::read();
-    let series: usize = METRICS
-        .iter()
-        .map(|(name, _, dimension, _)| dimension.map_or(1, |dimension| values(name, dimension).len()))
-        .sum();
-    let watched = ops.of_alarms().len();
+    let (series, watched) = series_and_watched();
     let cents = 30 * series + 10 * watched + 300;
     assert!(cents <= 3_500, "{series} series and {watched} watched metrics cost {cents} cents");
     let told = format!(
@@ -528,4 +799,68 @@ fn series_alarms_and_dashboard_cost_what_is_told_and_no_more_than_thirty_five_do
     );
     let readme = read("infra/README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(readme.contains(&told), "infra/README.md says: {told}");
+}
+
+/// The lines that Lambda hands on to CloudWatch: it takes one without a level, or with none that it knows, for INFO, and
+/// drops what is below `ApplicationLogLevel`.
+fn handed_on<'a>(printed: &'a [Value], application_log_level: &str) -> Vec<&'a Value> {
+    let order = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+    let rank = |level: &str| order.iter().position(|known| *known == level);
+    let least = rank(application_log_level).unwrap();
+    let level = |line: &Value| line["level"].as_str().and_then(rank).or(rank("INFO")).unwrap();
+    printed.iter().filter(|line| level(line) >= least).collect()
+}
+
+/// What an ingest function prints at a level of ours while two strangers knock: one without a credential, one with a wrong one.
+async fn printed_at(level: &str) -> Vec<Value> {
+    let keys = PrivateKey::generate().unwrap().public().to_string();
+    let wire = Wire::stub(at_once).await;
+    let mut settings = ingest_settings(&wire.url, STACK, STACK, &keys);
+    settings.push((LEVEL.to_owned(), level.to_owned()));
+    let mut lambda = Lambda::start().await;
+    let binary = built().join("ingest-delivery");
+    let function = Function::start(binary, &lambda.address, &wire.url, &settings);
+    for (authorization, status) in [("", 401), ("Basic eDp5", 503)] {
+        let answer = lambda.invoke(gateway_event("delivery", authorization, "{}")).await;
+        assert_eq!(answer["statusCode"], status);
+    }
+    let printed = function.kill().await;
+    printed.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_every_log_level_metrics_get_through_and_lines_below_it_do_not() {
+    let app = template("app.yaml");
+    let logging = &app["Resources"]["IngestDelivery"]["Properties"]["LoggingConfig"];
+    let [_, of_debug, of_others] = logging["ApplicationLogLevel"]["Fn::If"].as_array().unwrap().as_slice()
+    else {
+        panic!("{logging}");
+    };
+    let says = |lines: &[&Value], words: &str| {
+        lines
+            .iter()
+            .filter(|line| line["fields"]["message"].as_str().is_some_and(|it| it.contains(words)))
+            .count()
+    };
+    let counts =
+        |lines: &[&Value], metric: &str| lines.iter().filter(|line| line.get(metric).is_some()).count();
+    for (place, level) in ["ERROR", "WARN", "INFO", "DEBUG", "LOUD"].into_iter().enumerate() {
+        let printed = printed_at(level).await;
+        let application = if level == "DEBUG" { of_debug } else { of_others };
+        let lines = handed_on(&printed, application.as_str().unwrap());
+        assert_eq!(counts(&lines, "EventsRejected"), 2, "{level}: {printed:?}");
+        assert_eq!(counts(&lines, "CredentialMismatch"), 1, "{level}: {printed:?}");
+        assert_eq!(says(&lines, "wrong credential was put off"), usize::from(place >= 1), "{level}");
+        assert_eq!(says(&lines, "without a credential was refused"), usize::from(place >= 2), "{level}");
+        assert_eq!(
+            says(&lines, LEVEL),
+            usize::from(level == "LOUD"),
+            "{level}: what is no level is said once"
+        );
+        assert_eq!(
+            counts(&handed_on(&printed, "WARN"), "EventsRejected"),
+            0,
+            "why Lambda's level is not ours"
+        );
+    }
 }

@@ -64,6 +64,8 @@ impl Deployed {
     }
 }
 
+/// How long a call of DynamoDB takes.
+const TAKES: std::ops::Range<Duration> = Duration::from_millis(5)..Duration::from_millis(10);
 const EARLY: &str = "2026-09-20T08:00:00Z";
 const LATE: &str = "2026-09-20T18:00:00Z";
 
@@ -193,7 +195,8 @@ async fn killed_at_any_call_it_leaves_nothing_half_done_and_its_successor_does_t
 #[tokio::test(flavor = "multi_thread")]
 async fn consumers_that_race_for_the_same_recipients_lose_no_event_and_count_none_twice() {
     let mut deployed = Deployed::new(false, |_, _| Mishap::None).await;
-    let (wire, stack) = (deployed.wire.url.clone(), deployed.stack.clone());
+    let contended = Wire::contended_before(&Emulator::shared().url, TAKES).await;
+    let (wire, stack) = (contended.url.clone(), deployed.stack.clone());
     let mut racing = tokio::task::JoinSet::new();
     for racer in 0..4_usize {
         let (wire, stack) = (wire.clone(), stack.clone());
@@ -214,7 +217,9 @@ async fn consumers_that_race_for_the_same_recipients_lose_no_event_and_count_non
     }
     racing.join_all().await;
     assert_eq!(deployed.whole().await, (6 + 4 * 6) + 4 * 12);
-    assert!(deployed.wire.metered().cancelled > 0, "they did race");
+    assert!(contended.metered().cancelled > 0, "they did race");
+    let met = contended.mishaps.lock().unwrap().get("Met TransactWriteItems").copied();
+    assert!(met > Some(0), "and met at items while both were under way");
     assert!(deployed.batch(QueueName::Critical, &before()).await.is_empty());
 }
 

@@ -1,6 +1,8 @@
 //! An ingest function's own binary, as Lambda runs it: between a Runtime API and SQS. What each answer is for each
 //! request is tested where the door is.
 
+use axum::http::{Method, StatusCode};
+use axum::serve::ListenerExt as _;
 use ingest::credential::{PrivateKey, User, basic};
 use postledger_tests::emulator::{Emulator, fresh_name, link, make_queues};
 use postledger_tests::lambda::{Function, Lambda, built, gateway_event, ingest_settings};
@@ -8,7 +10,7 @@ use postledger_tests::wire::{Mishap, Wire};
 use queue::{Envelope, Queue as _, QueueName, Sqs};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built().join("ingest-bounce"));
@@ -46,7 +48,7 @@ async fn invoke(lambda: &mut Lambda, event: Value) -> (Value, Value) {
 /// anything private printed.
 fn settings(endpoint: &str, queues_of: &str, keys: &str) -> Vec<(String, String)> {
     let mut settings = ingest_settings(endpoint, STACK, queues_of, keys);
-    settings.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned()));
+    settings.push((platform::logs::LEVEL.to_owned(), "TRACE".to_owned()));
     settings
 }
 
@@ -91,6 +93,37 @@ async fn the_binary_enqueues_a_bounce_and_asks_for_it_again_while_sqs_is_down() 
     for secret in ["customer.example", "Basic ", "692586407"] {
         assert!(!printed.contains(secret), "{secret} was printed");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_closed_after_the_warming_call_is_told_once_and_every_webhook_is_taken_in() {
+    // As SQS would be, were it to close after what it does not understand.
+    let queue = axum::Router::new().fallback(async |method: Method| {
+        let connection = [("connection", if method == Method::GET { "close" } else { "keep-alive" })];
+        let status = if method == Method::GET { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        (status, connection, r#"{"MessageId":"m1"}"#)
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    let listener = listener.tap_io(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    tokio::spawn(async move { axum::serve(listener, queue).await });
+
+    let key = PrivateKey::generate().unwrap();
+    let user: User = USER.parse().unwrap();
+    let event = bounce(&basic(user, &key.password(STACK, user).unwrap()));
+    let settings = settings(&endpoint, STACK, &key.public().to_string());
+    let mut lambda = Lambda::start().await;
+    let function = Function::start(BINARY.clone(), &lambda.address, &endpoint, &settings);
+    for _ in 0..3 {
+        assert_eq!(invoke(&mut lambda, event.clone()).await.0, json!(200));
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 2, "the one that was closed, and the one that is used");
+    let printed = function.kill().await;
+    assert_eq!(printed.matches("closed_after_start").count(), 1, "{printed}");
 }
 
 #[tokio::test]

@@ -5,8 +5,11 @@
 mod api;
 mod door;
 mod failures;
+mod first;
 mod ledger;
 mod life;
 mod local;
 mod month;
+mod release;
 mod scheduled;
+mod steps;

@@ -33,6 +33,8 @@ pub struct Deployed {
     api: Mutex<String>,
     /// Where its keys are kept.
     pub home: Folder,
+    /// What its first deployment said.
+    pub said: String,
     /// Its queues, for a test to look at and put messages on.
     pub queue: Sqs,
     /// Its tables, for a test to look at.
@@ -84,12 +86,13 @@ impl Deployed {
         let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
         let put = link(&emulator.url, queue::sqs::LIMITS);
         runtime.block_on(put.put_parameter(&ledger_key_parameter(name), &key)).expect("a parameter");
-        deployed(name, &home, parameters);
+        let said = deployed(name, &home, parameters);
         let queue = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), name);
         Deployed {
             name,
             api: Mutex::new(doors(&on_aws(), name).expect("its outputs")),
             home,
+            said,
             queue: runtime.block_on(queue).expect("its queues"),
             store: tables(&emulator.url, name, true),
             agent: postledger::client::agent(),
@@ -97,14 +100,15 @@ impl Deployed {
         }
     }
 
-    /// Deploys it again, with some parameters or `--adopt`.
+    /// Deploys it again, with some parameters, `--adopt` or `--rollback`; what was said of it.
     ///
     /// # Panics
     /// Where it cannot be deployed.
-    pub fn redeploy(&self, parameters: &[&str]) {
-        deployed(self.name, &self.home, parameters);
+    pub fn redeploy(&self, parameters: &[&str]) -> String {
+        let said = deployed(self.name, &self.home, parameters);
         *self.api.lock().unwrap_or_else(PoisonError::into_inner) =
             doors(&on_aws(), self.name).expect("its outputs");
+        said
     }
 
     /// Runs a future.
@@ -292,6 +296,56 @@ impl Deployed {
         if failed { Err(told) } else { Ok(told) }
     }
 
+    /// Stops the consumers, as if they were slow: what is told from here on waits on its queue.
+    ///
+    /// # Panics
+    /// Where the emulator does not do it.
+    pub fn stop_consumers(&self) {
+        for mapping in self.mappings() {
+            let path = format!("{MAPPINGS}/{}", mapping["UUID"].as_str().expect("an id"));
+            let answer = aws_call("lambda", "PUT", &path, &[], r#"{"Enabled":false}"#);
+            assert!(answer.status().is_success(), "{path}: {}", answer.body());
+        }
+    }
+
+    /// The event source mappings that lead to this stack's consumer.
+    ///
+    /// # Panics
+    /// Where the emulator does not tell.
+    pub fn mappings(&self) -> Vec<Value> {
+        let answer = aws_call("lambda", "GET", &format!("{MAPPINGS}/"), &[], "");
+        let told: Value = serde_json::from_str(answer.body()).expect("JSON");
+        let all = told["EventSourceMappings"].as_array().expect("a list").clone();
+        let function = format!(":function:{}-consumer", self.name);
+        let ours = |one: &Value| one["FunctionArn"].as_str().is_some_and(|arn| arn.ends_with(&function));
+        all.into_iter().filter(ours).collect()
+    }
+
+    /// The items of a table of this stack, as DynamoDB writes them.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let input = serde_json::json!({ "TableName": format!("{}-{table}", self.name) });
+        let told = aws_json("dynamodb", "DynamoDB_20120810.Scan", &input);
+        told["Items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// An output of the stack.
+    ///
+    /// # Panics
+    /// Where it tells none of that name.
+    pub fn output(&self, name: &str) -> String {
+        let outputs = postledger::aws::outputs(&on_aws(), self.name).expect("its outputs");
+        outputs.and_then(|mut outputs| outputs.remove(name)).expect("an output of that name")
+    }
+
+    /// Deletes the stack, and waits until it is gone.
+    ///
+    /// # Panics
+    /// Where that takes too long.
+    pub fn delete(&self) {
+        delete_stack(self.name);
+        self.wait_until("the stack is gone", || state_of(self.name).is_none());
+    }
+
     /// The schedule that starts a function.
     ///
     /// # Panics
@@ -311,6 +365,32 @@ impl Deployed {
     }
 }
 
+/// Where the emulator keeps event source mappings.
+const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
+
+/// Asks for a stack to be deleted.
+///
+/// # Panics
+/// Where that is refused.
+pub fn delete_stack(name: &str) {
+    aws_query("cloudformation", &[("Action", "DeleteStack"), ("Version", "2010-05-15"), ("StackName", name)]);
+}
+
+/// Whether CloudFormation refuses to delete a stack, because it is protected.
+pub fn is_protected(name: &str) -> bool {
+    let pairs = [("Action", "DeleteStack"), ("Version", "2010-05-15"), ("StackName", name)];
+    let answer = aws_form("cloudformation", &pairs);
+    answer.status() == 400 && answer.body().contains("TerminationProtection is enabled")
+}
+
+/// The state of a stack, as CloudFormation names it; `None` where there is none.
+pub fn state_of(name: &str) -> Option<String> {
+    let pairs = [("Action", "DescribeStacks"), ("Version", "2010-05-15"), ("StackName", name)];
+    let answer = aws_form("cloudformation", &pairs);
+    let (_, state) = answer.body().split_once("<StackStatus>")?;
+    Some(state.split_once('<')?.0.to_owned())
+}
+
 fn on_aws() -> OnAws {
     OnAws {
         endpoint: Some(Emulator::enforcing().url.clone()),
@@ -319,9 +399,11 @@ fn on_aws() -> OnAws {
     }
 }
 
-fn deployed(name: &str, home: &Folder, parameters: &[&str]) {
+fn deployed(name: &str, home: &Folder, parameters: &[&str]) -> String {
     let output = deploy(name, home, parameters);
-    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
+    said
 }
 
 /// What `infra/deploy.py` does with a stack of a name, the keys of a folder, and parameters or options.
@@ -366,15 +448,19 @@ pub fn status_in_clear(service: &str, target: &str, input: &Value) -> u16 {
 /// # Panics
 /// Where it refuses.
 pub fn aws_query(service: &str, pairs: &[(&str, &str)]) -> String {
+    let answer = aws_form(service, pairs);
+    assert_eq!(answer.status(), 200, "{service}: {}", answer.body());
+    answer.into_body()
+}
+
+fn aws_form(service: &str, pairs: &[(&str, &str)]) -> Response<String> {
     let encoded = pairs.iter().map(|(name, value)| {
         let value = value.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
         format!("{name}={value}")
     });
     let form = encoded.collect::<Vec<_>>().join("&");
     let headers = [("content-type", "application/x-www-form-urlencoded")];
-    let answer = aws_call(service, "POST", "/", &headers, &form);
-    assert_eq!(answer.status(), 200, "{service}: {}", answer.body());
-    answer.into_body()
+    aws_call(service, "POST", "/", &headers, &form)
 }
 
 fn aws_call(

@@ -69,7 +69,7 @@ pub fn unit(metric: &str) -> String {
 pub fn values(metric: &str, dimension: &str) -> BTreeSet<String> {
     let of = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>();
     match (metric, dimension) {
-        ("EventsAccepted" | "WebhookTypeUnverified", _) => of(&RecordType::ALL.map(|one| one.kind().name())),
+        ("EventsAccepted", _) => of(&RecordType::ALL.map(|one| one.kind().name())),
         (_, "RecordType") => of(&Kind::ALL.map(Kind::name)),
         (_, "Queue") => of(&[QueueName::Critical, QueueName::Bulk].map(QueueName::name)),
         (_, "Marked") => of(&["yes", "no"]),

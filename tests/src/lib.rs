@@ -4,8 +4,10 @@
 //! Invariant: the only crate that may see everything; nothing depends on it.
 
 pub mod asked;
+pub mod blast;
 pub mod bodies;
 pub mod command;
+pub mod contention;
 pub mod deployed;
 pub mod emf;
 pub mod emulator;

@@ -38,3 +38,16 @@ pub fn violations(schema: &Path, documents: &[Value]) -> Vec<Vec<String>> {
     let documents = serde_json::to_vec(documents).expect("JSON");
     serde_json::from_str(&python(VALIDATE, schema, &documents)).expect("JSON")
 }
+
+/// For each line what a regular expression of CloudWatch Logs Insights finds in it, by the names of its groups; null where it
+/// does not match.
+///
+/// # Panics
+/// Where it is none, or `make sam` has not been run.
+pub fn matched(pattern: &str, lines: &[&str]) -> Vec<Value> {
+    const SEARCH: &str = "import json, re, sys; pattern, lines = json.load(sys.stdin)\n\
+                          found = [re.search(pattern.replace('(?<', '(?P<'), line) for line in lines]\n\
+                          print(json.dumps([one and one.groupdict() for one in found]))";
+    let input = serde_json::json!([pattern, lines]).to_string();
+    serde_json::from_str(&python(SEARCH, &root(), input.as_bytes())).expect("JSON")
+}

@@ -1,7 +1,8 @@
 //! What lies between Postledger and AWS: a proxy that meters every request as AWS would bill it, and does what the
-//! emulator behind it never does: conflicts, throttles, cuts answers off, tears reads, and shows the stalest state
-//! to whoever does not ask for a consistent one.
+//! emulator behind it never does: conflicts, by plan or where transactions really meet, throttles, cuts answers off,
+//! tears reads, and shows the stalest state to whoever does not ask for a consistent one.
 
+use crate::contention::{Contention, Refused};
 use crate::meter::Meter;
 use crate::tls::Tls;
 use axum::Router;
@@ -21,6 +22,7 @@ use ledger::LedgerKey;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -52,6 +54,9 @@ pub enum Mishap {
     Denied,
 }
 
+/// Why a transaction that meets another one is cancelled: code and words.
+const CONFLICT: (&str, &str) = ("TransactionConflict", "Transaction is ongoing for the item");
+
 /// Decides about every call, by its operation.
 pub type Plan = Arc<dyn Fn(&str) -> Mishap + Send + Sync>;
 
@@ -61,7 +66,7 @@ pub struct Wire {
     pub url: String,
     /// What has gone through it.
     pub meter: Arc<Mutex<Meter>>,
-    /// What it did, by mishap and operation.
+    /// What it did, by mishap and operation; `Met` where a write met a transaction.
     pub mishaps: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
@@ -73,7 +78,7 @@ enum Behind {
     Stub(Answers),
 }
 
-/// What a stub answers to an operation and its input.
+/// What a stub answers to an operation and its input; an error where it has a type.
 type Answers = Arc<dyn Fn(&str, &Value) -> Value + Send + Sync>;
 
 struct Proxy {
@@ -81,6 +86,8 @@ struct Proxy {
     plan: Plan,
     /// How long every answer is held back.
     pause: Duration,
+    /// Which writes meet, where they take the time that they take at AWS.
+    contention: Option<Contention>,
     meter: Arc<Mutex<Meter>>,
     mishaps: Arc<Mutex<BTreeMap<String, u64>>>,
 }
@@ -91,10 +98,23 @@ impl Wire {
     /// # Panics
     /// Where the machine has no port to give.
     pub async fn before(upstream: &str, plan: Plan) -> Wire {
+        Wire::before_with(upstream, plan, None).await
+    }
+
+    /// A proxy before an endpoint where every call takes the time that it takes at AWS, and transactions that meet
+    /// meanwhile conflict.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn contended_before(upstream: &str, takes: Range<Duration>) -> Wire {
+        Wire::before_with(upstream, Arc::new(|_| Mishap::None), Some(Contention::new(takes))).await
+    }
+
+    async fn before_with(upstream: &str, plan: Plan, contention: Option<Contention>) -> Wire {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let behind = Behind::Upstream(upstream.to_owned(), Box::new(client));
         let (listener, address) = bound().await;
-        Wire::start(listener, format!("http://{address}"), behind, plan, Duration::ZERO)
+        Wire::start(listener, format!("http://{address}"), behind, plan, Duration::ZERO, contention)
     }
 
     /// A stub that answers by a function of operation and input.
@@ -115,7 +135,22 @@ impl Wire {
     ) -> Wire {
         let (listener, address) = bound().await;
         let behind = Behind::Stub(Arc::new(answer));
-        Wire::start(listener, format!("http://{address}"), behind, Arc::new(|_| Mishap::None), pause)
+        Wire::start(listener, format!("http://{address}"), behind, Arc::new(|_| Mishap::None), pause, None)
+    }
+
+    /// A stub where every call takes the time that it takes at AWS, under a plan of mishaps, and transactions that meet
+    /// meanwhile conflict.
+    ///
+    /// # Panics
+    /// Where the machine has no port to give.
+    pub async fn contended_stub(
+        takes: Range<Duration>,
+        plan: Plan,
+        answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static,
+    ) -> Wire {
+        let (listener, address) = bound().await;
+        let (behind, url) = (Behind::Stub(Arc::new(answer)), format!("http://{address}"));
+        Wire::start(listener, url, behind, plan, Duration::ZERO, Some(Contention::new(takes)))
     }
 
     /// A stub behind TLS, that holds back every answer for a pause.
@@ -130,15 +165,23 @@ impl Wire {
         let (listener, address) = bound().await;
         let url = format!("https://{}:{}", crate::tls::HOST, address.port());
         let behind = Behind::Stub(Arc::new(answer));
-        Wire::start(tls.before(listener), url, behind, Arc::new(|_| Mishap::None), pause)
+        Wire::start(tls.before(listener), url, behind, Arc::new(|_| Mishap::None), pause, None)
     }
 
-    fn start<L>(listener: L, url: String, behind: Behind, plan: Plan, pause: Duration) -> Wire
+    fn start<L>(
+        listener: L,
+        url: String,
+        behind: Behind,
+        plan: Plan,
+        pause: Duration,
+        contention: Option<Contention>,
+    ) -> Wire
     where
         L: Listener<Addr = SocketAddr>,
     {
         let (meter, mishaps) = (Arc::<Mutex<Meter>>::default(), Arc::<Mutex<BTreeMap<_, _>>>::default());
-        let proxy = Arc::new(Proxy { behind, plan, pause, meter: meter.clone(), mishaps: mishaps.clone() });
+        let (metered, counted) = (meter.clone(), mishaps.clone());
+        let proxy = Arc::new(Proxy { behind, plan, pause, contention, meter: metered, mishaps: counted });
         let app = Router::new().fallback(move |request: Request| {
             let proxy = proxy.clone();
             async move { proxy.pass(request).await }
@@ -167,13 +210,26 @@ impl Proxy {
         let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = target.unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned();
         let input: Value = serde_json::from_slice(&body).unwrap_or_default();
+        // Held until there is an answer, or whoever asks has gone.
+        let begun =
+            self.contention.as_ref().map(|contention| contention.begin(&operation, &input)).transpose();
+        if let Some(contention) = &self.contention {
+            tokio::time::sleep(contention.time()).await;
+        }
+        let _held = match begun {
+            Ok(held) => held,
+            Err(refused) => {
+                let body = met(refused);
+                self.happened("Met", &operation);
+                self.meter(&operation, &input, Some((StatusCode::BAD_REQUEST, &body)));
+                return answer(StatusCode::BAD_REQUEST, &body);
+            }
+        };
         let mishap = (self.plan)(&operation);
         let refused = match mishap {
-            Mishap::Conflict if operation == "TransactWriteItems" => {
-                Some(cancelled(&input, "TransactionConflict", "Transaction is ongoing for the item"))
-            }
+            Mishap::Conflict if operation == "TransactWriteItems" => Some(cancelled(&input, CONFLICT)),
             Mishap::Throttle if operation == "TransactWriteItems" => {
-                Some(cancelled(&input, "ThrottlingError", "Throughput exceeds the current capacity"))
+                Some(cancelled(&input, ("ThrottlingError", "Throughput exceeds the current capacity")))
             }
             Mishap::Throttle => Some(refusal(400, throttled(target))),
             Mishap::Fault => Some(refusal(500, "InternalServerError")),
@@ -184,8 +240,7 @@ impl Proxy {
         };
         let torn = mishap == Mishap::Torn && operation == "Query";
         if refused.is_some() || torn || mishap == Mishap::Cut {
-            let mut mishaps = self.mishaps.lock().unwrap_or_else(PoisonError::into_inner);
-            *mishaps.entry(format!("{mishap:?} {operation}")).or_default() += 1;
+            self.happened(&format!("{mishap:?}"), &operation);
         }
         if let Some(refused) = refused {
             self.meter(&operation, &input, None);
@@ -211,6 +266,11 @@ impl Proxy {
             items.swap_remove(fastrand::usize(..items.len()));
         }
         answer(status, &output)
+    }
+
+    fn happened(&self, what: &str, operation: &str) {
+        let mut mishaps = self.mishaps.lock().unwrap_or_else(PoisonError::into_inner);
+        *mishaps.entry(format!("{what} {operation}")).or_default() += 1;
     }
 
     /// Waits as exactly as a thread can: a timer of the runtime would be up to a millisecond late.
@@ -245,7 +305,11 @@ impl Proxy {
         body: Bytes,
     ) -> (StatusCode, Value) {
         let (upstream, client) = match &self.behind {
-            Behind::Stub(answer) => return (StatusCode::OK, answer(operation, input)),
+            Behind::Stub(answer) => {
+                let output = answer(operation, input);
+                let refused = output["__type"].is_string();
+                return (if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK }, output);
+            }
             Behind::Upstream(upstream, client) => (upstream, client),
         };
         let mut request = http::Request::post(format!("{upstream}/"));
@@ -327,26 +391,42 @@ fn throttled(target: Option<&str>) -> &'static str {
     }
 }
 
-/// As DynamoDB cancels a transaction: a reason for each action, one of them not `None`.
-fn cancelled(input: &Value, code: &str, message: &str) -> Response {
+/// What a write that meets a transaction is told.
+fn met(refused: Refused) -> Value {
+    match refused {
+        Refused::Cancelled(guilty) => cancellation(guilty, CONFLICT),
+        Refused::Conflict => error("TransactionConflictException"),
+        Refused::InProgress => error("TransactionInProgressException"),
+    }
+}
+
+/// Cancels a transaction by any one of its actions.
+fn cancelled(input: &Value, reason: (&str, &str)) -> Response {
     let actions = input["TransactItems"].as_array().map_or(0, Vec::len);
     let guilty = fastrand::usize(..actions.max(1));
-    let reason = |place| match place == guilty {
+    answer(StatusCode::BAD_REQUEST, &cancellation((0..actions).map(|place| place == guilty), reason))
+}
+
+/// As DynamoDB cancels a transaction: a reason for each action, `None` for those that are not guilty.
+fn cancellation(guilty: impl IntoIterator<Item = bool>, (code, message): (&str, &str)) -> Value {
+    let reason = |guilty| match guilty {
         true => json!({ "Code": code, "Message": message }),
         false => json!({ "Code": "None" }),
     };
-    let reasons: Vec<Value> = (0..actions).map(reason).collect();
-    let body = json!({
+    let reasons: Vec<Value> = guilty.into_iter().map(reason).collect();
+    json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
         "CancellationReasons": reasons,
-    });
-    answer(StatusCode::BAD_REQUEST, &body)
+    })
+}
+
+fn error(code: &str) -> Value {
+    json!({ "__type": format!("com.amazonaws.postledger#{code}"), "message": "injected" })
 }
 
 fn refusal(status: u16, code: &str) -> Response {
-    let body = json!({ "__type": format!("com.amazonaws.postledger#{code}"), "message": "injected" });
-    answer(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &body)
+    answer(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &error(code))
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {

@@ -62,6 +62,11 @@ impl Call<'_> {
         Ok(read)
     }
 
+    /// Whether an address, or the end of one, stands in its query. No name and no value that is asked for has an `@`.
+    pub(crate) fn query_has_address(&self) -> bool {
+        self.query.contains('@') || self.query.contains("%40")
+    }
+
     /// Its query, in which only these names may stand, each once.
     pub fn query(&self, names: &'static [&'static str]) -> Result<Query, Problem> {
         let mut query = Query { names, values: BTreeMap::new() };

@@ -3,10 +3,11 @@
 use crate::call::Call;
 use crate::{Api, Parts};
 use account::{ParameterVault, Streams};
-use aws::{Access, Link};
+use aws::{Access, Link, Opened};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::env::{EnvError, parsed, required, text};
 use postmark_api::{Endpoint, Https, POSTMARK, Timeouts};
 use queue::sqs::Urls;
@@ -32,10 +33,12 @@ pub async fn run() -> Result<(), Error> {
 async fn answer(api: &Api, request: Request) -> Response<Body> {
     // API Gateway hands the path on decoded.
     let raw_path = request.raw_http_path();
+    let path = if raw_path.is_empty() { request.uri().path() } else { raw_path };
+    let query = query(&request, path);
     let call = Call {
         method: request.method(),
-        path: if raw_path.is_empty() { request.uri().path() } else { raw_path },
-        query: request.uri().query().unwrap_or_default(),
+        path,
+        query: &query,
         headers: request.headers(),
         body: request.body(),
     };
@@ -48,12 +51,23 @@ async fn answer(api: &Api, request: Request) -> Response<Body> {
     )
 }
 
+/// The query as it was sent. The library makes one URL of path and query, where a `?` or `#` of a decoded path would begin
+/// another query, or swallow the one that there is; beside it the query is told taken apart.
+fn query(request: &Request, path: &str) -> String {
+    if !path.contains(['?', '#']) {
+        return request.uri().query().unwrap_or_default().to_owned();
+    }
+    // It is taken for a form's, whose spaces are written as pluses: here a plus is a plus.
+    let encoded = |text: &str| utf8_percent_encode(&text.replace(' ', "+"), NON_ALPHANUMERIC).to_string();
+    let pairs = request.query_string_parameters();
+    let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
 async fn start() -> Result<Api, Error> {
     let link = Link::new(Access::of_function()?, LIMITS);
     let store = DynamoDb::new(link.clone(), tables()?);
-    if let Err(error) = store.warm().await {
-        platform::logs::no_connection("tables", &error);
-    }
+    Opened::tell("tables", store.warm().await);
     let postmark = text("POSTLEDGER_POSTMARK").unwrap_or_else(|| POSTMARK.to_owned());
     let postmark = Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark);
     let prefix = required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?;
@@ -96,4 +110,44 @@ async fn ledger_key(link: &Link) -> Result<LedgerKey, Error> {
     const WHAT: &str = "the name of the parameter that holds the ledger key, 43 characters of base64url";
     let text = link.parameter(&required(NAME, WHAT)?).await?;
     Ok(text.parse().map_err(|_| EnvError::Unusable { name: NAME, what: WHAT })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Path and query as they are asked, of what API Gateway hands on.
+    fn handed_on(raw_path: &str, raw_query: &str) -> (String, String) {
+        let event = json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": raw_path, "rawQueryString": raw_query,
+            "headers": { "host": "a1b2c3.execute-api.us-east-1.amazonaws.com" },
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "a1b2c3", "requestId": "JKJaXmPLvHcESHA=",
+                "domainName": "a1b2c3.execute-api.us-east-1.amazonaws.com", "domainPrefix": "a1b2c3",
+                "http": { "method": "GET", "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                    "userAgent": "curl" },
+                "routeKey": "$default", "stage": "$default", "time": "01/Oct/2026:00:00:00 +0000",
+                "timeEpoch": 1_790_812_800_000_i64,
+            },
+            "isBase64Encoded": false,
+        });
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let path = request.raw_http_path().to_owned();
+        let query = query(&request, &path);
+        (path, query)
+    }
+
+    #[test]
+    fn what_a_decoded_path_has_in_it_neither_adds_to_the_query_nor_swallows_it() {
+        for path in ["/v1/servers/7/recipients/a#b@x.example", "/v1/servers/7/recipients/a?b@x.example"] {
+            assert_eq!(handed_on(path, ""), (path.to_owned(), String::new()));
+            let (_, query) = handed_on(path, "at=2026-11-21T08:00:00+01:00");
+            assert_eq!(query, "at=2026%2D11%2D21T08%3A00%3A00%2B01%3A00");
+            let (_, query) = handed_on(path, "at=1&at=2");
+            assert_eq!(query, "at=1&at=2", "twice is still twice");
+        }
+        let (_, query) = handed_on("/v1/servers/7/recipients/a@x.example", "at=2026-11-21T08:00:00+01:00&b");
+        assert_eq!(query, "at=2026-11-21T08:00:00+01:00&b", "any other is as it was sent");
+    }
 }

@@ -25,6 +25,7 @@ mod import;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod mask;
+mod observe;
 #[cfg(test)]
 mod openapi;
 pub mod problem;
@@ -66,12 +67,18 @@ impl Api {
 
     /// Answers whoever bears a token.
     pub async fn answer(&self, call: &Call<'_>) -> Response<Vec<u8>> {
-        response(self.routed(call, None).await)
+        self.counted(call, None).await
     }
 
     /// Answers somebody who is known by other means.
     pub async fn answer_to(&self, caller: Caller, call: &Call<'_>) -> Response<Vec<u8>> {
-        response(self.routed(call, Some(caller)).await)
+        self.counted(call, Some(caller)).await
+    }
+
+    async fn counted(&self, call: &Call<'_>, caller: Option<Caller>) -> Response<Vec<u8>> {
+        let answer = response(self.routed(call, caller).await);
+        observe::answered(answer.status());
+        answer
     }
 
     /// Who asks, by a request's head alone, so that its body need not be read before that is known; `None` where
@@ -122,9 +129,19 @@ fn found(call: &Call<'_>) -> Result<(Route, Places), Problem> {
     if call::is_webhook(call.method, call.headers) {
         return Err(Problem::door());
     }
+    if call.query_has_address() && route::recipient_in(call.path).is_some() {
+        return Err(Problem::cut_address());
+    }
     Route::of(call.method, call.path).map_err(|methods| {
         let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-        if methods.is_empty() { Problem::not_found() } else { Problem::method(&methods.join(", ")) }
+        // What is left of an address, where the rest and what was to be done with it is gone.
+        let left =
+            route::recipient_in(call.path).filter(|left| !left.contains('@') && !left.starts_with("id:"));
+        match (methods.as_slice(), left) {
+            ([], _) => Problem::not_found(),
+            (_, Some(_)) => Problem::cut_address(),
+            (methods, None) => Problem::method(&methods.join(", ")),
+        }
     })
 }
 

@@ -15,6 +15,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::StoreError;
 
+/// What to do with an address that no path can hold.
+pub(crate) const CUT_NEXT: &str = "an address with a question mark goes into no path, not even percent-encoded: give \
+    `id:` and the recipient's id there, or ask about the address by POST /v1/servers/{server}/check, in the body";
+
 /// Why there is no answer. Boxed, since most answers are none of these and every result has room for one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem(Box<Told>);
@@ -83,6 +87,14 @@ impl Problem {
     /// The request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail)
+    }
+
+    /// An address in a path has a question mark: the path ends there, and what was meant cannot be known.
+    pub fn cut_address() -> Problem {
+        Problem::bad_request(
+            "the address in the path is cut off, as a question mark in it does: a path ends there",
+        )
+        .next(CUT_NEXT)
     }
 
     /// A cursor is not one that was given out.

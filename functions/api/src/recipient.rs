@@ -4,7 +4,7 @@ use crate::call::{Answer, Call};
 use crate::check::{finding, stream_named};
 use crate::cursor;
 use crate::mask::shown;
-use crate::problem::Problem;
+use crate::problem::{CUT_NEXT, Problem};
 use crate::scope::{Reader, UNKNOWN_STREAM, unknown_stream};
 use answers::{Fact, FindingWithEvidence, Listed, RecipientStream};
 use ledger::bounce::BounceClass;
@@ -19,6 +19,9 @@ use store::ask::{Entry, StreamAnswer};
 
 /// How many facts of a stream's history are told, the latest.
 const HISTORY_MAX: usize = 200;
+
+/// What to put into a path.
+const NEXT: &str = "give one address, percent-encoded, or id: and the id of a recipient";
 
 /// A recipient as a path names it: by an address in any spelling, or by its id.
 #[derive(Clone, Debug)]
@@ -36,17 +39,19 @@ impl Named {
     /// [`Problem::bad_request`] for what is no address or id, [`Problem::not_found`] for an id of which nothing is
     /// recorded, or the ledger's own.
     pub(crate) async fn of(reader: &Reader<'_>, name: &str) -> Result<Named, Problem> {
-        let wrong = |reason: &str| {
-            Problem::bad_request(format!("the recipient in the path: {reason}"))
-                .next("give one address, percent-encoded, or id: and the id of a recipient")
-        };
+        let wrong =
+            |reason: &str| Problem::bad_request(format!("the recipient in the path: {reason}")).next(NEXT);
         if name.len() > ADDRESS_BYTES_MAX {
             return Err(wrong(&format!("an address has at most {ADDRESS_BYTES_MAX} bytes")));
         }
         if name.ends_with('/') {
             return Err(wrong("the path ends in a slash"));
         }
-        let recipient: Recipient = name.parse().map_err(|error: NotARecipient| wrong(error.reason()))?;
+        let recipient: Recipient = name.parse().map_err(|error: NotARecipient| {
+            let problem = wrong(error.reason());
+            // A gateway may have cut it off before it came here.
+            if name.contains('@') { problem } else { problem.next(format!("{NEXT}; {CUT_NEXT}")) }
+        })?;
         let given = recipient.address().map(|_| name.to_owned());
         let named = Named { ids: reader.ids(&recipient), recipient, given };
         if named.given.is_none() && !reader.knows(named.id()).await? {
@@ -230,7 +235,7 @@ fn day(at: Time, beside: Time) -> String {
 mod tests {
     use super::*;
     use crate::bench::{Bench, SERVER};
-    use http::Method;
+    use http::{HeaderValue, Method};
     use ledger::Source;
     use serde_json::{Value, json};
     use store::Store as _;
@@ -288,6 +293,54 @@ mod tests {
         }
         let told = bench.get("recipients/john@customer.example/timeline/").await;
         assert_eq!(told.status(), 400, "{}", told.text());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_a_question_mark_cut_off_is_refused_and_never_answered_for_what_is_left() {
+        let bench = Bench::default();
+        complained(&bench, "john?news@customer.example", 1).await;
+        let routes = [(Method::GET, ""), (Method::GET, "/timeline"), (Method::GET, "/export")];
+        let changes = [(Method::POST, "/erase"), (Method::POST, "/reactivate")];
+        for (method, route) in routes.into_iter().chain(changes) {
+            // As it is typed, half encoded, at the beginning, with a query of its own behind it; and as a gateway hands
+            // on what was encoded: the rest is gone.
+            for target in [
+                format!("recipients/john?news@customer.example{route}"),
+                format!("recipients/john?news%40customer.example{route}"),
+                format!("recipients/?news@customer.example{route}"),
+                format!("recipients/john?news@customer.example{route}?limit=1"),
+                format!("recipients/\"john@x?\"@customer.example{route}"),
+                "recipients/john".to_owned(),
+            ] {
+                let told = bench.call(method.clone(), &target, b"{}").await;
+                assert_eq!(told.status(), 400, "{method} {target}: {}", told.text());
+                let told = told.json();
+                assert_eq!(told["type"], "urn:postledger:problem:bad-request");
+                let next = told["next"].as_str().unwrap();
+                assert!(next.contains("`id:`") && next.contains("/check"), "{method} {target}: {next}");
+                assert!(!told.to_string().contains("john"), "it quotes nothing");
+            }
+        }
+        assert!(bench.decided().await.is_empty() && bench.store.erased().await.unwrap().is_empty());
+        let whole = bench.whole("recipients/john?news@customer.example", "").await.json();
+        assert_eq!(
+            whole["streams"]["outbound"]["verdict"], "do_not_send",
+            "a path that has all of it is answered"
+        );
+        let body = json!({ "stream": "outbound", "addresses": ["john?news@customer.example"] });
+        let checked = bench.post("check", body).await.json();
+        assert_eq!(checked["results"][0]["verdict"], "do_not_send", "{checked}");
+    }
+
+    #[tokio::test]
+    async fn what_has_no_question_mark_is_told_its_methods_and_its_own_reason() {
+        let bench = Bench::default();
+        complained(&bench, "john@customer.example", 1).await;
+        let told = bench.call(Method::POST, "recipients/john@customer.example", b"{}").await;
+        assert_eq!((told.status(), &told.0.headers()["allow"]), (405, &HeaderValue::from_static("GET")));
+        let told = bench.get("recipients/john@customer.example?bcc=1").await;
+        assert_eq!(told.status(), 400);
+        assert!(told.text().contains("unknown name"), "{}", told.text());
     }
 
     #[tokio::test]

@@ -195,6 +195,12 @@ impl Route {
     }
 }
 
+/// What a path has where a recipient stands, with what follows it.
+pub(crate) fn recipient_in(path: &str) -> Option<&str> {
+    let of_server = path.strip_prefix("/v1/servers/")?.split_once('/')?.1;
+    of_server.strip_prefix("recipients/")
+}
+
 /// What stands in the places of a route's pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
@@ -229,6 +235,14 @@ mod tests {
         assert_eq!(of(Method::GET, &path("a/b@x/timeline")), Ok((Route::Timeline, "a/b@x".to_owned())));
         assert_eq!(of(Method::POST, &path("/@x/erase")), Ok((Route::Erase, "/@x".to_owned())));
         assert_eq!(of(Method::GET, &path("timeline")), Ok((Route::Recipient, "timeline".to_owned())));
+    }
+
+    #[test]
+    fn a_recipient_is_what_follows_its_server_and_nothing_of_another_path() {
+        assert_eq!(recipient_in("/v1/servers/7/recipients/a/b@x/erase"), Some("a/b@x/erase"));
+        assert_eq!(recipient_in("/v1/servers/7/recipients/"), Some(""));
+        assert_eq!(recipient_in("/v1/servers/7/messages/recipients/a"), None);
+        assert_eq!(recipient_in("/v1/servers/recipients/a"), None);
     }
 
     #[test]

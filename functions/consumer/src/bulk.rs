@@ -111,7 +111,7 @@ impl Consumer {
 
     /// The counter adds of a transaction, in this environment's shard for a class.
     pub(crate) fn count(&self, counters: &Counters, class: Class) -> impl Iterator<Item = Action> {
-        let shard = self.settings.shard(class);
+        let shard = self.shards.of(class);
         counters.iter().map(move |(hour, counts)| Action::Count(hour.clone(), shard, counts.clone()))
     }
 

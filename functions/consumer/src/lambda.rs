@@ -2,7 +2,7 @@
 //! SQS is to the consumer.
 
 use crate::{Consumer, Incoming, RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN, Settings};
-use aws::{Access, Link};
+use aws::{Access, Link, Opened};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use ledger::LedgerKey;
@@ -45,9 +45,7 @@ async fn start() -> Result<Function, Error> {
     let store = DynamoDb::new(link.clone(), tables);
     // Both connections open at once.
     let (key, warmed) = tokio::join!(ledger_key(&link), store.warm());
-    if let Err(error) = warmed {
-        platform::logs::no_connection("tables", &error);
-    }
+    Opened::tell("tables", warmed);
     let settings = Settings { retention_days, ..Settings::new(key?, platform::clock()) };
     Ok(Function { consumer: Consumer::new(Arc::new(store), settings), trusted })
 }

@@ -16,6 +16,7 @@ mod intake;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod observe;
+mod shard;
 mod state;
 
 #[cfg(feature = "lambda")]
@@ -32,6 +33,7 @@ use ledger::{Identity, LedgerKey, RecipientId, ServerId, Source, Time};
 use observe::Happened;
 use platform::{CallFailed, Clock, FailureKind};
 use queue::{EnvelopeError, QueueName, SetAside};
+use shard::Shards;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -79,8 +81,6 @@ const TOO_MANY_STREAMS: (&str, &str) = (
 pub struct Settings {
     /// Makes recipient ids.
     pub ledger_key: LedgerKey,
-    /// Which of the eight counter shards this environment adds to; drawn once, at init.
-    pub shard: u8,
     /// How long deliveries, opens and clicks are kept, in days.
     pub retention_days: u32,
     /// What time it is.
@@ -93,23 +93,9 @@ pub fn floor(retention_days: u32, now: Time) -> Time {
 }
 
 impl Settings {
-    /// Settings with a random shard and the default retention.
+    /// Settings with the default retention.
     pub fn new(ledger_key: LedgerKey, clock: Clock) -> Settings {
-        Settings {
-            ledger_key,
-            shard: fastrand::u8(..store::SHARDS / 2),
-            retention_days: RETENTION_DAYS_DEFAULT,
-            clock,
-        }
-    }
-
-    /// The shard for counters of a class: bulk and critical never meet.
-    fn shard(&self, class: Class) -> u8 {
-        let half = store::SHARDS / 2;
-        match class {
-            Class::State => half + self.shard % half,
-            Class::Delivery | Class::Engagement => self.shard % half,
-        }
+        Settings { ledger_key, retention_days: RETENTION_DAYS_DEFAULT, clock }
     }
 }
 
@@ -128,6 +114,7 @@ pub struct Incoming {
 pub struct Consumer {
     store: Arc<dyn Store>,
     settings: Settings,
+    shards: Shards,
     noted: Mutex<HashSet<(ServerId, String)>>,
     heard: Mutex<HashMap<ServerId, Heard>>,
     pulsed: Mutex<Option<Time>>,
@@ -211,6 +198,7 @@ impl Consumer {
         Consumer {
             store,
             settings,
+            shards: Shards::draw(),
             noted: Mutex::default(),
             heard: Mutex::default(),
             pulsed: Mutex::default(),
@@ -475,12 +463,16 @@ impl Consumer {
         None
     }
 
-    /// Commits, or says what follows.
+    /// Commits, or says what follows. Where a counter was being written by somebody else, the next one is counted in
+    /// another shard.
     async fn commit(&self, actions: Vec<Action>, batch: &Batch) -> Result<(), Next> {
+        let shards: Vec<Option<u8>> = actions.iter().map(shard_of).collect();
         match batch.in_time(self.store.commit(actions)).await {
             Ok(()) => Ok(()),
             Err(CommitError::Cancelled(reasons)) if reasons.iter().any(|reason| *reason != Cancel::None) => {
                 Happened::Retried { reason: "cancelled" }.emit();
+                let met = shards.iter().zip(&reasons).filter(|(_, reason)| **reason == Cancel::Conflict);
+                met.filter_map(|(shard, _)| *shard).for_each(|met| self.shards.leave(met));
                 if reasons.contains(&Cancel::Throttled) {
                     let throttled = CallFailed::new(FailureKind::Throttled);
                     batch.failed(&throttled.with_code("TransactionCanceledException").into());
@@ -505,6 +497,14 @@ impl Consumer {
                 Err(Next::Part)
             }
         }
+    }
+}
+
+/// The shard that an action counts in.
+fn shard_of(action: &Action) -> Option<u8> {
+    match action {
+        Action::Count(_, shard, _) => Some(*shard),
+        _ => None,
     }
 }
 

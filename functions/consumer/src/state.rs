@@ -198,8 +198,10 @@ impl Consumer {
     /// Sorts out a cancelled transaction by the reasons of its actions.
     fn look(&self, chunk: Chunk, reasons: Vec<Cancel>, left: &mut Left) {
         let of_counters = chunk.counters.iter().map(|(hour, _)| hour.server).zip(&reasons[chunk.actions..]);
+        // A counter that conflicted does not stand in the way any more: the next transaction counts in another shard.
+        let stands = |reason: &Cancel| !matches!(reason, Cancel::None | Cancel::Conflict);
         let busy: BTreeSet<ServerId> =
-            of_counters.filter(|(_, reason)| **reason != Cancel::None).map(|(server, _)| server).collect();
+            of_counters.filter(|(_, reason)| stands(reason)).map(|(server, _)| server).collect();
         let mut reasons = reasons.into_iter();
         let mut raced = false;
         for mut planned in chunk.planned {

@@ -27,6 +27,9 @@ pub async fn run() -> Result<(), Error> {
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
     let sweep = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        if let Some(answer) = aws::answer_to_check(&event.payload) {
+            return Ok(answer);
+        }
         let until = aws::deadline(event.context.deadline).checked_sub(RESERVE);
         let swept = sweep.run(Some(until.unwrap_or_else(Instant::now))).await;
         let swept = swept.inspect_err(|error| platform::logs::run_failed(error));
@@ -36,7 +39,7 @@ pub async fn run() -> Result<(), Error> {
             swept if swept.failed > 0 => {
                 Err(Error::from("events of erased recipients could not be stripped"))
             }
-            swept => Ok(swept),
+            swept => Ok(serde_json::to_value(swept)?),
         }
     }))
     .await

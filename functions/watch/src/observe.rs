@@ -21,9 +21,7 @@ impl Happened<'_> {
                 metrics::counter!("WebhookConfigDrift").increment(report.drift);
                 metrics::counter!("PostmarkApiErrors").increment(report.api_errors);
                 metrics::counter!("ServersSilent").increment(u64::from(report.silent));
-                for (trigger, paused) in &report.unverified {
-                    metrics::counter!("WebhookTypeUnverified", "RecordType" => *trigger).increment(*paused);
-                }
+                metrics::counter!("WebhookTypeUnverified").increment(report.unverified.values().sum());
                 for finding in &report.findings {
                     tracing::warn!(
                         finding.server = finding.server.get(),

@@ -396,6 +396,21 @@ pub fn outputs(args: &OnAws, stack: &str) -> Result<Option<Outputs>, Failure> {
     })
 }
 
+/// What a deployed stack verifies passwords by; `None` where there is no stack, or one that has no doors yet.
+///
+/// # Errors
+/// Where there is no access, or nobody answers.
+pub fn public_keys(args: &OnAws, stack: &str) -> Result<Option<String>, Failure> {
+    runtime()?.block_on(async {
+        let (access, meant) = meant(args, stack).await?;
+        match Link::new(access, store::dynamodb::LIMITS).outputs(stack).await {
+            Ok(mut outputs) => Ok(outputs.remove("PublicKeys")),
+            Err(OutputsError::Missing(_)) => Ok(None),
+            Err(error) => Err(meant.outputs(&error)),
+        }
+    })
+}
+
 /// Makes the ledger key of a stack, unless there is one. The name of its parameter, and whether it was made.
 ///
 /// # Errors

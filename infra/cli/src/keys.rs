@@ -123,6 +123,26 @@ impl KeyRing {
         Ok((user, key.password(&self.stack, user)?))
     }
 
+    /// Refuses where none of the public keys by which a deployed stack verifies passwords is here.
+    ///
+    /// # Errors
+    /// Then.
+    pub fn must_have_one_of(&self, known: &str) -> Result<(), Failure> {
+        let known: Vec<&str> = known.split(',').map(str::trim).collect();
+        if self.keys.iter().any(|key| known.contains(&key.public().to_string().as_str())) {
+            return Ok(());
+        }
+        let (stack, path) = (&self.stack, self.path.display());
+        let here = if self.keys.is_empty() { "there is none" } else { "the keys are others" };
+        let failure = Failure::new(format!(
+            "stack {stack} verifies passwords by {}, and in {path} {here}: every webhook would be put off",
+            known.join(",")
+        ));
+        Err(failure.next(
+            "do this where the key is, or bring its file here, or name its folder by --home; nothing was written",
+        ))
+    }
+
     /// Where the keys are kept.
     pub fn path(&self) -> &Path {
         &self.path
@@ -216,6 +236,25 @@ mod tests {
         assert!(ring.retire(&last).unwrap_err().to_string().contains("the only key"));
         ring.add().unwrap();
         fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn keys_of_which_the_doors_know_none_are_refused_and_nothing_is_written() {
+        let (home, other) = (folder("known"), folder("unknown"));
+        let mut ring = KeyRing::open_or_make(&home, "us").unwrap();
+        let (old, new) = (ring.public()[0].to_string(), ring.add().unwrap().to_string());
+        for known in [&old, &new, &format!("{old},{new}")] {
+            ring.must_have_one_of(known).unwrap();
+        }
+        let none = KeyRing::open(&other, "us").unwrap();
+        let told = none.must_have_one_of(&old).unwrap_err().to_string();
+        assert!(told.contains("every webhook would be put off") && told.contains("there is none"), "{told}");
+        assert!(!other.exists(), "no key and no folder was made");
+        let others = KeyRing::open_or_make(&other, "us").unwrap();
+        let told = others.must_have_one_of(&format!("{old},{new}")).unwrap_err().to_string();
+        assert!(told.contains("the keys are others") && told.contains("--home"), "{told}");
+        fs::remove_dir_all(home).unwrap();
+        fs::remove_dir_all(other).unwrap();
     }
 
     #[test]

@@ -144,11 +144,15 @@ fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, json: bool
 
 /// What `make deploy` asks for: keys that are there from now on, and how the template is told of them.
 fn prepare(target: OnAws, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let place = Place::of(None, &target, whose)?;
-    let ring = KeyRing::open_or_make(&whose.home()?, &whose.stack)?;
-    let Place::Aws(on_aws) = place else {
+    let Place::Aws(on_aws) = Place::of(None, &target, whose)? else {
         return Err(Failure::new("no stack on AWS is named").next("name its region by --region or --profile"));
     };
+    // Before a key is made: one that the doors do not know would be taken for the stack's from then on.
+    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
+    if let Some(known) = aws::public_keys(&on_aws, &whose.stack)? {
+        ring.must_have_one_of(&known)?;
+    }
+    let ring = KeyRing::open_or_make(&whose.home()?, &whose.stack)?;
     let (parameter, made) = aws::prepare(&on_aws, &whose.stack)?;
     let public: Vec<String> = ring.public().iter().map(ToString::to_string).collect();
     let parameters = Prepared { public_keys: public.join(","), ledger_key_parameter: parameter };

@@ -92,6 +92,14 @@ pub fn outputs(_: &OnAws, _: &str) -> Result<Option<BTreeMap<String, String>>, F
     Err(without())
 }
 
+/// Knows none.
+///
+/// # Errors
+/// Always.
+pub fn public_keys(_: &OnAws, _: &str) -> Result<Option<String>, Failure> {
+    Err(without())
+}
+
 /// Makes none.
 ///
 /// # Errors

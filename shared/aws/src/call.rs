@@ -128,7 +128,12 @@ mod tests {
     use super::*;
 
     fn told(status: u16, error_type: &str, body: &str) -> CallFailed {
-        refusal(&Answered { status, error_type: error_type.to_owned(), body: body.as_bytes().to_vec() })
+        refusal(&Answered {
+            status,
+            error_type: error_type.to_owned(),
+            closes: false,
+            body: body.as_bytes().to_vec(),
+        })
     }
 
     #[test]

@@ -60,6 +60,11 @@ pub fn deadline(at: u64) -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_millis(at.saturating_sub(now))
 }
 
+/// The answer to an event that only asks whether a function starts, as a deployment does: nothing else is to be done.
+pub fn answer_to_check(event: &serde_json::Value) -> Option<serde_json::Value> {
+    (event.get("check") == Some(&true.into())).then(|| serde_json::json!({ "status": "ok" }))
+}
+
 /// The way to AWS: one set of connections for all clients that are made of it.
 #[derive(Clone)]
 pub struct Link {
@@ -121,8 +126,9 @@ impl Link {
     ///
     /// # Errors
     /// Why there is no answer; calls may still be tried.
-    pub async fn warm(&self, url: &str) -> Result<(), CallFailed> {
-        self.call(HttpRequest::get(url).map_err(|_| FailureKind::Invalid)?).await.map(drop)
+    pub async fn warm(&self, url: &str) -> Result<Opened, CallFailed> {
+        let answered = self.call(HttpRequest::get(url).map_err(|_| FailureKind::Invalid)?).await?;
+        Ok(if answered.closes { Opened::Closed } else { Opened::Stays })
     }
 
     /// Calls, and reads the answer to its end, so that the connection can be used again.
@@ -132,12 +138,39 @@ impl Link {
                 self.connector.call(request).await.map_err(|error| failure::of_no_answer(&error))?;
             let status = response.status().as_u16();
             let error_type = response.headers().get("x-amzn-errortype").unwrap_or_default().to_owned();
+            let closes = response.headers().get_all("connection").any(closes);
             let body = ByteStream::new(response.into_body()).collect().await;
             let body = body.map_err(|error| failure::of_no_answer(&error))?.to_vec();
-            Ok(Answered { status, error_type, body })
+            Ok(Answered { status, error_type, closes, body })
         };
         tokio::time::timeout(self.limits.attempt, answered).await.map_err(|_| FailureKind::Timeout)?
     }
+}
+
+/// What became of a connection that was opened ahead of the first call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It stays open for that call.
+    Stays,
+    /// Whoever answered closes it, so that call must open its own.
+    Closed,
+}
+
+impl Opened {
+    /// Tells what became of the connection that a function opened at its start; nothing where all is well. The function
+    /// goes on in any case: calls open their own.
+    pub fn tell<E: std::error::Error + 'static>(to: &'static str, opened: Result<Opened, E>) {
+        match opened {
+            Ok(Opened::Stays) => {}
+            Ok(Opened::Closed) => platform::logs::connection_closed(to),
+            Err(error) => platform::logs::no_connection(to, &error),
+        }
+    }
+}
+
+/// Whether a header `Connection`, which is a list, asks for the end of the connection.
+fn closes(connection: &str) -> bool {
+    connection.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 /// An answer, whole.
@@ -145,6 +178,8 @@ struct Answered {
     status: u16,
     /// AWS's code, where it stands in a header.
     error_type: String,
+    /// Whether it says that the connection is closed after it.
+    closes: bool,
     body: Vec<u8>,
 }
 
@@ -152,6 +187,20 @@ struct Answered {
 mod tests {
     use super::*;
     use tokio::time::Instant;
+
+    #[test]
+    fn only_the_word_close_closes_a_connection() {
+        for (connection, expected) in [
+            ("close", true),
+            ("Close", true),
+            ("upgrade, close", true),
+            ("keep-alive", false),
+            ("x-close", false),
+            ("", false),
+        ] {
+            assert_eq!(closes(connection), expected, "{connection}");
+        }
+    }
 
     #[test]
     fn a_deadline_in_the_past_is_now() {

@@ -3,7 +3,7 @@
 
 use crate::credential::{PublicKey, User, Verifier};
 use crate::door::{Door, Knock};
-use aws::{Access, Link};
+use aws::{Access, Link, Opened};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use platform::env::{EnvError, parsed, required, text};
@@ -65,9 +65,7 @@ fn knock(request: &Request) -> Knock<'_> {
 
 /// Opens the connection ahead of the first event. An event that comes all the same opens its own.
 async fn warmed(queue: SqsSender) -> SqsSender {
-    if let Err(error) = queue.warm().await {
-        platform::logs::no_connection("queues", &error);
-    }
+    Opened::tell("queues", queue.warm().await);
     queue
 }
 

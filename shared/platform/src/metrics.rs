@@ -87,8 +87,8 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
     (
         "WebhookTypeUnverified",
         Unit::Count,
-        Some("RecordType"),
-        "triggers that Postmark has paused or could not verify",
+        None,
+        "triggers that Postmark has paused or could not verify; log and `postledger watch` name them",
     ),
     (
         "SweepUnread",
@@ -97,6 +97,12 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
         "bodies in quarantine that sweeping the erased died at, passed over unread",
     ),
     ("ServersSilent", Unit::Count, None, "servers that send, while nothing of theirs arrives"),
+    (
+        "ApiErrors5xx",
+        Unit::Count,
+        None,
+        "answers 5xx of the read API: what its alarm counts, and the doors' does not",
+    ),
 ];
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();

@@ -9,7 +9,7 @@ pub use sdk::Sqs;
 
 use crate::{QueueError, QueueName, Sender, check_body};
 use async_trait::async_trait;
-use aws::{Limits, Link, Service};
+use aws::{Limits, Link, Opened, Service};
 use platform::{CallFailed, FailureKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ impl SqsSender {
     ///
     /// # Errors
     /// [`QueueError::Failed`] if there is no answer in time; calls may still be tried.
-    pub async fn warm(&self) -> Result<(), QueueError> {
+    pub async fn warm(&self) -> Result<Opened, QueueError> {
         Ok(self.link.warm(&self.link.url(Service::Sqs)).await?)
     }
 
@@ -76,6 +76,7 @@ mod tests {
     use super::*;
     use crate::SQS_BYTES_MAX;
     use axum::body::Bytes;
+    use axum::http::header::CONNECTION;
     use axum::http::{HeaderMap, Method, StatusCode};
     use axum::serve::ListenerExt as _;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,6 +91,11 @@ mod tests {
     }
 
     async fn fake(status: StatusCode) -> Fake {
+        fake_that(status, false).await
+    }
+
+    /// One that says, of what is no send, whether it closes the connection after it.
+    async fn fake_that(status: StatusCode, closes: bool) -> Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (connections, sends) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Vec<_>>>::default());
@@ -97,7 +103,8 @@ mod tests {
         let app =
             axum::Router::new().fallback(async move |method: Method, headers: HeaderMap, body: Bytes| {
                 if method == Method::GET {
-                    return (StatusCode::NOT_FOUND, "<UnknownOperationException/>");
+                    let connection = [(CONNECTION, if closes { "close" } else { "keep-alive" })];
+                    return (StatusCode::NOT_FOUND, connection, "<UnknownOperationException/>");
                 }
                 assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessage");
                 assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
@@ -106,7 +113,7 @@ mod tests {
                 let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 let text = |name: &str| read[name].as_str().unwrap().to_owned();
                 taken.lock().unwrap().push((text("QueueUrl"), text("MessageBody")));
-                (status, r#"{"MessageId":"m1"}"#)
+                (status, [(CONNECTION, "keep-alive")], r#"{"MessageId":"m1"}"#)
             });
         let listener = listener.tap_io(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
@@ -137,10 +144,20 @@ mod tests {
     async fn what_warm_opened_is_what_the_first_send_uses() {
         let fake = fake(StatusCode::OK).await;
         let sqs = sqs(&fake.address);
-        sqs.warm().await.unwrap();
+        assert_eq!(sqs.warm().await, Ok(Opened::Stays));
         assert_eq!((fake.connections.load(Ordering::Relaxed), fake.sends.lock().unwrap().len()), (1, 0));
         sqs.send(QueueName::Bulk, "one").await.unwrap();
         assert_eq!((fake.connections.load(Ordering::Relaxed), fake.sends.lock().unwrap().len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_closed_after_warming_is_noticed_and_the_first_send_opens_another() {
+        let fake = fake_that(StatusCode::OK, true).await;
+        let sqs = sqs(&fake.address);
+        assert_eq!(sqs.warm().await, Ok(Opened::Closed));
+        assert_eq!(fake.connections.load(Ordering::Relaxed), 1, "it is not tried again");
+        sqs.send(QueueName::Bulk, "one").await.unwrap();
+        assert_eq!((fake.connections.load(Ordering::Relaxed), fake.sends.lock().unwrap().len()), (2, 1));
     }
 
     #[tokio::test]

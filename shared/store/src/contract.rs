@@ -8,8 +8,8 @@ use self::documents::*;
 use self::erasure::*;
 use self::indexes::*;
 use crate::{
-    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, Scan,
-    Seen, ServerSettings, Store, StoreError, Stretch, item, pack,
+    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, SHARDS,
+    Scan, Seen, ServerSettings, Store, StoreError, Stretch, item, pack,
 };
 use faults::{Fault, Plan};
 use ledger::counters::{Counts, Hour, Measure};
@@ -525,7 +525,15 @@ async fn counters_add_up_over_shards_and_hours(store: Arc<dyn Scan>) {
     };
     assert_eq!(read(0, 3 * hour).await, [counts(4), counts(5), counts(7)]);
     assert_eq!(read(hour, 2 * hour).await, [counts(5)]);
-    assert!(read(3 * hour, 9 * hour).await.is_empty());
+    for shard in 0..SHARDS {
+        store.commit(vec![count(3 * hour, shard, 1)]).await.expect("commit");
+    }
+    assert_eq!(
+        read(3 * hour, 4 * hour).await,
+        [counts(i64::from(SHARDS))],
+        "every shard that there is counts"
+    );
+    assert!(read(4 * hour, 9 * hour).await.is_empty());
     assert!(read(2 * hour, hour).await.is_empty(), "a time that ends before it begins holds nothing");
     assert!(store.counters(server(), "other", "2010", "2011").await.expect("counters").is_empty());
 }

@@ -161,12 +161,17 @@ pub fn counter_key(server: ServerId, stream: &str, hour: &str, shard: u8) -> Key
     (stream_pk(server, stream), format!("{hour}#{shard:02}"))
 }
 
+/// The hour of a counter's sort key, which begins with it.
+pub fn hour_of(sk: &str) -> &str {
+    sk.split_once('#').map_or(sk, |(hour, _)| hour)
+}
+
 /// The attribute of an hour's counters that holds when the latest of what they count happened, in microseconds.
 pub const LATEST: &str = "latest";
 
 /// When about the latest event happened that an hour's counters of a shard count.
 pub fn to_latest(sk: &str, item: &Item) -> Option<Time> {
-    let begun = || format!("{}:00:00Z", sk.split_once('#')?.0).parse().ok();
+    let begun = || format!("{}:00:00Z", hour_of(sk)).parse().ok();
     item.number(LATEST).map(Time::from_micros).or_else(begun)
 }
 
@@ -374,10 +379,9 @@ pub fn to_counts(item: &Item) -> Counts {
     item.attributes().filter_map(count).filter(|(_, count)| *count != 0).collect()
 }
 
-/// Adds a shard's counts to those of its hour, which its sort key begins with.
+/// Adds a shard's counts to those of its hour.
 pub fn add_counts(hours: &mut BTreeMap<String, Counts>, sk: &str, item: &Item) {
-    let hour = sk.split_once('#').map_or(sk, |(hour, _)| hour);
-    let counts = hours.entry(hour.to_owned()).or_default();
+    let counts = hours.entry(hour_of(sk).to_owned()).or_default();
     to_counts(item).into_iter().for_each(|(measure, n)| *counts.entry(measure).or_default() += n);
 }
 

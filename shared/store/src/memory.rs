@@ -5,8 +5,8 @@ use crate::tables::Index;
 use crate::write::{Change, Write, writes};
 use crate::{
     Action, Cancel, CommitError, Cursor, Document, Erased, ErasedAs, Held, ITEM_BYTES_MAX, Kept, Listing,
-    MessageKey, PAGE_BYTES_MAX, Page, Recorded, Rules, SHARDS, Scan, Seen, ServerSettings, Shelf, Span,
-    Store, StoreError, Stretch, document, index, tables,
+    MessageKey, PAGE_BYTES_MAX, Page, Recorded, Rules, Scan, Seen, ServerSettings, Shelf, Span, Store,
+    StoreError, Stretch, document, index, tables,
 };
 use async_trait::async_trait;
 use ledger::counters::{Counters, Counts, Hour};
@@ -612,9 +612,10 @@ impl Store for Memory {
 
     async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError> {
         let tables = self.lock();
-        let found = last(&tables.counters, &item::stream_pk(server, stream), None);
-        let found = found.take(usize::from(SHARDS));
-        Ok(found.filter_map(|(key, item)| item::to_latest(&key.1, item)).max())
+        let mut found = last(&tables.counters, &item::stream_pk(server, stream), None).peekable();
+        let hour = found.peek().map(|(key, _)| item::hour_of(&key.1));
+        let of_hour = found.take_while(|(key, _)| hour == Some(item::hour_of(&key.1)));
+        Ok(of_hour.filter_map(|(key, item)| item::to_latest(&key.1, item)).max())
     }
 
     async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError> {

@@ -2,8 +2,8 @@
 
 use super::{at, count, recorded, scanned, server, text_of};
 use crate::{
-    Action, Cursor, ITEM_BYTES_MAX, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, Scan, Seen, Span, Store,
-    StoreError, item,
+    Action, Cursor, ITEM_BYTES_MAX, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, SHARDS, Scan, Seen, Span,
+    Store, StoreError, item,
 };
 use ledger::event::{Cause, WHOLE_SERVER, What};
 use ledger::fold::Row;
@@ -173,6 +173,14 @@ pub(super) async fn the_newest_event_of_a_stream_and_the_pulse_of_the_queue_are_
     }
     assert_eq!(newest("outbound").await, Some(at(7_300)), "of the last hour's shards the latest");
     assert_eq!(newest("outbound-2").await, None);
+    for shard in 0..SHARDS {
+        let n = 14_500 - i64::from(shard);
+        store
+            .commit(vec![count(n, shard, 1), Action::Record(recorded(n, What::Delivery, 10))])
+            .await
+            .expect("commit");
+    }
+    assert_eq!(newest("outbound").await, Some(at(14_500)), "however many shards the last hour has");
     // What an older release counted tells its hour only.
     store.commit(vec![count(20_000, 0, 1)]).await.expect("commit");
     let hour = format!("{}:00:00Z", at(20_000).hour()).parse().ok();

@@ -17,11 +17,11 @@ use crate::tables::{BY_MESSAGE, BY_TIME, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
     Action, Cancel, CommitError, Cursor, Document, Erased, ErasedAs, ITEM_BYTES_MAX, Kept, Listing,
-    MessageKey, Page, Recorded, Rules, SHARDS, ServerSettings, Shelf, Span, Store, StoreError, Stretch,
-    document, index,
+    MessageKey, Page, Recorded, Rules, ServerSettings, Shelf, Span, Store, StoreError, Stretch, document,
+    index,
 };
 use async_trait::async_trait;
-use aws::{Limits, Link, Service};
+use aws::{Limits, Link, Opened, Service};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -56,6 +56,9 @@ const BATCHES_AT_ONCE: usize = 16;
 const UNPROCESSED_MAX: u32 = 8;
 /// The longest first pause before they are, doubled for each further one.
 const UNPROCESSED_PAUSE_MS: u64 = 20;
+/// How many counters are read at once for the newest event: one read unit. More are read only where the last hour was
+/// counted by more environments.
+const NEWEST_AT_ONCE: usize = 16;
 
 /// The names of a stack's tables, and whether it has the index that costs extra.
 #[derive(Clone, Debug)]
@@ -124,7 +127,7 @@ impl DynamoDb {
     ///
     /// # Errors
     /// [`StoreError::Failed`] if there is no answer in time; calls may still be tried.
-    pub async fn warm(&self) -> Result<(), StoreError> {
+    pub async fn warm(&self) -> Result<Opened, StoreError> {
         Ok(self.link.warm(&self.link.url(Service::DynamoDb)).await?)
     }
 
@@ -638,8 +641,17 @@ impl Store for DynamoDb {
 
     async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError> {
         let pk = item::stream_pk(server, stream);
-        let found = self.last(Table::Counters, &pk, None, usize::from(SHARDS)).await?;
-        Ok(found.iter().filter_map(|((_, sk), item)| item::to_latest(sk, item)).max())
+        let mut hour: Vec<(Key, Item)> = Vec::new();
+        loop {
+            let full = hour.len() + NEWEST_AT_ONCE;
+            let before = hour.last().map(|((_, sk), _)| sk.clone());
+            hour.extend(self.last(Table::Counters, &pk, before.as_deref(), NEWEST_AT_ONCE).await?);
+            let newest = hour.first().map(|((_, sk), _)| item::hour_of(sk).to_owned());
+            hour.retain(|((_, sk), _)| newest.as_deref() == Some(item::hour_of(sk)));
+            if hour.len() < full {
+                return Ok(hour.iter().filter_map(|((_, sk), item)| item::to_latest(sk, item)).max());
+            }
+        }
     }
 
     async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError> {
