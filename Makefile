@@ -25,21 +25,26 @@ ARCH ?= x86_64
 # The functions: every folder in functions/ is one. Built without commands and tests, so that they have no feature of theirs.
 FUNCTIONS = $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
 LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $(FUNCTIONS)
+# Without AWS, and as quickly built as may be; in a folder of its own, so that the whole command line stays as it is.
+EMBEDDED = $(CARGO) run --locked --profile embedded --target-dir target/run --package postledger --no-default-features --
 LIKENESS = tests/simulator/likeness
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo local local-stop local-status test lint functions build deploy adopt rollback releases rust aws node sam api-tools client-tools soak soak-aws blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint functions build deploy adopt rollback releases rust aws node sam api-tools client-tools soak soak-aws blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C stops it (ARGS="--port 9000")
-	$(CARGO) run --locked --release --package postledger --no-default-features -- run $(ARGS)
+	$(EMBEDDED) run $(ARGS)
 
 demo: ## as `make run`, but once: post the sample, show the ledger, exit
-	$(CARGO) run --locked --release --package postledger --no-default-features -- run --once --port 0
+	$(EMBEDDED) run --once --port 0
+
+install: ## the command line, AWS included, to where cargo keeps programs: then it is `postledger`
+	$(CARGO) install --locked --path infra/cli
 
 local: rust aws sam functions ## the deployed stack on this machine: the real template and binaries in an emulator of AWS, with a sample (PORT=)
 	$(CARGO) build --locked --release --package postledger
@@ -51,8 +56,13 @@ local-stop: ## end what `make local` started; what it took in is gone
 local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
-test: lint aws node client-tools functions ## everything: formatting, lints, and every test of every crate
+test: lint aws node client-tools ## everything: formatting, lints, and every test of every crate
 	$(CARGO) test --locked --workspace
+
+check: ## what takes seconds once it is built: formatting, lints, and the tests of each crate alone
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	$(CARGO) test --locked --workspace --lib
 
 lint: sam ## formatting and lints, without a warning; templates for both regions
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
@@ -63,7 +73,7 @@ lint: sam ## formatting and lints, without a warning; templates for both regions
 	cd infra && for template in app.yaml ops.yaml; do \
 		SAM_CLI_TELEMETRY=0 ../.tools/sam/bin/sam validate --lint --region us-east-1 --template $$template || exit; done
 
-functions: sam ## the functions, for this machine's own use: `make local` and the tests
+functions: sam ## the functions, for this machine's own use: `make local`
 	$(LAMBDA) --release --compiler cargo
 
 build: .tools/sam/zig ## what is deployed: the functions for Amazon Linux 2023 (ARCH=arm64), and the command line, AWS included

@@ -27,6 +27,8 @@ from deployment.template import parse, retained
 INFRA = pathlib.Path(__file__).resolve().parent
 ROOT = INFRA.parent
 TEMPLATE = INFRA / "app.yaml"
+# Where the functions are that are built for Lambda.
+BUILT = ROOT / "target/lambda"
 
 
 def main():
@@ -61,6 +63,8 @@ def parse_arguments():
     parser.add_argument("--alarm-topic", metavar="ARN", default="", help="an SNS topic that alarms are sent to")
     parser.add_argument("--postledger", metavar="FILE", default=ROOT / "target/release/postledger",
                         help="the command line [default: target/release/postledger]")
+    parser.add_argument("--functions", metavar="DIR", type=pathlib.Path, default=BUILT,
+                        help="the functions as they were built, each in a folder of its name [default: target/lambda]")
     arguments = parser.parse_args()
     if arguments.to and not arguments.rollback:
         parser.error("--to goes with --rollback")
@@ -132,7 +136,7 @@ class Deployment:
     def check_built(self, template, parameters):
         functions = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
         architecture = parameters.get("Architecture", template["Parameters"]["Architecture"]["Default"])
-        binaries.check(functions, ROOT / "target/lambda", architecture, bool(self.arguments.endpoint))
+        binaries.check(functions, self.arguments.functions, architecture, bool(self.arguments.endpoint))
 
     def way_is_free(self, resources):
         """The stack as it is, made free for this deployment; refuses where it would fail half-way."""
@@ -153,7 +157,9 @@ class Deployment:
         parameters = self.config["deploy"]["parameters"]
         bucket = ["--s3-bucket", parameters["s3_bucket"]] if "s3_bucket" in parameters else ["--resolve-s3"]
         say("putting the functions into the bucket of packages")
-        if not sam("package", "--template", TEMPLATE, "--output-template-file", into, *self.common, *bucket,
+        template = into.with_name("source.yaml")
+        template.write_text(binaries.packages(self.arguments.functions.resolve(), TEMPLATE.read_text()))
+        if not sam("package", "--template", template, "--output-template-file", into, *self.common, *bucket,
                    "--s3-prefix", parameters["s3_prefix"], quiet=True):
             refuse("the functions could not be put into the bucket of packages; sam says why above, nothing was deployed")
 

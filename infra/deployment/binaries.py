@@ -4,7 +4,10 @@ Lambda would find out at their start, at the first webhook: a function of anothe
 one that was linked on a newer system "version GLIBC_2.36 not found".
 """
 
+import os
 import platform
+import re
+import zipfile
 
 from .console import refuse
 
@@ -27,6 +30,25 @@ def check(functions, built, architecture, emulated):
     if wrong:
         where = "this machine" if emulated else f"Lambda's {architecture} on Amazon Linux 2023"
         refuse(f"what was built does not run on {where}:\n  " + "\n  ".join(wrong), BUILD[emulated])
+
+
+def packages(built, template):
+    """A template's text whose functions are archives beside their folders. Equal binaries make equal archives, so that what
+    did not change is neither made, nor sent, nor deployed again."""
+
+    def package(match):
+        name = match[1]
+        binary, archive = built / name / "bootstrap", built / f"{name}.zip"
+        if not archive.exists() or archive.stat().st_mtime <= binary.stat().st_mtime:
+            entry = zipfile.ZipInfo("bootstrap")
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o755 << 16
+            new = archive.with_suffix(f".{os.getpid()}.new")
+            with zipfile.ZipFile(new, "w") as into:
+                into.writestr(entry, binary.read_bytes())
+            new.replace(archive)
+        return str(archive)
+
+    return re.sub(r"\.\./target/lambda/([a-z-]+)/", package, template)
 
 
 def problem_of(path, architecture, glibc):

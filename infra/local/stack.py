@@ -32,6 +32,8 @@ def main():
     add.add_argument("--port", type=int, default=PORT, help=f"where it listens, on 127.0.0.1 [default: {PORT}]")
     add.add_argument("--postledger", type=pathlib.Path, default=ROOT / "target/release/postledger", metavar="FILE",
                      help="the command line [default: target/release/postledger]")
+    add.add_argument("--functions", type=pathlib.Path, default=ROOT / "target/lambda", metavar="DIR",
+                     help="the functions as they were built [default: target/lambda]")
     add.set_defaults(run=up)
     commands.add_parser("down", help="stop it; what it took in is gone").set_defaults(run=down)
     commands.add_parser("status", help="whether it is up, and where").set_defaults(run=status)
@@ -47,7 +49,8 @@ def up(arguments):
     else:
         running = start(arguments.port)
     deploy = [ROOT / ".tools/sam/bin/python", ROOT / "infra/deploy.py", "local", "--endpoint", running["endpoint"]]
-    if not quietly("deploying infra/app.yaml", [*deploy, "--home", HOME, "--postledger", arguments.postledger]):
+    if not quietly("deploying infra/app.yaml", [*deploy, "--home", HOME, "--postledger", arguments.postledger,
+                                                     "--functions", arguments.functions]):
         fail("the stack could not be deployed", fresh)
     TOLD.write_text(json.dumps(running))
     say("starting the functions with a sample")

@@ -23,7 +23,7 @@ const COMMANDS: [(&str, Given); 52] = [
     ("audit", Refused),
     ("backfill --server 8123456", Refused),
     ("check --server 8123456 --stream outbound --address bob@customer.example", Used),
-    ("completeness --server 8123456", Refused),
+    ("completeness --server 8123456", Used),
     ("completions bash", Nothing),
     ("connect --server 8123456 --yes", Refused),
     ("doctor", Refused),

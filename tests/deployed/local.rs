@@ -2,6 +2,7 @@
 
 use postledger_tests::command::{Folder, command, postledger, run, text};
 use postledger_tests::emulator::root;
+use postledger_tests::lambda::packages;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
@@ -13,7 +14,7 @@ impl Local {
         let mut script = Command::new("python3");
         script.arg(root().join("infra/local/stack.py")).args(arguments).env("POSTLEDGER_HOME", self.0.path());
         if arguments[0] == "up" {
-            script.arg("--postledger").arg(postledger());
+            script.arg("--postledger").arg(postledger()).arg("--functions").arg(packages());
         }
         run(&mut script, b"")
     }

@@ -141,7 +141,7 @@ fn an_import_tells_every_table_and_queue_by_what_aws_tells_it_by_and_nothing_els
 
 /// A binary that runs here.
 fn bootstrap() -> std::path::PathBuf {
-    root().join("target/lambda/consumer/bootstrap")
+    postledger_tests::lambda::packages().join("consumer/bootstrap")
 }
 
 /// What is wrong with a binary for an architecture and a C library.

@@ -1,8 +1,9 @@
-//! The whole stack as it is deployed: the real template, the real release binaries and real HTTP, in an emulator where
+//! The whole stack as it is deployed: the real template, the functions' own binaries and real HTTP, in an emulator where
 //! functions may do what their roles allow, and no more.
 
 use crate::command::{Folder, command, postledger, run, text};
 use crate::emulator::{Emulator, REGION, link, root, tables};
+use crate::lambda::packages;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response};
@@ -411,6 +412,7 @@ pub fn deploy(name: &str, home: &Folder, parameters: &[&str]) -> Output {
     let mut deploy = Command::new(root().join(".tools/sam/bin/python"));
     deploy.arg(root().join("infra/deploy.py")).args(["local", "--stack", name, "--home"]).arg(home.path());
     deploy.args(["--endpoint", &Emulator::enforcing().url]).arg("--postledger").arg(postledger());
+    deploy.arg("--functions").arg(packages());
     for parameter in parameters {
         match parameter.strip_prefix("--") {
             Some(_) => deploy.arg(parameter),

@@ -8,10 +8,10 @@ use axum::routing::{get, post};
 use queue::QueueName;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
@@ -113,8 +113,10 @@ impl Lambda {
     }
 }
 
-/// The folder of all binaries, built by whatever profile this process was built by. All at once: built one by
-/// one, each with its own features, they would each build the SDK anew.
+/// The folder of all binaries, built by whatever profile this process was built by, and never older than the sources.
+///
+/// Beside tests they are built with everything that tests build: a crate that is built with other features is built anew,
+/// the SDK with it.
 ///
 /// # Panics
 /// Where they do not build.
@@ -125,14 +127,42 @@ pub fn built() -> PathBuf {
         profile.pop();
     }
     let mut build = std::process::Command::new(env!("CARGO"));
-    build
-        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
-        .current_dir(crate::emulator::root());
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
+    build.args(["build", "--quiet", "--locked", "--workspace"]).current_dir(crate::emulator::root());
+    build.args(if profile.ends_with("release") {
+        ["--bins", "--release"].as_slice()
+    } else {
+        &["--all-targets"]
+    });
     assert!(build.status().expect("cargo").success(), "the binaries do not build");
     profile
+}
+
+/// The folder of the functions as packages are made of it: each one's binary, without what only a debugger needs, in a
+/// folder of its name. They are those of [`built`].
+///
+/// # Panics
+/// Where they do not build, or cannot be written.
+pub fn packages() -> &'static Path {
+    static PACKAGES: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGES.get_or_init(|| {
+        let (built, root) = (built(), crate::emulator::root());
+        let packages = built.join("functions");
+        for folder in std::fs::read_dir(root.join("functions")).expect("the functions").flatten() {
+            let name = folder.file_name();
+            if !folder.path().is_dir() {
+                continue;
+            }
+            let package = packages.join(&name);
+            std::fs::create_dir_all(&package).expect("a folder");
+            let (from, to) = (built.join(&name), package.join("bootstrap"));
+            // Without it they are three times as large, and work as well.
+            let stripped = std::process::Command::new("strip").arg("-o").arg(&to).arg(&from).status();
+            if !stripped.is_ok_and(|status| status.success()) {
+                std::fs::copy(&from, &to).expect("a copy");
+            }
+        }
+        packages
+    })
 }
 
 /// A function's process; killed when dropped.

@@ -42,7 +42,8 @@ impl As {
                 | Ask::Activity(_)
                 | Ask::Audit(_)
                 | Ask::Token(_),
-            ) => (As::Bearer, None),
+            )
+            | Command::Completeness(_) => (As::Bearer, None),
             Command::Run(_)
             | Command::Event(_)
             | Command::Fold(_)
@@ -65,7 +66,6 @@ impl As {
             | Command::Rotate(_)
             | Command::Watch(_)
             | Command::Reconcile(_)
-            | Command::Completeness(_)
             | Command::Backfill(_)
             | Command::Doctor(_)
             | Command::Sample(_)
@@ -105,6 +105,6 @@ pub fn as_operator(file: Option<&Path>) -> Result<(), Failure> {
         .next(format!(
             "leave {given} out to ask as the operator (`env -u {TOKEN} postledger …`). By a token there are recipient, \
              check, suppressions, suppress, reactivate, erase, export, stats, timeline, message, activity, audit with --server, \
-             and token"
+             completeness, and token"
         )))
 }

@@ -1,12 +1,12 @@
 //! The commands `reconcile`, `backfill` and `completeness`: what Postmark knows, beside what the ledger has.
 
 use crate::api::{Api, Request};
-use crate::args::{Backfill, Completeness, Postmark, Target};
+use crate::args::{Backfill, Postmark, Target};
 use crate::operator::{ReconcileAsk, Step};
-use crate::server::entry;
 use crate::target::Whose;
 use crate::{Failure, args, post, say, show};
-use ::reconcile::{Line, Report, Tally};
+use ::reconcile::{Report, Tally};
+use answers::{Completeness, CompletenessLine};
 use http::Method;
 use indicatif::ProgressBar;
 use ledger::{ServerId, Time};
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 /// For how many days back completeness is told, unless asked otherwise.
 const COMPLETENESS_DAYS: i64 = 30;
+/// How many days after the first one request asks for.
+const DAYS_AT_ONCE: i64 = 90;
 /// How long an embedded Postledger works on at a time, in seconds: it must answer before it is given up.
 const EMBEDDED_SECONDS: u64 = 10;
 
@@ -159,30 +161,38 @@ fn shown(report: &Report, dry_run: bool) -> String {
     text + "\n\n" + &verdict
 }
 
+/// A day so many days after another.
+fn days_after(day: &str, days: i64) -> Result<String, Failure> {
+    Ok(format!("{day}T00:00:00Z").parse::<Time>()?.plus_days(days).day())
+}
+
 /// The command `completeness`.
 ///
 /// # Errors
 /// Where the ledger gives no answer.
-pub fn completeness(args: &Completeness, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub fn completeness(args: &args::Completeness, whose: &Whose, json: bool) -> Result<(), Failure> {
     let now = platform::now();
     let day = |time: Option<Time>, else_then: Time| {
         // A plain day is meant as Postmark's date, not as the instant that begins it in UTC.
         time.map_or_else(|| eastern::day(else_then), |time| time.day())
     };
     let (from, to) = (day(args.from, now.plus_days(-COMPLETENESS_DAYS)), day(args.to, now));
-    let told = crate::book::with(&args.target, whose, async |book| {
-        let told = ::reconcile::completeness(book, args.server.server, &from, &to).await?;
-        // That nothing is known of a server which is none must not read as that nothing is amiss.
-        if told.days.is_empty() {
-            entry(book, args.server.server).await?;
-        }
-        Ok::<_, Failure>(told)
-    })?;
+    let ledger = Api::open(&args.access, whose)?;
+    let mut told = Completeness { server: args.server.server, days: BTreeMap::new(), from, to };
+    // The API tells of so many days at once.
+    let mut first = told.from.clone();
+    while first <= told.to {
+        let last = days_after(&first, DAYS_AT_ONCE)?.min(told.to.clone());
+        let request = Request::get(&["servers", &args.server.server.to_string(), "completeness"]);
+        let part: Completeness = ledger.read(&request.with("from", Some(&first)).with("to", Some(&last)))?;
+        told.days.extend(part.days);
+        first = days_after(&last, 1)?;
+    }
     if json {
         say(serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
-    let mut sums: BTreeMap<(&str, &str, &str), Line> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, &str, &str), CompletenessLine> = BTreeMap::new();
     for (day, streams) in &told.days {
         for (name, of_stream) in streams {
             for (record_type, line) in &of_stream.lines {

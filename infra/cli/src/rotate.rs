@@ -8,7 +8,7 @@ use crate::keys::KeyRing;
 use crate::operate::adopt;
 use crate::server::{agreed, endpoint, vault};
 use crate::target::Whose;
-use crate::{Failure, book, say, show};
+use crate::{Failure, book, rfc3339, say, show};
 use account::Registry;
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
 use ledger::{ServerId, Time};
@@ -16,6 +16,8 @@ use postmark_api::Auth;
 use serde_json::json;
 use std::collections::BTreeSet;
 
+/// The instants in what is told of a rotation.
+const TIMES: &[&str] = &["began_at", "moved", "retired_at", "moved_at", "keys", "until"];
 /// What the command says of a rotation that has ended: its next run would begin another.
 const BEGIN: &str = "make a second key and move all webhooks to it?";
 
@@ -92,11 +94,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         audited::change(book, who, change, &platform::clock(), work, told).await
     })?;
     let deployed = embedded.is_none();
-    say(if json {
-        serde_json::to_string_pretty(&progress)?
-    } else {
-        text(&progress, deployed, &whose.stack)
-    });
+    say(if json { rfc3339::pretty(&progress, TIMES)? } else { text(&progress, deployed, &whose.stack) });
     let failed = progress.servers.iter().any(|server| server.failed.is_some());
     Ok(!failed && progress.stage != Stage::DoorsToLearn)
 }

@@ -126,6 +126,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
             "{dead} messages could not be consumed and are lost with this process; see the logs."
         )),
     }
+    say("It was kept in memory only, and is gone now.");
     if args.logs.is_some() {
         platform::metrics::flush(Visible(std::io::stderr()));
     }

@@ -6,7 +6,7 @@ use crate::args::{Target, reconcile::Postmark};
 use crate::audited::{self, Change};
 use crate::operator::Forgotten;
 use crate::target::{Place, Whose};
-use crate::{Failure, aws, book, say, show};
+use crate::{Failure, aws, book, rfc3339, say, show};
 use account::{Book, FileVault, Registry, ServerEntry, Vault, connect};
 use http::Method;
 use ledger::ServerId;
@@ -17,6 +17,9 @@ use serde_json::Value;
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::sync::Arc;
 use store::ServerSettings;
+
+/// The instants in what the registry has of a server: when it was added, and from when policies hold.
+const TIMES: &[&str] = &["added_at", "from"];
 
 /// Postmark's API, as an argument names it.
 ///
@@ -119,7 +122,7 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
         Servers::List(target) => {
             let entries = book::with(&target, whose, async |book| Registry(book).list().await)?;
             if json {
-                say(serde_json::to_string_pretty(&entries)?);
+                say(rfc3339::pretty(&entries, TIMES)?);
             } else if entries.is_empty() {
                 say("no server is registered: `postledger server add`");
             } else {
@@ -130,7 +133,7 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
         Servers::Show { server, target } => {
             let server = server.server;
             let shown = book::with(&target, whose, async |book| look(book, server).await)?;
-            say(if json { serde_json::to_string_pretty(&shown)? } else { shown.text() });
+            say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
         Servers::Set(args) => {
@@ -140,7 +143,7 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
             });
             let change = Change { server: args.server.server, what: "server.set", target: None, asked };
             let shown = noted(&ledger, change, async |book| set(book, &args).await, |_| Value::Null)?;
-            say(if json { serde_json::to_string_pretty(&shown)? } else { shown.text() });
+            say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
         Servers::ForgetStream { server, stream, target } => {
@@ -222,7 +225,7 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
         Ok::<_, Failure>(added)
     })?;
     if json {
-        say(serde_json::to_string_pretty(&added)?);
+        say(rfc3339::pretty(&added, TIMES)?);
     } else {
         say(listed(&added));
         say("\nnext: `postledger connect --server ID`");

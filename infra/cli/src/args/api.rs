@@ -58,7 +58,7 @@ pub enum Ask {
     ///
     /// They are barred here and at Postmark; with --no-postmark here alone. Exit status 1: not all of it was done.
     Suppress(Suppress),
-    /// Mail an address again, here and at Postmark, where that is allowed.
+    /// Mail an address again, here and at Postmark, where allowed.
     ///
     /// It is taken off the list here and at Postmark; with --no-postmark only what is yours is allowed again. A spam
     /// complaint stays, and an unsubscribe needs --consent. Exit status 1: it was refused, or not all of it was done.

@@ -1,6 +1,6 @@
 //! The arguments of the commands that compare a ledger with what Postmark knows.
 
-use super::{Server, Target};
+use super::{Access, Server, Target};
 use clap::Args;
 use ledger::Time;
 
@@ -64,7 +64,7 @@ pub struct Completeness {
     /// The last day [default: today].
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub to: Option<Time>,
-    /// Where Postledger is reached.
+    /// Where the API is asked.
     #[command(flatten)]
-    pub target: Target,
+    pub access: Access,
 }
