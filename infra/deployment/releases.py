@@ -8,6 +8,7 @@ not start is none: one step back from it is the last that was well.
 """
 
 import datetime
+import functools
 import hashlib
 import json
 import subprocess
@@ -64,9 +65,13 @@ class Shelf:
 
     def __init__(self, stack, config):
         self.stack = stack
-        parameters = config["deploy"]["parameters"]
-        self.bucket = parameters.get("s3_bucket") or outputs_of(SAM_STACK).get("SourceBucket")
-        self.prefix = f"{parameters['s3_prefix']}/releases/{stack}/"
+        self.named = config["deploy"]["parameters"].get("s3_bucket")
+        self.prefix = f"{config['deploy']['parameters']['s3_prefix']}/releases/{stack}/"
+
+    @functools.cached_property
+    def bucket(self):
+        """Where packages go; nothing where sam has made no bucket in this region yet."""
+        return self.named or outputs_of(SAM_STACK).get("SourceBucket")
 
     def all(self):
         """The releases, the oldest first."""

@@ -21,7 +21,7 @@ Traps that it handles, and why:
 - A connection would be closed after 1,000 requests or 75 idle seconds, which a client may take for a fault. Here: never.
 - CloudFormation would write over a table, queue or log group of a name that is taken, and delete a table that is protected.
   Here both fail, as on AWS: what a deployment does about it is to be seen. (Imports, and what RetainExceptOnCreate keeps,
-  it does as AWS does.)
+  it does as AWS does.) A parameter that is a number it hands on as text, which the poller of queues cannot compare.
 - A query evaluates its key condition for every item of the partition and parses the text each time. Both parsers are
   pure functions of that text, so their answers are remembered.
 """
@@ -199,11 +199,24 @@ def hold_cloudformation_to_its_rules():
             raise ValueError(f"Resource cannot be deleted as it is currently protected against deletion: table {name}")
         delete_table(name, properties)
 
+    def with_numbers(handler):
+        @functools.wraps(handler)
+        def called(*arguments, **named):
+            for properties in arguments:
+                if isinstance(properties, dict) and "MaximumConcurrency" in properties.get("ScalingConfig", {}):
+                    scaling = properties["ScalingConfig"]
+                    scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
+            return handler(*arguments, **named)
+
+        return called
+
     refuse_taken("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
     refuse_taken("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)
     # A function's group the emulator makes by itself, if a last line comes after the stack is gone.
     refuse_taken("AWS::Logs::LogGroup", "LogGroupName",
                  lambda name: name in cloudwatch_logs._log_groups and not name.startswith("/aws/lambda/"))
+    for way in ("create", "update"):
+        handlers["AWS::Lambda::EventSourceMapping"][way] = with_numbers(handlers["AWS::Lambda::EventSourceMapping"][way])
     delete_table = handlers["AWS::DynamoDB::Table"]["delete"]
     handlers["AWS::DynamoDB::Table"]["delete"] = delete_unless_protected
 
