@@ -42,6 +42,7 @@ pub fn sample(server: i64, now: Time) -> Vec<Sent> {
             "Inactive": inactive, "CanActivate": true, "Subject": "A sample",
         })
     };
+    // What changes a list happens a moment before that is told of.
     let change = |n: Option<u32>,
                   stream: &str,
                   email: &str,
@@ -50,7 +51,7 @@ pub fn sample(server: i64, now: Time) -> Vec<Sent> {
                   reason: Option<&str>| {
         json!({
             "RecordType": "SubscriptionChange", "MessageID": n.map(message), "ServerID": server,
-            "MessageStream": stream, "ChangedAt": ago(hours), "Recipient": email, "Origin": origin,
+            "MessageStream": stream, "ChangedAt": now.plus_seconds(1 - 3_600 * hours).to_string(), "Recipient": email, "Origin": origin,
             "SuppressSending": reason.is_some(), "SuppressionReason": reason, "Tag": Value::Null, "Metadata": {},
         })
     };

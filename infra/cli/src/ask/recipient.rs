@@ -184,6 +184,7 @@ fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: 
     if answer.reasons.is_empty() {
         out.push_str("  nothing speaks against it\n");
     }
+    let mut words: Vec<&str> = Vec::new();
     for found in &answer.reasons {
         let scope = match &*found.finding.scope {
             here if here == stream => String::new(),
@@ -192,7 +193,8 @@ fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: 
         };
         let _ = writeln!(out, "  {}", reason(found));
         let _ = writeln!(out, "    since {}{scope}", show::time(found.finding.since.0));
-        if let Some(said) = history.said(found) {
+        if let Some(said) = history.said(found).filter(|said| !words.contains(said)) {
+            words.push(said);
             let _ = writeln!(out, "    the receiving server said: {}", visible(said.trim()));
         }
         let evidence: Vec<String> = found.evidence.iter().map(ToString::to_string).collect();
