@@ -3,7 +3,7 @@
 
 use account::connect::{Connect, ConnectError, Outcome, look};
 use account::rotate::{Keys, Stage, UNUSED_HOURS};
-use account::watch::Watch;
+use account::watch::{Report, Watch};
 use account::webhooks::{Plan, removal};
 use account::{ConnectForm, Doors, Lease, MemoryVault, Registry, Rotate, ServerEntry, Vault as _};
 use async_trait::async_trait;
@@ -199,6 +199,11 @@ impl Beside {
 
     /// The codes of what `watch` finds.
     async fn found(&self, repair: bool) -> Vec<&'static str> {
+        self.looked(repair).await.findings.iter().map(|finding| finding.code).collect()
+    }
+
+    /// What `watch` finds.
+    async fn looked(&self, repair: bool) -> Report {
         let verifier = self.keys.verifier();
         let watch = Watch { book: &*self.store, verifier: &verifier, base: None, repair, now: self.now() };
         let entry = Registry(&*self.store).get(self.server).await.unwrap().unwrap();
@@ -207,7 +212,7 @@ impl Beside {
         for secret in [self.token.reveal(), &self.keys.auth(self.server, 1).unwrap().password, "@"] {
             assert!(!told.contains(secret), "{told}");
         }
-        report.findings.iter().map(|finding| finding.code).collect()
+        report
     }
 
     /// Sends a message to each of some people on a stream.
@@ -440,8 +445,22 @@ async fn an_outage_shows_in_retries_that_run_low_failures_and_silence() {
     beside.pass(20 * HOUR).await;
     beside.send("outbound", people(5, "delivered")).await;
     beside.pass(2 * HOUR).await;
-    let found = beside.found(false).await;
-    assert!(found.contains(&"silent"), "{found:?}");
+    let looked = beside.looked(false).await;
+    assert!(
+        looked.findings.iter().any(|finding| finding.code == "silent") && looked.fell_silent(),
+        "{looked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_sends_and_is_not_connected_yet_is_found_silent_and_wakes_nobody() {
+    let beside = Beside::new(Config::usual(4)).await;
+    beside.send("outbound", people(5, "delivered")).await;
+    beside.pass(2 * HOUR).await;
+    let looked = beside.looked(false).await;
+    let found: Vec<&str> = looked.findings.iter().map(|finding| finding.code).collect();
+    assert!(found.contains(&"silent") && found.contains(&"not_connected"), "{found:?}");
+    assert!(looked.silent && !looked.fell_silent(), "{looked:?}");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ fn the_top_level_is_what_it_is_said_to_be() {
         "tests",
     ];
     assert_eq!(top, expected.map(str::to_owned).into());
-    for folder in ["functions", "shared", "infra", "tests"] {
+    for folder in ["docs", "functions", "shared", "infra", "tests"] {
         assert!(
             read(&format!("{folder}/README.md")).contains("Invariant"),
             "{folder} opens with its invariant"

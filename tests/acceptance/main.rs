@@ -17,6 +17,7 @@ mod causes;
 mod clients;
 mod commands;
 mod consumer;
+mod costs;
 mod doctor;
 mod door;
 mod erase;

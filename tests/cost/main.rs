@@ -5,14 +5,14 @@
 
 use clap::Parser;
 use fastrand::Rng;
-use ledger::{Kind, Source};
-use postledger_tests::bodies::message;
+use ledger::Kind;
+use postledger_tests::bodies::many_like;
 use postledger_tests::emulator::root;
+use postledger_tests::handle;
 use postledger_tests::lambda::{self, Lambda, built, failures, sqs_event};
 use postledger_tests::meter::Meter;
 use postledger_tests::process::{cpu_ns, median, own_cpu_ns};
 use postledger_tests::wire::{Wire, at_once};
-use postledger_tests::{handle, now};
 use queue::QueueName;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -146,7 +146,7 @@ async fn measured(binary: &Path, kind: &'static str, fixture: &Value, batch: usi
         if ["Delivery", "Open", "Click"].contains(&kind) { QueueName::Bulk } else { QueueName::Critical };
     let mut rng = Rng::with_seed(7);
     let mut next = |n: usize| -> Value {
-        let bodies = bodies(fixture, n, &mut rng);
+        let bodies = many_like(fixture, n, &mut rng);
         let ids: Vec<String> = (0..n).map(|place| format!("message-{place:032}")).collect();
         let messages = ids.iter().map(String::as_str).zip(bodies.iter().map(String::as_str));
         sqs_event(&queue.in_stack("cost"), messages)
@@ -199,7 +199,7 @@ fn floor(kind: &str, fixture: &Value, batch: usize, events: usize) -> f64 {
     let each = (events / 5).div_ceil(batch).max(1);
     for _ in 0..5 {
         let consumer = postledger_tests::consumer(Arc::new(store::Memory::default()));
-        let batches: Vec<Vec<String>> = (0..each).map(|_| bodies(fixture, batch, &mut rng)).collect();
+        let batches: Vec<Vec<String>> = (0..each).map(|_| many_like(fixture, batch, &mut rng)).collect();
         let before = own_cpu_ns();
         for batch in &batches {
             assert!(runtime.block_on(handle(&consumer, queue, batch, 600)).is_empty());
@@ -207,42 +207,6 @@ fn floor(kind: &str, fixture: &Value, batch: usize, events: usize) -> f64 {
         parts.push((own_cpu_ns() - before) as f64 / 1_000.0 / (each * batch) as f64);
     }
     median(&parts)
-}
-
-/// Messages like a fixture's, each of another mail to another person, all within an hour.
-fn bodies(fixture: &Value, n: usize, rng: &mut Rng) -> Vec<String> {
-    let one = |rng: &mut Rng| {
-        let mut body = fixture.clone();
-        let uuid: String =
-            (0..36).map(|at| if [8, 13, 18, 23].contains(&at) { '-' } else { hex(rng) }).collect();
-        body["MessageID"] = json!(uuid);
-        let address = format!("{}.{}@customer.example", word(rng, 5), word(rng, 7));
-        for name in ["Recipient", "Email"] {
-            if body.get(name).is_some() {
-                body[name] = json!(address);
-            }
-        }
-        if body.get("ID").is_some() {
-            body["ID"] = json!(rng.i64(100_000_000..10_000_000_000));
-        }
-        let at = now().plus_seconds(-7_200 + rng.i64(0..3_600)).to_string();
-        let at = format!("{}.{:07}Z", &at[..19], rng.u32(..10_000_000));
-        for name in ["DeliveredAt", "ReceivedAt", "BouncedAt", "ChangedAt"] {
-            if body.get(name).is_some() {
-                body[name] = json!(at);
-            }
-        }
-        message(Source::Webhook, &body)
-    };
-    (0..n).map(|_| one(rng)).collect()
-}
-
-fn hex(rng: &mut Rng) -> char {
-    char::from(b"0123456789abcdef"[rng.usize(..16)])
-}
-
-fn word(rng: &mut Rng, length: usize) -> String {
-    (0..length).map(|_| rng.lowercase()).collect()
 }
 
 /// The kinds that are measured are all that Postmark sends.

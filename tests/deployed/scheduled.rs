@@ -114,6 +114,11 @@ fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_i
     let since = |entry: &mut ServerEntry| entry.added_at = four_days_ago;
     stack.block(registry.update(server_id(postmark.server), since)).unwrap();
 
+    let check = json!({ "check": true });
+    for function in ["reconcile", "watch", "erase"] {
+        assert_eq!(stack.invoke(function, &check).unwrap(), json!({ "status": "ok" }), "it starts");
+    }
+    assert_eq!(stack.counted("reconcile", "ReconcileRun"), 1, "and does nothing when it is only asked that");
     let look = || stack.invoke("watch", &json!({})).unwrap()[0].clone();
     let looked = look();
     assert!(looked["drift"].as_u64().unwrap() > 0 && looked["silent"] == true, "{looked}");
@@ -181,5 +186,6 @@ fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_i
     let seen = checked(&lines, "local");
     let mut expected = emitted_by(&["functions/reconcile", "functions/watch"]);
     assert!(expected.remove("Unexplained"), "there was nothing that is not explained");
+    assert!(expected.remove("ServersSilent"), "one that is not connected yet is no server that fell silent");
     assert_eq!(seen.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "each was printed");
 }

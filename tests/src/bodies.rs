@@ -1,6 +1,7 @@
 //! Bodies and messages of the fixtures' server, made to order.
 
 use crate::{SERVER, now, server_id};
+use fastrand::Rng;
 use ledger::Source;
 use queue::{ENVELOPE_VERSION, Envelope};
 use serde_json::{Value, json};
@@ -65,4 +66,40 @@ pub fn lift(recipient: usize, at: &str) -> Value {
     json!({ "RecordType": "SubscriptionChange", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": null,
         "Recipient": format!("r{recipient}@customer.example"), "ChangedAt": at, "SuppressSending": false,
         "Origin": "Customer", "SuppressionReason": null })
+}
+
+/// Messages like a fixture's, each of another mail to another person, all within an hour.
+pub fn many_like(fixture: &Value, n: usize, rng: &mut Rng) -> Vec<String> {
+    let one = |rng: &mut Rng| {
+        let mut body = fixture.clone();
+        let uuid: String =
+            (0..36).map(|at| if [8, 13, 18, 23].contains(&at) { '-' } else { hex(rng) }).collect();
+        body["MessageID"] = json!(uuid);
+        let address = format!("{}.{}@customer.example", word(rng, 5), word(rng, 7));
+        for name in ["Recipient", "Email"] {
+            if body.get(name).is_some() {
+                body[name] = json!(address);
+            }
+        }
+        if body.get("ID").is_some() {
+            body["ID"] = json!(rng.i64(100_000_000..10_000_000_000));
+        }
+        let at = now().plus_seconds(-7_200 + rng.i64(0..3_600)).to_string();
+        let at = format!("{}.{:07}Z", &at[..19], rng.u32(..10_000_000));
+        for name in ["DeliveredAt", "ReceivedAt", "BouncedAt", "ChangedAt"] {
+            if body.get(name).is_some() {
+                body[name] = json!(at);
+            }
+        }
+        message(Source::Webhook, &body)
+    };
+    (0..n).map(|_| one(rng)).collect()
+}
+
+fn hex(rng: &mut Rng) -> char {
+    char::from(b"0123456789abcdef"[rng.usize(..16)])
+}
+
+fn word(rng: &mut Rng, length: usize) -> String {
+    (0..length).map(|_| rng.lowercase()).collect()
 }

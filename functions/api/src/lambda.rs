@@ -23,7 +23,7 @@ use store::tables::Table;
 /// # Errors
 /// A variable that is missing or unusable, a ledger key that cannot be had, or a runtime that cannot be reached.
 pub async fn run() -> Result<(), Error> {
-    platform::logs::init(&platform::logs::of_function(), std::io::stdout);
+    platform::logs::init(platform::logs::of_function(), std::io::stdout);
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
     let api = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_http::run(service_fn(|request| async move { Ok::<_, Infallible>(answer(api, request).await) }))

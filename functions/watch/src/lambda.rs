@@ -24,7 +24,7 @@ const RESERVE: Duration = Duration::from_secs(45);
 /// # Errors
 /// A variable that is missing or unusable, or a runtime that cannot be reached.
 pub async fn run() -> Result<(), Error> {
-    platform::logs::init(&platform::logs::of_function(), std::io::stdout);
+    platform::logs::init(platform::logs::of_function(), std::io::stdout);
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
     let rounds = &start().inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {

@@ -20,7 +20,7 @@ impl Happened<'_> {
             Happened::Looked { report } => {
                 metrics::counter!("WebhookConfigDrift").increment(report.drift);
                 metrics::counter!("PostmarkApiErrors").increment(report.api_errors);
-                metrics::counter!("ServersSilent").increment(u64::from(report.silent));
+                metrics::counter!("ServersSilent").increment(u64::from(report.fell_silent()));
                 metrics::counter!("WebhookTypeUnverified").increment(report.unverified.values().sum());
                 for finding in &report.findings {
                     tracing::warn!(

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// # Errors
 /// A variable that is missing or unusable, or a runtime that cannot be reached.
 pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
-    platform::logs::init(&platform::logs::of_function(), std::io::stdout);
+    platform::logs::init(platform::logs::of_function(), std::io::stdout);
     platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
     let door = start(route.into()).await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     let door = &door;

@@ -96,7 +96,7 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
         None,
         "bodies in quarantine that sweeping the erased died at, passed over unread",
     ),
-    ("ServersSilent", Unit::Count, None, "servers that send, while nothing of theirs arrives"),
+    ("ServersSilent", Unit::Count, None, "connected servers that send, while nothing of theirs arrives"),
     (
         "ApiErrors5xx",
         Unit::Count,

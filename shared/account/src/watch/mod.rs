@@ -68,6 +68,12 @@ impl Report {
         }
     }
 
+    /// Whether a server that was connected is silent: what somebody is woken for. One that is added and not connected yet
+    /// is told as that.
+    pub fn fell_silent(&self) -> bool {
+        self.silent && !self.findings.iter().any(|finding| finding.code == NOT_CONNECTED)
+    }
+
     fn find(&mut self, stream: Option<&str>, code: &'static str, words: String, next: impl Into<String>) {
         let (server, stream) = (self.server, stream.map(str::to_owned));
         self.findings.push(Finding { server, stream, code, words, next: next.into() });
@@ -259,9 +265,12 @@ impl<B: Book + ?Sized> Watch<'_, B> {
     }
 }
 
+/// The code of a server that is known, and whose webhooks were never made.
+const NOT_CONNECTED: &str = "not_connected";
+
 fn not_connected(entry: &ServerEntry, report: &mut Report) {
     let words = "no webhook of this server leads here: nothing of it comes in".to_owned();
-    report.find(None, "not_connected", words, format!("`postledger connect --server {}`", entry.server));
+    report.find(None, NOT_CONNECTED, words, format!("`postledger connect --server {}`", entry.server));
 }
 
 /// What a plan would change, as findings.
