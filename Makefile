@@ -27,6 +27,8 @@ FUNCTIONS = $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*
 LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $(FUNCTIONS)
 # Without AWS, and as quickly built as may be; in a folder of its own, so that the whole command line stays as it is.
 EMBEDDED = $(CARGO) run --locked --profile embedded --target-dir target/run --package postledger --no-default-features --
+# Whom alarms reach: somebody who is woken, and whoever looks in the morning.
+TOPICS = $(if $(PAGE_TOPIC),--page-topic $(PAGE_TOPIC)) $(if $(TICKET_TOPIC),--ticket-topic $(TICKET_TOPIC))
 LIKENESS = tests/simulator/likeness
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
@@ -80,11 +82,11 @@ build: .tools/sam/zig ## what is deployed: the functions for Amazon Linux 2023 (
 	$(LAMBDA) --profile deployed $(if $(filter arm64,$(ARCH)),--arm64)
 	$(CARGO) build --locked --release --package postledger
 
-deploy: build ## deploy to AWS by your access there, alarms and dashboard included (ENV=us-prod, ARCH=, ALARM_TOPIC=)
-	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) $(if $(ALARM_TOPIC),--alarm-topic $(ALARM_TOPIC))
+deploy: build ## deploy to AWS by your access there, alarms and dashboard included (ENV=us-prod, ARCH=, PAGE_TOPIC=, TICKET_TOPIC=)
+	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) $(TOPICS)
 
-adopt: build ## as deploy, for a stack that was deleted: the new one takes its tables and queues over (ENV=, ARCH=, ALARM_TOPIC=)
-	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) --adopt $(if $(ALARM_TOPIC),--alarm-topic $(ALARM_TOPIC))
+adopt: build ## as deploy, for a stack that was deleted: the new one takes its tables and queues over (ENV=, ARCH=, PAGE_TOPIC=, TICKET_TOPIC=)
+	.tools/sam/bin/python infra/deploy.py $(ENV) --set Architecture=$(ARCH) --adopt $(TOPICS)
 
 rollback: sam ## deploy the release before the live one again: no build, about a minute (ENV=, TO= a name of `make releases`)
 	.tools/sam/bin/python infra/deploy.py $(ENV) --rollback $(if $(TO),--to $(TO))

@@ -19,7 +19,7 @@ import os
 import pathlib
 import tempfile
 
-from deployment import adoption, binaries, checks, emulated, releases, stacks
+from deployment import adoption, alarms, binaries, checks, emulated, releases, stacks
 from deployment.console import refuse, refuse_error, sam, say
 from deployment.parameters import Keys, all_of, chosen, pairs
 from deployment.template import parse, retained
@@ -60,7 +60,8 @@ def parse_arguments():
                       help="deploy the release before the one that is live, with its parameters; no build is needed")
     what.add_argument("--list", action="store_true", help="print the releases that are kept, and which is live; deploy nothing")
     parser.add_argument("--to", metavar="RELEASE", help="with --rollback: this release, by its name in --list")
-    parser.add_argument("--alarm-topic", metavar="ARN", default="", help="an SNS topic that alarms are sent to")
+    parser.add_argument("--page-topic", metavar="ARN", default="", help="an SNS topic for alarms that somebody is woken for")
+    parser.add_argument("--ticket-topic", metavar="ARN", default="", help="an SNS topic for alarms that wait for the morning")
     parser.add_argument("--postledger", metavar="FILE", default=ROOT / "target/release/postledger",
                         help="the command line [default: target/release/postledger]")
     parser.add_argument("--functions", metavar="DIR", type=pathlib.Path, default=BUILT,
@@ -212,10 +213,9 @@ class Deployment:
     def deploy_ops(self, outputs):
         name = f"{self.stack}-ops"
         stacks.make_way(name)
-        topic = self.arguments.alarm_topic
+        parameters = alarms.of(self.stack, outputs, self.arguments)
         if not sam("deploy", "--template-file", INFRA / "ops.yaml", *self.common, "--stack-name", name, "--parameter-overrides",
-                   f"Stack={self.stack}", f"Stage={outputs['Stage']}", f"ApiId={outputs['ApiId']}",
-                   *([f"AlarmTopicArn={topic}"] if topic else [])):
+                   *[f"{name}={value}" for name, value in parameters.items()]):
             refuse(f"stack {self.stack} is up and works, but its alarms and dashboard ({name}) are not deployed; sam says why above",
                    "mend that, then this again")
         stacks.forget_failed_change_sets(name)

@@ -35,14 +35,26 @@ def advice(unreserved, parameters):
             f"then deploy again")
 
 
-def parameters(given):
-    """The template's parameters for this account's quota. What was given stays as it was given."""
+def limits():
+    """The account's limits of Lambda in this region; nothing where whoever deploys may not read them."""
     lambda_ = client("lambda")
     try:
-        unreserved = lambda_.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+        return lambda_.get_account_settings()["AccountLimit"]
     except lambda_.exceptions.ClientError as error:
         if code_of(error) not in ("AccessDenied", "AccessDeniedException"):
             raise
+        return {}
+
+
+def quota():
+    """How many functions the account may run at once; nothing where that is not known."""
+    return limits().get("ConcurrentExecutions")
+
+
+def parameters(given):
+    """The template's parameters for this account's quota. What was given stays as it was given."""
+    unreserved = limits().get("UnreservedConcurrentExecutions")
+    if unreserved is None:
         say("warning: whoever deploys may not read this account's quota of Lambda (lambda:GetAccountSettings); consumers are "
             "as many as the template says")
         return {}

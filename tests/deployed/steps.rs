@@ -11,7 +11,7 @@ use std::process::Command;
 fn python(expression: &str, given: &Value) -> Value {
     let program = format!(
         "import json, pathlib, sys\n\
-         from deployment import adoption, binaries, concurrency, parameters, releases, stacks, template\n\
+         from deployment import adoption, alarms, binaries, concurrency, parameters, releases, stacks, template\n\
          given = json.load(sys.stdin)\n\
          print(json.dumps({expression}))"
     );
@@ -21,6 +21,25 @@ fn python(expression: &str, given: &Value) -> Value {
     let output = run(&mut command, given.to_string().as_bytes());
     assert!(output.status.success(), "{expression}: {}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_stack_of_alarms_is_told_what_it_asks_for_and_nothing_that_it_does_not_know() {
+    let ask = |given: Value| {
+        let outputs = "{'Stage': 'prod', 'ApiId': 'a1b2c3'}";
+        python(&format!("alarms.parameters('us-prod', {outputs}, *given)"), &given)
+    };
+    let asked = &template("ops.yaml")["Parameters"];
+    let all = ask(json!(["arn:page", "arn:ticket", 50]));
+    assert_eq!(all["ConcurrencyMax"], "40", "80 % of the account's quota");
+    for name in all.as_object().unwrap().keys() {
+        assert!(asked[name].is_object(), "ops.yaml has no parameter {name}");
+    }
+    for (name, parameter) in asked.as_object().unwrap() {
+        assert!(all[name].is_string() || !parameter["Default"].is_null(), "nobody tells {name}");
+    }
+    let least = ask(json!(["", "", null]));
+    assert_eq!(least, json!({ "Stack": "us-prod", "Stage": "prod", "ApiId": "a1b2c3" }));
 }
 
 #[test]

@@ -76,7 +76,9 @@ impl Api {
     }
 
     async fn counted(&self, call: &Call<'_>, caller: Option<Caller>) -> Response<Vec<u8>> {
-        let answer = response(self.routed(call, caller).await);
+        let is_operator = caller.as_ref().is_some_and(|caller| caller.token().is_none());
+        let whole = |problem: Problem| if is_operator { problem.for_operators() } else { problem };
+        let answer = response(self.routed(call, caller).await.map_err(whole));
         observe::answered(answer.status());
         answer
     }

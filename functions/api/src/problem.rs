@@ -35,6 +35,8 @@ struct Told {
     queued: Option<usize>,
     header: Option<(HeaderName, HeaderValue)>,
     call: Option<CallFailed>,
+    /// Why, where it was no call that failed: what is stored cannot be read.
+    fault: Option<String>,
 }
 
 impl Problem {
@@ -58,6 +60,7 @@ impl Problem {
             queued,
             header,
             call,
+            fault: None,
         }))
     }
 
@@ -251,6 +254,15 @@ impl Problem {
         self.0.call.as_ref()
     }
 
+    /// The same for whoever operates the ledger: a fault of its own is no silence that passes.
+    #[must_use]
+    pub fn for_operators(self) -> Problem {
+        let Some(fault) = &self.0.fault else { return self };
+        let title = "What is stored cannot be used";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", title, fault.clone())
+            .next("this is a fault of Postledger's, or of a newer version's tables: look for a newer version")
+    }
+
     /// The document.
     pub fn document(&self) -> Value {
         let told = &*self.0;
@@ -288,6 +300,7 @@ pub(crate) fn failed(error: &(dyn std::error::Error + 'static), what: &'static s
     );
     let mut problem = Problem::unavailable();
     problem.0.call = CallFailed::behind(error).cloned();
+    problem.0.fault = problem.0.call.is_none().then(|| error.to_string());
     problem
 }
 

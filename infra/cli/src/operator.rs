@@ -44,6 +44,8 @@ use store::ask::TIMELINE_MAX;
 use store::rebuild::{self, Report};
 use tokio::time::Instant;
 
+/// Of how many days the quarantine is listed at most.
+pub const DAYS_MAX: u32 = 400;
 /// How often in a row a queue must yield nothing until it is taken for empty: one receive of SQS asks some of
 /// its servers only.
 const EMPTY_MAX: u32 = 5;
@@ -79,7 +81,9 @@ fn of_reconcile(error: ReconcileError) -> Problem {
             Some(next) => unusable(&error).next(next),
             None => unusable(error),
         },
-        error => unusable(error),
+        error => {
+            unusable(error).next("what was told until then is told: run it again, and it goes on from there")
+        }
     }
 }
 
@@ -161,6 +165,10 @@ impl Operator {
 
     /// What was set aside in the last days, the latest last.
     async fn quarantine(&self, query: QuarantineQuery) -> Result<Vec<Listed>, Problem> {
+        if !(1..=DAYS_MAX).contains(&query.days) {
+            let words = format!("days: expected a number from 1 to {DAYS_MAX}");
+            return Err(Problem::bad_request(words).next("name fewer days"));
+        }
         let now = (self.clock)();
         let mut listed = Vec::new();
         for day in (0..i64::from(query.days)).rev() {
@@ -263,8 +271,11 @@ impl Operator {
             (None, None) => aside.body.clone(),
         };
         let context = Context { server, received_at, source, keep_engagement_detail: false };
-        let examined = postmark::examine(&body, &context).map_err(unusable)?;
-        let event = examined.event(&context, &self.ledger_key).map_err(unusable)?;
+        let refused = |refusal: postmark::Refusal| {
+            unusable(refusal).next("give a mended body by `postledger quarantine replay KEY --body FILE`")
+        };
+        let examined = postmark::examine(&body, &context).map_err(refused)?;
+        let event = examined.event(&context, &self.ledger_key).map_err(refused)?;
         let dropped = [aside.dropped.clone(), examined.dropped].concat();
         let told = Envelope::told(server, &event.what, received_at, source, examined.canonical, dropped);
         Ok((event.identity, whose(told.map_err(unusable)?)))
@@ -423,7 +434,7 @@ impl Operator {
             }
             _ => Span::Due,
         };
-        let until = ask.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let until = ask.seconds.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
         let job = Job { server, span, dry_run: ask.dry_run, until };
         let reconcile = Reconcile {
             store: self.store.clone(),

@@ -4,7 +4,7 @@ use crate::api::{Api, Request};
 use crate::args::{Backfill, Postmark, Target};
 use crate::operator::{ReconcileAsk, Step};
 use crate::target::Whose;
-use crate::{Failure, args, post, say, show};
+use crate::{Failure, USAGE, args, post, say, show};
 use ::reconcile::{Report, Tally};
 use answers::{Completeness, CompletenessLine};
 use http::Method;
@@ -177,6 +177,11 @@ pub fn completeness(args: &args::Completeness, whose: &Whose, json: bool) -> Res
         time.map_or_else(|| eastern::day(else_then), |time| time.day())
     };
     let (from, to) = (day(args.from, now.plus_days(-COMPLETENESS_DAYS)), day(args.to, now));
+    if from > to {
+        return Err(Failure::new(format!("--from ({from}) comes after --to ({to})"))
+            .next("let --from be the earlier of the two")
+            .status(USAGE));
+    }
     let ledger = Api::open(&args.access, whose)?;
     let mut told = Completeness { server: args.server.server, days: BTreeMap::new(), from, to };
     // The API tells of so many days at once.

@@ -180,9 +180,14 @@ impl Plan<'_> {
 
     /// The password to use from now on: the one in use, where that is another and good.
     fn next(&self) -> u32 {
-        let from = self.registered.filter(|_| !self.is_registered()).unwrap_or(self.generation + 1);
+        let from =
+            self.registered.filter(|_| !self.is_registered()).unwrap_or(self.generation.saturating_add(1));
         let usable = self.revoked.usable(self.server, from);
-        if usable == self.generation { self.revoked.usable(self.server, usable + 1) } else { usable }
+        if usable == self.generation {
+            self.revoked.usable(self.server, usable.saturating_add(1))
+        } else {
+            usable
+        }
     }
 
     fn told(&self) -> Value {

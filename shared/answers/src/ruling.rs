@@ -109,8 +109,8 @@ pub struct ReactivateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "reason")]
     pub consent: Option<String>,
-    /// Whether Postmark's own suppression list is seen to as well. If not, only what is yours is allowed again: what
-    /// Postmark's list says of the recipient stays, and its answer with it.
+    /// Whether Postmark's own suppression list is seen to as well. If not, only what is yours is allowed again, and nothing
+    /// where Postmark's list holds the recipient.
     #[serde(default = "yes")]
     pub postmark: bool,
     /// What a stream means that nobody knows: a slip, which is refused, or one whose first mail is yet to come.

@@ -33,6 +33,9 @@ const OFTEN: usize = 2;
 const OFTEN_DAYS: i64 = 90;
 /// What follows on a lift or allowance within so many seconds is the same reactivation: Postmark's half comes later.
 const SAME_SECONDS: i64 = 3_600;
+/// Why nothing of ours is allowed where Postmark is to be left alone.
+const STILL_LISTED: &str = "Postmark's own list holds it, so that it must not be mailed there whatever is allowed here: have \
+                            Postmark's list seen to as well, or leave it";
 /// Our word for that Postmark has done it; Postmark's begins with a capital.
 const DONE: &str = "deleted";
 
@@ -210,7 +213,7 @@ async fn held(
         let streams: Vec<&String> = if whole { view.streams.keys().collect() } else { vec![&asked.stream] };
         streams.into_iter().map(move |stream| (place, view, stream))
     });
-    let (mut all, mut complained) = (Vec::new(), false);
+    let (mut all, mut complained, mut asked_off) = (Vec::new(), false, false);
     for (spelling, view, stream) in places.collect::<Vec<_>>() {
         let here = view.streams.get(stream);
         let listed = here.into_iter().flat_map(StreamView::live_causes).map(|(cause, _)| cause).collect();
@@ -224,6 +227,7 @@ async fn held(
             risks(admin, view.recipient, &Question { view, stream, kind, policy, at: now }).await?
         };
         complained |= barred || view.complained_within(stream);
+        asked_off |= view.removal(stream).is_some();
         let held = Held {
             spelling,
             stream: stream.clone(),
@@ -249,12 +253,11 @@ async fn held(
         .filter(|held| !held.was().is_empty())
         .collect();
     for held in &mut all {
-        held.refused = refusal(held, complained, asked, &events, now);
+        held.refused = refusal(held, [complained, asked_off], asked, &events, now);
     }
-    if !asked.postmark {
-        // What Postmark lists has its say above, and stays.
-        all.iter_mut().for_each(|held| held.listed.clear());
-        all.retain(|held| !held.was().is_empty());
+    // What Postmark lists stays barred there, and an allowance of ours would end what its list says of other streams.
+    for held in all.iter_mut().filter(|held| !asked.postmark && !held.listed.is_empty()) {
+        held.refused.get_or_insert_with(|| Refused::new("postmark", STILL_LISTED));
     }
     // An allowance would be one for the refused streams too.
     let elsewhere = all.iter().find_map(|held| held.refused.clone());
@@ -296,16 +299,18 @@ async fn risks(
     Ok((risks, complained))
 }
 
-/// The rule that keeps a stream as it is, if one does. `complained`: somewhere in the scope.
+/// The rule that keeps a stream as it is, if one does. `within`: whether it complained, and whether it asked by a bounce to
+/// be taken off, somewhere in the scope: an allowance of ours is one for all of it.
 fn refusal(
     held: &Held,
-    complained: bool,
+    within: [bool; 2],
     asked: &ReactivateRequest,
     events: &[Recorded],
     now: Time,
 ) -> Option<Refused> {
-    let complained = (complained && held.is_ours()).then_some(Cause::Complaint);
-    if let Err(withheld) = authority::undo(held.causes().chain(complained), asked.consent.is_some()) {
+    let within = [Cause::Complaint, Cause::Unsubscribe].into_iter().zip(within);
+    let within = within.filter_map(|(cause, is)| (is && held.is_ours()).then_some(cause));
+    if let Err(withheld) = authority::undo(held.causes().chain(within), asked.consent.is_some()) {
         return Some(withheld.into());
     }
     if reactivations(events, &held.stream, now) >= OFTEN {
@@ -819,8 +824,6 @@ mod tests {
             let body = json!({ "stream": stream, "reason": "r", "postmark": false });
             bench.post(&format!("recipients/{IDA}/reactivate"), body).await.json()
         };
-        change(&bench, IDA, "outbound", DAY, HARD).await;
-        assert_eq!(ours_alone("outbound").await["results"], json!([]), "Postmark lists it, and we do not");
         bar(&bench, "outbound", DAY).await;
         let told = ours_alone("outbound").await;
         assert_eq!(
@@ -828,11 +831,29 @@ mod tests {
             (&json!(true), &json!("decision"))
         );
         assert!(told["decision"]["event"].is_string() && lists.asked().is_empty(), "Postmark is not asked");
-        // An unsubscribe on Postmark's list is its owner's word about ours too.
-        change(&bench, IDA, "broadcast", DAY, UNSUBSCRIBE).await;
-        bar_for(&bench, "broadcast", DAY, Bar::Import(Some(Cause::Unsubscribe))).await;
-        let told = ours_alone("broadcast").await;
-        assert_eq!(told["results"][0]["refused"]["code"], "consent", "{told}");
+        // Where Postmark lists it, an allowance would make nothing mailable there, and end what is said elsewhere.
+        change(&bench, IDA, "broadcast", DAY, HARD).await;
+        bar_for(&bench, "broadcast", DAY, Bar::Import(Some(Cause::HardBounce))).await;
+        for scope in ["broadcast", "*"] {
+            let told = ours_alone(scope).await;
+            assert_eq!(told["results"][0]["refused"]["code"], "postmark", "{scope}: {told}");
+        }
+        assert!(lists.asked().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asked_by_a_bounce_to_be_taken_off_is_allowed_by_no_wider_scope_without_consent() {
+        let (bench, lists) = Bench::with_lists().await;
+        bounce(&bench, "Unsubscribe", 1, DAY).await;
+        change(&bench, IDA, "outbound", DAY, HARD).await;
+        bar(&bench, "*", DAY).await;
+        let told = ask(&bench, IDA, "*", None).await;
+        let results = told.json()["results"].clone();
+        let ours = results.as_array().unwrap().iter().find(|one| one["stream"] == "*").unwrap().clone();
+        assert_eq!(ours["refused"]["code"], "consent", "{results}");
+        assert!(lists.asked().len() <= 1, "nothing of ours is decided");
+        let told = ask(&bench, IDA, "*", Some("by telephone")).await;
+        assert!(told.json()["decision"]["event"].is_string(), "{}", told.text());
     }
 
     #[tokio::test(start_paused = true)]

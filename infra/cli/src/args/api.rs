@@ -60,7 +60,8 @@ pub enum Ask {
     Suppress(Suppress),
     /// Mail an address again, here and at Postmark, where allowed.
     ///
-    /// It is taken off the list here and at Postmark; with --no-postmark only what is yours is allowed again. A spam
+    /// It is taken off the list here and at Postmark; with --no-postmark only what is yours is allowed again, where Postmark's
+    /// list does not hold it. A spam
     /// complaint stays, and an unsubscribe needs --consent. Exit status 1: it was refused, or not all of it was done.
     Reactivate(Reactivate),
     /// Take a person's data out of the ledger.
@@ -401,7 +402,7 @@ pub struct Reactivate {
     /// What its owner agreed to, when and how, where they had unsubscribed.
     #[arg(long, value_name = "TEXT")]
     pub consent: Option<String>,
-    /// Allow it here only: Postmark's list stays as it is, and so does what it says of the address.
+    /// Allow it here only, where Postmark's list does not hold it: that list is not touched.
     #[arg(long)]
     pub no_postmark: bool,
     /// The address, or `id:` and a recipient's id.

@@ -225,9 +225,10 @@ fn remedies(args: &Args, told: &Recipient) -> String {
                 _ => format!("id:{}", told.recipient_id),
             };
             let reactivate = format!(
-                "postledger reactivate --server {} --stream {} {} --reason TEXT",
+                "postledger reactivate --server {} --stream {} --reason TEXT{} {}",
                 args.server.server,
                 quoted(at),
+                if address.starts_with('-') { " --" } else { "" },
                 quoted(&address)
             );
             let remedy = remedy(*code, &reactivate);
@@ -253,7 +254,10 @@ fn remedy(code: Code, reactivate: &str) -> String {
             "mail only what this person asks for: they called your mail spam before".to_owned()
         }
         Code::ListedUnsubscribe | Code::BarredImportUnsubscribe | Code::RemovalRequested => {
-            format!("where the person has asked for mail again:\n    {reactivate} --consent HOW_THEY_ASKED")
+            format!(
+                "where the person has asked for mail again:\n    {}",
+                reactivate.replacen(" --reason", " --consent HOW_THEY_ASKED --reason", 1)
+            )
         }
         Code::ListedHardBounce | Code::BarredImportHardBounce | Code::HardBounce | Code::InvalidAddress => {
             format!("look for a slip in the address; where the mailbox exists now:\n    {reactivate}")

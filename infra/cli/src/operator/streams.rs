@@ -32,6 +32,7 @@ impl Operator {
         server: ServerId,
         stream: &str,
     ) -> Result<Forgotten, Problem> {
+        self.known(server).await?;
         let change = Change {
             server,
             what: "server.forget_stream",
