@@ -33,7 +33,7 @@ LIKENESS = tests/simulator/likeness
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint functions build deploy adopt rollback releases rust aws node sam api-tools client-tools soak soak-aws blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint lint-rust lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools soak soak-aws blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -58,7 +58,9 @@ local-stop: ## end what `make local` started; what it took in is gone
 local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
-test: lint aws node client-tools ## everything: formatting, lints, and every test of every crate
+test: ## everything: formatting, lints, and every test of every crate
+	@# What is installed is fetched while the lints compile.
+	@$(MAKE) --no-print-directory --jobs=2 lint aws node client-tools
 	$(CARGO) test --locked --workspace
 
 check: ## what takes seconds once it is built: formatting, lints, and the tests of each crate alone
@@ -66,11 +68,15 @@ check: ## what takes seconds once it is built: formatting, lints, and the tests 
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) test --locked --workspace --lib
 
-lint: sam ## formatting and lints, without a warning; templates for both regions
+lint: lint-rust lint-templates ## formatting and lints, without a warning; templates for both regions
+
+lint-rust:
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --package postledger --no-default-features -- --deny warnings
+
+lint-templates: sam
 	.tools/sam/bin/cfn-lint --regions us-east-1 eu-west-1 --template infra/app.yaml infra/ops.yaml
 	cd infra && for template in app.yaml ops.yaml; do \
 		SAM_CLI_TELEMETRY=0 ../.tools/sam/bin/sam validate --lint --region us-east-1 --template $$template || exit; done
