@@ -202,6 +202,7 @@ fn what_is_deployed_for_another_architecture_than_it_was_built_for_names_the_fun
     let other = if cfg!(target_arch = "x86_64") { "arm64" } else { "x86_64" };
     let mut deploy = Command::new(root().join(".tools/sam/bin/python"));
     deploy.arg(root().join("infra/deploy.py")).args(["us-prod", "--set", &format!("Architecture={other}")]);
+    deploy.arg("--functions").arg(postledger_tests::lambda::packages());
     // No access to AWS, and none is needed.
     let output = run(deploy.env_remove("AWS_PROFILE").env("AWS_EC2_METADATA_DISABLED", "true"), b"");
     let told = text(&output.stderr);

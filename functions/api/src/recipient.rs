@@ -344,6 +344,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_was_only_delivered_to_is_known_from_then_on() {
+        let bench = Bench::default();
+        let delivery = json!({
+            "RecordType": "Delivery", "MessageStream": "outbound", "ServerID": SERVER, "Recipient": "ben@customer.example",
+            "MessageID": "5c2f8f10-0000-4000-8000-000000005108", "DeliveredAt": "2026-11-20T10:00:00Z", "Tag": "",
+        });
+        bench.record(SERVER, delivery, Source::Webhook).await;
+        let known = async |asked: &str| {
+            let told = bench.get(&format!("recipients/{asked}")).await.json();
+            (told["known"].clone(), told["streams"]["outbound"]["verdict"].clone())
+        };
+        assert_eq!(known("ben@customer.example").await, (json!(true), json!("send")));
+        assert_eq!(
+            known("ben@customer.example?at=2026-11-20T09:00:00Z").await,
+            (json!(false), json!("send"))
+        );
+        assert_eq!(known("nobody@customer.example").await.0, json!(false));
+    }
+
+    #[tokio::test]
     async fn what_is_not_to_be_seen_is_taken_out_and_told() {
         let bench = Bench::default();
         complained(&bench, "gone@customer.example", 1).await;

@@ -16,6 +16,9 @@ use std::ops::Bound;
 /// The most deliveries, and the most opens and clicks, that a timeline shows.
 pub const TIMELINE_MAX: usize = 1_000;
 
+/// How many deliveries, and how many opens and clicks, are looked at to know somebody without any state.
+const KNOWN_BY: usize = 10;
+
 /// What is asked about a recipient.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -256,7 +259,16 @@ async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) 
     }
     let others = as_of(others);
 
-    let known = view.is_some() || !others.is_empty();
+    let mut known = view.is_some() || !others.is_empty();
+    if !known && !ask.whole_timeline {
+        // Whoever was only delivered to is known too. Of now a few events say so, all of which would have to have expired;
+        // of a past instant it may be any.
+        let most = if ask.at.is_none() && ask.known_at.is_none() { KNOWN_BY } else { TIMELINE_MAX };
+        for class in [Class::Delivery, Class::Engagement] {
+            known =
+                known || !as_of(store.events(server, recipient, class, None, most).await?.events).is_empty();
+        }
+    }
     let view = view.unwrap_or_else(|| View::empty(server, recipient));
     let settings = store.settings(server).await?;
     let floor = store.rules().await?.floors.get(&Class::Delivery).copied();
