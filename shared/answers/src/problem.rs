@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-pub(crate) const CODES: [(&str, &str); 20] = [
+pub(crate) const CODES: [(&str, &str); 21] = [
     ("bad-request", "400: what was sent is not understood; `detail` says where."),
     ("bad-cursor", "400: this list did not give out this cursor. Begin again without one."),
     ("unauthorized", "401: there is no token, or none that opens anything: unknown, ended, or revoked."),
@@ -44,6 +44,10 @@ pub(crate) const CODES: [(&str, &str); 20] = [
     ("too-large", "413: more than is taken at once."),
     ("too-many", "429: the token has done as much of it today as it may; `Retry-After` says until when."),
     ("content-type", "415: the body is of another media type than is asked for."),
+    (
+        "fault",
+        "500: what is stored cannot be used. Only whoever operates the ledger is told so; a token is told `unavailable`.",
+    ),
     ("unavailable", "503: a table or queue did not answer. Try again."),
     ("not-a-door", "503: a webhook has come here; Postmark comes again."),
 ];
