@@ -70,11 +70,12 @@ check: ## what takes seconds once it is built: formatting, lints, and the tests 
 
 lint: lint-rust lint-templates ## formatting and lints, without a warning; templates for both regions
 
+# cargo counts its own jobs: it would take the two of `make test` for all that it may have.
 lint-rust:
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	$(CARGO) clippy --locked --package postledger --no-default-features -- --deny warnings
+	@env -u MAKEFLAGS $(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	@env -u MAKEFLAGS $(CARGO) clippy --locked --package postledger --no-default-features -- --deny warnings
 
 lint-templates: sam
 	.tools/sam/bin/cfn-lint --regions us-east-1 eu-west-1 --template infra/app.yaml infra/ops.yaml

@@ -106,6 +106,7 @@ async fn in_consumer(binary: &Path, name: &str, queue: &str, batch: usize) -> Me
     }
     let meter = wire.metered();
     let events = (INVOCATIONS * batch) as f64;
+    let log = log_bytes(&function.kill().await) / (events + batch as f64);
     let stored = stored.lock().unwrap();
     let mean = |bytes: &dyn Fn(&Map<String, Value>) -> u64| {
         stored.iter().map(bytes).sum::<u64>() as f64 / stored.len() as f64 + ITEM_BYTES
@@ -117,7 +118,7 @@ async fn in_consumer(binary: &Path, name: &str, queue: &str, batch: usize) -> Me
     Measured {
         writes: (meter.all_writes() + meter.all_index_writes()) as f64 / events,
         reads: meter.all_reads() as f64 / events,
-        log: log_bytes(&function.kill().await) / (events + batch as f64),
+        log,
         item: mean(&|item| size(&Value::Object(item.clone()))),
         index: mean(&in_index),
     }
