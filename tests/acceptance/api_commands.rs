@@ -94,6 +94,7 @@ fn a_long_list_is_checked_in_parts_and_answered_in_its_order() {
     assert_eq!(rows, addresses);
     assert!(text(&output.stderr).contains("line 12347: the address has no @"), "{}", text(&output.stderr));
     let json = run(check.arg("--json"), input.as_bytes());
+    assert_eq!(json.status.code(), Some(1), "{}", text(&json.stderr));
     let told = lines(&json);
     assert_eq!((told.len(), &told[12_345]["line"]), (25_000, &json!(12_347)));
 }
