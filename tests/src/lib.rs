@@ -44,6 +44,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
@@ -60,6 +61,9 @@ pub const SERVER: i64 = 8_123_456;
 pub fn now() -> Time {
     "2026-10-01T00:00:00Z".parse().unwrap_or_default()
 }
+
+/// How many worlds there were: each has a folder of its own, which goes with it.
+static WORLDS: AtomicUsize = AtomicUsize::new(0);
 
 /// A clock that stands still.
 pub fn clock() -> Clock {
@@ -161,7 +165,15 @@ impl World {
             clock: clock(),
         }));
         let served = Served::new(&runtime, &stack);
-        World { runtime, stack, queue, store, key, served, home: Folder::new("world") }
+        World {
+            runtime,
+            stack,
+            queue,
+            store,
+            key,
+            served,
+            home: Folder::new(&format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed))),
+        }
     }
 
     /// The real command, which operates this world.
