@@ -104,9 +104,6 @@ pub struct Gate<'a> {
 
 impl<'a> Gate<'a> {
     /// Lets in whoever bears a token.
-    ///
-    /// # Errors
-    /// [`Problem::unauthorized`], or the ledger's own.
     pub async fn by_token(parts: &'a Parts, call: &Call<'_>) -> Result<Gate<'a>, Problem> {
         let header =
             call.headers.get(AUTHORIZATION).ok_or_else(|| Problem::unauthorized("there is no token"))?;

@@ -219,9 +219,6 @@ impl Reconcile {
     }
 
     /// When a server was last worked on to the end: who waits longest comes first.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn finished_at(&self, server: ServerId) -> Result<Option<Time>, StoreError> {
         Ok(self.state(server).await?.0.finished_at)
     }

@@ -52,9 +52,6 @@ pub struct Rounds {
 
 impl Rounds {
     /// Looks at all servers, as far as there is time. What was found; `None` where another run is under way.
-    ///
-    /// # Errors
-    /// Where the registry gives no answer.
     pub async fn all(&self, until: Option<Instant>) -> Result<Option<Vec<Report>>, WatchError> {
         let now = (self.clock)();
         let Some(lease) = Lease::take(&*self.store, LEASE, now, LEASE_SECONDS).await? else {

@@ -327,9 +327,6 @@ impl Api {
     }
 
     /// Asks, and has every answer; what does not answer is asked again where that changes nothing.
-    ///
-    /// # Errors
-    /// Where nobody answers.
     pub fn answer(&self, request: &Request) -> Result<Told, Failure> {
         let passes = |told: &Told| {
             matches!(told.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY)

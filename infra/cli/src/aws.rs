@@ -148,9 +148,6 @@ pub struct Aws {
 
 impl Aws {
     /// Finds a stack's ledger key and queues.
-    ///
-    /// # Errors
-    /// Where there is no access, no such stack, or no answer.
     pub fn open(args: &OnAws, stack: &str) -> Result<Aws, Failure> {
         let runtime = runtime()?;
         let (meant, who, operator) = runtime.block_on(async {
@@ -364,9 +361,6 @@ pub fn vault(args: &OnAws, stack: &str) -> Result<Box<dyn Vault>, Failure> {
 }
 
 /// Where Postmark reaches a stack's doors.
-///
-/// # Errors
-/// Where there is no access, no such stack, or no answer.
 pub fn doors(args: &OnAws, stack: &str) -> Result<String, Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;
@@ -382,9 +376,6 @@ pub fn doors(args: &OnAws, stack: &str) -> Result<String, Failure> {
 }
 
 /// What a stack tells of itself; `None` where it was made in an emulator without the template.
-///
-/// # Errors
-/// Where there is no access, no such stack, or no answer.
 pub fn outputs(args: &OnAws, stack: &str) -> Result<Option<Outputs>, Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;
@@ -397,9 +388,6 @@ pub fn outputs(args: &OnAws, stack: &str) -> Result<Option<Outputs>, Failure> {
 }
 
 /// What a deployed stack verifies passwords by; `None` where there is no stack, or one that has no doors yet.
-///
-/// # Errors
-/// Where there is no access, or nobody answers.
 pub fn public_keys(args: &OnAws, stack: &str) -> Result<Option<String>, Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;
@@ -412,9 +400,6 @@ pub fn public_keys(args: &OnAws, stack: &str) -> Result<Option<String>, Failure>
 }
 
 /// Makes the ledger key of a stack, unless there is one. The name of its parameter, and whether it was made.
-///
-/// # Errors
-/// Where there is no access, or nobody answers.
 pub fn prepare(args: &OnAws, stack: &str) -> Result<(String, bool), Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;

@@ -31,9 +31,6 @@ where
 }
 
 /// Does some work on the registry of a ledger, as whoever operates it.
-///
-/// # Errors
-/// The work's own.
 pub fn on<T, E>(ledger: &Api, work: impl AsyncFnOnce(&dyn Book) -> Result<T, E>) -> Result<T, Failure>
 where
     Failure: From<E>,

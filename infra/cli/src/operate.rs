@@ -18,17 +18,11 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 /// What is on the queues.
-///
-/// # Errors
-/// Where the ledger gives no answer.
 pub fn queues(ledger: &Api) -> Result<Vec<OnQueue>, Failure> {
     ledger.read(&Request::operator(Method::GET, &["queues"]))
 }
 
 /// What was set aside in the last days, the latest last.
-///
-/// # Errors
-/// Where the ledger gives no answer.
 pub fn quarantine(ledger: &Api, days: u32) -> Result<Vec<Listed>, Failure> {
     ledger.read(&Request::operator(Method::GET, &["quarantine"]).with("days", Some(days)))
 }

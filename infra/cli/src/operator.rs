@@ -146,9 +146,6 @@ impl Operator {
     }
 
     /// What is on each queue: how much waits, is being consumed, is dead. On AWS these are approximate.
-    ///
-    /// # Errors
-    /// The queue's own.
     pub async fn queues(&self) -> Result<Vec<OnQueue>, QueueError> {
         let mut all = Vec::new();
         for name in QueueName::LIVE {

@@ -73,9 +73,6 @@ pub fn parcels(name: &str, input: impl Read) -> Result<Vec<Parcel>, Failure> {
 }
 
 /// Posts one body: status and words of the answer.
-///
-/// # Errors
-/// Where nobody answers.
 pub fn one(agent: &Agent, url: &str, authorization: &str, body: &str) -> Result<String, ureq::Error> {
     let request =
         agent.post(url).header("authorization", authorization).header("content-type", "application/json");

@@ -167,9 +167,6 @@ fn days_after(day: &str, days: i64) -> Result<String, Failure> {
 }
 
 /// The command `completeness`.
-///
-/// # Errors
-/// Where the ledger gives no answer.
 pub fn completeness(args: &args::Completeness, whose: &Whose, json: bool) -> Result<(), Failure> {
     let now = platform::now();
     let day = |time: Option<Time>, else_then: Time| {

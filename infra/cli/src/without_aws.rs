@@ -19,9 +19,6 @@ pub struct Aws(Infallible);
 
 impl Aws {
     /// Opens nothing.
-    ///
-    /// # Errors
-    /// Always.
     pub fn open(_: &OnAws, _: &str) -> Result<Aws, Failure> {
         Err(without())
     }
@@ -61,49 +58,31 @@ impl Aws {
 }
 
 /// Finds none.
-///
-/// # Errors
-/// Always.
 pub fn vault(_: &OnAws, _: &str) -> Result<Box<dyn Vault>, Failure> {
     Err(without())
 }
 
 /// Makes nothing.
-///
-/// # Errors
-/// Always.
 pub fn create(_: &str, _: &str, _: &str, _: bool) -> Result<Made, Failure> {
     Err(without())
 }
 
 /// Finds none.
-///
-/// # Errors
-/// Always.
 pub fn doors(_: &OnAws, _: &str) -> Result<String, Failure> {
     Err(without())
 }
 
 /// Finds none.
-///
-/// # Errors
-/// Always.
 pub fn outputs(_: &OnAws, _: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
     Err(without())
 }
 
 /// Knows none.
-///
-/// # Errors
-/// Always.
 pub fn public_keys(_: &OnAws, _: &str) -> Result<Option<String>, Failure> {
     Err(without())
 }
 
 /// Makes none.
-///
-/// # Errors
-/// Always.
 pub fn prepare(_: &OnAws, _: &str) -> Result<(String, bool), Failure> {
     Err(without())
 }

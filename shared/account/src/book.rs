@@ -22,15 +22,9 @@ pub enum BookError {
 #[async_trait]
 pub trait Book: Send + Sync {
     /// One document and its version.
-    ///
-    /// # Errors
-    /// Where there is no answer.
     async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, BookError>;
 
     /// All documents of a shelf, by name.
-    ///
-    /// # Errors
-    /// Where there is no answer.
     async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, BookError>;
 
     /// Writes a document over the version that was read (`None`: there was none); `false`: somebody was faster.
@@ -52,9 +46,6 @@ pub trait Book: Send + Sync {
     async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, BookError>;
 
     /// What is configured for a server.
-    ///
-    /// # Errors
-    /// Where there is no answer.
     async fn settings(&self, server: ServerId) -> Result<ServerSettings, BookError>;
 
     /// Configures a server.
@@ -64,15 +55,9 @@ pub trait Book: Send + Sync {
     async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), BookError>;
 
     /// The streams that events of a server came in for.
-    ///
-    /// # Errors
-    /// Where there is no answer.
     async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, BookError>;
 
     /// The counts of a stream by hour, from one hour to before another.
-    ///
-    /// # Errors
-    /// Where there is no answer.
     async fn counters(
         &self,
         server: ServerId,

@@ -40,9 +40,6 @@ pub struct Completeness {
 }
 
 /// What is known of a server's days, from one Eastern day to another, both included.
-///
-/// # Errors
-/// The ledger's own.
 pub async fn completeness<B: Book + ?Sized>(
     book: &B,
     server: ServerId,

@@ -158,9 +158,6 @@ pub struct Connect<'a, B: Book + ?Sized> {
 
 impl<B: Book + ?Sized> Connect<'_, B> {
     /// Looks at the server, and plans. `entry` is brought up to date, but not written.
-    ///
-    /// # Errors
-    /// See [`ConnectError`].
     pub async fn look(&self, entry: &mut ServerEntry, base: &str) -> Result<Plan, ConnectError> {
         let seen = look(entry.server, self.api).await?;
         entry.take_streams(&seen.streams);

@@ -56,9 +56,6 @@ impl Doors {
     }
 
     /// Asks for the doors' health.
-    ///
-    /// # Errors
-    /// See [`DoorsError`].
     pub async fn healthy(&self, base: &str) -> Result<(), DoorsError> {
         let base = base.trim_end_matches('/');
         let request = Request::get(format!("{base}/health")).body(Bytes::new());
@@ -69,9 +66,6 @@ impl Doors {
     }
 
     /// Posts what Postmark's verification would, with a credential. The doors keep it as a probe, and record nothing.
-    ///
-    /// # Errors
-    /// See [`DoorsError`].
     pub async fn take(&self, url: &str, auth: &Auth) -> Result<(), DoorsError> {
         let user: User =
             auth.username.parse().map_err(|_| DoorsError::NotAUrl(format!("{url} with that user")))?;

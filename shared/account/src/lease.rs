@@ -19,9 +19,6 @@ pub struct Lease {
 
 impl Lease {
     /// Takes the lease of a name for some seconds; `None` while somebody else holds it.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn take<B: Book + ?Sized>(
         book: &B,
         name: &str,
@@ -41,9 +38,6 @@ impl Lease {
     }
 
     /// Holds it for some seconds from now on; `false`: it had expired, and somebody else has it.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn renew<B: Book + ?Sized>(
         &mut self,
         book: &B,

@@ -120,18 +120,12 @@ fn read(name: &str, document: &Document) -> Result<ServerEntry, RegistryError> {
 
 impl<B: Book + ?Sized> Registry<'_, B> {
     /// All servers, by id as text.
-    ///
-    /// # Errors
-    /// See [`RegistryError`].
     pub async fn list(&self) -> Result<Vec<ServerEntry>, RegistryError> {
         let documents = self.0.documents(&Shelf::Servers).await?;
         documents.iter().map(|(name, document)| read(name, document)).collect()
     }
 
     /// One server.
-    ///
-    /// # Errors
-    /// See [`RegistryError`].
     pub async fn get(&self, server: ServerId) -> Result<Option<ServerEntry>, RegistryError> {
         let name = server.to_string();
         let document = self.0.document(&Shelf::Servers, &name).await?;
@@ -139,17 +133,11 @@ impl<B: Book + ?Sized> Registry<'_, B> {
     }
 
     /// Writes an entry, whatever was there, and tells the settings of the server what its streams are for.
-    ///
-    /// # Errors
-    /// See [`RegistryError`].
     pub async fn put(&self, entry: &ServerEntry) -> Result<(), RegistryError> {
         self.change(entry.server, |_| Some(entry.clone())).await.map(drop)
     }
 
     /// Changes an entry that is there. The entry after that.
-    ///
-    /// # Errors
-    /// See [`RegistryError`].
     pub async fn update(
         &self,
         server: ServerId,
@@ -165,9 +153,6 @@ impl<B: Book + ?Sized> Registry<'_, B> {
     }
 
     /// Takes a server out of the registry; what is recorded of it stays. Whether it was there.
-    ///
-    /// # Errors
-    /// See [`RegistryError`].
     pub async fn remove(&self, server: ServerId) -> Result<bool, RegistryError> {
         let name = server.to_string();
         for _ in 0..TRIES_MAX {

@@ -34,21 +34,12 @@ pub trait Keys: Send {
     fn ids(&self) -> Vec<String>;
 
     /// Makes a key, which signs from then on. Its id.
-    ///
-    /// # Errors
-    /// In words.
     fn add(&mut self) -> Result<String, String>;
 
     /// What a server's webhooks bear, signed by the newest key.
-    ///
-    /// # Errors
-    /// In words.
     fn auth(&self, server: ServerId, generation: u32) -> Result<Auth, String>;
 
     /// Forgets a key.
-    ///
-    /// # Errors
-    /// In words.
     fn retire(&mut self, key_id: &str) -> Result<(), String>;
 }
 
@@ -157,9 +148,6 @@ pub struct Rotate<'a, B: Book + ?Sized> {
 
 impl<B: Book + ?Sized> Rotate<'_, B> {
     /// How far the rotation is; nothing is done.
-    ///
-    /// # Errors
-    /// See [`RotateError`].
     pub async fn progress(&self) -> Result<Progress, RotateError> {
         let rotation = self.read().await?.map(|(rotation, _)| rotation);
         let stage = match &rotation {

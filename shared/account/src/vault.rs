@@ -32,21 +32,12 @@ pub enum VaultError {
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// The token of a server, if it is kept.
-    ///
-    /// # Errors
-    /// See [`VaultError`].
     async fn token(&self, server: ServerId) -> Result<Option<Token>, VaultError>;
 
     /// Keeps the token of a server, in place of the one that was kept.
-    ///
-    /// # Errors
-    /// See [`VaultError`].
     async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError>;
 
     /// Forgets the token of a server, if it is kept.
-    ///
-    /// # Errors
-    /// See [`VaultError`].
     async fn remove(&self, server: ServerId) -> Result<(), VaultError>;
 }
 

@@ -21,9 +21,6 @@ pub enum OutputsError {
 
 impl Link {
     /// The outputs of a stack; none yet while it is first made.
-    ///
-    /// # Errors
-    /// See [`OutputsError`].
     pub async fn outputs(&self, stack: &str) -> Result<Outputs, OutputsError> {
         let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         if stack.is_empty() || !stack.chars().all(unreserved) {

@@ -18,9 +18,6 @@ pub enum ParameterError {
 
 impl Link {
     /// The value of a parameter, decrypted.
-    ///
-    /// # Errors
-    /// See [`ParameterError`].
     pub async fn parameter(&self, name: &str) -> Result<String, ParameterError> {
         let answer = self.ssm(name, "GetParameter", &json!({ "Name": name, "WithDecryption": true })).await?;
         let value = answer["Parameter"]["Value"].as_str();
@@ -30,9 +27,6 @@ impl Link {
     }
 
     /// Writes an encrypted parameter that is not there yet. Whether it was written; else there is one already.
-    ///
-    /// # Errors
-    /// See [`ParameterError`].
     pub async fn put_parameter(&self, name: &str, value: &str) -> Result<bool, ParameterError> {
         let parameter = json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": false });
         match self.ssm(name, "PutParameter", &parameter).await {
@@ -45,9 +39,6 @@ impl Link {
     }
 
     /// Writes an encrypted parameter, over the one that may be there.
-    ///
-    /// # Errors
-    /// See [`ParameterError`].
     pub async fn replace_parameter(&self, name: &str, value: &str) -> Result<(), ParameterError> {
         let parameter = json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": true });
         self.ssm(name, "PutParameter", &parameter).await.map(drop)

@@ -146,9 +146,6 @@ pub struct PrivateKey {
 
 impl PrivateKey {
     /// A new one.
-    ///
-    /// # Errors
-    /// [`CredentialError::Random`].
     pub fn generate() -> Result<PrivateKey, CredentialError> {
         let seed: [u8; 32] =
             ring::rand::generate(&SystemRandom::new()).map_err(|_| CredentialError::Random)?.expose();
@@ -166,9 +163,6 @@ impl PrivateKey {
     }
 
     /// From the text that was kept.
-    ///
-    /// # Errors
-    /// [`CredentialError::PrivateKey`].
     pub fn from_secret(text: &str) -> Result<PrivateKey, CredentialError> {
         let seed = URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
         PrivateKey::from_seed(seed.ok_or(CredentialError::PrivateKey)?)
@@ -182,9 +176,6 @@ impl PrivateKey {
     }
 
     /// The password of a user at a stack.
-    ///
-    /// # Errors
-    /// [`CredentialError::Stack`].
     pub fn password(&self, stack: &str, user: User) -> Result<String, CredentialError> {
         let stack = checked_stack(stack)?;
         Ok(URL_SAFE_NO_PAD.encode(self.pair.sign(message(&stack, user).as_bytes())))
@@ -220,9 +211,6 @@ pub struct Verifier {
 
 impl Verifier {
     /// For a stack, with one or two public keys and a deny list.
-    ///
-    /// # Errors
-    /// [`CredentialError::Stack`] or [`CredentialError::Keys`].
     pub fn new(
         stack: &str,
         keys: impl IntoIterator<Item = PublicKey>,

@@ -30,9 +30,6 @@ pub enum NotAStream {
 }
 
 /// The name of a stream.
-///
-/// # Errors
-/// [`NotAStream::Name`].
 pub fn name(text: &str) -> Result<&str, NotAStream> {
     let first = text.starts_with(|c: char| c.is_ascii_alphanumeric());
     let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -42,9 +39,6 @@ pub fn name(text: &str) -> Result<&str, NotAStream> {
 }
 
 /// The name of a stream, or [`WHOLE_SERVER`]: what a ruling may be about.
-///
-/// # Errors
-/// [`NotAStream::Scope`].
 pub fn scope(text: &str) -> Result<&str, NotAStream> {
     if text == WHOLE_SERVER { Ok(text) } else { name(text).map_err(|_| NotAStream::Scope) }
 }

@@ -36,17 +36,11 @@ pub fn is_set(name: &str) -> bool {
 }
 
 /// A variable that must be there; `what` says what it should hold.
-///
-/// # Errors
-/// [`EnvError::Missing`].
 pub fn required(name: &'static str, what: &'static str) -> Result<String, EnvError> {
     text(name).ok_or(EnvError::Missing { name, what })
 }
 
 /// A variable of a type, or its default where absent.
-///
-/// # Errors
-/// [`EnvError::Unusable`].
 pub fn parsed<T: FromStr>(name: &'static str, what: &'static str, default: T) -> Result<T, EnvError> {
     match text(name) {
         None => Ok(default),

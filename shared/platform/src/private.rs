@@ -32,9 +32,6 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Reads a text that only its owner can read.
-///
-/// # Errors
-/// See [`PrivateError`].
 pub fn read(path: &Path) -> Result<String, PrivateError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => PrivateError::Missing(path.to_owned()),

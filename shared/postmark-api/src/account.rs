@@ -52,9 +52,6 @@ impl AccountApi {
     }
 
     /// All servers of the account, through all pages.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn servers(&self) -> Result<Vec<AccountServer>, ApiError> {
         let mut servers = Vec::new();
         loop {
@@ -76,9 +73,6 @@ impl AccountApi {
     }
 
     /// Changes a server; what is not named stays. What Postmark answers has the server's tokens in it and is dropped.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn edit_server(&self, id: i64, change: &Value) -> Result<(), ApiError> {
         let call = Call::new(Method::PUT, "/servers/{}", &[&id.to_string()]).body(change);
         self.session.ask::<serde::de::IgnoredAny>(call).await.map(|_| ())

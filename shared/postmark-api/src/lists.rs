@@ -129,17 +129,11 @@ struct Listed {
 
 impl ServerApi {
     /// How many addresses are inactive, and bounces by type.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn delivery_stats(&self) -> Result<Value, ApiError> {
         self.session.ask(Call::get("/deliverystats", &[])).await
     }
 
     /// A page of bounces, newest first.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn bounces(&self, query: &BounceQuery<'_>) -> Result<Page<Value>, ApiError> {
         let call = paged("/bounces", &[], query.count, query.offset)
             .with("messagestream", query.stream)
@@ -176,9 +170,6 @@ impl ServerApi {
     }
 
     /// A page of sent messages, newest first.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn messages(&self, query: &MessageQuery<'_>) -> Result<Page<Value>, ApiError> {
         let call = paged("/messages/outbound", &[], query.count, query.offset)
             .with("messagestream", query.stream)
@@ -199,33 +190,21 @@ impl ServerApi {
     }
 
     /// A page of opens: the first of each message and recipient.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn opens(&self, query: &OpenQuery<'_>) -> Result<Page<Value>, ApiError> {
         self.page(engagement("/messages/outbound/opens", query)).await
     }
 
     /// A page of a message's opens.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn message_opens(&self, id: &str, count: u32, offset: u32) -> Result<Page<Value>, ApiError> {
         self.page(paged("/messages/outbound/opens/{}", &[id], count, offset)).await
     }
 
     /// A page of clicks.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn clicks(&self, query: &EngagementQuery<'_>) -> Result<Page<Value>, ApiError> {
         self.page(engagement("/messages/outbound/clicks", query)).await
     }
 
     /// A page of a message's clicks.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn message_clicks(&self, id: &str, count: u32, offset: u32) -> Result<Page<Value>, ApiError> {
         self.page(paged("/messages/outbound/clicks/{}", &[id], count, offset)).await
     }

@@ -139,26 +139,17 @@ impl ServerApi {
     }
 
     /// The server that the token belongs to.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn server(&self) -> Result<ServerInfo, ApiError> {
         self.session.ask::<Settings>(Call::get("/server", &[])).await.map(ServerInfo::from)
     }
 
     /// Changes the server; what is not named stays.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn edit_server(&self, change: &Value) -> Result<ServerInfo, ApiError> {
         let call = Call::new(Method::PUT, "/server", &[]).body(change);
         self.session.ask::<Settings>(call).await.map(ServerInfo::from)
     }
 
     /// All message streams, archived ones too.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn streams(&self) -> Result<Vec<Stream>, ApiError> {
         let call = Call::get("/message-streams", &[])
             .with("MessageStreamType", "All")

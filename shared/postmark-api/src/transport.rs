@@ -12,9 +12,6 @@ pub type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>> + Sen
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends the request once; it follows no redirect and tries nothing again.
-    ///
-    /// # Errors
-    /// See [`TransportError`].
     async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Chunks>, TransportError>;
 }
 

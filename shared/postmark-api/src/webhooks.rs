@@ -230,9 +230,6 @@ pub struct EditWebhook {
 
 impl ServerApi {
     /// The webhooks of a stream, or of all.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn webhooks(&self, stream: Option<&str>) -> Result<Vec<Webhook>, ApiError> {
         let call = Call::get("/webhooks", &[]).with_some("MessageStream", stream);
         let listed: Listed = self.session.ask(call).await?;
@@ -303,9 +300,6 @@ impl ServerApi {
 
     /// Has Postmark probe each enabled trigger of a webhook; a trigger that was paused is sent to again when it passes.
     /// What the probes found, whether they passed or not.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn verify_webhook(&self, id: i64) -> Result<Verification, ApiError> {
         let call = Call::new(Method::POST, "/webhooks/{}/verify", &[&id.to_string()]);
         match self.session.ask::<VerificationRow>(call).await {
@@ -316,9 +310,6 @@ impl ServerApi {
     }
 
     /// What Postmark counted of a webhook's requests in the last 24 hours.
-    ///
-    /// # Errors
-    /// See [`ApiError`].
     pub async fn webhook_statistics(&self, id: i64) -> Result<WebhookStatistics, ApiError> {
         let call = Call::get("/webhooks/{}/statistics", &[&id.to_string()]);
         self.session.ask::<StatisticsRow>(call).await.map(WebhookStatistics::from)

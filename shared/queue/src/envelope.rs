@@ -82,9 +82,6 @@ pub enum EnvelopeError {
 impl Envelope {
     /// What somebody other than a webhook tells: by no credential. `canonical` is the body, `what` is what it tells, and
     /// `dropped` is what was taken out of it.
-    ///
-    /// # Errors
-    /// [`EnvelopeError::NotJson`].
     pub fn told(
         server: ServerId,
         what: &What,
@@ -111,9 +108,6 @@ impl Envelope {
     }
 
     /// Reads a message.
-    ///
-    /// # Errors
-    /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
     pub fn decode(message: &str) -> Result<Envelope, EnvelopeError> {
         decode_versioned(message, VERSIONS)
     }
@@ -124,9 +118,6 @@ impl Envelope {
     }
 
     /// A body's text as it stands in an envelope.
-    ///
-    /// # Errors
-    /// [`EnvelopeError::NotJson`].
     pub fn raw(canonical_body: String) -> Result<Box<RawValue>, EnvelopeError> {
         RawValue::from_string(canonical_body).map_err(|_| EnvelopeError::NotJson)
     }

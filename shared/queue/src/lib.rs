@@ -175,9 +175,6 @@ pub trait Sender: Send + Sync {
 pub trait Queue: Sender {
     /// Up to `max` (at most [`RECEIVE_MAX`]) messages, which nobody else receives until their visibility
     /// timeout is over. Does not wait for messages.
-    ///
-    /// # Errors
-    /// [`QueueError::Failed`].
     async fn receive(&self, from: QueueName, max: usize) -> Result<Vec<Message>, QueueError>;
 
     /// Deletes received messages. A receipt from before the latest receive deletes nothing.
@@ -187,9 +184,6 @@ pub trait Queue: Sender {
     async fn delete(&self, from: QueueName, receipts: &[String]) -> Result<(), QueueError>;
 
     /// How many messages there are (about, on AWS).
-    ///
-    /// # Errors
-    /// [`QueueError::Failed`].
     async fn depth(&self, of: QueueName) -> Result<Depth, QueueError>;
 }
 

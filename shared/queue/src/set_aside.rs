@@ -172,9 +172,6 @@ impl Part {
     }
 
     /// Reads a message of the quarantine queue.
-    ///
-    /// # Errors
-    /// [`EnvelopeError::NotAnEnvelope`] or [`EnvelopeError::LaterVersion`].
     pub fn decode(message: &str) -> Result<Part, EnvelopeError> {
         decode_versioned(message, VERSIONS)
     }

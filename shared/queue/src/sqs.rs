@@ -46,9 +46,6 @@ impl SqsSender {
     }
 
     /// Where a queue is.
-    ///
-    /// # Errors
-    /// [`QueueError::NoSuchQueue`].
     pub fn url(&self, of: QueueName) -> Result<&str, QueueError> {
         self.urls.get(&of).map(String::as_str).ok_or(QueueError::NoSuchQueue(of))
     }

@@ -196,9 +196,6 @@ impl Entry {
 
 /// Answers about a recipient. The current verdict is read from the stored view; a past one is folded from the
 /// events that had happened (or had come in) by then. Of several spellings of one mailbox the strictest answer holds.
-///
-/// # Errors
-/// The store's own.
 pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) -> Result<Told, StoreError> {
     let ids = ask.whom.ids(key, ask.server);
     let mut told = about(store, ids[0], &ask, now).await?;
@@ -329,9 +326,6 @@ async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) 
 
 /// The deliveries that an answer depends on: none are read where it depends on none. `kept` says which of those that
 /// are recorded count.
-///
-/// # Errors
-/// The store's own.
 pub async fn evidence(
     store: &dyn Store,
     server: ServerId,
@@ -372,9 +366,6 @@ pub fn note(recorded: &Recorded) -> Option<String> {
 pub type Counted = BTreeMap<String, BTreeMap<String, BTreeMap<String, i64>>>;
 
 /// What is counted of a server from one instant to before another, by hour or by day (UTC).
-///
-/// # Errors
-/// The store's own.
 pub async fn counts(
     store: &dyn Store,
     server: ServerId,

@@ -118,9 +118,6 @@ pub(crate) fn number(version: u64) -> Result<i64, StoreError> {
 }
 
 /// A document from its item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub(crate) fn read(item: Item) -> Result<Document, StoreError> {
     let version = item.number("version").and_then(|version| u64::try_from(version).ok());
     let text = item.into_attributes().find_map(|(name, value)| match value {

@@ -66,18 +66,12 @@ impl Heard {
     }
 
     /// What is remembered of a server.
-    ///
-    /// # Errors
-    /// The store's own.
     pub async fn of<S: Store + ?Sized>(store: &S, server: ServerId) -> Result<Heard, StoreError> {
         let document = store.document(&Shelf::Watch, &server.to_string()).await?;
         document.map_or(Ok(Heard::default()), |document| Heard::read(&document))
     }
 
     /// From its document.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`].
     pub fn read(document: &Document) -> Result<Heard, StoreError> {
         serde_json::from_str(&document.text).map_err(|_| StoreError::Damaged("registry"))
     }

@@ -39,9 +39,6 @@ fn recipient(key: &Key) -> Option<RecipientId> {
 }
 
 /// A row of a list from its item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub(crate) fn to_listing(key: &Key, row: &Item) -> Result<Listing, StoreError> {
     let read = || {
         Some(Listing {
@@ -55,9 +52,6 @@ pub(crate) fn to_listing(key: &Key, row: &Item) -> Result<Listing, StoreError> {
 }
 
 /// The key of a message's event from what the index holds of it.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub(crate) fn to_message_key(key: &Key, event: &Item) -> Result<MessageKey, StoreError> {
     let read = || {
         let (letter, identity) = key.1.split_once('#')?;

@@ -256,9 +256,6 @@ pub fn of_event(recorded: &Recorded, by_time: bool) -> Item {
 }
 
 /// An event from its item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_event(key: &Key, item: &Item) -> Result<Recorded, StoreError> {
     let read = || {
         let (server, recipient) = key.0.split_once('#')?;
@@ -329,9 +326,6 @@ pub fn of_view(view: &View) -> Item {
 }
 
 /// A view from its item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_view(item: &Item) -> Result<View, StoreError> {
     let read = || match item.get("view")? {
         Value::B(packed) => serde_json::from_str(&pack::unpack(packed)?).ok(),
@@ -341,9 +335,6 @@ pub fn to_view(item: &Item) -> Result<View, StoreError> {
 }
 
 /// What stands under a key of the recipients table.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_held(key: &Key, item: &Item) -> Result<Held, StoreError> {
     if key.1 == WHOLE_SERVER {
         to_view(item).map(Box::new).map(Held::View)
@@ -353,9 +344,6 @@ pub fn to_held(key: &Key, item: &Item) -> Result<Held, StoreError> {
 }
 
 /// What a stored view is the fold of, from its item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_folded(item: &Item) -> Result<Folded, StoreError> {
     let folded = item.text("folded").and_then(|text| Folded::try_from(text.to_owned()).ok());
     folded.ok_or(StoreError::Damaged("recipients"))
@@ -394,9 +382,6 @@ pub fn of_kept(kept: &Kept) -> Item {
 }
 
 /// A quarantined part from its item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_kept(item: &Item) -> Result<Kept, StoreError> {
     let part = item
         .text("part")
@@ -449,9 +434,6 @@ pub fn of_erasure(server: ServerId, recipient: RecipientId) -> Item {
 }
 
 /// An erasure from its item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_erasure(key: &Key, item: &Item) -> Result<ErasedAs, StoreError> {
     let read = || {
         let (server, recipient) = item.text("who")?.split_once('#')?;
@@ -465,9 +447,6 @@ pub fn to_erasure(key: &Key, item: &Item) -> Result<ErasedAs, StoreError> {
 }
 
 /// Somebody who is erased, from the item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_erased(key: &Key, item: &Item) -> Result<Erased, StoreError> {
     let read = || {
         let (server, recipient) = key.1.split_once('#')?;
@@ -526,9 +505,6 @@ pub fn of_settings(settings: &ServerSettings) -> Item {
 }
 
 /// A server's settings from their item.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
 pub fn to_settings(item: &Item) -> Result<ServerSettings, StoreError> {
     let read = item.text("settings").and_then(|json| serde_json::from_str(json).ok());
     read.ok_or(StoreError::Damaged("registry"))

@@ -322,9 +322,6 @@ pub trait Store: Send + Sync {
     async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError>;
 
     /// All events with state of a recipient.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn state_events(
         &self,
         server: ServerId,
@@ -332,9 +329,6 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Recorded>, StoreError>;
 
     /// The first `limit` events of a class of a recipient behind an identity, by identity.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn events(
         &self,
         server: ServerId,
@@ -345,9 +339,6 @@ pub trait Store: Send + Sync {
     ) -> Result<Page, StoreError>;
 
     /// The first `limit` deliveries to a recipient on a stream that happened by an instant, by identity.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn deliveries(
         &self,
         server: ServerId,
@@ -358,9 +349,6 @@ pub trait Store: Send + Sync {
     ) -> Result<Page, StoreError>;
 
     /// One recorded event.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn event(
         &self,
         server: ServerId,
@@ -370,9 +358,6 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<Recorded>, StoreError>;
 
     /// The views of recipients, in their order.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn views(
         &self,
         server: ServerId,
@@ -380,9 +365,6 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Option<View>>, StoreError>;
 
     /// The counts of a stream by hour, summed over the shards, from one hour to before another.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn counters(
         &self,
         server: ServerId,
@@ -392,91 +374,49 @@ pub trait Store: Send + Sync {
     ) -> Result<BTreeMap<String, Counts>, StoreError>;
 
     /// Remembers that a server has a stream.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError>;
 
     /// Forgets that a server has a stream, if that was remembered.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError>;
 
     /// The streams that a server is known to have; `*` among them where decisions were made about all.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError>;
 
     /// The rules.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn rules(&self) -> Result<Rules, StoreError>;
 
     /// Revokes a generation of a server's credential from an instant on; the earliest instant given counts.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn revoke(&self, server: ServerId, generation: u32, from: Time) -> Result<(), StoreError>;
 
     /// Takes back that a generation of a server's credential is revoked; nothing where it is not.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn unrevoke(&self, server: ServerId, generation: u32) -> Result<(), StoreError>;
 
     /// Moves the expiry floor of a class forward; a floor that is further on already stays.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn raise_floor(&self, class: Class, to: Time) -> Result<(), StoreError>;
 
     /// What is configured for a server.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError>;
 
     /// Configures a server.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError>;
 
     /// Keeps a part in quarantine; one that is there already stays as it is. From the instant on that it is given, it
     /// may be forgotten at any time: DynamoDB does that by its own clock, the tables in memory by the receipts of what
     /// comes later.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError>;
 
     /// What was set aside on a day (UTC), by the time of receipt.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError>;
 
     /// All parts of one body in quarantine.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn kept(&self, received_at: Time, id: &str) -> Result<Vec<Kept>, StoreError>;
 
     /// Marks all parts of one body as replayed.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError>;
 
     /// A page of what was set aside on a day (UTC), by the time of receipt, at most `limit` parts of it: behind
     /// the place where the page before ended, and where this one ends; `None`: there is no more. A page may be
     /// short, or empty, and yet not the last.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn kept_page(
         &self,
         day: &str,
@@ -487,35 +427,20 @@ pub trait Store: Send + Sync {
 
     /// Puts a part in the place of the one in quarantine that has its receipt, id and number; nothing where there
     /// is none any more. When it expires and that it was replayed stay.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn rewrite(&self, part: Part) -> Result<(), StoreError>;
 
     /// Remembers that a recipient is erased, and raises [`Rules::erasures`]. Of several instants the first stays;
     /// what was swept before is to be swept once more.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError>;
 
     /// Who is erased, of all servers.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn erased(&self) -> Result<Vec<Erased>, StoreError>;
 
     /// Who was erased after [`Rules::erasures`] was at a count, each with the count that this raised it to, in order.
     /// One that is missing was raised by an older release: then [`erased`](Store::erased) tells of all.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn erased_after(&self, count: u64) -> Result<Vec<ErasedAs>, StoreError>;
 
     /// Remembers that nothing more is to be swept of an erased recipient; nothing where nobody erased it.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError>;
 
     /// A document, if there is one.
@@ -525,9 +450,6 @@ pub trait Store: Send + Sync {
     async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError>;
 
     /// All documents of a shelf with their names, by name.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, StoreError>;
 
     /// Writes a document as the version that follows `expected`, which is the one that was read (`None`: there is
@@ -556,9 +478,6 @@ pub trait Store: Send + Sync {
     async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError>;
 
     /// The last `limit` documents of a shelf whose names come before one (or the last of all), by name backwards.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn last_documents(
         &self,
         shelf: &Shelf,
@@ -584,9 +503,6 @@ pub trait Store: Send + Sync {
     /// What happened on a stream within a span of one day (UTC), latest first, at most `limit`: of the events in one
     /// [slot](item::TIME_SLOTS) of the day. Of events of one instant any may come first. `None`: the stack keeps no
     /// index by time. Read through that index: what was recorded within the last seconds may not show yet.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn happened(
         &self,
         server: ServerId,
@@ -598,28 +514,16 @@ pub trait Store: Send + Sync {
 
     /// When about the latest event happened that is counted on a stream; exact but where an earlier event of the same hour
     /// and shard was counted after it.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError>;
 
     /// Notes when the oldest of the events came in that the critical queue handed out last.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError>;
 
     /// What was last noted by [`note_pulse`](Store::note_pulse).
-    ///
-    /// # Errors
-    /// The call's own.
     async fn pulse(&self) -> Result<Option<Time>, StoreError>;
 
     /// Which events are recorded about a message, in order of time; its MessageID as Postmark writes it. Read
     /// through an index: what was recorded within the last seconds may not show yet.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError>;
 }
 
@@ -677,9 +581,6 @@ pub enum Held {
 #[async_trait]
 pub trait Scan: Store {
     /// A stretch of the events of a server.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn scan_events(
         &self,
         server: ServerId,
@@ -687,9 +588,6 @@ pub trait Scan: Store {
     ) -> Result<Stretch<Recorded>, StoreError>;
 
     /// A stretch of the views and rows of a server.
-    ///
-    /// # Errors
-    /// The call's own.
     async fn scan_recipients(
         &self,
         server: ServerId,

@@ -79,9 +79,6 @@ impl Memory {
     }
 
     /// All views, by server and recipient: for comparing a whole ledger with the reference.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`].
     pub fn all_views(&self) -> Result<Vec<View>, StoreError> {
         let tables = self.lock();
         let mut views = Vec::new();
@@ -125,17 +122,11 @@ impl Memory {
     }
 
     /// All recorded events.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`].
     pub fn all_events(&self) -> Result<Vec<Recorded>, StoreError> {
         self.lock().events.iter().map(|(key, item)| item::to_event(key, item)).collect()
     }
 
     /// Everything in quarantine.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`].
     pub fn all_kept(&self) -> Result<Vec<Kept>, StoreError> {
         self.lock().quarantine.values().map(item::to_kept).collect()
     }

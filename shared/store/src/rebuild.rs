@@ -87,9 +87,6 @@ pub struct Progress {
 type Hours = BTreeMap<(String, String), Counts>;
 
 /// Folds a server's events anew and compares.
-///
-/// # Errors
-/// The store's own.
 pub async fn verify(
     store: &dyn Scan,
     server: ServerId,
@@ -239,9 +236,6 @@ async fn read(
 
 /// Writes the views and rows of recipients as their events say. How many were written; others were written by a
 /// consumer meanwhile.
-///
-/// # Errors
-/// The store's own.
 pub async fn repair(store: &dyn Scan, server: ServerId, report: &Report) -> Result<u64, StoreError> {
     let mut repaired = 0;
     for recipient in report.recipients() {

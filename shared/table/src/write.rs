@@ -14,17 +14,11 @@ pub const CAUSES_JOINED_BY: &str = " ";
 const FORMULA: [char; 12] = ['\u{feff}', '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// The header of our own lists.
-///
-/// # Errors
-/// Those of `out`.
 pub fn write_header(out: &mut impl io::Write) -> io::Result<()> {
     write_row(out, &COLUMNS)
 }
 
 /// One row: each field defused, quoted where it must be, the line ended by CRLF. Keeps nothing in memory.
-///
-/// # Errors
-/// Those of `out`.
 pub fn write_row(out: &mut impl io::Write, fields: &[&str]) -> io::Result<()> {
     for (at, field) in fields.iter().enumerate() {
         if at > 0 {

@@ -130,9 +130,6 @@ impl Tokens<'_> {
     }
 
     /// A token in scope.
-    ///
-    /// # Errors
-    /// [`Problem::not_found`] or the ledger's own.
     pub async fn get(&self, id: &str) -> Result<Token, Problem> {
         let token = Token::get(&self.book(), id).await?;
         token.filter(|token| self.sees(token)).ok_or_else(Problem::not_found)
@@ -166,9 +163,6 @@ impl Tokens<'_> {
     }
 
     /// Revokes a token.
-    ///
-    /// # Errors
-    /// [`Problem::role`] or the ledger's own.
     pub async fn revoke(&self, token: &Token, keeps_children: bool) -> Result<(), Problem> {
         self.may_revoke(token)?;
         Ok(Token::revoke(&self.book(), &token.id, keeps_children, self.now()).await?)

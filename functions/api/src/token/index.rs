@@ -152,9 +152,6 @@ async fn free(store: &dyn Store, owner: &Owner, now: Time) -> Result<Option<(u32
 }
 
 /// That there is a place for a token at each of its owners.
-///
-/// # Errors
-/// [`KeepError::Full`], or the ledger's own.
 pub async fn room(store: &dyn Store, token: &Token, now: Time) -> Result<(), KeepError> {
     complete(store).await?;
     let owners: Vec<Owner> = token.owners();

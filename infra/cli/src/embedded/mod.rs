@@ -129,9 +129,6 @@ impl Stack {
     }
 
     /// Returns once all live queues are empty.
-    ///
-    /// # Errors
-    /// The queue's own.
     pub async fn drained(&self) -> Result<(), QueueError> {
         loop {
             let mut waiting = 0;

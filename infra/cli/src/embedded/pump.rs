@@ -40,9 +40,6 @@ pub async fn run(
 }
 
 /// One batch: receive, consume, delete. How many messages it had.
-///
-/// # Errors
-/// The queue's own.
 pub async fn once(queue: &dyn Queue, consumer: &Consumer, from: QueueName) -> Result<usize, QueueError> {
     let mut messages: Vec<Message> = Vec::new();
     while messages.len() < batch_max(from) {

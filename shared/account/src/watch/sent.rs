@@ -23,9 +23,6 @@ pub struct Sent {
 impl Sent {
     /// Remembers what reports tell, and says how much of it is new. Of a server that is told of for the first time
     /// nothing is.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn new_since<B: Book + ?Sized>(
         book: &B,
         reports: &[Report],
@@ -49,9 +46,6 @@ impl Sent {
     }
 
     /// When a run over all servers last ended.
-    ///
-    /// # Errors
-    /// The ledger's own.
     pub async fn finished_at<B: Book + ?Sized>(book: &B) -> Result<Option<Time>, WatchError> {
         let document = book.document(&Shelf::Watch, NAME).await?;
         Ok(document.and_then(|known| serde_json::from_str::<Sent>(&known.text).ok()?.finished_at))

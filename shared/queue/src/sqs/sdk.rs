@@ -26,18 +26,12 @@ impl Sqs {
     }
 
     /// For all queues of a stack, as [`urls_of_stack`](Self::urls_of_stack) finds them.
-    ///
-    /// # Errors
-    /// [`QueueError::NoSuchQueue`], or the call's own.
     pub async fn of_stack(link: Link, stack: &str) -> Result<Sqs, QueueError> {
         let urls = Sqs::urls_of_stack(&link, stack).await?;
         Ok(Sqs::new(link, urls))
     }
 
     /// Where all queues of a stack are, by their names: `us-prod-critical`, `us-prod-critical-dlq` and so on.
-    ///
-    /// # Errors
-    /// [`QueueError::NoSuchQueue`], or the call's own.
     pub async fn urls_of_stack(link: &Link, stack: &str) -> Result<Urls, QueueError> {
         let client = Client::new(&link.config(Service::Sqs));
         let mut urls = Urls::new();
@@ -48,18 +42,12 @@ impl Sqs {
     }
 
     /// Where a queue is.
-    ///
-    /// # Errors
-    /// [`QueueError::NoSuchQueue`].
     pub fn url(&self, of: QueueName) -> Result<&str, QueueError> {
         self.sender.url(of)
     }
 
     /// Makes the queues of a stack that are not there: for emulators and tests. The names
     /// of those that it made.
-    ///
-    /// # Errors
-    /// [`QueueError::Failed`].
     pub async fn create(
         link: &Link,
         stack: &str,
@@ -103,9 +91,6 @@ impl Sqs {
     }
 
     /// Ends the visibility timeout of a received message now.
-    ///
-    /// # Errors
-    /// [`QueueError::Failed`].
     #[cfg(any(test, feature = "testing"))]
     pub async fn make_visible(&self, from: QueueName, receipt: &str) -> Result<(), QueueError> {
         let change = self.client.change_message_visibility().queue_url(self.url(from)?);
