@@ -124,8 +124,8 @@ fn bearers(world: &World) -> Vec<Bearer> {
     let lost = |name: &str, token: Option<String>| Bearer { name: name.to_owned(), token, may: None };
     let expired = world.token_until(Role::Operator, None, true, Some(now())).1;
     let (revoked, text) = world.token_until(Role::Operator, None, true, None);
-    let book = account::Stored(&*world.store);
-    world.block(Token::revoke(&book, &revoked.id, false, now())).unwrap();
+    let store = &*world.store;
+    world.block(Token::revoke(store, &revoked.id, false, now())).unwrap();
     let mut bearers = vec![
         lost("no token", None),
         lost("garbage", Some("plt_AAAAAAAAAAAA_garbage".to_owned())),

@@ -10,7 +10,8 @@ use queue::{ENVELOPE_VERSION, Envelope, QueueName};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::ask::{self, Ask, Told};
-use store::{Memory, ServerSettings, Store};
+use store::prelude::*;
+use store::{Memory, ServerSettings};
 
 const ADDRESS: &str = "full.mailbox@customer.example";
 
@@ -234,10 +235,7 @@ fn as_of_any_instant_it_answers_as_a_ledger_that_was_told_no_more() {
             .iter()
             .filter_map(|telling| {
                 let context = context(telling);
-                let event = postmark::examine(&telling.body, &context)
-                    .ok()?
-                    .event(&context, &LedgerKey::for_tests())
-                    .ok()?;
+                let (_, event) = postmark::event(&telling.body, &context, &LedgerKey::for_tests()).ok()?;
                 Some((event, telling))
             })
             .collect();

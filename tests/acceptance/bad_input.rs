@@ -92,7 +92,7 @@ fn each_broken_body_is_set_aside_with_its_reason_and_comes_back_whole() {
     }
     world.drain();
     assert!(world.store.all_events().unwrap().is_empty());
-    let kept = world.store.all_kept().unwrap();
+    let kept = world.store.all_quarantined().unwrap();
     for (what, reason, body) in &cases {
         let parts = kept.iter().filter(|kept| kept.part.reason == *reason).map(|kept| kept.part.clone());
         let mut by_id = std::collections::BTreeMap::<String, Vec<queue::Part>>::new();

@@ -7,9 +7,9 @@ use account::watch::{Report, Watch};
 use account::webhooks::{Plan, removal};
 use account::{ConnectForm, Doors, Lease, MemoryVault, Registry, Rotate, ServerEntry, Vault as _};
 use async_trait::async_trait;
+use credential::Verifier;
+use credential::{PrivateKey, User, basic};
 use http::Request;
-use ingest::Verifier;
-use ingest::credential::{PrivateKey, User, basic};
 use ledger::{LedgerKey, ServerId, Time};
 use postledger::embedded::{Parts, Stack, pump};
 use postledger_tests::postmark::unreached;
@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::Store as _;
+use store::prelude::*;
 
 const BASE: &str = "https://hooks.example.com";
 const HOUR: i64 = 3_600;
@@ -179,7 +179,7 @@ impl Beside {
     async fn connect_over(&mut self, api: &ServerApi, form: ConnectForm) -> Result<Outcome, ConnectError> {
         self.entry.connect = form;
         let auth = self.keys.auth(self.server, 1).unwrap();
-        let connect = Connect { book: &*self.store, api, doors: &self.doors, auth: &auth };
+        let connect = Connect { store: &*self.store, api, doors: &self.doors, auth: &auth };
         let plan = connect.look(&mut self.entry, BASE).await?;
         let outcome = connect.carry_out(&self.entry, BASE, plan).await?;
         self.entry = Registry(&*self.store).get(self.server).await.unwrap().unwrap();
@@ -189,7 +189,7 @@ impl Beside {
     /// What `connect --dry-run` would show now.
     async fn plan(&mut self) -> Plan {
         let (api, auth) = (self.api(), self.keys.auth(self.server, 1).unwrap());
-        let connect = Connect { book: &*self.store, api: &api, doors: &self.doors, auth: &auth };
+        let connect = Connect { store: &*self.store, api: &api, doors: &self.doors, auth: &auth };
         connect.look(&mut self.entry, BASE).await.unwrap()
     }
 
@@ -205,7 +205,7 @@ impl Beside {
     /// What `watch` finds.
     async fn looked(&self, repair: bool) -> Report {
         let verifier = self.keys.verifier();
-        let watch = Watch { book: &*self.store, verifier: &verifier, base: None, repair, now: self.now() };
+        let watch = Watch { store: &*self.store, verifier: &verifier, base: None, repair, now: self.now() };
         let entry = Registry(&*self.store).get(self.server).await.unwrap().unwrap();
         let report = watch.look(&entry, &self.api()).await.unwrap();
         let told = serde_json::to_string(&report).unwrap();
@@ -323,7 +323,7 @@ async fn rows_of_others_stay_and_leave_ours_what_room_there_is() {
         assert!(beside.plan().await.is_empty());
         let seen = look(beside.server, &beside.api()).await.unwrap();
         let (api, auth) = (beside.api(), beside.keys.auth(beside.server, 1).unwrap());
-        let connect = Connect { book: &*beside.store, api: &api, doors: &beside.doors, auth: &auth };
+        let connect = Connect { store: &*beside.store, api: &api, doors: &beside.doors, auth: &auth };
         let plan = removal(&beside.entry, BASE, &seen.webhooks);
         assert!(connect.remove(&beside.entry, BASE, &plan).await.unwrap().complete());
         let left: BTreeSet<i64> = beside.webhooks().await.iter().map(|webhook| webhook.id).collect();
@@ -518,7 +518,7 @@ async fn a_rotation_refuses_no_event_for_good_and_ends_after_the_old_key_was_qui
             }
             let (api, now, store) = (beside.api(), beside.now(), beside.store.clone());
             let entry = Registry(&*store).get(beside.server).await.unwrap().unwrap();
-            let mut rotate = Rotate { book: &*store, keys: &mut beside.keys, doors: &beside.doors, now };
+            let mut rotate = Rotate { store: &*store, keys: &mut beside.keys, doors: &beside.doors, now };
             let progress = rotate.run(&[(entry, Some(api))], None).await.unwrap();
             if progress.stage == Stage::DoorsToLearn || progress.stage == Stage::Retired {
                 // The deployment that it asks for.
@@ -551,7 +551,7 @@ async fn the_old_key_is_not_retired_while_somebody_still_uses_it() {
     let run = async |beside: &mut Beside| {
         let (api, now, store) = (beside.api(), beside.now(), beside.store.clone());
         let entry = Registry(&*store).get(beside.server).await.unwrap().unwrap();
-        let mut rotate = Rotate { book: &*store, keys: &mut beside.keys, doors: &beside.doors, now };
+        let mut rotate = Rotate { store: &*store, keys: &mut beside.keys, doors: &beside.doors, now };
         rotate.run(&[(entry, Some(api))], None).await.unwrap()
     };
     run(&mut beside).await;

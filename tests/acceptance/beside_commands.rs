@@ -2,8 +2,8 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use credential::Verifier;
 use futures_util::StreamExt as _;
-use ingest::Verifier;
 use postledger::keys::KeyRing;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::postmark::InProcess;

@@ -2,9 +2,9 @@
 //! commands tell the kind and AWS's code, count it once, and quote nothing.
 
 use aws::{Access, Limits, Link};
+use credential::{PrivateKey, Verifier, basic};
 use http::{HeaderMap, HeaderValue, Method};
 use ingest::Knock;
-use ingest::credential::{PrivateKey, Verifier, basic};
 use ledger::{LedgerKey, Source};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use platform::{CallFailed, FailureKind};
@@ -22,7 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::dynamodb::Tables;
-use store::{DynamoDb, Store as _, StoreError};
+use store::prelude::*;
+use store::{DynamoDb, StoreError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

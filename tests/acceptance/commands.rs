@@ -7,7 +7,8 @@ use queue::{QueueName, Sender};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
-use store::{Action, Store};
+use store::Action;
+use store::prelude::*;
 
 /// A running embedded Postledger.
 pub(crate) struct Running {
@@ -462,7 +463,7 @@ fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
     let view = world.store.all_views().unwrap().remove(0);
     let mut wrong = view.clone();
     wrong.streams.clear();
-    world.block(world.store.commit(vec![Action::PutView(wrong, Some(view.folded))])).unwrap();
+    world.block(world.store.commit(&[Action::PutView(wrong, Some(view.folded))])).unwrap();
     let rebuild = |args: &[&str]| {
         let output = run(world.command().args(["rebuild", "--server", "8123456"]).args(args), b"");
         (output.status.code(), text(&output.stdout))

@@ -11,7 +11,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use store::{Memory, SHARDS, Store};
+use store::prelude::*;
+use store::{Memory, SHARDS};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
@@ -96,7 +97,7 @@ async fn begun() -> Arc<Memory> {
 /// What a ledger holds, to be compared.
 fn contents(store: &Memory) -> (Vec<String>, Vec<String>, usize) {
     let views = store.all_views().unwrap().iter().map(postledger::fold::state_line).collect();
-    (views, postledger::fold::counter_lines(&store.all_counters()), store.all_kept().unwrap().len())
+    (views, postledger::fold::counter_lines(&store.all_counters()), store.all_quarantined().unwrap().len())
 }
 
 #[test]
@@ -313,7 +314,7 @@ fn what_the_api_told_bears_no_credential_that_could_be_revoked() {
         assert!(handle(&consumer(store.clone()), QueueName::Bulk, &batch, 60).await.is_empty());
         let recorded = store.all_events().unwrap();
         assert_eq!(recorded.iter().map(|one| one.event.source).collect::<Vec<_>>(), [Source::Reconcile]);
-        assert_eq!(store.all_kept().unwrap().len(), 1);
+        assert_eq!(store.all_quarantined().unwrap().len(), 1);
     });
 }
 
@@ -419,7 +420,7 @@ fn events_received_after_their_generation_was_revoked_are_set_aside_whenever_the
         ];
         assert!(handle(&consumer, QueueName::Critical, &batch, 60).await.is_empty());
         let ids = store.all_events().unwrap().len();
-        let kept = store.all_kept().unwrap();
+        let kept = store.all_quarantined().unwrap();
         assert_eq!((ids, kept.len(), &*kept[0].part.reason), (3, 1, "revoked"));
         let expires = revoked.plus_seconds(1).plus_days(consumer::REVOKED_DAYS);
         let seconds = kept[0].expires_at.unwrap().seconds();
@@ -427,7 +428,7 @@ fn events_received_after_their_generation_was_revoked_are_set_aside_whenever_the
         // Taken back, it is as if it had never been.
         store.unrevoke(server_id(SERVER), 1).await.unwrap();
         assert!(handle(&consumer, QueueName::Critical, &batch, 60).await.is_empty());
-        assert_eq!((store.all_events().unwrap().len(), store.all_kept().unwrap().len()), (4, 1));
+        assert_eq!((store.all_events().unwrap().len(), store.all_quarantined().unwrap().len()), (4, 1));
     });
 }
 
@@ -449,7 +450,7 @@ fn an_event_below_the_expiry_floor_is_set_aside_unless_an_operator_says_otherwis
         ];
         assert!(handle(&consumer(store.clone()), QueueName::Bulk, &batch, 60).await.is_empty());
         assert_eq!(store.all_events().unwrap().len(), 3, "what has state never expires");
-        let kept = store.all_kept().unwrap();
+        let kept = store.all_quarantined().unwrap();
         assert_eq!((kept.len(), &*kept[0].part.reason), (1, "too_old"));
         assert!(kept[0].expires_at.is_some(), "a delivery in quarantine expires by its receipt");
         let recorded = store.all_events().unwrap();
@@ -463,7 +464,7 @@ fn an_event_below_the_expiry_floor_is_set_aside_unless_an_operator_says_otherwis
         assert!(
             handle(&longer, QueueName::Bulk, &[of(5, floor.plus_seconds(-1), false)], 60).await.is_empty()
         );
-        assert_eq!(store.all_kept().unwrap().len(), 2);
+        assert_eq!(store.all_quarantined().unwrap().len(), 2);
     });
 }
 
@@ -563,7 +564,7 @@ fn a_stored_view_that_is_not_the_fold_of_what_is_recorded_is_mended_by_the_next_
         let stored = view.folded;
         view.streams.clear();
         view.folded = ledger::fold::Folded::default();
-        store.commit(vec![store::Action::PutView(view, Some(stored))]).await.unwrap();
+        store.commit(&[store::Action::PutView(view, Some(stored))]).await.unwrap();
         for recipient in [1, 2] {
             let batch = [message(Source::Webhook, &lift(recipient, LATE))];
             assert!(handle(&consumer(store.clone()), QueueName::Critical, &batch, 60).await.is_empty());
@@ -584,7 +585,7 @@ fn what_the_store_cannot_take_even_alone_is_set_aside_and_holds_nobody_back() {
             format!("{n}{}", (0..120).map(|_| rng.alphanumeric()).collect::<String>())
         };
         let aside = || {
-            let kept = store.all_kept().unwrap();
+            let kept = store.all_quarantined().unwrap();
             kept.iter().filter(|kept| kept.part.reason == "not_committable").count()
         };
         for round in 0..3_usize {
@@ -641,7 +642,7 @@ fn a_ruling_that_frees_a_hundred_streams_is_committed_or_set_aside_but_never_stu
         let free = [ruling(1_000, "*", "allow", LATE), message(Source::Webhook, &bounce(1, 1, EARLY, true))];
         assert!(handle(&consumer, QueueName::Critical, &free, 60).await.is_empty());
         assert_whole(&store);
-        assert!(store.all_kept().unwrap().is_empty());
+        assert!(store.all_quarantined().unwrap().is_empty());
         assert_eq!(store.all_rows().len(), 1, "only what Postmark's list holds is left");
     });
 }
@@ -666,7 +667,7 @@ fn events_of_more_streams_than_a_server_may_have_are_set_aside_until_an_operator
         };
         let most = store::STREAMS_OF_SERVER_MAX;
         send((0..most + 20).map(|n| of(n, false)).collect()).await;
-        let aside = || store.all_kept().unwrap();
+        let aside = || store.all_quarantined().unwrap();
         assert_eq!((aside().len(), store.all_events().unwrap().len()), (20, most));
         assert!(
             aside().iter().all(|kept| kept.part.reason == "too_many_streams" && kept.expires_at.is_none())

@@ -3,8 +3,8 @@
 
 use crate::house::read;
 use crate::ops::series_and_watched;
+use credential::{PrivateKey, User, basic};
 use fastrand::Rng;
-use ingest::credential::{PrivateKey, User, basic};
 use postledger_tests::STACK;
 use postledger_tests::bodies::many_like;
 use postledger_tests::emulator::root;

@@ -5,9 +5,9 @@ use account::MemoryVault;
 use account::{FileVault, Registry, Vault as _};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use credential::Verifier;
+use credential::{User, basic};
 use futures_util::StreamExt as _;
-use ingest::Verifier;
-use ingest::credential::{User, basic};
 use ledger::{LedgerKey, ServerId, Time};
 use postledger::embedded::{Parts, Stack};
 use postledger::keys::KeyRing;
@@ -25,7 +25,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Shelf, Store as _};
+use store::Collection;
+use store::prelude::*;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -303,10 +304,10 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
     let lines = json!({ "expected": 5, "received": 2, "recovered": 0, "unrecoverable": 0, "unexplained": 3 });
     let kept =
         json!({ "outbound": { "as_of": Time::from_micros(0), "lines": { "Delivery": lines } } }).to_string();
-    let shelf = Shelf::Completeness(clinic.id());
-    clinic.runtime.block_on(clinic.store.put_document(&shelf, &day, &kept, None)).unwrap();
+    let collection = Collection::Completeness(clinic.id());
+    clinic.runtime.block_on(clinic.store.put_document(&collection, &day, &kept, None)).unwrap();
     clinic.finds("completeness", "unexplained", &[]);
-    clinic.runtime.block_on(clinic.store.delete_document(&shelf, &day, 1)).unwrap();
+    clinic.runtime.block_on(clinic.store.delete_document(&collection, &day, 1)).unwrap();
 
     // Quarantine.
     assert_eq!(clinic.doctor(&[])["well"], true, "all of it is mended");

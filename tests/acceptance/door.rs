@@ -3,8 +3,8 @@
 use crate::fixtures;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use credential::PrivateKey;
 use http::{Request, Response};
-use ingest::credential::PrivateKey;
 use postledger_tests::{SERVER, World};
 use queue::{Envelope, Part, QueueName};
 use std::sync::Arc;
@@ -145,7 +145,7 @@ fn a_wrong_or_denied_credential_is_503_so_that_a_slip_delays_and_loses_nothing()
         "Bearer abc".to_owned(),
         "Basic %%%".to_owned(),
         format!("Basic {}", STANDARD.encode("8123456.1:wrong")),
-        ingest::credential::basic(user, &elsewhere),
+        credential::basic(user, &elsewhere),
         world.authorization("8123456.2"),
     ] {
         let request = world.request("POST", "/v1/8123456/bounce").header("authorization", &wrong);
@@ -175,7 +175,7 @@ fn during_a_rotation_both_keys_are_taken() {
     let older = PrivateKey::generate().unwrap();
     let world = World::new(|queue| queue, |key| vec![key, older.public()], &[]);
     let user = "8123456.1".parse().unwrap();
-    let by_older = ingest::credential::basic(user, &older.password(postledger_tests::STACK, user).unwrap());
+    let by_older = credential::basic(user, &older.password(postledger_tests::STACK, user).unwrap());
     for authorization in [world.authorization("8123456.1"), by_older] {
         let request = world.request("POST", "/v1/8123456/bounce").header("authorization", authorization);
         assert_eq!(send(&world, request, fixtures::read(BOUNCE)).status(), 200);

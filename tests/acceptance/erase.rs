@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use store::ask::{self, Ask};
-use store::{Memory, Recorded, Shelf, Store, rebuild};
+use store::prelude::*;
+use store::{Collection, Memory, Recorded, rebuild};
 use tokio::time::Instant;
 
 const ADDRESS: &str = "Ida.Moreau+news@Customer.example";
@@ -232,16 +233,16 @@ impl Ledger {
             store.all_events().unwrap(),
             store.all_views().unwrap(),
             store.all_rows(),
-            store.all_kept().unwrap(),
+            store.all_quarantined().unwrap(),
             store
-                .documents(&Shelf::Sweep)
+                .documents(&Collection::Sweep)
                 .await
                 .unwrap()
                 .into_iter()
                 .map(|(_, document)| document.text)
                 .collect::<Vec<_>>(),
         );
-        for kept in store.all_kept().unwrap() {
+        for kept in store.all_quarantined().unwrap() {
             dump += &String::from_utf8_lossy(&STANDARD.decode(&kept.part.body).unwrap());
         }
         for letter in self.letters().await {
@@ -297,7 +298,7 @@ async fn of_others() -> String {
     ledger.takes(QueueName::Bulk, &bulk(OTHER)).await;
     for aside in set_aside().iter().filter(|aside| String::from_utf8_lossy(&aside.body).contains(OTHER)) {
         for part in aside.parts() {
-            ledger.store.keep(part, None).await.unwrap();
+            ledger.store.quarantine(part, None).await.unwrap();
         }
     }
     for (name, letter) in dead_letters() {
@@ -415,7 +416,7 @@ fn what_is_set_aside_later_is_kept_without_the_person() {
         assert_nothing_of_hers("", &dump);
         assert!(dump.contains(others));
         let left: Vec<_> =
-            ledger.store.all_kept().unwrap().into_iter().filter_map(|kept| kept.part.erased).collect();
+            ledger.store.all_quarantined().unwrap().into_iter().filter_map(|kept| kept.part.erased).collect();
         assert_eq!(left.len(), 2, "the revoked bounce and the old delivery are still events");
     });
 }
@@ -512,7 +513,7 @@ fn killed_at_any_call_it_is_healed_by_the_next_run() {
                 // A day without anything set aside is as good as another: only the first are counted.
                 let days = AtomicUsize::new(0);
                 let plan = Plan::new(move |call| match call {
-                    "kept_page" if days.fetch_add(1, Ordering::Relaxed) > 2 => Fault::None,
+                    "quarantined_page" if days.fetch_add(1, Ordering::Relaxed) > 2 => Fault::None,
                     _ if counted.fetch_add(1, Ordering::Relaxed) == place => fault,
                     _ => Fault::None,
                 });
@@ -612,7 +613,10 @@ fn where_nobody_knows_who_is_erased_nothing_is_recorded_or_kept() {
         assert_eq!(handle(&blind, QueueName::Critical, &told, 10).await, ["0"]);
         let part = [set_aside()[4].parts()[0].encode()];
         assert_eq!(handle(&blind, QueueName::Quarantine, &part, 10).await, ["0"]);
-        assert!(ledger.store.all_events().unwrap().is_empty() && ledger.store.all_kept().unwrap().is_empty());
+        assert!(
+            ledger.store.all_events().unwrap().is_empty()
+                && ledger.store.all_quarantined().unwrap().is_empty()
+        );
         assert!(handle(&ledger.consumer, QueueName::Critical, &told, 10).await.is_empty());
     });
 }

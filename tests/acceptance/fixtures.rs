@@ -56,8 +56,8 @@ fn the_item_of_an_ordinary_event_is_less_than_a_kilobyte_with_its_keys_and_both_
     let (mut items, mut bytes) = (0, 0);
     for name in names() {
         let context = context(ledger::Source::Webhook);
-        let Ok(examined) = postmark::examine(&read(&name), &context) else { continue };
-        let Ok(event) = examined.event(&context, &ledger::LedgerKey::for_tests()) else { continue };
+        let read = postmark::event(&read(&name), &context, &ledger::LedgerKey::for_tests());
+        let Ok((examined, event)) = read else { continue };
         let key = item::event_key(event.server, event.recipient, event.class(), event.identity);
         let recorded = Recorded {
             expires_at: Some(event.at),

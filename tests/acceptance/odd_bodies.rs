@@ -110,7 +110,7 @@ fn a_replay_tries_again_by_todays_rules_what_an_older_release_refused() {
     world.drain();
     assert_eq!(world.set_aside(), [("not_json".to_owned(), 2)].into());
     assert!(world.store.all_events().unwrap().is_empty());
-    for kept in world.store.all_kept().unwrap() {
+    for kept in world.store.all_quarantined().unwrap() {
         let key = format!("{}.{}", kept.part.received_at.key(), kept.part.id);
         let replayed =
             world.block(world.stack.operator.replay(&Who::operator(), &key, Replay::default())).unwrap();
@@ -132,7 +132,7 @@ fn a_replay_of_more_than_is_read_is_refused_again_and_the_body_stays() {
     let body = format!("[{}0]", "[],".repeat(200_000)).into_bytes();
     assert_eq!(world.post("bounce", body.clone()).1, r#"{"status":"set_aside","reason":"too_large"}"#);
     world.drain();
-    let kept = world.store.all_kept().unwrap();
+    let kept = world.store.all_quarantined().unwrap();
     let first = kept.iter().find(|kept| kept.part.part == 1).unwrap();
     let key = format!("{}.{}", first.part.received_at.key(), first.part.id);
     let refused =

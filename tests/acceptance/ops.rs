@@ -4,8 +4,8 @@
 use crate::fixtures;
 use crate::house::{observed, read, root};
 use clap::Parser as _;
+use credential::PrivateKey;
 use faults::{Fault, Plan};
-use ingest::credential::PrivateKey;
 use ledger::Source;
 use platform::FailureKind;
 use platform::logs::LEVEL;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use store::Store as _;
+use store::prelude::*;
 use store::tables::Table;
 
 /// What the template's parameters and resources stand for here.
@@ -697,7 +697,7 @@ fn printed() -> Vec<Value> {
         world.send(request.body(fixtures::read("bounce-hard.json")).unwrap()).status().as_u16()
     };
     let valid = world.authorization("8123456.1");
-    let by_older = ingest::credential::basic(
+    let by_older = credential::basic(
         "8123456.1".parse().unwrap(),
         &older.password(STACK, "8123456.1".parse().unwrap()).unwrap(),
     );
@@ -742,7 +742,7 @@ fn printed() -> Vec<Value> {
             let stored = view.folded;
             view.streams.clear();
             view.folded = ledger::fold::Folded::default();
-            store.commit(vec![store::Action::PutView(view, Some(stored))]).await.unwrap();
+            store.commit(&[store::Action::PutView(view, Some(stored))]).await.unwrap();
             let next = [message(Source::Webhook, &lift(1, late))];
             assert!(handle(&consumer, QueueName::Critical, &next, 60).await.is_empty());
         },

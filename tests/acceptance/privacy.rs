@@ -61,19 +61,19 @@ fn nothing_that_is_printed_tells_an_address_a_body_or_a_credential() {
             agent.post(format!("{}/v1/8123456/bounce", running.url)).header("authorization", authorization);
         drop(request.header("x-pm-webhook-trace-id", "trace-secret").send(body).unwrap());
     };
-    let user: ingest::credential::User = "8123456.1".parse().unwrap();
+    let user: credential::User = "8123456.1".parse().unwrap();
     for body in [
         r#"{"RecordType":"Bounce","Email":"hidden@customer.example","Email":"twice@customer.example"}"#,
         r#"{"RecordType":"hidden-type","Email":"hidden@customer.example"}"#,
         r#"{"RecordType":"Bounce","Type":"hidden-type","Email":"hidden@customer.example","BouncedAt":"hidden-time"}"#,
         "hidden-garbage",
     ] {
-        knock(ingest::credential::basic(user, &password), body);
-        knock(ingest::credential::basic(user, "hidden-password"), body);
+        knock(credential::basic(user, &password), body);
+        knock(credential::basic(user, "hidden-password"), body);
         knock("hidden-scheme hidden-value".to_owned(), body);
     }
     let delivery = String::from_utf8(fixtures::read("delivery-current.json")).unwrap();
-    knock(ingest::credential::basic(user, &password), &delivery);
+    knock(credential::basic(user, &password), &delivery);
     running.ask(&["recipient", "--server", "8123456", "ida.moreau@customer.example"], b"");
     running.ask(
         &[

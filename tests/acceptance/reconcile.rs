@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::Store as _;
+use store::prelude::*;
 use tokio::time::Instant;
 
 const HOUR: i64 = 3_600;
@@ -54,11 +54,11 @@ impl Beside {
         let simulator = Arc::new(Mutex::new(simulator));
         let told = simulator.clone();
         let clock: platform::Clock = Arc::new(move || Time::from_micros(told.lock().unwrap().now().micros()));
-        let key = ingest::credential::PrivateKey::generate().unwrap();
+        let key = credential::PrivateKey::generate().unwrap();
         let (queue, store) = (Arc::new(queue::Memory::default()), Arc::new(store::Memory::default()));
         let stack = Arc::new(Stack::new(Parts {
             name: STACK.to_owned(),
-            verifier: Arc::new(ingest::Verifier::new(STACK, [key.public()], []).unwrap()),
+            verifier: Arc::new(credential::Verifier::new(STACK, [key.public()], []).unwrap()),
             queue: queue.clone(),
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
@@ -229,8 +229,7 @@ async fn a_webhook_that_comes_after_all_takes_the_place_of_the_copy_and_counts_n
             source: Source::Webhook,
             keep_engagement_detail: false,
         };
-        let examined = postmark::examine(&body, &context).unwrap();
-        let event = examined.event(&context, &LedgerKey::for_tests()).unwrap();
+        let (examined, event) = postmark::event(&body, &context, &LedgerKey::for_tests()).unwrap();
         let envelope = queue::Envelope::told(
             beside.server,
             &event.what,

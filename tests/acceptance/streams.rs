@@ -7,7 +7,7 @@ use postledger_tests::command::{run, text};
 use postledger_tests::{SERVER, World, assert_whole, server_id};
 use serde_json::{Value, json};
 use std::process::Output;
-use store::Store as _;
+use store::prelude::*;
 
 const BOUNCE: &str = include_str!("../../shared/postmark/fixtures/bounce-hard.json");
 

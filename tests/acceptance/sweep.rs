@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use store::{Memory, Recorded, Store as _};
+use store::prelude::*;
+use store::{Memory, Recorded};
 use tokio::time::Instant;
 
 /// The agency's other client.
@@ -61,13 +62,13 @@ impl Tables {
 
     async fn keep(&self, aside: SetAside) {
         for part in aside.parts() {
-            self.store.keep(part, None).await.unwrap();
+            self.store.quarantine(part, None).await.unwrap();
         }
     }
 
     /// The bodies in quarantine, as one text.
     fn kept(&self) -> String {
-        let kept = self.store.all_kept().unwrap();
+        let kept = self.store.all_quarantined().unwrap();
         let bodies = kept.iter().map(|kept| STANDARD.decode(&kept.part.body).unwrap());
         String::from_utf8_lossy(&bodies.collect::<Vec<_>>().concat()).into_owned()
     }
@@ -189,7 +190,7 @@ fn where_one_place_does_not_answer_the_others_are_swept() {
         let refused = Arc::new(AtomicUsize::new(0));
         let counted = refused.clone();
         let plan = Plan::new(move |call| match call {
-            "kept_page" => {
+            "quarantined_page" => {
                 counted.fetch_add(1, Ordering::Relaxed);
                 Fault::Refuse
             }

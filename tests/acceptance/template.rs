@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::tables::{EXPIRES_AT, Index, PK, Projection, SK, Table};
-use store::{Shelf, item};
+use store::{Collection, item};
 
 /// `infra/app.yaml`, with its conditions decided.
 struct App {
@@ -198,14 +198,12 @@ fn the_ingest_functions_differ_by_their_names_alone() {
 #[test]
 fn functions_are_told_what_they_read_and_nothing_else() {
     let app = plain();
-    let read_by = |source: &str| {
-        let names = read(source)
-            .split('"')
-            .filter(|text| text.starts_with("POSTLEDGER_"))
-            .map(str::to_owned)
-            .collect();
-        let names: BTreeSet<String> = names;
-        names
+    // Each function declares its variables in one list, and cannot read any other: `Config` refuses.
+    let declared_in = |source: &str| -> BTreeSet<String> {
+        let text = read(source);
+        let list = text.split_once("const VARIABLES: &[Variable] = &[").unwrap().1;
+        let names = list.split_once(']').unwrap().0.split(',').map(str::trim);
+        names.filter(|name| !name.is_empty()).map(|name| format!("POSTLEDGER_{name}")).collect()
     };
     for folder in folders() {
         let source = if folder.starts_with("ingest-") {
@@ -215,7 +213,7 @@ fn functions_are_told_what_they_read_and_nothing_else() {
         };
         let told = app.properties(&logical(&folder))["Environment"]["Variables"].as_object().unwrap();
         // What all of them read is read in one place.
-        let expected = read_by(&source).into_iter().chain([LEVEL.to_owned()]).collect();
+        let expected = declared_in(&source).into_iter().chain([LEVEL.to_owned()]).collect();
         assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), expected, "{folder}");
     }
 }
@@ -447,17 +445,17 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
     assert!(!app.properties("EraseRole").to_string().contains("postmark"), "erase asks nobody outside");
 }
 
-/// Which functions write documents of a shelf; commands do so with an operator's own access.
-fn writers(shelf: Shelf) -> &'static [&'static str] {
-    match shelf {
-        Shelf::Reconcile | Shelf::Completeness(_) => &["ReconcileRole"],
-        Shelf::Watch => &["ConsumerRole", "WatchRole"],
-        Shelf::Lease => &["ReconcileRole", "WatchRole"],
-        Shelf::Tokens | Shelf::TokenIndex | Shelf::Audit(_) => &["ApiRole"],
-        Shelf::Sweep => &["EraseRole"],
+/// Which functions write documents of a collection; commands do so with an operator's own access.
+fn writers(collection: Collection) -> &'static [&'static str] {
+    match collection {
+        Collection::Reconcile | Collection::Completeness(_) => &["ReconcileRole"],
+        Collection::Watch => &["ConsumerRole", "WatchRole"],
+        Collection::Lease => &["ReconcileRole", "WatchRole"],
+        Collection::Tokens | Collection::TokenIndex | Collection::Audit(_) => &["ApiRole"],
+        Collection::Sweep => &["EraseRole"],
         // Both learn which streams Postmark lists.
-        Shelf::Servers => &["ReconcileRole", "WatchRole"],
-        Shelf::Rotation => &[],
+        Collection::Servers => &["ReconcileRole", "WatchRole"],
+        Collection::Rotation => &[],
     }
 }
 
@@ -465,33 +463,33 @@ fn writers(shelf: Shelf) -> &'static [&'static str] {
 fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
     let app = plain();
     let none = ServerId::NONE;
-    let shelves = [
-        Shelf::Servers,
-        Shelf::Reconcile,
-        Shelf::Watch,
-        Shelf::Completeness(none),
-        Shelf::Rotation,
-        Shelf::Lease,
-        Shelf::Tokens,
-        Shelf::TokenIndex,
-        Shelf::Audit(none),
-        Shelf::Sweep,
+    let collections = [
+        Collection::Servers,
+        Collection::Reconcile,
+        Collection::Watch,
+        Collection::Completeness(none),
+        Collection::Rotation,
+        Collection::Lease,
+        Collection::Tokens,
+        Collection::TokenIndex,
+        Collection::Audit(none),
+        Collection::Sweep,
     ];
     let mut expected: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
     let mut may = |role: &str, action: &'static str, keys: &str| {
         expected.entry((role.to_owned(), action)).or_default().insert(keys.to_owned());
     };
-    for shelf in shelves {
-        let pk = shelf.pk();
-        // A shelf of each server has its number in its partition.
+    for collection in collections {
+        let pk = collection.pk();
+        // A collection of each server has its number in its partition.
         let keys = pk.strip_suffix(&none.to_string()).map_or(pk.clone(), |stem| format!("{stem}*"));
-        writers(shelf).iter().for_each(|role| may(role, "PutItem", &keys));
+        writers(collection).iter().for_each(|role| may(role, "PutItem", &keys));
     }
     // Streams and settings of a server are in the partition of its number, which no other partition begins with.
     for role in ["ConsumerRole", "ReconcileRole", "WatchRole"] {
         (1..=9).for_each(|digit| may(role, "PutItem", &format!("{digit}*")));
     }
-    may("ConsumerRole", "PutItem", &item::pulse_key().0);
+    may("ConsumerRole", "PutItem", &item::watermark_key().0);
     may("ConsumerRole", "UpdateItem", &item::rules_key().0);
     may("ApiRole", "UpdateItem", &item::rules_key().0);
     may("ApiRole", "UpdateItem", item::ERASED_PK);

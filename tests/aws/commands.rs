@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Action, DynamoDb, Store};
+use store::prelude::*;
+use store::{Action, DynamoDb};
 use tokio::sync::watch;
 
 /// A stack in the emulator, and an operator's folder of keys.
@@ -216,7 +217,7 @@ async fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
     let view = store.views(server, &[recipient]).await.unwrap().remove(0).unwrap();
     let mut wrong = view.clone();
     wrong.streams.clear();
-    store.commit(vec![Action::PutView(wrong, Some(view.folded))]).await.unwrap();
+    store.commit(&[Action::PutView(wrong, Some(view.folded))]).await.unwrap();
 
     let told = operator.on_aws(&rebuild, b"");
     let shown = text(&told.stdout);

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
+use store::DynamoDb;
+use store::prelude::*;
 use store::rebuild::verify;
-use store::{DynamoDb, Store as _};
 
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built().join("consumer"));
 
@@ -51,7 +52,7 @@ impl Deployed {
     async fn kept(&self) -> usize {
         let mut kept = 0;
         for days in [-1, 0] {
-            kept += self.store.kept_on(&platform::now().plus_days(days).day()).await.unwrap().len();
+            kept += self.store.quarantined_on(&platform::now().plus_days(days).day()).await.unwrap().len();
         }
         kept
     }
@@ -250,7 +251,7 @@ async fn what_it_may_not_do_is_given_back_and_never_set_aside() {
     for body in [delivery(1, EARLY), bounce(1, 1, EARLY, true)] {
         assert_eq!(deployed.batch(QueueName::Critical, &[webhook(&body)]).await, ["0"]);
     }
-    assert!(deployed.store.kept_on(&postledger_tests::now().day()).await.unwrap().is_empty());
+    assert!(deployed.store.quarantined_on(&postledger_tests::now().day()).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,7 +288,7 @@ async fn a_recipient_is_read_by_one_query_and_nothing_else() {
     assert_eq!(calls, expected.map(|(operation, times)| (operation.to_owned(), times)).into());
     let recipient = ledger::LedgerKey::for_tests().recipient_id(server_id(SERVER), "r1@customer.example");
     let page = deployed.store.events(server_id(SERVER), recipient, Class::State, None, 10).await.unwrap();
-    assert_eq!(page.events.len(), 1);
+    assert_eq!(page.items.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

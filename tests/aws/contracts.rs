@@ -9,7 +9,8 @@ use queue::{Depth, Message, Queue, QueueError, QueueName, Sender, Sqs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{DynamoDb, Scan, Shelf, Span, Store as _};
+use store::prelude::*;
+use store::{Collection, DynamoDb, Scan, TimeRange};
 
 /// Cases beyond what `make oracle`'s DynamoDB takes: ten actions in a transaction, where AWS takes a hundred.
 const BEYOND_THE_ORACLE: &[&str] =
@@ -48,17 +49,20 @@ async fn a_document_whose_answer_was_lost_is_not_taken_for_somebody_elses() {
         for expected in [None, Some(1)] {
             let (behind, store, wire) = first_meets("PutItem", mishap).await;
             if expected.is_some() {
-                assert!(behind.put_document(&Shelf::Lease, "name", "before", None).await.unwrap());
+                assert!(behind.put_document(&Collection::Lease, "name", "before", None).await.unwrap());
             }
-            assert!(store.put_document(&Shelf::Lease, "name", "mine", expected).await.unwrap(), "{mishap:?}");
+            assert!(
+                store.put_document(&Collection::Lease, "name", "mine", expected).await.unwrap(),
+                "{mishap:?}"
+            );
             assert_eq!(wire.metered().calls["PutItem"], 2);
-            assert!(!store.put_document(&Shelf::Lease, "name", "mine", expected).await.unwrap());
-            let document = store.document(&Shelf::Lease, "name").await.unwrap().unwrap();
+            assert!(!store.put_document(&Collection::Lease, "name", "mine", expected).await.unwrap());
+            let document = store.document(&Collection::Lease, "name").await.unwrap().unwrap();
             assert_eq!((&*document.text, document.version), ("mine", expected.unwrap_or(0) + 1));
         }
         let (_, store, wire) = first_meets("DeleteItem", mishap).await;
-        assert!(store.put_document(&Shelf::Lease, "name", "mine", None).await.unwrap());
-        assert!(store.delete_document(&Shelf::Lease, "name", 1).await.unwrap(), "{mishap:?}");
+        assert!(store.put_document(&Collection::Lease, "name", "mine", None).await.unwrap());
+        assert!(store.delete_document(&Collection::Lease, "name", 1).await.unwrap(), "{mishap:?}");
         assert_eq!(wire.metered().calls["DeleteItem"], 2);
     }
 }
@@ -71,17 +75,17 @@ async fn documents_and_lists_cost_what_the_emulator_says() {
     let store = tables(&wire.url, &stack, false);
     // Small ones: where large ones are read the emulator tells too little.
     for name in ["a", "b"] {
-        assert!(store.put_document(&Shelf::Servers, name, "{}", None).await.unwrap());
+        assert!(store.put_document(&Collection::Servers, name, "{}", None).await.unwrap());
     }
-    assert!(store.put_document(&Shelf::Servers, "a", "{}", Some(1)).await.unwrap());
-    assert_eq!(store.documents(&Shelf::Servers).await.unwrap().len(), 2);
-    assert!(store.document(&Shelf::Servers, "a").await.unwrap().is_some());
+    assert!(store.put_document(&Collection::Servers, "a", "{}", Some(1)).await.unwrap());
+    assert_eq!(store.documents(&Collection::Servers).await.unwrap().len(), 2);
+    assert!(store.document(&Collection::Servers, "a").await.unwrap().is_some());
     assert!(
         store
-            .suppressed(server_id(SERVER), "outbound", Span::ALL, None, None)
+            .suppressed(server_id(SERVER), "outbound", TimeRange::ALL, None, None)
             .await
             .unwrap()
-            .found
+            .items
             .is_empty()
     );
     assert!(store.message(server_id(SERVER), "message").await.unwrap().is_empty());

@@ -3,7 +3,7 @@
 
 use axum::http::{Method, StatusCode};
 use axum::serve::ListenerExt as _;
-use ingest::credential::{PrivateKey, User, basic};
+use credential::{PrivateKey, User, basic};
 use postledger_tests::emulator::{Emulator, fresh_name, link, make_queues};
 use postledger_tests::lambda::{Function, Lambda, built, gateway_event, ingest_settings};
 use postledger_tests::wire::{Mishap, Wire};

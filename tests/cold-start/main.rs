@@ -4,7 +4,7 @@
 //! SQS set up as everybody does (`tests/peers`).
 
 use clap::Parser;
-use ingest::credential::{PrivateKey, User, basic};
+use credential::{PrivateKey, User, basic};
 use ledger::Source;
 use postledger_tests::bodies::message;
 use postledger_tests::emulator::root;

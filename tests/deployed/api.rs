@@ -10,7 +10,8 @@ use postledger_tests::deployed::Deployed;
 use postledger_tests::fuzz_api::Fuzz;
 use postledger_tests::{SERVER, server_id};
 use serde_json::{Value, json};
-use store::{Kept, Store as _};
+use store::Quarantined;
+use store::prelude::*;
 
 const BOUNCE: &str = include_str!("../../shared/postmark/fixtures/bounce-hard.json");
 const DELIVERY: &str = include_str!("../../shared/postmark/fixtures/delivery-current.json");
@@ -57,7 +58,7 @@ fn bounced_about(address: &str) -> String {
 }
 
 /// What a part in quarantine holds.
-fn held(kept: &Kept) -> String {
+fn held(kept: &Quarantined) -> String {
     String::from_utf8_lossy(&STANDARD.decode(&kept.part.body).unwrap()).into_owned()
 }
 
@@ -135,7 +136,7 @@ fn the_ledger_is_asked_and_changed_over_http_by_what_the_functions_role_allows()
     stack.settled();
     let swept = stack.invoke("erase", &json!({})).unwrap();
     assert_eq!((&swept["recipients"], &swept["finished"]), (&json!(1), &json!(true)), "{swept}");
-    let kept = stack.block(stack.store.kept_on(&platform::now().day())).unwrap();
+    let kept = stack.block(stack.store.quarantined_on(&platform::now().day())).unwrap();
     assert!(!kept.is_empty() && kept.iter().all(|kept| !held(kept).contains(address)));
     let export = admin.told("GET", &format!("recipients/{encoded}/export"), &Value::Null);
     assert!(!export["items"].to_string().contains(address), "{export}");

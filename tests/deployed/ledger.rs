@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use store::Store as _;
+use store::prelude::*;
 
 /// How many events are told; with their copies there are more webhooks.
 const EVENTS: u64 = 2_000;
@@ -79,7 +79,7 @@ fn thousands_of_webhooks_in_any_order_some_twice_and_some_poison_make_the_ledger
     let (ours, recorded) = stack.block(stored_lines(&stack.store));
     assert!(recorded > 0);
     same_lines(ours, fold_file(&file));
-    let kept = stack.block(stack.store.kept_on(&platform::now().day())).unwrap();
+    let kept = stack.block(stack.store.quarantined_on(&platform::now().day())).unwrap();
     let kept: BTreeSet<String> = kept.into_iter().map(|kept| kept.part.body).collect();
     let poison: BTreeSet<String> =
         poison.into_inner().unwrap().iter().map(|body| STANDARD.encode(body)).collect();

@@ -147,13 +147,13 @@ fn compare_events(stack: &Deployed, id: ledger::ServerId, truth: &[Happened]) {
     let mut recorded: BTreeMap<(RecipientId, Kind, String), Vec<Event>> = BTreeMap::new();
     let mut after = None;
     loop {
-        let stretch = stack.block(stack.store.scan_events(id, after)).unwrap();
-        for one in stretch.found {
+        let page = stack.block(stack.store.scan_events(id, after)).unwrap();
+        for one in page.items {
             let event = one.event;
             let of = (event.recipient, event.kind(), event.stream.clone());
             recorded.entry(of).or_default().push(event);
         }
-        after = stretch.next;
+        after = page.next;
         if after.is_none() {
             break;
         }
@@ -200,8 +200,8 @@ fn compare_lists(stack: &Deployed, id: ledger::ServerId, postmark: &Postmark) {
     let mut ours: BTreeMap<(String, RecipientId), BTreeSet<Cause>> = BTreeMap::new();
     let mut after = None;
     loop {
-        let stretch = stack.block(stack.store.scan_recipients(id, after)).unwrap();
-        for held in stretch.found {
+        let page = stack.block(stack.store.scan_recipients(id, after)).unwrap();
+        for held in page.items {
             let Held::View(view) = held else { continue };
             for (stream, of_stream) in &view.streams {
                 let causes: BTreeSet<Cause> = of_stream.live_causes().map(|(cause, _)| cause).collect();
@@ -210,7 +210,7 @@ fn compare_lists(stack: &Deployed, id: ledger::ServerId, postmark: &Postmark) {
                 }
             }
         }
-        after = stretch.next;
+        after = page.next;
         if after.is_none() {
             break;
         }

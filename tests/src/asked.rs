@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use store::Shelf;
+use store::Collection;
 use store::item::{self, Item};
 
 /// Of how many addresses one has state: a list that was never cleaned.
@@ -172,11 +172,11 @@ fn answers(rows: u64, id: String, token: String) -> impl Fn(&str, &Value) -> Val
         .map(|row| key.recipient_id(server, &recipient_key(&address(row))))
         .collect();
     move |operation, input| match operation {
-        "GetItem" if input["Key"]["pk"]["S"] == Shelf::Tokens.pk() => {
+        "GetItem" if input["Key"]["pk"]["S"] == Collection::Tokens.pk() => {
             let item = Item::default()
                 .with("document", item::Value::S(token.clone()))
                 .with("version", item::Value::N(1));
-            json!({ "Item": wire((Shelf::Tokens.pk(), id.clone()), item) })
+            json!({ "Item": wire((Collection::Tokens.pk(), id.clone()), item) })
         }
         "GetQueueAttributes" => json!({ "Attributes": {
             "ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0",

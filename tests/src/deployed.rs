@@ -6,8 +6,8 @@ use crate::emulator::{Emulator, REGION, link, root, tables};
 use crate::lambda::packages;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use credential::{User, basic};
 use http::{Request, Response};
-use ingest::credential::{User, basic};
 use ledger::LedgerKey;
 use postledger::args::OnAws;
 use postledger::aws::{doors, ledger_key_parameter};
@@ -132,7 +132,7 @@ impl Deployed {
     /// # Panics
     /// Where there are no random numbers.
     pub fn wrong_authorization(&self, server: i64) -> String {
-        let key = ingest::credential::PrivateKey::generate().expect("random numbers");
+        let key = credential::PrivateKey::generate().expect("random numbers");
         let user = User { server: crate::server_id(server), generation: 1 };
         basic(user, &key.password(self.name, user).expect("a password"))
     }

@@ -7,7 +7,7 @@ use crate::wire::{Wire, at_once};
 use crate::{SERVER, STACK};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ingest::credential::{PrivateKey, User, basic};
+use credential::{PrivateKey, User, basic};
 use serde_json::json;
 use std::path::Path;
 

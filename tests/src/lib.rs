@@ -28,12 +28,12 @@ pub mod wire;
 
 use crate::command::Folder;
 use crate::postmark::unreached;
-use account::{MemoryVault, Registry, ServerEntry, Stored};
+use account::{MemoryVault, Registry, ServerEntry};
 use api::token::{New, Role, Token};
 use consumer::{Consumer, Incoming};
+use credential::{PrivateKey, User, basic};
+use credential::{PublicKey, Verifier};
 use http::{Request, Response};
-use ingest::credential::{PrivateKey, User, basic};
-use ingest::{PublicKey, Verifier};
 use ledger::fold::{Reference, View};
 use ledger::policy::StreamKind;
 use ledger::{LedgerKey, ServerId, Time};
@@ -268,7 +268,7 @@ impl World {
     pub fn register(&self, server: i64, client: &str, streams: &[(&str, StreamKind)]) {
         let mut entry = ServerEntry::new(server_id(server), client, client, now());
         entry.streams = streams.iter().map(|(id, kind)| ((*id).to_owned(), (*kind).into())).collect();
-        self.block(Registry(&Stored(&*self.store)).put(&entry)).expect("the registry");
+        self.block(Registry(&*self.store).put(&entry)).expect("the registry");
     }
 
     /// A new token of the read API for some servers, or for all: its text.
@@ -347,7 +347,7 @@ impl World {
     /// Where an item is damaged.
     pub fn set_aside(&self) -> BTreeMap<String, usize> {
         let mut reasons = BTreeMap::new();
-        for kept in self.store.all_kept().expect("readable items") {
+        for kept in self.store.all_quarantined().expect("readable items") {
             if kept.part.part == 1 {
                 *reasons.entry(kept.part.reason).or_default() += 1;
             }

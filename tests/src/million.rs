@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use store::Shelf;
+use store::Collection;
 use store::item::{self, Item, Key};
 use tokio::net::TcpListener;
 
@@ -240,10 +240,10 @@ fn answers(rows: u64) -> impl Fn(&str, &Value) -> Value + Send + Sync {
             let from = since.map_or(0, |since: i64| since - SINCE.micros() + 1);
             index(&key, u64::try_from(from).expect("one of its rows"), page, rows)
         }
-        "Query" if input["ExpressionAttributeValues"][":pk"]["S"] == Shelf::Servers.pk() => {
+        "Query" if input["ExpressionAttributeValues"][":pk"]["S"] == Collection::Servers.pk() => {
             json!({ "Items": [registered()], "Count": 1, "ScannedCount": 1 })
         }
-        "GetItem" if input["Key"]["pk"]["S"] == Shelf::Servers.pk() => json!({ "Item": registered() }),
+        "GetItem" if input["Key"]["pk"]["S"] == Collection::Servers.pk() => json!({ "Item": registered() }),
         "BatchGetItem" if rows > 0 => views(input),
         "BatchGetItem" => json!({ "Responses": {}, "UnprocessedKeys": {} }),
         _ => at_once(operation, input),
@@ -257,7 +257,7 @@ fn registered() -> Value {
     entry.streams.insert(STREAM.to_owned(), StreamKind::Transactional.into());
     let text = serde_json::to_string(&entry).expect("plain JSON");
     let item = Item::default().with("document", item::Value::S(text)).with("version", item::Value::N(1));
-    wire((Shelf::Servers.pk(), SERVER.to_string()), item)
+    wire((Collection::Servers.pk(), SERVER.to_string()), item)
 }
 
 /// A page of the index of our list.

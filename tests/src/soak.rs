@@ -6,9 +6,10 @@ use crate::generator::{Generator, Telling};
 use crate::postmark::unreached;
 use crate::{assert_whole, clock, consumer, server_id};
 use account::MemoryVault;
+use credential::Verifier;
+use credential::{PrivateKey, basic};
 use faults::{Fault, Plan};
-use ingest::credential::{PrivateKey, basic};
-use ingest::{Answer, Knock, Verifier};
+use ingest::{Answer, Knock};
 use ledger::{LedgerKey, Source};
 use postledger::embedded::{Parts, Stack, pump};
 use postledger::fold::{Fold, counter_lines, state_line};
@@ -200,7 +201,7 @@ impl Soak {
         }
         assert_whole(&store);
         let kept: BTreeSet<String> =
-            store.all_kept().expect("items").into_iter().map(|kept| kept.part.id).collect();
+            store.all_quarantined().expect("items").into_iter().map(|kept| kept.part.id).collect();
         assert_eq!(kept, poison, "quarantine is exactly the poison");
         let ours = store.all_views().expect("items");
         let ours = ours.iter().map(state_line).chain(counter_lines(&store.all_counters())).collect();
@@ -354,7 +355,7 @@ pub(crate) async fn tell(
 }
 
 /// Signing is the operator's work, done once for each server.
-fn cached_basic(key: &PrivateKey, user: ingest::credential::User) -> String {
+fn cached_basic(key: &PrivateKey, user: credential::User) -> String {
     static MINTED: Mutex<Option<HashMap<String, String>>> = Mutex::new(None);
     let mut minted = MINTED.lock().unwrap_or_else(PoisonError::into_inner);
     let name = format!("{} {user}", key.public());

@@ -12,8 +12,8 @@ use crate::soak::{Outcome, STACK, poison_of, same_lines, tell, write_bodies};
 use crate::wire::{Mishap, Wire};
 use crate::{clock, server_id};
 use account::MemoryVault;
-use ingest::Verifier;
-use ingest::credential::PrivateKey;
+use credential::PrivateKey;
+use credential::Verifier;
 use ledger::LedgerKey;
 use ledger::counters::Counters;
 use ledger::counters::Hour;
@@ -27,7 +27,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use store::{DynamoDb, Held, Scan, Store};
+use store::prelude::*;
+use store::{DynamoDb, Held, Scan};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -170,7 +171,7 @@ impl SoakAws {
             let depth = direct.depth(name).await.expect("depth");
             assert_eq!(depth, queue::Depth::default(), "nothing is left on {}", name.name());
         }
-        let kept = store.kept_on(&crate::now().day()).await.expect("quarantine");
+        let kept = store.quarantined_on(&crate::now().day()).await.expect("quarantine");
         let kept: BTreeSet<String> = kept.into_iter().map(|kept| kept.part.id).collect();
         assert_eq!(kept, poison, "quarantine is exactly the poison");
         let (ours, recorded) = stored_lines(&store).await;
@@ -213,21 +214,21 @@ pub async fn stored_lines(store: &DynamoDb) -> (Vec<String>, u64) {
     for server in SERVERS.map(server_id) {
         let mut after = None;
         loop {
-            let stretch = store.scan_recipients(server, after).await.expect("a scan");
-            for held in stretch.found {
+            let page = store.scan_recipients(server, after).await.expect("a scan");
+            for held in page.items {
                 if let Held::View(view) = held {
                     views.push(*view);
                 }
             }
-            after = stretch.next;
+            after = page.next;
             if after.is_none() {
                 break;
             }
         }
         loop {
-            let stretch = store.scan_events(server, after).await.expect("a scan");
-            recorded += stretch.found.len() as u64;
-            after = stretch.next;
+            let page = store.scan_events(server, after).await.expect("a scan");
+            recorded += page.items.len() as u64;
+            after = page.next;
             if after.is_none() {
                 break;
             }

@@ -8,7 +8,7 @@ use account::completeness::{Line, OfStream};
 use answers::{Completeness, CompletenessLine, CompletenessOfStream, Quarantine, SetAside};
 use ledger::Time;
 use std::collections::BTreeMap;
-use store::Kept;
+use store::Quarantined;
 
 /// How many items a page has, unless more are asked for, and at most.
 const LIMITS: [usize; 2] = [100, 500];
@@ -34,7 +34,7 @@ pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Ans
     begins(&day).ok_or_else(Problem::bad_cursor)?;
     let start = after.clone();
     let earliest = from.day();
-    let within = |kept: &Kept| kept.part.part == 1 && (from..=to).contains(&kept.part.received_at);
+    let within = |kept: &Quarantined| kept.part.part == 1 && (from..=to).contains(&kept.part.received_at);
     let (mut items, mut read, mut days) = (Vec::new(), 0, 0);
     let next = 'page: loop {
         if day < earliest || day > to.day() {
@@ -66,7 +66,7 @@ pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Ans
     Ok(Answer::json(&Quarantine { items, next }))
 }
 
-fn of_kept(kept: &Kept) -> SetAside {
+fn of_kept(kept: &Quarantined) -> SetAside {
     let part = &kept.part;
     SetAside {
         key: format!("{}.{}", part.received_at.key(), part.id),
@@ -127,7 +127,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use ledger::{ServerId, Source, Time};
     use queue::SetAside;
-    use store::Store as _;
+    use store::prelude::*;
 
     async fn set_aside(bench: &Bench, server: i64, received_at: Time, body: String) -> String {
         let aside = SetAside {
@@ -145,7 +145,7 @@ mod tests {
         };
         let part = aside.parts().remove(0);
         let id = part.id.clone();
-        bench.store.keep(part, None).await.unwrap();
+        bench.store.quarantine(part, None).await.unwrap();
         id
     }
 

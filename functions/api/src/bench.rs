@@ -20,7 +20,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{ACTIONS_MAX, Action, Memory, Recorded, Seen, Store as _};
+use store::prelude::*;
+use store::{ACTIONS_MAX, Action, Memory, Recorded, Seen};
 
 /// The server that tests ask about.
 pub(crate) const SERVER: i64 = 8_123_456;
@@ -174,8 +175,8 @@ impl Bench {
         let server = ServerId::new(server).unwrap();
         let received_at = now().plus_seconds(self.moved.load(Ordering::Relaxed));
         let context = Context { server, received_at, source, keep_engagement_detail: false };
-        let examined = postmark::examine(body.to_string().as_bytes(), &context).unwrap();
-        let event = examined.event(&context, &LedgerKey::for_tests()).unwrap();
+        let body = body.to_string();
+        let (examined, event) = postmark::event(body.as_bytes(), &context, &LedgerKey::for_tests()).unwrap();
         self.store.note_stream(server, &event.stream).await.unwrap();
         let before = self.store.state_events(server, event.recipient).await.unwrap();
         let set = |events: &[Recorded]| events.iter().map(|one| one.event.clone()).collect::<EventSet>();
@@ -211,7 +212,7 @@ impl Bench {
         }
         let counts = [(ledger::counters::Measure::of(&event.what), 1)].into();
         actions.push(Action::Count(ledger::counters::Hour::of(&event), 0, counts));
-        self.store.commit(actions).await.unwrap();
+        self.store.commit(&actions).await.unwrap();
         event
     }
 
@@ -223,7 +224,7 @@ impl Bench {
             self.store.note_stream(server, stream).await.unwrap();
         }
         for some in events.chunks(ACTIONS_MAX) {
-            self.store.commit(some.iter().cloned().map(Action::Record).collect()).await.unwrap();
+            self.store.commit(&some.iter().cloned().map(Action::Record).collect::<Vec<_>>()).await.unwrap();
         }
     }
 

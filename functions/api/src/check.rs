@@ -163,6 +163,7 @@ mod tests {
     use crate::bench::{Bench, SERVER};
     use ledger::Source;
     use serde_json::json;
+    use store::prelude::*;
 
     #[tokio::test]
     async fn each_address_has_its_verdict_and_one_that_is_none_is_named() {
@@ -318,7 +319,7 @@ mod tests {
     async fn a_request_that_is_none_is_refused_whole() {
         let bench = Bench::default();
         let server = ledger::ServerId::new(SERVER).unwrap();
-        store::Store::note_stream(&*bench.store, server, "outbound").await.unwrap();
+        bench.store.note_stream(server, "outbound").await.unwrap();
         for body in [
             json!([]),
             json!({ "stream": "outbound" }),

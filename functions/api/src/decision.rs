@@ -1,6 +1,7 @@
 //! A decision on its way: from what somebody rules to the event that will be recorded.
 
 use ledger::{Event, LedgerKey, ServerId, Source, Time};
+use platform::Backoff;
 use postmark::{Body, Context, Decision, Refusal};
 use queue::Envelope;
 use std::time::Duration;
@@ -26,8 +27,7 @@ pub fn made(
     let body = Body::parse(decision.body().to_string().as_bytes())?;
     let context =
         Context { server, received_at: now, source: Source::Operator, keep_engagement_detail: false };
-    let examined = postmark::examine_body(body, &context)?;
-    let event = examined.event(&context, key)?;
+    let (examined, event) = postmark::event_of_body(body, &context, key)?;
     let told =
         Envelope::told(server, &event.what, now, Source::Operator, examined.canonical, examined.dropped);
     let envelope = told.unwrap_or_else(|_| unreachable!("what was examined is JSON"));
@@ -38,14 +38,13 @@ pub fn made(
 /// seeing it recorded: told again, it would be another one.
 pub async fn recorded(store: &dyn Store, event: &Event, wait: Duration) -> bool {
     let until = Instant::now() + wait;
-    let [mut pause, longest] = PAUSES;
+    let mut backoff = Backoff::new(PAUSES[0], PAUSES[1]);
     loop {
         let found = store.event(event.server, event.recipient, event.class(), event.identity).await;
         let recorded = matches!(found, Ok(Some(_)));
         if recorded || Instant::now() >= until {
             return recorded;
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(longest);
+        tokio::time::sleep(backoff.pause()).await;
     }
 }

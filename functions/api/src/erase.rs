@@ -59,6 +59,7 @@ mod tests {
     use crate::token::{ERASURES_A_DAY, Role};
     use ledger::Source;
     use serde_json::json;
+    use store::prelude::*;
 
     #[tokio::test]
     async fn an_erased_person_is_nowhere_and_may_still_not_be_mailed() {
@@ -113,7 +114,7 @@ mod tests {
     async fn a_token_may_have_so_many_erased_in_a_day_and_others_are_not_kept_from_it() {
         let bench = Bench::default();
         let server = ledger::ServerId::new(SERVER).unwrap();
-        store::Store::note_stream(&*bench.store, server, "outbound").await.unwrap();
+        bench.store.note_stream(server, "outbound").await.unwrap();
         let (one, other) = (
             bench.token(Role::Admin, Some(&[SERVER]), true).await,
             bench.token(Role::Admin, Some(&[SERVER]), true).await,
@@ -133,7 +134,7 @@ mod tests {
     async fn a_body_with_anything_in_it_is_refused() {
         let bench = Bench::default();
         let server = ledger::ServerId::new(SERVER).unwrap();
-        store::Store::note_stream(&*bench.store, server, "outbound").await.unwrap();
+        bench.store.note_stream(server, "outbound").await.unwrap();
         let told = bench.post("recipients/ida@customer.example/erase", json!({ "reason": "x" })).await;
         assert_eq!(told.status(), 400, "a reason could tell who it was");
     }

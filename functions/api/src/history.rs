@@ -54,9 +54,9 @@ pub(crate) async fn timeline(reader: &Reader<'_>, call: &Call<'_>, name: &str) -
         loop {
             let wanted = READ_AT_ONCE.min(TIMELINE_EVENTS_MAX - read);
             let found = reader.events(id, class, after, wanted).await?;
-            read += found.events.len();
-            after = found.events.last().map(|recorded| recorded.event.identity).or(after);
-            for recorded in found.events.into_iter().filter(|recorded| ask::lives(recorded, reader.now())) {
+            read += found.items.len();
+            after = found.items.last().map(|recorded| recorded.event.identity).or(after);
+            for recorded in found.items.into_iter().filter(|recorded| ask::lives(recorded, reader.now())) {
                 let place = Place::of(&recorded.event);
                 if behind.is_none_or(|behind| behind < place) {
                     first.insert(place, recorded);
@@ -65,7 +65,7 @@ pub(crate) async fn timeline(reader: &Reader<'_>, call: &Call<'_>, name: &str) -
                     first.pop_last();
                 }
             }
-            if !found.truncated {
+            if found.next.is_none() {
                 break;
             }
             if read >= TIMELINE_EVENTS_MAX {

@@ -306,7 +306,8 @@ mod tests {
     use queue::{Queue as _, QueueName};
     use serde_json::Value;
     use std::collections::BTreeSet;
-    use store::{Shelf, Store as _};
+    use store::Collection;
+    use store::prelude::*;
 
     async fn import(bench: &Bench, query: &str, csv: &str) -> Told {
         let kind = [(CONTENT_TYPE, "text/csv; charset=utf-8")];
@@ -354,8 +355,8 @@ mod tests {
     }
 
     async fn audited(bench: &Bench) -> Vec<audit::Entry> {
-        let shelf = Shelf::Audit(ServerId::new(SERVER).unwrap());
-        let found = bench.store.last_documents(&shelf, None, 99).await.unwrap();
+        let collection = Collection::Audit(ServerId::new(SERVER).unwrap());
+        let found = bench.store.last_documents(&collection, None, 99).await.unwrap();
         found.iter().map(|(_, document)| audit::read(&document.text).unwrap()).collect()
     }
 

@@ -5,27 +5,44 @@ use crate::{Api, Parts};
 use account::{ParameterVault, Streams};
 use aws::{Access, Link, Opened};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
-use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use platform::env::{EnvError, parsed, required, text};
-use postmark_api::{Endpoint, Https, POSTMARK, Timeouts};
-use queue::sqs::Urls;
-use queue::{QueueName, Sqs};
+use platform::config::{
+    BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, POSTMARK,
+    QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STAGE, TOKENS_PREFIX,
+};
+use platform::{Config, Variable};
+use postmark_api::Endpoint;
+use queue::Sqs;
+use queue::sqs::configured_urls;
 use std::convert::Infallible;
 use std::sync::Arc;
 use store::DynamoDb;
-use store::dynamodb::{LIMITS, Tables};
-use store::tables::Table;
+use store::dynamodb::{LIMITS, Tables, ledger_key};
+
+/// What it is told.
+const VARIABLES: &[Variable] = &[
+    BY_TIME,
+    COUNTERS_TABLE,
+    CRITICAL_QUEUE_URL,
+    EVENTS_TABLE,
+    LEDGER_KEY_PARAMETER,
+    POSTMARK,
+    QUARANTINE_TABLE,
+    RECIPIENTS_TABLE,
+    REGISTRY_TABLE,
+    SOFT_BOUNCE_POLICY,
+    STAGE,
+    TOKENS_PREFIX,
+];
 
 /// Runs the function.
 ///
 /// # Errors
 /// A variable that is missing or unusable, a ledger key that cannot be had, or a runtime that cannot be reached.
 pub async fn run() -> Result<(), Error> {
-    platform::logs::init(platform::logs::of_function(), std::io::stdout);
-    platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
-    let api = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
+    let config = Config::of_function(VARIABLES);
+    let api = &start(&config).await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_http::run(service_fn(|request| async move { Ok::<_, Infallible>(answer(api, request).await) }))
         .await
 }
@@ -64,52 +81,25 @@ fn query(request: &Request, path: &str) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-async fn start() -> Result<Api, Error> {
+async fn start(config: &Config) -> Result<Api, Error> {
     let link = Link::new(Access::of_function()?, LIMITS);
-    let store = DynamoDb::new(link.clone(), tables()?);
+    let store = DynamoDb::new(link.clone(), Tables::configured(config)?);
     Opened::tell("tables", store.warm().await);
-    let postmark = text("POSTLEDGER_POSTMARK").unwrap_or_else(|| POSTMARK.to_owned());
-    let postmark = Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark);
-    let prefix = required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?;
-    let vault = Arc::new(ParameterVault::new(link.clone(), &prefix));
+    let postmark = Endpoint::configured(config)?;
+    let vault = Arc::new(ParameterVault::configured(link.clone(), config)?);
     Ok(Api::new(Parts {
         store: Arc::new(store),
-        queue: Arc::new(Sqs::new(Link::new(Access::of_function()?, queue::sqs::LIMITS), urls()?)),
-        ledger_key: ledger_key(&link).await?,
+        queue: Arc::new(Sqs::new(
+            Link::new(Access::of_function()?, queue::sqs::LIMITS),
+            configured_urls(config)?,
+        )),
+        ledger_key: ledger_key(&link, config).await?,
         streams: Streams::new(vault.clone(), postmark.clone()),
         postmark,
         vault,
-        policy: parsed(
-            "POSTLEDGER_SOFT_BOUNCE_POLICY",
-            "as the template says it",
-            SoftBouncePolicy::default(),
-        )?,
+        policy: config.parsed(SOFT_BOUNCE_POLICY, SoftBouncePolicy::default())?,
         clock: platform::clock(),
     }))
-}
-
-fn tables() -> Result<Tables, EnvError> {
-    let name = |table, variable| Ok((table, required(variable, "the name of the table")?));
-    let names = [
-        name(Table::Events, "POSTLEDGER_EVENTS_TABLE")?,
-        name(Table::Recipients, "POSTLEDGER_RECIPIENTS_TABLE")?,
-        name(Table::Counters, "POSTLEDGER_COUNTERS_TABLE")?,
-        name(Table::Registry, "POSTLEDGER_REGISTRY_TABLE")?,
-        name(Table::Quarantine, "POSTLEDGER_QUARANTINE_TABLE")?,
-    ];
-    Ok(Tables::named(names.into(), parsed("POSTLEDGER_BY_TIME", "true or false", false)?))
-}
-
-fn urls() -> Result<Urls, EnvError> {
-    let url = required("POSTLEDGER_CRITICAL_QUEUE_URL", "the URL of the critical queue")?;
-    Ok(Urls::from([(QueueName::Critical, url)]))
-}
-
-async fn ledger_key(link: &Link) -> Result<LedgerKey, Error> {
-    const NAME: &str = "POSTLEDGER_LEDGER_KEY_PARAMETER";
-    const WHAT: &str = "the name of the parameter that holds the ledger key, 43 characters of base64url";
-    let text = link.parameter(&required(NAME, WHAT)?).await?;
-    Ok(text.parse().map_err(|_| EnvError::Unusable { name: NAME, what: WHAT })?)
 }
 
 #[cfg(test)]

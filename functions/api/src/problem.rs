@@ -3,7 +3,7 @@
 use crate::mask::{self, Typed};
 use crate::scope::UNKNOWN_STREAM;
 use account::streams::AtPostmark;
-use account::{BookError, RegistryError, Unknown};
+use account::{RegistryError, Unknown};
 use answers::{ReactivatedStream, URN};
 use http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -313,12 +313,6 @@ impl From<StoreError> for Problem {
 impl From<QueueError> for Problem {
     fn from(error: QueueError) -> Problem {
         failed(&error, "a queue cannot be used")
-    }
-}
-
-impl From<BookError> for Problem {
-    fn from(error: BookError) -> Problem {
-        failed(&error, "the registry cannot be used")
     }
 }
 

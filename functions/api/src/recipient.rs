@@ -238,7 +238,7 @@ mod tests {
     use http::{HeaderValue, Method};
     use ledger::Source;
     use serde_json::{Value, json};
-    use store::Store as _;
+    use store::prelude::*;
 
     /// A complaint about an address, as Postmark tells it.
     async fn complained(bench: &Bench, address: &str, id: i64) -> RecipientId {

@@ -12,7 +12,6 @@ pub(crate) use suppress::suppress;
 use crate::check::stream_named;
 use crate::problem::Problem;
 use crate::scope::Admin;
-use account::BookError;
 use answers::AtPostmark;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +21,7 @@ use postmark::Decision;
 use postmark_api::{ApiError, Changed};
 use ring::rand::SystemRandom;
 use std::time::Duration;
+use store::StoreError;
 use tokio::time::Instant;
 
 /// The longest reason, in characters; the longest consent likewise.
@@ -119,9 +119,7 @@ async fn decide(
     ruling: Ruling,
     reason: &str,
 ) -> Result<Event, Problem> {
-    let id: [u8; 16] = ring::rand::generate(&SystemRandom::new())
-        .map_err(|_| BookError::Elsewhere("the system has no random numbers to give".to_owned()))?
-        .expose();
+    let id: [u8; 16] = ring::rand::generate(&SystemRandom::new()).map_err(|_| StoreError::NoRandom)?.expose();
     let decision = Decision {
         id: &URL_SAFE_NO_PAD.encode(id),
         stream,

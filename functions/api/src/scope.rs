@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::problem::Problem;
 use crate::token::{Grant, Refused, Role, Token};
 use account::audit::{Who, WhoKind};
-use account::{Registry, ServerEntry, Stored, Streams, Vault};
+use account::{Registry, ServerEntry, Streams, Vault};
 use http::header::AUTHORIZATION;
 use ledger::event::WHOLE_SERVER;
 use ledger::policy::SoftBouncePolicy;
@@ -112,7 +112,7 @@ impl<'a> Gate<'a> {
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         });
         let text = bearer.ok_or_else(|| Problem::unauthorized("the Authorization header bears no token"))?;
-        match Token::of(&Stored(&*parts.store), text, (parts.clock)()).await? {
+        match Token::of(&*parts.store, text, (parts.clock)()).await? {
             Ok(token) => Ok(Gate { parts, caller: Caller::of(&token) }),
             Err(Refused::Unknown) => Err(Problem::unauthorized("the token is not known here")),
             Err(Refused::Expired) => Err(Problem::unauthorized("the token has ended")),
@@ -143,7 +143,7 @@ impl<'a> Gate<'a> {
             return Ok(known.clone());
         }
         let token = match who.kind {
-            WhoKind::Token => Token::get(&Stored(&*self.parts.store), &who.name).await?,
+            WhoKind::Token => Token::get(&*self.parts.store, &who.name).await?,
             WhoKind::Aws | WhoKind::Local | WhoKind::Operator => None,
         };
         let told = match token {
@@ -173,9 +173,9 @@ impl<'a> Gate<'a> {
 
     /// The servers in scope, with what the registry has of them.
     pub async fn servers(&self) -> Result<Vec<(ServerId, Option<ServerEntry>, BTreeSet<String>)>, Problem> {
-        let book = Stored(&*self.parts.store);
+        let store = &*self.parts.store;
         let mut entries: BTreeMap<ServerId, Option<ServerEntry>> =
-            Registry(&book).list().await?.into_iter().map(|entry| (entry.server, Some(entry))).collect();
+            Registry(store).list().await?.into_iter().map(|entry| (entry.server, Some(entry))).collect();
         if let Some(servers) = &self.caller.grant.servers {
             entries.retain(|server, _| servers.contains(server));
             for server in servers {

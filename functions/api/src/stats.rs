@@ -194,14 +194,15 @@ mod tests {
     use ledger::counters::{Hour, Measure};
     use proptest::prelude::*;
     use serde_json::json;
-    use store::{Action, Store as _};
+    use store::Action;
+    use store::prelude::*;
 
     async fn count(bench: &Bench, stream: &str, hour: &str, counts: &[(&str, i64)]) {
         let server = ServerId::new(SERVER).unwrap();
         bench.store.note_stream(server, stream).await.unwrap();
         let counts = counts.iter().map(|(name, n)| (Measure::named(name).unwrap(), *n)).collect();
         let hour = Hour { server, stream: stream.to_owned(), hour: hour.to_owned() };
-        bench.store.commit(vec![Action::Count(hour, 3, counts)]).await.unwrap();
+        bench.store.commit(&[Action::Count(hour, 3, counts)]).await.unwrap();
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use ledger::{RecipientId, Time};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use postmark::Body;
 use std::io;
-use store::{Listing, Recorded, Span, StoreError};
+use store::{Listing, Recorded, StoreError, TimeRange};
 
 /// How many rows a page has, unless more are asked for, and at most.
 const LIMITS: [usize; 2] = [100, 1_000];
@@ -42,7 +42,7 @@ type Place = (Time, RecipientId);
 struct Asked<'a> {
     cause: Option<&'a str>,
     origin: Option<&'a str>,
-    since: Span,
+    since: TimeRange,
     after: Option<Place>,
     limit: usize,
 }
@@ -53,9 +53,9 @@ impl<'a> Asked<'a> {
         let names: Vec<&str> = Cause::ALL.map(Cause::name).into_iter().chain(ours).collect();
         one_of(query, "cause", &names)?;
         one_of(query, "origin", &ORIGINS)?;
-        let since = Span {
-            from: query.time("from")?.unwrap_or(Span::ALL.from),
-            to: query.time("to")?.unwrap_or(Span::ALL.to),
+        let since = TimeRange {
+            from: query.time("from")?.unwrap_or(TimeRange::ALL.from),
+            to: query.time("to")?.unwrap_or(TimeRange::ALL.to),
         };
         if since.from > since.to {
             return Err(Problem::bad_request("from comes after to"));
@@ -133,13 +133,13 @@ async fn page(
     let at_once = if filtered { asked.limit.max(ROWS_AT_ONCE) } else { asked.limit };
     let (mut rows, mut after, mut read) = (Vec::new(), asked.after, 0);
     loop {
-        let stretch = reader.suppressed(name, asked.since, after, at_once).await?;
-        let last = stretch.found.last().map(place);
-        let more = stretch.next.is_some() && last.is_some();
-        read += stretch.found.len();
+        let page = reader.suppressed(name, asked.since, after, at_once).await?;
+        let last = page.items.last().map(place);
+        let more = page.next.is_some() && last.is_some();
+        read += page.items.len();
         let fits = |row: &Listing| asked.cause.is_none_or(|cause| causes(row).contains(&cause));
         let found: Vec<_> =
-            stretch.found.into_iter().filter(fits).map(|row| with_origin(reader, name, row)).collect();
+            page.items.into_iter().filter(fits).map(|row| with_origin(reader, name, row)).collect();
         let mut found = stream::iter(found).buffered(AT_ONCE);
         while let Some(row) = found.next().await {
             let row = row?;
@@ -271,7 +271,8 @@ mod tests {
     use postmark::{Decision, Observed};
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
-    use store::{Action, Store as _};
+    use store::Action;
+    use store::prelude::*;
 
     const LIST: &str = "streams/outbound/suppressions";
 
@@ -484,7 +485,7 @@ mod tests {
         };
         let rows: Vec<usize> = (0..super::ROWS_READ_MAX + 10).collect();
         for rows in rows.chunks(store::ACTIONS_MAX) {
-            bench.store.commit(rows.iter().map(|n| put(*n)).collect()).await.unwrap();
+            bench.store.commit(&rows.iter().map(|n| put(*n)).collect::<Vec<_>>()).await.unwrap();
         }
         let first = bench.get(&format!("{LIST}?cause=complaint&limit=7")).await.json();
         assert_eq!(first["items"], json!([]));
@@ -608,7 +609,7 @@ mod tests {
         let recipient: RecipientId = "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
         let row = Row { since: at(2), causes: vec!["complaint", "manual"] };
         let erased = Action::PutRow(server, recipient, "outbound".to_owned(), row, None);
-        bench.store.commit(vec![erased]).await.unwrap();
+        bench.store.commit(&[erased]).await.unwrap();
         let token = bench.token(Role::Viewer, Some(&[SERVER]), false).await;
         let list = format!("/v1/servers/{SERVER}/{LIST}");
         let told = bench.ask(&token, Method::GET, &list, &[]).await.json();

@@ -1,5 +1,5 @@
-//! API tokens: what one is, whom it lets in, and for how long. One document a token on the shelf
-//! [`Tokens`](Shelf::Tokens), under its id; the secret half is kept as a hash only.
+//! API tokens: what one is, whom it lets in, and for how long. One document a token in the collection
+//! [`Tokens`](Collection::Tokens), under its id; the secret half is kept as a hash only.
 //!
 //! Invariant: each request reads its token anew, and those that it descends from, so that one that is revoked opens
 //! nothing from then on, nor does any that was made with it.
@@ -10,7 +10,6 @@ pub mod index;
 pub use answers::Role;
 pub use grant::{Exceeds, Grant};
 
-use account::{Book, BookError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::{ServerId, Time};
@@ -18,7 +17,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use store::{Document, Shelf, Store, StoreError};
+use store::{Collection, DocumentStore, Edit, Store, StoreError, edit};
 
 /// What every token begins with, so that it is known for one wherever it leaks.
 pub const PREFIX: &str = "plt_";
@@ -27,8 +26,6 @@ const BYTES: [usize; 2] = [9, 32];
 /// How many people a token may have erased in a day (UTC), at all its servers together: each time every consumer reads
 /// anew who is erased, and each is swept for weeks.
 pub const ERASURES_A_DAY: u32 = 1_000;
-/// How often a change of a token is tried again where somebody else was faster.
-const TRIES_MAX: usize = 8;
 /// How many tokens a token may descend from: one that made it, one that made that, and so on.
 pub const ANCESTORS_MAX: usize = 8;
 
@@ -88,10 +85,9 @@ fn hash(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()))
 }
 
-fn random(bytes: usize) -> Result<String, BookError> {
-    let random: [u8; 32] = ring::rand::generate(&SystemRandom::new())
-        .map_err(|_| BookError::Elsewhere("the system has no random numbers to give".to_owned()))?
-        .expose();
+fn random(bytes: usize) -> Result<String, StoreError> {
+    let random: [u8; 32] =
+        ring::rand::generate(&SystemRandom::new()).map_err(|_| StoreError::NoRandom)?.expose();
     Ok(URL_SAFE_NO_PAD.encode(&random[..bytes]))
 }
 
@@ -104,7 +100,7 @@ fn halves(text: &str) -> Option<(&str, &str)> {
     Some((id, secret))
 }
 
-/// Whether a text has an id's length: a shelf takes no name of any other.
+/// Whether a text has an id's length: a collection takes no name of any other.
 fn could_be_id(text: &str) -> bool {
     text.len() == BYTES[0] * 4 / 3
 }
@@ -130,7 +126,7 @@ pub struct New {
 
 impl Token {
     /// Makes a token that is not kept yet, and its text, which nobody is told again.
-    pub fn make(new: New, now: Time) -> Result<(Token, String), BookError> {
+    pub fn make(new: New, now: Time) -> Result<(Token, String), StoreError> {
         let (id, secret) = (random(BYTES[0])?, random(BYTES[1])?);
         let text = format!("{PREFIX}{id}_{secret}");
         let New { name, role, servers, reveal_addresses, expires_at, created_by, parent } = new;
@@ -159,7 +155,7 @@ impl Token {
     /// [`index::KeepError::Full`] where a server has as many as may be, or the ledger's own.
     pub async fn keep(&self, store: &dyn Store) -> Result<(), index::KeepError> {
         index::take(store, self).await?;
-        store.put_document(&Shelf::Tokens, &self.id, &self.text(), None).await?;
+        store.put_document(&Collection::Tokens, &self.id, &self.text(), None).await?;
         Ok(())
     }
 
@@ -193,14 +189,14 @@ impl Token {
     }
 
     /// The tokens that it descends from, the nearest first.
-    pub async fn ancestors<B: Book + ?Sized>(&self, book: &B) -> Result<Vec<Token>, BookError> {
+    pub async fn ancestors(&self, store: &dyn DocumentStore) -> Result<Vec<Token>, StoreError> {
         let mut all: Vec<Token> = Vec::new();
         while let Some(id) = all.last().unwrap_or(self).parent_id() {
             // More than may be made: whatever that is, it is not gone on with.
             if all.len() > ANCESTORS_MAX {
-                return Err(StoreError::Damaged("registry").into());
+                return Err(StoreError::Damaged("registry"));
             }
-            match Token::get(book, id).await? {
+            match Token::get(store, id).await? {
                 Some(parent) => all.push(parent),
                 None => break,
             }
@@ -209,8 +205,8 @@ impl Token {
     }
 
     /// From its document.
-    pub(crate) fn read(document: &Document) -> Result<Token, BookError> {
-        serde_json::from_str(&document.text).map_err(|_| StoreError::Damaged("registry").into())
+    pub(crate) fn read(text: &str) -> Result<Token, StoreError> {
+        serde_json::from_str(text).map_err(|_| StoreError::Damaged("registry"))
     }
 
     fn text(&self) -> String {
@@ -218,18 +214,18 @@ impl Token {
     }
 
     /// The token of a text, if it opens anything now. That it was used today is noted, if it is not yet.
-    pub async fn of<B: Book + ?Sized>(
-        book: &B,
+    pub async fn of(
+        store: &dyn DocumentStore,
         text: &str,
         now: Time,
-    ) -> Result<Result<Token, Refused>, BookError> {
+    ) -> Result<Result<Token, Refused>, StoreError> {
         let Some((id, secret)) = halves(text) else {
             return Ok(Err(Refused::Unknown));
         };
-        let Some(document) = book.document(&Shelf::Tokens, id).await? else {
+        let Some(document) = store.document(&Collection::Tokens, id).await? else {
             return Ok(Err(Refused::Unknown));
         };
-        let token = Token::read(&document)?;
+        let token = Token::read(&document.text)?;
         // Hashes are compared, not secrets: how far two of them agree tells nothing of either secret.
         if hash(secret) != token.hash {
             return Ok(Err(Refused::Unknown));
@@ -245,14 +241,15 @@ impl Token {
             Some(_) => !token.children_kept,
             None => ended(token),
         };
-        if token.ancestors(book).await?.iter().any(closed) {
+        if token.ancestors(store).await?.iter().any(closed) {
             return Ok(Err(Refused::Orphaned));
         }
         let today = now.day();
         if token.last_used_on.as_ref() != Some(&today) {
             let used = Token { last_used_on: Some(today), ..token.clone() };
             // Whoever was faster has noted it, or revoked it, which the next request finds.
-            let noted = book.put_document(&Shelf::Tokens, id, &used.text(), Some(document.version)).await;
+            let noted =
+                store.put_document(&Collection::Tokens, id, &used.text(), Some(document.version)).await;
             if let Err(error) = noted {
                 let call = platform::counted(&error);
                 tracing::warn!(
@@ -267,61 +264,55 @@ impl Token {
     }
 
     /// One token.
-    pub async fn get<B: Book + ?Sized>(book: &B, id: &str) -> Result<Option<Token>, BookError> {
+    pub async fn get(store: &dyn DocumentStore, id: &str) -> Result<Option<Token>, StoreError> {
         if !could_be_id(id) {
             return Ok(None);
         }
-        book.document(&Shelf::Tokens, id).await?.map(|document| Token::read(&document)).transpose()
+        store.document(&Collection::Tokens, id).await?.map(|document| Token::read(&document.text)).transpose()
     }
 
     /// Counts that it has somebody erased; false where it had [`ERASURES_A_DAY`] today.
-    pub async fn count_erasure<B: Book + ?Sized>(book: &B, id: &str, now: Time) -> Result<bool, BookError> {
+    pub async fn count_erasure(store: &dyn DocumentStore, id: &str, now: Time) -> Result<bool, StoreError> {
         let today = now.day();
-        for _ in 0..TRIES_MAX {
-            let Some(document) = book.document(&Shelf::Tokens, id).await? else {
-                return Ok(false);
+        edit(store, &Collection::Tokens, id, |text| {
+            let Some(token) = text.map(Token::read).transpose()? else {
+                return Ok(Edit::Keep(false));
             };
-            let token = Token::read(&document)?;
             let count = token.erased.as_ref().filter(|(day, _)| *day == today).map_or(0, |(_, count)| *count);
             if count >= ERASURES_A_DAY {
-                return Ok(false);
+                return Ok(Edit::Keep(false));
             }
             let counted = Token { erased: Some((today.clone(), count + 1)), ..token };
-            if book.put_document(&Shelf::Tokens, id, &counted.text(), Some(document.version)).await? {
-                return Ok(true);
-            }
-        }
-        Err(StoreError::contended().into())
+            Ok(Edit::Write(counted.text(), true))
+        })
+        .await
     }
 
     /// Revokes it, for good; one that is revoked stays so. Unless `keeps_children`, those that were made with it open
     /// nothing any more either; where they did not, they still do not.
-    pub async fn revoke<B: Book + ?Sized>(
-        book: &B,
+    pub async fn revoke(
+        store: &dyn DocumentStore,
         id: &str,
         keeps_children: bool,
         now: Time,
-    ) -> Result<(), BookError> {
-        for _ in 0..TRIES_MAX {
-            let Some(document) = book.document(&Shelf::Tokens, id).await? else {
-                return Ok(());
+    ) -> Result<(), StoreError> {
+        edit(store, &Collection::Tokens, id, |text| {
+            let Some(token) = text.map(Token::read).transpose()? else {
+                return Ok(Edit::Keep(()));
             };
-            let token = Token::read(&document)?;
             let children_kept = keeps_children && (token.revoked_at.is_none() || token.children_kept);
             if token.revoked_at.is_some() && token.children_kept == children_kept {
-                return Ok(());
+                return Ok(Edit::Keep(()));
             }
             let revoked_at = token.revoked_at.or(Some(now));
             let revoked = Token { revoked_at, children_kept, ..token };
-            if book.put_document(&Shelf::Tokens, id, &revoked.text(), Some(document.version)).await? {
-                return Ok(());
-            }
-        }
-        Err(StoreError::contended().into())
+            Ok(Edit::Write(revoked.text(), ()))
+        })
+        .await
     }
 
     /// Those that descend from a token, children before their own children.
-    pub async fn descendants(store: &dyn Store, id: &str) -> Result<Vec<Token>, BookError> {
+    pub async fn descendants(store: &dyn Store, id: &str) -> Result<Vec<Token>, StoreError> {
         index::complete(store).await?;
         let (mut all, mut next): (Vec<Token>, usize) = (Vec::new(), 0);
         let mut parent = id.to_owned();
@@ -369,7 +360,7 @@ mod tests {
         let (token, text) = Token::make(new(), Time::EARLIEST).unwrap();
         token.keep(&store).await.unwrap();
         let secret = text.strip_prefix(&format!("{PREFIX}{}_", token.id)).unwrap();
-        let kept = store::Store::documents(&store, &Shelf::Tokens).await.unwrap();
+        let kept = store.documents(&Collection::Tokens).await.unwrap();
         assert!(kept.iter().all(|(_, document)| !document.text.contains(secret)));
         assert_eq!(of(&store, &text, 1).await.unwrap().id, token.id);
         let used = Token::get(&store, &token.id).await.unwrap().unwrap();

@@ -169,7 +169,8 @@ mod tests {
     use crate::bench::{Bench, SERVER, Told, now};
     use crate::token::index::TOKENS_OF_ONE_MAX;
     use http::Method;
-    use store::{Shelf, Store as _};
+    use store::Collection;
+    use store::prelude::*;
 
     const OTHER: i64 = SERVER + 1;
 
@@ -289,7 +290,7 @@ mod tests {
         };
         let (token, text) = Token::make(new, now()).unwrap();
         let document = serde_json::to_string(&token).unwrap();
-        bench.store.put_document(&Shelf::Tokens, &token.id, &document, None).await.unwrap();
+        bench.store.put_document(&Collection::Tokens, &token.id, &document, None).await.unwrap();
         (token.id, text)
     }
 

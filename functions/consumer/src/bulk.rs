@@ -67,7 +67,7 @@ impl Consumer {
             chunk.items.iter().map(|item| Action::Record(item.recorded.clone())).collect();
         actions.extend(self.count(&chunk.counters, Class::Delivery));
         let mut outcome = Outcome::default();
-        match self.commit(actions, batch).await {
+        match self.commit(&actions, batch).await {
             Ok(()) => {
                 for item in &chunk.items {
                     Happened::recorded(&item.recorded.event).emit();
@@ -132,7 +132,7 @@ impl Consumer {
             moved.add(&new.event, 1);
             let mut actions = vec![Action::Replace(new.clone(), Seen::from(&old.event))];
             actions.extend(self.count(&moved, new.event.class()));
-            match self.commit(actions, batch).await {
+            match self.commit(&actions, batch).await {
                 Ok(()) => {
                     Happened::Replaced.emit();
                     batch.done(&item);
@@ -165,7 +165,7 @@ fn apart(pending: &mut VecDeque<Item>) -> Vec<Chunk> {
             later.push_back(item);
             continue;
         }
-        let weight = Action::Record(item.recorded.clone()).weight();
+        let weight = item.recorded.weight();
         open.counters.add(&item.recorded.event, 1);
         // Hours weigh about as much as events.
         let fits = open.items.len() + 1 + open.counters.len() <= ACTIONS_MAX

@@ -10,7 +10,7 @@ use postmark::{Context, RecordType, Refused};
 use queue::{Envelope, EnvelopeError, SetAside};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use store::heard::{self, Heard, RETRIES_LOW};
+use store::webhook_activity::{self, RETRIES_LOW, WebhookActivity};
 use store::{Recorded, Rules};
 
 /// Why an event is set aside: code and words.
@@ -48,7 +48,7 @@ pub(crate) struct Intake<'a> {
     /// When the first of its events came in.
     pub(crate) earliest: Option<Time>,
     /// What was heard of each server's webhooks.
-    pub(crate) heard: BTreeMap<ServerId, Heard>,
+    pub(crate) heard: BTreeMap<ServerId, WebhookActivity>,
 }
 
 impl<'a> Intake<'a> {
@@ -127,7 +127,7 @@ impl<'a> Intake<'a> {
         }
         if let Some(message_id) = event.message_id.as_ref().filter(|_| heard.told.is_empty()) {
             let (stream, message_id) = (event.stream.clone(), message_id.clone());
-            heard.told.push(heard::Told { at: envelope.received_at, stream, message_id });
+            heard.told.push(webhook_activity::SampleMessage { at: envelope.received_at, stream, message_id });
         }
     }
 
@@ -173,8 +173,9 @@ impl<'a> Intake<'a> {
         let refused = |refusal: postmark::Refusal| {
             (refusal.refused.code(), format!("{} (at {})", refusal.words, refusal.place))
         };
-        let examined = postmark::examine(envelope.body.get().as_bytes(), &context).map_err(refused)?;
-        let event = examined.event(&context, &self.settings.ledger_key).map_err(refused)?;
+        let body = envelope.body.get().as_bytes();
+        let (examined, event) =
+            postmark::event(body, &context, &self.settings.ledger_key).map_err(refused)?;
         Ok((event, Some(examined.canonical), examined.dropped))
     }
 

@@ -5,23 +5,39 @@ use crate::{Consumer, Incoming, RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN, Sett
 use aws::{Access, Link, Opened};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use ledger::LedgerKey;
-use platform::env::{EnvError, parsed, required, text};
+use platform::config::{
+    BY_TIME, COUNTERS_TABLE, EVENTS_TABLE, LEDGER_KEY_PARAMETER, QUARANTINE_TABLE, RECIPIENTS_TABLE,
+    REGISTRY_TABLE, RETENTION_DAYS, STAGE, TRUSTED_SENDERS,
+};
+use platform::env::EnvError;
+use platform::{Config, Variable};
 use queue::{QueueName, Trusted};
 use std::sync::Arc;
 use store::DynamoDb;
-use store::dynamodb::{LIMITS, Tables};
-use store::tables::Table;
+use store::dynamodb::{LIMITS, Tables, ledger_key};
 use tokio::time::Instant;
+
+/// What it is told.
+const VARIABLES: &[Variable] = &[
+    BY_TIME,
+    COUNTERS_TABLE,
+    EVENTS_TABLE,
+    LEDGER_KEY_PARAMETER,
+    QUARANTINE_TABLE,
+    RECIPIENTS_TABLE,
+    REGISTRY_TABLE,
+    RETENTION_DAYS,
+    STAGE,
+    TRUSTED_SENDERS,
+];
 
 /// Runs the consumer.
 ///
 /// # Errors
 /// A variable that is missing or unusable, a ledger key that cannot be had, or a runtime that cannot be reached.
 pub async fn run() -> Result<(), Error> {
-    platform::logs::init(platform::logs::of_function(), std::io::stdout);
-    platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
-    let function = &start().await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
+    let config = Config::of_function(VARIABLES);
+    let function = &start(&config).await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let deadline = aws::deadline(event.context.deadline);
         let response = answer(function, event.payload, deadline).await;
@@ -37,14 +53,13 @@ struct Function {
     trusted: Trusted,
 }
 
-async fn start() -> Result<Function, Error> {
-    const SENDERS: &str = "unique ids of those who may tell more than webhooks do, commas between";
-    let trusted = Trusted::list(&required("POSTLEDGER_TRUSTED_SENDERS", SENDERS)?);
-    let (tables, retention_days) = (tables()?, retention_days()?);
+async fn start(config: &Config) -> Result<Function, Error> {
+    let trusted = Trusted::list(config.required(TRUSTED_SENDERS)?);
+    let (tables, retention_days) = (Tables::configured(config)?, retention_days(config)?);
     let link = Link::new(Access::of_function()?, LIMITS);
     let store = DynamoDb::new(link.clone(), tables);
     // Both connections open at once.
-    let (key, warmed) = tokio::join!(ledger_key(&link), store.warm());
+    let (key, warmed) = tokio::join!(ledger_key(&link, config), store.warm());
     Opened::tell("tables", warmed);
     let settings = Settings { retention_days, ..Settings::new(key?, platform::clock()) };
     Ok(Function { consumer: Consumer::new(Arc::new(store), settings), trusted })
@@ -89,45 +104,20 @@ fn failure(id: String) -> BatchItemFailure {
     failure
 }
 
-fn tables() -> Result<Tables, EnvError> {
-    let name = |table| {
-        let variable = match table {
-            Table::Events => "POSTLEDGER_EVENTS_TABLE",
-            Table::Recipients => "POSTLEDGER_RECIPIENTS_TABLE",
-            Table::Counters => "POSTLEDGER_COUNTERS_TABLE",
-            Table::Registry => "POSTLEDGER_REGISTRY_TABLE",
-            Table::Quarantine => "POSTLEDGER_QUARANTINE_TABLE",
-        };
-        required(variable, "the name of the table")
-    };
-    let by_time = parsed("POSTLEDGER_BY_TIME", "true or false: whether the index by_time is written", false)?;
-    let names: Result<Vec<String>, EnvError> = Table::ALL.into_iter().map(name).collect();
-    Ok(Tables::named(Table::ALL.into_iter().zip(names?).collect(), by_time))
-}
-
-fn retention_days() -> Result<u32, EnvError> {
-    const NAME: &str = "POSTLEDGER_RETENTION_DAYS";
-    const WHAT: &str = "how long deliveries, opens and clicks are kept, in days, at least 90";
-    let days = parsed(NAME, WHAT, RETENTION_DAYS_DEFAULT)?;
-    if days < RETENTION_DAYS_MIN { Err(EnvError::Unusable { name: NAME, what: WHAT }) } else { Ok(days) }
-}
-
-async fn ledger_key(link: &Link) -> Result<LedgerKey, Error> {
-    const NAME: &str = "POSTLEDGER_LEDGER_KEY_PARAMETER";
-    const WHAT: &str = "the name of the parameter that holds the ledger key, 43 characters of base64url";
-    let parameter = required(NAME, WHAT)?;
-    let text = link.parameter(&parameter).await?;
-    Ok(text.parse().map_err(|_| EnvError::Unusable { name: NAME, what: WHAT })?)
+fn retention_days(config: &Config) -> Result<u32, EnvError> {
+    let days = config.parsed(RETENTION_DAYS, RETENTION_DAYS_DEFAULT)?;
+    if days < RETENTION_DAYS_MIN { Err(RETENTION_DAYS.unusable()) } else { Ok(days) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger::Source;
     use ledger::event::What;
+    use ledger::{LedgerKey, Source};
     use queue::Envelope;
     use std::time::Duration;
-    use store::{Memory, Store as _};
+    use store::Memory;
+    use store::prelude::*;
 
     fn consumer(store: &Arc<Memory>) -> Function {
         let clock: platform::Clock = Arc::new(|| "2026-10-01T00:00:00Z".parse().unwrap());
@@ -168,7 +158,7 @@ mod tests {
         let days = ["2026-09-30", "2026-10-01"];
         let mut kept = Vec::new();
         for day in days {
-            kept.extend(store.kept_on(day).await.unwrap());
+            kept.extend(store.quarantined_on(day).await.unwrap());
         }
         assert_eq!(store.all_events().unwrap().len() + kept.len(), 1, "never lost");
         kept.pop().map(|kept| kept.part.reason)
@@ -257,7 +247,7 @@ mod tests {
         let named: Vec<String> =
             response.batch_item_failures.into_iter().map(|one| one.item_identifier).collect();
         assert_eq!(named, ["two"], "only the next release can read it");
-        assert_eq!(store.kept_on("2026-10-01").await.unwrap().len(), 1);
+        assert_eq!(store.quarantined_on("2026-10-01").await.unwrap().len(), 1);
     }
 
     #[tokio::test]

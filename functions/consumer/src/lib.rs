@@ -37,7 +37,7 @@ use shard::Shards;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::heard::Heard;
+use store::webhook_activity::WebhookActivity;
 use store::{Action, Cancel, CommitError, Recorded, STREAMS_OF_SERVER_MAX, Store, StoreError};
 use tokio::time::Instant;
 
@@ -61,10 +61,11 @@ pub const REVOKED_DAYS: i64 = 30;
 pub const REVOKED: &str = "revoked";
 /// How much longer than the floor demands an event stays, in days, so that none can expire above the floor.
 const EXPIRY_SLACK_DAYS: i64 = 2;
-/// How often the pulse of the critical queue is noted at most, in seconds.
-const PULSE_SECONDS: i64 = 10;
-/// The waits between tries of a call, doubling from the first to the last.
-const BACKOFF_MS: std::ops::Range<u64> = 20..1_000;
+/// How often the watermark of the critical queue is noted at most, in seconds.
+const WATERMARK_SECONDS: i64 = 10;
+/// The first and the longest pause between tries of a call.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why an event is set aside that the store cannot take even alone.
 const NOT_COMMITTABLE: (&str, &str) =
@@ -116,8 +117,8 @@ pub struct Consumer {
     settings: Settings,
     shards: Shards,
     noted: Mutex<HashSet<(ServerId, String)>>,
-    heard: Mutex<HashMap<ServerId, Heard>>,
-    pulsed: Mutex<Option<Time>>,
+    heard: Mutex<HashMap<ServerId, WebhookActivity>>,
+    watermarked: Mutex<Option<Time>>,
     erased: Mutex<Known>,
 }
 
@@ -178,17 +179,15 @@ impl Batch {
 }
 
 /// Waits between tries: jittered, doubling.
-struct Backoff(u64);
+struct Backoff(platform::Backoff);
 
 impl Backoff {
     fn new() -> Backoff {
-        Backoff(BACKOFF_MS.start)
+        Backoff(platform::Backoff::new(FIRST_PAUSE, LONGEST_PAUSE))
     }
 
     async fn wait(&mut self, batch: &Batch) {
-        let wait = Duration::from_millis(fastrand::u64(self.0 / 2..=self.0));
-        self.0 = (self.0 * 2).min(BACKOFF_MS.end);
-        tokio::time::sleep_until((Instant::now() + wait).min(batch.until)).await;
+        tokio::time::sleep_until((Instant::now() + self.0.pause()).min(batch.until)).await;
     }
 }
 
@@ -201,7 +200,7 @@ impl Consumer {
             shards: Shards::draw(),
             noted: Mutex::default(),
             heard: Mutex::default(),
-            pulsed: Mutex::default(),
+            watermarked: Mutex::default(),
             erased: Mutex::default(),
         }
     }
@@ -271,20 +270,20 @@ impl Consumer {
             let seconds = ((self.settings.clock)().micros() - earliest.micros()) as f64 / 1e6;
             Happened::Committed { queue: from, seconds }.emit();
             if from == QueueName::Critical {
-                self.note_pulse(earliest, batch).await;
+                self.note_watermark(earliest, batch).await;
             }
         }
     }
 
     /// Notes how old what the critical queue hands out is, now and then: whoever asks the ledger is told. Tried once,
     /// since the next batch tells it again.
-    async fn note_pulse(&self, earliest: Time, batch: &Batch) {
+    async fn note_watermark(&self, earliest: Time, batch: &Batch) {
         let now = (self.settings.clock)();
-        let pulsed = || self.pulsed.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = pulsed().is_none_or(|last| last.plus_seconds(PULSE_SECONDS) <= now);
+        let watermarked = || self.watermarked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = watermarked().is_none_or(|last| last.plus_seconds(WATERMARK_SECONDS) <= now);
         if due {
-            match batch.in_time(self.store.note_pulse(earliest)).await {
-                Ok(()) => *pulsed() = Some(now),
+            match batch.in_time(self.store.note_watermark(earliest)).await {
+                Ok(()) => *watermarked() = Some(now),
                 Err(error) => batch.failed(&error),
             }
         }
@@ -306,7 +305,7 @@ impl Consumer {
                     let expires_at =
                         self.settings.expires_at_receipt(&part.reason, part.record_type, part.received_at);
                     let part = erased.without(&self.settings.ledger_key, vec![part]).remove(0);
-                    self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_some()
+                    self.retried(batch, || self.store.quarantine(part.clone(), expires_at)).await.is_some()
                 }
                 Err(EnvelopeError::LaterVersion) => false,
                 Err(_) => {
@@ -325,7 +324,7 @@ impl Consumer {
         let expires_at =
             self.settings.expires_at_receipt(&aside.reason, aside.record_type, aside.received_at);
         for part in erased.without(&self.settings.ledger_key, aside.parts()) {
-            if self.retried(batch, || self.store.keep(part.clone(), expires_at)).await.is_none() {
+            if self.retried(batch, || self.store.quarantine(part.clone(), expires_at)).await.is_none() {
                 return false;
             }
         }
@@ -413,12 +412,12 @@ impl Consumer {
 
     /// Remembers which keys signed for a server, and what else was heard of its webhooks: where this environment does
     /// not know it well enough, about once an hour. Best effort: the next batch of that server does it again.
-    async fn note_heard(&self, heard: BTreeMap<ServerId, Heard>, batch: &Batch) {
+    async fn note_heard(&self, heard: BTreeMap<ServerId, WebhookActivity>, batch: &Batch) {
         let known = || self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         for (server, new) in heard {
             let worth = known().entry(server).or_default().clone().take(&new);
             if worth {
-                match batch.in_time(Heard::note(&*self.store, server, &new)).await {
+                match batch.in_time(WebhookActivity::note(&*self.store, server, &new)).await {
                     Ok(now_known) => drop(known().insert(server, now_known)),
                     Err(error) => batch.failed(&error),
                 }
@@ -465,7 +464,7 @@ impl Consumer {
 
     /// Commits, or says what follows. Where a counter was being written by somebody else, the next one is counted in
     /// another shard.
-    async fn commit(&self, actions: Vec<Action>, batch: &Batch) -> Result<(), Next> {
+    async fn commit(&self, actions: &[Action], batch: &Batch) -> Result<(), Next> {
         let shards: Vec<Option<u8>> = actions.iter().map(shard_of).collect();
         match batch.in_time(self.store.commit(actions)).await {
             Ok(()) => Ok(()),

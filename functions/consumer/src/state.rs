@@ -172,11 +172,17 @@ impl Consumer {
         }
     }
 
-    async fn commit_chunk(&self, chunk: Chunk, batch: &Batch) -> (Chunk, Result<(), Next>) {
-        let mut actions: Vec<Action> =
-            chunk.planned.iter().flat_map(|planned| planned.actions.iter().cloned()).collect();
+    async fn commit_chunk(&self, mut chunk: Chunk, batch: &Batch) -> (Chunk, Result<(), Next>) {
+        let lengths: Vec<usize> = chunk.planned.iter().map(|planned| planned.actions.len()).collect();
+        let mut actions: Vec<Action> = Vec::with_capacity(ACTIONS_MAX);
+        chunk.planned.iter_mut().for_each(|planned| actions.append(&mut planned.actions));
         actions.extend(self.count(&chunk.counters, Class::State));
-        let result = self.commit(actions, batch).await;
+        let result = self.commit(&actions, batch).await;
+        // Each plan has its own actions back, for whatever follows.
+        let mut actions = actions.into_iter();
+        for (planned, length) in chunk.planned.iter_mut().zip(lengths) {
+            planned.actions.extend(actions.by_ref().take(length));
+        }
         (chunk, result)
     }
 

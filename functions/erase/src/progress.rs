@@ -3,7 +3,7 @@
 use crate::{Sweep, SweepError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::Shelf;
+use store::Collection;
 
 /// What is kept, and the version of its document.
 pub(crate) struct Progress<T> {
@@ -26,7 +26,7 @@ impl Sweep {
         &self,
         name: &'static str,
     ) -> Result<Progress<T>, SweepError> {
-        let Some(document) = self.store.document(&Shelf::Sweep, name).await? else {
+        let Some(document) = self.store.document(&Collection::Sweep, name).await? else {
             return Ok(Progress { name, version: None, at: T::default() });
         };
         let at = serde_json::from_str(&document.text).map_err(|_| SweepError::Unreadable)?;
@@ -36,7 +36,8 @@ impl Sweep {
     /// Keeps how far it is; false where another run did, and is further on.
     pub(crate) async fn keep<T: Serialize>(&self, progress: &mut Progress<T>) -> Result<bool, SweepError> {
         let text = serde_json::to_string(&progress.at).map_err(|_| SweepError::Unreadable)?;
-        let written = self.store.put_document(&Shelf::Sweep, progress.name, &text, progress.version).await?;
+        let written =
+            self.store.put_document(&Collection::Sweep, progress.name, &text, progress.version).await?;
         progress.version = Some(progress.version.unwrap_or_default() + 1);
         Ok(written)
     }

@@ -8,7 +8,7 @@ use erasure::Erasures;
 use ledger::Time;
 use queue::Part;
 use serde::{Deserialize, Serialize};
-use store::Kept;
+use store::Quarantined;
 use tokio::time::Instant;
 
 /// The first day of the quarantine: no ledger is older. What has state, or nobody understands, is kept for ever.
@@ -109,12 +109,12 @@ impl Sweep {
                 return Ok(false);
             }
             let limit = pass.at.begin();
-            let (kept, next) = self.store.kept_page(day, pass.at.after.clone(), limit, false).await?;
+            let (kept, next) = self.store.quarantined_page(day, pass.at.after.clone(), limit, false).await?;
             // Of an empty page nobody dies.
             if !kept.is_empty() && !self.keep(pass).await? {
                 return Ok(false);
             }
-            for Kept { part, .. } in kept {
+            for Quarantined { part, .. } in kept {
                 let body = (part.received_at, part.id.clone());
                 if pass.at.is_deadly() {
                     pass.at.unread = Some(body.clone());
@@ -123,7 +123,7 @@ impl Sweep {
                 }
                 if pass.at.unread.as_ref() == Some(&body) {
                     if erased.anybody_at(part.server) && !part.is_stripped() {
-                        self.store.rewrite(part.stripped(None)).await?;
+                        self.store.rewrite_quarantined(part.stripped(None)).await?;
                     }
                     continue;
                 }
@@ -134,13 +134,13 @@ impl Sweep {
                 let parts: Vec<Part> = if part.parts == 1 {
                     vec![part]
                 } else {
-                    let kept = self.store.kept(body.0, &body.1).await?;
+                    let kept = self.store.quarantined(body.0, &body.1).await?;
                     kept.into_iter().map(|kept| kept.part).collect()
                 };
                 last = Some(body);
                 // In their order: the first holds what the others no longer tell.
                 for part in erased.strip_parts(&self.ledger_key, parts).unwrap_or_default() {
-                    self.store.rewrite(part).await?;
+                    self.store.rewrite_quarantined(part).await?;
                     swept.parts += 1;
                 }
             }

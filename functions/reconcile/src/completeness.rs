@@ -5,10 +5,7 @@ use crate::progress::Tally;
 use account::completeness::{Line, OfStream};
 use ledger::{ServerId, Time};
 use std::collections::BTreeMap;
-use store::{Shelf, Store, StoreError};
-
-/// How often a day's document is written again, where another stream's came between.
-const TRIES_MAX: u32 = 5;
+use store::{Collection, Edit, Store, StoreError};
 
 /// What a look found, after those before it.
 fn after(before: Line, record_type: &str, tally: &Tally) -> Line {
@@ -29,12 +26,10 @@ pub(crate) async fn keep(
     found: &BTreeMap<String, Tally>,
     now: Time,
 ) -> Result<(), StoreError> {
-    let shelf = Shelf::Completeness(server);
-    for _ in 0..TRIES_MAX {
-        let kept = store.document(&shelf, day).await?;
-        let version = kept.as_ref().map(|document| document.version);
+    let collection = Collection::Completeness(server);
+    let change = |kept: Option<&str>| {
         let mut streams: BTreeMap<String, OfStream> =
-            kept.and_then(|document| serde_json::from_str(&document.text).ok()).unwrap_or_default();
+            kept.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let of_stream = streams.entry(stream.to_owned()).or_default();
         of_stream.as_of = now;
         for (record_type, tally) in found {
@@ -42,11 +37,9 @@ pub(crate) async fn keep(
             of_stream.lines.insert(record_type.clone(), after(before, record_type, tally));
         }
         let text = serde_json::to_string(&streams).unwrap_or_else(|_| unreachable!("it is plain JSON"));
-        if store.put_document(&shelf, day, &text, version).await? {
-            return Ok(());
-        }
-    }
-    Err(StoreError::contended())
+        Ok(Edit::Write(text, ()))
+    };
+    store::edit(store, &collection, day, change).await
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub(crate) fn recipients(message: &Value) -> Vec<&str> {
 mod tests {
     use super::*;
     use ledger::{LedgerKey, Source, Time};
-    use postmark::{Body, Context, examine_body};
+    use postmark::{Body, Context, event_of_body};
 
     fn server() -> ServerId {
         ServerId::new(8_123_456).unwrap()
@@ -79,8 +79,8 @@ mod tests {
         let received_at: Time = "2026-10-01T00:00:00Z".parse().unwrap();
         let context = Context { server: server(), received_at, source, keep_engagement_detail: false };
         let body = Body::parse(body.to_string().as_bytes()).unwrap();
-        let examined = examine_body(body, &context).unwrap();
-        examined.event(&context, &LedgerKey::for_tests()).unwrap().identity.to_string()
+        let (_, event) = event_of_body(body, &context, &LedgerKey::for_tests()).unwrap();
+        event.identity.to_string()
     }
 
     /// What Postmark's API says differs in what it may: digits, offset, today's `Inactive`, what it leaves out.

@@ -39,7 +39,7 @@ pub use progress::Tally;
 pub use report::{ListReport, Report, StreamReport};
 
 use account::lease::Lease;
-use account::{BookError, Registry, RegistryError, ServerEntry, VaultError, connect};
+use account::{Registry, RegistryError, ServerEntry, VaultError, connect};
 use ledger::{LedgerKey, ServerId, Source, Time};
 use list::Compared;
 use observe::Happened;
@@ -48,7 +48,7 @@ use postmark_api::{ApiError, ServerApi, eastern};
 use progress::{Asked, Day, State, Step};
 use queue::{QueueError, Sender};
 use std::sync::Arc;
-use store::{Shelf, Store, StoreError};
+use store::{Collection, Store, StoreError};
 use tokio::time::Instant;
 use window::Window;
 
@@ -76,9 +76,6 @@ pub enum ReconcileError {
     /// The registry cannot be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The registry's documents cannot be had.
-    #[error(transparent)]
-    Book(#[from] BookError),
     /// The server's token cannot be had.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -224,7 +221,7 @@ impl Reconcile {
     }
 
     async fn state(&self, server: ServerId) -> Result<(State, Option<u64>), StoreError> {
-        let kept = self.store.document(&Shelf::Reconcile, &server.to_string()).await?;
+        let kept = self.store.document(&Collection::Reconcile, &server.to_string()).await?;
         Ok(match kept {
             // What an earlier or later release kept otherwise is begun anew: nothing is told twice by that.
             Some(document) => {
@@ -242,7 +239,8 @@ impl Reconcile {
         version: Option<u64>,
     ) -> Result<u64, ReconcileError> {
         let text = serde_json::to_string(state).unwrap_or_else(|_| unreachable!("it is plain JSON"));
-        let kept = self.store.put_document(&Shelf::Reconcile, &server.to_string(), &text, version).await?;
+        let kept =
+            self.store.put_document(&Collection::Reconcile, &server.to_string(), &text, version).await?;
         if kept { Ok(version.map_or(1, |version| version + 1)) } else { Err(ReconcileError::Busy(server)) }
     }
 }

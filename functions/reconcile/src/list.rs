@@ -18,7 +18,7 @@ use ledger::{RecipientId, Source, Time, recipient_key};
 use postmark::Observed;
 use postmark_api::{ApiError, SuppressionFilter};
 use std::collections::{BTreeMap, HashMap};
-use store::Span;
+use store::TimeRange;
 
 /// How many views are read at once, and observations told.
 const CHUNK: usize = 100;
@@ -138,8 +138,8 @@ impl Work<'_> {
         let mut ours = HashMap::new();
         let mut after = None;
         loop {
-            let page = self.with.store.suppressed(self.job.server, name, Span::ALL, after, None).await?;
-            for row in page.found {
+            let page = self.with.store.suppressed(self.job.server, name, TimeRange::ALL, after, None).await?;
+            for row in page.items {
                 ours.insert(row.recipient, Held::of(row.causes.iter().map(String::as_str)));
             }
             after = page.next;

@@ -5,7 +5,7 @@ use crate::{AT_ONCE, Reconcile, ReconcileError, Work};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use ledger::event::What;
 use ledger::{Event, ServerId, Source};
-use postmark::{Body, Context, Examined, examine_body};
+use postmark::{Body, Context, Examined, event_of_body};
 use queue::{Envelope, QueueName};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -109,8 +109,7 @@ impl Reconcile {
             keep_engagement_detail: self.keep_engagement_detail,
         };
         let body = Body::parse(&serde_json::to_vec(&body).ok()?).ok()?;
-        let examined = examine_body(body, &context).ok()?;
-        let event = examined.event(&context, &self.ledger_key).ok()?;
+        let (examined, event) = event_of_body(body, &context, &self.ledger_key).ok()?;
         Some(Understood { context, examined, event })
     }
 

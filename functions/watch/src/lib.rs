@@ -14,8 +14,8 @@ pub use lambda::run;
 
 use account::watch::{Report, Sent, Watch, WatchError};
 use account::{Lease, Registry, ServerEntry, Vault};
+use credential::Verifier;
 use futures_util::stream::{self, StreamExt as _};
-use ingest::Verifier;
 use observe::Happened;
 use platform::Clock;
 use postmark_api::Endpoint;
@@ -93,10 +93,10 @@ impl Rounds {
 
     async fn one(&self, entry: &ServerEntry) -> Result<Report, WatchError> {
         let Some(token) = self.vault.token(entry.server).await? else {
-            return Ok(Watch::<dyn Store>::without_token(entry));
+            return Ok(Watch::without_token(entry));
         };
         let watch = Watch {
-            book: &*self.store,
+            store: &*self.store,
             verifier: &self.verifier,
             base: self.base.as_deref(),
             repair: self.repair,

@@ -294,15 +294,6 @@ impl Api {
         }
     }
 
-    /// The same, for a task that outlives a borrow; `None` for a stack on AWS.
-    pub fn over_http(&self) -> Option<Api> {
-        match &self.way {
-            Way::Bearer(http) => Some(Api::of(Way::Bearer(http.clone()))),
-            Way::Operator(http, doors) => Some(Api::of(Way::Operator(http.clone(), doors.clone()))),
-            Way::Direct(_) => None,
-        }
-    }
-
     /// Who changes the ledger from here, as its audit names them.
     pub fn who(&self) -> Who {
         match self.aws() {

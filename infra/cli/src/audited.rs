@@ -3,10 +3,10 @@
 //! Invariant: no address is noted; a change that cannot be noted is not begun.
 
 use account::audit::{Entry, Phase, Who};
-use account::{Book, BookError};
 use ledger::{ServerId, Time};
 use platform::Clock;
 use serde_json::Value;
+use store::{AccountStore, StoreError};
 
 /// A change that is asked for.
 pub struct Change {
@@ -27,10 +27,15 @@ pub struct Begun {
 }
 
 /// Notes that a change begins.
-pub async fn begin(book: &dyn Book, who: Who, change: Change, now: Time) -> Result<Begun, BookError> {
+pub async fn begin(
+    store: &dyn AccountStore,
+    who: Who,
+    change: Change,
+    now: Time,
+) -> Result<Begun, StoreError> {
     let Change { server, what, target, asked } = change;
     let entry = Entry { target, after: asked, ..Entry::begun(who, what, now)? };
-    entry.note(book, server).await?;
+    entry.note(store, server).await?;
     Ok(Begun { entry, server })
 }
 
@@ -39,21 +44,21 @@ impl Begun {
     ///
     /// # Errors
     /// The change's own, or where its end cannot be noted.
-    pub async fn end<T, E: From<BookError>>(
+    pub async fn end<T, E: From<StoreError>>(
         self,
-        book: &dyn Book,
+        store: &dyn AccountStore,
         done: Result<T, E>,
         told: impl FnOnce(&T) -> Value,
         now: Time,
     ) -> Result<T, E> {
         match done {
             Ok(done) => {
-                self.entry.now(Phase::Done, told(&done), now).note(book, self.server).await?;
+                self.entry.now(Phase::Done, told(&done), now).note(store, self.server).await?;
                 Ok(done)
             }
             Err(failure) => {
                 // The change's own failure is what matters.
-                let _ = self.entry.now(Phase::Failed, Value::Null, now).note(book, self.server).await;
+                let _ = self.entry.now(Phase::Failed, Value::Null, now).note(store, self.server).await;
                 Err(failure)
             }
         }
@@ -61,15 +66,15 @@ impl Begun {
 }
 
 /// Does a change, and notes it before and after.
-pub async fn change<T, E: From<BookError>>(
-    book: &dyn Book,
+pub async fn change<T, E: From<StoreError>>(
+    store: &dyn AccountStore,
     who: Who,
     change: Change,
     clock: &Clock,
     work: impl Future<Output = Result<T, E>>,
     told: impl FnOnce(&T) -> Value,
 ) -> Result<T, E> {
-    let begun = begin(book, who, change, clock()).await?;
+    let begun = begin(store, who, change, clock()).await?;
     let done = work.await;
-    begun.end(book, done, told, clock()).await
+    begun.end(store, done, told, clock()).await
 }

@@ -113,6 +113,7 @@ impl Meant {
         match error {
             StoreError::Failed(failed) if failed.kind() == FailureKind::NotFound => self.missing("tables"),
             StoreError::Failed(failed) => self.failed("tables", failed),
+            StoreError::Remote(_) | StoreError::NoRandom => Failure::new(error.to_string()),
             StoreError::Invalid(_) | StoreError::Damaged(_) => Failure::new(format!("{self}: {error}")).next(
                 "this is a fault of Postledger's, or of a newer version's tables: look for a newer version",
             ),

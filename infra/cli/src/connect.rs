@@ -7,13 +7,13 @@ use crate::keys::KeyRing;
 use crate::server::{agreed, endpoint, entry, kept, vault};
 use crate::target::{self, Whose};
 use crate::terminal::visible;
-use crate::{Failure, book, say, show};
+use crate::{Failure, registry, say, show};
 use account::audit::Who;
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
 use account::watch::Finding;
 use account::webhooks::{self, Difference, Plan, Row};
-use account::{Book, ConnectForm, Doors, ServerEntry};
+use account::{ConnectForm, Doors, ServerEntry};
 use postmark_api::{Https, Timeouts, Trigger};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -50,19 +50,19 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let server = args.server.server;
     let ledger = Api::operated(&args.target, whose)?;
     let who = ledger.who();
-    let known = book::on(&ledger, async |book| entry(book, server).await)?;
+    let known = registry::on(&ledger, async |store| entry(store, server).await)?;
     let base = match args.doors.clone().or(known.doors) {
         Some(base) => base,
         None => told()?,
     };
-    book::on(&ledger, async |book| {
-        let mut entry = entry(book, server).await?;
+    registry::on(&ledger, async |store| {
+        let mut entry = entry(store, server).await?;
         let postmark = endpoint.server(kept(&*vault, server).await?);
         if args.one_url {
             entry.connect = ConnectForm::OneUrl;
         }
         let auth = ring.auth(server, entry.generation).map_err(Failure::new)?;
-        let connect = Connect { book, api: &postmark, doors: &doors, auth: &auth };
+        let connect = Connect { store, api: &postmark, doors: &doors, auth: &auth };
         let plan = if args.remove {
             let seen = look(server, &postmark).await?;
             webhooks::removal(&entry, &base, &seen.webhooks)
@@ -84,7 +84,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
 /// Shows the plan, asks, and does it. `None` where nothing was done.
 async fn carry_out(
     args: &Args,
-    connect: &Connect<'_, dyn Book + '_>,
+    connect: &Connect<'_>,
     entry: &ServerEntry,
     base: &str,
     plan: &Plan,
@@ -118,7 +118,7 @@ async fn carry_out(
         let failed = done.steps.iter().filter(|step| step.failed.is_some()).count();
         json!({ "done": done.steps.len() - failed, "failed": failed })
     };
-    audited::change(connect.book, who, change, &platform::clock(), work, told).await.map(Some)
+    audited::change(connect.store, who, change, &platform::clock(), work, told).await.map(Some)
 }
 
 fn names(triggers: &BTreeSet<Trigger>) -> String {

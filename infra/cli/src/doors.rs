@@ -1,6 +1,7 @@
 //! The seven doors of a stack in one process, and which of them a path leads to: what API Gateway routes.
 
-use ingest::{Door, Verifier};
+use credential::Verifier;
+use ingest::Door;
 use platform::Clock;
 use postmark::RecordType;
 use queue::Sender;

@@ -119,7 +119,7 @@ impl Fold {
             let server = server.map_or_else(|| body.server_id(), |server| Ok(Some(server)))?;
             let server = server.unwrap_or(ServerId::NONE);
             let context = Context { server, received_at, source, keep_engagement_detail: false };
-            postmark::examine_body(body, &context)?.event(&context, key)
+            postmark::event_of_body(body, &context, key).map(|(_, event)| event)
         });
         match offered {
             Ok(event) => match self.reference.offer(event) {

@@ -1,7 +1,7 @@
 //! The operator's keys: a file of mode 0600 for each stack, and what is minted from it.
 
 use crate::Failure;
-use ingest::credential::{KEYS_MAX, PrivateKey, PublicKey, User};
+use credential::{KEYS_MAX, PrivateKey, PublicKey, User};
 use ledger::ServerId;
 use platform::private::{self, PrivateError};
 use postmark::RecordType;

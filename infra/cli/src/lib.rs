@@ -10,7 +10,6 @@ pub mod audited;
 #[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
 pub mod bearer;
-pub mod book;
 pub mod client;
 pub mod connect;
 pub mod doctor;
@@ -25,6 +24,7 @@ pub mod operator;
 pub mod post;
 pub mod rebuild;
 pub mod reconcile;
+pub mod registry;
 pub mod report;
 pub mod revoke;
 pub mod rfc3339;
@@ -111,8 +111,7 @@ failures!(
     account::watch::WatchError,
     account::VaultError,
     account::RegistryError,
-    account::BookError,
-    ingest::credential::CredentialError,
+    credential::CredentialError,
     ledger::event::NotAServer,
     ledger::time::TimeError,
     platform::env::EnvError,

@@ -9,7 +9,7 @@ use crate::keys::KeyRing;
 use crate::operator::documents::Done;
 use crate::operator::{Listed, OnQueue, Redrive, Redriven, Replay, Replayed};
 use crate::target::Whose;
-use crate::{Failure, book, post, say, show, tell};
+use crate::{Failure, post, registry, say, show, tell};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
@@ -108,7 +108,7 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
     let open = || {
         let ledger = Api::operated(target, whose)?;
         let (who, now) = (ledger.who(), platform::now());
-        let begun = book::on(&ledger, async |book| audited::begin(book, who, change, now).await)?;
+        let begun = registry::on(&ledger, async |store| audited::begin(store, who, change, now).await)?;
         Ok::<_, Failure>((ledger, begun))
     };
     let noted = match open() {
@@ -121,9 +121,9 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
     };
     let done = ring.retire(key_id);
     match noted {
-        Some((ledger, begun)) => {
-            book::on(&ledger, async |book| begun.end(book, done, |()| Value::Null, platform::now()).await)
-        }
+        Some((ledger, begun)) => registry::on(&ledger, async |store| {
+            begun.end(store, done, |()| Value::Null, platform::now()).await
+        }),
         None => done,
     }
 }

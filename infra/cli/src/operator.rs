@@ -20,7 +20,7 @@ pub use progress::{Step, Watched};
 
 use crate::audited::{self, Change};
 use account::audit::Who;
-use account::{Registry, Stored, Streams};
+use account::{Registry, Streams};
 use api::Api;
 use api::problem::Problem;
 use base64::Engine as _;
@@ -121,7 +121,7 @@ impl Operator {
         work: impl Future<Output = Result<T, Problem>>,
         told: impl FnOnce(&T) -> Value,
     ) -> Result<T, Problem> {
-        audited::change(&Stored(&*self.store), who.clone(), change, &self.clock, work, told).await
+        audited::change(&*self.store, who.clone(), change, &self.clock, work, told).await
     }
 
     /// What is recorded about a recipient, in the order in which it came in, with the bodies; of deliveries, and of
@@ -131,8 +131,7 @@ impl Operator {
         for recipient in whom(address)?.ids(&self.ledger_key, server) {
             recorded.extend(self.store.state_events(server, recipient).await?);
             for class in [Class::Delivery, Class::Engagement] {
-                recorded
-                    .extend(self.store.events(server, recipient, class, None, TIMELINE_MAX).await?.events);
+                recorded.extend(self.store.events(server, recipient, class, None, TIMELINE_MAX).await?.items);
             }
         }
         recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
@@ -169,7 +168,7 @@ impl Operator {
         let now = (self.clock)();
         let mut listed = Vec::new();
         for day in (0..i64::from(query.days)).rev() {
-            let kept = self.store.kept_on(&now.plus_days(-day).day()).await?;
+            let kept = self.store.quarantined_on(&now.plus_days(-day).day()).await?;
             listed.extend(kept.iter().filter(|kept| kept.part.part == 1).map(Listed::of));
         }
         Ok(listed)
@@ -189,7 +188,7 @@ impl Operator {
             || missing("nothing of that key is in quarantine", "`postledger quarantine list` shows the keys");
         let (received_at, id) = key.split_once('.').ok_or_else(unknown)?;
         let received_at = Time::from_micros(received_at.parse().map_err(|_| unknown())?);
-        let kept = self.store.kept(received_at, id).await?;
+        let kept = self.store.quarantined(received_at, id).await?;
         let listed = Listed::of(kept.first().ok_or_else(unknown)?);
         let incomplete = || unusable("a part of this body is missing; its sender was told to come again");
         let parts = kept.into_iter().map(|kept| kept.part).collect();
@@ -271,8 +270,7 @@ impl Operator {
         let refused = |refusal: postmark::Refusal| {
             unusable(refusal).next("give a mended body by `postledger quarantine replay KEY --body FILE`")
         };
-        let examined = postmark::examine(&body, &context).map_err(refused)?;
-        let event = examined.event(&context, &self.ledger_key).map_err(refused)?;
+        let (examined, event) = postmark::event(&body, &context, &self.ledger_key).map_err(refused)?;
         let dropped = [aside.dropped.clone(), examined.dropped].concat();
         let told = Envelope::told(server, &event.what, received_at, source, examined.canonical, dropped);
         Ok((event.identity, whose(told.map_err(unusable)?)))
@@ -291,15 +289,15 @@ impl Operator {
         let asked = json!({ "generation": generation, "from": from.to_string() });
         let work = async {
             self.store.revoke(server, generation, from).await?;
-            let book = Stored(&*self.store);
-            let in_use = Registry(&book).get(server).await?.map(|entry| entry.generation);
+            let store = &*self.store;
+            let in_use = Registry(store).get(server).await?.map(|entry| entry.generation);
             if in_use != Some(generation) {
                 return Ok(None);
             }
             let rules = self.store.rules().await?;
             let next = (generation..=u32::MAX).find(|next| rules.revoked_at(server, *next).is_none());
             let next = next.unwrap_or(u32::MAX);
-            Registry(&book).update(server, |entry| entry.generation = next).await?;
+            Registry(store).update(server, |entry| entry.generation = next).await?;
             Ok(Some(next))
         };
         let told = |next: &Option<u32>| next.map_or(Value::Null, |next| json!({ "generation": next }));

@@ -3,7 +3,7 @@
 use crate::Failure;
 use ledger::counters::Measure;
 use ledger::event::{Fact, What, bounce_class};
-use ledger::{Class, LedgerKey, ServerId, Source, Time, recipient_key};
+use ledger::{Class, Event, LedgerKey, ServerId, Source, Time, recipient_key};
 use postmark::{Body, Context, Examined, Fields, Refusal, Refused};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -127,21 +127,20 @@ pub fn report(
     let own = matches!(body.text("RecordType"), Some("Observed" | "Decision"));
     let source = if probe || own { Source::Operator } else { Source::Webhook };
     let context = Context { server, received_at, source, keep_engagement_detail: false };
-    match postmark::examine_body(body, &context) {
-        Ok(examined) => {
+    match postmark::event_of_body(body, &context, &LedgerKey::for_tests()) {
+        Ok((examined, event)) => {
             let kept_from = consumer::floor(retention_days, received_at);
             if !probe && examined.kind.class() != Class::State && examined.at < kept_from {
                 return Err(Refusal::new(Refused::TooOld, "/", consumer::TOO_OLD));
             }
-            describe(&examined, &context, probe)
+            describe(&examined, &event, &context, probe)
         }
         Err(_) if probe => Ok(Report { server: server.get(), probe, ..Report::default() }),
         Err(refusal) => Err(refusal),
     }
 }
 
-fn describe(examined: &Examined, context: &Context, probe: bool) -> Result<Report, Refusal> {
-    let event = examined.event(context, &LedgerKey::for_tests())?;
+fn describe(examined: &Examined, event: &Event, context: &Context, probe: bool) -> Result<Report, Refusal> {
     let fields = Fields::read(&examined.body, examined.kind, context)?;
     let class = match &event.what {
         What::Bounce { bounce_type, .. } => Some(word(bounce_class(bounce_type))),

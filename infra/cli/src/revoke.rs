@@ -6,7 +6,7 @@ use crate::args::{self, Target};
 use crate::operator::Revoked as Revoke;
 use crate::server::agreed;
 use crate::target::{Place, Whose};
-use crate::{Failure, book, say, show, tell};
+use crate::{Failure, registry, say, show, tell};
 use account::Registry;
 use consumer::REVOKED_DAYS;
 use http::Method;
@@ -155,7 +155,7 @@ fn undo(
 
 /// Which of a server's passwords the registry says is in use, where it has the server.
 fn registered(ledger: &Api, server: ServerId) -> Result<Option<u32>, Failure> {
-    let entry = book::on(ledger, async |book| Registry(book).get(server).await)?;
+    let entry = registry::on(ledger, async |store| Registry(store).get(server).await)?;
     Ok(entry.map(|entry| entry.generation))
 }
 

@@ -8,7 +8,7 @@ use crate::keys::KeyRing;
 use crate::operate::adopt;
 use crate::server::{agreed, endpoint, vault};
 use crate::target::Whose;
-use crate::{Failure, book, rfc3339, say, show};
+use crate::{Failure, registry, rfc3339, say, show};
 use account::Registry;
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
 use ledger::{ServerId, Time};
@@ -61,15 +61,15 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
     let mut ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let ledger = Api::operated(&args.target, whose)?;
-    let (who, embedded) = (ledger.who(), ledger.over_http());
-    let progress = book::on(&ledger, async |book| {
+    let (who, embedded) = (ledger.who(), ledger.aws().is_none());
+    let progress = registry::on(&ledger, async |store| {
         let mut servers = Vec::new();
-        for entry in Registry(book).list().await? {
+        for entry in Registry(store).list().await? {
             let api = vault.token(entry.server).await?.map(|token| endpoint.server(token));
             servers.push((entry, api));
         }
         let now = platform::now();
-        let stage = Rotate { book, keys: &mut ring, doors: &doors, now }.progress().await?.stage;
+        let stage = Rotate { store, keys: &mut ring, doors: &doors, now }.progress().await?.stage;
         if matches!(stage, Stage::Idle | Stage::Retired) && !args.yes && !agreed(BEGIN)? {
             return Err(Failure::new("nothing was changed"));
         }
@@ -77,23 +77,23 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };
         let work = async {
             let rotated =
-                Rotate { book, keys: &mut ring, doors: &doors, now }.run(&servers, args.server).await;
-            let Some(embedded) = &embedded else {
+                Rotate { store, keys: &mut ring, doors: &doors, now }.run(&servers, args.server).await;
+            if !embedded {
                 return Ok(rotated?);
-            };
+            }
             // Whatever became of it: passwords are minted by the newest key that there is now.
-            adopt(embedded, &ring)?;
+            adopt(&ledger, &ring)?;
             let mut progress = rotated?;
             if progress.stage == Stage::DoorsToLearn {
-                let mut rotate = Rotate { book, keys: &mut ring, doors: &doors, now };
+                let mut rotate = Rotate { store, keys: &mut ring, doors: &doors, now };
                 progress = rotate.run(&servers, args.server).await?;
             }
             Ok::<_, Failure>(progress)
         };
         let told = |progress: &Progress| json!({ "stage": progress.stage });
-        audited::change(book, who, change, &platform::clock(), work, told).await
+        audited::change(store, who, change, &platform::clock(), work, told).await
     })?;
-    let deployed = embedded.is_none();
+    let deployed = !embedded;
     say(if json { rfc3339::pretty(&progress, TIMES)? } else { text(&progress, deployed, &whose.stack) });
     let failed = progress.servers.iter().any(|server| server.failed.is_some());
     Ok(!failed && progress.stage != Stage::DoorsToLearn)

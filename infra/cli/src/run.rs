@@ -8,7 +8,7 @@ use crate::sample::SERVER;
 use crate::terminal::Visible;
 use crate::{Failure, say, trial};
 use account::FileVault;
-use ingest::Verifier;
+use credential::Verifier;
 use ledger::{LedgerKey, ServerId};
 use queue::{Memory as MemoryQueue, Settings};
 use std::path::Path;

@@ -6,8 +6,8 @@ use crate::args::{Target, reconcile::Postmark};
 use crate::audited::{self, Change};
 use crate::operator::Forgotten;
 use crate::target::{Place, Whose};
-use crate::{Failure, aws, book, rfc3339, say, show};
-use account::{Book, FileVault, Registry, ServerEntry, Vault, connect};
+use crate::{Failure, aws, registry, rfc3339, say, show};
+use account::{FileVault, Registry, ServerEntry, Vault, connect};
 use http::Method;
 use ledger::ServerId;
 use ledger::policy::{PolicySchedule, StreamKind};
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::sync::Arc;
-use store::ServerSettings;
+use store::{AccountStore, ServerSettings};
 
 /// The instants in what the registry has of a server: when it was added, and from when policies hold.
 const TIMES: &[&str] = &["added_at", "from"];
@@ -66,8 +66,8 @@ pub async fn kept(vault: &dyn Vault, server: ServerId) -> Result<Token, Failure>
 ///
 /// # Errors
 /// Where there is none.
-pub async fn entry(book: &dyn Book, server: ServerId) -> Result<ServerEntry, Failure> {
-    Registry(book).get(server).await?.ok_or_else(|| {
+pub async fn entry(store: &dyn AccountStore, server: ServerId) -> Result<ServerEntry, Failure> {
+    Registry(store).get(server).await?.ok_or_else(|| {
         Failure::new(format!("server {server} is not registered"))
             .next(format!("add it by `postledger server add --server {server}`"))
     })
@@ -120,7 +120,7 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
     match command {
         Servers::Add(args) => add(&args, whose, json),
         Servers::List(target) => {
-            let entries = book::with(&target, whose, async |book| Registry(book).list().await)?;
+            let entries = registry::with(&target, whose, async |store| Registry(store).list().await)?;
             if json {
                 say(rfc3339::pretty(&entries, TIMES)?);
             } else if entries.is_empty() {
@@ -132,7 +132,7 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
         }
         Servers::Show { server, target } => {
             let server = server.server;
-            let shown = book::with(&target, whose, async |book| look(book, server).await)?;
+            let shown = registry::with(&target, whose, async |store| look(store, server).await)?;
             say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
@@ -142,7 +142,7 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
                 "generation": args.generation, "policy": args.policy, "kind": args.policy.map(|_| format!("{:?}", args.kind)),
             });
             let change = Change { server: args.server.server, what: "server.set", target: None, asked };
-            let shown = noted(&ledger, change, async |book| set(book, &args).await, |_| Value::Null)?;
+            let shown = noted(&ledger, change, async |store| set(store, &args).await, |_| Value::Null)?;
             say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
@@ -164,9 +164,9 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
             }
             let vault = vault(&target, whose)?;
             let ledger = Api::operated(&target, whose)?;
-            let work = async |book: &dyn Book| {
+            let work = async |store: &dyn AccountStore| {
                 vault.remove(server).await?;
-                Ok(Registry(book).remove(server).await?)
+                Ok(Registry(store).remove(server).await?)
             };
             let change = Change { server, what: "server.remove", target: None, asked: Value::Null };
             let was = noted(&ledger, change, work, |was| serde_json::json!({ "was": was }))?;
@@ -182,11 +182,11 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
 fn noted<T>(
     ledger: &Api,
     change: Change,
-    work: impl AsyncFnOnce(&dyn Book) -> Result<T, Failure>,
+    work: impl AsyncFnOnce(&dyn AccountStore) -> Result<T, Failure>,
     told: impl FnOnce(&T) -> Value,
 ) -> Result<T, Failure> {
     let (who, clock) = (ledger.who(), platform::clock());
-    book::on(ledger, async |book| audited::change(book, who, change, &clock, work(book), told).await)
+    registry::on(ledger, async |store| audited::change(store, who, change, &clock, work(store), told).await)
 }
 
 fn listed(entries: &[ServerEntry]) -> String {
@@ -210,7 +210,7 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
     let token = read_token(what)?;
     let ledger = Api::operated(&args.target, whose)?;
     let who = ledger.who();
-    let added = book::on(&ledger, async |book| {
+    let added = registry::on(&ledger, async |store| {
         let chosen = match args.server {
             Some(server) => vec![(server, token)],
             None => choose(args, &endpoint.account(token).servers().await.map_err(refused)?)?,
@@ -218,9 +218,9 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
         let mut added = Vec::new();
         for (server, token) in chosen {
             let change = Change { server, what: "server.add", target: None, asked: Value::Null };
-            let work = register(book, &*vault, &endpoint, server, token, &args.about);
+            let work = register(store, &*vault, &endpoint, server, token, &args.about);
             let (who, clock) = (who.clone(), platform::clock());
-            added.push(audited::change(book, who, change, &clock, work, |_| Value::Null).await?);
+            added.push(audited::change(store, who, change, &clock, work, |_| Value::Null).await?);
         }
         Ok::<_, Failure>(added)
     })?;
@@ -293,7 +293,7 @@ fn numbers(text: &str, most: usize) -> Result<Vec<usize>, Failure> {
 
 /// Asks Postmark about a server, keeps its token and registers it; one that was registered keeps what is not given.
 async fn register(
-    book: &dyn Book,
+    store: &dyn AccountStore,
     vault: &dyn Vault,
     endpoint: &Endpoint,
     server: ServerId,
@@ -307,13 +307,13 @@ async fn register(
             .next("give the token that stands under API Tokens of that very server"));
     }
     let streams = connect::streams(&api).await.map_err(refused)?;
-    let known = Registry(book).get(server).await?;
+    let known = Registry(store).get(server).await?;
     let mut entry =
         known.unwrap_or_else(|| ServerEntry::new(server, &info.name, &info.name, platform::now()));
     take(&mut entry, about);
     entry.take_streams(&streams);
     vault.put(server, &token).await?;
-    Registry(book).put(&entry).await?;
+    Registry(store).put(&entry).await?;
     Ok(entry)
 }
 
@@ -340,20 +340,20 @@ struct Shown {
     settings: ServerSettings,
 }
 
-async fn look(book: &dyn Book, server: ServerId) -> Result<Shown, Failure> {
-    Ok(Shown { entry: entry(book, server).await?, settings: book.settings(server).await? })
+async fn look(store: &dyn AccountStore, server: ServerId) -> Result<Shown, Failure> {
+    Ok(Shown { entry: entry(store, server).await?, settings: store.settings(server).await? })
 }
 
-async fn set(book: &dyn Book, args: &ServerSet) -> Result<Shown, Failure> {
+async fn set(store: &dyn AccountStore, args: &ServerSet) -> Result<Shown, Failure> {
     let server = args.server.server;
-    entry(book, server).await?;
+    entry(store, server).await?;
     let change = |entry: &mut ServerEntry| {
         take(entry, &args.about);
         entry.generation = args.generation.unwrap_or(entry.generation);
     };
-    Registry(book).update(server, change).await?;
+    Registry(store).update(server, change).await?;
     if let Some(policy) = args.policy {
-        let mut settings = book.settings(server).await?;
+        let mut settings = store.settings(server).await?;
         let schedule = match args.kind.into() {
             StreamKind::Transactional => &mut settings.transactional,
             StreamKind::Broadcast => &mut settings.broadcast,
@@ -363,9 +363,9 @@ async fn set(book: &dyn Book, args: &ServerSet) -> Result<Shown, Failure> {
         entries.retain(|(known, _)| *known != from);
         entries.push((from, policy));
         *schedule = PolicySchedule::new(entries).map_err(|error| Failure::new(error.to_string()))?;
-        book.put_settings(server, settings).await?;
+        store.put_settings(server, settings).await?;
     }
-    look(book, server).await
+    look(store, server).await
 }
 
 impl Shown {

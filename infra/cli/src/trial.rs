@@ -7,7 +7,7 @@ use crate::client::agent;
 use crate::sample::{LEDGER, SERVER, Sent, sample};
 use crate::{Failure, operate, post, say, show};
 use answers::{Recipient, Timeline};
-use ingest::credential::{User, basic};
+use credential::{User, basic};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -5,14 +5,15 @@ use crate::connect::{doors, findings};
 use crate::keys::KeyRing;
 use crate::server::{endpoint, entry, vault};
 use crate::target::Whose;
-use crate::{Failure, book, say};
+use crate::{Failure, registry, say};
 use account::connect::{Connect, Outcome};
 use account::rotate::Keys as _;
 use account::watch::{Report, Watch};
-use account::{Book, Doors, Registry, ServerEntry};
-use ingest::Verifier;
+use account::{Doors, Registry, ServerEntry};
+use credential::Verifier;
 use postmark_api::ServerApi;
 use serde::Serialize;
+use store::AccountStore;
 
 /// What is told of a server.
 #[derive(Serialize)]
@@ -30,24 +31,24 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
     let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let verifier = Verifier::new(&whose.stack, ring.public(), [])?;
-    let told = book::with(&args.target, whose, async |book| {
+    let told = registry::with(&args.target, whose, async |store| {
         let entries = match args.server {
-            Some(server) => vec![entry(book, server).await?],
-            None => Registry(book).list().await?,
+            Some(server) => vec![entry(store, server).await?],
+            None => Registry(store).list().await?,
         };
         let watch =
-            Watch { book, verifier: &verifier, base: None, repair: args.repair, now: platform::now() };
+            Watch { store, verifier: &verifier, base: None, repair: args.repair, now: platform::now() };
         let mut told = Vec::new();
         for entry in entries {
             let Some(token) = vault.token(entry.server).await? else {
-                told.push(Told { report: Watch::<dyn Book>::without_token(&entry), repaired: None });
+                told.push(Told { report: Watch::without_token(&entry), repaired: None });
                 continue;
             };
             let api = endpoint.server(token);
             let mut report = watch.look(&entry, &api).await?;
             let mut repaired = None;
             if args.repair && report.drift > 0 && entry.doors.is_some() {
-                repaired = Some(repair(book, &entry, &api, &doors, &ring).await?);
+                repaired = Some(repair(store, &entry, &api, &doors, &ring).await?);
                 report = watch.look(&entry, &api).await?;
             }
             told.push(Told { report, repaired });
@@ -70,14 +71,14 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
 
 /// Sets right what `connect` would.
 async fn repair(
-    book: &dyn Book,
+    store: &dyn AccountStore,
     entry: &ServerEntry,
     api: &ServerApi,
     doors: &Doors,
     ring: &KeyRing,
 ) -> Result<Outcome, Failure> {
     let auth = ring.auth(entry.server, entry.generation).map_err(Failure::new)?;
-    let connect = Connect { book, api, doors, auth: &auth };
+    let connect = Connect { store, api, doors, auth: &auth };
     let mut entry = entry.clone();
     let base = entry.doors.clone().unwrap_or_default();
     let plan = connect.look(&mut entry, &base).await?;

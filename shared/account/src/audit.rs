@@ -1,4 +1,4 @@
-//! Who changed what, and when: one document for each step of a change, on a shelf that only grows. A change is noted
+//! Who changed what, and when: one document for each step of a change, in a collection that only grows. A change is noted
 //! before it begins and again when it is done or has failed, so that none goes unnoted, whatever is killed when.
 //!
 //! Invariants:
@@ -6,14 +6,13 @@
 //!   decision, which erasure reaches, while an entry stays. A recipient is named by its id.
 //! - An entry at a server tells of that server alone. A change that touches several has an entry at each of them.
 
-use crate::book::{Book, BookError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::{ServerId, Time};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::Shelf;
+use store::{Collection, DocumentStore, StoreError};
 
 /// What an entry about a token tells of it. Its id is the target.
 const TOKEN_TOLD: [&str; 6] = ["role", "servers", "reveal_addresses", "created_at", "expires_at", "problem"];
@@ -94,10 +93,9 @@ impl Entry {
     ///
     /// # Errors
     /// Where the system has no random numbers.
-    pub fn begun(who: Who, what: &str, at: Time) -> Result<Entry, BookError> {
-        let id: [u8; 12] = ring::rand::generate(&SystemRandom::new())
-            .map_err(|_| BookError::Elsewhere("the system has no random numbers to give".to_owned()))?
-            .expose();
+    pub fn begun(who: Who, what: &str, at: Time) -> Result<Entry, StoreError> {
+        let id: [u8; 12] =
+            ring::rand::generate(&SystemRandom::new()).map_err(|_| StoreError::NoRandom)?.expose();
         Ok(Entry {
             id: URL_SAFE_NO_PAD.encode(id),
             at,
@@ -155,10 +153,10 @@ impl Entry {
     ///
     /// # Errors
     /// The ledger's own; then it may be noted.
-    pub async fn note<B: Book + ?Sized>(&self, book: &B, server: ServerId) -> Result<(), BookError> {
+    pub async fn note(&self, store: &dyn DocumentStore, server: ServerId) -> Result<(), StoreError> {
         let text = serde_json::to_string(self).unwrap_or_else(|_| unreachable!("an entry is plain JSON"));
         // That it is there already is this very step, told twice.
-        book.put_document(&Shelf::Audit(server), &self.name(), &text, None).await.map(drop)
+        store.put_document(&Collection::Audit(server), &self.name(), &text, None).await.map(drop)
     }
 }
 
@@ -170,7 +168,7 @@ pub fn read(text: &str) -> Option<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use store::{Memory, Store as _};
+    use store::Memory;
 
     #[tokio::test]
     async fn the_steps_of_a_change_stand_in_order_and_are_noted_once() {
@@ -182,7 +180,7 @@ mod tests {
         for entry in [&done, &begun, &begun] {
             entry.note(&store, server).await.unwrap();
         }
-        let found = store.last_documents(&Shelf::Audit(server), None, 9).await.unwrap();
+        let found = store.last_documents(&Collection::Audit(server), None, 9).await.unwrap();
         let found: Vec<Entry> = found.iter().filter_map(|(_, document)| read(&document.text)).collect();
         assert_eq!(found, [done, begun]);
     }

@@ -1,10 +1,9 @@
 //! What is known to be complete: by Eastern day, stream and record type, as reconcile's last look at that day found it.
 
-use crate::book::{Book, BookError};
 use ledger::{ServerId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::Shelf;
+use store::{Collection, DocumentStore, StoreError};
 
 /// What is known of one record type on a stream's day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,13 +39,13 @@ pub struct Completeness {
 }
 
 /// What is known of a server's days, from one Eastern day to another, both included.
-pub async fn completeness<B: Book + ?Sized>(
-    book: &B,
+pub async fn completeness(
+    store: &dyn DocumentStore,
     server: ServerId,
     from: &str,
     to: &str,
-) -> Result<Completeness, BookError> {
-    let kept = book.documents(&Shelf::Completeness(server)).await?;
+) -> Result<Completeness, StoreError> {
+    let kept = store.documents(&Collection::Completeness(server)).await?;
     let asked = kept.into_iter().filter(|(day, _)| from <= day.as_str() && day.as_str() <= to);
     let days = asked.map(|(day, document)| (day, serde_json::from_str(&document.text).unwrap_or_default()));
     Ok(Completeness { server, days: days.collect() })

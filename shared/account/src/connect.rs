@@ -3,7 +3,6 @@
 //! Nothing here asks a person: [`Connect::look`] and [`webhooks::plan`] say what would be done, [`Connect::carry_out`]
 //! does it. Done twice, or again after a failure in the middle, it ends at the same rows.
 
-use crate::book::Book;
 use crate::doors::{Doors, DoorsError};
 use crate::registry::{ConnectForm, Registry, RegistryError, ServerEntry};
 use crate::watch::Finding;
@@ -15,6 +14,7 @@ use postmark_api::{
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use store::AccountStore;
 
 /// Postmark's code for a trigger that a stream cannot have.
 const TRIGGER_UNSUPPORTED: i64 = 1353;
@@ -145,9 +145,9 @@ impl Outcome {
 }
 
 /// A server that is to be connected.
-pub struct Connect<'a, B: Book + ?Sized> {
+pub struct Connect<'a> {
     /// Where the registry is.
-    pub book: &'a B,
+    pub store: &'a dyn AccountStore,
     /// The server's API.
     pub api: &'a ServerApi,
     /// The way to our doors.
@@ -156,7 +156,7 @@ pub struct Connect<'a, B: Book + ?Sized> {
     pub auth: &'a Auth,
 }
 
-impl<B: Book + ?Sized> Connect<'_, B> {
+impl Connect<'_> {
     /// Looks at the server, and plans. `entry` is brought up to date, but not written.
     pub async fn look(&self, entry: &mut ServerEntry, base: &str) -> Result<Plan, ConnectError> {
         let seen = look(entry.server, self.api).await?;
@@ -188,7 +188,7 @@ impl<B: Book + ?Sized> Connect<'_, B> {
         mut plan: Plan,
     ) -> Result<Outcome, ConnectError> {
         self.knock(base, &plan).await?;
-        let registry = Registry(self.book);
+        let registry = Registry(self.store);
         let mut entry = ServerEntry { doors: Some(base.trim_end_matches('/').to_owned()), ..entry.clone() };
         registry.put(&entry).await?;
         let mut outcome = Outcome {
@@ -240,7 +240,7 @@ impl<B: Book + ?Sized> Connect<'_, B> {
         let seen = look(entry.server, self.api).await?;
         let left = webhooks::removal(entry, base, &seen.webhooks);
         if left.is_empty() {
-            Registry(self.book).update(entry.server, |entry| entry.doors = None).await?;
+            Registry(self.store).update(entry.server, |entry| entry.doors = None).await?;
         }
         Ok(Outcome { server: entry.server, steps, refused: Vec::new(), standing: Vec::new(), left })
     }

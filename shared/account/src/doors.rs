@@ -1,8 +1,8 @@
 //! Our own doors, asked as Postmark will ask them: before a webhook is made, and before a key signs.
 
+use credential::{User, basic};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{Request, StatusCode};
-use ingest::credential::{User, basic};
 use postmark_api::{Auth, Bytes, Transport, TransportError};
 use serde_json::json;
 use std::sync::Arc;

@@ -1,9 +1,8 @@
 //! Leases: that two runs of the same work never overlap. A run that is killed holds its lease until it expires.
 
-use crate::book::{Book, BookError};
 use ledger::Time;
 use serde::{Deserialize, Serialize};
-use store::Shelf;
+use store::{Collection, DocumentStore, StoreError};
 
 #[derive(Serialize, Deserialize)]
 struct Held {
@@ -19,33 +18,33 @@ pub struct Lease {
 
 impl Lease {
     /// Takes the lease of a name for some seconds; `None` while somebody else holds it.
-    pub async fn take<B: Book + ?Sized>(
-        book: &B,
+    pub async fn take(
+        store: &dyn DocumentStore,
         name: &str,
         now: Time,
         seconds: i64,
-    ) -> Result<Option<Lease>, BookError> {
-        let known = book.document(&Shelf::Lease, name).await?;
+    ) -> Result<Option<Lease>, StoreError> {
+        let known = store.document(&Collection::Lease, name).await?;
         let held = known.as_ref().and_then(|known| serde_json::from_str::<Held>(&known.text).ok());
         if held.is_some_and(|held| held.until > now) {
             return Ok(None);
         }
         let expected = known.map(|known| known.version);
         let taken =
-            book.put_document(&Shelf::Lease, name, &until(now.plus_seconds(seconds)), expected).await?;
+            store.put_document(&Collection::Lease, name, &until(now.plus_seconds(seconds)), expected).await?;
         let version = expected.unwrap_or_default() + 1;
         Ok(taken.then(|| Lease { name: name.to_owned(), version }))
     }
 
     /// Holds it for some seconds from now on; `false`: it had expired, and somebody else has it.
-    pub async fn renew<B: Book + ?Sized>(
+    pub async fn renew(
         &mut self,
-        book: &B,
+        store: &dyn DocumentStore,
         now: Time,
         seconds: i64,
-    ) -> Result<bool, BookError> {
+    ) -> Result<bool, StoreError> {
         let held = until(now.plus_seconds(seconds));
-        let renewed = book.put_document(&Shelf::Lease, &self.name, &held, Some(self.version)).await?;
+        let renewed = store.put_document(&Collection::Lease, &self.name, &held, Some(self.version)).await?;
         self.version += u64::from(renewed);
         Ok(renewed)
     }
@@ -54,9 +53,9 @@ impl Lease {
     ///
     /// # Errors
     /// The ledger's own; it expires by itself.
-    pub async fn release<B: Book + ?Sized>(self, book: &B) -> Result<(), BookError> {
+    pub async fn release(self, store: &dyn DocumentStore) -> Result<(), StoreError> {
         let over = until(Time::from_micros(0));
-        book.put_document(&Shelf::Lease, &self.name, &over, Some(self.version)).await.map(drop)
+        store.put_document(&Collection::Lease, &self.name, &over, Some(self.version)).await.map(drop)
     }
 }
 

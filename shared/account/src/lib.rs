@@ -5,7 +5,7 @@
 //! changed. No token, password or address is in an error, a log line, a `Debug` text or a document.
 
 pub mod audit;
-pub mod book;
+
 pub mod completeness;
 pub mod connect;
 pub mod doors;
@@ -17,7 +17,6 @@ pub mod vault;
 pub mod watch;
 pub mod webhooks;
 
-pub use book::{Book, BookError, Stored};
 pub use doors::{Doors, DoorsError};
 pub use lease::Lease;
 pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};

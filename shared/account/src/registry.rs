@@ -1,11 +1,10 @@
 //! The registry: which servers there are, whose they are, and how they are connected. One document a server.
 
-use crate::book::{Book, BookError};
 use ledger::policy::StreamKind;
 use ledger::{ServerId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Document, Shelf};
+use store::{AccountStore, Collection, Edit, StoreError, edit};
 
 /// How often a change of an entry is tried again where somebody else was faster.
 const TRIES_MAX: usize = 8;
@@ -99,7 +98,7 @@ impl ServerEntry {
 pub enum RegistryError {
     /// The ledger's own.
     #[error(transparent)]
-    Book(#[from] BookError),
+    Store(#[from] StoreError),
     /// An entry is not what this version writes.
     #[error("the registry's entry of server {0} cannot be read: it is damaged, or a later version's")]
     Damaged(String),
@@ -112,24 +111,24 @@ pub enum RegistryError {
 }
 
 /// The registry of a ledger.
-pub struct Registry<'a, B: Book + ?Sized>(pub &'a B);
+pub struct Registry<'a>(pub &'a dyn AccountStore);
 
-fn read(name: &str, document: &Document) -> Result<ServerEntry, RegistryError> {
-    serde_json::from_str(&document.text).map_err(|_| RegistryError::Damaged(name.to_owned()))
+fn read(name: &str, text: &str) -> Result<ServerEntry, RegistryError> {
+    serde_json::from_str(text).map_err(|_| RegistryError::Damaged(name.to_owned()))
 }
 
-impl<B: Book + ?Sized> Registry<'_, B> {
+impl Registry<'_> {
     /// All servers, by id as text.
     pub async fn list(&self) -> Result<Vec<ServerEntry>, RegistryError> {
-        let documents = self.0.documents(&Shelf::Servers).await?;
-        documents.iter().map(|(name, document)| read(name, document)).collect()
+        let documents = self.0.documents(&Collection::Servers).await?;
+        documents.iter().map(|(name, document)| read(name, &document.text)).collect()
     }
 
     /// One server.
     pub async fn get(&self, server: ServerId) -> Result<Option<ServerEntry>, RegistryError> {
         let name = server.to_string();
-        let document = self.0.document(&Shelf::Servers, &name).await?;
-        document.map(|document| read(&name, &document)).transpose()
+        let document = self.0.document(&Collection::Servers, &name).await?;
+        document.map(|document| read(&name, &document.text)).transpose()
     }
 
     /// Writes an entry, whatever was there, and tells the settings of the server what its streams are for.
@@ -156,10 +155,10 @@ impl<B: Book + ?Sized> Registry<'_, B> {
     pub async fn remove(&self, server: ServerId) -> Result<bool, RegistryError> {
         let name = server.to_string();
         for _ in 0..TRIES_MAX {
-            let Some(document) = self.0.document(&Shelf::Servers, &name).await? else {
+            let Some(document) = self.0.document(&Collection::Servers, &name).await? else {
                 return Ok(false);
             };
-            if self.0.delete_document(&Shelf::Servers, &name, document.version).await? {
+            if self.0.delete_document(&Collection::Servers, &name, document.version).await? {
                 return Ok(true);
             }
         }
@@ -172,23 +171,25 @@ impl<B: Book + ?Sized> Registry<'_, B> {
         change: impl Fn(Option<ServerEntry>) -> Option<ServerEntry> + Send + Sync,
     ) -> Result<Option<ServerEntry>, RegistryError> {
         let name = server.to_string();
-        for _ in 0..TRIES_MAX {
-            let known = self.0.document(&Shelf::Servers, &name).await?;
-            let before = known.as_ref().map(|document| read(&name, document)).transpose()?;
+        let changed = edit(self.0, &Collection::Servers, &name, |text| {
+            let before = text.map(|text| read(&name, text)).transpose()?;
             let Some(after) = change(before.clone()) else {
-                return Ok(None);
+                return Ok(Edit::Keep(None));
             };
-            let written = before.as_ref() == Some(&after) || {
-                let text = serde_json::to_string(&after).map_err(|_| RegistryError::Damaged(name.clone()))?;
-                let expected = known.map(|document| document.version);
-                self.0.put_document(&Shelf::Servers, &name, &text, expected).await?
-            };
-            if written {
-                self.tell_kinds(&after).await?;
-                return Ok(Some(after));
+            if before.as_ref() == Some(&after) {
+                return Ok(Edit::Keep(Some(after)));
             }
+            let text = serde_json::to_string(&after).map_err(|_| RegistryError::Damaged(name.clone()))?;
+            Ok(Edit::Write(text, Some(after)))
+        });
+        let changed = changed.await.map_err(|error| match error {
+            RegistryError::Store(error) if error == StoreError::contended() => RegistryError::Busy(server),
+            other => other,
+        })?;
+        if let Some(entry) = &changed {
+            self.tell_kinds(entry).await?;
         }
-        Err(RegistryError::Busy(server))
+        Ok(changed)
     }
 
     /// The fold's settings of a server know the kinds of its streams as the registry does.
@@ -207,6 +208,7 @@ impl<B: Book + ?Sized> Registry<'_, B> {
 mod tests {
     use super::*;
     use store::Memory;
+    use store::prelude::*;
 
     fn entry(server: i64) -> ServerEntry {
         let mut entry =
@@ -232,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn a_change_builds_on_what_others_wrote_and_needs_an_entry() {
         let store = Memory::default();
-        let registry = Registry(&store as &dyn store::Store);
+        let registry = Registry(&store);
         let server = ServerId::new(7).unwrap();
         let unknown = registry.update(server, |entry| entry.native_tracking = true).await;
         assert_eq!(unknown, Err(RegistryError::Unknown(server)));

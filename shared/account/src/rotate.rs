@@ -7,7 +7,6 @@
 //!   [`UNUSED_HOURS`]: so no event is refused for good, not even one that is tried again for the last time.
 //! - The state is one document without secrets; killed at any moment, the next run goes on.
 
-use crate::book::{Book, BookError};
 use crate::connect::{Connect, ConnectError};
 use crate::doors::{Doors, DoorsError};
 use crate::registry::ServerEntry;
@@ -16,8 +15,8 @@ use ledger::{ServerId, Time};
 use postmark_api::{Auth, ServerApi};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::heard::Heard;
-use store::{Shelf, StoreError};
+use store::webhook_activity::WebhookActivity;
+use store::{AccountStore, Collection, StoreError};
 
 /// For how long the old key must be unused. Under the rules with the longest ladder Postmark tries an event again for
 /// the last time 631 minutes after the first (1, 5, 10, 10, 10, 15, 30, 60, 120 and 360 apart: 10.5 hours), with the
@@ -116,7 +115,7 @@ pub struct Progress {
 pub enum RotateError {
     /// The ledger.
     #[error(transparent)]
-    Book(#[from] BookError),
+    Store(#[from] StoreError),
     /// The keys, in their keeper's words.
     #[error("{0}")]
     Keys(String),
@@ -135,9 +134,9 @@ pub enum RotateError {
 }
 
 /// One run.
-pub struct Rotate<'a, B: Book + ?Sized> {
+pub struct Rotate<'a> {
     /// The ledger.
-    pub book: &'a B,
+    pub store: &'a dyn AccountStore,
     /// The operator's keys.
     pub keys: &'a mut dyn Keys,
     /// The way to the doors.
@@ -146,7 +145,7 @@ pub struct Rotate<'a, B: Book + ?Sized> {
     pub now: Time,
 }
 
-impl<B: Book + ?Sized> Rotate<'_, B> {
+impl Rotate<'_> {
     /// How far the rotation is; nothing is done.
     pub async fn progress(&self) -> Result<Progress, RotateError> {
         let rotation = self.read().await?.map(|(rotation, _)| rotation);
@@ -283,7 +282,7 @@ impl<B: Book + ?Sized> Rotate<'_, B> {
             Ok(auth) => auth,
             Err(words) => return Some(words),
         };
-        let connect = Connect { book: self.book, api, doors: self.doors, auth: &auth };
+        let connect = Connect { store: self.store, api, doors: self.doors, auth: &auth };
         let moved = async {
             let mut entry = entry.clone();
             let plan = connect.look(&mut entry, base).await?;
@@ -300,21 +299,19 @@ impl<B: Book + ?Sized> Rotate<'_, B> {
 
     /// When keys were last used, by server: those that the registry does not know as well.
     async fn uses(&self) -> Result<Vec<Use>, RotateError> {
-        let documents = self.book.documents(&Shelf::Watch).await?;
+        let documents = self.store.documents(&Collection::Watch).await?;
         let mut uses = Vec::new();
         for (name, document) in documents {
             let Ok(server) = name.parse::<ServerId>() else {
                 continue;
             };
-            let heard =
-                Heard::read(&document).map_err(|error: StoreError| RotateError::Book(error.into()))?;
-            uses.push(Use { server, keys: heard.keys });
+            uses.push(Use { server, keys: WebhookActivity::read(&document.text)?.keys });
         }
         Ok(uses)
     }
 
     async fn read(&self) -> Result<Option<(Rotation, u64)>, RotateError> {
-        let Some(document) = self.book.document(&Shelf::Rotation, NAME).await? else {
+        let Some(document) = self.store.document(&Collection::Rotation, NAME).await? else {
             return Ok(None);
         };
         let rotation = serde_json::from_str(&document.text).map_err(|_| RotateError::Damaged)?;
@@ -324,7 +321,7 @@ impl<B: Book + ?Sized> Rotate<'_, B> {
     /// Writes the rotation; the version that it has then.
     async fn write(&self, rotation: &Rotation, known: Option<u64>) -> Result<u64, RotateError> {
         let text = serde_json::to_string(rotation).map_err(|_| RotateError::Damaged)?;
-        match self.book.put_document(&Shelf::Rotation, NAME, &text, known).await? {
+        match self.store.put_document(&Collection::Rotation, NAME, &text, known).await? {
             true => Ok(known.unwrap_or_default() + 1),
             false => Err(RotateError::Busy),
         }

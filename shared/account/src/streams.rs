@@ -4,7 +4,7 @@
 //! Invariant: nothing is registered here, and Postmark is not asked more than once in a while about a server, however
 //! often and by how many a misspelt name is asked for.
 
-use crate::{BookError, Registry, RegistryError, Stored, Vault, connect};
+use crate::{Registry, RegistryError, Vault, connect};
 use ledger::event::WHOLE_SERVER;
 use ledger::policy::StreamKind;
 use ledger::{ServerId, Time};
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::{DEFAULT_STREAMS, ServerSettings, Store, knows_server, knows_stream};
+use store::{AccountStore, DEFAULT_STREAMS, ServerSettings, StoreError, knows_server, knows_stream};
 
 /// How long Postmark is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -98,8 +98,8 @@ pub enum StreamError {
     Registry(#[from] RegistryError),
 }
 
-impl From<BookError> for StreamError {
-    fn from(error: BookError) -> StreamError {
+impl From<StoreError> for StreamError {
+    fn from(error: StoreError) -> StreamError {
         StreamError::Registry(error.into())
     }
 }
@@ -133,17 +133,16 @@ impl Streams {
     /// Where it is not known, or the ledger's own.
     pub async fn find(
         &self,
-        store: &dyn Store,
+        store: &dyn AccountStore,
         server: ServerId,
         stream: &str,
         (noted, settings): (&BTreeSet<String>, &ServerSettings),
         now: Time,
     ) -> Result<StreamKind, StreamError> {
-        let book = Stored(store);
         // Whether it is by being registered, if at all, that the server is known.
         let bare = !knows_server(noted, settings);
-        if bare && Registry(&book).get(server).await?.is_none() {
-            let entries = Registry(&book).list().await?;
+        if bare && Registry(store).get(server).await?.is_none() {
+            let entries = Registry(store).list().await?;
             let near = nearest(&server.to_string(), entries.iter().map(|entry| entry.server.to_string()));
             return Err(StreamError::Unknown(Unknown::Server(
                 near.iter().filter_map(|near| near.parse().ok()).collect(),

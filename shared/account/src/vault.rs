@@ -3,6 +3,12 @@
 
 use async_trait::async_trait;
 use ledger::ServerId;
+#[cfg(feature = "aws")]
+use platform::Config;
+#[cfg(feature = "aws")]
+use platform::config::TOKENS_PREFIX;
+#[cfg(feature = "aws")]
+use platform::env::EnvError;
 use platform::private::{self, PrivateError};
 use postmark_api::Token;
 use serde::{Deserialize, Serialize};
@@ -137,6 +143,11 @@ pub fn tokens_prefix(stack: &str) -> String {
 
 #[cfg(feature = "aws")]
 impl ParameterVault {
+    /// The tokens that a function may read.
+    pub fn configured(link: aws::Link, config: &Config) -> Result<ParameterVault, EnvError> {
+        Ok(ParameterVault::new(link, config.required(TOKENS_PREFIX)?))
+    }
+
     /// The tokens under a prefix: see [`tokens_prefix`].
     pub fn new(link: aws::Link, prefix: &str) -> ParameterVault {
         ParameterVault { link, prefix: prefix.trim_end_matches('/').to_owned() }

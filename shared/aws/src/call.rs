@@ -8,7 +8,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use platform::{CallFailed, FailureKind};
+use platform::{Backoff, CallFailed, FailureKind};
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -44,14 +44,13 @@ impl Link {
     ) -> Result<Vec<u8>, CallFailed> {
         let mut last = CallFailed::new(FailureKind::Timeout);
         let attempts = async {
-            let mut pause = FIRST_PAUSE;
+            let mut backoff = Backoff::new(FIRST_PAUSE, self.limits.operation);
             for _ in 1..self.limits.attempts_max {
                 match self.attempt(service, headers, &input).await {
                     Err(failed) if failed.passes() => last = failed,
                     done => return done,
                 }
-                tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
-                pause *= 2;
+                tokio::time::sleep(backoff.pause()).await;
             }
             self.attempt(service, headers, &input).await
         };

@@ -12,6 +12,7 @@ mod identity;
 #[cfg(feature = "operator")]
 mod outputs;
 mod parameter;
+mod schedule;
 
 #[cfg(feature = "operator")]
 pub use access::AccessError;
@@ -20,6 +21,7 @@ pub use failure::of_sdk;
 #[cfg(feature = "operator")]
 pub use outputs::{Outputs, OutputsError};
 pub use parameter::ParameterError;
+pub use schedule::scheduled;
 
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::Provider;

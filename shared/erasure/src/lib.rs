@@ -101,7 +101,7 @@ impl Erasures {
         }
         let Origin { server, received_at, source } = origin;
         let context = Context { server, received_at, source, keep_engagement_detail: reduced };
-        let event = postmark::examine(body, &context).and_then(|examined| examined.event(&context, key));
+        let event = postmark::event(body, &context, key).map(|(_, event)| event);
         match event {
             Ok(event) if self.of(&event) => Found::Event(Box::new(Erased::of(&event))),
             Ok(_) => Found::Nothing,
@@ -241,8 +241,7 @@ mod tests {
         let Found::Event(left) = found(&of, &body, SERVER) else { panic!("it is hers") };
         let Origin { server, received_at, source } = origin(SERVER);
         let context = Context { server, received_at, source, keep_engagement_detail: true };
-        let whole = postmark::examine(body.to_string().as_bytes(), &context).unwrap();
-        let whole = whole.event(&context, &key()).unwrap();
+        let (_, whole) = postmark::event(body.to_string().as_bytes(), &context, &key()).unwrap();
         assert_eq!(left.event(server, received_at, source), Event { address: None, ..whole });
     }
 

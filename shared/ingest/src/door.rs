@@ -1,9 +1,9 @@
 //! One request at the door. The order: method and size, credential, JSON, probe, record type, fields.
 
 use crate::answer::Answer;
-use crate::credential::{Credential, Presented, Verifier};
 use crate::observe::Happened;
 use crate::question::is_question;
+use credential::{Credential, Presented, Verifier};
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method};
 use ledger::{Kind, ServerId, Source};
@@ -100,7 +100,7 @@ impl Door {
     pub async fn take_in(&self, knock: Knock<'_>, credential: Credential) -> Answer {
         let received_at = (self.clock)();
         let context = Context {
-            server: credential.user.server,
+            server: credential.user().server,
             received_at,
             source: Source::Webhook,
             keep_engagement_detail: self.keep_engagement_detail,
@@ -136,8 +136,8 @@ impl Door {
         let envelope = Envelope {
             v: ENVELOPE_VERSION,
             server: context.server,
-            generation: credential.user.generation,
-            key_id: credential.key_id.clone(),
+            generation: credential.user().generation,
+            key_id: credential.key_id().to_owned(),
             record_type: examined.kind,
             received_at: context.received_at,
             trace_id: header("x-pm-webhook-trace-id")
@@ -156,7 +156,7 @@ impl Door {
             kind: examined.kind,
             bytes: knock.body.len(),
             lag_seconds: (context.received_at.micros() - examined.at.micros()) as f64 / 1e6,
-            slot: credential.slot,
+            slot: credential.slot(),
             retries_remaining: envelope.retries_remaining,
         };
         Ok((examined.kind, message, accepted))
@@ -173,8 +173,8 @@ impl Door {
         let record_type = Body::parse(body).ok().and_then(|body| Kind::named(body.text("RecordType")?));
         let aside = SetAside {
             server: context.server,
-            generation: credential.user.generation,
-            key_id: credential.key_id.clone(),
+            generation: credential.user().generation,
+            key_id: credential.key_id().to_owned(),
             received_at: context.received_at,
             source: context.source,
             reason: refusal.refused.code().to_owned(),

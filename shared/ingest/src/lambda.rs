@@ -1,27 +1,42 @@
 //! The door as a Lambda function behind API Gateway: configuration, start-up, and what a gateway's event is
 //! to the door. The whole of every ingest function but its record type.
 
-use crate::credential::{PublicKey, User, Verifier};
 use crate::door::{Door, Knock};
 use aws::{Access, Link, Opened};
+use credential::Verifier;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
-use platform::env::{EnvError, parsed, required, text};
+use platform::config::{
+    BULK_QUEUE_URL, CRITICAL_QUEUE_URL, DENIED, ENGAGEMENT_DETAIL, PUBLIC_KEYS, QUARANTINE_QUEUE_URL, STACK,
+    STAGE,
+};
+use platform::{Config, Variable};
 use postmark::RecordType;
-use queue::sqs::{LIMITS, Urls};
-use queue::{QueueName, SqsSender};
+use queue::SqsSender;
+use queue::sqs::{LIMITS, configured_urls};
 use std::convert::Infallible;
-use std::str::FromStr;
 use std::sync::Arc;
+
+/// What it is told.
+const VARIABLES: &[Variable] = &[
+    BULK_QUEUE_URL,
+    CRITICAL_QUEUE_URL,
+    DENIED,
+    ENGAGEMENT_DETAIL,
+    PUBLIC_KEYS,
+    QUARANTINE_QUEUE_URL,
+    STACK,
+    STAGE,
+];
 
 /// Runs an ingest function, for one record type or, with `None`, for all of them.
 ///
 /// # Errors
 /// A variable that is missing or unusable, or a runtime that cannot be reached.
 pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
-    platform::logs::init(platform::logs::of_function(), std::io::stdout);
-    platform::metrics::init(&text("POSTLEDGER_STAGE").unwrap_or_else(|| "local".to_owned()));
-    let door = start(route.into()).await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
+    let config = Config::of_function(VARIABLES);
+    let door =
+        start(&config, route.into()).await.inspect_err(|error| platform::logs::cannot_start(&**error))?;
     let door = &door;
     lambda_http::run(service_fn(|request| async move {
         let response = answer(door, request).await;
@@ -31,12 +46,12 @@ pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
     .await
 }
 
-async fn start(route: Option<RecordType>) -> Result<Door, Error> {
-    let queue = SqsSender::new(Link::new(Access::of_function()?, LIMITS), urls()?);
+async fn start(config: &Config, route: Option<RecordType>) -> Result<Door, Error> {
+    let queue = SqsSender::new(Link::new(Access::of_function()?, LIMITS), configured_urls(config)?);
     Ok(Door {
         route,
-        verifier: Arc::new(verifier()?),
-        keep_engagement_detail: parsed("POSTLEDGER_ENGAGEMENT_DETAIL", "true or false", false)?,
+        verifier: Arc::new(Verifier::configured(config)?),
+        keep_engagement_detail: config.parsed(ENGAGEMENT_DETAIL, false)?,
         clock: platform::clock(),
         queue: Arc::new(warmed(queue).await),
     })
@@ -69,44 +84,14 @@ async fn warmed(queue: SqsSender) -> SqsSender {
     queue
 }
 
-fn verifier() -> Result<Verifier, EnvError> {
-    const KEYS: &str = "POSTLEDGER_PUBLIC_KEYS";
-    const KEYS_WHAT: &str = "one or two public keys, comma between, each of 43 characters";
-    const STACK: &str = "POSTLEDGER_STACK";
-    const STACK_WHAT: &str = "the stack's name, 1 to 32 of a-z, 0-9 and -";
-    const DENIED: &str = "POSTLEDGER_DENIED";
-    const DENIED_WHAT: &str = "user names such as 8123456.1, commas between";
-    let keys: Vec<PublicKey> = list(&required(KEYS, KEYS_WHAT)?)
-        .filter(|keys: &Vec<_>| (1..=crate::credential::KEYS_MAX).contains(&keys.len()))
-        .ok_or(EnvError::Unusable { name: KEYS, what: KEYS_WHAT })?;
-    let denied: Vec<User> = list(&text(DENIED).unwrap_or_default())
-        .ok_or(EnvError::Unusable { name: DENIED, what: DENIED_WHAT })?;
-    Verifier::new(&required(STACK, STACK_WHAT)?, keys, denied)
-        .map_err(|_| EnvError::Unusable { name: STACK, what: STACK_WHAT })
-}
-
-fn urls() -> Result<Urls, EnvError> {
-    let url = |name, variable, what| Ok((name, required(variable, what)?));
-    Ok(Urls::from([
-        url(QueueName::Critical, "POSTLEDGER_CRITICAL_QUEUE_URL", "the URL of the critical queue")?,
-        url(QueueName::Bulk, "POSTLEDGER_BULK_QUEUE_URL", "the URL of the bulk queue")?,
-        url(QueueName::Quarantine, "POSTLEDGER_QUARANTINE_QUEUE_URL", "the URL of the quarantine queue")?,
-    ]))
-}
-
-/// Reads what stands between commas; `None` if one of them cannot be read. Empty text is an empty list.
-fn list<T: FromStr>(text: &str) -> Option<Vec<T>> {
-    text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| one.parse().ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::{PrivateKey, basic};
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
+    use credential::{PrivateKey, User, basic};
     use ledger::{Kind, Time};
-    use queue::{Envelope, Memory, Message, Part, Queue as _, SetAside};
+    use queue::{Envelope, Memory, Message, Part, Queue as _, QueueName, SetAside};
     use serde_json::{Value, json};
 
     const STACK: &str = "us-prod";
@@ -266,12 +251,5 @@ mod tests {
         *plain.uri_mut() = "https://example.com/health?x=1".parse().unwrap();
         let knock = knock(&plain);
         assert_eq!((knock.path, knock.source_ip, knock.body), ("/health", None, &[][..]));
-    }
-
-    #[test]
-    fn lists_are_read_whole_or_not_at_all() {
-        assert_eq!(list::<u8>(""), Some(vec![]));
-        assert_eq!(list::<u8>("1, 2,"), Some(vec![1, 2]));
-        assert_eq!(list::<u8>("1,x"), None);
     }
 }

@@ -9,7 +9,6 @@
 //! - The functions hold public keys only, and no log line or metric holds an address, a body or a credential.
 
 mod answer;
-pub mod credential;
 mod door;
 #[cfg(feature = "lambda")]
 pub mod lambda;
@@ -17,7 +16,6 @@ mod observe;
 mod question;
 
 pub use answer::Answer;
-pub use credential::{Credential, PublicKey, Verifier};
 pub use door::{Door, Knock};
 #[cfg(feature = "lambda")]
 pub use lambda::run;

@@ -1,16 +1,20 @@
-//! What every binary shares: environment, clock, logs, metrics, files that hold secrets, and why calls of AWS fail.
+//! What every binary shares: environment, clock, logs, metrics, files that hold secrets, how long to wait between tries, and why calls of AWS fail.
 //!
 //! Invariant: the only reader of the environment and of the clock. Configuration is read once; a missing or
 //! unusable variable names itself and says what it should hold.
 
+mod backoff;
 mod call;
+pub mod config;
 pub mod env;
 pub mod logs;
 pub mod metrics;
 mod observe;
 pub mod private;
 
+pub use backoff::Backoff;
 pub use call::{CallFailed, FailureKind};
+pub use config::{Config, Variable};
 pub use observe::{Counted, counted};
 
 use ledger::Time;

@@ -4,13 +4,15 @@ use crate::account::AccountApi;
 use crate::error::{ApiError, Cause};
 use crate::server::ServerApi;
 use crate::token::Token;
-use crate::transport::{Chunks, Transport};
+use crate::transport::{Chunks, Transport, TransportError};
 use crate::webhooks;
 use crate::words;
+use crate::{Https, Timeouts};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::{HeaderMap, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use platform::{Backoff, Config, config};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -60,6 +62,15 @@ impl Endpoint {
     /// Postmark itself.
     pub fn new(transport: Arc<dyn Transport>) -> Endpoint {
         Endpoint { transport, base: POSTMARK.to_owned(), retries: Retries::default() }
+    }
+
+    /// Postmark over HTTPS, as a function is told to reach it.
+    ///
+    /// # Errors
+    /// Where TLS cannot be set up.
+    pub fn configured(config: &Config) -> Result<Endpoint, TransportError> {
+        let endpoint = Endpoint::new(Arc::new(Https::new(Timeouts::default())?));
+        Ok(endpoint.with_base(config.text(config::POSTMARK).unwrap_or(POSTMARK)))
     }
 
     /// The same at another base URL, such as a simulator's: `http://127.0.0.1:9000`.
@@ -348,7 +359,7 @@ async fn read(mut chunks: Chunks, most: usize) -> Result<Option<Bytes>, Failure>
 /// The tries of one call.
 struct Tries {
     left: u32,
-    pause: Duration,
+    backoff: Backoff,
     most: Duration,
     once: bool,
 }
@@ -357,7 +368,7 @@ impl Tries {
     fn new(retries: Retries, once: bool) -> Tries {
         Tries {
             left: retries.attempts.saturating_sub(1),
-            pause: retries.first_pause.min(retries.most_pause),
+            backoff: Backoff::new(retries.first_pause, retries.most_pause),
             most: retries.most_pause,
             once,
         }
@@ -376,8 +387,7 @@ impl Tries {
             _ => self.left -= 1,
         }
         let asked = failure.after.unwrap_or_default().min(self.most);
-        tokio::time::sleep(self.pause.mul_f64(fastrand::f64()).max(asked)).await;
-        self.pause = (self.pause * 2).min(self.most);
+        tokio::time::sleep(self.backoff.pause().max(asked)).await;
         Ok(())
     }
 }

@@ -193,16 +193,6 @@ pub struct Examined {
     pub dropped: Vec<String>,
 }
 
-impl Examined {
-    /// The event, under the ledger key that makes recipient ids. `context` must be the one it was examined in.
-    ///
-    /// # Errors
-    /// None for a body that [`examine`] returned.
-    pub fn event(&self, context: &Context, key: &LedgerKey) -> Result<Event, Refusal> {
-        Ok(Fields::read(&self.body, self.kind, context)?.event(&self.canonical, context, key))
-    }
-}
-
 /// Looks at a body: size, JSON, probe, record type, server, fields, in this order.
 ///
 /// # Errors
@@ -215,7 +205,34 @@ pub fn examine(raw: &[u8], context: &Context) -> Result<Examined, Refusal> {
 ///
 /// # Errors
 /// As [`examine`].
-pub fn examine_body(mut body: Body, context: &Context) -> Result<Examined, Refusal> {
+pub fn examine_body(body: Body, context: &Context) -> Result<Examined, Refusal> {
+    let (body, kind, dropped) = sorted(body, context)?;
+    let at = Fields::read(&body, kind, context)?.at;
+    Ok(Examined { canonical: canonical(&body)?, body, kind, at, dropped })
+}
+
+/// Looks at a body as [`examine`] does, and makes its event under the ledger key, which makes recipient ids.
+///
+/// # Errors
+/// As [`examine`].
+pub fn event(raw: &[u8], context: &Context, key: &LedgerKey) -> Result<(Examined, Event), Refusal> {
+    event_of_body(Body::parse(raw)?, context, key)
+}
+
+/// The same of a body that has been parsed already.
+///
+/// # Errors
+/// As [`examine`].
+pub fn event_of_body(body: Body, context: &Context, key: &LedgerKey) -> Result<(Examined, Event), Refusal> {
+    let (body, kind, dropped) = sorted(body, context)?;
+    let fields = Fields::read(&body, kind, context)?;
+    let (at, canonical) = (fields.at, canonical(&body)?);
+    let event = fields.event(&canonical, context, key);
+    Ok((Examined { canonical, body, kind, at, dropped }, event))
+}
+
+/// What kind of event a body tells, where it may; reduced to what is kept, with the names of what was taken out.
+fn sorted(mut body: Body, context: &Context) -> Result<(Body, Kind, Vec<String>), Refusal> {
     if context.source == Source::Webhook && probe::is_probe(&body) {
         return Err(Refusal::new(
             Refused::Probe,
@@ -231,9 +248,10 @@ pub fn examine_body(mut body: Body, context: &Context) -> Result<Examined, Refus
         return Err(Refusal::new(Refused::ServerMismatch, "/ServerID", words));
     }
     let dropped = body.reduce(context.keep_engagement_detail);
-    let at = Fields::read(&body, kind, context)?.at;
-    let canonical = body
-        .canonical()
-        .ok_or_else(|| Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction"))?;
-    Ok(Examined { body, canonical, kind, at, dropped })
+    Ok((body, kind, dropped))
+}
+
+fn canonical(body: &Body) -> Result<String, Refusal> {
+    let too_large = || Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction");
+    body.canonical().ok_or_else(too_large)
 }

@@ -74,7 +74,7 @@ impl Observed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Body, Context, examine_body};
+    use crate::{Context, event};
     use ledger::event::{Bar, What};
     use ledger::{LedgerKey, ServerId, Source};
 
@@ -89,8 +89,8 @@ mod tests {
             source,
             keep_engagement_detail: false,
         };
-        examine_body(Body::parse(body.to_string().as_bytes()).unwrap(), &context)
-            .map(|examined| examined.event(&context, &LedgerKey::for_tests()).unwrap().what)
+        event(body.to_string().as_bytes(), &context, &LedgerKey::for_tests())
+            .map(|(_, event)| event.what)
             .map_err(|refusal| refusal.refused.code())
     }
 

@@ -30,7 +30,7 @@ pub use trusted::Trusted;
 
 use async_trait::async_trait;
 use ledger::{Class, Kind};
-use platform::CallFailed;
+use platform::{CallFailed, Variable, config};
 use std::time::Duration;
 
 /// The largest message that we put on a queue, in bytes. SQS takes 1 MiB but bills each 64 KiB.
@@ -103,6 +103,18 @@ impl QueueName {
             QueueName::CriticalDead => "critical-dlq",
             QueueName::BulkDead => "bulk-dlq",
             QueueName::QuarantineDead => "quarantine-dlq",
+        }
+    }
+
+    /// The variable that tells a function its URL on AWS.
+    pub const fn variable(self) -> Variable {
+        match self {
+            QueueName::Critical => config::CRITICAL_QUEUE_URL,
+            QueueName::Bulk => config::BULK_QUEUE_URL,
+            QueueName::Quarantine => config::QUARANTINE_QUEUE_URL,
+            QueueName::CriticalDead => config::CRITICAL_DLQ_URL,
+            QueueName::BulkDead => config::BULK_DLQ_URL,
+            QueueName::QuarantineDead => config::QUARANTINE_DLQ_URL,
         }
     }
 

@@ -10,7 +10,8 @@ pub use sdk::Sqs;
 use crate::{QueueError, QueueName, Sender, check_body};
 use async_trait::async_trait;
 use aws::{Limits, Link, Opened, Service};
-use platform::{CallFailed, FailureKind};
+use platform::env::EnvError;
+use platform::{CallFailed, Config, FailureKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +25,12 @@ const _: () =
 
 /// The URLs of queues.
 pub type Urls = BTreeMap<QueueName, String>;
+
+/// The URLs of the queues that a function declares.
+pub fn configured_urls(config: &Config) -> Result<Urls, EnvError> {
+    let declared = QueueName::ALL.into_iter().filter(|queue| config.declares(queue.variable()));
+    declared.map(|queue| Ok((queue, config.required(queue.variable())?.to_owned()))).collect()
+}
 
 /// Sends to queues over SQS: all that the door does.
 pub struct SqsSender {

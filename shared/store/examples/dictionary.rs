@@ -60,13 +60,12 @@ fn packed_of(body: &Value) -> Vec<String> {
         source: Source::Webhook,
         keep_engagement_detail: false,
     };
-    let Ok(examined) = postmark::examine(body.to_string().as_bytes(), &context) else {
+    let read = postmark::event(body.to_string().as_bytes(), &context, &LedgerKey::for_tests());
+    let Ok((examined, event)) = read else {
         return Vec::new();
     };
-    let view = examined.event(&context, &LedgerKey::for_tests()).ok().and_then(|event| {
-        let set: EventSet = [event].into_iter().collect();
-        serde_json::to_string(&set.view()?).ok()
-    });
+    let set: EventSet = [event].into_iter().collect();
+    let view = set.view().and_then(|view| serde_json::to_string(&view).ok());
     [Some(examined.canonical), view].into_iter().flatten().collect()
 }
 

@@ -250,8 +250,8 @@ async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) 
     if ask.whole_timeline {
         for class in [Class::Delivery, Class::Engagement] {
             let page = store.events(server, recipient, class, None, TIMELINE_MAX).await?;
-            timeline_truncated |= page.truncated;
-            others.extend(page.events);
+            timeline_truncated |= page.next.is_some();
+            others.extend(page.items);
         }
     }
     let others = as_of(others);
@@ -263,7 +263,7 @@ async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) 
         let most = if ask.at.is_none() && ask.known_at.is_none() { KNOWN_BY } else { TIMELINE_MAX };
         for class in [Class::Delivery, Class::Engagement] {
             known =
-                known || !as_of(store.events(server, recipient, class, None, most).await?.events).is_empty();
+                known || !as_of(store.events(server, recipient, class, None, most).await?.items).is_empty();
         }
     }
     let view = view.unwrap_or_else(|| View::empty(server, recipient));
@@ -338,7 +338,7 @@ pub async fn evidence(
     }
     let page = store.deliveries(server, recipient, question.stream, question.at, DELIVERIES_MAX).await?;
     let mark = |event: &Event| DeliveryMark { at: event.at, message_id: event.message_id.clone() };
-    Ok(Deliveries { marks: kept(page.events).iter().map(mark).collect(), truncated: page.truncated })
+    Ok(Deliveries { marks: kept(page.items).iter().map(mark).collect(), truncated: page.next.is_some() })
 }
 
 /// Those that have not expired.

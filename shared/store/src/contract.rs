@@ -7,9 +7,10 @@ mod indexes;
 use self::documents::*;
 use self::erasure::*;
 use self::indexes::*;
+use crate::prelude::*;
 use crate::{
-    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Recorded, SHARDS,
-    Scan, Seen, ServerSettings, Store, StoreError, Stretch, item, pack,
+    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Page, Recorded,
+    SHARDS, Scan, Seen, ServerSettings, Store, StoreError, item, pack,
 };
 use faults::{Fault, Plan};
 use ledger::counters::{Counts, Hour, Measure};
@@ -82,7 +83,7 @@ pub async fn run_but(left_out: &[&str], fresh: impl AsyncFn() -> Arc<dyn Scan>) 
         a_list_holds_the_rows_of_a_stream_oldest_first,
         a_list_is_read_by_a_span_of_time_and_a_few_at_once,
         what_happened_is_read_by_the_slots_of_a_day_latest_first,
-        the_newest_event_of_a_stream_and_the_pulse_of_the_queue_are_told,
+        the_newest_event_of_a_stream_and_the_watermark_of_the_queue_are_told,
         a_list_larger_than_a_page_is_read_page_by_page,
         a_message_has_all_its_events_in_order_of_time,
         a_message_with_more_events_than_a_page_is_read_whole,
@@ -224,7 +225,7 @@ async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
         } else {
             event.event.message_id = Some("a # message".to_owned());
         }
-        store.commit(vec![Action::Record(event.clone())]).await.expect("commit");
+        store.commit(&[Action::Record(event.clone())]).await.expect("commit");
         let class = event.event.class();
         let back = store.event(server(), recipient(), class, event.event.identity).await.expect("event");
         assert_eq!(back, Some(event));
@@ -234,13 +235,13 @@ async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
 async fn a_transaction_is_all_or_nothing(store: Arc<dyn Scan>) {
     let store = &*store;
     let old = suppressed(1);
-    store.commit(vec![Action::Record(old.clone())]).await.expect("commit");
+    store.commit(&[Action::Record(old.clone())]).await.expect("commit");
     let both = vec![Action::Record(suppressed(2)), count(1, 0, 1), Action::Record(old)];
-    let reasons = cancels(store.commit(both).await);
+    let reasons = cancels(store.commit(&both).await);
     assert_eq!((&reasons[0], &reasons[1]), (&Cancel::None, &Cancel::None));
     assert_eq!(state(store).await.len(), 1);
     assert_eq!(total(store).await, 0);
-    store.commit(vec![Action::Record(suppressed(2)), count(1, 0, 1)]).await.expect("commit");
+    store.commit(&[Action::Record(suppressed(2)), count(1, 0, 1)]).await.expect("commit");
     assert_eq!((state(store).await.len(), total(store).await), (2, 2));
 }
 
@@ -249,8 +250,8 @@ async fn a_second_copy_cancels_and_returns_the_first(store: Arc<dyn Scan>) {
     let first = suppressed(1);
     let mut second = first.clone();
     second.event.source = Source::Reconcile;
-    store.commit(vec![Action::Record(first.clone())]).await.expect("commit");
-    let reasons = cancels(store.commit(vec![Action::Record(suppressed(2)), Action::Record(second)]).await);
+    store.commit(&[Action::Record(first.clone())]).await.expect("commit");
+    let reasons = cancels(store.commit(&[Action::Record(suppressed(2)), Action::Record(second)]).await);
     assert_eq!(reasons, [Cancel::None, Cancel::Recorded(Box::new(first))]);
 }
 
@@ -261,13 +262,16 @@ async fn a_replacement_demands_the_copy_that_was_seen(store: Arc<dyn Scan>) {
     three.event.body_hash = [3; 16];
     let replace =
         |new: &Recorded, seen: &Recorded| vec![Action::Replace(new.clone(), Seen::from(&seen.event))];
-    let reasons = cancels(store.commit(replace(&one, &two)).await);
+    let reasons = cancels(store.commit(&replace(&one, &two)).await);
     assert_eq!(reasons, [Cancel::Gone], "there is nothing to replace");
-    store.commit(vec![Action::Record(two.clone())]).await.expect("commit");
-    let reasons = cancels(store.commit(replace(&one, &three)).await);
+    store.commit(&[Action::Record(two.clone())]).await.expect("commit");
+    let reasons = cancels(store.commit(&replace(&one, &three)).await);
     assert_eq!(reasons, [Cancel::Recorded(Box::new(two.clone()))]);
-    store.commit(replace(&one, &two)).await.expect("commit");
-    assert_eq!(cancels(store.commit(replace(&three, &two)).await), [Cancel::Recorded(Box::new(one.clone()))]);
+    store.commit(&replace(&one, &two)).await.expect("commit");
+    assert_eq!(
+        cancels(store.commit(&replace(&three, &two)).await),
+        [Cancel::Recorded(Box::new(one.clone()))]
+    );
     assert_eq!(state(store).await, [one]);
 }
 
@@ -276,13 +280,13 @@ async fn a_view_demands_what_was_read(store: Arc<dyn Scan>) {
     let views: Vec<View> = (1..=3).map(|n| view(&(1..=n).map(suppressed).collect::<Vec<_>>())).collect();
     let [one, two, three] = &views[..] else { unreachable!("three views") };
     let put = |view: &View, read: Option<Folded>| vec![Action::PutView(view.clone(), read)];
-    let reasons = cancels(store.commit(put(two, Some(one.folded))).await);
+    let reasons = cancels(store.commit(&put(two, Some(one.folded))).await);
     assert_eq!(reasons, [Cancel::Folded(None)], "there is none");
-    store.commit(put(one, None)).await.expect("the first view");
-    assert_eq!(cancels(store.commit(put(one, None)).await), [Cancel::Folded(Some(one.folded))]);
-    let reasons = cancels(store.commit(put(three, Some(two.folded))).await);
+    store.commit(&put(one, None)).await.expect("the first view");
+    assert_eq!(cancels(store.commit(&put(one, None)).await), [Cancel::Folded(Some(one.folded))]);
+    let reasons = cancels(store.commit(&put(three, Some(two.folded))).await);
     assert_eq!(reasons, [Cancel::Folded(Some(one.folded))]);
-    store.commit(put(two, Some(one.folded))).await.expect("the view of what was read");
+    store.commit(&put(two, Some(one.folded))).await.expect("the view of what was read");
     let other = LedgerKey::for_tests().recipient_id(server(), "other@customer.example");
     let stored = store.views(server(), &[other, recipient(), recipient()]).await.expect("views");
     assert_eq!(stored, [None, Some(two.clone()), Some(two.clone())]);
@@ -315,12 +319,12 @@ async fn race(store: impl Fn(i64) -> Arc<dyn Scan>, actions: impl Fn(i64) -> Vec
     for n in 0..8 {
         let (store, actions) = (store(n), actions(n));
         running.spawn(async move {
-            let mut result = store.commit(actions.clone()).await;
+            let mut result = store.commit(&actions).await;
             while let Err(CommitError::Cancelled(reasons)) = &result {
                 if !reasons.contains(&Cancel::Conflict) {
                     break;
                 }
-                result = store.commit(actions.clone()).await;
+                result = store.commit(&actions).await;
             }
             result
         });
@@ -340,30 +344,33 @@ async fn a_hundred_actions_are_taken_and_one_more_is_not(store: Arc<dyn Scan>) {
     let store = &*store;
     let most = ACTIONS_MAX as i64;
     let actions = |n: i64| (0..n).map(|n| Action::Record(suppressed(n))).collect::<Vec<_>>();
-    let refused = store.commit(actions(most + 1)).await;
+    let refused = store.commit(&actions(most + 1)).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
-    store.commit(actions(most)).await.expect("a hundred actions");
+    store.commit(&actions(most)).await.expect("a hundred actions");
     assert_eq!(state(store).await.len(), ACTIONS_MAX);
 }
 
 async fn no_two_actions_touch_the_same_item(store: Arc<dyn Scan>) {
     let store = &*store;
-    let refused = store.commit(vec![count(1, 0, 1), count(1, 0, 1)]).await;
+    let refused = store.commit(&[count(1, 0, 1), count(1, 0, 1)]).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
-    store.commit(vec![count(1, 0, 1), count(1, 1, 1)]).await.expect("other shards are other items");
+    store.commit(&[count(1, 0, 1), count(1, 1, 1)]).await.expect("other shards are other items");
 }
 
 async fn items_and_transactions_have_their_size_limits(store: Arc<dyn Scan>) {
     let store = &*store;
     let of = |n, bytes| Action::Record(recorded(n, What::Delivery, bytes));
-    let refused = store.commit(vec![of(0, ITEM_BYTES_MAX + 1024)]).await;
+    let refused = store.commit(&[of(0, ITEM_BYTES_MAX + 1024)]).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
     let nearly = ITEM_BYTES_MAX - 1024;
-    store.commit(vec![of(1, nearly)]).await.expect("an item of nearly 400 KB");
-    let refused = store.commit((2..13).map(|n| of(n, nearly)).collect()).await;
+    store.commit(&[of(1, nearly)]).await.expect("an item of nearly 400 KB");
+    let refused = store.commit(&(2..13).map(|n| of(n, nearly)).collect::<Vec<_>>()).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
     // Packed bodies travel as base64, and the emulator counts the request as it travels.
-    store.commit((2..9).map(|n| of(n, nearly)).collect()).await.expect("a transaction of nearly 3 MB");
+    store
+        .commit(&(2..9).map(|n| of(n, nearly)).collect::<Vec<_>>())
+        .await
+        .expect("a transaction of nearly 3 MB");
 }
 
 async fn what_is_larger_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
@@ -372,24 +379,24 @@ async fn what_is_larger_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
     let events: Vec<Recorded> = (0..12).map(|n| recorded(n, What::Reactivated, bytes)).collect();
     assert!(events.len() * bytes > 3 * PAGE_BYTES_MAX);
     for event in &events {
-        store.commit(vec![Action::Record(event.clone())]).await.expect("commit");
+        store.commit(&[Action::Record(event.clone())]).await.expect("commit");
     }
-    store.commit(vec![Action::Record(recorded(99, What::Delivery, 10))]).await.expect("another class");
+    store.commit(&[Action::Record(recorded(99, What::Delivery, 10))]).await.expect("another class");
     assert_eq!(state(store).await, events);
 }
 
 async fn a_limit_on_events_tells_that_there_are_more(store: Arc<dyn Scan>) {
     let store = &*store;
     for n in 0..5 {
-        store.commit(vec![Action::Record(recorded(n, What::Delivery, 10))]).await.expect("commit");
+        store.commit(&[Action::Record(recorded(n, What::Delivery, 10))]).await.expect("commit");
     }
     for (limit, found, truncated) in [(4, 4, true), (5, 5, false), (6, 5, false)] {
         let page = store.events(server(), recipient(), Class::Delivery, None, limit).await.expect("events");
-        assert_eq!((page.events.len(), page.truncated), (found, truncated));
-        assert!(page.events.is_sorted_by_key(|recorded| recorded.event.identity.to_string()));
+        assert_eq!((page.items.len(), page.next.is_some()), (found, truncated));
+        assert!(page.items.is_sorted_by_key(|recorded| recorded.event.identity.to_string()));
     }
     let page = store.events(server(), recipient(), Class::Engagement, None, 5).await.expect("events");
-    assert!(page.events.is_empty());
+    assert!(page.items.is_empty());
 }
 
 async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: Arc<dyn Scan>) {
@@ -399,11 +406,11 @@ async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: Arc<dyn Scan>)
         if n == 2 {
             delivery.event.stream = "broadcast".to_owned();
         }
-        store.commit(vec![Action::Record(delivery)]).await.expect("commit");
+        store.commit(&[Action::Record(delivery)]).await.expect("commit");
     }
     let read = async |stream, by, limit| {
         let page = store.deliveries(server(), recipient(), stream, at(by), limit).await.expect("deliveries");
-        (page.events.len(), page.truncated)
+        (page.items.len(), page.next.is_some())
     };
     assert_eq!(read("outbound", 9, 9).await, (5, false));
     assert_eq!(read("outbound", 3, 9).await, (3, false), "up to the instant, itself included");
@@ -419,7 +426,7 @@ fn under(store: &Arc<dyn Scan>, fault: Fault) -> Faulty {
 async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Arc<dyn Scan>) {
     for (fault, reason) in [(Fault::Conflict, Cancel::Conflict), (Fault::Refuse, Cancel::Throttled)] {
         let actions = vec![Action::Record(suppressed(1)), count(1, 0, 1)];
-        let reasons = cancels(under(&store, fault).commit(actions).await);
+        let reasons = cancels(under(&store, fault).commit(&actions).await);
         assert!(reasons.len() == 2 && reasons.contains(&reason), "{reasons:?}");
         assert_eq!((state(&*store).await.len(), total(&*store).await), (0, 0));
     }
@@ -429,7 +436,7 @@ async fn a_denied_call_tells_kind_and_code_and_has_no_effect(store: Arc<dyn Scan
     let denied = CallFailed::new(FailureKind::AccessDenied).with_code("AccessDeniedException");
     let under = under(&store, Fault::Deny);
     let actions = vec![Action::Record(suppressed(1)), count(1, 0, 1)];
-    assert_eq!(under.commit(actions).await, Err(CommitError::Store(denied.clone().into())));
+    assert_eq!(under.commit(&actions).await, Err(CommitError::Store(denied.clone().into())));
     assert_eq!(under.rules().await, Err(denied.into()));
     assert_eq!((state(&*store).await.len(), total(&*store).await), (0, 0));
 }
@@ -437,10 +444,10 @@ async fn a_denied_call_tells_kind_and_code_and_has_no_effect(store: Arc<dyn Scan
 async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Scan>) {
     let event = suppressed(1);
     let actions = vec![Action::Record(event.clone()), count(1, 0, 1)];
-    let lost = under(&store, Fault::LoseAnswer).commit(actions.clone()).await;
+    let lost = under(&store, Fault::LoseAnswer).commit(&actions).await;
     assert_eq!(lost, Err(CommitError::Store(CallFailed::new(FailureKind::Timeout).into())));
     assert_eq!((state(&*store).await.len(), total(&*store).await), (1, 2));
-    assert_eq!(cancels(store.commit(actions).await)[0], Cancel::Recorded(Box::new(event)));
+    assert_eq!(cancels(store.commit(&actions).await)[0], Cancel::Recorded(Box::new(event)));
     assert_eq!(total(&*store).await, 2, "a second try counts nothing");
 }
 
@@ -456,29 +463,29 @@ async fn rows_come_and_go_with_the_view(store: Arc<dyn Scan>) {
             item::of_row(server(), stream, &row, address.as_deref()),
         ));
         let put = Action::PutRow(server(), recipient(), stream.to_owned(), row.clone(), address);
-        store.commit(vec![put]).await.expect("commit");
+        store.commit(&[put]).await.expect("commit");
     }
-    store.commit(vec![Action::PutView(view.clone(), None)]).await.expect("no row is the view");
+    store.commit(&[Action::PutView(view.clone(), None)]).await.expect("no row is the view");
     let (views, mut rows) = held(store).await;
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     expected.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!((views, rows), (vec![view.clone()], expected));
     for stream in ["outbound", "*", "never"] {
         let delete = Action::DeleteRow(server(), recipient(), stream.to_owned());
-        store.commit(vec![delete]).await.expect("commit");
+        store.commit(&[delete]).await.expect("commit");
     }
     assert_eq!(held(store).await, (vec![view], Vec::new()));
 }
 
 /// Everything that a scan yields.
 async fn scanned<T>(
-    mut scan: impl AsyncFnMut(Option<crate::Cursor>) -> Result<Stretch<T>, StoreError>,
+    mut scan: impl AsyncFnMut(Option<crate::Cursor>) -> Result<Page<T>, StoreError>,
 ) -> Vec<T> {
     let (mut found, mut next) = (Vec::new(), None);
     loop {
-        let stretch = scan(next).await.expect("a scan");
-        found.extend(stretch.found);
-        next = stretch.next;
+        let page = scan(next).await.expect("a scan");
+        found.extend(page.items);
+        next = page.next;
         if next.is_none() {
             return found;
         }
@@ -501,13 +508,13 @@ async fn a_scan_finds_all_of_a_server_and_nothing_of_others(store: Arc<dyn Scan>
     let ids: BTreeSet<String> = (0..12).map(|n| identity(n).to_string()).collect();
     for n in 0..12 {
         let large = recorded(n, What::Reactivated, 300 * 1024);
-        store.commit(vec![Action::Record(large)]).await.expect("commit");
+        store.commit(&[Action::Record(large)]).await.expect("commit");
     }
     // One whose number begins with the server's, too.
     for other in [9, server().get() * 10] {
         let mut event = recorded(100, What::Delivery, 10);
         event.event.server = ServerId::new(other).expect("a server id");
-        store.commit(vec![Action::Record(event)]).await.expect("commit");
+        store.commit(&[Action::Record(event)]).await.expect("commit");
     }
     let found = scanned(async |after| store.scan_events(server(), after).await).await;
     assert_eq!(found.len(), 12);
@@ -517,8 +524,8 @@ async fn a_scan_finds_all_of_a_server_and_nothing_of_others(store: Arc<dyn Scan>
 async fn counters_add_up_over_shards_and_hours(store: Arc<dyn Scan>) {
     let store = &*store;
     let hour = 3_600;
-    store.commit(vec![count(0, 0, 2), count(0, 9, 3), count(hour, 0, 5)]).await.expect("commit");
-    store.commit(vec![count(0, 0, -1), count(2 * hour, 15, 7)]).await.expect("commit");
+    store.commit(&[count(0, 0, 2), count(0, 9, 3), count(hour, 0, 5)]).await.expect("commit");
+    store.commit(&[count(0, 0, -1), count(2 * hour, 15, 7)]).await.expect("commit");
     let read = async |from: i64, before: i64| {
         let hours = store.counters(server(), "outbound", &at(from).hour(), &at(before).hour()).await;
         hours.expect("counters").into_values().collect::<Vec<_>>()
@@ -526,7 +533,7 @@ async fn counters_add_up_over_shards_and_hours(store: Arc<dyn Scan>) {
     assert_eq!(read(0, 3 * hour).await, [counts(4), counts(5), counts(7)]);
     assert_eq!(read(hour, 2 * hour).await, [counts(5)]);
     for shard in 0..SHARDS {
-        store.commit(vec![count(3 * hour, shard, 1)]).await.expect("commit");
+        store.commit(&[count(3 * hour, shard, 1)]).await.expect("commit");
     }
     assert_eq!(
         read(3 * hour, 4 * hour).await,
@@ -613,17 +620,17 @@ async fn what_is_set_aside_is_kept_once_and_comes_back(store: Arc<dyn Scan>) {
     let next_day = aside(86_400, vec![2]);
     for set_aside in [&large, &small, &large, &next_day] {
         for part in set_aside.parts() {
-            store.keep(part, Some(at(999_999))).await.expect("keep");
+            store.quarantine(part, Some(at(999_999))).await.expect("keep");
         }
     }
-    let day = store.kept_on(&at(0).day()).await.expect("kept on");
+    let day = store.quarantined_on(&at(0).day()).await.expect("kept on");
     assert_eq!(day.len(), 9, "more than a page, and nothing twice");
     assert_eq!((&day[0].part.id, &day[1].part.id), (&small.id(), &large.id()), "by the time of receipt");
-    let kept = store.kept(large.received_at, &large.id()).await.expect("kept");
+    let kept = store.quarantined(large.received_at, &large.id()).await.expect("kept");
     assert!(kept.iter().all(|kept| kept.expires_at == Some(at(999_999)) && kept.replayed_at.is_none()));
     assert_eq!(SetAside::whole(kept.into_iter().map(|kept| kept.part).collect()), Some(large.clone()));
     store.mark_replayed(large.received_at, &large.id(), at(50)).await.expect("mark replayed");
-    let kept = store.kept(large.received_at, &large.id()).await.expect("kept");
+    let kept = store.quarantined(large.received_at, &large.id()).await.expect("kept");
     assert!(kept.iter().all(|kept| kept.replayed_at == Some(at(50))));
-    assert!(store.kept(at(20), "nobody").await.expect("kept").is_empty());
+    assert!(store.quarantined(at(20), "nobody").await.expect("kept").is_empty());
 }

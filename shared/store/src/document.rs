@@ -1,10 +1,10 @@
-//! Documents: what is configured and remembered beside the ledger, as JSON under a name on a shelf of the registry.
+//! Documents: what is configured and remembered beside the ledger, as JSON under a name in a collection of the registry.
 //!
-//! Invariant: a document is written whole, and only over the version that was read. The partitions of the shelves
+//! Invariant: a document is written whole, and only over the version that was read. The partitions of the collections
 //! are frozen; none of them is another item's of the registry (`rules`, `erased`, `erasures`, and a server's number).
 
 use crate::item::{Item, Key, Value};
-use crate::{ITEM_BYTES_MAX, StoreError};
+use crate::{DocumentStore, ITEM_BYTES_MAX, StoreError};
 use ledger::ServerId;
 
 /// The most bytes of a document's text.
@@ -17,7 +17,7 @@ const _: () = assert!(DOCUMENT_BYTES_MAX + NAME_BYTES_MAX + FRAME_BYTES <= ITEM_
 
 /// What documents are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Shelf {
+pub enum Collection {
     /// The servers that people have registered, by number.
     Servers,
     /// How far reconciling is.
@@ -41,26 +41,26 @@ pub enum Shelf {
     Sweep,
 }
 
-impl Shelf {
+impl Collection {
     /// Its partition. Frozen.
     pub fn pk(&self) -> String {
         match self {
-            Shelf::Servers => "servers".to_owned(),
-            Shelf::Reconcile => "reconcile".to_owned(),
-            Shelf::Watch => "watch".to_owned(),
-            Shelf::Completeness(server) => format!("completeness#{server}"),
-            Shelf::Rotation => "rotation".to_owned(),
-            Shelf::Lease => "lease".to_owned(),
-            Shelf::Tokens => "tokens".to_owned(),
-            Shelf::TokenIndex => "token-index".to_owned(),
-            Shelf::Audit(server) => format!("audit#{server}"),
-            Shelf::Sweep => "sweep".to_owned(),
+            Collection::Servers => "servers".to_owned(),
+            Collection::Reconcile => "reconcile".to_owned(),
+            Collection::Watch => "watch".to_owned(),
+            Collection::Completeness(server) => format!("completeness#{server}"),
+            Collection::Rotation => "rotation".to_owned(),
+            Collection::Lease => "lease".to_owned(),
+            Collection::Tokens => "tokens".to_owned(),
+            Collection::TokenIndex => "token-index".to_owned(),
+            Collection::Audit(server) => format!("audit#{server}"),
+            Collection::Sweep => "sweep".to_owned(),
         }
     }
 
     /// Whether what stands on it may be written over and deleted.
     const fn changes(&self) -> bool {
-        !matches!(self, Shelf::Audit(_))
+        !matches!(self, Collection::Audit(_))
     }
 }
 
@@ -73,32 +73,77 @@ pub struct Document {
     pub version: u64,
 }
 
+/// How often a change of a document is tried again where somebody else was faster.
+const TRIES_MAX: u32 = 8;
+
+/// What becomes of a document that is changed.
+#[derive(Debug)]
+pub enum Edit<R> {
+    /// It stays as it is.
+    Keep(R),
+    /// This is its text from now on.
+    Write(String, R),
+}
+
+/// Changes a document by what it says now (`None`: there is none), again where somebody else was faster.
+///
+/// # Errors
+/// What `change` refuses; [`StoreError::contended`] where others are always faster.
+pub async fn edit<R: Send, E: From<StoreError>>(
+    store: &dyn DocumentStore,
+    collection: &Collection,
+    name: &str,
+    mut change: impl FnMut(Option<&str>) -> Result<Edit<R>, E> + Send,
+) -> Result<R, E> {
+    for _ in 0..TRIES_MAX {
+        let document = store.document(collection, name).await?;
+        match change(document.as_ref().map(|document| document.text.as_str()))? {
+            Edit::Keep(outcome) => return Ok(outcome),
+            Edit::Write(text, outcome) => {
+                let expected = document.map(|document| document.version);
+                if store.put_document(collection, name, &text, expected).await? {
+                    return Ok(outcome);
+                }
+            }
+        }
+    }
+    Err(StoreError::contended().into())
+}
+
 /// The key of a document.
 ///
 /// # Errors
 /// [`StoreError::Invalid`] where the name is empty or too long.
-pub(crate) fn key(shelf: &Shelf, name: &str) -> Result<Key, StoreError> {
+pub(crate) fn key(collection: &Collection, name: &str) -> Result<Key, StoreError> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return Err(StoreError::Invalid("a document's name has 1 to 1024 bytes"));
     }
-    Ok((shelf.pk(), name.to_owned()))
+    Ok((collection.pk(), name.to_owned()))
 }
 
-/// That a document of a shelf may be replaced or deleted.
+/// That a document of a collection may be replaced or deleted.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] where the shelf only grows.
-pub(crate) fn changeable(shelf: &Shelf) -> Result<(), StoreError> {
-    if shelf.changes() { Ok(()) } else { Err(StoreError::Invalid("what stands on this shelf never changes")) }
+/// [`StoreError::Invalid`] where the collection only grows.
+pub(crate) fn changeable(collection: &Collection) -> Result<(), StoreError> {
+    if collection.changes() {
+        Ok(())
+    } else {
+        Err(StoreError::Invalid("what stands in this collection never changes"))
+    }
 }
 
 /// The item of the version that follows the one that was read.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] where the text is too long, there can be no such version, or the shelf only grows.
-pub(crate) fn following(shelf: &Shelf, text: &str, expected: Option<u64>) -> Result<Item, StoreError> {
+/// [`StoreError::Invalid`] where the text is too long, there can be no such version, or the collection only grows.
+pub(crate) fn following(
+    collection: &Collection,
+    text: &str,
+    expected: Option<u64>,
+) -> Result<Item, StoreError> {
     if expected.is_some() {
-        changeable(shelf)?;
+        changeable(collection)?;
     }
     if text.len() > DOCUMENT_BYTES_MAX {
         return Err(StoreError::Invalid("a document's text is larger than 380 KB"));
@@ -136,34 +181,34 @@ mod tests {
     fn the_partitions_of_the_shelves_are_frozen_and_no_other_items() {
         let server = ServerId::new(8_123_456).unwrap();
         let frozen = [
-            (Shelf::Servers, "servers"),
-            (Shelf::Reconcile, "reconcile"),
-            (Shelf::Watch, "watch"),
-            (Shelf::Completeness(server), "completeness#8123456"),
-            (Shelf::Rotation, "rotation"),
-            (Shelf::Lease, "lease"),
-            (Shelf::Tokens, "tokens"),
-            (Shelf::TokenIndex, "token-index"),
-            (Shelf::Audit(server), "audit#8123456"),
-            (Shelf::Sweep, "sweep"),
+            (Collection::Servers, "servers"),
+            (Collection::Reconcile, "reconcile"),
+            (Collection::Watch, "watch"),
+            (Collection::Completeness(server), "completeness#8123456"),
+            (Collection::Rotation, "rotation"),
+            (Collection::Lease, "lease"),
+            (Collection::Tokens, "tokens"),
+            (Collection::TokenIndex, "token-index"),
+            (Collection::Audit(server), "audit#8123456"),
+            (Collection::Sweep, "sweep"),
         ];
-        for (shelf, pk) in frozen {
-            assert_eq!(shelf.pk(), pk);
-            assert_ne!(shelf.pk(), item::rules_key().0);
-            assert_ne!(shelf.pk(), item::ERASED_PK);
-            assert_ne!(shelf.pk(), item::ERASURES_PK);
-            assert!(shelf.pk().parse::<ServerId>().is_err(), "no server's partition");
+        for (collection, pk) in frozen {
+            assert_eq!(collection.pk(), pk);
+            assert_ne!(collection.pk(), item::rules_key().0);
+            assert_ne!(collection.pk(), item::ERASED_PK);
+            assert_ne!(collection.pk(), item::ERASURES_PK);
+            assert!(collection.pk().parse::<ServerId>().is_err(), "no server's partition");
         }
     }
 
     #[test]
     fn the_largest_document_is_an_item() {
         let (name, text) = ("n".repeat(NAME_BYTES_MAX), "t".repeat(DOCUMENT_BYTES_MAX));
-        let (pk, sk) = key(&Shelf::Completeness(ServerId::new(i64::MAX).unwrap()), &name).unwrap();
-        let item = following(&Shelf::Servers, &text, Some(i64::MAX as u64 - 1)).unwrap();
+        let (pk, sk) = key(&Collection::Completeness(ServerId::new(i64::MAX).unwrap()), &name).unwrap();
+        let item = following(&Collection::Servers, &text, Some(i64::MAX as u64 - 1)).unwrap();
         assert!(item.size(&pk, &sk) <= DOCUMENT_BYTES_MAX + NAME_BYTES_MAX + FRAME_BYTES);
         for version in [i64::MAX as u64, u64::MAX] {
-            assert_eq!(following(&Shelf::Servers, &text, Some(version)), Err(NO_VERSION));
+            assert_eq!(following(&Collection::Servers, &text, Some(version)), Err(NO_VERSION));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{ACTIONS_MAX, Action, Cancel, CommitError, Page, Recorded, Seen, Stor
 use ledger::event::Class;
 use ledger::fold::{EventSet, Folded};
 use ledger::{Identity, RecipientId, ServerId};
+use platform::Backoff;
 use std::time::Duration;
 
 /// For how long an erased recipient is swept, in days: a message lives for four days on a live queue and for fourteen
@@ -22,7 +23,7 @@ const _: () = assert!(2 * AT_ONCE < ACTIONS_MAX);
 const PAGE: usize = ACTIONS_MAX;
 /// How often a lost race is run again.
 const TRIES: u32 = 9;
-/// The pause before the second try, doubled for each further one: together longer than a transaction is ever
+/// The longest pause before the second try, doubled for each further one: together longer than a transaction is ever
 /// half applied.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -66,26 +67,33 @@ pub async fn strip(
 }
 
 /// Tries, with longer and longer pauses between.
-struct Tries(u32);
+struct Tries {
+    done: u32,
+    backoff: Backoff,
+}
 
 impl Tries {
+    fn new() -> Tries {
+        Tries { done: 0, backoff: Backoff::new(PAUSE, PAUSE * (1 << TRIES)) }
+    }
+
     /// Waits for the next one.
     async fn next(&mut self) -> Result<(), StoreError> {
-        self.0 += 1;
-        if self.0 == TRIES {
+        self.done += 1;
+        if self.done == TRIES {
             return Err(StoreError::contended());
         }
-        tokio::time::sleep(PAUSE * (1 << (self.0 - 1))).await;
+        tokio::time::sleep(self.backoff.pause()).await;
         Ok(())
     }
 
     fn is_last(&self) -> bool {
-        self.0 + 1 == TRIES
+        self.done + 1 == TRIES
     }
 }
 
 /// A transaction's fate: whether it was committed, or why it was cancelled.
-async fn commit(store: &dyn Store, actions: Vec<Action>) -> Result<Result<(), Vec<Cancel>>, StoreError> {
+async fn commit(store: &dyn Store, actions: &[Action]) -> Result<Result<(), Vec<Cancel>>, StoreError> {
     match store.commit(actions).await {
         Ok(()) => Ok(Ok(())),
         Err(CommitError::Cancelled(reasons)) => Ok(Err(reasons)),
@@ -110,7 +118,7 @@ async fn strip_state(
     recipient: RecipientId,
 ) -> Result<usize, StoreError> {
     let mut stripped = 0;
-    let mut tries = Tries(0);
+    let mut tries = Tries::new();
     // What refused the view the last time: what is stored, and what was read.
     let mut refused: Option<(Option<Folded>, Folded)> = None;
     'anew: loop {
@@ -143,7 +151,7 @@ async fn strip_state(
         loop {
             actions.extend(rows.by_ref().take(AT_ONCE));
             actions.push(Action::PutView(view.clone(), expected));
-            if let Err(reasons) = commit(store, std::mem::take(&mut actions)).await? {
+            if let Err(reasons) = commit(store, &std::mem::take(&mut actions)).await? {
                 let stored = reasons.iter().find_map(|reason| match reason {
                     Cancel::Folded(stored) => Some(*stored),
                     _ => None,
@@ -161,7 +169,7 @@ async fn strip_state(
         if left == 0 {
             return Ok(stripped);
         }
-        tries = Tries(0);
+        tries = Tries::new();
     }
 }
 
@@ -174,19 +182,19 @@ async fn strip_class(
 ) -> Result<usize, StoreError> {
     let mut stripped = 0;
     let mut after: Option<Identity> = None;
-    let mut tries = Tries(0);
+    let mut tries = Tries::new();
     loop {
-        let Page { events, truncated } = store.events(server, recipient, class, after, PAGE).await?;
+        let Page { items: events, next, .. } = store.events(server, recipient, class, after, PAGE).await?;
         let last = events.last().map(|one| one.event.identity);
         let actions = replacements(events.into_iter().filter(|one| !one.is_stripped()));
         let count = actions.len();
-        if count > 0 && commit(store, actions).await?.is_err() {
+        if count > 0 && commit(store, &actions).await?.is_err() {
             tries.next().await?;
             continue;
         }
         stripped += count;
-        tries = Tries(0);
-        if !truncated {
+        tries = Tries::new();
+        if next.is_none() {
             return Ok(stripped);
         }
         after = last;
@@ -197,6 +205,7 @@ async fn strip_class(
 mod tests {
     use super::*;
     use crate::Memory;
+    use crate::prelude::*;
     use ledger::event::{Cause, Event, What};
     use ledger::fold::View;
     use ledger::{Source, Time};
@@ -221,7 +230,7 @@ mod tests {
         let address = event.address.clone();
         let record = Recorded { event, body: None, dropped: Vec::new(), expires_at: None };
         let drifted = View { address, ..View::empty(server, recipient) };
-        store.commit(vec![Action::Record(record), Action::PutView(drifted, None)]).await.unwrap();
+        store.commit(&[Action::Record(record), Action::PutView(drifted, None)]).await.unwrap();
         assert_eq!(strip(&store, server, recipient).await, Ok(Stripped { events: 1 }));
         let view = store.views(server, &[recipient]).await.unwrap().remove(0).unwrap();
         assert_eq!((view.address, view.events), (None, 1));

@@ -3,7 +3,7 @@
 //! Keys and attribute names are frozen. What state, identity and counters need stands in attributes of its
 //! own, so that an event can be folded without its body, and a person erased without losing the ban.
 
-use crate::{Erased, ErasedAs, Held, Kept, Recorded, Rules, ServerSettings, StoreError, pack};
+use crate::{Erased, ErasedAs, Held, Quarantined, Recorded, Rules, ServerSettings, StoreError, pack};
 use ledger::counters::{Counts, Measure};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use ledger::fold::{Folded, Row, View};
@@ -176,17 +176,17 @@ pub fn to_latest(sk: &str, item: &Item) -> Option<Time> {
 }
 
 /// The key of what was last noted of the critical queue.
-pub fn pulse_key() -> Key {
+pub fn watermark_key() -> Key {
     ("pulse".to_owned(), "critical".to_owned())
 }
 
 /// What is noted of the critical queue.
-pub fn of_pulse(received_at: Time) -> Item {
+pub fn of_watermark(received_at: Time) -> Item {
     Item::default().with("received_at", Value::N(received_at.micros()))
 }
 
 /// What was noted of the critical queue.
-pub fn to_pulse(item: &Item) -> Option<Time> {
+pub fn to_watermark(item: &Item) -> Option<Time> {
     item.number("received_at").map(Time::from_micros)
 }
 
@@ -374,7 +374,7 @@ pub fn add_counts(hours: &mut BTreeMap<String, Counts>, sk: &str, item: &Item) {
 }
 
 /// A quarantined part's item.
-pub fn of_kept(kept: &Kept) -> Item {
+pub fn of_quarantined(kept: &Quarantined) -> Item {
     Item::default()
         .with("part", s(kept.part.encode()))
         .with_some("expires_at", kept.expires_at.map(|at| Value::N(at.seconds())))
@@ -382,12 +382,12 @@ pub fn of_kept(kept: &Kept) -> Item {
 }
 
 /// A quarantined part from its item.
-pub fn to_kept(item: &Item) -> Result<Kept, StoreError> {
+pub fn to_quarantined(item: &Item) -> Result<Quarantined, StoreError> {
     let part = item
         .text("part")
         .and_then(|text| queue::Part::decode(text).ok())
         .ok_or(StoreError::Damaged("quarantine"))?;
-    Ok(Kept {
+    Ok(Quarantined {
         part,
         expires_at: item.number("expires_at").map(|seconds| Time::default().plus_seconds(seconds)),
         replayed_at: item.number("replayed_at").map(Time::from_micros),

@@ -4,9 +4,10 @@ use crate::item::{self, Item, Key, Value};
 use crate::tables::Index;
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, Erased, ErasedAs, Held, ITEM_BYTES_MAX, Kept, Listing,
-    MessageKey, PAGE_BYTES_MAX, Page, Recorded, Rules, Scan, Seen, ServerSettings, Shelf, Span, Store,
-    StoreError, Stretch, document, index, tables,
+    Action, Cancel, Collection, CommitError, CounterStore, Cursor, Document, DocumentStore, Erased, ErasedAs,
+    EventStore, FreshnessStore, Held, ITEM_BYTES_MAX, IndexStore, Listing, MessageKey, PAGE_BYTES_MAX, Page,
+    QuarantineStore, Quarantined, Recorded, RuleStore, Rules, Scan, Seen, ServerSettings, ServerStore,
+    StoreError, TimeRange, document, index, tables,
 };
 use async_trait::async_trait;
 use ledger::counters::{Counters, Counts, Hour};
@@ -127,8 +128,8 @@ impl Memory {
     }
 
     /// Everything in quarantine.
-    pub fn all_kept(&self) -> Result<Vec<Kept>, StoreError> {
-        self.lock().quarantine.values().map(item::to_kept).collect()
+    pub fn all_quarantined(&self) -> Result<Vec<Quarantined>, StoreError> {
+        self.lock().quarantine.values().map(item::to_quarantined).collect()
     }
 }
 
@@ -221,7 +222,7 @@ impl Tables {
         &self,
         index: &Index,
         pk: String,
-        within: Span,
+        within: TimeRange,
         after: Option<(i64, Key)>,
     ) -> impl DoubleEndedIterator<Item = &Place> {
         let (from, to) = (within.from.micros(), within.to.micros());
@@ -264,9 +265,9 @@ impl Tables {
 }
 
 #[async_trait]
-impl Store for Memory {
-    async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
-        let writes = writes(&actions, self.by_time, self.item_bytes_max)?;
+impl EventStore for Memory {
+    async fn commit(&self, actions: &[Action]) -> Result<(), CommitError> {
+        let writes = writes(actions, self.by_time, self.item_bytes_max)?;
         let mut tables = self.lock();
         let checks = actions.iter().zip(&writes).map(|(action, write)| tables.check(action, &write.key));
         let cancels = checks.collect::<Result<Vec<Cancel>, StoreError>>()?;
@@ -307,18 +308,14 @@ impl Store for Memory {
         class: Class,
         after: Option<Identity>,
         limit: usize,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<Page<Recorded>, StoreError> {
         let tables = self.lock();
         let pk = item::recipient_pk(server, recipient);
         let mut found = query(&tables.events, &pk, &item::class_prefix(class));
         if let Some(after) = after.map(|after| item::event_key(server, recipient, class, after)) {
             found.retain(|(key, _)| **key > after);
         }
-        let truncated = found.len() > limit;
-        found.truncate(limit);
-        let events =
-            found.into_iter().map(|(key, item)| item::to_event(key, item)).collect::<Result<_, _>>()?;
-        Ok(Page { events, truncated })
+        Page::first(found, limit, |(key, _)| key, |(key, item)| item::to_event(key, item))
     }
 
     async fn deliveries(
@@ -328,12 +325,17 @@ impl Store for Memory {
         stream: &str,
         by: Time,
         limit: usize,
-    ) -> Result<Page, StoreError> {
-        let mut page = self.events(server, recipient, Class::Delivery, None, usize::MAX).await?;
-        page.events.retain(|recorded| recorded.event.stream == stream && recorded.event.at <= by);
-        page.truncated = page.events.len() > limit;
-        page.events.truncate(limit);
-        Ok(page)
+    ) -> Result<Page<Recorded>, StoreError> {
+        let tables = self.lock();
+        let pk = item::recipient_pk(server, recipient);
+        let mut found = Vec::new();
+        for (key, item) in query(&tables.events, &pk, &item::class_prefix(Class::Delivery)) {
+            let recorded = item::to_event(key, item)?;
+            if recorded.event.stream == stream && recorded.event.at <= by {
+                found.push((key, recorded));
+            }
+        }
+        Page::first(found, limit, |(key, _)| key, |(_, recorded)| Ok(recorded.clone()))
     }
 
     async fn event(
@@ -359,6 +361,21 @@ impl Store for Memory {
         recipients.iter().map(view).collect()
     }
 
+    async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        self.lock().streams.entry(server).or_default().insert(stream.to_owned());
+        Ok(())
+    }
+
+    async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        if let Some(streams) = self.lock().streams.get_mut(&server) {
+            streams.remove(stream);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl CounterStore for Memory {
     async fn counters(
         &self,
         server: ServerId,
@@ -377,23 +394,85 @@ impl Store for Memory {
         }
         Ok(hours)
     }
+}
 
-    async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
-        self.lock().streams.entry(server).or_default().insert(stream.to_owned());
-        Ok(())
+#[async_trait]
+impl ServerStore for Memory {
+    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError> {
+        Ok(self.lock().settings.get(&server).cloned().unwrap_or_default())
     }
 
-    async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
-        if let Some(streams) = self.lock().streams.get_mut(&server) {
-            streams.remove(stream);
-        }
+    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError> {
+        self.lock().settings.insert(server, settings);
         Ok(())
     }
 
     async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError> {
         Ok(self.lock().streams.get(&server).cloned().unwrap_or_default())
     }
+}
 
+#[async_trait]
+impl DocumentStore for Memory {
+    async fn document(&self, collection: &Collection, name: &str) -> Result<Option<Document>, StoreError> {
+        let key = document::key(collection, name)?;
+        self.lock().registry.get(&key).cloned().map(document::read).transpose()
+    }
+
+    async fn documents(&self, collection: &Collection) -> Result<Vec<(String, Document)>, StoreError> {
+        let tables = self.lock();
+        let found = query(&tables.registry, &collection.pk(), "").into_iter();
+        found.map(|(key, item)| Ok((key.1.clone(), document::read(item.clone())?))).collect()
+    }
+
+    async fn put_document(
+        &self,
+        collection: &Collection,
+        name: &str,
+        text: &str,
+        expected: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let (key, item) =
+            (document::key(collection, name)?, document::following(collection, text, expected)?);
+        let mut tables = self.lock();
+        let expected = expected.map(document::number).transpose()?;
+        let as_read = tables.registry.get(&key).map(|item| item.number("version")) == expected.map(Some);
+        if as_read {
+            tables.set(tables::Table::Registry, key, Some(item));
+        }
+        Ok(as_read)
+    }
+
+    async fn delete_document(
+        &self,
+        collection: &Collection,
+        name: &str,
+        expected: u64,
+    ) -> Result<bool, StoreError> {
+        document::changeable(collection)?;
+        let (key, expected) = (document::key(collection, name)?, document::number(expected)?);
+        let mut tables = self.lock();
+        let written = tables.registry.get(&key).is_some_and(|item| item.number("version") != Some(expected));
+        if !written {
+            tables.set(tables::Table::Registry, key, None);
+        }
+        Ok(!written)
+    }
+
+    async fn last_documents(
+        &self,
+        collection: &Collection,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, StoreError> {
+        let tables = self.lock();
+        let found = last(&tables.registry, &collection.pk(), before).take(limit);
+        found.map(|(key, item)| Ok((key.1.clone(), document::read(item.clone())?))).collect()
+    }
+}
+
+#[async_trait]
+impl RuleStore for Memory {
     async fn rules(&self) -> Result<Rules, StoreError> {
         Ok(self.lock().rules.clone())
     }
@@ -417,19 +496,41 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError> {
-        Ok(self.lock().settings.get(&server).cloned().unwrap_or_default())
-    }
-
-    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError> {
-        self.lock().settings.insert(server, settings);
+    async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        let at = tables.erased.get(&(server, recipient)).map_or(at, |erased| erased.at);
+        tables.erased.insert((server, recipient), Erased { server, recipient, at, swept: None });
+        tables.rules.erasures += 1;
+        let key = item::erasure_key(tables.rules.erasures);
+        tables.registry.insert(key, item::of_erasure(server, recipient));
         Ok(())
     }
 
-    async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
+    async fn erased(&self) -> Result<Vec<Erased>, StoreError> {
+        Ok(self.lock().erased.values().copied().collect())
+    }
+
+    async fn erased_after(&self, count: u64) -> Result<Vec<ErasedAs>, StoreError> {
+        let tables = self.lock();
+        let (behind, end) = (item::erasure_key(count), item::erasure_key(u64::MAX));
+        let found = tables.registry.range((Bound::Excluded(behind), Bound::Included(end)));
+        found.map(|(key, item)| item::to_erasure(key, item)).collect()
+    }
+
+    async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
+        if let Some(erased) = self.lock().erased.get_mut(&(server, recipient)) {
+            erased.swept = Some(at);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl QuarantineStore for Memory {
+    async fn quarantine(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
         let key = item::part_key(part.received_at, &part.id, part.part);
         let now = part.received_at;
-        let item = item::of_kept(&Kept { part, expires_at, replayed_at: None });
+        let item = item::of_quarantined(&Quarantined { part, expires_at, replayed_at: None });
         if item.size(&key.0, &key.1) > ITEM_BYTES_MAX {
             return Err(StoreError::Invalid("an item is larger than 400 KB"));
         }
@@ -446,35 +547,37 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError> {
+    async fn quarantined_on(&self, day: &str) -> Result<Vec<Quarantined>, StoreError> {
         let tables = self.lock();
-        query(&tables.quarantine, day, "").into_iter().map(|(_, item)| item::to_kept(item)).collect()
+        query(&tables.quarantine, day, "").into_iter().map(|(_, item)| item::to_quarantined(item)).collect()
     }
 
-    async fn kept(&self, received_at: Time, id: &str) -> Result<Vec<Kept>, StoreError> {
+    async fn quarantined(&self, received_at: Time, id: &str) -> Result<Vec<Quarantined>, StoreError> {
         let tables = self.lock();
         let prefix = format!("{}#{id}#", received_at.key());
         let found = query(&tables.quarantine, &received_at.day(), &prefix);
-        found.into_iter().map(|(_, item)| item::to_kept(item)).collect()
+        found.into_iter().map(|(_, item)| item::to_quarantined(item)).collect()
     }
 
     async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError> {
-        let kept = self.kept(received_at, id).await?;
+        let kept = self.quarantined(received_at, id).await?;
         let mut tables = self.lock();
         for kept in kept {
             let key = item::part_key(received_at, id, kept.part.part);
-            tables.quarantine.insert(key, item::of_kept(&Kept { replayed_at: Some(at), ..kept }));
+            tables
+                .quarantine
+                .insert(key, item::of_quarantined(&Quarantined { replayed_at: Some(at), ..kept }));
         }
         Ok(())
     }
 
-    async fn kept_page(
+    async fn quarantined_page(
         &self,
         day: &str,
         after: Option<String>,
         limit: usize,
         newest_first: bool,
-    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+    ) -> Result<(Vec<Quarantined>, Option<String>), StoreError> {
         let tables = self.lock();
         let mut found = query(&tables.quarantine, day, "");
         if newest_first {
@@ -490,97 +593,48 @@ impl Store for Memory {
                 return Ok((kept, last));
             }
             last = Some(key.1.clone());
-            kept.push(item::to_kept(item)?);
+            kept.push(item::to_quarantined(item)?);
         }
         Ok((kept, None))
     }
 
-    async fn rewrite(&self, part: Part) -> Result<(), StoreError> {
+    async fn rewrite_quarantined(&self, part: Part) -> Result<(), StoreError> {
         let key = item::part_key(part.received_at, &part.id, part.part);
         let mut tables = self.lock();
         if let Some(item) = tables.quarantine.get(&key) {
-            let item = item::of_kept(&Kept { part, ..item::to_kept(item)? });
+            let item = item::of_quarantined(&Quarantined { part, ..item::to_quarantined(item)? });
             tables.quarantine.insert(key, item);
         }
         Ok(())
     }
+}
 
-    async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
-        let mut tables = self.lock();
-        let at = tables.erased.get(&(server, recipient)).map_or(at, |erased| erased.at);
-        tables.erased.insert((server, recipient), Erased { server, recipient, at, swept: None });
-        tables.rules.erasures += 1;
-        let key = item::erasure_key(tables.rules.erasures);
-        tables.registry.insert(key, item::of_erasure(server, recipient));
-        Ok(())
-    }
-
-    async fn erased_after(&self, count: u64) -> Result<Vec<ErasedAs>, StoreError> {
-        let tables = self.lock();
-        let (behind, end) = (item::erasure_key(count), item::erasure_key(u64::MAX));
-        let found = tables.registry.range((Bound::Excluded(behind), Bound::Included(end)));
-        found.map(|(key, item)| item::to_erasure(key, item)).collect()
-    }
-
-    async fn erased(&self) -> Result<Vec<Erased>, StoreError> {
-        Ok(self.lock().erased.values().copied().collect())
-    }
-
-    async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
-        if let Some(erased) = self.lock().erased.get_mut(&(server, recipient)) {
-            erased.swept = Some(at);
-        }
-        Ok(())
-    }
-
-    async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError> {
-        let key = document::key(shelf, name)?;
-        self.lock().registry.get(&key).cloned().map(document::read).transpose()
-    }
-
-    async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, StoreError> {
-        let tables = self.lock();
-        let found = query(&tables.registry, &shelf.pk(), "").into_iter();
-        found.map(|(key, item)| Ok((key.1.clone(), document::read(item.clone())?))).collect()
-    }
-
-    async fn put_document(
+#[async_trait]
+impl IndexStore for Memory {
+    async fn suppressed(
         &self,
-        shelf: &Shelf,
-        name: &str,
-        text: &str,
-        expected: Option<u64>,
-    ) -> Result<bool, StoreError> {
-        let (key, item) = (document::key(shelf, name)?, document::following(shelf, text, expected)?);
-        let mut tables = self.lock();
-        let expected = expected.map(document::number).transpose()?;
-        let as_read = tables.registry.get(&key).map(|item| item.number("version")) == expected.map(Some);
-        if as_read {
-            tables.set(tables::Table::Registry, key, Some(item));
-        }
-        Ok(as_read)
-    }
-
-    async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError> {
-        document::changeable(shelf)?;
-        let (key, expected) = (document::key(shelf, name)?, document::number(expected)?);
-        let mut tables = self.lock();
-        let written = tables.registry.get(&key).is_some_and(|item| item.number("version") != Some(expected));
-        if !written {
-            tables.set(tables::Table::Registry, key, None);
-        }
-        Ok(!written)
-    }
-
-    async fn last_documents(
-        &self,
-        shelf: &Shelf,
-        before: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Document)>, StoreError> {
+        server: ServerId,
+        stream: &str,
+        since: TimeRange,
+        after: Option<Cursor>,
+        limit: Option<usize>,
+    ) -> Result<Page<Listing>, StoreError> {
+        let after = after.map(index::after).transpose()?;
         let tables = self.lock();
-        let found = last(&tables.registry, &shelf.pk(), before).take(limit);
-        found.map(|(key, item)| Ok((key.1.clone(), document::read(item.clone())?))).collect()
+        let mut page = Page::default();
+        let mut bytes = 0;
+        for (_, at, key) in tables.places(&tables::SUPPRESSED, item::stream_pk(server, stream), since, after)
+        {
+            let Some(row) = tables.recipients.get(key) else { continue };
+            page.read += 1;
+            bytes += row.size(&key.0, &key.1);
+            page.items.push(index::to_listing(key, row)?);
+            if bytes >= PAGE_BYTES_MAX || limit.is_some_and(|limit| page.items.len() >= limit) {
+                page.next = Some(Cursor { key: key.clone(), at: Some(*at) });
+                break;
+            }
+        }
+        Ok(page)
     }
 
     async fn happened(
@@ -588,7 +642,7 @@ impl Store for Memory {
         server: ServerId,
         stream: &str,
         slot: u8,
-        within: Span,
+        within: TimeRange,
         limit: usize,
     ) -> Result<Option<Vec<Recorded>>, StoreError> {
         if !self.by_time {
@@ -601,6 +655,17 @@ impl Store for Memory {
         found.map(|(key, item)| item::to_event(key, item)).collect::<Result<_, _>>().map(Some)
     }
 
+    async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
+        let tables = self.lock();
+        let pk = item::message_pk(server, message_id);
+        let places = tables.places(&tables::BY_MESSAGE, pk, TimeRange::ALL, None);
+        let found = places.filter_map(|(_, _, key)| tables.events.get_key_value(key));
+        found.map(|(key, event)| index::to_message_key(key, event)).collect()
+    }
+}
+
+#[async_trait]
+impl FreshnessStore for Memory {
     async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError> {
         let tables = self.lock();
         let mut found = last(&tables.counters, &item::stream_pk(server, stream), None).peekable();
@@ -609,73 +674,39 @@ impl Store for Memory {
         Ok(of_hour.filter_map(|(key, item)| item::to_latest(&key.1, item)).max())
     }
 
-    async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError> {
-        self.lock().registry.insert(item::pulse_key(), item::of_pulse(received_at));
+    async fn note_watermark(&self, received_at: Time) -> Result<(), StoreError> {
+        self.lock().registry.insert(item::watermark_key(), item::of_watermark(received_at));
         Ok(())
     }
 
-    async fn pulse(&self) -> Result<Option<Time>, StoreError> {
-        Ok(self.lock().registry.get(&item::pulse_key()).and_then(item::to_pulse))
-    }
-
-    async fn suppressed(
-        &self,
-        server: ServerId,
-        stream: &str,
-        since: Span,
-        after: Option<Cursor>,
-        limit: Option<usize>,
-    ) -> Result<Stretch<Listing>, StoreError> {
-        let after = after.map(index::after).transpose()?;
-        let tables = self.lock();
-        let mut stretch = Stretch { found: Vec::new(), read: 0, next: None };
-        let mut bytes = 0;
-        for (_, at, key) in tables.places(&tables::SUPPRESSED, item::stream_pk(server, stream), since, after)
-        {
-            let Some(row) = tables.recipients.get(key) else { continue };
-            stretch.read += 1;
-            bytes += row.size(&key.0, &key.1);
-            stretch.found.push(index::to_listing(key, row)?);
-            if bytes >= PAGE_BYTES_MAX || limit.is_some_and(|limit| stretch.found.len() >= limit) {
-                stretch.next = Some(Cursor { key: key.clone(), at: Some(*at) });
-                break;
-            }
-        }
-        Ok(stretch)
-    }
-
-    async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
-        let tables = self.lock();
-        let pk = item::message_pk(server, message_id);
-        let places = tables.places(&tables::BY_MESSAGE, pk, Span::ALL, None);
-        let found = places.filter_map(|(_, _, key)| tables.events.get_key_value(key));
-        found.map(|(key, event)| index::to_message_key(key, event)).collect()
+    async fn watermark(&self) -> Result<Option<Time>, StoreError> {
+        Ok(self.lock().registry.get(&item::watermark_key()).and_then(item::to_watermark))
     }
 }
 
-/// A stretch of a table: the items of a server, at most a page of them.
-fn stretch<T>(
+/// A page of a table: the items of a server.
+fn scan<T>(
     table: &Table,
     server: ServerId,
     after: Option<Cursor>,
     read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
-) -> Result<Stretch<T>, StoreError> {
+) -> Result<Page<T>, StoreError> {
     let start = after.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.key));
     let of_server = format!("{server}#");
-    let mut stretch = Stretch { found: Vec::new(), read: 0, next: None };
+    let mut page = Page::default();
     let mut bytes = 0;
     for (key, item) in table.range((start, Bound::Unbounded)) {
-        stretch.read += 1;
+        page.read += 1;
         bytes += item.size(&key.0, &key.1);
         if key.0.starts_with(&of_server) {
-            stretch.found.push(read(key, item)?);
+            page.items.push(read(key, item)?);
         }
         if bytes >= PAGE_BYTES_MAX {
-            stretch.next = Some(Cursor { key: key.clone(), at: None });
+            page.next = Some(Cursor { key: key.clone(), at: None });
             break;
         }
     }
-    Ok(stretch)
+    Ok(page)
 }
 
 #[async_trait]
@@ -684,16 +715,16 @@ impl Scan for Memory {
         &self,
         server: ServerId,
         after: Option<Cursor>,
-    ) -> Result<Stretch<Recorded>, StoreError> {
-        stretch(&self.lock().events, server, after, item::to_event)
+    ) -> Result<Page<Recorded>, StoreError> {
+        scan(&self.lock().events, server, after, item::to_event)
     }
 
     async fn scan_recipients(
         &self,
         server: ServerId,
         after: Option<Cursor>,
-    ) -> Result<Stretch<Held>, StoreError> {
-        stretch(&self.lock().recipients, server, after, item::to_held)
+    ) -> Result<Page<Held>, StoreError> {
+        scan(&self.lock().recipients, server, after, item::to_held)
     }
 }
 
@@ -720,14 +751,15 @@ mod tests {
                 erased: None,
                 body: b"{}".to_vec(),
             };
-            store.keep(aside.parts().remove(0), expires_at.map(at)).await.unwrap();
+            store.quarantine(aside.parts().remove(0), expires_at.map(at)).await.unwrap();
         };
         keep(1, Some(10)).await;
         keep(2, None).await;
         keep(9, Some(20)).await;
-        assert_eq!(store.all_kept().unwrap().len(), 3);
+        assert_eq!(store.all_quarantined().unwrap().len(), 3);
         keep(10, None).await;
-        let left: Vec<Time> = store.all_kept().unwrap().iter().map(|kept| kept.part.received_at).collect();
+        let left: Vec<Time> =
+            store.all_quarantined().unwrap().iter().map(|kept| kept.part.received_at).collect();
         assert_eq!(left, [at(2), at(9), at(10)]);
     }
 

@@ -11,6 +11,7 @@ use crate::{Action, CommitError, Held, Recorded, Scan, StoreError};
 use ledger::counters::{Counters, Counts, Hour};
 use ledger::fold::{EventSet, View};
 use ledger::{Class, RecipientId, ServerId, Time};
+use platform::Backoff;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -117,17 +118,17 @@ async fn verify_on(
     let floors = store.rules().await?.floors;
     let mut after = None;
     loop {
-        let stretch = store.scan_events(server, after).await?;
-        for Recorded { event, .. } in stretch.found {
+        let page = store.scan_events(server, after).await?;
+        for Recorded { event, .. } in page.items {
             report.events += 1;
             counted.add(&event, 1);
             if event.class() == Class::State {
                 sets.entry(event.recipient).or_default().offer(event);
             }
         }
-        (seen.read, seen.found) = (seen.read + stretch.read, report.events);
+        (seen.read, seen.found) = (seen.read + page.read, report.events);
         progress(seen);
-        after = stretch.next;
+        after = page.next;
         if after.is_none() {
             break;
         }
@@ -142,16 +143,16 @@ async fn verify_on(
     let mut views: BTreeMap<RecipientId, View> = BTreeMap::new();
     let mut rows: BTreeMap<Key, Item> = BTreeMap::new();
     loop {
-        let stretch = store.scan_recipients(server, after).await?;
-        for held in stretch.found {
+        let page = store.scan_recipients(server, after).await?;
+        for held in page.items {
             match held {
                 Held::View(view) => drop(views.insert(view.recipient, *view)),
                 Held::Row(key, item) => drop(rows.insert(key, item)),
             }
         }
-        seen.read += stretch.read;
+        seen.read += page.read;
         progress(seen);
-        after = stretch.next;
+        after = page.next;
         if after.is_none() {
             break;
         }
@@ -168,11 +169,12 @@ async fn verify_on(
         report.views += u64::from(folded.is_some());
         let mut stored = views.get(&recipient).cloned();
         let mut found = differences(server, recipient, stored.as_ref(), Some(&mine), folded.as_ref());
-        for reread in 0..REREADS_MAX {
+        let mut backoff = Backoff::new(PAUSE, PAUSE * (1 << REREADS_MAX));
+        for _ in 0..REREADS_MAX {
             if found.is_empty() {
                 break;
             }
-            tokio::time::sleep(PAUSE * (1 << reread)).await;
+            tokio::time::sleep(backoff.pause()).await;
             let (now, set) = read(store, server, recipient).await?;
             let anew = set.view();
             // Rows cannot be read by themselves; those of a view that has moved on have moved with it.
@@ -262,7 +264,7 @@ pub async fn repair(store: &dyn Scan, server: ServerId, report: &Report) -> Resu
             actions.push(Action::PutRow(server, recipient, (*stream).to_owned(), row.clone(), address));
         }
         actions.push(Action::PutView(view.clone(), stored.map(|stored| stored.folded)));
-        match store.commit(actions).await {
+        match store.commit(&actions).await {
             Ok(()) => repaired += 1,
             Err(CommitError::Cancelled(_)) => {}
             Err(CommitError::Store(error)) => return Err(error),

@@ -1,6 +1,8 @@
 //! The tables as they are created: keys, indexes, time to live. The one definition; whatever creates a table or
 //! declares it in a template is held to this.
 
+use platform::{Variable, config};
+
 /// A table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
@@ -68,6 +70,17 @@ impl Table {
             Table::Counters => "counters",
             Table::Registry => "registry",
             Table::Quarantine => "quarantine",
+        }
+    }
+
+    /// The variable that tells a function its name on AWS.
+    pub const fn variable(self) -> Variable {
+        match self {
+            Table::Events => config::EVENTS_TABLE,
+            Table::Recipients => config::RECIPIENTS_TABLE,
+            Table::Counters => config::COUNTERS_TABLE,
+            Table::Registry => config::REGISTRY_TABLE,
+            Table::Quarantine => config::QUARANTINE_TABLE,
         }
     }
 

@@ -212,9 +212,8 @@ impl Month<'_> {
                 let source = ledger::Source::Webhook;
                 let received_at = self.world.clock.now();
                 let context = Context { server, received_at, source, keep_engagement_detail: false };
-                let examined = ::postmark::examine(due.request.body(), &context);
-                let event = examined.and_then(|examined| examined.event(&context, &self.world.ledger_key));
-                facts.offered = event.ok().map(|event| Offered::of(&event));
+                let event = ::postmark::event(due.request.body(), &context, &self.world.ledger_key);
+                facts.offered = event.ok().map(|(_, event)| Offered::of(&event));
             }
             facts.taken |= taken;
             self.waiting += 1;

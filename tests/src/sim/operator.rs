@@ -36,7 +36,7 @@ impl World {
     pub(crate) async fn connect(&self, client: usize) -> bool {
         let (mut entry, of) = (self.entry(client).await, &self.clients[client]);
         let auth = self.keys.auth_of(of.server);
-        let connect = Connect { book: &*self.store, api: &of.api, doors: &self.doors, auth: &auth };
+        let connect = Connect { store: &*self.store, api: &of.api, doors: &self.doors, auth: &auth };
         let Ok(plan) = connect.look(&mut entry, BASE).await else { return false };
         match connect.carry_out(&entry, BASE, plan).await {
             Ok(outcome) => outcome.complete(),
@@ -48,8 +48,8 @@ impl World {
     pub(crate) async fn watch(&self, client: usize) -> Look {
         let (entry, of) = (self.entry(client).await, &self.clients[client]);
         let verifier = self.keys.verifier();
-        let (book, now) = (&*self.store, self.clock.now());
-        let watch = Watch { book, verifier: &verifier, base: None, repair: true, now };
+        let (store, now) = (&*self.store, self.clock.now());
+        let watch = Watch { store, verifier: &verifier, base: None, repair: true, now };
         let report = watch.look(&entry, &of.api).await.expect("the registry");
         let reverified = report.findings.iter().any(|finding| finding.code == "trigger_reverified");
         Look { drift: report.drift > 0, reverified }
@@ -89,8 +89,8 @@ impl World {
             servers.push((self.entry(client).await, Some(self.clients[client].api.clone())));
         }
         let known = self.keys.ids();
-        let (book, now) = (self.store.clone(), self.clock.now());
-        let mut rotate = Rotate { book: &*book, keys: &mut self.keys, doors: &self.doors, now };
+        let (store, now) = (self.store.clone(), self.clock.now());
+        let mut rotate = Rotate { store: &*store, keys: &mut self.keys, doors: &self.doors, now };
         let progress = rotate.run(&servers, None).await;
         if self.keys.ids() != known {
             self.deploy(false);

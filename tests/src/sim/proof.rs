@@ -424,7 +424,7 @@ fn counters(world: &World, counted: &Counted, outcome: &mut Outcome) {
 
 /// Nothing is in quarantine but probes and what was completed since.
 fn quarantine(world: &World, outcome: &mut Outcome) {
-    for kept in world.store.all_kept().expect("readable items") {
+    for kept in world.store.all_quarantined().expect("readable items") {
         let partial = kept.part.record_type == Some(Kind::Bounce);
         if kept.part.reason != "probe" && !partial {
             let (reason, detail) = (kept.part.reason.clone(), kept.part.detail.clone());

@@ -20,7 +20,7 @@ use postmark::FUTURE_SECONDS_MAX;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use store::item::TIME_SLOTS;
-use store::{Recorded, STREAMS_OF_SERVER_MAX, Span, ask};
+use store::{Recorded, STREAMS_OF_SERVER_MAX, TimeRange, ask};
 
 /// How many days back it reaches, unless asked otherwise, and at most.
 const DAYS: [i64; 2] = [7, 31];
@@ -270,14 +270,14 @@ impl Feed<'_> {
     async fn read_on(&mut self, merge: &Merge<'_>, from: Time) -> Result<Spent, Problem> {
         let mut spent = Spent::default();
         let Some(to) = self.until else { return Ok(spent) };
-        let mut found = self.happened(merge.reader, Span { from, to }, self.at_once, &mut spent).await?;
+        let mut found = self.happened(merge.reader, TimeRange { from, to }, self.at_once, &mut spent).await?;
         let cut = found.last().map(|recorded| recorded.event.at).filter(|_| found.len() >= self.at_once);
         self.until = cut;
         if let Some(last) = cut {
             // Of the last instant there may be more.
             found.retain(|recorded| recorded.event.at > last);
             if found.is_empty() {
-                let instant = Span { from: last, to: last };
+                let instant = TimeRange { from: last, to: last };
                 found = self.happened(merge.reader, instant, INSTANT_EVENTS_MAX, &mut spent).await?;
                 spent.left_out = found.len() >= INSTANT_EVENTS_MAX;
                 self.until = Some(Time::from_micros(last.micros() - 1)).filter(|before| *before >= from);
@@ -296,7 +296,7 @@ impl Feed<'_> {
     async fn happened(
         &self,
         reader: &Reader<'_>,
-        within: Span,
+        within: TimeRange,
         limit: usize,
         spent: &mut Spent,
     ) -> Result<Vec<Recorded>, Problem> {
@@ -329,6 +329,7 @@ mod tests {
     use ledger::event::{Cause, What};
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use store::prelude::*;
 
     fn at(text: &str) -> Time {
         text.parse().unwrap()
@@ -622,7 +623,7 @@ mod tests {
         let (later, first) = all.split_at(trial.later);
         let server = ledger::ServerId::new(SERVER).unwrap();
         for stream in STREAMS {
-            store::Store::note_stream(&*bench.store, server, stream).await.unwrap();
+            bench.store.note_stream(server, stream).await.unwrap();
         }
         bench.keep(first).await;
         let who = Who { kind: WhoKind::Local, name: "test".to_owned() };

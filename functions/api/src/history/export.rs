@@ -77,8 +77,8 @@ async fn page(
                 return Ok((items, Some((at, class, after))));
             }
             let mut found = admin.events(recipient, class, after, READ_AT_ONCE.min(limit - read)).await?;
-            rulers(admin.reader(), found.events.iter_mut()).await?;
-            for recorded in found.events {
+            rulers(admin.reader(), found.items.iter_mut()).await?;
+            for recorded in found.items {
                 if bytes >= PAGE_BYTES_MAX {
                     return Ok((items, Some((at, class, after))));
                 }
@@ -90,7 +90,7 @@ async fn page(
                     items.push(item);
                 }
             }
-            if !found.truncated {
+            if found.next.is_none() {
                 break;
             }
         }
@@ -128,13 +128,14 @@ mod tests {
     use account::audit::{self, Phase};
     use ledger::event::What;
     use ledger::{ServerId, Source};
-    use store::{Recorded, Shelf, Store as _};
+    use store::prelude::*;
+    use store::{Collection, Recorded};
 
     const IDA: &str = "recipients/ida@customer.example/export";
 
     async fn audited(bench: &Bench) -> Vec<audit::Entry> {
-        let shelf = Shelf::Audit(ServerId::new(SERVER).unwrap());
-        let documents = bench.store.documents(&shelf).await.unwrap();
+        let collection = Collection::Audit(ServerId::new(SERVER).unwrap());
+        let documents = bench.store.documents(&collection).await.unwrap();
         documents.iter().map(|(_, document)| audit::read(&document.text).unwrap()).collect()
     }
 

@@ -447,7 +447,7 @@ mod tests {
     use super::*;
     use crate::bench::{Bench, SERVER, Told};
     use ledger::{LedgerKey, ServerId, Source};
-    use store::Store as _;
+    use store::prelude::*;
 
     /// What Postmark tells of a list: an entry with a reason and its origin, or a leave.
     async fn change(bench: &Bench, who: &str, stream: &str, at: &str, reason: Option<(&str, &str)>) {

@@ -236,7 +236,7 @@ mod tests {
     use super::*;
     use crate::bench::{Bench, SERVER};
     use ledger::ServerId;
-    use store::Store as _;
+    use store::prelude::*;
 
     fn body(addresses: &[&str], stream: &str) -> Value {
         json!({ "addresses": addresses, "stream": stream, "reason": "asked by ida@customer.example" })
@@ -397,10 +397,10 @@ mod tests {
         assert_eq!(streams, ["news", "outbound"]);
         assert_eq!((lists.asked().len(), decided.len(), &decided[0]["MessageStream"]), (2, 1, &json!("*")));
 
-        let (server, book) = (ServerId::new(SERVER).unwrap(), account::Stored(&*bench.store));
+        let (server, store) = (ServerId::new(SERVER).unwrap(), &*bench.store);
         let mut entry = account::ServerEntry::new(server, "acme", "Acme", crate::bench::now());
         entry.streams.insert("bulk".to_owned(), ledger::policy::StreamKind::Broadcast.into());
-        account::Registry(&book).put(&entry).await.unwrap();
+        account::Registry(store).put(&entry).await.unwrap();
         let (told, _) = pumped(&bench, body(&["bob@x.example"], "*")).await;
         assert_eq!(told["results"][0]["postmark"], json!([{ "stream": "bulk", "status": "suppressed" }]));
     }

@@ -4,7 +4,6 @@ use super::Reader;
 use crate::decision;
 use crate::problem::{self, Problem};
 use crate::token::{ERASURES_A_DAY, Token};
-use account::Stored;
 use account::audit::{Entry, Phase, WhoKind};
 use account::completeness::{Completeness, completeness};
 use ledger::{Event, RecipientId, Time};
@@ -13,12 +12,12 @@ use postmark_api::ServerApi;
 use queue::QueueName;
 use serde_json::Value;
 use std::ops::Deref;
-use store::{Document, Erased, Kept, Shelf, StoreError, item};
+use store::{Collection, Document, Erased, Quarantined, Store, StoreError, item};
 
 /// A stretch of what was set aside.
 pub struct SetAside {
     /// The server's own parts, each with its place.
-    pub own: Vec<(String, Kept)>,
+    pub own: Vec<(String, Quarantined)>,
     /// Where to read on, if there is more. It may be the place of another server's part: it is not to be told.
     pub behind: Option<String>,
     /// The instant that this is in, as a place.
@@ -74,7 +73,7 @@ impl<'a> Admin<'a> {
         before: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Document)>, StoreError> {
-        self.store().last_documents(&Shelf::Audit(self.server), before, limit).await
+        self.store().last_documents(&Collection::Audit(self.server), before, limit).await
     }
 
     /// What was set aside of this server's among the `limit` parts of a day (UTC) behind a place, latest first.
@@ -84,11 +83,11 @@ impl<'a> Admin<'a> {
         after: Option<String>,
         limit: usize,
     ) -> Result<SetAside, StoreError> {
-        let (kept, behind) = self.store().kept_page(day, after, limit, true).await?;
+        let (kept, behind) = self.store().quarantined_page(day, after, limit, true).await?;
         let reached = kept.last().map(|last| last.part.received_at);
         // Behind this, all of that instant comes again.
         let instant = reached.map(|at| Time::from_micros(at.micros() + 1).key());
-        let place = |kept: Kept| {
+        let place = |kept: Quarantined| {
             let part = &kept.part;
             (item::part_key(part.received_at, &part.id, part.part).1, kept)
         };
@@ -98,11 +97,11 @@ impl<'a> Admin<'a> {
 
     /// What reconcile found complete, from one Eastern day to another, both included.
     pub async fn completeness(&self, from: &str, to: &str) -> Result<Completeness, Problem> {
-        Ok(completeness(&self.book(), self.server, from, to).await?)
+        Ok(completeness(self.store(), self.server, from, to).await?)
     }
 
-    fn book(&self) -> Stored<'_> {
-        Stored(self.reader.store())
+    fn store(&self) -> &dyn Store {
+        self.reader.store()
     }
 
     /// Takes a recipient's data out of the ledger, and remembers that: since when, and how many events were stripped
@@ -125,7 +124,7 @@ impl<'a> Admin<'a> {
     /// [`Problem::too_many`] where it has had so many today as it may; the registry's own.
     pub async fn count_erasure(&self) -> Result<(), Problem> {
         let who = self.caller().who();
-        if who.kind != WhoKind::Token || Token::count_erasure(&self.book(), &who.name, self.now()).await? {
+        if who.kind != WhoKind::Token || Token::count_erasure(self.store(), &who.name, self.now()).await? {
             return Ok(());
         }
         let detail = format!("a token may have {ERASURES_A_DAY} people erased in a day (UTC)");
@@ -166,16 +165,16 @@ impl<'a> Admin<'a> {
     ) -> Result<T, Problem> {
         let begun = Entry::begun(self.caller().who().clone(), what, self.now())?;
         let begun = Entry { target, before, after: asked, ..begun };
-        let book = self.book();
-        begun.note(&book, self.server).await?;
+        let store = self.store();
+        begun.note(store, self.server).await?;
         match change.await {
             Ok((done, told)) => {
-                begun.now(Phase::Done, told, self.now()).note(&book, self.server).await?;
+                begun.now(Phase::Done, told, self.now()).note(store, self.server).await?;
                 Ok(done)
             }
             Err((problem, told)) => {
                 // The change's own failure is what matters.
-                let _ = begun.now(Phase::Failed, told, self.now()).note(&book, self.server).await;
+                let _ = begun.now(Phase::Failed, told, self.now()).note(store, self.server).await;
                 Err(problem)
             }
         }

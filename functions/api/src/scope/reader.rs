@@ -3,7 +3,7 @@
 use super::{Admin, Caller, Gate, Stream};
 use crate::problem::Problem;
 use crate::token::Role;
-use account::{Registry, ServerEntry, Stored};
+use account::{Registry, ServerEntry};
 use ledger::counters::Counts;
 use ledger::fold::View;
 use ledger::given::Recipient;
@@ -13,7 +13,7 @@ use ledger::{Class, Identity, RecipientId, ServerId, Time, recipient_key};
 use queue::{Depth, QueueName};
 use std::collections::{BTreeMap, BTreeSet};
 use store::ask::{self, Ask, Told};
-use store::{Cursor, Listing, MessageKey, Page, Recorded, ServerSettings, Span, Store, StoreError, Stretch};
+use store::{Cursor, Listing, MessageKey, Page, Recorded, ServerSettings, Store, StoreError, TimeRange};
 
 /// A server that the caller may see. Everything that it reads is of this server.
 #[derive(Clone, Copy)]
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
     /// Whether anything is recorded of an id.
     pub async fn knows(&self, recipient: RecipientId) -> Result<bool, StoreError> {
         for class in Class::ALL {
-            if !self.events(recipient, class, None, 1).await?.events.is_empty() {
+            if !self.events(recipient, class, None, 1).await?.items.is_empty() {
                 return Ok(true);
             }
         }
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
 
     /// What the registry has of it.
     pub async fn entry(&self) -> Result<Option<ServerEntry>, Problem> {
-        Ok(Registry(&Stored(self.store())).get(self.server).await?)
+        Ok(Registry(self.store()).get(self.server).await?)
     }
 
     /// See [`Store::streams`].
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         class: Class,
         after: Option<Identity>,
         limit: usize,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<Page<Recorded>, StoreError> {
         self.store().events(self.server, recipient, class, after, limit).await
     }
 
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         &self,
         stream: &str,
         slot: u8,
-        within: Span,
+        within: TimeRange,
         limit: usize,
     ) -> Result<Option<Vec<Recorded>>, StoreError> {
         self.store().happened(self.server, stream, slot, within, limit).await
@@ -172,10 +172,10 @@ impl<'a> Reader<'a> {
     pub async fn suppressed(
         &self,
         stream: &str,
-        since: Span,
+        since: TimeRange,
         after: Option<(Time, RecipientId)>,
         limit: usize,
-    ) -> Result<Stretch<Listing>, StoreError> {
+    ) -> Result<Page<Listing>, StoreError> {
         let cursor = |(since, recipient)| Cursor::of_listing(self.server, recipient, stream, since);
         self.store().suppressed(self.server, stream, since, after.map(cursor), Some(limit)).await
     }
@@ -198,8 +198,8 @@ impl<'a> Reader<'a> {
     /// How much is on the critical queue, and when the oldest of what it handed out last had come in; each where that
     /// can be had. It is the stack's: all servers' events stand in it.
     pub async fn critical_queue(&self) -> (Option<Depth>, Option<Time>) {
-        let (depth, pulse) =
-            tokio::join!(self.gate.parts.queue.depth(QueueName::Critical), self.store().pulse());
-        (depth.ok(), pulse.ok().flatten())
+        let (depth, watermark) =
+            tokio::join!(self.gate.parts.queue.depth(QueueName::Critical), self.store().watermark());
+        (depth.ok(), watermark.ok().flatten())
     }
 }

@@ -74,7 +74,8 @@ mod tests {
     use ledger::{ServerId, Time};
     use postmark_api::Token;
     use serde_json::{Value, json};
-    use store::{Shelf, Store as _};
+    use store::Collection;
+    use store::prelude::*;
 
     fn server() -> ServerId {
         ServerId::new(SERVER).unwrap()
@@ -129,7 +130,7 @@ mod tests {
             assert!(problem["detail"].as_str().unwrap().contains("no token of the server is kept"), "{what}");
         }
         assert!(bench.decided().await.is_empty(), "nothing was ruled");
-        let noted = bench.store.documents(&Shelf::Audit(server())).await.unwrap();
+        let noted = bench.store.documents(&Collection::Audit(server())).await.unwrap();
         assert_eq!(noted.len(), 0, "and so there is nothing to note");
     }
 

@@ -4,11 +4,10 @@ use super::{Caller, Gate};
 use crate::problem::Problem;
 use crate::token::index::{self, KeepError, Owner, TOKENS_OF_ONE_MAX};
 use crate::token::{ANCESTORS_MAX, Exceeds, Grant, Token};
-use account::Stored;
 use account::audit::Entry;
 use ledger::{ServerId, Time};
 use std::collections::BTreeSet;
-use store::{Shelf, Store};
+use store::{Collection, Store};
 
 /// How many servers' lists are read for a page at most.
 const SERVERS_READ_MAX: usize = 100;
@@ -79,9 +78,9 @@ impl Tokens<'_> {
         limit: usize,
     ) -> Result<(Vec<Token>, Option<Place>), Problem> {
         let before = before.map(crate::cursor::key).transpose()?;
-        let found = self.store().last_documents(&Shelf::Tokens, before.as_deref(), limit).await?;
+        let found = self.store().last_documents(&Collection::Tokens, before.as_deref(), limit).await?;
         let tokens: Vec<Token> =
-            found.iter().map(|(_, document)| Token::read(document)).collect::<Result<_, _>>()?;
+            found.iter().map(|(_, document)| Token::read(&document.text)).collect::<Result<_, _>>()?;
         let next = tokens.last().filter(|_| tokens.len() == limit).map(|last| Place::All(last.id.clone()));
         Ok((tokens, next))
     }
@@ -131,7 +130,7 @@ impl Tokens<'_> {
 
     /// A token in scope.
     pub async fn get(&self, id: &str) -> Result<Token, Problem> {
-        let token = Token::get(&self.book(), id).await?;
+        let token = Token::get(self.store(), id).await?;
         token.filter(|token| self.sees(token)).ok_or_else(Problem::not_found)
     }
 
@@ -140,7 +139,7 @@ impl Tokens<'_> {
     /// # Errors
     /// A conflict with the next step, or the ledger's own.
     pub async fn room(&self, token: &Token) -> Result<(), Problem> {
-        if token.ancestors(&self.book()).await?.len() > ANCESTORS_MAX {
+        if token.ancestors(self.store()).await?.len() > ANCESTORS_MAX {
             let words = format!("a token descends from {ANCESTORS_MAX} others at most");
             let problem = Problem::conflict("too-many-tokens", "There are too many tokens", words);
             return Err(problem.next("make it with a token that was not made with so many others in between"));
@@ -165,7 +164,7 @@ impl Tokens<'_> {
     /// Revokes a token.
     pub async fn revoke(&self, token: &Token, keeps_children: bool) -> Result<(), Problem> {
         self.may_revoke(token)?;
-        Ok(Token::revoke(&self.book(), &token.id, keeps_children, self.now()).await?)
+        Ok(Token::revoke(self.store(), &token.id, keeps_children, self.now()).await?)
     }
 
     /// The tokens that were made with one, and with those.
@@ -177,7 +176,7 @@ impl Tokens<'_> {
     pub async fn note(&self, entry: &Entry, token: &Token) -> Result<(), Problem> {
         let stack = BTreeSet::from([ServerId::NONE]);
         for server in token.servers.as_ref().unwrap_or(&stack) {
-            entry.at(*server).note(&self.book(), *server).await?;
+            entry.at(*server).note(self.store(), *server).await?;
         }
         Ok(())
     }
@@ -200,10 +199,6 @@ impl Tokens<'_> {
     fn store(&self) -> &dyn Store {
         &*self.gate.parts.store
     }
-
-    fn book(&self) -> Stored<'_> {
-        Stored(self.store())
-    }
 }
 
 /// Nobody grants what it has not.
@@ -222,6 +217,6 @@ fn full(error: KeepError) -> Problem {
             problem
                 .next("revoke one that is not needed any more: GET /v1/tokens shows when each was last used")
         }
-        KeepError::Book(error) => error.into(),
+        KeepError::Store(error) => error.into(),
     }
 }

@@ -1,4 +1,4 @@
-//! Which tokens there are for a server, and which a token has made: numbered places on a shelf of their own, each with
+//! Which tokens there are for a server, and which a token has made: numbered places in a collection of their own, each with
 //! the id of a token.
 //!
 //! Invariant: an owner has no more places than [`TOKENS_OF_ONE_MAX`], whoever asks how often and at once. A new token
@@ -6,12 +6,11 @@
 //! where it is more.)
 
 use super::Token;
-use account::BookError;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger::{ServerId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Shelf, Store, StoreError};
+use store::{Collection, Store, StoreError};
 
 /// How many tokens may open something at a server, and how many a token may have made.
 pub const TOKENS_OF_ONE_MAX: usize = 200;
@@ -60,13 +59,7 @@ pub enum KeepError {
     Full,
     /// The ledger's own.
     #[error(transparent)]
-    Book(#[from] BookError),
-}
-
-impl From<StoreError> for KeepError {
-    fn from(error: StoreError) -> KeepError {
-        KeepError::Book(error.into())
-    }
+    Store(#[from] StoreError),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,7 +88,7 @@ pub async fn places(
 ) -> Result<Vec<Place>, StoreError> {
     let prefix = owner.prefix();
     let before = below.map_or_else(|| format!("{prefix}~"), |number| owner.name(number));
-    let found = store.last_documents(&Shelf::TokenIndex, Some(&before), limit).await?;
+    let found = store.last_documents(&Collection::TokenIndex, Some(&before), limit).await?;
     let own = found.iter().map_while(|(name, document)| Some((name.strip_prefix(&prefix)?, document)));
     let damaged = || StoreError::Damaged("registry");
     own.map(|(number, document)| {
@@ -110,7 +103,7 @@ pub async fn places(
 pub async fn tokens<'a>(
     store: &dyn Store,
     ids: impl IntoIterator<Item = &'a str>,
-) -> Result<Vec<Option<Token>>, BookError> {
+) -> Result<Vec<Option<Token>>, StoreError> {
     let reads: Vec<_> = ids.into_iter().map(|id| Token::get(store, id)).collect();
     stream::iter(reads).buffered(AT_ONCE).try_collect().await
 }
@@ -129,14 +122,14 @@ async fn all_places(store: &dyn Store, owner: &Owner) -> Result<Vec<Place>, Stor
 }
 
 /// All tokens of an owner.
-pub(super) async fn all(store: &dyn Store, owner: &Owner) -> Result<Vec<Token>, BookError> {
+pub(super) async fn all(store: &dyn Store, owner: &Owner) -> Result<Vec<Token>, StoreError> {
     let places = all_places(store, owner).await?;
     let all = tokens(store, places.iter().map(|place| place.id.as_str())).await?;
     Ok(all.into_iter().flatten().collect())
 }
 
 /// A place for a new token: its number, and the version of what stands there. `None`: all are taken.
-async fn free(store: &dyn Store, owner: &Owner, now: Time) -> Result<Option<(u32, Option<u64>)>, BookError> {
+async fn free(store: &dyn Store, owner: &Owner, now: Time) -> Result<Option<(u32, Option<u64>)>, StoreError> {
     let next = places(store, owner, None, 1).await?.first().map_or(0, |last| last.number + 1);
     if (next as usize) < TOKENS_OF_ONE_MAX {
         return Ok(Some((next, None)));
@@ -190,20 +183,20 @@ async fn put(
     version: Option<u64>,
 ) -> Result<bool, StoreError> {
     let text = serde_json::to_string(held).unwrap_or_else(|_| unreachable!("a place is plain JSON"));
-    store.put_document(&Shelf::TokenIndex, &owner.name(number), &text, version).await
+    store.put_document(&Collection::TokenIndex, &owner.name(number), &text, version).await
 }
 
 /// Takes in the tokens that older releases made, once.
-pub async fn complete(store: &dyn Store) -> Result<(), BookError> {
-    if store.document(&Shelf::TokenIndex, COMPLETE).await?.is_some() {
+pub async fn complete(store: &dyn Store) -> Result<(), StoreError> {
+    if store.document(&Collection::TokenIndex, COMPLETE).await?.is_some() {
         return Ok(());
     }
     let mut all: Vec<Token> = Vec::new();
     let mut before: Option<String> = None;
     loop {
-        let page = store.last_documents(&Shelf::Tokens, before.as_deref(), PAGE).await?;
+        let page = store.last_documents(&Collection::Tokens, before.as_deref(), PAGE).await?;
         for (_, document) in &page {
-            all.push(Token::read(document)?);
+            all.push(Token::read(&document.text)?);
         }
         before = match page.into_iter().next_back() {
             Some((name, _)) => Some(name),
@@ -238,6 +231,6 @@ pub async fn complete(store: &dyn Store) -> Result<(), BookError> {
         }
     }
     // That it is there already is the same.
-    store.put_document(&Shelf::TokenIndex, COMPLETE, "{}", None).await?;
+    store.put_document(&Collection::TokenIndex, COMPLETE, "{}", None).await?;
     Ok(())
 }

@@ -6,12 +6,12 @@ use super::time;
 use crate::api::{Api, Request};
 use crate::args::api::{self as args, Activity, Message, Timeline};
 use crate::target::Whose;
-use crate::{Failure, book, say, show};
+use crate::{Failure, registry, say, show};
 use account::audit;
 use answers::{Audit, Entry, EntryWithRecipient, Step};
 use ledger::ServerId;
 use serde_json::Value;
-use store::Shelf;
+use store::Collection;
 
 /// The most events in a page.
 const PAGE: u64 = 500;
@@ -128,8 +128,9 @@ pub(super) fn audit(args: &args::Audit, whose: &Whose, json: bool) -> Result<(),
 
 /// What was changed of the stack as a whole, the latest first: few things, and none of a server that a token is for.
 fn of_stack(args: &args::Audit, whose: &Whose) -> Result<Vec<Step>, Failure> {
-    let shelf = Shelf::Audit(ServerId::NONE);
-    let documents = book::with(&args.access.target, whose, async |book| book.documents(&shelf).await)?;
+    let collection = Collection::Audit(ServerId::NONE);
+    let documents =
+        registry::with(&args.access.target, whose, async |store| store.documents(&collection).await)?;
     let most =
         if args.paging.all { usize::MAX } else { usize::try_from(args.paging.limit).unwrap_or(usize::MAX) };
     let latest = documents.iter().rev().filter_map(|(_, document)| audit::read(&document.text));

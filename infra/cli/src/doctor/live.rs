@@ -13,7 +13,7 @@ use crate::args::Doctor;
 use crate::operator::Recorded;
 use crate::server::{agreed, endpoint, refused, token};
 use crate::target::Whose;
-use crate::{Failure, book, operate, post};
+use crate::{Failure, operate, post, registry};
 use account::doors::OUR_PROBE;
 use account::{ServerEntry, webhooks};
 use base64::Engine as _;
@@ -27,8 +27,7 @@ use postmark_api::{ApiError, ServerApi, ServerInfo, SuppressionFilter};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
-use store::Shelf;
-use store::heard::Heard;
+use store::webhook_activity::WebhookActivity;
 use tokio::runtime::Runtime;
 
 /// The links that must hold before mail is sent.
@@ -238,13 +237,12 @@ impl Live<'_> {
     }
 
     fn retries_low(&mut self) -> Option<u32> {
-        let name = self.server().to_string();
-        let read = book::on(self.ledger, async |book| {
-            let document = book.document(&Shelf::Watch, &name).await?;
-            Ok::<_, Failure>(document.map(|document| Heard::read(&document)).transpose()?)
+        let server = self.server();
+        let read = registry::on(self.ledger, async |store| {
+            Ok::<_, Failure>(WebhookActivity::of(store, server).await?)
         });
-        let heard = self.noted("ledger_unanswered", read).flatten().unwrap_or_default();
-        heard.low.values().min().copied()
+        let activity = self.noted("ledger_unanswered", read).unwrap_or_default();
+        activity.low.values().min().copied()
     }
 
     /// Has our webhooks of the stream verified, and takes the probes out of quarantine.

@@ -16,7 +16,7 @@ mod stack;
 use crate::api::Api;
 use crate::args::Doctor;
 use crate::target::{Place, Whose};
-use crate::{Failure, book, say, show};
+use crate::{Failure, registry, say, show};
 use account::watch::Finding;
 use ledger::ServerId;
 use outcome::Outcome;
@@ -142,7 +142,7 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let looked = match &ledger {
         Some(ledger) => {
             let servers = Servers::new(args, whose, ring.as_ref())?;
-            let looked = book::on(ledger, async |book| Ok::<_, Failure>(servers.look(book).await))?;
+            let looked = registry::on(ledger, async |store| Ok::<_, Failure>(servers.look(store).await))?;
             links.extend(looked.links.iter().cloned());
             links.push(stack::queues(ledger));
             let place = Place::of(args.target.url.as_deref(), &args.target.aws, whose)?;

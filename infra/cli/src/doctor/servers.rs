@@ -11,14 +11,14 @@ use crate::target::{self, Whose};
 use account::connect::{self, ConnectError};
 use account::rotate::Keys as _;
 use account::watch::{Sent, Watch};
-use account::{Book, Doors, DoorsError, Registry, ServerEntry, Vault};
-use ingest::Verifier;
-use ingest::credential::User;
+use account::{Doors, DoorsError, Registry, ServerEntry, Vault};
+use credential::User;
+use credential::Verifier;
 use ledger::{ServerId, Time};
 use postmark_api::{ApiError, Endpoint, ServerApi, eastern};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use store::Shelf;
+use store::{AccountStore, Collection};
 
 /// How many days of completeness are looked at.
 const COMPLETENESS_DAYS: i64 = 7;
@@ -70,8 +70,8 @@ impl<'a> Servers<'a> {
         })
     }
 
-    pub(super) async fn look(&self, book: &dyn Book) -> Looked {
-        let (registry, servers, answering) = self.registry(book).await;
+    pub(super) async fn look(&self, store: &dyn AccountStore) -> Looked {
+        let (registry, servers, answering) = self.registry(store).await;
         let mut links = vec![registry];
         links.push(match self.ring {
             Some(ring) => self.doors(ring, &servers).await,
@@ -80,33 +80,36 @@ impl<'a> Servers<'a> {
         links.push(match self.ring {
             None => Link::behind("webhooks", "the keys"),
             Some(_) if answering.is_empty() => Link::behind("webhooks", "the registry"),
-            Some(ring) => self.webhooks(book, ring, &servers, &answering).await,
+            Some(ring) => self.webhooks(store, ring, &servers, &answering).await,
         });
         let completeness = match servers.is_empty() {
             true => Link::behind("completeness", "the registry"),
-            false => self.completeness(book, &servers).await,
+            false => self.completeness(store, &servers).await,
         };
-        let history = self.history(book, &servers).await;
+        let history = self.history(store, &servers).await;
         let answering = answering.into_iter().map(|(entry, _)| entry).collect();
         Looked { links, servers, answering, history, completeness }
     }
 
     /// When what schedules start last ended.
-    async fn history(&self, book: &dyn Book, servers: &[ServerEntry]) -> Result<History, Failure> {
+    async fn history(&self, store: &dyn AccountStore, servers: &[ServerEntry]) -> Result<History, Failure> {
         let mut reconciled = BTreeMap::new();
         for entry in servers {
-            if let Some(document) = book.document(&Shelf::Reconcile, &entry.server.to_string()).await? {
+            if let Some(document) = store.document(&Collection::Reconcile, &entry.server.to_string()).await? {
                 let kept: Reconciled = serde_json::from_str(&document.text)?;
                 reconciled.extend(kept.finished_at.map(|at| (entry.server, at)));
             }
         }
-        Ok(History { reconciled, watched: Sent::finished_at(book).await? })
+        Ok(History { reconciled, watched: Sent::finished_at(store).await? })
     }
 
     /// The servers, and those whose token Postmark takes.
-    async fn registry(&self, book: &dyn Book) -> (Link, Vec<ServerEntry>, Vec<(ServerEntry, ServerApi)>) {
+    async fn registry(
+        &self,
+        store: &dyn AccountStore,
+    ) -> (Link, Vec<ServerEntry>, Vec<(ServerEntry, ServerApi)>) {
         let broken = |found| (Link::of("registry", "", vec![found]), Vec::new(), Vec::new());
-        let mut servers = match Registry(book).list().await {
+        let mut servers = match Registry(store).list().await {
             Ok(servers) => servers,
             Err(error) => return broken(Found::failure("registry_unreadable", error.into())),
         };
@@ -221,7 +224,7 @@ impl<'a> Servers<'a> {
     /// The webhooks, and Postmark's figures beside ours.
     async fn webhooks(
         &self,
-        book: &dyn Book,
+        store: &dyn AccountStore,
         ring: &KeyRing,
         servers: &[ServerEntry],
         answering: &[(ServerEntry, ServerApi)],
@@ -232,7 +235,7 @@ impl<'a> Servers<'a> {
                 return Link::of("webhooks", "", vec![Found::failure("keys_unreadable", error.into())]);
             }
         };
-        let watch = Watch { book, verifier: &verifier, base: None, repair: false, now: self.now };
+        let watch = Watch { store, verifier: &verifier, base: None, repair: false, now: self.now };
         let mut findings = Vec::new();
         for (entry, api) in answering {
             match watch.look(entry, api).await {
@@ -251,11 +254,11 @@ impl<'a> Servers<'a> {
     }
 
     /// The last days, as far as they were compared.
-    async fn completeness(&self, book: &dyn Book, servers: &[ServerEntry]) -> Link {
+    async fn completeness(&self, store: &dyn AccountStore, servers: &[ServerEntry]) -> Link {
         let (from, to) = (eastern::day(self.now.plus_days(-COMPLETENESS_DAYS)), eastern::day(self.now));
         let (mut findings, mut days) = (Vec::new(), BTreeSet::new());
         for entry in servers {
-            let told = match ::reconcile::completeness(book, entry.server, &from, &to).await {
+            let told = match ::reconcile::completeness(store, entry.server, &from, &to).await {
                 Ok(told) => told,
                 Err(error) => {
                     findings.push(Found::failure("ledger_unanswered", error.into()).at(entry.server));

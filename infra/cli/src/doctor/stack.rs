@@ -6,15 +6,15 @@ use crate::args::Target;
 use crate::keys::KeyRing;
 use crate::operator::OnQueue;
 use crate::target::Whose;
-use crate::{Failure, book, operate, show};
-use ingest::credential::KEYS_MAX;
+use crate::{Failure, operate, registry, show};
+use credential::KEYS_MAX;
 use ledger::{ServerId, Time};
 use postmark::Refused;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
-use store::Shelf;
+use store::Collection;
 
 /// Of so many messages that wait, a queue is looked at twice.
 const BACKLOG_MIN: usize = 100;
@@ -83,7 +83,7 @@ pub(super) fn tables(target: &Target, whose: &Whose, server: Option<ServerId>) -
     let at = |rest: &[&str]| Request::get(&[&["servers", &*server], rest].concat());
     // That nobody knows the server is an answer too.
     let reads = [
-        book::on(&ledger, async |book| book.documents(&Shelf::Servers).await.map(drop)),
+        registry::on(&ledger, async |store| store.documents(&Collection::Servers).await.map(drop)),
         answers(&ledger, &at(&["recipients", "nobody@doctor.invalid"])),
         answers(&ledger, &at(&["stats"])),
         operate::quarantine(&ledger, 1).map(drop),

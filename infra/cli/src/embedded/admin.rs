@@ -12,8 +12,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
+use credential::Verifier;
 use http::StatusCode;
-use ingest::Verifier;
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ async fn guard(State(pass): State<Pass>, mut request: Request, next: Next) -> Re
 
 /// From now on these public keys are the ones whose passwords the doors take: what a deployment does on AWS.
 async fn keys(State(stack): State<Arc<Stack>>, Json(keys): Json<Vec<String>>) -> Result<Json<Done>, Refused> {
-    let unusable = |error: ingest::credential::CredentialError| Problem::bad_request(error.to_string());
+    let unusable = |error: credential::CredentialError| Problem::bad_request(error.to_string());
     let keys = keys.iter().map(|key| key.parse()).collect::<Result<Vec<_>, _>>().map_err(unusable)?;
     stack.adopt(Arc::new(Verifier::new(&stack.name, keys, []).map_err(unusable)?));
     Ok(Json(Done { done: true }))

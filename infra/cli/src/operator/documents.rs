@@ -5,7 +5,7 @@ use api::problem::Problem;
 use ledger::ServerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::{Document, Shelf};
+use store::{Collection, Document};
 
 /// A document as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,16 @@ pub struct Write {
     pub text: String,
     /// The version that was read; none where there was none.
     pub expected: Option<u64>,
+}
+
+/// Which documents of a collection are wanted: all, or the last few before a name.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// How many, by name backwards; all, by name, where it is not given.
+    pub last: Option<usize>,
+    /// The name that they come before.
+    pub before: Option<String>,
 }
 
 /// A document to delete.
@@ -72,19 +82,25 @@ pub struct Done {
 ///
 /// # Errors
 /// Where operators have none of that name.
-pub fn collection(pk: &str) -> Result<Shelf, Problem> {
-    let plain =
-        [Shelf::Servers, Shelf::Reconcile, Shelf::Watch, Shelf::Rotation, Shelf::Lease, Shelf::Tokens];
+pub fn collection(pk: &str) -> Result<Collection, Problem> {
+    let plain = [
+        Collection::Servers,
+        Collection::Reconcile,
+        Collection::Watch,
+        Collection::Rotation,
+        Collection::Lease,
+        Collection::Tokens,
+    ];
     let of_server = || {
-        let (shelf, server) = pk.split_once('#')?;
+        let (collection, server) = pk.split_once('#')?;
         let server: ServerId = server.parse().ok()?;
-        [Shelf::Completeness(server), Shelf::Audit(server)]
+        [Collection::Completeness(server), Collection::Audit(server)]
             .into_iter()
-            .find(|known| known.pk() == format!("{shelf}#{server}"))
+            .find(|known| known.pk() == format!("{collection}#{server}"))
     };
     plain
         .into_iter()
-        .find(|shelf| shelf.pk() == pk)
+        .find(|collection| collection.pk() == pk)
         .or_else(of_server)
         .ok_or_else(|| missing("the registry has no such collection of documents", OTHER_RELEASE))
 }

@@ -3,7 +3,7 @@
 use crate::rfc3339;
 use ledger::{Identity, Kind, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
-use store::Kept;
+use store::Quarantined;
 
 /// A recorded event with its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ pub struct SetAside {
 }
 
 impl SetAside {
-    pub(super) fn of(kept: &Kept) -> SetAside {
+    pub(super) fn of(kept: &Quarantined) -> SetAside {
         let part = &kept.part;
         SetAside {
             key: format!("{}.{}", part.received_at.key(), part.id),

@@ -1,13 +1,12 @@
 //! The operator's routes: `/v1/operator/…`, and everything else as the read API has it, asked by somebody who may do all
 //! of it. Whoever serves them has settled who asks: every request bears its [`Who`].
 
-use super::documents::{Counted, Delete, Done, Hours, Stated, Write, collection};
+use super::documents::{Counted, Delete, Done, Hours, Stated, Wanted, Write, collection};
 use super::messages::{
     Forgotten, OnQueue, QuarantineQuery, Reconcile, Recorded, Redrive, Redriven, Repaired, Replay, Replayed,
     Revoked, SetAside,
 };
 use super::{OTHER_RELEASE, Operator, missing};
-use account::Book;
 use account::audit::Who;
 use api::Caller;
 use api::call::{Call, response};
@@ -245,17 +244,24 @@ async fn repair(
     // As long as there are differences, which is longer than the read API takes.
     let report: Report = serde_json::from_slice(&body)
         .map_err(|_| Problem::bad_request("the body is not what a comparison of this release tells"))?;
-
     Ok(Json(operator.repair(&who, server, report).await?))
 }
 
-async fn documents(State(operator): Here, At(pk): At<String>) -> Answer<Vec<(String, Stated)>> {
-    let documents = Book::documents(&*operator.store, &collection(&pk)?).await?;
+async fn documents(
+    State(operator): Here,
+    At(pk): At<String>,
+    Asked(Wanted { last, before }): Asked<Wanted>,
+) -> Answer<Vec<(String, Stated)>> {
+    let (store, of) = (&operator.store, collection(&pk)?);
+    let documents = match last {
+        Some(limit) => store.last_documents(&of, before.as_deref(), limit).await?,
+        None => store.documents(&of).await?,
+    };
     Ok(Json(documents.into_iter().map(|(name, document)| (name, document.into())).collect()))
 }
 
 async fn document(State(operator): Here, At((pk, name)): At<(String, String)>) -> Answer<Option<Stated>> {
-    let document = Book::document(&*operator.store, &collection(&pk)?, &name).await?;
+    let document = operator.store.document(&collection(&pk)?, &name).await?;
     Ok(Json(document.map(Stated::from)))
 }
 
@@ -264,7 +270,7 @@ async fn put_document(
     At((pk, name)): At<(String, String)>,
     Json(Write { text, expected }): Json<Write>,
 ) -> Answer<Done> {
-    let done = Book::put_document(&*operator.store, &collection(&pk)?, &name, &text, expected).await?;
+    let done = operator.store.put_document(&collection(&pk)?, &name, &text, expected).await?;
     Ok(Json(Done { done }))
 }
 
@@ -273,7 +279,7 @@ async fn delete_document(
     At((pk, name)): At<(String, String)>,
     Asked(Delete { expected }): Asked<Delete>,
 ) -> Answer<Done> {
-    let done = Book::delete_document(&*operator.store, &collection(&pk)?, &name, expected).await?;
+    let done = operator.store.delete_document(&collection(&pk)?, &name, expected).await?;
     Ok(Json(Done { done }))
 }
 

@@ -3,12 +3,12 @@
 use super::{Forgotten, Operator, unusable};
 use crate::audited::Change;
 use account::audit::Who;
-use account::{Registry, Stored, StreamError};
+use account::{Registry, StreamError};
 use api::problem::Problem;
 use ledger::ServerId;
 use ledger::event::WHOLE_SERVER;
 use serde_json::{Value, json};
-use store::Span;
+use store::TimeRange;
 
 impl Operator {
     /// That a server is known here: what is asked about an unknown one may be a slip, and is refused.
@@ -47,8 +47,8 @@ impl Operator {
         if stream == WHOLE_SERVER {
             return Err(unusable("* is no stream, but the whole server"));
         }
-        let book = Stored(&*self.store);
-        if Registry(&book).get(server).await?.is_some_and(|entry| entry.streams.contains_key(stream)) {
+        let store = &*self.store;
+        if Registry(store).get(server).await?.is_some_and(|entry| entry.streams.contains_key(stream)) {
             return Err(unusable("Postmark lists this stream: it is known as long as it is there"));
         }
         let hours = self.store.counters(server, stream, "0", ":").await?;
@@ -58,8 +58,8 @@ impl Operator {
         if events > 0 {
             return Err(unusable(format!("{events} events happened on this stream: it stays known")));
         }
-        let barred = self.store.suppressed(server, stream, Span::ALL, None, Some(1)).await?;
-        if !barred.found.is_empty() {
+        let barred = self.store.suppressed(server, stream, TimeRange::ALL, None, Some(1)).await?;
+        if !barred.items.is_empty() {
             return Err(unusable("rulings that are in force bar recipients on this stream").next(
                 "allow again by `postledger reactivate` whom `postledger suppressions list` shows there",
             ));

@@ -2,15 +2,13 @@
 //! nothing comes in, events near their last try, and messages that Postmark does not know.
 
 use super::{Report, Watch, WatchError};
-use crate::book::Book;
 use crate::registry::ServerEntry;
 use crate::webhooks::{self, Row};
 use ledger::counters::Measure;
 use postmark_api::{ApiError, MessageQuery, ServerApi, Stats, Trigger, WebhookStatistics, eastern};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use store::heard::Heard;
-use store::{Shelf, StoreError};
+use store::webhook_activity::WebhookActivity;
 
 /// Over how many hours what came in is counted beside Postmark's 24: an event is counted in the hour it happened,
 /// which may be an hour of retries before it was told.
@@ -33,7 +31,7 @@ const ASKED_HOURS: i64 = 24;
 /// Postmark's code for a message that it does not know.
 const NO_SUCH_MESSAGE: i64 = 701;
 
-impl<B: Book + ?Sized> Watch<'_, B> {
+impl Watch<'_> {
     pub(super) async fn figures(
         &self,
         entry: &ServerEntry,
@@ -66,11 +64,9 @@ impl<B: Book + ?Sized> Watch<'_, B> {
                 Err(error) => report.failed(&error),
             }
         }
-        let document = self.book.document(&Shelf::Watch, &entry.server.to_string()).await?;
-        let heard = document.map_or(Ok(Heard::default()), |document| Heard::read(&document));
-        let heard = heard.map_err(|error: StoreError| WatchError::Book(error.into()))?;
-        self.near_the_last_try(&heard, report);
-        self.unknown(&heard, api, report).await;
+        let activity = WebhookActivity::of(self.store, entry.server).await?;
+        self.near_the_last_try(&activity, report);
+        self.unknown(&activity, api, report).await;
         Ok(())
     }
 
@@ -78,11 +74,11 @@ impl<B: Book + ?Sized> Watch<'_, B> {
     async fn counted(&self, entry: &ServerEntry, hours: i64) -> Result<BTreeMap<Trigger, u64>, WatchError> {
         let from = self.now.plus_seconds(-hours * 3_600).hour();
         let before = self.now.plus_seconds(2 * 3_600).hour();
-        let mut streams = self.book.streams(entry.server).await?;
+        let mut streams = self.store.streams(entry.server).await?;
         streams.extend(entry.streams.keys().cloned());
         let mut counted = BTreeMap::new();
         for stream in streams {
-            let by_hour = self.book.counters(entry.server, &stream, &from, &before).await?;
+            let by_hour = self.store.counters(entry.server, &stream, &from, &before).await?;
             for (measure, count) in by_hour.values().flatten() {
                 if let Some(trigger) = told_by(*measure) {
                     *counted.entry(trigger).or_default() += u64::try_from(*count).unwrap_or_default();
@@ -120,9 +116,9 @@ impl<B: Book + ?Sized> Watch<'_, B> {
         Ok(sent)
     }
 
-    fn near_the_last_try(&self, heard: &Heard, report: &mut Report) {
+    fn near_the_last_try(&self, activity: &WebhookActivity, report: &mut Report) {
         let since = self.now.plus_seconds(-ASKED_HOURS * 3_600).hour();
-        let lately = heard.low.range(since..);
+        let lately = activity.low.range(since..);
         if let Some((hour, left)) = lately.min_by_key(|(_, left)| **left) {
             let words = format!(
                 "in the hour {hour} UTC an event came in with {left} retries left before it is dropped"
@@ -134,9 +130,9 @@ impl<B: Book + ?Sized> Watch<'_, B> {
     }
 
     /// Whether Postmark knows the messages that we were told of.
-    async fn unknown(&self, heard: &Heard, api: &ServerApi, report: &mut Report) {
+    async fn unknown(&self, activity: &WebhookActivity, api: &ServerApi, report: &mut Report) {
         let since = self.now.plus_seconds(-ASKED_HOURS * 3_600);
-        let lately = heard.told.iter().rev().filter(|told| told.at >= since).take(ASKED_MAX);
+        let lately = activity.told.iter().rev().filter(|told| told.at >= since).take(ASKED_MAX);
         for told in lately {
             match api.message_details(&told.message_id).await {
                 Ok(_) => {}

@@ -7,19 +7,19 @@ mod sent;
 
 pub use sent::Sent;
 
-use crate::book::{Book, BookError};
 use crate::connect::{self, ConnectError, Seen};
 use crate::registry::{Registry, RegistryError, ServerEntry};
 use crate::vault::VaultError;
 use crate::webhooks::{self, Difference, Plan, Row};
+use credential::Verifier;
+use credential::{Presented, User, basic};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use ingest::Verifier;
-use ingest::credential::{Presented, User, basic};
 use ledger::{ServerId, Time};
 use postmark_api::{ApiError, Auth, ServerApi, Trigger, WebhookStatistics};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use store::{AccountStore, StoreError};
 
 /// Something that is wrong, or will be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,7 +94,7 @@ impl Report {
 pub enum WatchError {
     /// The ledger.
     #[error(transparent)]
-    Book(#[from] BookError),
+    Store(#[from] StoreError),
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -104,9 +104,9 @@ pub enum WatchError {
 }
 
 /// One look at servers.
-pub struct Watch<'a, B: Book + ?Sized> {
+pub struct Watch<'a> {
     /// The ledger.
-    pub book: &'a B,
+    pub store: &'a dyn AccountStore,
     /// Tells whether passwords are right.
     pub verifier: &'a Verifier,
     /// Where webhooks of servers lead that were not connected by `connect`.
@@ -117,7 +117,7 @@ pub struct Watch<'a, B: Book + ?Sized> {
     pub now: Time,
 }
 
-impl<B: Book + ?Sized> Watch<'_, B> {
+impl Watch<'_> {
     /// A server whose token is not kept: nothing can be asked.
     pub fn without_token(entry: &ServerEntry) -> Report {
         let mut report = Report::new(entry.server);
@@ -149,7 +149,7 @@ impl<B: Book + ?Sized> Watch<'_, B> {
             let take = |known: &mut ServerEntry| {
                 known.take_streams(&seen.streams);
             };
-            entry = Registry(self.book).update(entry.server, take).await?;
+            entry = Registry(self.store).update(entry.server, take).await?;
         }
         let base = entry.doors.as_deref().or(self.base);
         let rows = match base {

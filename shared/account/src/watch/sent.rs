@@ -1,12 +1,11 @@
 //! How much mail was sent since the last run: Postmark tells sums by day, a metric wants what is new.
 
 use super::{Report, WatchError};
-use crate::book::Book;
 use crate::registry::RegistryError;
 use ledger::{ServerId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::Shelf;
+use store::{Collection, DocumentStore};
 
 /// The name of the document.
 const NAME: &str = "sent";
@@ -23,12 +22,12 @@ pub struct Sent {
 impl Sent {
     /// Remembers what reports tell, and says how much of it is new. Of a server that is told of for the first time
     /// nothing is.
-    pub async fn new_since<B: Book + ?Sized>(
-        book: &B,
+    pub async fn new_since(
+        store: &dyn DocumentStore,
         reports: &[Report],
         now: Time,
     ) -> Result<u64, WatchError> {
-        let document = book.document(&Shelf::Watch, NAME).await?;
+        let document = store.document(&Collection::Watch, NAME).await?;
         let known = document.as_ref().map(|known| serde_json::from_str::<Sent>(&known.text));
         let mut sent = known.and_then(Result::ok).unwrap_or_default();
         sent.finished_at = Some(now);
@@ -42,12 +41,12 @@ impl Sent {
         let text = serde_json::to_string(&sent).map_err(|_| RegistryError::Damaged(NAME.to_owned()))?;
         let expected = document.map(|document| document.version);
         // Whoever was faster has counted it.
-        Ok(if book.put_document(&Shelf::Watch, NAME, &text, expected).await? { new } else { 0 })
+        Ok(if store.put_document(&Collection::Watch, NAME, &text, expected).await? { new } else { 0 })
     }
 
     /// When a run over all servers last ended.
-    pub async fn finished_at<B: Book + ?Sized>(book: &B) -> Result<Option<Time>, WatchError> {
-        let document = book.document(&Shelf::Watch, NAME).await?;
+    pub async fn finished_at(store: &dyn DocumentStore) -> Result<Option<Time>, WatchError> {
+        let document = store.document(&Collection::Watch, NAME).await?;
         Ok(document.and_then(|known| serde_json::from_str::<Sent>(&known.text).ok()?.finished_at))
     }
 }

@@ -1,29 +1,32 @@
 //! What documents must do.
 
 use super::{at, server, under};
-use crate::{DOCUMENT_BYTES_MAX, Document, NAME_BYTES_MAX, PAGE_BYTES_MAX, Scan, Shelf, Store, StoreError};
+use crate::prelude::*;
+use crate::{
+    Collection, DOCUMENT_BYTES_MAX, Document, NAME_BYTES_MAX, PAGE_BYTES_MAX, Scan, Store, StoreError,
+};
 use faults::Fault;
 use ledger::{Class, ServerId};
 use platform::{CallFailed, FailureKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const SHELF: &Shelf = &Shelf::Reconcile;
+const SHELF: &Collection = &Collection::Reconcile;
 
-fn shelves() -> [Shelf; 9] {
+fn collections() -> [Collection; 9] {
     // One whose number begins with the server's, too.
     let other = ServerId::new(server().get() * 10).expect("a server id");
-    let [one, other] = [server(), other].map(Shelf::Completeness);
+    let [one, other] = [server(), other].map(Collection::Completeness);
     [
-        Shelf::Servers,
-        Shelf::Reconcile,
-        Shelf::Watch,
+        Collection::Servers,
+        Collection::Reconcile,
+        Collection::Watch,
         one,
         other,
-        Shelf::Rotation,
-        Shelf::Lease,
-        Shelf::Sweep,
-        Shelf::Tokens,
+        Collection::Rotation,
+        Collection::Lease,
+        Collection::Sweep,
+        Collection::Tokens,
     ]
 }
 
@@ -103,19 +106,19 @@ pub(super) async fn shelves_keep_apart_from_each_other_and_from_what_else_is_reg
     store.note_stream(server(), "outbound").await.expect("note stream");
     store.put_settings(server(), Default::default()).await.expect("put settings");
     let rules = store.rules().await.expect("rules");
-    for (place, shelf) in shelves().into_iter().enumerate() {
-        assert_eq!(store.documents(&shelf).await.expect("documents"), []);
+    for (place, collection) in collections().into_iter().enumerate() {
+        assert_eq!(store.documents(&collection).await.expect("documents"), []);
         for name in ["rules", "settings", "stream#outbound", "stream#other"] {
             let text = format!("{place} {name}");
-            assert!(store.put_document(&shelf, name, &text, None).await.expect("put document"));
+            assert!(store.put_document(&collection, name, &text, None).await.expect("put document"));
         }
     }
-    for (place, shelf) in shelves().into_iter().enumerate() {
-        let read = store.documents(&shelf).await.expect("documents");
+    for (place, collection) in collections().into_iter().enumerate() {
+        let read = store.documents(&collection).await.expect("documents");
         assert_eq!(read.len(), 4);
         for (name, document) in read {
             assert_eq!(document.text, format!("{place} {name}"));
-            assert_eq!(store.document(&shelf, &name).await.expect("document"), Some(document));
+            assert_eq!(store.document(&collection, &name).await.expect("document"), Some(document));
         }
     }
     assert_eq!(store.rules().await.expect("rules"), rules);
@@ -146,7 +149,7 @@ pub(super) async fn the_last_documents_of_a_shelf_come_backwards_from_a_name(sto
     for name in ["1", "2", "3", "4"] {
         assert!(store.put_document(SHELF, name, name, None).await.expect("put document"));
     }
-    let other = Shelf::Completeness(server());
+    let other = Collection::Completeness(server());
     assert!(store.put_document(&other, "2", "other", None).await.expect("put document"));
     let last = async |before, limit| {
         let found = store.last_documents(SHELF, before, limit).await.expect("last documents");
@@ -161,13 +164,13 @@ pub(super) async fn the_last_documents_of_a_shelf_come_backwards_from_a_name(sto
 }
 
 pub(super) async fn what_stands_on_a_shelf_that_only_grows_never_changes(store: Arc<dyn Scan>) {
-    let (store, shelf) = (&*store, &Shelf::Audit(server()));
-    assert!(store.put_document(shelf, "1", "a", None).await.expect("put document"));
-    assert!(!store.put_document(shelf, "1", "b", None).await.expect("put document"), "it is there");
+    let (store, collection) = (&*store, &Collection::Audit(server()));
+    assert!(store.put_document(collection, "1", "a", None).await.expect("put document"));
+    assert!(!store.put_document(collection, "1", "b", None).await.expect("put document"), "it is there");
     let refused = |error: StoreError| assert!(matches!(error, StoreError::Invalid(_)), "{error:?}");
-    refused(store.put_document(shelf, "1", "b", Some(1)).await.expect_err("written over"));
-    refused(store.delete_document(shelf, "1", 1).await.expect_err("deleted"));
-    let read = store.document(shelf, "1").await.expect("document").expect("it stays");
+    refused(store.put_document(collection, "1", "b", Some(1)).await.expect_err("written over"));
+    refused(store.delete_document(collection, "1", 1).await.expect_err("deleted"));
+    let read = store.document(collection, "1").await.expect("document").expect("it stays");
     assert_eq!((&*read.text, read.version), ("a", 1));
 }
 

@@ -15,19 +15,19 @@ pub(super) async fn events_are_read_page_by_page(store: Arc<dyn Scan>) {
     let ids: BTreeSet<String> = (0..7).map(|n| identity(n).to_string()).collect();
     for n in 0..7 {
         let action = Action::Record(recorded(n, What::Delivery, 300 * 1024));
-        store.commit(vec![action]).await.expect("commit");
+        store.commit(&[action]).await.expect("commit");
     }
     let open = recorded(9, What::Open { first: true, machine: false }, 9);
-    store.commit(vec![Action::Record(open)]).await.expect("commit");
+    store.commit(&[Action::Record(open)]).await.expect("commit");
     for limit in [1, 3, 7, 50] {
         let (mut found, mut after): (Vec<String>, Option<Identity>) = (Vec::new(), None);
         loop {
             let page =
                 store.events(server(), recipient(), Class::Delivery, after, limit).await.expect("events");
-            assert!(page.events.len() <= limit);
-            after = page.events.last().map(|one| one.event.identity);
-            found.extend(page.events.iter().map(|one| one.event.identity.to_string()));
-            if !page.truncated {
+            assert!(page.items.len() <= limit);
+            after = page.items.last().map(|one| one.event.identity);
+            found.extend(page.items.iter().map(|one| one.event.identity.to_string()));
+            if !page.next.is_some() {
                 break;
             }
         }
@@ -92,14 +92,14 @@ pub(super) async fn what_is_set_aside_is_read_page_by_page_from_either_end(store
     for (seconds, size) in [(10, 1), (20, 7 * PART_BYTES_MAX), (30, 2), (86_400, 3)] {
         for part in aside(seconds, vec![7; size]).parts() {
             order.extend((seconds < 86_400).then_some((seconds, part.part)));
-            store.keep(part, None).await.expect("keep");
+            store.quarantine(part, None).await.expect("keep");
         }
     }
     for newest_first in [false, true] {
         for limit in [1, 2, 9, 100] {
             let (mut found, mut after) = (Vec::new(), None);
             loop {
-                let page = store.kept_page(&at(0).day(), after, limit, newest_first).await;
+                let page = store.quarantined_page(&at(0).day(), after, limit, newest_first).await;
                 let (kept, next) = page.expect("a page");
                 assert!(kept.len() <= limit);
                 found.extend(kept.into_iter().map(|kept| (kept.part.received_at, kept.part.part)));
@@ -115,21 +115,21 @@ pub(super) async fn what_is_set_aside_is_read_page_by_page_from_either_end(store
             assert!(found.into_iter().eq(expected), "in pages of {limit}");
         }
     }
-    let none = store.kept_page("2009-01-01", None, 5, true).await;
+    let none = store.quarantined_page("2009-01-01", None, 5, true).await;
     assert_eq!(none, Ok((Vec::new(), None)));
 }
 
 pub(super) async fn a_part_is_rewritten_in_its_place(store: Arc<dyn Scan>) {
     let whole = aside(10, b"ida@customer.example".to_vec());
     let mut part = whole.parts().remove(0);
-    store.rewrite(part.clone()).await.expect("rewrite");
-    assert_eq!(store.kept(at(10), &part.id).await, Ok(Vec::new()), "nothing is made anew");
-    store.keep(part.clone(), Some(at(99))).await.expect("keep");
+    store.rewrite_quarantined(part.clone()).await.expect("rewrite");
+    assert_eq!(store.quarantined(at(10), &part.id).await, Ok(Vec::new()), "nothing is made anew");
+    store.quarantine(part.clone(), Some(at(99))).await.expect("keep");
     store.mark_replayed(at(10), &part.id, at(50)).await.expect("mark replayed");
     part.body = String::new();
-    store.rewrite(part.clone()).await.expect("rewrite");
-    store.keep(whole.parts().remove(0), None).await.expect("keep");
-    let kept = store.kept(at(10), &part.id).await.expect("kept").remove(0);
+    store.rewrite_quarantined(part.clone()).await.expect("rewrite");
+    store.quarantine(whole.parts().remove(0), None).await.expect("keep");
+    let kept = store.quarantined(at(10), &part.id).await.expect("kept").remove(0);
     assert_eq!((kept.part, kept.expires_at, kept.replayed_at), (part, Some(at(99)), Some(at(50))));
 }
 
@@ -140,18 +140,18 @@ async fn somebody(store: &dyn Scan, streams: i64) {
         let mut one = recorded(n, What::Suppressed { cause: Cause::Complaint }, 20);
         one.event.stream = format!("stream {n}");
         set.offer(one.event.clone());
-        store.commit(vec![Action::Record(one)]).await.expect("commit");
+        store.commit(&[Action::Record(one)]).await.expect("commit");
     }
     for n in 0..130 {
         let what = if n % 2 == 0 { What::Delivery } else { What::Open { first: true, machine: n % 3 == 0 } };
-        store.commit(vec![Action::Record(recorded(1_000 + n, what, 20))]).await.expect("commit");
+        store.commit(&[Action::Record(recorded(1_000 + n, what, 20))]).await.expect("commit");
     }
     let view = set.view().expect("a view");
     for (stream, row) in view.rows() {
         let row = Action::PutRow(server(), recipient(), stream.to_owned(), row, view.address.clone());
-        store.commit(vec![row]).await.expect("commit");
+        store.commit(&[row]).await.expect("commit");
     }
-    store.commit(vec![Action::PutView(view, None)]).await.expect("commit");
+    store.commit(&[Action::PutView(view, None)]).await.expect("commit");
 }
 
 async fn everything(store: &dyn Scan) -> Vec<Recorded> {
@@ -185,7 +185,7 @@ pub(super) async fn an_erased_recipient_is_stripped_and_stays_what_it_was(store:
     set = set.iter().filter(|one| one.class() == Class::State).cloned().collect();
     set.offer(better.event.clone());
     let put = Action::PutView(set.view().expect("a view"), Some(view.folded));
-    store.commit(vec![replace, put]).await.expect("commit");
+    store.commit(&[replace, put]).await.expect("commit");
     assert_eq!(erase::strip(store, server(), recipient()).await.expect("strip").events, 1);
     let kept = store.event(server(), recipient(), Class::State, identity(0)).await.expect("event");
     assert_eq!(kept, Some(better.stripped()));

@@ -2,8 +2,8 @@
 
 use super::{at, count, recorded, scanned, server, text_of};
 use crate::{
-    Action, Cursor, ITEM_BYTES_MAX, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, SHARDS, Scan, Seen, Span,
-    Store, StoreError, item,
+    Action, Cursor, ITEM_BYTES_MAX, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, SHARDS, Scan, Seen, Store,
+    StoreError, TimeRange, item,
 };
 use ledger::event::{Cause, WHOLE_SERVER, What};
 use ledger::fold::Row;
@@ -25,7 +25,7 @@ fn row(of: ServerId, n: i64, stream: &str, since: i64, address: Option<&str>) ->
 }
 
 async fn list(store: &dyn Scan, stream: &str) -> Vec<Listing> {
-    scanned(async |after| store.suppressed(server(), stream, Span::ALL, after, None).await).await
+    scanned(async |after| store.suppressed(server(), stream, TimeRange::ALL, after, None).await).await
 }
 
 pub(super) async fn a_list_holds_the_rows_of_a_stream_oldest_first(store: Arc<dyn Scan>) {
@@ -40,7 +40,7 @@ pub(super) async fn a_list_holds_the_rows_of_a_stream_oldest_first(store: Arc<dy
         row(others()[0], 1, "outbound", 3, None),
         row(others()[1], 1, "outbound", 4, None),
     ];
-    store.commit(actions).await.expect("commit");
+    store.commit(&actions).await.expect("commit");
     let found = list(store, "outbound").await;
     assert!(found.is_sorted_by_key(|row| row.since));
     let mut who: Vec<RecipientId> = found.iter().map(|row| row.recipient).collect();
@@ -66,7 +66,7 @@ pub(super) async fn a_list_holds_the_rows_of_a_stream_oldest_first(store: Arc<dy
         Action::DeleteRow(server(), recipient(3), "outbound".to_owned()),
         row(server(), 4, "outbound", 20, None),
     ];
-    store.commit(moves).await.expect("commit");
+    store.commit(&moves).await.expect("commit");
     let who = list(store, "outbound").await.into_iter().map(|row| row.recipient);
     assert_eq!(who.collect::<Vec<_>>(), [4, 1, 2].map(recipient));
 }
@@ -79,11 +79,11 @@ pub(super) async fn a_list_larger_than_a_page_is_read_page_by_page(store: Arc<dy
     for n in 0..rows as i64 {
         // Three of each instant, so that a page ends between two of the same.
         let row = row(server(), n, "outbound", n / 3, Some(&address));
-        store.commit(vec![row]).await.expect("commit");
+        store.commit(&[row]).await.expect("commit");
     }
-    let first = store.suppressed(server(), "outbound", Span::ALL, None, None).await.expect("a page");
-    assert!(first.found.len() < rows && first.next.is_some());
-    assert_eq!(first.read, first.found.len() as u64);
+    let first = store.suppressed(server(), "outbound", TimeRange::ALL, None, None).await.expect("a page");
+    assert!(first.items.len() < rows && first.next.is_some());
+    assert_eq!(first.read, first.items.len() as u64);
     let found = list(store, "outbound").await;
     assert!(found.is_sorted_by_key(|row| row.since));
     let mut who: Vec<RecipientId> = found.iter().map(|row| row.recipient).collect();
@@ -92,17 +92,19 @@ pub(super) async fn a_list_larger_than_a_page_is_read_page_by_page(store: Arc<dy
     all.sort();
     assert_eq!(who, all, "each once");
     let scan = Cursor { at: None, ..first.next.expect("a cursor") };
-    let refused =
-        store.suppressed(server(), "outbound", Span::ALL, Some(scan), None).await.expect_err("not a list's");
+    let refused = store
+        .suppressed(server(), "outbound", TimeRange::ALL, Some(scan), None)
+        .await
+        .expect_err("not a list's");
     assert!(matches!(refused, StoreError::Invalid(_)), "{refused:?}");
 }
 
 pub(super) async fn a_list_is_read_by_a_span_of_time_and_a_few_at_once(store: Arc<dyn Scan>) {
     let store = &*store;
     for n in 0..6 {
-        store.commit(vec![row(server(), n, "outbound", n / 2, None)]).await.expect("commit");
+        store.commit(&[row(server(), n, "outbound", n / 2, None)]).await.expect("commit");
     }
-    let span = |from, to| Span { from: at(from), to: at(to) };
+    let span = |from, to| TimeRange { from: at(from), to: at(to) };
     let read = async |since, after, limit| {
         store.suppressed(server(), "outbound", since, after, limit).await.expect("a page")
     };
@@ -110,10 +112,10 @@ pub(super) async fn a_list_is_read_by_a_span_of_time_and_a_few_at_once(store: Ar
     let mut after = None;
     loop {
         let page = read(span(1, 2), after, Some(1)).await;
-        assert!(page.found.len() <= 1);
-        instants.extend(page.found.iter().map(|row| row.since));
+        assert!(page.items.len() <= 1);
+        instants.extend(page.items.iter().map(|row| row.since));
         // As whoever keeps no more of a page than its last row goes on.
-        let last = page.found.last();
+        let last = page.items.last();
         after = last.map(|row| Cursor::of_listing(server(), row.recipient, "outbound", row.since));
         if page.next.is_none() {
             break;
@@ -121,10 +123,10 @@ pub(super) async fn a_list_is_read_by_a_span_of_time_and_a_few_at_once(store: Ar
     }
     assert_eq!(instants, [at(1), at(1), at(2), at(2)]);
     let gone = Cursor::of_listing(server(), recipient(99), "outbound", at(1));
-    let found = read(Span::ALL, Some(gone), None).await.found;
+    let found = read(TimeRange::ALL, Some(gone), None).await.items;
     assert!(found.len() <= 4 && found.iter().all(|row| row.since >= at(1)), "behind one that is not there");
-    assert_eq!(read(span(3, 9), None, None).await.found, []);
-    assert_eq!(read(span(2, 1), None, None).await.found, [], "from after until");
+    assert_eq!(read(span(3, 9), None, None).await.items, []);
+    assert_eq!(read(span(2, 1), None, None).await.items, [], "from after until");
 }
 
 pub(super) async fn what_happened_is_read_by_the_slots_of_a_day_latest_first(store: Arc<dyn Scan>) {
@@ -136,8 +138,8 @@ pub(super) async fn what_happened_is_read_by_the_slots_of_a_day_latest_first(sto
             event
         })
         .collect();
-    store.commit(events.iter().cloned().map(Action::Record).collect()).await.expect("commit");
-    let span = |from, to| Span { from: at(from), to: at(to) };
+    store.commit(&events.iter().cloned().map(Action::Record).collect::<Vec<_>>()).await.expect("commit");
+    let span = |from, to| TimeRange { from: at(from), to: at(to) };
     let stream = events[0].event.stream.clone();
     let mut found = Vec::new();
     for slot in 0..item::TIME_SLOTS {
@@ -163,32 +165,34 @@ pub(super) async fn what_happened_is_read_by_the_slots_of_a_day_latest_first(sto
     assert_eq!(found, all, "each once, whole");
 }
 
-pub(super) async fn the_newest_event_of_a_stream_and_the_pulse_of_the_queue_are_told(store: Arc<dyn Scan>) {
+pub(super) async fn the_newest_event_of_a_stream_and_the_watermark_of_the_queue_are_told(
+    store: Arc<dyn Scan>,
+) {
     let store = &*store;
     let newest = async |stream| store.newest(server(), stream).await.expect("newest");
     assert_eq!(newest("outbound").await, None);
     for (n, shard) in [(7_300, 3), (7_250, 9), (10, 0)] {
         let event = recorded(n, What::Delivery, 10);
-        store.commit(vec![count(n, shard, 1), Action::Record(event)]).await.expect("commit");
+        store.commit(&[count(n, shard, 1), Action::Record(event)]).await.expect("commit");
     }
     assert_eq!(newest("outbound").await, Some(at(7_300)), "of the last hour's shards the latest");
     assert_eq!(newest("outbound-2").await, None);
     for shard in 0..SHARDS {
         let n = 14_500 - i64::from(shard);
         store
-            .commit(vec![count(n, shard, 1), Action::Record(recorded(n, What::Delivery, 10))])
+            .commit(&[count(n, shard, 1), Action::Record(recorded(n, What::Delivery, 10))])
             .await
             .expect("commit");
     }
     assert_eq!(newest("outbound").await, Some(at(14_500)), "however many shards the last hour has");
     // What an older release counted tells its hour only.
-    store.commit(vec![count(20_000, 0, 1)]).await.expect("commit");
+    store.commit(&[count(20_000, 0, 1)]).await.expect("commit");
     let hour = format!("{}:00:00Z", at(20_000).hour()).parse().ok();
     assert_eq!(newest("outbound").await, hour);
-    assert_eq!(store.pulse().await.expect("pulse"), None);
+    assert_eq!(store.watermark().await.expect("watermark"), None);
     for n in [5, 4] {
-        store.note_pulse(at(n)).await.expect("note pulse");
-        assert_eq!(store.pulse().await.expect("pulse"), Some(at(n)), "what was noted last");
+        store.note_watermark(at(n)).await.expect("note watermark");
+        assert_eq!(store.watermark().await.expect("watermark"), Some(at(n)), "what was noted last");
     }
 }
 
@@ -218,14 +222,14 @@ pub(super) async fn a_message_has_all_its_events_in_order_of_time(store: Arc<dyn
         about(4, 2, "a # message", What::Suppressed { cause: Cause::Manual }),
         about(6, 1, "another", What::Delivery),
     ];
-    store.commit(events.iter().cloned().map(Action::Record).collect()).await.expect("commit");
+    store.commit(&events.iter().cloned().map(Action::Record).collect::<Vec<_>>()).await.expect("commit");
     let mut without = about(7, 1, "", What::Delivery);
     without.event.message_id = None;
-    store.commit(vec![Action::Record(without)]).await.expect("an event without a message");
+    store.commit(&[Action::Record(without)]).await.expect("an event without a message");
     for (n, other) in (8..).zip(others()) {
         let mut event = about(n, 1, "a # message", What::Delivery);
         event.event.server = other;
-        store.commit(vec![Action::Record(event)]).await.expect("another server's");
+        store.commit(&[Action::Record(event)]).await.expect("another server's");
     }
     let in_order = [2, 3, 1, 4, 0].map(|place: usize| key_of(&events[place]));
     assert_eq!(message(store, "a # message").await, in_order);
@@ -239,7 +243,7 @@ pub(super) async fn a_message_has_all_its_events_in_order_of_time(store: Arc<dyn
     let mut better = events[2].clone();
     (better.event.source, better.event.at) = (Source::Reconcile, at(9));
     let replace = Action::Replace(better.clone(), Seen::from(&events[2].event));
-    store.commit(vec![replace]).await.expect("commit");
+    store.commit(&[replace]).await.expect("commit");
     let moved = [3, 1, 4, 0].map(|place: usize| key_of(&events[place]));
     assert_eq!(message(store, "a # message").await, [&moved[..], &[key_of(&better)]].concat());
 }
@@ -251,7 +255,7 @@ pub(super) async fn a_message_with_more_events_than_a_page_is_read_whole(store: 
     let most = (PAGE_BYTES_MAX / message_id.len()) as i64 + 100;
     let events: Vec<Recorded> = (0..most).map(|n| about(n, n, &message_id, What::Delivery)).collect();
     for some in events.chunks(10) {
-        store.commit(some.iter().cloned().map(Action::Record).collect()).await.expect("commit");
+        store.commit(&some.iter().cloned().map(Action::Record).collect::<Vec<_>>()).await.expect("commit");
     }
     assert_eq!(message(store, &message_id).await, events.iter().map(key_of).collect::<Vec<_>>());
 }

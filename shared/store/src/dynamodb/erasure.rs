@@ -1,18 +1,22 @@
 //! Who is erased, and what is stripped of them in quarantine.
 
 use super::wire::{attribute, failed, from_wire, key_of, to_wire};
-use super::{DynamoDb, clause, where_it_may};
+use super::{DynamoDb, LIMITS, clause, where_it_may};
 use crate::item::{self, Key, Value};
+use crate::prelude::*;
 use crate::tables::{PK, Table};
-use crate::{Kept, Store as _, StoreError};
+use crate::{Quarantined, StoreError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use ledger::{RecipientId, ServerId, Time};
+use platform::Backoff;
 use queue::Part;
 use std::time::Duration;
 
 /// How often an erasure is tried again where somebody else was erased in between.
 const ERASE_TRIES: u32 = 8;
+/// The first pause before it is.
+const ERASE_PAUSE: Duration = Duration::from_millis(20);
 /// The first instant stays, and what was swept is to be swept once more.
 const ERASE: &str = "SET #at = if_not_exists(#at, :at) REMOVE #swept";
 
@@ -25,13 +29,13 @@ impl DynamoDb {
         recipient: RecipientId,
         at: Time,
     ) -> Result<(), StoreError> {
-        for attempt in 0..ERASE_TRIES {
+        let mut backoff = Backoff::new(ERASE_PAUSE, LIMITS.operation);
+        for _ in 0..ERASE_TRIES {
             let count = self.rules().await?.erasures;
             if self.erase_as(server, recipient, at, count).await? {
                 return Ok(());
             }
-            let most: u64 = 20 << attempt;
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+            tokio::time::sleep(backoff.pause()).await;
         }
         Err(StoreError::contended())
     }
@@ -132,7 +136,7 @@ impl DynamoDb {
         after: Option<String>,
         limit: usize,
         newest_first: bool,
-    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+    ) -> Result<(Vec<Quarantined>, Option<String>), StoreError> {
         let damaged = || StoreError::Damaged(Table::Quarantine.name());
         let page = self
             .client
@@ -151,7 +155,7 @@ impl DynamoDb {
         let mut kept = Vec::new();
         for attributes in page.items.unwrap_or_default() {
             let (_, item) = from_wire(attributes).ok_or_else(damaged)?;
-            kept.push(item::to_kept(&item)?);
+            kept.push(item::to_quarantined(&item)?);
         }
         let end = |last| from_wire(last).map(|((_, sk), _)| sk).ok_or_else(damaged);
         Ok((kept, page.last_evaluated_key.map(end).transpose()?))

@@ -8,7 +8,7 @@
 mod clause;
 mod create;
 mod erasure;
-mod stretch;
+mod pages;
 mod versions;
 mod wire;
 
@@ -16,12 +16,13 @@ use crate::item::{self, Item, Key};
 use crate::tables::{BY_MESSAGE, BY_TIME, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, Cursor, Document, Erased, ErasedAs, ITEM_BYTES_MAX, Kept, Listing,
-    MessageKey, Page, Recorded, Rules, ServerSettings, Shelf, Span, Store, StoreError, Stretch, document,
+    Action, Cancel, Collection, CommitError, CounterStore, Cursor, Document, DocumentStore, Erased, ErasedAs,
+    EventStore, FreshnessStore, ITEM_BYTES_MAX, IndexStore, Listing, MessageKey, Page, QuarantineStore,
+    Quarantined, Recorded, RuleStore, Rules, ServerSettings, ServerStore, StoreError, TimeRange, document,
     index,
 };
 use async_trait::async_trait;
-use aws::{Limits, Link, Opened, Service};
+use aws::{Limits, Link, Opened, ParameterError, Service};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -34,12 +35,14 @@ use aws_sdk_dynamodb::types::{
 use futures_util::stream::{self, StreamExt as _};
 use ledger::counters::Counts;
 use ledger::fold::View;
-use ledger::{Class, Identity, RecipientId, ServerId, Time};
-use platform::{CallFailed, FailureKind};
+use ledger::{Class, Identity, LedgerKey, RecipientId, ServerId, Time};
+use pages::Asked;
+use platform::config::{self, LEDGER_KEY_PARAMETER};
+use platform::env::EnvError;
+use platform::{Backoff, CallFailed, Config, FailureKind};
 use queue::Part;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
-use stretch::Asked;
 use wire::{attribute, failed, from_wire, key_of, to_wire};
 
 /// How long calls may take: below any function's timeout. A batch gives a call up sooner where it must answer.
@@ -54,8 +57,8 @@ const KEYS_MAX: usize = 100;
 const BATCHES_AT_ONCE: usize = 16;
 /// How often keys that were left unprocessed are asked for again.
 const UNPROCESSED_MAX: u32 = 8;
-/// The longest first pause before they are, doubled for each further one.
-const UNPROCESSED_PAUSE_MS: u64 = 20;
+/// The first pause before they are.
+const UNPROCESSED_PAUSE: Duration = Duration::from_millis(20);
 /// How many counters are read at once for the newest event: one read unit. More are read only where the last hour was
 /// counted by more environments.
 const NEWEST_AT_ONCE: usize = 16;
@@ -78,6 +81,15 @@ impl Tables {
         Tables::named(Table::ALL.map(|table| (table, format!("{stack}-{}", table.name()))).into(), by_time)
     }
 
+    /// The tables that a function declares. One that records nothing need not declare the index by time.
+    pub fn configured(config: &Config) -> Result<Tables, EnvError> {
+        let declared = Table::ALL.into_iter().filter(|table| config.declares(table.variable()));
+        let name = |table: Table| Ok((table, config.required(table.variable())?.to_owned()));
+        let names = declared.map(name).collect::<Result<_, EnvError>>()?;
+        let by_time = config.declares(config::BY_TIME) && config.parsed(config::BY_TIME, false)?;
+        Ok(Tables::named(names, by_time))
+    }
+
     /// The names of all tables.
     pub fn names(&self) -> Vec<String> {
         self.names.values().cloned().collect()
@@ -94,6 +106,23 @@ pub struct DynamoDb {
     client: Client,
     link: Link,
     tables: Tables,
+}
+
+/// Why a function has no ledger key.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerKeyError {
+    /// The variable is missing, or its parameter does not hold a key.
+    #[error(transparent)]
+    Variable(#[from] EnvError),
+    /// The parameter cannot be read.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+}
+
+/// The ledger key of a function, from the parameter that it is told.
+pub async fn ledger_key(link: &Link, config: &Config) -> Result<LedgerKey, LedgerKeyError> {
+    let text = link.parameter(config.required(LEDGER_KEY_PARAMETER)?).await?;
+    Ok(text.parse().map_err(|_| LEDGER_KEY_PARAMETER.unusable())?)
 }
 
 /// Attributes as the SDK has them.
@@ -244,7 +273,8 @@ impl DynamoDb {
         let name = self.tables.name(table);
         let mut found = Vec::new();
         let mut wanted = keys;
-        for attempt in 0..UNPROCESSED_MAX {
+        let mut backoff = Backoff::new(UNPROCESSED_PAUSE, LIMITS.operation);
+        for _ in 0..UNPROCESSED_MAX {
             let ask = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true);
             let ask = ask.build().map_err(|_| StoreError::Invalid("a batch of no keys"))?;
             let got = self.client.batch_get_item().request_items(&name, ask).send().await.map_err(failed)?;
@@ -256,8 +286,7 @@ impl DynamoDb {
             if wanted.is_empty() {
                 return Ok(found);
             }
-            let most = UNPROCESSED_PAUSE_MS << attempt;
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+            tokio::time::sleep(backoff.pause()).await;
         }
         // DynamoDB leaves keys unprocessed where a table takes no more reads.
         Err(CallFailed::new(FailureKind::Throttled).with_code("UnprocessedKeys").into())
@@ -321,9 +350,9 @@ fn cancel(action: &Action, key: &Key, reason: CancellationReason) -> Result<Canc
 }
 
 #[async_trait]
-impl Store for DynamoDb {
-    async fn commit(&self, actions: Vec<Action>) -> Result<(), CommitError> {
-        let writes = writes(&actions, self.tables.by_time, ITEM_BYTES_MAX)?;
+impl EventStore for DynamoDb {
+    async fn commit(&self, actions: &[Action]) -> Result<(), CommitError> {
+        let writes = writes(actions, self.tables.by_time, ITEM_BYTES_MAX)?;
         let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
         let items = actions.iter().zip(writes).map(|(action, write)| self.action(action, write));
         let items = items.collect::<Result<Vec<_>, _>>()?;
@@ -363,7 +392,7 @@ impl Store for DynamoDb {
         class: Class,
         after: Option<Identity>,
         limit: usize,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<Page<Recorded>, StoreError> {
         let (pk, prefix) = (item::recipient_pk(server, recipient), item::class_prefix(class));
         let after = after.map(|after| item::event_key(server, recipient, class, after));
         let range = match &after {
@@ -380,7 +409,7 @@ impl Store for DynamoDb {
         stream: &str,
         by: Time,
         limit: usize,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<Page<Recorded>, StoreError> {
         let (pk, prefix) = (item::recipient_pk(server, recipient), item::class_prefix(Class::Delivery));
         let only = Some(OnStream { stream, by });
         page(self.query(Table::Events, &pk, Range::Prefix(&prefix), only, Some(limit)).await?, limit)
@@ -420,6 +449,19 @@ impl Store for DynamoDb {
         Ok(recipients.iter().map(|recipient| views.get(recipient).cloned()).collect())
     }
 
+    async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        self.put(Table::Registry, item::stream_key(server, stream), Item::default()).await
+    }
+
+    async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(self.tables.name(Table::Registry));
+        let key = item::stream_key(server, stream);
+        delete.set_key(Some(key_of(&key))).send().await.map(drop).map_err(failed)
+    }
+}
+
+#[async_trait]
+impl CounterStore for DynamoDb {
     async fn counters(
         &self,
         server: ServerId,
@@ -439,15 +481,17 @@ impl Store for DynamoDb {
         }
         Ok(hours)
     }
+}
 
-    async fn note_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
-        self.put(Table::Registry, item::stream_key(server, stream), Item::default()).await
+#[async_trait]
+impl ServerStore for DynamoDb {
+    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError> {
+        let item = self.get(Table::Registry, &item::settings_key(server)).await?;
+        item.as_ref().map(item::to_settings).transpose().map(Option::unwrap_or_default)
     }
 
-    async fn forget_stream(&self, server: ServerId, stream: &str) -> Result<(), StoreError> {
-        let delete = self.client.delete_item().table_name(self.tables.name(Table::Registry));
-        let key = item::stream_key(server, stream);
-        delete.set_key(Some(key_of(&key))).send().await.map(drop).map_err(failed)
+    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError> {
+        self.put(Table::Registry, item::settings_key(server), item::of_settings(&settings)).await
     }
 
     async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError> {
@@ -456,7 +500,55 @@ impl Store for DynamoDb {
         let name = |(_, sk): Key| sk.strip_prefix(item::STREAM_PREFIX).map(str::to_owned);
         Ok(found.into_iter().filter_map(|(key, _)| name(key)).collect())
     }
+}
 
+#[async_trait]
+impl DocumentStore for DynamoDb {
+    async fn document(&self, collection: &Collection, name: &str) -> Result<Option<Document>, StoreError> {
+        let item = self.get(Table::Registry, &document::key(collection, name)?).await?;
+        item.map(document::read).transpose()
+    }
+
+    async fn documents(&self, collection: &Collection) -> Result<Vec<(String, Document)>, StoreError> {
+        let found = self.query(Table::Registry, &collection.pk(), Range::All, None, None).await?;
+        found.into_iter().map(|((_, name), item)| Ok((name, document::read(item)?))).collect()
+    }
+
+    async fn put_document(
+        &self,
+        collection: &Collection,
+        name: &str,
+        text: &str,
+        expected: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let (key, item) =
+            (document::key(collection, name)?, document::following(collection, text, expected)?);
+        self.put_version(key, item, expected).await
+    }
+
+    async fn delete_document(
+        &self,
+        collection: &Collection,
+        name: &str,
+        expected: u64,
+    ) -> Result<bool, StoreError> {
+        document::changeable(collection)?;
+        self.delete_version(&document::key(collection, name)?, expected).await
+    }
+
+    async fn last_documents(
+        &self,
+        collection: &Collection,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, StoreError> {
+        let found = self.last(Table::Registry, &collection.pk(), before, limit).await?;
+        found.into_iter().map(|((_, name), item)| Ok((name, document::read(item)?))).collect()
+    }
+}
+
+#[async_trait]
+impl RuleStore for DynamoDb {
     async fn rules(&self) -> Result<Rules, StoreError> {
         Ok(self
             .get(Table::Registry, &item::rules_key())
@@ -481,68 +573,6 @@ impl Store for DynamoDb {
         self.tighten(item::floor_attribute(class), to, false).await
     }
 
-    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError> {
-        let item = self.get(Table::Registry, &item::settings_key(server)).await?;
-        item.as_ref().map(item::to_settings).transpose().map(Option::unwrap_or_default)
-    }
-
-    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError> {
-        self.put(Table::Registry, item::settings_key(server), item::of_settings(&settings)).await
-    }
-
-    async fn keep(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
-        let key = item::part_key(part.received_at, &part.id, part.part);
-        let item = item::of_kept(&Kept { part, expires_at, replayed_at: None });
-        let put = self.client.put_item().table_name(self.tables.name(Table::Quarantine));
-        let put = put.set_item(Some(to_wire(key, item))).condition_expression(clause::ABSENT);
-        match put.expression_attribute_names("#pk", PK).send().await {
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(PutItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Ok(())
-            }
-            other => other.map(drop).map_err(failed),
-        }
-    }
-
-    async fn kept_on(&self, day: &str) -> Result<Vec<Kept>, StoreError> {
-        let found = self.query(Table::Quarantine, day, Range::All, None, None).await?;
-        found.iter().map(|(_, item)| item::to_kept(item)).collect()
-    }
-
-    async fn kept(&self, received_at: Time, id: &str) -> Result<Vec<Kept>, StoreError> {
-        let prefix = format!("{}#{id}#", received_at.key());
-        let range = Range::Prefix(&prefix);
-        let found = self.query(Table::Quarantine, &received_at.day(), range, None, None).await?;
-        found.iter().map(|(_, item)| item::to_kept(item)).collect()
-    }
-
-    async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError> {
-        for kept in self.kept(received_at, id).await? {
-            let key = item::part_key(received_at, id, kept.part.part);
-            let replayed = ("replayed_at", item::Value::N(at.micros()));
-            self.set_present(Table::Quarantine, &key, replayed).await?;
-        }
-        Ok(())
-    }
-
-    async fn kept_page(
-        &self,
-        day: &str,
-        after: Option<String>,
-        limit: usize,
-        newest_first: bool,
-    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
-        self.quarantine_page(day, after, limit, newest_first).await
-    }
-
-    async fn rewrite(&self, part: Part) -> Result<(), StoreError> {
-        self.rewrite_part(part).await
-    }
-
     async fn erase(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
         self.put_erased(server, recipient, at).await
     }
@@ -561,51 +591,74 @@ impl Store for DynamoDb {
     async fn mark_swept(&self, server: ServerId, recipient: RecipientId, at: Time) -> Result<(), StoreError> {
         self.set_swept(server, recipient, at).await
     }
+}
 
-    async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, StoreError> {
-        let item = self.get(Table::Registry, &document::key(shelf, name)?).await?;
-        item.map(document::read).transpose()
+#[async_trait]
+impl QuarantineStore for DynamoDb {
+    async fn quarantine(&self, part: Part, expires_at: Option<Time>) -> Result<(), StoreError> {
+        let key = item::part_key(part.received_at, &part.id, part.part);
+        let item = item::of_quarantined(&Quarantined { part, expires_at, replayed_at: None });
+        let put = self.client.put_item().table_name(self.tables.name(Table::Quarantine));
+        let put = put.set_item(Some(to_wire(key, item))).condition_expression(clause::ABSENT);
+        match put.expression_attribute_names("#pk", PK).send().await {
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(PutItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(())
+            }
+            other => other.map(drop).map_err(failed),
+        }
     }
 
-    async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, StoreError> {
-        let found = self.query(Table::Registry, &shelf.pk(), Range::All, None, None).await?;
-        found.into_iter().map(|((_, name), item)| Ok((name, document::read(item)?))).collect()
+    async fn quarantined_on(&self, day: &str) -> Result<Vec<Quarantined>, StoreError> {
+        let found = self.query(Table::Quarantine, day, Range::All, None, None).await?;
+        found.iter().map(|(_, item)| item::to_quarantined(item)).collect()
     }
 
-    async fn put_document(
+    async fn quarantined(&self, received_at: Time, id: &str) -> Result<Vec<Quarantined>, StoreError> {
+        let prefix = format!("{}#{id}#", received_at.key());
+        let range = Range::Prefix(&prefix);
+        let found = self.query(Table::Quarantine, &received_at.day(), range, None, None).await?;
+        found.iter().map(|(_, item)| item::to_quarantined(item)).collect()
+    }
+
+    async fn mark_replayed(&self, received_at: Time, id: &str, at: Time) -> Result<(), StoreError> {
+        for kept in self.quarantined(received_at, id).await? {
+            let key = item::part_key(received_at, id, kept.part.part);
+            let replayed = ("replayed_at", item::Value::N(at.micros()));
+            self.set_present(Table::Quarantine, &key, replayed).await?;
+        }
+        Ok(())
+    }
+
+    async fn quarantined_page(
         &self,
-        shelf: &Shelf,
-        name: &str,
-        text: &str,
-        expected: Option<u64>,
-    ) -> Result<bool, StoreError> {
-        let (key, item) = (document::key(shelf, name)?, document::following(shelf, text, expected)?);
-        self.put_version(key, item, expected).await
-    }
-
-    async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, StoreError> {
-        document::changeable(shelf)?;
-        self.delete_version(&document::key(shelf, name)?, expected).await
-    }
-
-    async fn last_documents(
-        &self,
-        shelf: &Shelf,
-        before: Option<&str>,
+        day: &str,
+        after: Option<String>,
         limit: usize,
-    ) -> Result<Vec<(String, Document)>, StoreError> {
-        let found = self.last(Table::Registry, &shelf.pk(), before, limit).await?;
-        found.into_iter().map(|((_, name), item)| Ok((name, document::read(item)?))).collect()
+        newest_first: bool,
+    ) -> Result<(Vec<Quarantined>, Option<String>), StoreError> {
+        self.quarantine_page(day, after, limit, newest_first).await
     }
 
+    async fn rewrite_quarantined(&self, part: Part) -> Result<(), StoreError> {
+        self.rewrite_part(part).await
+    }
+}
+
+#[async_trait]
+impl IndexStore for DynamoDb {
     async fn suppressed(
         &self,
         server: ServerId,
         stream: &str,
-        since: Span,
+        since: TimeRange,
         after: Option<Cursor>,
         limit: Option<usize>,
-    ) -> Result<Stretch<Listing>, StoreError> {
+    ) -> Result<Page<Listing>, StoreError> {
         let asked = Asked { since, limit, ..Asked::all(item::stream_pk(server, stream)) };
         self.page(Table::Recipients, &SUPPRESSED, asked, after, index::to_listing).await
     }
@@ -615,7 +668,7 @@ impl Store for DynamoDb {
         server: ServerId,
         stream: &str,
         slot: u8,
-        within: Span,
+        within: TimeRange,
         limit: usize,
     ) -> Result<Option<Vec<Recorded>>, StoreError> {
         if !self.tables.by_time {
@@ -631,7 +684,7 @@ impl Store for DynamoDb {
                 ..Asked::all(pk.clone())
             };
             let page = self.page(Table::Events, &BY_TIME, asked, after, item::to_event).await?;
-            found.extend(page.found);
+            found.extend(page.items);
             after = page.next;
             if after.is_none() || found.len() >= limit {
                 return Ok(Some(found));
@@ -639,6 +692,23 @@ impl Store for DynamoDb {
         }
     }
 
+    async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
+        let pk = item::message_pk(server, message_id);
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let asked = Asked::all(pk.clone());
+            let page = self.page(Table::Events, &BY_MESSAGE, asked, after, index::to_message_key).await?;
+            found.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl FreshnessStore for DynamoDb {
     async fn newest(&self, server: ServerId, stream: &str) -> Result<Option<Time>, StoreError> {
         let pk = item::stream_pk(server, stream);
         let mut hour: Vec<(Key, Item)> = Vec::new();
@@ -654,31 +724,16 @@ impl Store for DynamoDb {
         }
     }
 
-    async fn note_pulse(&self, received_at: Time) -> Result<(), StoreError> {
-        self.put(Table::Registry, item::pulse_key(), item::of_pulse(received_at)).await
+    async fn note_watermark(&self, received_at: Time) -> Result<(), StoreError> {
+        self.put(Table::Registry, item::watermark_key(), item::of_watermark(received_at)).await
     }
 
-    async fn pulse(&self) -> Result<Option<Time>, StoreError> {
-        let item = self.get(Table::Registry, &item::pulse_key()).await?;
-        Ok(item.as_ref().and_then(item::to_pulse))
-    }
-
-    async fn message(&self, server: ServerId, message_id: &str) -> Result<Vec<MessageKey>, StoreError> {
-        let pk = item::message_pk(server, message_id);
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let asked = Asked::all(pk.clone());
-            let page = self.page(Table::Events, &BY_MESSAGE, asked, after, index::to_message_key).await?;
-            found.extend(page.found);
-            after = page.next;
-            if after.is_none() {
-                return Ok(found);
-            }
-        }
+    async fn watermark(&self) -> Result<Option<Time>, StoreError> {
+        let item = self.get(Table::Registry, &item::watermark_key()).await?;
+        Ok(item.as_ref().and_then(item::to_watermark))
     }
 }
 
-fn page(found: Vec<(Key, Item)>, limit: usize) -> Result<Page, StoreError> {
-    let events = found.iter().take(limit).map(|(key, item)| item::to_event(key, item));
-    Ok(Page { events: events.collect::<Result<_, _>>()?, truncated: found.len() > limit })
+fn page(found: Vec<(Key, Item)>, limit: usize) -> Result<Page<Recorded>, StoreError> {
+    Page::first(found, limit, |(key, _)| key, |(key, item)| item::to_event(key, item))
 }

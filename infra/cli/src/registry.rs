@@ -6,14 +6,15 @@ use crate::api::{Api, Request};
 use crate::args::Target;
 use crate::operator::documents::{Counted, Done, Stated, Write};
 use crate::target::Whose;
-use account::{Book, BookError, Stored};
 use async_trait::async_trait;
 use http::Method;
 use ledger::ServerId;
 use ledger::counters::{Counts, Measure};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Document, ServerSettings, Shelf, StoreError};
+use store::{
+    AccountStore, Collection, CounterStore, Document, DocumentStore, ServerSettings, ServerStore, StoreError,
+};
 
 /// Does some work on the registry of the ledger that is meant.
 ///
@@ -22,7 +23,7 @@ use store::{Document, ServerSettings, Shelf, StoreError};
 pub fn with<T, E>(
     target: &Target,
     whose: &Whose,
-    work: impl AsyncFnOnce(&dyn Book) -> Result<T, E>,
+    work: impl AsyncFnOnce(&dyn AccountStore) -> Result<T, E>,
 ) -> Result<T, Failure>
 where
     Failure: From<E>,
@@ -31,80 +32,102 @@ where
 }
 
 /// Does some work on the registry of a ledger, as whoever operates it.
-pub fn on<T, E>(ledger: &Api, work: impl AsyncFnOnce(&dyn Book) -> Result<T, E>) -> Result<T, Failure>
+pub fn on<T, E>(ledger: &Api, work: impl AsyncFnOnce(&dyn AccountStore) -> Result<T, E>) -> Result<T, Failure>
 where
     Failure: From<E>,
 {
-    match (ledger.aws(), ledger.over_http()) {
-        (Some(aws), _) => Ok(aws.block(work(&Stored(aws.store())))?),
-        (None, Some(api)) => {
+    match ledger.aws() {
+        Some(aws) => Ok(aws.block(work(aws.store()))?),
+        None => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            Ok(runtime.block_on(work(&Remote(api)))?)
+            Ok(runtime.block_on(work(&Remote(ledger)))?)
         }
-        (None, None) => unreachable!("a ledger is asked over HTTP or in this process"),
     }
 }
 
 /// The registry of a running Postledger. It is asked one thing at a time, and waited for.
-struct Remote(Api);
+struct Remote<'a>(&'a Api);
 
-impl Remote {
-    fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, BookError> {
-        self.0.read(request).map_err(|failure| BookError::Elsewhere(failure.to_string()))
+impl Remote<'_> {
+    fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T, StoreError> {
+        self.0.read(request).map_err(|failure| StoreError::Remote(failure.to_string()))
     }
 }
 
 #[async_trait]
-impl Book for Remote {
-    async fn document(&self, shelf: &Shelf, name: &str) -> Result<Option<Document>, BookError> {
-        let request = Request::operator(Method::GET, &["documents", &shelf.pk(), name]);
+impl DocumentStore for Remote<'_> {
+    async fn document(&self, collection: &Collection, name: &str) -> Result<Option<Document>, StoreError> {
+        let request = Request::operator(Method::GET, &["documents", &collection.pk(), name]);
         Ok(self.ask::<Option<Stated>>(&request)?.map(Document::from))
     }
 
-    async fn documents(&self, shelf: &Shelf) -> Result<Vec<(String, Document)>, BookError> {
+    async fn documents(&self, collection: &Collection) -> Result<Vec<(String, Document)>, StoreError> {
         let stated: Vec<(String, Stated)> =
-            self.ask(&Request::operator(Method::GET, &["documents", &shelf.pk()]))?;
+            self.ask(&Request::operator(Method::GET, &["documents", &collection.pk()]))?;
         Ok(stated.into_iter().map(|(name, stated)| (name, stated.into())).collect())
     }
 
     async fn put_document(
         &self,
-        shelf: &Shelf,
+        collection: &Collection,
         name: &str,
         text: &str,
         expected: Option<u64>,
-    ) -> Result<bool, BookError> {
-        let request = Request::operator(Method::PUT, &["documents", &shelf.pk(), name]);
+    ) -> Result<bool, StoreError> {
+        let request = Request::operator(Method::PUT, &["documents", &collection.pk(), name]);
         let done: Done = self.ask(&request.json(&Write { text: text.to_owned(), expected }))?;
         Ok(done.done)
     }
 
-    async fn delete_document(&self, shelf: &Shelf, name: &str, expected: u64) -> Result<bool, BookError> {
-        let request = Request::operator(Method::DELETE, &["documents", &shelf.pk(), name]);
+    async fn delete_document(
+        &self,
+        collection: &Collection,
+        name: &str,
+        expected: u64,
+    ) -> Result<bool, StoreError> {
+        let request = Request::operator(Method::DELETE, &["documents", &collection.pk(), name]);
         let done: Done = self.ask(&request.with("expected", Some(expected)))?;
         Ok(done.done)
     }
 
-    async fn settings(&self, server: ServerId) -> Result<ServerSettings, BookError> {
+    async fn last_documents(
+        &self,
+        collection: &Collection,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Document)>, StoreError> {
+        let request = Request::operator(Method::GET, &["documents", &collection.pk()]);
+        let request = request.with("last", Some(limit)).with("before", before);
+        let stated: Vec<(String, Stated)> = self.ask(&request)?;
+        Ok(stated.into_iter().map(|(name, stated)| (name, stated.into())).collect())
+    }
+}
+
+#[async_trait]
+impl ServerStore for Remote<'_> {
+    async fn settings(&self, server: ServerId) -> Result<ServerSettings, StoreError> {
         self.ask(&Request::operator(Method::GET, &["servers", &server.to_string(), "settings"]))
     }
 
-    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), BookError> {
+    async fn put_settings(&self, server: ServerId, settings: ServerSettings) -> Result<(), StoreError> {
         let request = Request::operator(Method::PUT, &["servers", &server.to_string(), "settings"]);
         self.ask::<Done>(&request.json(&settings)).map(drop)
     }
 
-    async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, BookError> {
+    async fn streams(&self, server: ServerId) -> Result<BTreeSet<String>, StoreError> {
         self.ask(&Request::operator(Method::GET, &["servers", &server.to_string(), "streams"]))
     }
+}
 
+#[async_trait]
+impl CounterStore for Remote<'_> {
     async fn counters(
         &self,
         server: ServerId,
         stream: &str,
         from: &str,
         before: &str,
-    ) -> Result<BTreeMap<String, Counts>, BookError> {
+    ) -> Result<BTreeMap<String, Counts>, StoreError> {
         let request = Request::operator(Method::GET, &["servers", &server.to_string(), "counters"]);
         let request = request.with("stream", Some(stream)).with("from", Some(from));
         let told: Counted = self.ask(&request.with("before", Some(before)))?;
@@ -112,9 +135,6 @@ impl Book for Remote {
         let counts =
             |counts: BTreeMap<String, i64>| -> Option<Counts> { counts.into_iter().map(measure).collect() };
         let read = |(hour, told)| Some((hour, counts(told)?));
-        told.into_iter()
-            .map(read)
-            .collect::<Option<_>>()
-            .ok_or(BookError::Store(StoreError::Damaged("counters")))
+        told.into_iter().map(read).collect::<Option<_>>().ok_or(StoreError::Damaged("counters"))
     }
 }

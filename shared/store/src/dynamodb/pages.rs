@@ -1,10 +1,10 @@
-//! Stretches: scans of whole tables, and pages of indexes.
+//! Pages: of scans of whole tables, and of indexes.
 
 use super::wire::{attribute, failed, from_wire, key_of};
 use super::{Attributes, DynamoDb};
 use crate::item::{Item, Key, Value};
 use crate::tables::{Index, PK, SK, Table};
-use crate::{Cursor, Held, Recorded, Scan, Span, StoreError, Stretch, index, item};
+use crate::{Cursor, Held, Page, Recorded, Scan, StoreError, TimeRange, index, item};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ledger::ServerId;
@@ -14,7 +14,7 @@ pub(super) struct Asked {
     /// The partition.
     pub(super) pk: String,
     /// Which instants.
-    pub(super) since: Span,
+    pub(super) since: TimeRange,
     /// The latest first.
     pub(super) latest_first: bool,
     /// How many items at most; as many as a page holds, without.
@@ -24,7 +24,7 @@ pub(super) struct Asked {
 impl Asked {
     /// The whole partition, the earliest first.
     pub(super) fn all(pk: String) -> Asked {
-        Asked { pk, since: Span::ALL, latest_first: false, limit: None }
+        Asked { pk, since: TimeRange::ALL, latest_first: false, limit: None }
     }
 }
 
@@ -73,7 +73,7 @@ impl DynamoDb {
         server: ServerId,
         after: Option<Cursor>,
         read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
-    ) -> Result<Stretch<T>, StoreError> {
+    ) -> Result<Page<T>, StoreError> {
         let page = self
             .client
             .scan()
@@ -86,7 +86,7 @@ impl DynamoDb {
             .send()
             .await
             .map_err(failed)?;
-        stretch(table, None, page.items, page.scanned_count, page.last_evaluated_key, read)
+        page_of(table, None, page.items, page.scanned_count, page.last_evaluated_key, read)
     }
 
     /// A page of a partition of an index, in order of time. No index can be read consistently.
@@ -97,11 +97,11 @@ impl DynamoDb {
         asked: Asked,
         after: Option<Cursor>,
         read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
-    ) -> Result<Stretch<T>, StoreError> {
+    ) -> Result<Page<T>, StoreError> {
         let start = after.map(index::after).transpose()?;
         // DynamoDB refuses a span that ends before it begins.
         if asked.since.from > asked.since.to {
-            return Ok(Stretch { found: Vec::new(), read: 0, next: None });
+            return Ok(Page::default());
         }
         let start = start.map(|(at, key)| {
             let mut start = key_of(&key);
@@ -120,7 +120,7 @@ impl DynamoDb {
             .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", index.pk)
             .expression_attribute_values(":pk", AttributeValue::S(asked.pk));
-        if asked.since != Span::ALL {
+        if asked.since != TimeRange::ALL {
             let instant = |at: ledger::Time| attribute(Value::N(at.micros()));
             query = query
                 .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
@@ -129,19 +129,19 @@ impl DynamoDb {
                 .expression_attribute_values(":to", instant(asked.since.to));
         }
         let page = query.send().await.map_err(failed)?;
-        stretch(table, Some(index), page.items, page.scanned_count, page.last_evaluated_key, read)
+        page_of(table, Some(index), page.items, page.scanned_count, page.last_evaluated_key, read)
     }
 }
 
-/// A page as a stretch.
-fn stretch<T>(
+/// A page as the SDK has it.
+fn page_of<T>(
     table: Table,
     index: Option<&Index>,
     items: Option<Vec<Attributes>>,
     scanned: i32,
     last: Option<Attributes>,
     read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
-) -> Result<Stretch<T>, StoreError> {
+) -> Result<Page<T>, StoreError> {
     let damaged = || StoreError::Damaged(table.name());
     let mut found = Vec::new();
     for attributes in items.unwrap_or_default() {
@@ -155,7 +155,7 @@ fn stretch<T>(
         (at != Some(None)).then_some(Cursor { key, at: at.flatten() })
     };
     let next = last.map(|last| cursor(last).ok_or_else(damaged)).transpose()?;
-    Ok(Stretch { found, read: scanned.try_into().unwrap_or_default(), next })
+    Ok(Page { items: found, read: scanned.try_into().unwrap_or_default(), next })
 }
 
 #[async_trait]
@@ -164,7 +164,7 @@ impl Scan for DynamoDb {
         &self,
         server: ServerId,
         after: Option<Cursor>,
-    ) -> Result<Stretch<Recorded>, StoreError> {
+    ) -> Result<Page<Recorded>, StoreError> {
         self.scan(Table::Events, server, after, item::to_event).await
     }
 
@@ -172,7 +172,7 @@ impl Scan for DynamoDb {
         &self,
         server: ServerId,
         after: Option<Cursor>,
-    ) -> Result<Stretch<Held>, StoreError> {
+    ) -> Result<Page<Held>, StoreError> {
         self.scan(Table::Recipients, server, after, item::to_held).await
     }
 }

@@ -11,6 +11,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ledger::ServerId;
 use ledger::identity::digest;
+use platform::Config;
+use platform::config::{DENIED, PUBLIC_KEYS, STACK};
+use platform::env::EnvError;
 use ring::digest::SHA256;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -49,15 +52,29 @@ pub enum CredentialError {
     Random,
 }
 
-/// Whom a valid credential was minted for.
+/// Whom a valid credential was minted for. Only a [`Verifier`] makes one: whoever holds it, holds the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
+    user: User,
+    key_id: String,
+    slot: usize,
+}
+
+impl Credential {
     /// For whom, and which of its passwords.
-    pub user: User,
+    pub const fn user(&self) -> User {
+        self.user
+    }
+
     /// Which public key verified it.
-    pub key_id: String,
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
     /// Its place among the active keys, from 0.
-    pub slot: usize,
+    pub const fn slot(&self) -> usize {
+        self.slot
+    }
 }
 
 /// The user name: a server and the generation of its password.
@@ -210,6 +227,19 @@ pub struct Verifier {
 }
 
 impl Verifier {
+    /// By the keys, the stack and the deny list that a function is told.
+    pub fn configured(config: &Config) -> Result<Verifier, EnvError> {
+        let keys = config.list::<PublicKey>(PUBLIC_KEYS)?;
+        let stack = config.required(STACK)?;
+        if keys.is_empty() {
+            config.required(PUBLIC_KEYS)?;
+        }
+        Verifier::new(stack, keys, config.list::<User>(DENIED)?).map_err(|error| match error {
+            CredentialError::Stack => STACK.unusable(),
+            _ => PUBLIC_KEYS.unusable(),
+        })
+    }
+
     /// For a stack, with one or two public keys and a deny list.
     pub fn new(
         stack: &str,
