@@ -61,7 +61,7 @@ fn nobody_operates_a_postledger_without_the_secret_of_its_run() {
             status(world.base(), call, &[(AUTHORIZATION.as_str(), &*mine), ("host", "localhost")]);
         assert!(
             at_the_doors >= 400,
-            "{call:?}: the doors' port has no admin surface, with or without a secret"
+            "{call:?}: the doors' port has no operator's routes, with or without a secret"
         );
     }
     for call in [("GET", "operator/queues"), ("GET", "tokens")] {
@@ -176,6 +176,35 @@ fn a_key_made_while_a_postledger_runs_is_taken_up_by_it_at_once() {
     let last = running.ask(&["keys", "retire", new], b"");
     assert!(!last.status.success() && text(&last.stderr).contains("the only key"));
     post("with the key that could not be retired");
+}
+
+#[test]
+fn a_postledger_that_runs_and_is_in_trouble_is_not_passed_over_when_keys_are_handed_out() {
+    let home = Folder::new("in-trouble");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = listener.local_addr().unwrap();
+    let pass = Pass::new("local", &format!("http://{admin}")).unwrap();
+    let _kept = pass.keep(home.path(), admin.port()).unwrap();
+    let new = || {
+        let made = run(command().args(["keys", "new"]).env("POSTLEDGER_HOME", home.path()), b"");
+        (made.status.code(), text(&made.stderr))
+    };
+    let busy = std::thread::spawn(move || {
+        let problem = r#"{"type":"urn:postledger:problem:unavailable","detail":"it is busy"}"#;
+        // That it is there is seen by one question, and the keys are offered once.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let length = problem.len();
+            let head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: ";
+            write!(stream, "{head}{length}\r\n\r\n{problem}").unwrap();
+        }
+    });
+    let (status, told) = new();
+    assert_eq!(status, Some(1), "{told}");
+    assert!(told.contains("does not take up the keys: it is busy") && told.contains("restart it"), "{told}");
+    busy.join().unwrap();
+    assert_eq!(new(), (Some(0), String::new()), "nobody listens there any more: it was killed");
 }
 
 #[test]

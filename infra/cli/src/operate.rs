@@ -138,8 +138,7 @@ pub fn hand_out(ring: &KeyRing, whose: &Whose) -> Result<String, Failure> {
     for (port, pass) in Pass::all(&whose.home()?).into_iter().filter(|(_, pass)| pass.stack == whose.stack) {
         let doors = format!("http://127.0.0.1:{port}");
         let ledger = Api::of_operator(&doors, &pass);
-        if queues(&ledger).is_err() {
-            // It was killed, and its pass is left.
+        if ledger.is_over() {
             continue;
         }
         adopt(&ledger, ring).map_err(|error| {

@@ -21,6 +21,7 @@ pub use progress::{Step, Watched};
 use crate::audited::{self, Change};
 use account::audit::Who;
 use account::{Registry, Stored, Streams};
+use answers::Timestamp;
 use api::Api;
 use api::problem::Problem;
 use base64::Engine as _;
@@ -55,6 +56,9 @@ const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 /// What is said to a command whose words are not understood here.
 const OTHER_RELEASE: &str = "use the `postledger` of the same release as the ledger that it asks";
 
+/// What is said where work stopped half-way.
+const GO_ON: &str = "run it again: it goes on from there";
+
 /// What is asked for is not there.
 fn missing(what: &str, next: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "missing", "It is not there", what).next(next)
@@ -62,7 +66,8 @@ fn missing(what: &str, next: &str) -> Problem {
 
 /// What is asked cannot be done, and would not be the next time.
 fn unusable(why: impl ToString) -> Problem {
-    Problem::conflict("unusable", "It cannot be done", why.to_string()).next("nothing was changed")
+    Problem::conflict("unusable", "It cannot be done", why.to_string())
+        .next("see to that, then do this again")
 }
 
 fn of_sweep(error: SweepError) -> Problem {
@@ -77,13 +82,9 @@ fn of_reconcile(error: ReconcileError) -> Problem {
     match error {
         ReconcileError::Store(error) => error.into(),
         ReconcileError::Queue(error) => error.into(),
-        ReconcileError::Api(error) => match error.next() {
-            Some(next) => unusable(&error).next(next),
-            None => unusable(error),
-        },
-        error => {
-            unusable(error).next("what was told until then is told: run it again, and it goes on from there")
-        }
+        // What was told until then is told.
+        ReconcileError::Api(error) => unusable(&error).next(error.next().unwrap_or(GO_ON)),
+        error => unusable(error).next(GO_ON),
     }
 }
 
@@ -138,7 +139,7 @@ impl Operator {
         recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
         let bodied = |recorded: store::Recorded| Recorded {
             identity: recorded.event.identity,
-            received_at: recorded.event.received_at,
+            received_at: recorded.event.received_at.into(),
             source: recorded.event.source,
             body: recorded.body.and_then(|body| serde_json::from_str(&body).ok()),
         };
@@ -212,7 +213,7 @@ impl Operator {
             let queue = QueueName::of(envelope.record_type);
             self.queue.send(queue, &envelope.encode()).await?;
             let (_, id) = key.split_once('.').unwrap_or_default();
-            self.store.mark_replayed(listed.received_at, id, (self.clock)()).await?;
+            self.store.mark_replayed(listed.received_at.0, id, (self.clock)()).await?;
             Ok(Replayed { identity, queue: queue.name().to_owned() })
         };
         self.noted(who, change, work, |replayed| json!({ "event": replayed.identity })).await
@@ -281,7 +282,9 @@ impl Operator {
     /// Which passwords are revoked, and from when.
     async fn revoked(&self) -> Result<Vec<Revoked>, Problem> {
         let revoked = self.store.rules().await?.revocations().into_iter();
-        Ok(revoked.map(|(server, generation, from)| Revoked { server, generation, from }).collect())
+        Ok(revoked
+            .map(|(server, generation, from)| Revoked { server, generation, from: from.into() })
+            .collect())
     }
 
     /// Revokes one of a server's passwords. Where the registry says that it is in use, it says from then on that the next
@@ -290,7 +293,7 @@ impl Operator {
         let Revoked { server, generation, from } = revoke;
         let asked = json!({ "generation": generation, "from": from.to_string() });
         let work = async {
-            self.store.revoke(server, generation, from).await?;
+            self.store.revoke(server, generation, from.0).await?;
             let book = Stored(&*self.store);
             let in_use = Registry(&book).get(server).await?.map(|entry| entry.generation);
             if in_use != Some(generation) {
@@ -318,7 +321,7 @@ impl Operator {
         let change = Change { server, what: "revoke.undo", target: None, asked };
         let work = async { Ok(self.store.unrevoke(server, generation).await?) };
         self.noted(who, change, work, |()| json!({ "was": from.to_string() })).await?;
-        Ok(Revoked { server, generation, from })
+        Ok(Revoked { server, generation, from: from.into() })
     }
 
     /// Takes what is left of erased recipients out of tables, quarantine and dead letters. It may be done again.
@@ -425,7 +428,7 @@ impl Operator {
         let token = Token::new(&ask.token).map_err(unusable)?;
         let api = Endpoint::new(Arc::new(https)).with_base(&ask.postmark).server(token);
         let span = match (ask.from, ask.to) {
-            (Some(from), Some(to)) => {
+            (Some(Timestamp(from)), Some(Timestamp(to))) => {
                 let source = if ask.backfill { Source::Backfill } else { Source::Reconcile };
                 Span::Asked { from, to, source }
             }
@@ -510,6 +513,14 @@ mod tests {
             queue::Sender::send(&*queue, QueueName::CriticalDead, &body).await.unwrap();
         }
         queue
+    }
+
+    #[test]
+    fn what_postmark_refuses_half_way_is_not_said_to_have_changed_nothing() {
+        let words = "a day was read, and the next is refused".to_owned();
+        let refused = postmark_api::ApiError::Refused { status: 422, code: 1, words, next: None };
+        let problem = of_reconcile(ReconcileError::Api(refused));
+        assert_eq!(problem.document()["next"], GO_ON);
     }
 
     /// All that can be received from a queue now.

@@ -6,7 +6,7 @@ use crate::operator::{ReconcileAsk, Step};
 use crate::target::Whose;
 use crate::{Failure, USAGE, args, post, say, show};
 use ::reconcile::{Report, Tally};
-use answers::{Completeness, CompletenessLine};
+use answers::{Completeness, CompletenessLine, Timestamp};
 use http::Method;
 use indicatif::ProgressBar;
 use ledger::{ServerId, Time};
@@ -26,8 +26,8 @@ const EMBEDDED_SECONDS: u64 = 10;
 /// Where the server is not registered, has no token, or somebody gives no answer.
 pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let ask = ReconcileAsk {
-        from: args.from,
-        to: args.from.map(|_| args.to.unwrap_or_else(platform::now)),
+        from: args.from.map(Timestamp),
+        to: args.from.map(|_| Timestamp(args.to.unwrap_or_else(platform::now))),
         backfill: false,
         dry_run: args.dry_run,
         ..ask(args.server.server, &args.postmark, &args.target, whose)?
@@ -43,8 +43,8 @@ pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<bool, Fa
 pub fn backfill(args: &Backfill, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let now = platform::now();
     let ask = ReconcileAsk {
-        from: Some(now.plus_days(-args.days)),
-        to: Some(now),
+        from: Some(now.plus_days(-args.days).into()),
+        to: Some(now.into()),
         backfill: true,
         ..ask(args.server.server, &args.postmark, &args.target, whose)?
     };

@@ -24,7 +24,7 @@ impl Revoked {
     /// From when a password is revoked, if it is.
     fn from(&self, server: ServerId, generation: u32) -> Option<Time> {
         let revoked = self.0.iter().find(|one| (one.server, one.generation) == (server, generation));
-        revoked.map(|one| one.from)
+        revoked.map(|one| one.from.0)
     }
 
     /// The first password from one on that is not revoked.
@@ -76,7 +76,7 @@ fn list(ledger: &Api, server: Option<ServerId>, json: bool) -> Result<(), Failur
     let rows: Vec<[String; 4]> = wanted()
         .map(|one| {
             let next = all.usable(one.server, one.generation).to_string();
-            [one.server.to_string(), one.generation.to_string(), show::time(one.from), next]
+            [one.server.to_string(), one.generation.to_string(), show::time(one.from.0), next]
         })
         .collect();
     if rows.is_empty() {
@@ -113,7 +113,7 @@ fn revoke(
     }
     let (next, takes_next) = (plan.next(), plan.is_registered());
     let request = Request::operator(Method::POST, &["revocations"]);
-    ledger.read::<Revoke>(&request.json(&Revoke { server, generation, from }))?;
+    ledger.read::<Revoke>(&request.json(&Revoke { server, generation, from: from.into() }))?;
     let words = || {
         let connect = if takes_next {
             format!("`postledger connect --server {server}` gives Postmark the next one")
@@ -142,7 +142,7 @@ fn undo(
         return Err(Failure::new("nothing was taken back"));
     }
     let password = ["revocations", &server.to_string(), &generation.to_string()];
-    ledger.read::<Revoke>(&Request::operator(Method::DELETE, &password).once())?;
+    ledger.read::<Revoke>(&Request::operator(Method::DELETE, &password))?;
     let words = format!(
         "{server}.{generation} is good again; what came in with it since is kept for {REVOKED_DAYS} days: see it by \
          `postledger quarantine list --days {REVOKED_DAYS}`, and record it by `postledger quarantine replay KEY`; take \
@@ -298,7 +298,7 @@ mod tests {
         let one = |(generation, from): &(u32, i64)| Revoke {
             server: server(),
             generation: *generation,
-            from: at(*from),
+            from: at(*from).into(),
         };
         Revoked(generations.iter().map(one).collect())
     }

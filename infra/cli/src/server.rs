@@ -149,7 +149,7 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
         Servers::ForgetStream { server, stream, target } => {
             let server = server.server;
             let place = ["servers", &server.to_string(), "streams", &stream];
-            let request = Request::operator(Method::DELETE, &place).once();
+            let request = Request::operator(Method::DELETE, &place);
             let done: Forgotten = Api::operated(&target, whose)?.read(&request)?;
             let words =
                 if done.was { "the stream is not known any more" } else { "the stream was not known" };

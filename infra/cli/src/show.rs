@@ -40,7 +40,10 @@ fn scope(scope: &str) -> Cow<'_, str> {
     if scope == WHOLE_SERVER { Cow::Borrowed("whole server") } else { visible(scope) }
 }
 
-/// One line of the ledger: address, stream, verdict, why, since.
+/// The head of the lines of the ledger.
+pub const ROW: [&str; 5] = ["address", "stream", "verdict", "why", "since (UTC)"];
+
+/// One line of the ledger, under [`ROW`].
 pub fn row(address: &str, stream: &str, answer: &RecipientStream) -> [String; 5] {
     let strictest = answer.reasons.first();
     [
@@ -58,10 +61,10 @@ pub fn quarantine(listed: &[Listed]) -> String {
         return "Nothing was set aside in that time.".to_owned();
     }
     let rows = listed.iter().map(|one| {
-        let replayed = one.replayed_at.map(time).unwrap_or_default();
+        let replayed = one.replayed_at.map(|at| time(at.0)).unwrap_or_default();
         [
             one.key.clone(),
-            time(one.received_at),
+            time(one.received_at.0),
             one.server.to_string(),
             one.detail.clone(),
             one.reason.clone(),

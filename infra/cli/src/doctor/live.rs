@@ -464,7 +464,7 @@ fn events(ledger: &Api, server: ServerId) -> Result<Vec<(Told, Identity)>, Failu
         let bodies: Vec<Recorded> = ledger.read(&Request::operator(Method::GET, &place))?;
         for bodied in bodies {
             if let (Source::Webhook, Some(body)) = (bodied.source, bodied.body) {
-                all.push((Told { to, received_at: bodied.received_at, body }, bodied.identity));
+                all.push((Told { to, received_at: bodied.received_at.0, body }, bodied.identity));
             }
         }
     }

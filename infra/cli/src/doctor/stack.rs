@@ -174,7 +174,7 @@ pub(super) fn quarantine(ledger: &Api, server: Option<ServerId>) -> Link {
         } else if one.replayed_at.is_none() {
             if one.reason == consumer::REVOKED {
                 let (count, last) = revoked.entry((one.server, one.generation)).or_default();
-                (*count, *last) = (*count + 1, one.received_at.max(*last));
+                (*count, *last) = (*count + 1, one.received_at.0.max(*last));
             }
             *open.entry(one.reason).or_default() += 1;
         }
