@@ -159,8 +159,7 @@ pub enum Command {
     ///
     /// Exit status 1: something is wrong.
     ///
-    /// With --live it also sends mail through Postmark to its own testing addresses, waits for what is told of it, and
-    /// says which questions that Postmark's documentation leaves open it answered.
+    /// With --live it also sends one mail through Postmark, to a testing address, and waits until its webhook arrives.
     Doctor(Doctor),
     /// What Postledger makes of one webhook body.
     ///

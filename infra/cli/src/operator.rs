@@ -13,8 +13,8 @@ pub mod routes;
 mod streams;
 
 pub use messages::{
-    Forgotten, OnQueue, QuarantineQuery, Reconcile as ReconcileAsk, Recorded, Redrive, Redriven, Repaired,
-    Replay, Replayed, Revoked, SetAside as Listed,
+    Forgotten, OnQueue, QuarantineQuery, Reconcile as ReconcileAsk, Redrive, Redriven, Repaired, Replay,
+    Replayed, Revoked, SetAside as Listed,
 };
 pub use progress::{Step, Watched};
 
@@ -28,8 +28,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use erase::{Sweep, SweepError, Swept};
 use http::StatusCode;
-use ledger::given::Recipient;
-use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time};
+use ledger::{Identity, LedgerKey, ServerId, Source, Time};
 use platform::Clock;
 use postmark::Context;
 use postmark_api::{Endpoint, Https, Timeouts, Token};
@@ -41,7 +40,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Scan;
-use store::ask::TIMELINE_MAX;
 use store::rebuild::{self, Report};
 use tokio::time::Instant;
 
@@ -88,11 +86,6 @@ fn of_reconcile(error: ReconcileError) -> Problem {
     }
 }
 
-/// A recipient as it was given.
-fn whom(given: &str) -> Result<Recipient, Problem> {
-    given.parse().map_err(|error: ledger::given::NotARecipient| Problem::bad_request(error.to_string()))
-}
-
 /// What an operator reaches a ledger by.
 pub struct Operator {
     /// The tables.
@@ -123,27 +116,6 @@ impl Operator {
         told: impl FnOnce(&T) -> Value,
     ) -> Result<T, Problem> {
         audited::change(&Stored(&*self.store), who.clone(), change, &self.clock, work, told).await
-    }
-
-    /// What is recorded about a recipient, in the order in which it came in, with the bodies; of deliveries, and of
-    /// opens and clicks, as many as a timeline shows.
-    async fn bodies(&self, server: ServerId, address: &str) -> Result<Vec<Recorded>, Problem> {
-        let mut recorded = Vec::new();
-        for recipient in whom(address)?.ids(&self.ledger_key, server) {
-            recorded.extend(self.store.state_events(server, recipient).await?);
-            for class in [Class::Delivery, Class::Engagement] {
-                recorded
-                    .extend(self.store.events(server, recipient, class, None, TIMELINE_MAX).await?.events);
-            }
-        }
-        recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
-        let bodied = |recorded: store::Recorded| Recorded {
-            identity: recorded.event.identity,
-            received_at: recorded.event.received_at.into(),
-            source: recorded.event.source,
-            body: recorded.body.and_then(|body| serde_json::from_str(&body).ok()),
-        };
-        Ok(recorded.into_iter().map(bodied).collect())
     }
 
     /// What is on each queue: how much waits, is being consumed, is dead. On AWS these are approximate.

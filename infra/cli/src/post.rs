@@ -135,21 +135,30 @@ fn deliver<C: Fn(&Parcel) -> Result<String, Failure>>(
     }
 }
 
-/// A progress bar on standard error.
+/// How often what shows that work goes on moves.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A progress bar on standard error. It moves while nothing else does: an answer may take long.
 pub fn progress(length: Option<u64>, what: &str) -> ProgressBar {
-    let bar = match length {
-        Some(length) => ProgressBar::new(length),
-        None => ProgressBar::new_spinner(),
-    };
-    let template = if length.is_some() {
-        "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}"
-    } else {
-        "{msg} {pos} {per_sec}"
-    };
+    match length {
+        Some(length) => {
+            bar(ProgressBar::new(length), "{spinner} {msg} {wide_bar} {pos}/{len} {per_sec} {eta}", what)
+        }
+        None => bar(ProgressBar::new_spinner(), "{spinner} {msg} {pos} {per_sec}", what),
+    }
+}
+
+/// Shows on standard error that work goes on, and for how long.
+pub fn busy(what: &str) -> ProgressBar {
+    bar(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}", what)
+}
+
+fn bar(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_message(what.to_owned());
+    bar.enable_steady_tick(TICK);
     bar
 }
 

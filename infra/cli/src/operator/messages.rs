@@ -1,22 +1,9 @@
 //! What operators ask and are told, as JSON.
 
 use answers::Timestamp;
-use ledger::{Identity, Kind, ServerId, Source};
+use ledger::{Identity, Kind, ServerId};
 use serde::{Deserialize, Serialize};
 use store::Kept;
-
-/// A recorded event with its body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// Which event it is.
-    pub identity: Identity,
-    /// When it came in.
-    pub received_at: Timestamp,
-    /// Who told it.
-    pub source: Source,
-    /// The body as it is kept: less what the door takes out, keys in order; `None` once the person has been erased.
-    pub body: Option<serde_json::Value>,
-}
 
 /// What is on a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
