@@ -210,7 +210,7 @@ fn a_postledger_that_runs_and_is_in_trouble_is_not_passed_over_when_keys_are_han
 fn a_rotation_without_connected_webhooks_leaves_the_doors_open() {
     let running = Running::start("rotated", &["--no-sample"]);
     for _ in 0..2 {
-        let rotated = running.ask(&["rotate", "--yes"], b"");
+        let rotated = running.ask(&["keys", "rotate", "--yes"], b"");
         assert!(rotated.status.success(), "{}{}", text(&rotated.stdout), text(&rotated.stderr));
         let posted = running.ask(&["post", "--server", "8123456"], &fixtures::read("bounce-hard.json"));
         assert!(posted.status.success(), "{}", text(&posted.stdout));

@@ -4,7 +4,6 @@
 //! Invariant: a token is read from a file or the environment, and is never printed.
 
 use crate::args::Target;
-use crate::args::api::TOKEN;
 use crate::args::{Access, Unknown};
 use crate::aws::{self, Aws};
 use crate::client::{agent, unreachable_at};
@@ -18,13 +17,11 @@ use answers::Problem;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use platform::private;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use ureq::Agent;
@@ -222,15 +219,17 @@ impl Api {
     /// # Errors
     /// Where a token cannot be read, none is given to a deployed stack, or there is no such stack.
     pub fn open(access: &Access, whose: &Whose) -> Result<Api, Failure> {
-        let token = match &access.token_file {
-            Some(path) => Some(token_of(path)?),
-            None => platform::env::is_set(TOKEN).then(|| platform::env::text(TOKEN).unwrap_or_default()),
-        };
-        let target = &access.target;
+        let (config, target) = (&whose.config, &access.target);
+        let token = config.token(access.token_file.as_deref())?;
+        if let Some(token) = token.as_ref().filter(|_| !target.is_given()) {
+            config.may_send(token)?;
+        }
         let place = Place::of(target.url.as_deref(), &target.aws, whose)?;
         match (token, place) {
-            (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token),
-            (Some(token), Place::Aws(args)) => Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token),
+            (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token.token),
+            (Some(token), Place::Aws(args)) => {
+                Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token.token)
+            }
             (None, Place::Url(base)) if !pass::is_here(&base) => Err(Failure::new(
                 "there is no token for this API",
             )
@@ -441,11 +440,6 @@ pub fn user() -> String {
     platform::env::text("USER")
         .or_else(|| platform::env::text("LOGNAME"))
         .unwrap_or_else(|| "operator".to_owned())
-}
-
-fn token_of(path: &Path) -> Result<String, Failure> {
-    let text = private::read(path).map_err(|error| Failure::new(format!("the token file {error}")))?;
-    Ok(text.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -177,9 +177,10 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
         all = parcels("standard input", stdin().lock())?;
     }
     let target = Target { url: args.url.clone(), aws: args.aws.clone() };
-    let generation = revoke::generation(&target, whose, args.server.server, args.generation, false)?;
-    let (user, password) = keys.credential(args.server.server, generation)?;
-    let (server, authorization) = (args.server.server, basic(user, &password));
+    let server = args.server.id(whose)?;
+    let generation = revoke::generation(&target, whose, server, args.generation, false)?;
+    let (user, password) = keys.credential(server, generation)?;
+    let authorization = basic(user, &password);
     let path = |parcel: &Parcel| format!("/v1/{server}/{}", parcel.segment);
     let bar = progress(Some(all.len() as u64), "posting");
     let answers = match Place::of(args.url.as_deref(), &args.aws, whose)? {
@@ -196,7 +197,7 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
             deliver(&all, args.rate, &bar, courier)?
         }
         Place::Aws(place) => {
-            bearer::as_operator(None)?;
+            bearer::as_operator(None, &whose.config)?;
             let aws = Aws::open(&place, &whose.stack)?;
             let verifier = Arc::new(Verifier::new(&whose.stack, keys.public(), [])?);
             let doors = Doors::new(&verifier, &(aws.queue() as _), &platform::clock());

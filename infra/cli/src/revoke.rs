@@ -3,14 +3,17 @@
 
 use crate::api::{Api, Request};
 use crate::args::{self, Target};
+use crate::format::{self, Columns, Form};
 use crate::operator::Revoked as Revoke;
 use crate::server::agreed;
 use crate::target::{Place, Whose};
 use crate::{Failure, book, say, show, tell};
 use account::Registry;
+use answers::Timestamp;
 use consumer::REVOKED_DAYS;
 use http::Method;
 use ledger::{ServerId, Time};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// What is revoked in a ledger.
@@ -50,11 +53,12 @@ impl Revoked {
 ///
 /// # Errors
 /// Where it is not done, or there is nobody to ask.
-pub fn run(args: &args::Revoke, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub fn run(args: &args::Revoke, whose: &Whose, form: Form) -> Result<(), Failure> {
     let ledger = Api::operated(&args.target, whose)?;
     let (Some(server), Some(generation), false) = (args.server, args.generation, args.list) else {
-        return list(&ledger, args.server, json);
+        return list(&ledger, args.server, form);
     };
+    let json = form.json()?;
     if args.undo {
         undo(&ledger, server, generation, args, json)
     } else {
@@ -62,30 +66,36 @@ pub fn run(args: &args::Revoke, whose: &Whose, json: bool) -> Result<(), Failure
     }
 }
 
-fn list(ledger: &Api, server: Option<ServerId>, json: bool) -> Result<(), Failure> {
+fn list(ledger: &Api, server: Option<ServerId>, form: Form) -> Result<(), Failure> {
     let all = Revoked::of(ledger)?;
-    let wanted = || all.0.iter().filter(|one| server.is_none_or(|server| one.server == server));
-    if json {
-        let told = wanted().map(|one| {
-            json!({ "server": one.server, "generation": one.generation, "from": one.from.to_string(),
-                "next_generation": all.usable(one.server, one.generation) })
+    let wanted = all.0.iter().filter(|one| server.is_none_or(|server| one.server == server));
+    let told = wanted.map(|one| Listed {
+        server: one.server,
+        generation: one.generation,
+        from: one.from,
+        next_generation: all.usable(one.server, one.generation),
+    });
+    let columns: Columns = &["server", "generation", "from", "next_generation"];
+    format::print(form, &told.collect::<Vec<_>>(), columns, |told| {
+        let rows = told.iter().map(|one| {
+            let from = show::time(one.from.0);
+            [one.server.to_string(), one.generation.to_string(), from, one.next_generation.to_string()]
         });
-        say(serde_json::to_string_pretty(&told.collect::<Vec<_>>())?);
-        return Ok(());
-    }
-    let rows: Vec<[String; 4]> = wanted()
-        .map(|one| {
-            let next = all.usable(one.server, one.generation).to_string();
-            [one.server.to_string(), one.generation.to_string(), show::time(one.from.0), next]
-        })
-        .collect();
-    if rows.is_empty() {
-        say("no password is revoked");
-        return Ok(());
-    }
-    say(show::table(["server", "generation", "revoked from", "use instead"], rows));
-    say(format!("\nto have the doors refuse them, deploy with Denied={}", all.denied(None)));
-    Ok(())
+        if told.is_empty() {
+            return "no password is revoked".to_owned();
+        }
+        let table = show::table(["server", "generation", "revoked from", "use instead"], rows);
+        format!("{table}\n\nto have the doors refuse them, deploy with Denied={}", all.denied(None))
+    })
+}
+
+/// A revoked password, as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    server: ServerId,
+    generation: u32,
+    from: Timestamp,
+    next_generation: u32,
 }
 
 fn revoke(
