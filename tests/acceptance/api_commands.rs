@@ -38,7 +38,7 @@ fn a_list_is_checked_and_the_exit_status_says_whether_all_may_be_mailed() {
         "address,verdict,reasons,since\r\nida.moreau@customer.example,send,,\r\nback.again@customer.example,send,,\r\n"
     );
     assert!(
-        text(&good.stderr).contains("2 send, 0 risky, 0 do_not_send, 0 invalid"),
+        text(&good.stderr).contains("2 send, 0 risky, 0 do not send, 0 invalid"),
         "{}",
         text(&good.stderr)
     );
@@ -335,8 +335,8 @@ fn changes_by_other_commands_are_noted_before_and_after_by_whoever_makes_them() 
     let running = Running::start("audited", &[]);
     let ask = |words: &[&str]| running.ask(words, b"");
     out(&ask(&words(&["revoke"], &["--generation", "9", "--yes"])));
-    out(&ask(&["redrive", "--queue", "bulk"]));
-    out(&ask(&["redrive", "--queue", "bulk", "--dry-run"]));
+    out(&ask(&["queues", "redrive", "--queue", "bulk"]));
+    out(&ask(&["queues", "redrive", "--queue", "bulk", "--dry-run"]));
     let listed = running.json(&["quarantine", "list", "--json"]);
     let probe = listed.as_array().unwrap().iter().find(|one| one["reason"] == "probe").unwrap();
     assert!(!ask(&["quarantine", "replay", probe["key"].as_str().unwrap()]).status.success());

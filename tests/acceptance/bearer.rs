@@ -47,9 +47,9 @@ const COMMANDS: [(&str, Given); 52] = [
     ("rebuild --server 8123456", Refused),
     ("recipient --server 8123456 bob@customer.example", Used),
     ("reconcile --server 8123456", Refused),
-    ("redrive --queue critical", Refused),
+    ("queues redrive --queue critical", Refused),
     ("revoke --server 8123456 --generation 1", Refused),
-    ("rotate --yes", Refused),
+    ("keys rotate --yes", Refused),
     ("run --once --port 0", Nothing),
     ("sample", Refused),
     ("server add --server 8123456", Refused),
@@ -75,15 +75,15 @@ const COMMANDS: [(&str, Given); 52] = [
 /// The commands that there are, each by its words.
 fn all(of: &clap::Command, before: &str) -> BTreeSet<String> {
     let below: Vec<&clap::Command> = of.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
-    if below.is_empty() {
-        return BTreeSet::from([before.trim().to_owned()]);
-    }
-    below.into_iter().flat_map(|sub| all(sub, &format!("{before} {}", sub.get_name()))).collect()
+    // One that needs nothing behind it is a command of its own.
+    let own = (!of.is_subcommand_required_set()).then(|| before.trim().to_owned());
+    let below = below.into_iter().flat_map(|sub| all(sub, &format!("{before} {}", sub.get_name())));
+    own.into_iter().chain(below).collect()
 }
 
 fn names(words: &str) -> String {
     let is_name = |word: &&str| !word.starts_with('-') && !word.contains('@') && *word != "abc";
-    let subject = ["keys", "quarantine", "server", "suppressions", "tables", "token"];
+    let subject = ["keys", "quarantine", "queues", "server", "suppressions", "tables", "token"];
     let count = if subject.iter().any(|one| words.starts_with(&format!("{one} "))) { 2 } else { 1 };
     words.split(' ').take(count).filter(is_name).collect::<Vec<_>>().join(" ")
 }

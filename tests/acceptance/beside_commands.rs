@@ -114,11 +114,15 @@ fn a_server_is_added_with_its_token_from_standard_input_connected_watched_and_ro
     let repaired = here.told(&["watch", "--repair"], "", true);
     assert_eq!(repaired[0]["repaired"]["steps"][0]["what"], "changed");
 
-    let begun = here.told(&["rotate", "--yes"], "", true);
+    let begun = here.told(&["keys", "rotate", "--yes"], "", true);
     assert_eq!(begun["stage"], "quiet");
     let ring = KeyRing::open(here.home.path(), STACK).unwrap();
     assert_eq!(begun["rotation"]["new"], ring.public()[0].id());
-    assert_eq!(here.told(&["rotate"], "", true)["stage"], "quiet", "it is under way: nobody is asked");
+    assert_eq!(
+        here.told(&["keys", "rotate"], "", true)["stage"],
+        "quiet",
+        "it is under way: nobody is asked"
+    );
 
     here.told(&["connect", "--server", &id, "--remove", "--yes"], "", true);
     assert!(webhooks(&here).is_empty());

@@ -411,7 +411,7 @@ fn a_whole_ledger_has_no_dead_letters_and_is_as_its_events_say() {
     let running = Running::start("whole", &[]);
     for queue in ["critical", "bulk", "quarantine"] {
         for dry_run in [&["--dry-run"][..], &[]] {
-            let args = [&["redrive", "--queue", queue, "--json"], dry_run].concat();
+            let args = [&["queues", "redrive", "--queue", queue, "--json"], dry_run].concat();
             assert_eq!(running.json(&args), json!({ "queue": queue, "found": 0, "moved": 0, "left": 0 }));
         }
     }
@@ -482,7 +482,7 @@ fn dead_letters_go_back_to_their_queue() {
     let world = World::default();
     world.block(world.queue.send(QueueName::BulkDead, "a letter")).unwrap();
     let redrive = |args: &[&str]| {
-        let output = run(world.command().args(["redrive", "--queue", "bulk"]).args(args), b"");
+        let output = run(world.command().args(["queues", "redrive", "--queue", "bulk"]).args(args), b"");
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout)
     };
@@ -523,8 +523,8 @@ fn what_cannot_be_meant_is_wrong_usage() {
         [&recipient[..], &aws[..2], &aws[4..]].concat(),
         [&rebuild[..], &["--yes"]].concat(),
         [&rebuild[..], &["--verify", "--repair"]].concat(),
-        vec!["redrive", "--queue", "critical-dlq"],
-        vec!["redrive"],
+        vec!["queues", "redrive", "--queue", "critical-dlq"],
+        vec!["queues", "redrive"],
         vec!["erase"],
         vec!["erase", "--server", "1"],
         vec!["erase", "a@x.example", "--sweep"],
@@ -561,7 +561,7 @@ fn every_command_has_complete_help() {
         "quarantine",
         "revoke",
         "erase",
-        "redrive",
+        "queues",
         "rebuild",
         "tables",
         "check",

@@ -106,7 +106,7 @@ fn a_list_with_characters_that_are_not_to_be_seen_is_checked_as_it_was_meant() {
         said.contains("line 2: without what is not to be seen it is no.such.user@customer.example"),
         "{said}"
     );
-    assert!(said.contains("0 send, 0 risky, 4 do_not_send, 0 invalid"), "{said}");
+    assert!(said.contains("0 send, 0 risky, 4 do not send, 0 invalid"), "{said}");
 
     let told = command(&running, COMMANDS[0], "no.such.user\u{200b}@customer.example");
     assert!(text(&told.stdout).contains("DO NOT SEND"), "{}", text(&told.stdout));

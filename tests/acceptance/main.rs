@@ -34,6 +34,7 @@ mod ops;
 mod privacy;
 mod reconcile;
 mod revoke;
+mod screens;
 mod sim;
 mod soak;
 mod streams;

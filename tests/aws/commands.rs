@@ -241,7 +241,7 @@ async fn dead_letters_go_back_to_their_queue() {
     for n in 0..13 {
         queue.send(QueueName::BulkDead, &format!("letter {n}")).await.unwrap();
     }
-    let redrive = ["redrive", "--queue", "bulk"];
+    let redrive = ["queues", "redrive", "--queue", "bulk"];
     let told = operator.json(&[&redrive[..], &["--dry-run"]].concat());
     assert_eq!(told, json!({ "queue": "bulk", "found": 13, "moved": 0, "left": 0 }));
     assert_eq!(queue.depth(QueueName::BulkDead).await.unwrap().visible, 13, "nothing was touched");

@@ -88,7 +88,7 @@ fn what_fails_too_often_is_a_dead_letter_and_a_redrive_brings_it_into_the_ledger
     assert_eq!(stack.told(&["queues"])[0]["dead"], 1);
 
     mend(&stack, &key);
-    let redriven = stack.told(&["redrive", "--queue", "critical"]);
+    let redriven = stack.told(&["queues", "redrive", "--queue", "critical"]);
     assert_eq!(redriven["moved"], 1);
     stack.settled();
     assert!(is_recorded(&stack, 200) && dead(&stack) == 0);

@@ -1,15 +1,14 @@
 //! How the commands ask the read API: with a token over HTTP, as an operator with access to AWS in this process, or as
-//! whoever operates the embedded mode, through its admin surface. The same requests and the same answers.
+//! whoever operates the embedded mode, by the routes that only its operator reaches. The same requests and the same answers.
 //!
 //! Invariant: a token is read from a file or the environment, and is never printed.
 
 use crate::args::Target;
-use crate::args::api::TOKEN;
 use crate::args::{Access, Unknown};
 use crate::aws::{self, Aws};
 use crate::client::{agent, unreachable_at};
 use crate::embedded::pass::{self, Pass};
-use crate::operator::Step;
+use crate::operator::{OnQueue, Step};
 use crate::target::{Place, Whose};
 use crate::{Failure, USAGE};
 use ::api::scope::UNKNOWN_STREAM;
@@ -18,12 +17,11 @@ use answers::Problem;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use platform::private;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
-use std::path::Path;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use ureq::Agent;
@@ -221,18 +219,21 @@ impl Api {
     /// # Errors
     /// Where a token cannot be read, none is given to a deployed stack, or there is no such stack.
     pub fn open(access: &Access, whose: &Whose) -> Result<Api, Failure> {
-        let token = match &access.token_file {
-            Some(path) => Some(token_of(path)?),
-            None => platform::env::is_set(TOKEN).then(|| platform::env::text(TOKEN).unwrap_or_default()),
-        };
-        let target = &access.target;
+        let (config, target) = (&whose.config, &access.target);
+        let token = config.token(access.token_file.as_deref())?;
+        if let Some(token) = token.as_ref().filter(|_| !target.is_given()) {
+            config.may_send(token)?;
+        }
         let place = Place::of(target.url.as_deref(), &target.aws, whose)?;
         match (token, place) {
-            (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token),
-            (Some(token), Place::Aws(args)) => Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token),
-            (None, place) if place.is_here() => Api::at(place, whose),
-            (None, Place::Url(_)) => Err(Failure::new("there is no token for this API")
-                .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
+            (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token.token),
+            (Some(token), Place::Aws(args)) => {
+                Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token.token)
+            }
+            (None, Place::Url(base)) if !pass::is_here(&base) => Err(Failure::new(
+                "there is no token for this API",
+            )
+            .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
             (None, place) => Api::at(place, whose),
         }
     }
@@ -299,6 +300,23 @@ impl Api {
         match self.aws() {
             Some(aws) => aws.who(),
             None => Who { kind: WhoKind::Local, name: user() },
+        }
+    }
+
+    /// Whether the Postledger that this way led to has ended: it was killed, which leaves its pass behind, and nobody
+    /// listens there any more, or somebody else does. One that is in trouble has not ended.
+    pub fn is_over(&self) -> bool {
+        let Way::Operator(http, _) = &self.way else { return false };
+        let Ok(request) = Request::operator(Method::GET, &["queues"]).of_http(&http.base) else {
+            return true;
+        };
+        match http.answered(request) {
+            Ok(told) if told.status.is_success() => told.read::<Vec<OnQueue>>().is_err(),
+            // Another run, perhaps of another user, has this port now, and refuses the secret of the one that ended.
+            Ok(told) => told.problem().is_none_or(|problem| matches!(problem.code(), "" | "unauthorized")),
+            Err(ureq::Error::Io(error)) => error.kind() == ErrorKind::ConnectionRefused,
+            Err(ureq::Error::ConnectionFailed | ureq::Error::Protocol(_) | ureq::Error::Http(_)) => true,
+            Err(_) => false,
         }
     }
 
@@ -393,15 +411,18 @@ impl Http {
 
     /// Sends a request; `meant` is where somebody was to be.
     fn sent(&self, request: &Request, meant: &str) -> Result<Told, Failure> {
-        let mut request = request.of_http(&self.base)?;
+        self.answered(request.of_http(&self.base)?).map_err(|_| unreachable_at(meant))
+    }
+
+    /// Sends a request with what is borne here.
+    fn answered(&self, mut request: http::Request<Vec<u8>>) -> Result<Told, ureq::Error> {
         for (name, value) in &self.headers {
-            let unusable = |_| Failure::new("this cannot be asked over HTTP").next(WRONG_BASE);
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).map_err(unusable)?);
+            let value = HeaderValue::from_str(value).map_err(http::Error::from)?;
+            request.headers_mut().insert(*name, value);
         }
-        let response = self.agent.run(request).map_err(|_| unreachable_at(meant))?;
-        let (parts, mut body) = response.into_parts();
-        let body = body.with_config().limit(u64::MAX).read_to_vec();
-        Ok(Told::of(Response::from_parts(parts, body.map_err(|_| unreachable_at(meant))?)))
+        let (parts, mut body) = self.agent.run(request)?.into_parts();
+        let body = body.with_config().limit(u64::MAX).read_to_vec()?;
+        Ok(Told::of(Response::from_parts(parts, body)))
     }
 }
 
@@ -412,14 +433,10 @@ pub fn user() -> String {
         .unwrap_or_else(|| "operator".to_owned())
 }
 
-fn token_of(path: &Path) -> Result<String, Failure> {
-    let text = private::read(path).map_err(|error| Failure::new(format!("the token file {error}")))?;
-    Ok(text.trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read as _, Write as _};
 
     #[test]
     fn a_segment_is_one_segment_whatever_is_in_it() {
@@ -457,6 +474,45 @@ mod tests {
             let told = Api::of_bearer(base, token).err().map(|failure| failure.to_string());
             assert!(told.is_some_and(|told| !told.contains("secret")), "{base}");
         }
+    }
+
+    /// A listener on this machine that says the same to everybody, whatever is asked.
+    fn answering(answer: String) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        base
+    }
+
+    #[test]
+    fn only_one_that_nobody_or_somebody_else_answers_for_has_ended() {
+        let http = |status: &str, body: &str| {
+            format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+        };
+        let problem = |code: &str| format!(r#"{{"type":"urn:postledger:problem:{code}","detail":"no"}}"#);
+        for (answer, over) in [
+            (http("200 OK", "[]"), false),
+            (http("503 Service Unavailable", &problem("unavailable")), false),
+            (http("429 Too Many Requests", &problem("too-many")), false),
+            (http("500 Internal Server Error", &problem("fault")), false),
+            (http("401 Unauthorized", &problem("unauthorized")), true),
+            (http("401 Unauthorized", ""), true),
+            (http("404 Not Found", "<html>"), true),
+            (http("200 OK", "<html>"), true),
+            (http("500 Internal Server Error", "{}"), true),
+            ("SSH-2.0-OpenSSH_9.6\r\n".to_owned(), true),
+        ] {
+            let pass = Pass::new("local", &answering(answer.clone())).unwrap();
+            assert_eq!(Api::of_operator("http://127.0.0.1:1", &pass).is_over(), over, "{answer}");
+        }
+        let closed = Pass::new("local", "http://127.0.0.1:1").unwrap();
+        assert!(Api::of_operator("http://127.0.0.1:1", &closed).is_over());
     }
 
     #[test]

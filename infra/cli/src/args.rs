@@ -10,6 +10,9 @@ pub use beside::{Connect, Rotate, Servers, Watch};
 pub use doctor::Doctor;
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
 
+use crate::Failure;
+use crate::format::{Form, Format};
+use crate::target::Whose;
 use answers::UnknownStream;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
@@ -28,6 +31,8 @@ pub const EMULATED_REGION: &str = "eu-west-1";
     name = "postledger",
     version,
     after_help = "Exit status 0: done.  1: it could not be done, or something is not as it should be.  2: wrong usage.\n\
+                  Server, URL and token: what an option says counts first, then the environment, then the settings file\n\
+                  (postledger.toml here, else $XDG_CONFIG_HOME/postledger/config.toml).\n\
                   Start with `postledger run`, then ask it: `postledger recipient --server 8123456 ADDRESS`."
 )]
 pub struct Cli {
@@ -40,9 +45,26 @@ pub struct Cli {
     /// The stack: whose keys sign, and whose tables and queues are meant on AWS.
     #[arg(long, global = true, env = "POSTLEDGER_STACK", default_value = "local", value_name = "NAME")]
     pub stack: String,
-    /// Print answers as JSON (`event` and `fold` always do).
-    #[arg(long, global = true)]
+    /// Print answers as JSON, the same as `--format json` (`event` and `fold` always do).
+    #[arg(long, global = true, conflicts_with = "format")]
     pub json: bool,
+    /// How answers are printed [default: table; `check` and `suppressions export`: csv].
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Show tables as wide as they are, though the terminal is narrower.
+    #[arg(long, global = true)]
+    pub wide: bool,
+    /// Read server, url and token from this file [default: postledger.toml in this folder, else
+    /// $XDG_CONFIG_HOME/postledger/config.toml].
+    #[arg(long, global = true, env = "POSTLEDGER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Cli {
+    /// The form that is asked for, if one is.
+    pub fn form(&self) -> Form {
+        Form(if self.json { Some(Format::Json) } else { self.format })
+    }
 }
 
 /// A stack on AWS: any of these given means AWS, and `--stack` says which stack.
@@ -65,7 +87,8 @@ pub struct OnAws {
 /// Where a ledger is asked: the embedded Postledger, or a stack on AWS.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Target {
-    /// Where the embedded Postledger listens [env: POSTLEDGER_URL] [default: http://127.0.0.1:8630].
+    /// Where the embedded Postledger listens [env: POSTLEDGER_URL; then url of the settings file] [default:
+    /// http://127.0.0.1:8630].
     #[arg(long, value_name = "URL", conflicts_with_all = ["profile", "region", "endpoint", "local"])]
     pub url: Option<String>,
     /// On AWS.
@@ -84,9 +107,31 @@ impl Target {
 /// Which server's mail.
 #[derive(Debug, Args)]
 pub struct Server {
-    /// Postmark's numeric ServerID.
-    #[arg(long, value_name = "ID")]
-    pub server: ServerId,
+    /// Postmark's numeric ServerID [env: POSTLEDGER_SERVER] [default: server of the settings file].
+    #[arg(long = "server", value_name = "ID")]
+    given: Option<ServerId>,
+}
+
+impl Server {
+    /// The server that is meant.
+    ///
+    /// # Errors
+    /// Where nothing names one.
+    pub fn id(&self, whose: &Whose) -> Result<ServerId, Failure> {
+        whose.server(self.given)
+    }
+}
+
+/// Which servers.
+#[derive(Debug, Args)]
+pub struct Several {
+    /// Postmark's numeric ServerID; several stand one after the other with commas, or are given again [env:
+    /// POSTLEDGER_SERVER] [default: server of the settings file].
+    #[arg(long, value_name = "ID", value_delimiter = ',', conflicts_with = "all")]
+    pub server: Vec<ServerId>,
+    /// All servers that are registered, one after the other; one that fails stops no other.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// What is meant by a stream that nobody knows.
@@ -120,7 +165,7 @@ pub struct Circumstances {
 pub enum Command {
     /// Run the whole ledger in this process, with a sample.
     Run(Run),
-    /// Make and list the keys that credentials are signed with.
+    /// The keys that webhook passwords are signed with: make, list, rotate, retire.
     #[command(subcommand)]
     Keys(Keys),
     /// Print webhook URLs with their credentials, to put into Postmark.
@@ -132,10 +177,6 @@ pub enum Command {
     ///
     /// It shows a plan, asks, does it, and reads the webhooks back. A second time it plans nothing. Webhooks that are not ours are never touched.
     Connect(Connect),
-    /// Move all webhooks to a new signing key, step by step.
-    ///
-    /// Run it again and again until it says that the old key is retired: it says what it waits for.
-    Rotate(Rotate),
     /// What is wrong with the webhooks of the servers, and what to do.
     ///
     /// Exit status 1: something is.
@@ -159,8 +200,7 @@ pub enum Command {
     ///
     /// Exit status 1: something is wrong.
     ///
-    /// With --live it also sends mail through Postmark to its own testing addresses, waits for what is told of it, and
-    /// says which questions that Postmark's documentation leaves open it answered.
+    /// With --live it also sends one mail through Postmark, to a testing address, and waits until its webhook arrives.
     Doctor(Doctor),
     /// What Postledger makes of one webhook body.
     ///
@@ -184,8 +224,8 @@ pub enum Command {
     ///
     /// It goes to a running Postledger or to the stack of `make local`.
     Sample(Target),
-    /// How much is on each queue: waiting, being consumed, dead.
-    Queues(Target),
+    /// How much is on each queue: waiting, being consumed, dead. And dead letters, taken back.
+    Queues(Queues),
     /// Look at what was set aside, and replay it.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -193,10 +233,6 @@ pub enum Command {
     ///
     /// What comes in with a revoked password is set aside. It says what it will do, and asks.
     Revoke(Revoke),
-    /// Take dead letters back to their queue.
-    ///
-    /// They are consumed again there. Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
-    Redrive(Redrive),
     /// Fold events anew, compare with what is stored, and mend that.
     ///
     /// It compares a server's stored views and counters with its events. Exit status 1: something differs.
@@ -249,6 +285,10 @@ pub enum Keys {
     List,
     /// Make what a deployment needs and is not there yet: a key of yours, and on AWS the stack's ledger key. Prints the template's parameters.
     Prepare(OnAws),
+    /// Move all webhooks to a new signing key, step by step.
+    ///
+    /// Run it again and again until it says that the old key is retired: it says what it waits for.
+    Rotate(Rotate),
     /// Forget a key; credentials that it signed are wrong from then on.
     Retire {
         /// The key's id, as `keys list` shows it.
@@ -301,7 +341,8 @@ pub struct Post {
     pub server: Server,
     /// Files of JSON bodies, one or more in each [default: standard input].
     pub files: Vec<PathBuf>,
-    /// Post over HTTP to the doors at this URL [env: POSTLEDGER_URL] [default: http://127.0.0.1:8630].
+    /// Post over HTTP to the doors at this URL [env: POSTLEDGER_URL; then url of the settings file] [default:
+    /// http://127.0.0.1:8630].
     #[arg(long, value_name = "URL", conflicts_with = "local")]
     pub url: Option<String>,
     /// Without --url, for a stack on AWS: the door runs in this process and puts events on the stack's queues (IP, coordinates, city and zip of opens and clicks are left out).
@@ -409,7 +450,28 @@ impl Live {
     }
 }
 
-/// `redrive`.
+/// `queues`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Queues {
+    /// What to do with them [default: only look].
+    #[command(subcommand)]
+    pub command: Option<OfQueues>,
+    /// Where Postledger is reached.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What is done with queues.
+#[derive(Debug, Subcommand)]
+pub enum OfQueues {
+    /// Take dead letters back to their queue.
+    ///
+    /// They are consumed again there. Each is sent before it is deleted: killed in between, nothing is lost, and what comes twice counts once.
+    Redrive(Redrive),
+}
+
+/// `queues redrive`.
 #[derive(Debug, Args)]
 pub struct Redrive {
     /// The queue that its dead letters go back to.

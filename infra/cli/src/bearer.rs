@@ -6,6 +6,7 @@
 use crate::Failure;
 use crate::args::api::{Audit, Erase, TOKEN};
 use crate::args::{Ask, Command, Keys, Quarantine, Servers, Tables};
+use crate::config::Config;
 use std::path::{Path, PathBuf};
 
 /// As whom a command asks.
@@ -53,7 +54,9 @@ impl As {
             // They sign with the operator's key, though they may ask no ledger.
             Command::Url(_)
             | Command::Post(_)
-            | Command::Keys(Keys::New | Keys::List | Keys::Prepare(_) | Keys::Retire { .. })
+            | Command::Keys(
+                Keys::New | Keys::List | Keys::Prepare(_) | Keys::Rotate(_) | Keys::Retire { .. },
+            )
             | Command::Server(
                 Servers::Add(_)
                 | Servers::List(_)
@@ -63,7 +66,6 @@ impl As {
                 | Servers::Remove { .. },
             )
             | Command::Connect(_)
-            | Command::Rotate(_)
             | Command::Watch(_)
             | Command::Reconcile(_)
             | Command::Backfill(_)
@@ -74,7 +76,6 @@ impl As {
                 Quarantine::List { .. } | Quarantine::Show { .. } | Quarantine::Replay { .. },
             )
             | Command::Revoke(_)
-            | Command::Redrive(_)
             | Command::Rebuild(_) => operator,
         }
     }
@@ -84,27 +85,32 @@ impl As {
 ///
 /// # Errors
 /// Where it would.
-pub fn allows(command: &Command) -> Result<(), Failure> {
+pub fn allows(command: &Command, config: &Config) -> Result<(), Failure> {
     match As::of(command) {
-        (As::Operator, file) => as_operator(file.map(PathBuf::as_path)),
+        (As::Operator, file) => as_operator(file.map(PathBuf::as_path), config),
         (As::Bearer | As::Nobody, _) => Ok(()),
     }
+}
+
+/// Whether a command asks a ledger or uses a key, so that it is to be known which and whose.
+pub fn asks(command: &Command) -> bool {
+    As::of(command).0 != As::Nobody
 }
 
 /// That no token is given, so that the operator may act.
 ///
 /// # Errors
 /// Where one is.
-pub fn as_operator(file: Option<&Path>) -> Result<(), Failure> {
-    let given = match file {
-        Some(_) => "--token-file",
-        None if platform::env::is_set(TOKEN) => TOKEN,
-        None => return Ok(()),
-    };
+pub fn as_operator(file: Option<&Path>, config: &Config) -> Result<(), Failure> {
+    let Some(given) = config.bears(file) else { return Ok(()) };
     Err(Failure::new(format!("a token is given by {given}, and this is asked as the operator of the ledger only"))
         .next(format!(
-            "leave {given} out to ask as the operator (`env -u {TOKEN} postledger …`). By a token there are recipient, \
-             check, suppressions, suppress, reactivate, erase, export, stats, timeline, message, activity, audit with --server, \
-             completeness, and token"
+            "leave it out to ask as the operator: {}. By a token there are recipient, check, suppressions, suppress, \
+             reactivate, erase, export, stats, timeline, message, activity, audit with --server, completeness, and token",
+            match &*given {
+                TOKEN => format!("`env -u {TOKEN} postledger …`"),
+                "--token-file" => "without --token-file".to_owned(),
+                file => format!("`--config FILE` with another file than {file}"),
+            }
         )))
 }

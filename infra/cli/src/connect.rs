@@ -3,20 +3,24 @@
 use crate::api::Api;
 use crate::args::Connect as Args;
 use crate::audited::{self, Change};
+use crate::format::Format;
 use crate::keys::KeyRing;
 use crate::server::{agreed, endpoint, entry, kept, vault};
+use crate::several::{self, Done};
 use crate::target::{self, Whose};
 use crate::terminal::visible;
-use crate::{Failure, registry, say, show};
+use crate::{Failure, post, registry, say, show};
 use account::audit::Who;
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
 use account::watch::Finding;
 use account::webhooks::{self, Difference, Plan, Row};
-use account::{ConnectForm, Doors, ServerEntry};
-use postmark_api::{Https, Timeouts, Trigger};
-use serde_json::json;
+use account::{ConnectForm, Doors, ServerEntry, Vault};
+use ledger::ServerId;
+use postmark_api::{Endpoint, Https, Timeouts, Trigger};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 /// The way to our doors.
@@ -38,46 +42,66 @@ impl From<ConnectError> for Failure {
     }
 }
 
-/// The command. Whether all is as it should be, at the end.
+/// The command.
 ///
 /// # Errors
-/// Where the server is not registered, our doors are not ready, Postmark refuses, or there is nobody to ask.
-pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
-    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    // Asked before the ledger is: on AWS it is a call of its own.
-    let told = || target::doors(&args.target, whose);
-    let server = args.server.server;
-    let ledger = Api::operated(&args.target, whose)?;
+/// Where a server is not registered, our doors are not ready, Postmark refuses, or there is nobody to ask.
+pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+    let ways = Ways {
+        vault: vault(&args.target, whose)?,
+        endpoint: endpoint(&args.postmark)?,
+        doors: doors()?,
+        ring: KeyRing::open(&whose.home()?, &whose.stack)?,
+        ledger: Api::operated(&args.target, whose)?,
+    };
+    let chosen = several::chosen(&args.several, whose, &ways.ledger)?;
+    let format = if json { Format::Json } else { Format::Table };
+    several::each(chosen, format, |server| connect(args, whose, &ways, server, json))
+}
+
+/// What all servers are connected by.
+struct Ways {
+    vault: Box<dyn Vault>,
+    endpoint: Endpoint,
+    doors: Doors,
+    ring: KeyRing,
+    ledger: Api,
+}
+
+fn connect(args: &Args, whose: &Whose, ways: &Ways, server: ServerId, json: bool) -> Result<Done, Failure> {
+    let Ways { vault, endpoint, doors, ring, ledger } = ways;
     let who = ledger.who();
-    let known = registry::on(&ledger, async |store| entry(store, server).await)?;
+    let known = registry::on(ledger, async |store| entry(store, server).await)?;
     let base = match args.doors.clone().or(known.doors) {
         Some(base) => base,
-        None => told()?,
+        // Asked before the registry is: on AWS it is a call of its own.
+        None => target::doors(&args.target, whose)?,
     };
-    registry::on(&ledger, async |store| {
+    registry::on(ledger, async |store| {
         let mut entry = entry(store, server).await?;
-        let postmark = endpoint.server(kept(&*vault, server).await?);
+        let postmark = endpoint.server(kept(&**vault, server).await?);
         if args.one_url {
             entry.connect = ConnectForm::OneUrl;
         }
         let auth = ring.auth(server, entry.generation).map_err(Failure::new)?;
-        let connect = Connect { store, api: &postmark, doors: &doors, auth: &auth };
+        let connect = Connect { store, api: &postmark, doors, auth: &auth };
+        let bar = post::busy("asking Postmark");
         let plan = if args.remove {
-            let seen = look(server, &postmark).await?;
-            webhooks::removal(&entry, &base, &seen.webhooks)
+            look(server, &postmark).await.map(|seen| webhooks::removal(&entry, &base, &seen.webhooks))
         } else {
-            connect.look(&mut entry, &base).await?
+            connect.look(&mut entry, &base).await
         };
+        bar.finish_and_clear();
+        let plan = plan?;
         let done = carry_out(args, &connect, &entry, &base, &plan, who, json).await?;
         let good = done.as_ref().map_or(args.dry_run || plan.is_empty(), Outcome::complete);
+        let mut told = Value::Null;
         if json {
-            let told = json!({ "doors": base, "form": entry.connect, "plan": plan, "done": done });
-            say(serde_json::to_string_pretty(&told)?);
+            told = json!({ "doors": base, "form": entry.connect, "plan": plan, "done": done });
         } else if let Some(done) = &done {
             say(outcome(done));
         }
-        Ok::<_, Failure>(good)
+        Ok::<_, Failure>(Done { good, told })
     })
 }
 
@@ -99,15 +123,20 @@ async fn carry_out(
     }
     let steps = plan.create.len() + plan.change.len() + plan.remove.len() + plan.verify.len();
     if steps > 0 && !args.yes && !agreed(&format!("do these {steps} steps at Postmark?"))? {
-        return Err(Failure::new("nothing was changed"));
+        return Err(
+            Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked")
+        );
     }
     let work = async {
-        Ok::<_, Failure>(if args.remove {
-            connect.remove(entry, base, plan).await?
+        let bar = post::busy("asking Postmark to do it");
+        let done = if args.remove {
+            connect.remove(entry, base, plan).await
         } else {
             // Where nothing is to be done, too: where it leads, and its streams, are remembered.
-            connect.carry_out(entry, base, plan.clone()).await?
-        })
+            connect.carry_out(entry, base, plan.clone()).await
+        };
+        bar.finish_and_clear();
+        Ok::<_, Failure>(done?)
     };
     if steps == 0 {
         return work.await.map(Some);

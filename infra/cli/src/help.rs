@@ -11,11 +11,8 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
         &["recipient", "check", "timeline", "message", "activity", "suppressions", "stats", "audit"],
     ),
     ("Decide", &["suppress", "reactivate", "erase", "export", "token"]),
-    (
-        "Connect Postmark",
-        &["server", "connect", "url", "watch", "reconcile", "backfill", "completeness", "rotate"],
-    ),
-    ("Operate", &["doctor", "queues", "quarantine", "redrive", "rebuild", "keys", "revoke"]),
+    ("Connect Postmark", &["server", "connect", "url", "watch", "reconcile", "backfill", "completeness"]),
+    ("Operate", &["doctor", "queues", "quarantine", "rebuild", "keys", "revoke"]),
     ("Try and develop", &["run", "sample", "event", "post", "fold", "tables", "completions", "man"]),
 ];
 

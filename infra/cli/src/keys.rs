@@ -86,7 +86,7 @@ impl KeyRing {
         }
         if self.keys.len() == 1 {
             return Err(Failure::new("it is the only key: without it every webhook would be refused")
-                .next("make another by `postledger rotate`, which also moves the webhooks to it"));
+                .next("make another by `postledger keys rotate`, which also moves the webhooks to it"));
         }
         self.keys.retain(|key| key.public().id() != key_id);
         self.write()

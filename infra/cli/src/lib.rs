@@ -11,11 +11,13 @@ pub mod audited;
 pub mod aws;
 pub mod bearer;
 pub mod client;
+pub mod config;
 pub mod connect;
 pub mod doctor;
 pub mod doors;
 pub mod embedded;
 pub mod fold;
+pub mod format;
 pub mod help;
 pub mod keys;
 pub mod next_step;
@@ -32,6 +34,7 @@ pub mod rotate;
 pub mod run;
 pub mod sample;
 pub mod server;
+pub mod several;
 pub mod show;
 pub mod target;
 pub mod terminal;
@@ -127,7 +130,9 @@ failures!(
 /// Where it cannot be written, [`is_unwritten`] says so from then on, and the command fails.
 pub fn say(text: impl fmt::Display) {
     let mut out = std::io::stdout().lock();
-    let written = writeln!(out, "{}", terminal::visible_lines(&text.to_string())).and_then(|()| out.flush());
+    let text = text.to_string();
+    let shown = terminal::visible_lines(&text);
+    let written = writeln!(out, "{}", terminal::painted(&shown)).and_then(|()| out.flush());
     if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
         UNWRITTEN.store(true, Ordering::Relaxed);
     }

@@ -6,13 +6,15 @@ use ledger::ServerId;
 use postledger::api::Api;
 use postledger::args::OnAws;
 use postledger::args::{self, Cli, Command};
+use postledger::config::Config;
 use postledger::fold::Fold;
+use postledger::format::{self, Form, Format};
 use postledger::keys::{KeyRing, webhooks};
 use postledger::sample::SERVER;
 use postledger::target::{self, Place, Whose};
 use postledger::{
     Failure, USAGE, ask, aws, bearer, connect, doctor, help, is_unwritten, operate, post, rebuild, reconcile,
-    report, revoke, rotate, run, say, server, show, tell, trial, watch,
+    report, revoke, rotate, run, say, server, show, tell, terminal, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -49,9 +51,16 @@ fn main() -> ExitCode {
 }
 
 fn command(cli: Cli) -> Result<ExitCode, Failure> {
-    bearer::allows(&cli.command)?;
-    let json = cli.json;
-    let whose = Whose { home: cli.home, stack: cli.stack };
+    let form = cli.form();
+    if cli.wide {
+        terminal::show_wide();
+    }
+    let config = match bearer::asks(&cli.command) {
+        true => Config::read(cli.config.as_deref())?,
+        false => Config::default(),
+    };
+    bearer::allows(&cli.command, &config)?;
+    let whose = Whose { home: cli.home, stack: cli.stack, config };
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     let ring = || KeyRing::open(&whose.home()?, &whose.stack);
     match cli.command {
@@ -60,30 +69,34 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(run::run(&args, &ring, &whose.home()?, &whose.stack))?;
         }
-        Command::Keys(args::Keys::Prepare(target)) => prepare(target, &whose, json)?,
-        Command::Keys(command) => key_command(command, ring()?, &whose, json)?,
-        Command::Url(args) => url(&args, &whose, json)?,
-        Command::Server(command) => server::run(command, &whose, json)?,
-        Command::Connect(args) => return connect::run(&args, &whose, json).map(status),
-        Command::Rotate(args) => return rotate::run(&args, &whose, json).map(status),
-        Command::Watch(args) => return watch::run(&args, &whose, json).map(status),
-        Command::Reconcile(args) => return reconcile::run(&args, &whose, json).map(status),
-        Command::Completeness(args) => reconcile::completeness(&args, &whose, json)?,
-        Command::Backfill(args) => return reconcile::backfill(&args, &whose, json).map(status),
-        Command::Doctor(args) => return doctor::run(&args, &whose, json).map(status),
+        Command::Keys(args::Keys::Prepare(target)) => prepare(target, &whose, form.json()?)?,
+        Command::Keys(args::Keys::Rotate(args)) => {
+            return rotate::run(&args, &whose, form.json()?).map(status);
+        }
+        Command::Keys(command) => key_command(command, ring()?, &whose, form)?,
+        Command::Url(args) => url(&args, &whose, form.json()?)?,
+        Command::Server(command) => server::run(command, &whose, form)?,
+        Command::Connect(args) => return connect::run(&args, &whose, form.json()?),
+        Command::Watch(args) => return watch::run(&args, &whose, form.json()?).map(status),
+        Command::Reconcile(args) => return reconcile::run(&args, &whose, form.json()?),
+        Command::Completeness(args) => reconcile::completeness(&args, &whose, form)?,
+        Command::Backfill(args) => return reconcile::backfill(&args, &whose, form.json()?),
+        Command::Doctor(args) => return doctor::run(&args, &whose, form.json()?).map(status),
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
-        Command::Ask(command) => return ask::run(command, &whose, json),
-        Command::Post(args) => return post::run(&args, &ring()?, &whose, json).map(status),
+        Command::Ask(command) => return ask::run(command, &whose, form),
+        Command::Post(args) => return post::run(&args, &ring()?, &whose, form.json()?).map(status),
         Command::Sample(target) => sample(&target, &whose)?,
-        Command::Queues(target) => {
-            let queues = operate::queues(&Api::operated(&target, &whose)?)?;
-            say(if json { serde_json::to_string_pretty(&queues)? } else { show::queues(&queues) });
+        Command::Queues(args::Queues { command: Some(args::OfQueues::Redrive(args)), .. }) => {
+            operate::redrive(&args, &whose, form.json()?)?;
         }
-        Command::Quarantine(command) => operate::of_quarantine(command, &whose, json)?,
-        Command::Revoke(args) => revoke::run(&args, &whose, json)?,
-        Command::Redrive(args) => operate::redrive(&args, &whose, json)?,
-        Command::Rebuild(args) => return rebuild::run(&args, &whose, json).map(status),
+        Command::Queues(args::Queues { command: None, target }) => {
+            let queues = operate::queues(&Api::operated(&target, &whose)?)?;
+            format::print(form, &queues, operate::ON_QUEUE, show::queues)?;
+        }
+        Command::Quarantine(command) => operate::of_quarantine(command, &whose, form)?,
+        Command::Revoke(args) => revoke::run(&args, &whose, form)?,
+        Command::Rebuild(args) => return rebuild::run(&args, &whose, form.json()?).map(status),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut help::command(), "postledger", &mut script);
@@ -91,13 +104,13 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Man { folder } => man(&folder)?,
         Command::Tables(args::Tables::Create { endpoint, region, by_time }) => {
-            let endpoint =
-                endpoint.or_else(|| platform::env::text("POSTLEDGER_ENDPOINT")).ok_or_else(|| {
-                    Failure::new(
-                        "tables are made here for emulators and tests only; on AWS the deployment makes them",
-                    )
-                    .next("name an emulator by --endpoint URL or POSTLEDGER_ENDPOINT")
-                })?;
+            let endpoint = endpoint.or_else(Config::endpoint).ok_or_else(|| {
+                Failure::new(
+                    "tables are made here for emulators and tests only; on AWS the deployment makes them",
+                )
+                .next("name an emulator by --endpoint URL or POSTLEDGER_ENDPOINT")
+            })?;
+            let json = form.json()?;
             let made = aws::create(&endpoint, &region, &whose.stack, by_time)?;
             say(if json { serde_json::to_string_pretty(&made)? } else { show::made(&made) });
         }
@@ -105,11 +118,11 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, json: bool) -> Result<(), Failure> {
+fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, form: Form) -> Result<(), Failure> {
     let stack = &whose.stack;
     let tell = |done: String, ring: &KeyRing| {
         let taken_up = operate::hand_out(ring, whose)?;
-        if !json {
+        if form.of_list() == Format::Table {
             say(format!("{done}\n{taken_up}\n"));
         }
         Ok::<_, Failure>(())
@@ -124,22 +137,24 @@ fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, json: bool
             operate::retire(&mut ring, &key_id, &target, whose)?;
             tell(format!("retired key {key_id} of stack {stack}"), &ring)?;
         }
-        args::Keys::List | args::Keys::Prepare(_) => {}
+        args::Keys::List | args::Keys::Prepare(_) | args::Keys::Rotate(_) => {}
     }
     let public = ring.public();
-    if json {
-        let keys: Vec<_> = public
-            .iter()
-            .map(|key| serde_json::json!({ "key_id": key.id(), "public_key": key.to_string() }))
-            .collect();
-        say(serde_json::to_string_pretty(&keys)?);
-        return Ok(());
-    }
-    let rows = public.iter().map(|key| [key.id().to_owned(), key.to_string()]);
-    say(show::table(["key", "public key"], rows));
-    let keys: Vec<String> = public.iter().map(ToString::to_string).collect();
-    say(format!("\nfor the functions: POSTLEDGER_PUBLIC_KEYS={}", keys.join(",")));
-    Ok(())
+    let keys = public.iter().map(|key| Key { key_id: key.id().to_owned(), public_key: key.to_string() });
+    let keys: Vec<Key> = keys.collect();
+    format::print(form, &keys, &["key_id", "public_key"], |keys| {
+        let rows = keys.iter().map(|key| [key.key_id.clone(), key.public_key.clone()]);
+        let public: Vec<&str> = keys.iter().map(|key| &*key.public_key).collect();
+        let functions = format!("for the functions: POSTLEDGER_PUBLIC_KEYS={}", public.join(","));
+        format!("{}\n\n{functions}", show::table(["key", "public key"], rows))
+    })
+}
+
+/// A key, as it is listed.
+#[derive(Serialize)]
+struct Key {
+    key_id: String,
+    public_key: String,
 }
 
 /// What `make deploy` asks for: keys that are there from now on, and how the template is told of them.
@@ -204,7 +219,7 @@ fn sample(target: &args::Target, whose: &Whose) -> Result<(), Failure> {
 
 fn url(args: &args::Url, whose: &Whose, json: bool) -> Result<(), Failure> {
     let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    let server = args.server.server;
+    let server = args.server.id(whose)?;
     let generation = revoke::generation(&args.target, whose, server, args.generation, true)?;
     let (user, password) = ring.credential(server, generation)?;
     let webhooks = webhooks(&target::doors(&args.target, whose)?, user, &password, &args.kind);

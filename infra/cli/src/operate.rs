@@ -1,10 +1,11 @@
-//! What whoever operates a ledger looks at and changes: `queues`, `redrive`, `quarantine`, `keys retire`; and keys that are
+//! What whoever operates a ledger looks at and changes: `queues`, `queues redrive`, `quarantine`, `keys retire`; and keys that are
 //! handed out to those who run.
 
 use crate::api::{Api, Request};
 use crate::args::{self, Quarantine, Target};
 use crate::audited::{self, Change};
 use crate::embedded::Pass;
+use crate::format::{self, Columns, Form};
 use crate::keys::KeyRing;
 use crate::operator::documents::Done;
 use crate::operator::{Listed, OnQueue, Redrive, Redriven, Replay, Replayed};
@@ -16,6 +17,21 @@ use http::Method;
 use ledger::ServerId;
 use serde_json::Value;
 use std::path::PathBuf;
+
+/// What a CSV has of a queue.
+pub const ON_QUEUE: Columns = &["queue", "waiting", "in_flight", "dead"];
+/// What a CSV has of a body that was set aside.
+const SET_ASIDE: Columns = &[
+    "key",
+    "received_at",
+    "server",
+    "generation",
+    "reason",
+    "detail",
+    "record_type",
+    "parts",
+    "replayed_at",
+];
 
 /// What is on the queues.
 pub fn queues(ledger: &Api) -> Result<Vec<OnQueue>, Failure> {
@@ -39,15 +55,15 @@ pub fn set_aside(ledger: &Api, key: &str) -> Result<Listed, Failure> {
 ///
 /// # Errors
 /// Where it is not done.
-pub fn of_quarantine(command: Quarantine, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub fn of_quarantine(command: Quarantine, whose: &Whose, form: Form) -> Result<(), Failure> {
     match command {
         Quarantine::List { days, target } => {
             let listed = quarantine(&Api::operated(&target, whose)?, days)?;
-            say(if json { serde_json::to_string_pretty(&listed)? } else { show::quarantine(&listed) });
+            format::print(form, &listed, SET_ASIDE, show::quarantine)?;
         }
         Quarantine::Show { key, target } => {
             let listed = set_aside(&Api::operated(&target, whose)?, &key)?;
-            if json {
+            if form.json()? {
                 say(serde_json::to_string_pretty(&listed)?);
             } else {
                 say(show::quarantine(std::slice::from_ref(&listed)));
@@ -56,6 +72,7 @@ pub fn of_quarantine(command: Quarantine, whose: &Whose, json: bool) -> Result<(
             }
         }
         Quarantine::Replay { key, body, overridden, target } => {
+            let json = form.json()?;
             let replayed = replay(&Api::operated(&target, whose)?, &key, body, overridden)?;
             let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
             say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
@@ -73,7 +90,7 @@ fn replay(ledger: &Api, key: &str, body: Option<PathBuf>, overridden: bool) -> R
     ledger.read(&request.json(&Replay { overridden, body_base64 }))
 }
 
-/// The command `redrive`.
+/// The command `queues redrive`.
 ///
 /// # Errors
 /// Where it is not done, or not to its end.
@@ -138,8 +155,7 @@ pub fn hand_out(ring: &KeyRing, whose: &Whose) -> Result<String, Failure> {
     for (port, pass) in Pass::all(&whose.home()?).into_iter().filter(|(_, pass)| pass.stack == whose.stack) {
         let doors = format!("http://127.0.0.1:{port}");
         let ledger = Api::of_operator(&doors, &pass);
-        if queues(&ledger).is_err() {
-            // It was killed, and its pass is left.
+        if ledger.is_over() {
             continue;
         }
         adopt(&ledger, ring).map_err(|error| {

@@ -13,22 +13,22 @@ pub mod routes;
 mod streams;
 
 pub use messages::{
-    Forgotten, OnQueue, QuarantineQuery, Reconcile as ReconcileAsk, Recorded, Redrive, Redriven, Repaired,
-    Replay, Replayed, Revoked, SetAside as Listed,
+    Forgotten, OnQueue, QuarantineQuery, Reconcile as ReconcileAsk, Redrive, Redriven, Repaired, Replay,
+    Replayed, Revoked, SetAside as Listed,
 };
 pub use progress::{Step, Watched};
 
 use crate::audited::{self, Change};
 use account::audit::Who;
 use account::{Registry, Streams};
+use answers::Timestamp;
 use api::Api;
 use api::problem::Problem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use erase::{Sweep, SweepError, Swept};
 use http::StatusCode;
-use ledger::given::Recipient;
-use ledger::{Class, Identity, LedgerKey, ServerId, Source, Time};
+use ledger::{Identity, LedgerKey, ServerId, Source, Time};
 use platform::Clock;
 use postmark::Context;
 use postmark_api::{Endpoint, Https, Timeouts, Token};
@@ -40,7 +40,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Scan;
-use store::ask::TIMELINE_MAX;
 use store::rebuild::{self, Report};
 use tokio::time::Instant;
 
@@ -55,6 +54,9 @@ const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 /// What is said to a command whose words are not understood here.
 const OTHER_RELEASE: &str = "use the `postledger` of the same release as the ledger that it asks";
 
+/// What is said where work stopped half-way.
+const GO_ON: &str = "run it again: it goes on from there";
+
 /// What is asked for is not there.
 fn missing(what: &str, next: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "missing", "It is not there", what).next(next)
@@ -62,7 +64,8 @@ fn missing(what: &str, next: &str) -> Problem {
 
 /// What is asked cannot be done, and would not be the next time.
 fn unusable(why: impl ToString) -> Problem {
-    Problem::conflict("unusable", "It cannot be done", why.to_string()).next("nothing was changed")
+    Problem::conflict("unusable", "It cannot be done", why.to_string())
+        .next("see to that, then do this again")
 }
 
 fn of_sweep(error: SweepError) -> Problem {
@@ -77,19 +80,10 @@ fn of_reconcile(error: ReconcileError) -> Problem {
     match error {
         ReconcileError::Store(error) => error.into(),
         ReconcileError::Queue(error) => error.into(),
-        ReconcileError::Api(error) => match error.next() {
-            Some(next) => unusable(&error).next(next),
-            None => unusable(error),
-        },
-        error => {
-            unusable(error).next("what was told until then is told: run it again, and it goes on from there")
-        }
+        // What was told until then is told.
+        ReconcileError::Api(error) => unusable(&error).next(error.next().unwrap_or(GO_ON)),
+        error => unusable(error).next(GO_ON),
     }
-}
-
-/// A recipient as it was given.
-fn whom(given: &str) -> Result<Recipient, Problem> {
-    given.parse().map_err(|error: ledger::given::NotARecipient| Problem::bad_request(error.to_string()))
 }
 
 /// What an operator reaches a ledger by.
@@ -122,26 +116,6 @@ impl Operator {
         told: impl FnOnce(&T) -> Value,
     ) -> Result<T, Problem> {
         audited::change(&*self.store, who.clone(), change, &self.clock, work, told).await
-    }
-
-    /// What is recorded about a recipient, in the order in which it came in, with the bodies; of deliveries, and of
-    /// opens and clicks, as many as a timeline shows.
-    async fn bodies(&self, server: ServerId, address: &str) -> Result<Vec<Recorded>, Problem> {
-        let mut recorded = Vec::new();
-        for recipient in whom(address)?.ids(&self.ledger_key, server) {
-            recorded.extend(self.store.state_events(server, recipient).await?);
-            for class in [Class::Delivery, Class::Engagement] {
-                recorded.extend(self.store.events(server, recipient, class, None, TIMELINE_MAX).await?.items);
-            }
-        }
-        recorded.sort_by_key(|recorded| (recorded.event.received_at, recorded.event.identity));
-        let bodied = |recorded: store::Recorded| Recorded {
-            identity: recorded.event.identity,
-            received_at: recorded.event.received_at,
-            source: recorded.event.source,
-            body: recorded.body.and_then(|body| serde_json::from_str(&body).ok()),
-        };
-        Ok(recorded.into_iter().map(bodied).collect())
     }
 
     /// What is on each queue: how much waits, is being consumed, is dead. On AWS these are approximate.
@@ -211,7 +185,7 @@ impl Operator {
             let queue = QueueName::of(envelope.record_type);
             self.queue.send(queue, &envelope.encode()).await?;
             let (_, id) = key.split_once('.').unwrap_or_default();
-            self.store.mark_replayed(listed.received_at, id, (self.clock)()).await?;
+            self.store.mark_replayed(listed.received_at.0, id, (self.clock)()).await?;
             Ok(Replayed { identity, queue: queue.name().to_owned() })
         };
         self.noted(who, change, work, |replayed| json!({ "event": replayed.identity })).await
@@ -279,7 +253,9 @@ impl Operator {
     /// Which passwords are revoked, and from when.
     async fn revoked(&self) -> Result<Vec<Revoked>, Problem> {
         let revoked = self.store.rules().await?.revocations().into_iter();
-        Ok(revoked.map(|(server, generation, from)| Revoked { server, generation, from }).collect())
+        Ok(revoked
+            .map(|(server, generation, from)| Revoked { server, generation, from: from.into() })
+            .collect())
     }
 
     /// Revokes one of a server's passwords. Where the registry says that it is in use, it says from then on that the next
@@ -288,7 +264,7 @@ impl Operator {
         let Revoked { server, generation, from } = revoke;
         let asked = json!({ "generation": generation, "from": from.to_string() });
         let work = async {
-            self.store.revoke(server, generation, from).await?;
+            self.store.revoke(server, generation, from.0).await?;
             let store = &*self.store;
             let in_use = Registry(store).get(server).await?.map(|entry| entry.generation);
             if in_use != Some(generation) {
@@ -316,7 +292,7 @@ impl Operator {
         let change = Change { server, what: "revoke.undo", target: None, asked };
         let work = async { Ok(self.store.unrevoke(server, generation).await?) };
         self.noted(who, change, work, |()| json!({ "was": from.to_string() })).await?;
-        Ok(Revoked { server, generation, from })
+        Ok(Revoked { server, generation, from: from.into() })
     }
 
     /// Takes what is left of erased recipients out of tables, quarantine and dead letters. It may be done again.
@@ -423,7 +399,7 @@ impl Operator {
         let token = Token::new(&ask.token).map_err(unusable)?;
         let api = Endpoint::new(Arc::new(https)).with_base(&ask.postmark).server(token);
         let span = match (ask.from, ask.to) {
-            (Some(from), Some(to)) => {
+            (Some(Timestamp(from)), Some(Timestamp(to))) => {
                 let source = if ask.backfill { Source::Backfill } else { Source::Reconcile };
                 Span::Asked { from, to, source }
             }
@@ -508,6 +484,14 @@ mod tests {
             queue::Sender::send(&*queue, QueueName::CriticalDead, &body).await.unwrap();
         }
         queue
+    }
+
+    #[test]
+    fn what_postmark_refuses_half_way_is_not_said_to_have_changed_nothing() {
+        let words = "a day was read, and the next is refused".to_owned();
+        let refused = postmark_api::ApiError::Refused { status: 422, code: 1, words, next: None };
+        let problem = of_reconcile(ReconcileError::Api(refused));
+        assert_eq!(problem.document()["next"], GO_ON);
     }
 
     /// All that can be received from a queue now.

@@ -136,21 +136,30 @@ fn deliver<C: Fn(&Parcel) -> Result<String, Failure>>(
     }
 }
 
-/// A progress bar on standard error.
+/// How often what shows that work goes on moves.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A progress bar on standard error. It moves while nothing else does: an answer may take long.
 pub fn progress(length: Option<u64>, what: &str) -> ProgressBar {
-    let bar = match length {
-        Some(length) => ProgressBar::new(length),
-        None => ProgressBar::new_spinner(),
-    };
-    let template = if length.is_some() {
-        "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}"
-    } else {
-        "{msg} {pos} {per_sec}"
-    };
+    match length {
+        Some(length) => {
+            bar(ProgressBar::new(length), "{spinner} {msg} {wide_bar} {pos}/{len} {per_sec} {eta}", what)
+        }
+        None => bar(ProgressBar::new_spinner(), "{spinner} {msg} {pos} {per_sec}", what),
+    }
+}
+
+/// Shows on standard error that work goes on, and for how long.
+pub fn busy(what: &str) -> ProgressBar {
+    bar(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}", what)
+}
+
+fn bar(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_message(what.to_owned());
+    bar.enable_steady_tick(TICK);
     bar
 }
 
@@ -169,9 +178,10 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
         all = parcels("standard input", stdin().lock())?;
     }
     let target = Target { url: args.url.clone(), aws: args.aws.clone() };
-    let generation = revoke::generation(&target, whose, args.server.server, args.generation, false)?;
-    let (user, password) = keys.credential(args.server.server, generation)?;
-    let (server, authorization) = (args.server.server, basic(user, &password));
+    let server = args.server.id(whose)?;
+    let generation = revoke::generation(&target, whose, server, args.generation, false)?;
+    let (user, password) = keys.credential(server, generation)?;
+    let authorization = basic(user, &password);
     let path = |parcel: &Parcel| format!("/v1/{server}/{}", parcel.segment);
     let bar = progress(Some(all.len() as u64), "posting");
     let answers = match Place::of(args.url.as_deref(), &args.aws, whose)? {
@@ -188,7 +198,7 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
             deliver(&all, args.rate, &bar, courier)?
         }
         Place::Aws(place) => {
-            bearer::as_operator(None)?;
+            bearer::as_operator(None, &whose.config)?;
             let aws = Aws::open(&place, &whose.stack)?;
             let verifier = Arc::new(Verifier::new(&whose.stack, keys.public(), [])?);
             let doors = Doors::new(&verifier, &(aws.queue() as _), &platform::clock());

@@ -17,7 +17,7 @@ use store::rebuild::Report;
 /// Where the ledger has no answer, or there is nobody to ask before a repair.
 pub fn run(args: &Rebuild, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let ledger = &Api::operated(&args.target, whose)?;
-    let server = args.server.server;
+    let server = args.server.id(whose)?;
     let report = verify(ledger, server)?;
     if !args.repair {
         say(if json { serde_json::to_string_pretty(&report)? } else { show::rebuild(&report) });

@@ -2,16 +2,21 @@
 
 use crate::api::{Api, Request};
 use crate::args::{Backfill, Postmark, Target};
+use crate::format::{self, Columns, Form, Format};
 use crate::operator::{ReconcileAsk, Step};
+use crate::several::{self, Done};
 use crate::target::Whose;
 use crate::{Failure, USAGE, args, post, say, show};
 use ::reconcile::{Report, Tally};
-use answers::{Completeness, CompletenessLine};
+use answers::{Completeness, CompletenessLine, Timestamp};
 use http::Method;
 use indicatif::ProgressBar;
 use ledger::{ServerId, Time};
 use postmark_api::eastern;
+use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 /// For how many days back completeness is told, unless asked otherwise.
 const COMPLETENESS_DAYS: i64 = 30;
@@ -20,37 +25,41 @@ const DAYS_AT_ONCE: i64 = 90;
 /// How long an embedded Postledger works on at a time, in seconds: it must answer before it is given up.
 const EMBEDDED_SECONDS: u64 = 10;
 
-/// The command `reconcile`. Whether all could be compared.
+/// The command `reconcile`.
 ///
 /// # Errors
-/// Where the server is not registered, has no token, or somebody gives no answer.
-pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let ask = ReconcileAsk {
-        from: args.from,
-        to: args.from.map(|_| args.to.unwrap_or_else(platform::now)),
-        backfill: false,
-        dry_run: args.dry_run,
-        ..ask(args.server.server, &args.postmark, &args.target, whose)?
-    };
-    let report = work(&Api::operated(&args.target, whose)?, args.server.server, ask, "comparing")?;
-    tell(&report, args.dry_run, json)
+/// Where a server is not registered, has no token, or somebody gives no answer.
+pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+    let ledger = Api::operated(&args.target, whose)?;
+    let chosen = several::chosen(&args.several, whose, &ledger)?;
+    several::each(chosen, if json { Format::Json } else { Format::Table }, |server| {
+        let ask = ReconcileAsk {
+            from: args.from.map(Timestamp),
+            to: args.from.map(|_| Timestamp(args.to.unwrap_or_else(platform::now))),
+            dry_run: args.dry_run,
+            ..ask(server, &args.postmark, &args.target, whose)?
+        };
+        tell(&work(&ledger, server, ask, "comparing")?, args.dry_run, json)
+    })
 }
 
-/// The command `backfill`. Whether all could be read.
+/// The command `backfill`.
 ///
 /// # Errors
 /// As [`run`].
-pub fn backfill(args: &Backfill, whose: &Whose, json: bool) -> Result<bool, Failure> {
+pub fn backfill(args: &Backfill, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
     let now = platform::now();
-    let ask = ReconcileAsk {
-        from: Some(now.plus_days(-args.days)),
-        to: Some(now),
-        backfill: true,
-        ..ask(args.server.server, &args.postmark, &args.target, whose)?
-    };
     let ledger = Api::operated(&args.target, whose)?;
-    let report = work(&ledger, args.server.server, ask, "reading what Postmark still has")?;
-    tell(&report, false, json)
+    let chosen = several::chosen(&args.several, whose, &ledger)?;
+    several::each(chosen, if json { Format::Json } else { Format::Table }, |server| {
+        let ask = ReconcileAsk {
+            from: Some(now.plus_days(-args.days).into()),
+            to: Some(now.into()),
+            backfill: true,
+            ..ask(server, &args.postmark, &args.target, whose)?
+        };
+        tell(&work(&ledger, server, ask, "reading what Postmark still has")?, false, json)
+    })
 }
 
 fn ask(
@@ -103,13 +112,13 @@ fn work(ledger: &Api, server: ServerId, ask: ReconcileAsk, what: &'static str) -
     Ok(report)
 }
 
-fn tell(report: &Report, dry_run: bool, json: bool) -> Result<bool, Failure> {
+fn tell(report: &Report, dry_run: bool, json: bool) -> Result<Done, Failure> {
+    let good = report.finished && report.streams.values().all(|stream| stream.problems.is_empty());
     if json {
-        say(serde_json::to_string_pretty(report)?);
-    } else {
-        say(shown(report, dry_run));
+        return Ok(Done { good, told: serde_json::to_value(report)? });
     }
-    Ok(report.finished && report.streams.values().all(|stream| stream.problems.is_empty()))
+    say(shown(report, dry_run));
+    Ok(Done { good, told: Value::Null })
 }
 
 /// A report for people.
@@ -167,7 +176,7 @@ fn days_after(day: &str, days: i64) -> Result<String, Failure> {
 }
 
 /// The command `completeness`.
-pub fn completeness(args: &args::Completeness, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub fn completeness(args: &args::Completeness, whose: &Whose, form: Form) -> Result<(), Failure> {
     let now = platform::now();
     let day = |time: Option<Time>, else_then: Time| {
         // A plain day is meant as Postmark's date, not as the instant that begins it in UTC.
@@ -179,51 +188,76 @@ pub fn completeness(args: &args::Completeness, whose: &Whose, json: bool) -> Res
             .next("let --from be the earlier of the two")
             .status(USAGE));
     }
+    let server = args.server.id(whose)?;
     let ledger = Api::open(&args.access, whose)?;
-    let mut told = Completeness { server: args.server.server, days: BTreeMap::new(), from, to };
+    let mut told = Completeness { server, days: BTreeMap::new(), from, to };
     // The API tells of so many days at once.
     let mut first = told.from.clone();
     while first <= told.to {
         let last = days_after(&first, DAYS_AT_ONCE)?.min(told.to.clone());
-        let request = Request::get(&["servers", &args.server.server.to_string(), "completeness"]);
+        let request = Request::get(&["servers", &server.to_string(), "completeness"]);
         let part: Completeness = ledger.read(&request.with("from", Some(&first)).with("to", Some(&last)))?;
         told.days.extend(part.days);
         first = days_after(&last, 1)?;
     }
-    if json {
+    if form.of_list() == Format::Json {
         say(serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
-    let mut sums: BTreeMap<(&str, &str, &str), CompletenessLine> = BTreeMap::new();
-    for (day, streams) in &told.days {
-        for (name, of_stream) in streams {
-            for (record_type, line) in &of_stream.lines {
-                sums.insert((day, name, record_type), *line);
-            }
-        }
-    }
-    if sums.is_empty() {
-        say("no day has been compared yet: `postledger reconcile` does so, a day at a time after its end");
-        return Ok(());
-    }
-    let days = told.days.len();
-    let unexplained: u64 = sums.values().map(|line| line.unexplained).sum();
-    // A row for what happened; that a type has none on a day says nothing.
-    sums.retain(|_, line| line.expected > 0);
-    let rows = sums.into_iter().map(|((day, name, record_type), line)| {
-        let counts = [line.expected, line.received, line.recovered, line.unrecoverable, line.unexplained];
-        let [expected, received, recovered, unrecoverable, unexplained] =
-            counts.map(|count| count.to_string());
-        [day, name, record_type]
-            .map(str::to_owned)
-            .into_iter()
-            .chain([expected, received, recovered, unrecoverable, unexplained])
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap_or_default()
+    let lines = told.days.iter().flat_map(|(day, streams)| {
+        let streams = streams.iter();
+        let of =
+            streams.flat_map(|(stream, of)| of.lines.iter().map(move |(kind, line)| (stream, kind, line)));
+        of.map(|(stream, kind, line)| Line {
+            day: day.clone(),
+            stream: stream.clone(),
+            kind: kind.clone(),
+            line: *line,
+        })
     });
-    let head = ["day", "stream", "what", "expected", "received", "recovered", "unrecoverable", "unexplained"];
-    say(show::table::<8>(head, rows));
-    say(format!("\n{days} days were compared; {unexplained} events are unexplained"));
-    Ok(())
+    let mut lines: Vec<Line> = lines.collect();
+    let (none, days) = (lines.is_empty(), told.days.len());
+    let unexplained: u64 = lines.iter().map(|line| line.line.unexplained).sum();
+    // A row for what happened; that a type has none on a day says nothing.
+    lines.retain(|line| line.line.expected > 0);
+    format::print(form, &lines, LINE, |lines| {
+        if none {
+            return "no day has been compared yet: `postledger reconcile` does so, a day at a time after its end"
+                .to_owned();
+        }
+        let rows = lines.iter().map(|Line { day, stream, kind, line }| {
+            let CompletenessLine { expected, received, recovered, unrecoverable, unexplained } = *line;
+            let [expected, received, recovered, unrecoverable, unexplained] =
+                [expected, received, recovered, unrecoverable, unexplained].map(|count| count.to_string());
+            [
+                day.clone(),
+                stream.clone(),
+                kind.clone(),
+                expected,
+                received,
+                recovered,
+                unrecoverable,
+                unexplained,
+            ]
+        });
+        let head =
+            ["day", "stream", "what", "expected", "received", "recovered", "lost for good", "unexplained"];
+        let table = show::fitting(head, rows, &["received", "recovered"]);
+        format!("{table}\n\n{days} days were compared; {unexplained} events are unexplained")
+    })
 }
+
+/// How complete a record type is on a stream's day.
+#[derive(Serialize)]
+struct Line {
+    day: String,
+    stream: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    line: CompletenessLine,
+}
+
+/// What a CSV has of it.
+const LINE: Columns =
+    &["day", "stream", "type", "expected", "received", "recovered", "unrecoverable", "unexplained"];

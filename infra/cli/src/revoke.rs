@@ -3,14 +3,17 @@
 
 use crate::api::{Api, Request};
 use crate::args::{self, Target};
+use crate::format::{self, Columns, Form};
 use crate::operator::Revoked as Revoke;
 use crate::server::agreed;
 use crate::target::{Place, Whose};
 use crate::{Failure, registry, say, show, tell};
 use account::Registry;
+use answers::Timestamp;
 use consumer::REVOKED_DAYS;
 use http::Method;
 use ledger::{ServerId, Time};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// What is revoked in a ledger.
@@ -24,7 +27,7 @@ impl Revoked {
     /// From when a password is revoked, if it is.
     fn from(&self, server: ServerId, generation: u32) -> Option<Time> {
         let revoked = self.0.iter().find(|one| (one.server, one.generation) == (server, generation));
-        revoked.map(|one| one.from)
+        revoked.map(|one| one.from.0)
     }
 
     /// The first password from one on that is not revoked.
@@ -50,11 +53,12 @@ impl Revoked {
 ///
 /// # Errors
 /// Where it is not done, or there is nobody to ask.
-pub fn run(args: &args::Revoke, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub fn run(args: &args::Revoke, whose: &Whose, form: Form) -> Result<(), Failure> {
     let ledger = Api::operated(&args.target, whose)?;
     let (Some(server), Some(generation), false) = (args.server, args.generation, args.list) else {
-        return list(&ledger, args.server, json);
+        return list(&ledger, args.server, form);
     };
+    let json = form.json()?;
     if args.undo {
         undo(&ledger, server, generation, args, json)
     } else {
@@ -62,30 +66,36 @@ pub fn run(args: &args::Revoke, whose: &Whose, json: bool) -> Result<(), Failure
     }
 }
 
-fn list(ledger: &Api, server: Option<ServerId>, json: bool) -> Result<(), Failure> {
+fn list(ledger: &Api, server: Option<ServerId>, form: Form) -> Result<(), Failure> {
     let all = Revoked::of(ledger)?;
-    let wanted = || all.0.iter().filter(|one| server.is_none_or(|server| one.server == server));
-    if json {
-        let told = wanted().map(|one| {
-            json!({ "server": one.server, "generation": one.generation, "from": one.from.to_string(),
-                "next_generation": all.usable(one.server, one.generation) })
+    let wanted = all.0.iter().filter(|one| server.is_none_or(|server| one.server == server));
+    let told = wanted.map(|one| Listed {
+        server: one.server,
+        generation: one.generation,
+        from: one.from,
+        next_generation: all.usable(one.server, one.generation),
+    });
+    let columns: Columns = &["server", "generation", "from", "next_generation"];
+    format::print(form, &told.collect::<Vec<_>>(), columns, |told| {
+        let rows = told.iter().map(|one| {
+            let from = show::time(one.from.0);
+            [one.server.to_string(), one.generation.to_string(), from, one.next_generation.to_string()]
         });
-        say(serde_json::to_string_pretty(&told.collect::<Vec<_>>())?);
-        return Ok(());
-    }
-    let rows: Vec<[String; 4]> = wanted()
-        .map(|one| {
-            let next = all.usable(one.server, one.generation).to_string();
-            [one.server.to_string(), one.generation.to_string(), show::time(one.from), next]
-        })
-        .collect();
-    if rows.is_empty() {
-        say("no password is revoked");
-        return Ok(());
-    }
-    say(show::table(["server", "generation", "revoked from", "use instead"], rows));
-    say(format!("\nto have the doors refuse them, deploy with Denied={}", all.denied(None)));
-    Ok(())
+        if told.is_empty() {
+            return "no password is revoked".to_owned();
+        }
+        let table = show::table(["server", "generation", "revoked from", "use instead"], rows);
+        format!("{table}\n\nto have the doors refuse them, deploy with Denied={}", all.denied(None))
+    })
+}
+
+/// A revoked password, as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    server: ServerId,
+    generation: u32,
+    from: Timestamp,
+    next_generation: u32,
 }
 
 fn revoke(
@@ -113,7 +123,7 @@ fn revoke(
     }
     let (next, takes_next) = (plan.next(), plan.is_registered());
     let request = Request::operator(Method::POST, &["revocations"]);
-    ledger.read::<Revoke>(&request.json(&Revoke { server, generation, from }))?;
+    ledger.read::<Revoke>(&request.json(&Revoke { server, generation, from: from.into() }))?;
     let words = || {
         let connect = if takes_next {
             format!("`postledger connect --server {server}` gives Postmark the next one")
@@ -142,7 +152,7 @@ fn undo(
         return Err(Failure::new("nothing was taken back"));
     }
     let password = ["revocations", &server.to_string(), &generation.to_string()];
-    ledger.read::<Revoke>(&Request::operator(Method::DELETE, &password).once())?;
+    ledger.read::<Revoke>(&Request::operator(Method::DELETE, &password))?;
     let words = format!(
         "{server}.{generation} is good again; what came in with it since is kept for {REVOKED_DAYS} days: see it by \
          `postledger quarantine list --days {REVOKED_DAYS}`, and record it by `postledger quarantine replay KEY`; take \
@@ -298,7 +308,7 @@ mod tests {
         let one = |(generation, from): &(u32, i64)| Revoke {
             server: server(),
             generation: *generation,
-            from: at(*from),
+            from: at(*from).into(),
         };
         Revoked(generations.iter().map(one).collect())
     }

@@ -1,4 +1,4 @@
-//! The command `rotate`: moves all webhooks to a new key, as far as can be done now.
+//! The command `keys rotate`: moves all webhooks to a new key, as far as can be done now.
 
 use crate::api::Api;
 use crate::args::Rotate as Args;
@@ -71,7 +71,9 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         let now = platform::now();
         let stage = Rotate { store, keys: &mut ring, doors: &doors, now }.progress().await?.stage;
         if matches!(stage, Stage::Idle | Stage::Retired) && !args.yes && !agreed(BEGIN)? {
-            return Err(Failure::new("nothing was changed"));
+            return Err(
+                Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked")
+            );
         }
         let asked = json!({ "stage": stage, "server": args.server });
         let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };

@@ -16,10 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Memory as MemoryStore;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// How long a clean shutdown may take.
 const SHUTDOWN: Duration = Duration::from_secs(20);
+/// What is said at the end, however it comes.
+const GONE: &str = "It was kept in memory only, and is gone now.";
 /// How often metrics are printed, where logs are asked for.
 const METRICS_EVERY: Duration = Duration::from_secs(1);
 
@@ -41,6 +44,8 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
             "stop what listens there, or choose another: `postledger run --port N` (0: any that is free)",
         )
     })?;
+    // From here on nobody ends it without being told what that means.
+    let mut stopping = Stopping::new()?;
     let doors = listener.local_addr()?;
     let base = format!("http://{doors}");
     let admin = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -84,6 +89,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
     }
     say(format!("\n  or apart: user {user}, password {password}"));
 
+    let mut cut_short = false;
     if !args.no_sample {
         let (base, password, once, pass) = (base.clone(), password.clone(), args.once, pass);
         let trial = tokio::task::spawn_blocking(move || {
@@ -91,15 +97,20 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
             trial::run(&ledger, &base, user, &password)?;
             if once { trial::ask(&base, &ledger) } else { Ok(()) }
         });
-        trial.await.map_err(|_| Failure::new("the sample could not be posted"))??;
+        tokio::select! {
+            done = trial => done.map_err(|_| Failure::new("the sample could not be posted"))??,
+            () = stopping.asked() => cut_short = true,
+        }
     }
-    if !args.once {
+    if !args.once && !cut_short {
         let usual = base.ends_with(&format!(":{PORT}"));
         let target = if usual { String::new() } else { format!(" --url {base}") };
         trial::tell_what_next(&base, user, &password, &target);
-        say("\nCtrl-C stops it.");
-        wait_for_the_end().await;
-        say("\nStopping: finishing what has come in.");
+        say("\nCtrl-C stops it; what it holds is gone then.");
+        stopping.asked().await;
+    }
+    if !args.once || cut_short {
+        say("\nStopping: finishing what has come in. Ctrl-C again does not wait for that.");
     }
 
     let finished = tokio::time::timeout(SHUTDOWN, async {
@@ -111,12 +122,16 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
         while pumps.join_next().await.is_some() {}
         served.and(operating.await).map_err(|_| Failure::new("a server stopped by a fault of its own"))
     });
-    match finished.await {
+    let finished = tokio::select! {
+        finished = finished => finished,
+        () = stopping.asked() => {
+            return Err(Failure::new(format!("stopped before all was finished. {GONE}")));
+        }
+    };
+    match finished {
         Ok(finished) => finished?,
         Err(_) => {
-            return Err(Failure::new(
-                "not everything could be finished in time; what was left is lost with it",
-            ));
+            return Err(Failure::new(format!("not everything could be finished in time. {GONE}")));
         }
     }
     let queues = stack.operator.queues().await.map_err(|error| Failure::new(error.to_string()))?;
@@ -126,9 +141,12 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
             "{dead} messages could not be consumed and are lost with this process; see the logs."
         )),
     }
-    say("It was kept in memory only, and is gone now.");
+    say(GONE);
     if args.logs.is_some() {
         platform::metrics::flush(Visible(std::io::stderr()));
+    }
+    if args.once && cut_short {
+        return Err(Failure::new("it was stopped before the sample was shown").next("run it again"));
     }
     Ok(())
 }
@@ -145,15 +163,25 @@ async fn print_metrics() {
 }
 
 /// Ctrl-C, or a polite request to end.
-async fn wait_for_the_end() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+struct Stopping {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stopping {
+    /// From now on they are noticed, and end nothing by themselves.
+    fn new() -> Result<Stopping, Failure> {
+        Ok(Stopping {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Returns once somebody asks for the end.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
     }
 }

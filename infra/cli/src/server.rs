@@ -4,10 +4,12 @@ use crate::api::{Api, Request};
 use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
 use crate::args::{Target, reconcile::Postmark};
 use crate::audited::{self, Change};
+use crate::format::{self, Columns, Form, Format};
 use crate::operator::Forgotten;
 use crate::target::{Place, Whose};
 use crate::{Failure, aws, registry, rfc3339, say, show};
 use account::{FileVault, Registry, ServerEntry, Vault, connect};
+use answers::Timestamp;
 use http::Method;
 use ledger::ServerId;
 use ledger::policy::{PolicySchedule, StreamKind};
@@ -116,40 +118,43 @@ fn read_token(what: &str) -> Result<Token, Failure> {
 ///
 /// # Errors
 /// Where the ledger or Postmark gives no answer, or there is no such server.
-pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub fn run(command: Servers, whose: &Whose, form: Form) -> Result<(), Failure> {
     match command {
-        Servers::Add(args) => add(&args, whose, json),
+        Servers::Add(args) => add(&args, whose, form.json()?),
         Servers::List(target) => {
             let entries = registry::with(&target, whose, async |store| Registry(store).list().await)?;
-            if json {
+            if form.of_list() == Format::Json {
                 say(rfc3339::pretty(&entries, TIMES)?);
-            } else if entries.is_empty() {
-                say("no server is registered: `postledger server add`");
-            } else {
-                say(listed(&entries));
+                return Ok(());
             }
-            Ok(())
+            let told: Vec<Listed> = entries.iter().map(Listed::of).collect();
+            format::print(form, &told, LISTED, |_| match entries.is_empty() {
+                true => "no server is registered: `postledger server add`".to_owned(),
+                false => listed(&entries),
+            })
         }
         Servers::Show { server, target } => {
-            let server = server.server;
+            let (server, json) = (server.id(whose)?, form.json()?);
             let shown = registry::with(&target, whose, async |store| look(store, server).await)?;
             say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
         Servers::Set(args) => {
+            let (server, json) = (args.server.id(whose)?, form.json()?);
             let ledger = Api::operated(&args.target, whose)?;
             let asked = serde_json::json!({
                 "generation": args.generation, "policy": args.policy, "kind": args.policy.map(|_| format!("{:?}", args.kind)),
             });
-            let change = Change { server: args.server.server, what: "server.set", target: None, asked };
-            let shown = noted(&ledger, change, async |store| set(store, &args).await, |_| Value::Null)?;
+            let change = Change { server, what: "server.set", target: None, asked };
+            let shown =
+                noted(&ledger, change, async |store| set(store, server, &args).await, |_| Value::Null)?;
             say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
         Servers::ForgetStream { server, stream, target } => {
-            let server = server.server;
+            let (server, json) = (server.id(whose)?, form.json()?);
             let place = ["servers", &server.to_string(), "streams", &stream];
-            let request = Request::operator(Method::DELETE, &place).once();
+            let request = Request::operator(Method::DELETE, &place);
             let done: Forgotten = Api::operated(&target, whose)?.read(&request)?;
             let words =
                 if done.was { "the stream is not known any more" } else { "the stream was not known" };
@@ -157,10 +162,11 @@ pub fn run(command: Servers, whose: &Whose, json: bool) -> Result<(), Failure> {
             Ok(())
         }
         Servers::Remove { server, yes, target } => {
-            let server = server.server;
+            let (server, json) = (server.id(whose)?, form.json()?);
             let question = format!("take server {server} out of the registry and forget its token?");
             if !yes && !agreed(&question)? {
-                return Err(Failure::new("nothing was changed"));
+                return Err(Failure::new("nothing was changed")
+                    .next("say y, or give --yes to go on without being asked"));
             }
             let vault = vault(&target, whose)?;
             let ledger = Api::operated(&target, whose)?;
@@ -201,7 +207,34 @@ fn listed(entries: &[ServerEntry]) -> String {
             doors.to_owned(),
         ]
     });
-    show::table(["server", "client", "label", "streams", "webhooks lead to"], rows)
+    show::fitting(["server", "client", "label", "streams", "webhooks lead to"], rows, &["client"])
+}
+
+/// What a CSV has of a server.
+const LISTED: Columns = &["server", "client", "label", "streams", "doors", "added_at"];
+
+/// A server, as a CSV has it.
+#[derive(Serialize)]
+struct Listed {
+    server: ServerId,
+    client: String,
+    label: String,
+    streams: Vec<String>,
+    doors: Option<String>,
+    added_at: Timestamp,
+}
+
+impl Listed {
+    fn of(entry: &ServerEntry) -> Listed {
+        Listed {
+            server: entry.server,
+            client: entry.client.clone(),
+            label: entry.label.clone(),
+            streams: entry.streams.keys().cloned().collect(),
+            doors: entry.doors.clone(),
+            added_at: entry.added_at.into(),
+        }
+    }
 }
 
 fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
@@ -344,8 +377,7 @@ async fn look(store: &dyn AccountStore, server: ServerId) -> Result<Shown, Failu
     Ok(Shown { entry: entry(store, server).await?, settings: store.settings(server).await? })
 }
 
-async fn set(store: &dyn AccountStore, args: &ServerSet) -> Result<Shown, Failure> {
-    let server = args.server.server;
+async fn set(store: &dyn AccountStore, server: ServerId, args: &ServerSet) -> Result<Shown, Failure> {
     entry(store, server).await?;
     let change = |entry: &mut ServerEntry| {
         take(entry, &args.about);

@@ -3,10 +3,10 @@
 use crate::ask::recipient;
 use crate::operator::{Listed, OnQueue, Redriven};
 use crate::target::Made;
-use crate::terminal::visible;
+use crate::terminal::{self, visible};
 use answers::RecipientStream;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 use erase::Swept;
 use ledger::Time;
 use ledger::event::WHOLE_SERVER;
@@ -18,15 +18,96 @@ use store::rebuild::{Difference, Report};
 
 /// How deep into a view a difference is named: `streams/outbound/listed`.
 const DIFFERENCE_DEPTH: usize = 3;
+/// How wide a column is that is never broken: a time.
+const SHORT: usize = 20;
 
-/// A table with a head. Whatever stands in a cell is one line there, and nothing that a terminal would obey.
+/// A table with a head. What stands in a cell is nothing that a terminal would obey.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    fitting(head, rows, &[])
+}
+
+/// A table of which a terminal that is too narrow shows less: the columns that are to spare are left out one after the
+/// other, and what is still too wide is wrapped.
+pub fn fitting<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+    spare: &[&str],
+) -> String {
+    laid_out(&head, &visible_rows(rows), spare, terminal::width())
+}
+
+fn visible_rows<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Vec<Vec<String>> {
+    rows.into_iter().map(|row| row.map(|cell| visible(&cell).into_owned()).to_vec()).collect()
+}
+
+/// A table of which each row stands upright, a line for each of its cells, where the terminal is too narrow for it.
+pub fn upright<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let across = laid_out(&head, &visible_rows(rows.iter().cloned()), &[], None);
+    if terminal::width().is_none_or(|width| across.lines().all(|line| line.chars().count() <= width)) {
+        return across;
+    }
+    let [first, rest @ ..] = &head[..] else { return across };
+    let lines = rows.iter().flat_map(|row| {
+        // What a row is about stands on its first line only.
+        let about = std::iter::once(&*row[0]).chain(std::iter::repeat(""));
+        let cells = rest.iter().zip(&row[1..]);
+        about.zip(cells).map(|(about, (name, cell))| [about.to_owned(), (*name).to_owned(), cell.clone()])
+    });
+    table([first, "", ""], lines)
+}
+
+fn laid_out(head: &[&str], rows: &[Vec<String>], spare: &[&str], width: Option<usize>) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(head);
-    rows.into_iter().for_each(|row| {
-        table.add_row(row.map(|cell| visible(&cell).into_owned()));
-    });
+    table.set_header(head).add_rows(rows);
+    let Some(most) = width else { return lines(&table) };
+    // A line before each column and at the end, and a space on both sides of each.
+    let wide: Vec<usize> = table.column_max_content_widths().iter().map(|n| usize::from(*n) + 3).collect();
+    let mut total = wide.iter().sum::<usize>() + 1;
+    let mut left_out = Vec::new();
+    for column in spare {
+        if let Some(at) = head.iter().position(|name| name == column).filter(|_| total > most) {
+            total -= wide[at];
+            left_out.push(*column);
+        }
+    }
+    let note = match &*left_out {
+        [] => String::new(),
+        some => format!("\n(left out here, shown by --wide: {})", some.join(", ")),
+    };
+    table.set_width(u16::try_from(most).unwrap_or(u16::MAX));
+    let bound = |table: &mut Table, whole: bool| {
+        for (at, column) in table.column_iter_mut().enumerate() {
+            if left_out.contains(&head[at]) {
+                column.set_constraint(ColumnConstraint::Hidden);
+            } else if whole {
+                column
+                    .set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(unbroken(head, rows, at))));
+            } else {
+                column.remove_constraint();
+            }
+        }
+    };
+    bound(&mut table, true);
+    let shown = lines(&table);
+    if shown.lines().all(|line| line.chars().count() <= most) {
+        return shown + &note;
+    }
+    bound(&mut table, false);
+    lines(&table) + &note
+}
+
+/// How wide a column is at least: a word of its head is not broken, nor what is short, such as a time, a number or a
+/// verdict.
+fn unbroken(head: &[&str], rows: &[Vec<String>], at: usize) -> u16 {
+    let long = |text: &str| text.chars().count();
+    let body =
+        rows.iter().map(|row| long(&row[at])).max().filter(|width| *width <= SHORT).unwrap_or_default();
+    let word = head[at].split(' ').map(long).max().unwrap_or_default();
+    u16::try_from(body.max(word).max(1)).unwrap_or(1)
+}
+
+fn lines(table: &Table) -> String {
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
@@ -40,7 +121,10 @@ fn scope(scope: &str) -> Cow<'_, str> {
     if scope == WHOLE_SERVER { Cow::Borrowed("whole server") } else { visible(scope) }
 }
 
-/// One line of the ledger: address, stream, verdict, why, since.
+/// The head of the lines of the ledger.
+pub const ROW: [&str; 5] = ["address", "stream", "verdict", "why", "since (UTC)"];
+
+/// One line of the ledger, under [`ROW`].
 pub fn row(address: &str, stream: &str, answer: &RecipientStream) -> [String; 5] {
     let strictest = answer.reasons.first();
     [
@@ -58,17 +142,17 @@ pub fn quarantine(listed: &[Listed]) -> String {
         return "Nothing was set aside in that time.".to_owned();
     }
     let rows = listed.iter().map(|one| {
-        let replayed = one.replayed_at.map(time).unwrap_or_default();
+        let replayed = one.replayed_at.map(|at| time(at.0)).unwrap_or_default();
         [
             one.key.clone(),
-            time(one.received_at),
+            time(one.received_at.0),
             one.server.to_string(),
             one.detail.clone(),
             one.reason.clone(),
             replayed,
         ]
     });
-    table(["key", "received", "server", "why", "reason", "replayed"], rows)
+    fitting(["key", "received", "server", "why", "reason", "replayed"], rows, &["received", "reason"])
 }
 
 /// What was swept.
@@ -195,6 +279,24 @@ fn differing(stored: &Value, folded: &Value, path: &mut Vec<String>, places: &mu
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_table_fits_its_terminal_and_is_whole_where_there_is_none() {
+        let head = ["time", "whom", "message"];
+        let id = "883953f4-6105-42a2-a16a-77a8eac79483";
+        let address = format!("{}@customer.example", "ida.moreau.".repeat(3));
+        let rows = [vec!["2026-11-21 08:00:00Z".to_owned(), address.clone(), id.to_owned()]];
+        let wide = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
+        let whole = laid_out(&head, &rows, &["message"], None);
+        assert!(whole.contains(&address) && whole.contains(id) && wide(&whole) > 80, "{whole}");
+        assert!(laid_out(&head, &rows, &["message"], Some(200)).contains(id));
+        for width in [80, 60] {
+            let narrow = laid_out(&head, &rows, &["message"], Some(width));
+            assert!(wide(&narrow) <= width && narrow.contains("2026-11-21 08:00:00Z"), "{narrow}");
+            assert!(!narrow.contains("883953f4") && narrow.contains("--wide"), "{narrow}");
+        }
+        assert!(wide(&laid_out(&head, &rows, &[], Some(80))) <= 80, "what is not to spare is wrapped");
+    }
 
     #[test]
     fn a_difference_between_views_is_told_by_its_place_and_not_by_the_whole_view() {

@@ -1,9 +1,10 @@
 //! Where the commands ask: an embedded Postledger, or a stack on AWS.
 
-use crate::Failure;
 use crate::args::{OnAws, PORT, Target};
-use crate::embedded::pass;
+use crate::config::{Config, Reached};
+use crate::{Failure, USAGE};
 use crate::{aws, keys};
+use ledger::ServerId;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -16,13 +17,12 @@ pub enum Place {
 }
 
 impl Place {
-    /// What is given counts before what the environment says; `POSTLEDGER_URL` and `POSTLEDGER_ENDPOINT` are read
-    /// here and not with the arguments, so that they never stand against one that is given.
+    /// What is given counts before what the environment and the settings file say, which are not read with the
+    /// arguments, so that they never stand against one that is given.
     ///
     /// # Errors
     /// Where the environment names both and nothing is given, or the local stack is meant and is not up.
     pub fn of(url: Option<&str>, aws: &OnAws, whose: &Whose) -> Result<Place, Failure> {
-        let of_environment = platform::env::text;
         if aws.local {
             return Ok(Place::Aws(whose.local()?));
         }
@@ -32,36 +32,28 @@ impl Place {
         if aws.profile.is_some() || aws.endpoint.is_some() {
             return Ok(Place::Aws(aws.clone()));
         }
-        let endpoint = of_environment("POSTLEDGER_ENDPOINT");
         if aws.region.is_some() {
-            return Ok(Place::Aws(OnAws { endpoint, ..aws.clone() }));
+            return Ok(Place::Aws(OnAws { endpoint: Config::endpoint(), ..aws.clone() }));
         }
-        match (of_environment("POSTLEDGER_URL"), endpoint) {
-            (Some(_), Some(_)) => Err(Failure::new("POSTLEDGER_URL and POSTLEDGER_ENDPOINT are both set")
-                .next("say which is meant by --url or --endpoint, or unset one")),
-            (None, Some(endpoint)) => Ok(Place::Aws(OnAws { endpoint: Some(endpoint), ..OnAws::default() })),
-            (url, None) => Ok(Place::Url(url.unwrap_or_else(|| format!("http://127.0.0.1:{PORT}")))),
-        }
-    }
-}
-
-impl Place {
-    /// Whether whoever operates it reaches it from this machine.
-    pub fn is_here(&self) -> bool {
-        match self {
-            Place::Url(base) => pass::is_here(base),
-            Place::Aws(_) => true,
-        }
+        Ok(match whose.config.reached()? {
+            Some(Reached::Endpoint(endpoint)) => {
+                Place::Aws(OnAws { endpoint: Some(endpoint), ..OnAws::default() })
+            }
+            Some(Reached::Url(url)) => Place::Url(url),
+            None => Place::Url(format!("http://127.0.0.1:{PORT}")),
+        })
     }
 }
 
 /// Whose keys and which stack are meant, whatever the command.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Whose {
     /// Where keys are kept, if that was said.
     pub home: Option<PathBuf>,
     /// The stack.
     pub stack: String,
+    /// What the environment and a file say where no argument does.
+    pub config: Config,
 }
 
 /// Where `make local` says that its stack is: in the folder of the keys, so that it is found from anywhere.
@@ -75,6 +67,25 @@ struct Local {
 }
 
 impl Whose {
+    /// The server that is meant.
+    ///
+    /// # Errors
+    /// Where nothing names one.
+    pub fn server(&self, given: Option<ServerId>) -> Result<ServerId, Failure> {
+        let named = match given {
+            Some(server) => Some(server),
+            None => self.config.server()?,
+        };
+        named.ok_or_else(|| {
+            Failure::new("no server is named")
+                .next(
+                    "give Postmark's numeric ServerID by --server, by POSTLEDGER_SERVER, or as `server` in \
+                     postledger.toml; `postledger server list` shows those that are registered",
+                )
+                .status(USAGE)
+        })
+    }
+
     /// The folder that keys are kept in.
     ///
     /// # Errors

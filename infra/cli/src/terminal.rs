@@ -1,9 +1,79 @@
-//! What a terminal would obey instead of showing: made visible, since addresses, stream names and Postmark's texts come
-//! from strangers.
+//! The terminal: how wide it is, which words are coloured on it, and what it would obey instead of showing. That is made
+//! visible, since addresses, stream names and Postmark's texts come from strangers.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, IsTerminal as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// As wide as the narrowest usual terminal: what one is taken for that does not say.
+pub const USUAL_WIDTH: usize = 80;
+
+static WIDE: AtomicBool = AtomicBool::new(false);
+
+/// From now on everything is shown as wide as it is.
+pub fn show_wide() {
+    WIDE.store(true, Ordering::Relaxed);
+}
+
+/// How wide a table may be; `None`: as wide as it is, since no terminal shows it, or that was asked for.
+pub fn width() -> Option<usize> {
+    if WIDE.load(Ordering::Relaxed) || !io::stdout().is_terminal() {
+        return None;
+    }
+    let set = platform::env::text("COLUMNS").and_then(|columns| columns.parse().ok());
+    let told = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    Some(set.or_else(told).filter(|width| *width > 0).unwrap_or(USUAL_WIDTH))
+}
+
+/// Whether words are coloured: on a terminal that has colours, unless `NO_COLOR` says no.
+fn is_coloured() -> bool {
+    io::stdout().is_terminal()
+        && platform::env::text("NO_COLOR").is_none()
+        && platform::env::text("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// The colour of a word that says how something is, as a terminal's code.
+fn colour(word: &str) -> Option<u8> {
+    const RED: u8 = 31;
+    const GREEN: u8 = 32;
+    const YELLOW: u8 = 33;
+    match word {
+        "do not send" | "DO NOT SEND" | "PROBLEM" | "NOT DONE" | "not all is well" => Some(RED),
+        "risky" | "RISKY" | "not looked at" | "invalid" => Some(YELLOW),
+        "send" | "SEND" | "ok" | "done" | "all is well" => Some(GREEN),
+        _ => None,
+    }
+}
+
+/// A text with its verdicts coloured, where a terminal shows it: cells of tables, and what ends a heading. Colours say
+/// nothing that the words do not.
+pub fn painted(text: &str) -> Cow<'_, str> {
+    if is_coloured() { Cow::Owned(coloured(text)) } else { Cow::Borrowed(text) }
+}
+
+fn coloured(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        if line.starts_with('│') {
+            return line.split_inclusive(['│', '┆']).map(in_colour).collect();
+        }
+        // A verdict stands at the end of a heading, after a gap; or alone.
+        match line.rfind("  ") {
+            Some(gap) if !line.starts_with(' ') => format!("{}{}", &line[..gap], in_colour(&line[gap..])),
+            _ => in_colour(line),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A piece of a line, coloured where all of it is such a word.
+fn in_colour(piece: &str) -> String {
+    let word = piece.trim_matches(['│', '┆', ' ']);
+    match colour(word) {
+        Some(code) => piece.replacen(word, &format!("\x1b[{code}m{word}\x1b[0m"), 1),
+        None => piece.to_owned(),
+    }
+}
 
 /// Whether a character moves the cursor, changes colours, reorders or hides text, or is seen by nobody.
 fn is_hidden(c: char) -> bool {
@@ -81,6 +151,23 @@ mod tests {
             ["ida.moreau@customer.example", "ren\u{e9}@b\u{fc}cher.example", "日本語", "a\\u001bb", ""]
         {
             assert!(matches!(visible(plain), Cow::Borrowed(text) if text == plain));
+        }
+    }
+
+    #[test]
+    fn verdicts_are_coloured_in_cells_and_headings_and_nowhere_else() {
+        let table = "│ a@x.example ┆ do not send ┆ done elsewhere │\n│ send ┆ risky │";
+        let painted = coloured(table);
+        assert_eq!(
+            painted,
+            "│ a@x.example ┆ \x1b[31mdo not send\x1b[0m ┆ done elsewhere │\n│ \x1b[32msend\x1b[0m ┆ \x1b[33mrisky\x1b[0m │"
+        );
+        assert_eq!(
+            coloured("outbound (transactional)    SEND"),
+            "outbound (transactional)  \x1b[32m  SEND".replace("  \x1b[32m  ", "    \x1b[32m") + "\x1b[0m"
+        );
+        for plain in ["  evidence  ok", "they say done", "\"verdict\": \"send\""] {
+            assert_eq!(coloured(plain), plain);
         }
     }
 

@@ -3,12 +3,12 @@
 
 use crate::api::{Api, Request};
 use crate::args::Unknown;
+use crate::ask::recipient;
 use crate::client::agent;
 use crate::sample::{LEDGER, SERVER, Sent, sample};
 use crate::{Failure, operate, post, say, show};
-use answers::{Recipient, Timeline};
+use answers::{CheckRequest, Checked, MadeToken, NewToken, Recipient, Role, Timeline, UnknownStream};
 use credential::{User, basic};
-use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How long the sample may take to be consumed: a function's first start, and the bulk queue's window.
@@ -79,7 +79,7 @@ fn show_ledger(ledger: &Api) -> Result<(), Failure> {
     let aside = operate::quarantine(ledger, 1)?.len();
     let dead: usize = operate::queues(ledger)?.iter().map(|on| on.dead).sum();
     say("\nThe ledger:\n");
-    say(show::table(["address", "stream", "verdict", "why", "since (UTC)"], rows));
+    say(show::table(show::ROW, rows));
     say(format!("\n{events} events recorded, each once; {aside} bodies set aside; {dead} dead letters."));
     Ok(())
 }
@@ -90,41 +90,44 @@ fn show_ledger(ledger: &Api) -> Result<(), Failure> {
 /// Where it does not answer.
 pub fn ask(base: &str, ledger: &Api) -> Result<(), Failure> {
     let server = SERVER.to_string();
-    let new = json!({ "name": "a first look", "role": "viewer", "servers": [SERVER] });
-    let made = ledger.ask(&Request::post(&["tokens"]).json(&new))?.json()?;
-    let api = Api::of_bearer(base, made["token"].as_str().unwrap_or_default())?;
+    let new = NewToken {
+        name: "a first look".to_owned(),
+        role: Role::Viewer,
+        servers: Some(vec![SERVER]),
+        reveal_addresses: None,
+        expires_at: None,
+    };
+    let made: MadeToken = ledger.read(&Request::post(&["tokens"]).json(&new))?;
+    let api = Api::of_bearer(base, &made.token)?;
     say("\nThe read API, asked over HTTP with a viewer's token:\n");
 
-    let asked = json!({ "stream": "broadcast", "addresses": [LEDGER[0].0, LEDGER[2].0] });
+    let asked = CheckRequest {
+        stream: "broadcast".to_owned(),
+        addresses: vec![LEDGER[0].0.to_owned(), LEDGER[2].0.to_owned()],
+        unknown_stream: UnknownStream::default(),
+    };
+    let words = serde_json::to_string(&asked)?;
     say(format!(
-        "  {CURL} -H 'content-type: application/json' \\\n    {base}/v1/servers/{SERVER}/check -d '{asked}'"
+        "  {CURL} -H 'content-type: application/json' \\\n    {base}/v1/servers/{SERVER}/check -d '{words}'"
     ));
-    let told = api.ask(&Request::post(&["servers", &server, "check"]).json(&asked))?.json()?;
-    let results = told["results"].as_array().map(Vec::as_slice).unwrap_or_default();
-    say(show::table(
-        ["address", "verdict", "why"],
-        results
-            .iter()
-            .map(|result| [&result["address"], &result["verdict"], &result["reasons"][0]["words"]].map(of)),
-    ));
+    let told: Checked = api.read(&Request::post(&["servers", &server, "check"]).json(&asked))?;
+    let rows = told.results.into_iter().map(|result| {
+        let why = result.reasons.first().map(|reason| reason.words.clone()).unwrap_or_default();
+        [result.address, recipient::verdict(&result.verdict), why]
+    });
+    say(show::table(["address", "verdict", "why"], rows));
 
     let (address, stream) = LEDGER[7];
     let request = Request::get(&["servers", &server, "recipients", address]).with("stream", Some(stream));
     say(format!("\n  {CURL} '{base}{request}'"));
-    let told = api.ask(&request)?.json()?;
-    let answer = &told["streams"][stream];
-    let row = [&answer["verdict"], &answer["reasons"][0]["words"], &answer["decision"]].map(of);
-    say(format!("{}\n", show::table(["verdict", "why", "what decided"], [row])));
+    let told: Recipient = api.read(&request)?;
+    let rows = told.streams.iter().map(|(stream, answer)| show::row(address, stream, answer));
+    say(format!("{}\n", show::table(show::ROW, rows)));
     Ok(())
 }
 
 /// How a token is sent that `token new --out token` has put into a file.
 const CURL: &str = "curl -H @token";
-
-/// A text of an answer.
-fn of(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
 
 /// Says what to try next; `target` is what makes the commands ask this ledger.
 pub fn tell_what_next(doors: &str, user: User, password: &str, target: &str) {

@@ -36,7 +36,7 @@ impl DoorsError {
             }
             DoorsError::Refused(_, 503) => {
                 "the doors do not know the key that signs: deploy anew with `postledger keys list`'s keys (an embedded \
-                 Postledger takes them up by `postledger rotate`), or the queues refuse: see `postledger queues`"
+                 Postledger takes them up by `postledger keys rotate`), or the queues refuse: see `postledger queues`"
             }
             DoorsError::Refused(..) => "see the doors' logs; Postmark would take nothing but 200 either",
         }

@@ -82,7 +82,7 @@ impl World {
         Span::Asked { from, to: self.clock.now(), source: Source::Reconcile }
     }
 
-    /// One run of `postledger rotate`, and the deployment that it asks for. Whether the rotation is over.
+    /// One run of `postledger keys rotate`, and the deployment that it asks for. Whether the rotation is over.
     pub(crate) async fn rotate(&mut self) -> bool {
         let mut servers: Vec<(ServerEntry, Option<ServerApi>)> = Vec::new();
         for client in 0..self.clients.len() {

@@ -1,6 +1,6 @@
 //! The arguments of the commands that ask the read API, and of those that change a ledger through it.
 
-use super::{By, Server, Target, Unknown};
+use super::{By, Server, Several, Target, Unknown};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ pub const TOKEN: &str = "POSTLEDGER_TOKEN";
 /// Where the read API is asked, and as whom.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Access {
-    /// Ask over HTTP as the bearer of the API token in this file [env: POSTLEDGER_TOKEN holds the token itself], at --url
+    /// Ask over HTTP as the bearer of the API token in this file [env: POSTLEDGER_TOKEN holds the token itself, as does token of the settings file], at --url
     /// or where the stack on AWS says that its API is.
     ///
     /// A token that is given is used, or the command refuses: nobody acts as the operator by mistake. Without one a
@@ -97,9 +97,10 @@ pub enum Ask {
 /// `recipient`.
 #[derive(Debug, Args)]
 pub struct Recipient {
-    /// The server.
-    #[command(flatten)]
-    pub server: Server,
+    /// Postmark's numeric ServerID [env: POSTLEDGER_SERVER] [default: server of the settings file; where nothing names
+    /// one, all servers that are registered are asked].
+    #[arg(long, value_name = "ID")]
+    pub server: Option<ServerId>,
     /// The address, in any spelling, or `id:` and a recipient's id.
     #[arg(value_parser = crate::ask::whom)]
     pub address: String,
@@ -452,9 +453,9 @@ pub struct Export {
 /// `stats`.
 #[derive(Debug, Args)]
 pub struct Stats {
-    /// The server.
+    /// The servers.
     #[command(flatten)]
-    pub server: Server,
+    pub several: Several,
     /// The stream [default: all].
     #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: Option<String>,

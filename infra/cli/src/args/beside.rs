@@ -1,7 +1,7 @@
 //! The arguments of the commands about servers at Postmark: who they are, their webhooks, and the keys that sign.
 
 use super::reconcile::Postmark;
-use super::{Server, Target};
+use super::{Server, Several, Target};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::policy::{SoftBouncePolicy, StreamKind};
 use ledger::{ServerId, Time};
@@ -167,9 +167,9 @@ pub struct ServerSet {
 /// `connect`.
 #[derive(Debug, Args)]
 pub struct Connect {
-    /// The server.
+    /// The servers.
     #[command(flatten)]
-    pub server: Server,
+    pub several: Several,
     /// One webhook for all event types, from now on.
     #[arg(long)]
     pub one_url: bool,
@@ -193,7 +193,7 @@ pub struct Connect {
     pub target: Target,
 }
 
-/// `rotate`.
+/// `keys rotate`.
 #[derive(Debug, Args)]
 pub struct Rotate {
     /// Move this server's webhooks only [default: all]; the old key stays until all are moved.

@@ -11,7 +11,7 @@ pub struct Doctor {
     /// This server only [default: all].
     #[arg(long, value_name = "ID")]
     pub server: Option<ServerId>,
-    /// Also send five mails to Postmark's testing addresses, by a server that is meant for tests.
+    /// Also send one mail to a testing address of Postmark's, and see it arrive; by a server that is meant for tests.
     #[arg(long, requires = "server", requires = "from")]
     pub live: bool,
     /// With --live: the sender, an address that Postmark has confirmed for this account.
@@ -20,7 +20,7 @@ pub struct Doctor {
     /// The stream to send on [default: `outbound`, else the first transactional one].
     #[arg(long, value_name = "STREAM", value_parser = crate::stream, requires = "live", help_heading = "With --live")]
     pub stream: Option<String>,
-    /// For how long webhooks are waited for, in seconds.
+    /// For how long its webhook is waited for, in seconds.
     #[arg(
         long,
         value_name = "SECONDS",

@@ -1,6 +1,6 @@
 //! The arguments of the commands that compare a ledger with what Postmark knows.
 
-use super::{Access, Server, Target};
+use super::{Access, Server, Several, Target};
 use clap::Args;
 use ledger::Time;
 
@@ -15,9 +15,9 @@ pub struct Postmark {
 /// `reconcile`.
 #[derive(Debug, Args)]
 pub struct Reconcile {
-    /// The server.
+    /// The servers.
     #[command(flatten)]
-    pub server: Server,
+    pub several: Several,
     /// Only what happened from then on, whatever was compared before [default: what is due].
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
@@ -38,9 +38,9 @@ pub struct Reconcile {
 /// `backfill`.
 #[derive(Debug, Args)]
 pub struct Backfill {
-    /// The server.
+    /// The servers.
     #[command(flatten)]
-    pub server: Server,
+    pub several: Several,
     /// How many days back; Postmark keeps 45 unless it was paid to keep more.
     #[arg(long, value_name = "N", default_value_t = reconcile::RETENTION_DAYS, value_parser = clap::value_parser!(i64).range(1..=365))]
     pub days: i64,

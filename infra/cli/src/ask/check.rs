@@ -1,11 +1,13 @@
 //! The command `check`: may these addresses be mailed on a stream.
 
 use super::output::Output;
+use super::recipient;
 use crate::api::{Api, Request};
 use crate::args::Unknown;
 use crate::args::api::Check;
+use crate::format::{self, Form, Format};
 use crate::target::Whose;
-use crate::{Failure, post, tell};
+use crate::{Failure, post, say, show, tell};
 use answers::{CheckRequest, Checked, CheckedAddress};
 use indicatif::ProgressBar;
 use ledger::ServerId;
@@ -15,7 +17,7 @@ use std::fs::File;
 use std::io::{Read as _, stdin};
 use std::path::Path;
 use std::process::ExitCode;
-use table::{Found, write_row};
+use table::Found;
 
 /// How many addresses are asked about at once.
 const CHUNK: usize = 10_000;
@@ -31,14 +33,14 @@ const INVALID_TOLD: usize = 20;
 const NOT_ASKED: u8 = 2;
 
 /// The command.
-pub(super) fn run(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
-    checked(args, whose, json).map_err(|failure| failure.status(NOT_ASKED))
+pub(super) fn run(args: &Check, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
+    checked(args, whose, form.0.unwrap_or(Format::Csv)).map_err(|failure| failure.status(NOT_ASKED))
 }
 
-fn checked(args: &Check, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+fn checked(args: &Check, whose: &Whose, format: Format) -> Result<ExitCode, Failure> {
+    let (server, stream) = (args.server.id(whose)?, args.stream.as_str());
     let api = Api::open(&args.access, whose)?;
-    let (server, stream) = (args.server.server, args.stream.as_str());
-    let mut checking = Checking::new(&api, server, stream, args.unknown, json);
+    let mut checking = Checking::new(&api, server, stream, args.unknown, format);
     let mut whole = true;
     if args.addresses.is_empty() {
         let named = args.file.as_deref().filter(|path| *path != Path::new("-"));
@@ -100,7 +102,9 @@ struct Checking<'a> {
     request: Request,
     stream: &'a str,
     unknown: Unknown,
-    json: bool,
+    format: Format,
+    /// What a table has, until it is shown.
+    rows: Vec<[String; 4]>,
     out: Output,
     bar: ProgressBar,
     chunk: Vec<Found>,
@@ -117,7 +121,13 @@ struct Checking<'a> {
 }
 
 impl<'a> Checking<'a> {
-    fn new(api: &'a Api, server: ServerId, stream: &'a str, unknown: Unknown, json: bool) -> Checking<'a> {
+    fn new(
+        api: &'a Api,
+        server: ServerId,
+        stream: &'a str,
+        unknown: Unknown,
+        format: Format,
+    ) -> Checking<'a> {
         Checking {
             api,
             server,
@@ -125,7 +135,8 @@ impl<'a> Checking<'a> {
             request: Request::post(&["servers", &server.to_string(), "check"]).again(),
             stream,
             unknown,
-            json,
+            format,
+            rows: Vec::new(),
             out: Output::stdout(),
             bar: ProgressBar::hidden(),
             chunk: Vec::new(),
@@ -167,8 +178,8 @@ impl<'a> Checking<'a> {
             return Err(not_an_answer());
         }
         let mut results = results.into_iter();
-        if !std::mem::replace(&mut self.begun, true) && !self.json {
-            self.row(&COLUMNS)?;
+        if !std::mem::replace(&mut self.begun, true) && self.format == Format::Csv {
+            self.row(COLUMNS.map(str::to_owned))?;
         }
         let mut place = 0;
         for found in &chunk {
@@ -215,13 +226,23 @@ impl<'a> Checking<'a> {
         }
         let verdict = result.verdict.to_string();
         *self.counts.entry(verdict.clone()).or_default() += 1;
-        if self.json {
-            return self.out.json(&format!("{}\n", serde_json::to_value(result)?));
-        }
-        let codes: Vec<String> = result.reasons.iter().map(|reason| reason.code.to_string()).collect();
         // The first is the strictest.
-        let since = result.reasons.first().map(|reason| reason.since.to_string()).unwrap_or_default();
-        self.row(&[&result.address, &verdict, &codes.join(" "), &since])
+        let first = result.reasons.first();
+        let address = result.address.clone();
+        match self.format {
+            Format::Json => self.out.json(&format!("{}\n", serde_json::to_value(result)?)),
+            Format::Csv => {
+                let codes: Vec<String> =
+                    result.reasons.iter().map(|reason| reason.code.to_string()).collect();
+                let since = first.map(|reason| reason.since.to_string()).unwrap_or_default();
+                self.row([address, verdict, codes.join(" "), since])
+            }
+            Format::Table => {
+                let since = first.map(|reason| super::time(reason.since)).unwrap_or_default();
+                let why = first.map(|reason| reason.words.clone()).unwrap_or_default();
+                self.row([address, recipient::verdict(&result.verdict), why, since])
+            }
+        }
     }
 
     fn invalid(&mut self, found: &Found, problem: &str) -> Result<(), Failure> {
@@ -229,18 +250,20 @@ impl<'a> Checking<'a> {
         if self.invalid.len() < INVALID_TOLD {
             self.invalid.push(format!("line {}: {problem}", found.line));
         }
-        if self.json {
+        if self.format == Format::Json {
             let Found { line, address, .. } = found;
             let told = json!({ "address": address, "verdict": INVALID, "line": line, "problem": problem });
             return self.out.json(&format!("{told}\n"));
         }
-        self.row(&[&found.address, INVALID, problem, ""])
+        self.row([found.address.clone(), INVALID.to_owned(), problem.to_owned(), String::new()])
     }
 
-    fn row(&mut self, fields: &[&str]) -> Result<(), Failure> {
-        let mut row = Vec::new();
-        write_row(&mut row, fields)?;
-        self.out.write(row)
+    fn row(&mut self, cells: [String; 4]) -> Result<(), Failure> {
+        if self.format == Format::Table {
+            self.rows.push(cells);
+            return Ok(());
+        }
+        format::write_cells(&mut self.out, &cells)
     }
 
     /// Asks about the rest, and says how it was. Whether all may be mailed.
@@ -249,6 +272,9 @@ impl<'a> Checking<'a> {
             self.ask()?;
         }
         self.bar.finish_and_clear();
+        if !self.rows.is_empty() {
+            say(show::table(COLUMNS, self.rows.drain(..)));
+        }
         self.out.end()?;
         let answered: u64 = self.counts.values().sum();
         if answered == 0 {
@@ -260,7 +286,7 @@ impl<'a> Checking<'a> {
         if self.last.as_ref().is_some_and(|last| !last.stream_known) {
             tell(format!("CAUTION: nobody knows a stream {} here; is it a slip?", self.stream));
         }
-        tell(format!("{send} send, {risky} risky, {do_not_send} do_not_send, {invalid} {INVALID}"));
+        tell(format!("{send} send, {risky} risky, {do_not_send} do not send, {invalid} {INVALID}"));
         let waiting = self.last.as_ref().and_then(|last| last.as_of.critical_queue.waiting);
         if let Some(waiting) = waiting.filter(|waiting| *waiting > 0) {
             tell(format!("{waiting} events were on their way into the ledger"));

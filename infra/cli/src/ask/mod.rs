@@ -2,7 +2,7 @@
 
 mod check;
 mod events;
-mod output;
+pub(crate) mod output;
 mod pages;
 mod person;
 pub(crate) mod recipient;
@@ -12,6 +12,7 @@ mod suppressions;
 mod token;
 
 use crate::args::Ask;
+use crate::format::Form;
 use crate::target::Whose;
 use crate::{Failure, tell};
 use answers::Timestamp;
@@ -19,22 +20,22 @@ use ledger::given::{NotARecipient, Recipient};
 use std::process::ExitCode;
 
 /// Runs one of them.
-pub fn run(command: Ask, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+pub fn run(command: Ask, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     match command {
-        Ask::Recipient(args) => recipient::run(&args, whose, json)?,
-        Ask::Check(args) => return check::run(&args, whose, json),
-        Ask::Suppressions(command) => return suppressions::run(command, whose, json).map(status),
-        Ask::Suppress(args) => return ruling::suppress(&args, whose, json).map(status),
-        Ask::Reactivate(args) => return ruling::reactivate(&args, whose, json).map(status),
-        Ask::Erase(args) => person::erase(&args, whose, json)?,
+        Ask::Recipient(args) => return recipient::run(&args, whose, form),
+        Ask::Check(args) => return check::run(&args, whose, form),
+        Ask::Suppressions(command) => return suppressions::run(command, whose, form).map(status),
+        Ask::Suppress(args) => return ruling::suppress(&args, whose, form.json()?).map(status),
+        Ask::Reactivate(args) => return ruling::reactivate(&args, whose, form.json()?).map(status),
+        Ask::Erase(args) => person::erase(&args, whose, form.json()?)?,
         Ask::Export(args) => person::export(&args, whose)?,
-        Ask::Stats(args) => stats::run(&args, whose, json)?,
-        Ask::Timeline(args) => events::timeline(&args, whose, json)?,
-        Ask::Message(args) => events::message(&args, whose, json)?,
-        Ask::Activity(args) => events::activity(&args, whose, json)?,
-        Ask::Audit(args) => events::audit(&args, whose, json)?,
-        Ask::Token(command) => token::run(command, whose, json)?,
+        Ask::Stats(args) => return stats::run(&args, whose, form),
+        Ask::Timeline(args) => events::timeline(&args, whose, form)?,
+        Ask::Message(args) => events::message(&args, whose, form)?,
+        Ask::Activity(args) => events::activity(&args, whose, form)?,
+        Ask::Audit(args) => events::audit(&args, whose, form)?,
+        Ask::Token(command) => token::run(command, whose, form)?,
     }
     Ok(ExitCode::SUCCESS)
 }

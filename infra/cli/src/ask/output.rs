@@ -8,7 +8,7 @@ use std::io::{BufWriter, ErrorKind, IsTerminal as _, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
 
 /// Where it goes.
-pub(super) struct Output {
+pub(crate) struct Output {
     to: To,
     /// Whoever read it has gone away.
     gone: bool,
@@ -21,20 +21,20 @@ enum To {
 
 impl Output {
     /// To whoever reads standard output. A terminal is shown what it would obey; a file or a pipe has it as it is.
-    pub(super) fn stdout() -> Output {
+    pub(crate) fn stdout() -> Output {
         let terminal = stdout().is_terminal();
         Output { to: To::Reader { out: BufWriter::new(stdout()), terminal }, gone: false }
     }
 
     /// To a file that its owner alone may read.
-    pub(super) fn file(path: &Path) -> Result<Output, Failure> {
+    pub(crate) fn file(path: &Path) -> Result<Output, Failure> {
         let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
         let (file, new) = private::create_beside(path).map_err(failed)?;
         Ok(Output { to: To::File { file: BufWriter::new(file), new, path: path.to_owned() }, gone: false })
     }
 
     /// Writes; to a reader who has gone away, nothing.
-    pub(super) fn write(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, text: impl AsRef<[u8]>) -> Result<(), Failure> {
         if self.gone {
             return Ok(());
         }
@@ -51,7 +51,7 @@ impl Output {
     }
 
     /// Writes JSON, which says the same when what a terminal would obey is escaped in it.
-    pub(super) fn json(&mut self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn json(&mut self, text: &str) -> Result<(), Failure> {
         self.write(visible_lines(text).as_bytes())
     }
 
@@ -65,7 +65,7 @@ impl Output {
     }
 
     /// Hands on what was written so far. Whether somebody still reads.
-    pub(super) fn flush(&mut self) -> Result<bool, Failure> {
+    pub(crate) fn flush(&mut self) -> Result<bool, Failure> {
         if !self.gone {
             let written = match &mut self.to {
                 To::Reader { out, .. } => out.flush(),
@@ -77,7 +77,7 @@ impl Output {
     }
 
     /// It is whole.
-    pub(super) fn end(mut self) -> Result<(), Failure> {
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
         self.flush()?;
         if let To::File { file, new, path } = &self.to {
             let ended = private::put(file.get_ref(), new, path);

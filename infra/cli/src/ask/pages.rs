@@ -3,6 +3,7 @@
 use super::output::Output;
 use crate::api::{Api, Request};
 use crate::args::api::Paging;
+use crate::format::{self, Columns, Form, Format};
 use crate::{Failure, say, show, tell};
 use ledger::RecipientId;
 use serde::Deserialize;
@@ -104,33 +105,68 @@ pub(super) fn json(api: &Api, request: Request, part: Part, mut out: Output) -> 
     out.end()
 }
 
-/// Prints a list for people, a table for each page; says how it goes on.
-pub(super) fn table<T: DeserializeOwned, const N: usize>(
+/// Prints a list as CSV, with one header.
+fn csv(api: &Api, request: Request, part: Part, columns: Columns) -> Result<(), Failure> {
+    let mut out = Output::stdout();
+    format::write_cells(&mut out, columns)?;
+    let rest = walk(api, request, part, |items: Vec<Value>| {
+        format::write_csv(&mut out, columns, &items)?;
+        out.flush()
+    })?;
+    out.end()?;
+    tell_rest(rest);
+    Ok(())
+}
+
+/// How a list is shown to people, and what of it a CSV has.
+pub(super) struct Shown<'a, const N: usize> {
+    /// The heads of the columns.
+    pub(super) head: [&'a str; N],
+    /// Which of them a narrow terminal goes without, the first one first.
+    pub(super) spare: &'a [&'a str],
+    /// What is said where there is nothing.
+    pub(super) none: &'a str,
+    /// The columns of a CSV.
+    pub(super) columns: Columns,
+}
+
+/// Prints a list in the form that is asked for: for people a table for each page, and how it goes on.
+pub(super) fn print<T: DeserializeOwned, const N: usize>(
     api: &Api,
     request: Request,
     part: Part,
-    head: [&str; N],
+    form: Form,
+    shown: Shown<'_, N>,
     row: impl Fn(&T) -> [String; N],
-    none: &str,
 ) -> Result<(), Failure> {
+    match form.of_list() {
+        Format::Json => return json(api, request, part, Output::stdout()),
+        Format::Csv => return csv(api, request, part, shown.columns),
+        Format::Table => {}
+    }
     let mut found = false;
     let rest = walk(api, request, part, |items: Vec<T>| {
         if !items.is_empty() {
-            say(show::table(head, items.iter().map(&row)));
+            say(show::fitting(shown.head, items.iter().map(&row), shown.spare));
             found = true;
         }
         Ok(true)
     })?;
     if !found {
-        say(none);
+        say(shown.none);
     }
+    tell_rest(rest);
+    Ok(())
+}
+
+/// Says what of a list is not there.
+fn tell_rest(rest: Rest) {
     if rest.more.get("truncated") == Some(&Value::Bool(true)) {
         tell("more happened than can be listed: some of it is left out");
     }
     if let Some(next) = rest.next {
         tell(format!("\nthere may be more: --all shows all, --cursor {next} goes on here"));
     }
-    Ok(())
 }
 
 /// Whom an item is about: the address as far as it is shown, else the id.

@@ -19,9 +19,9 @@ const PAGE: u64 = 100;
 /// The command `export`.
 pub(super) fn export(args: &Export, whose: &Whose) -> Result<(), Failure> {
     super::tell_cleaned(&args.address);
+    let server = args.server.id(whose)?.to_string();
     let api = Api::open(&args.access, whose)?;
-    let request =
-        Request::get(&["servers", &args.server.server.to_string(), "recipients", &args.address, "export"]);
+    let request = Request::get(&["servers", &server, "recipients", &args.address, "export"]);
     pages::json(&api, request, Part::whole(PAGE), Output::stdout())
 }
 

@@ -2,13 +2,18 @@
 
 use crate::api::{Api, Request};
 use crate::args::api::Recipient as Args;
+use crate::format::{self, Columns, Form};
+use crate::several::{self, Chosen};
 use crate::target::Whose;
-use crate::terminal::visible;
-use crate::{Failure, say, show};
-use answers::{Entry, FindingWithEvidence, Recipient, RecipientStream, Timeline, Word};
+use crate::terminal::{USUAL_WIDTH, visible};
+use crate::{Failure, post, say, show, tell};
+use answers::{Entry, FindingWithEvidence, Recipient, RecipientStream, Timeline, Timestamp, Word};
+use ledger::ServerId;
 use ledger::verdict::{Code, Verdict};
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::process::ExitCode;
 
 /// How many of the latest events are shown.
 const LATEST: usize = 12;
@@ -16,31 +21,119 @@ const LATEST: usize = 12;
 const PAGE: usize = 500;
 /// How many pages are read for the latest events: somebody who was mailed more often is asked about by `timeline`.
 const PAGES_MAX: usize = 20;
-/// As wide as the narrowest usual terminal.
-const WIDTH: usize = 80;
 
 /// The command.
 ///
 /// # Errors
 /// Where the ledger cannot be asked, or does not know the server or stream.
-pub(super) fn run(args: &Args, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub(super) fn run(args: &Args, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
     let ledger = Api::open(&args.access, whose)?;
-    let server = args.server.server.to_string();
-    let place = ["servers", &*server, "recipients", &*args.address];
-    let request = Request::get(&place)
-        .with("stream", args.stream.as_ref())
-        .unknown(args.unknown)
-        .with("at", args.at)
-        .with("known_at", args.known_at);
-    let told = ledger.ask(&request)?;
+    let named = match args.server {
+        Some(server) => Some(server),
+        None => whose.config.server()?,
+    };
+    let Some(server) = named else { return everywhere(args, &ledger, form) };
+    let json = form.json()?;
+    let name = server.to_string();
+    let place = ["servers", &*name, "recipients", &*args.address];
+    let told = ledger.ask(&request(args, server))?;
     if json {
         say(serde_json::to_string_pretty(&told.json()?)?);
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let recipient: Recipient = told.read()?;
     let history = History::of(&ledger, &place, &recipient)?;
-    say(text(args, &recipient, &history));
-    Ok(())
+    say(text(server, &recipient, &history));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(args: &Args, server: ServerId) -> Request {
+    Request::get(&["servers", &server.to_string(), "recipients", &args.address])
+        .with("stream", args.stream.as_ref())
+        .unknown(args.unknown)
+        .with("at", args.at)
+        .with("known_at", args.known_at)
+}
+
+/// What a CSV has of an address at several servers.
+const EVERYWHERE: Columns = &["server", "name", "stream", "verdict", "reason", "since"];
+
+/// An address on a stream of a server that knows it.
+#[derive(Serialize)]
+struct Known {
+    server: ServerId,
+    name: String,
+    stream: String,
+    verdict: Word<Verdict>,
+    /// The strictest, where something speaks against it.
+    reason: Option<Word<Code>>,
+    since: Option<Timestamp>,
+    #[serde(skip)]
+    words: String,
+}
+
+/// Asks all servers that are registered, and tells of those that know the address.
+fn everywhere(args: &Args, ledger: &Api, form: Form) -> Result<ExitCode, Failure> {
+    super::tell_cleaned(&args.address);
+    let all = several::registered(ledger)?;
+    let (mut known, mut failed, mut worst) = (Vec::new(), Vec::new(), 0);
+    let bar = post::progress(Some(all.len() as u64), "asking servers");
+    for Chosen { server, name } in &all {
+        match at(args, ledger, *server) {
+            Ok(None) => {}
+            Ok(Some(told)) => known.extend(told.streams.into_iter().map(|(stream, answer)| {
+                let first = answer.reasons.first();
+                Known {
+                    server: *server,
+                    name: name.clone(),
+                    stream,
+                    reason: first.map(|first| first.finding.code.clone()),
+                    since: first.map(|first| first.finding.since),
+                    words: first.map(reason).unwrap_or_default(),
+                    verdict: answer.verdict,
+                }
+            })),
+            Err(failure) => {
+                worst = worst.max(failure.code());
+                failed.push(format!("server {server}: {failure}"));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    format::print(form, &known, EVERYWHERE, |known| {
+        let Some(first) = known.first() else {
+            return format!(
+                "Nothing is recorded about this address at {} servers.",
+                all.len() - failed.len()
+            );
+        };
+        let rows = known.iter().map(|one| {
+            let since = one.since.map(|since| show::time(since.0)).unwrap_or_default();
+            let name = [one.server.to_string(), one.name.clone()].join(" ");
+            [name, one.stream.clone(), verdict(&one.verdict), one.words.clone(), since]
+        });
+        let table = show::table(["server", "stream", "verdict", "why", "since"], rows);
+        let next = format!("postledger recipient --server {} {}", first.server, quoted(&args.address));
+        format!("{table}\n\nmore of one of them, and what may be done: {next}")
+    })?;
+    if !failed.is_empty() {
+        tell(format!("\nof {} servers {} failed:\n{}", all.len(), failed.len(), failed.join("\n")));
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// What a server knows of the address, if it does.
+fn at(args: &Args, ledger: &Api, server: ServerId) -> Result<Option<Recipient>, Failure> {
+    let told = ledger.answer(&request(args, server))?;
+    // A stream that one server has another need not have, and of one that is new nothing was ever heard.
+    if told.is_problem("unknown-stream") || told.is_problem("unknown-server") {
+        return Ok(None);
+    }
+    if !told.status.is_success() {
+        return Err(ledger.refused(&told));
+    }
+    Ok(Some(told.read::<Recipient>()?).filter(|told| told.known))
 }
 
 /// The latest of what happened to a recipient.
@@ -127,7 +220,7 @@ pub(crate) fn reason(reason: &FindingWithEvidence) -> String {
     words
 }
 
-fn text(args: &Args, told: &Recipient, history: &History) -> String {
+fn text(server: ServerId, told: &Recipient, history: &History) -> String {
     let mut out = String::new();
     let address = told.address.as_deref().unwrap_or("of no address that is told");
     let _ = writeln!(out, "{}", visible(address));
@@ -158,7 +251,7 @@ fn text(args: &Args, told: &Recipient, history: &History) -> String {
     if told.next.is_some() {
         out += "\nThe server has more streams than are told of here: --stream asks for one.\n";
     }
-    out += &remedies(args, told);
+    out += &remedies(server, told);
     if !history.latest.is_empty() {
         let rows = history.latest.iter().map(|entry| {
             let note = entry.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
@@ -176,7 +269,7 @@ fn text(args: &Args, told: &Recipient, history: &History) -> String {
 fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: &History) {
     let name = format!("{} ({})", visible(stream), answer.kind);
     let verdict = verdict(&answer.verdict).to_uppercase();
-    let gap = WIDTH.saturating_sub(name.chars().count() + verdict.chars().count()).max(2);
+    let gap = USUAL_WIDTH.saturating_sub(name.chars().count() + verdict.chars().count()).max(2);
     let _ = writeln!(out, "\n{name}{}{verdict}", " ".repeat(gap));
     if !answer.stream_known {
         out.push_str("  CAUTION: nothing is recorded on a stream of this name here. Is it a slip?\n");
@@ -213,7 +306,7 @@ fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: 
 }
 
 /// What may be done now about what speaks against the recipient, each once.
-fn remedies(args: &Args, told: &Recipient) -> String {
+fn remedies(server: ServerId, told: &Recipient) -> String {
     let mut done: Vec<String> = Vec::new();
     for answer in told.streams.values() {
         for reason in &answer.reasons {
@@ -225,8 +318,7 @@ fn remedies(args: &Args, told: &Recipient) -> String {
                 _ => format!("id:{}", told.recipient_id),
             };
             let reactivate = format!(
-                "postledger reactivate --server {} --stream {} --reason TEXT{} {}",
-                args.server.server,
+                "postledger reactivate --server {server} --stream {} --reason TEXT{} {}",
                 quoted(at),
                 if address.starts_with('-') { " --" } else { "" },
                 quoted(&address)

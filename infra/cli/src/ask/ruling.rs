@@ -15,8 +15,9 @@ const CHUNK: usize = 500;
 
 /// The command `suppress`. Whether all of it was done.
 pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let server = args.server.id(whose)?;
     let api = Api::open(&args.access, whose)?;
-    let request = Request::post(&["servers", &args.server.server.to_string(), "suppressions"]);
+    let request = Request::post(&["servers", &server.to_string(), "suppressions"]);
     let mut all = Suppressed::default();
     for (chunk, first) in args.addresses.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         let body = SuppressRequest {
@@ -31,8 +32,7 @@ pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<boo
         if told.is_problem("no-postmark-token") {
             // The API's own words are for whoever writes requests.
             let next = format!(
-                "`postledger server add --server {}` keeps one; or bar them here only, by --no-postmark",
-                args.server.server
+                "`postledger server add --server {server}` keeps one; or bar them here only, by --no-postmark"
             );
             return Err(api.refused(&told).next(next));
         }
@@ -87,6 +87,7 @@ fn decision(Decision { event, recorded }: Decision) -> String {
 
 /// The command `reactivate`. Whether all of it was done.
 pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let server = args.server.id(whose)?.to_string();
     let api = Api::open(&args.access, whose)?;
     tell_cleaned(&args.address);
     let body = ReactivateRequest {
@@ -97,7 +98,6 @@ pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result
         postmark: !args.no_postmark,
         unknown_stream: args.unknown.meant(),
     };
-    let server = args.server.server.to_string();
     let request = Request::post(&["servers", &server, "recipients", &args.address, "reactivate"]);
     let told = api.answer(&request.json(&body))?;
     // That all of it is refused is an answer too, where it says what was.

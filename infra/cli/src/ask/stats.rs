@@ -1,78 +1,127 @@
 //! The command `stats`: counts and rates.
 
+use super::output::Output;
 use super::time;
 use crate::api::{Api, Request};
 use crate::args::By;
 use crate::args::api::Stats;
+use crate::format::{self, Columns, Form, Format};
+use crate::several::{self, Done};
 use crate::target::Whose;
 use crate::{Failure, say, show, tell};
 use answers::Rate;
+use ledger::ServerId;
+use serde::Serialize;
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// What a CSV has: a row for each thing that was counted.
+const COLUMNS: Columns = &["server", "stream", "when", "measure", "count"];
+
+/// A count, as a CSV has it.
+#[derive(Serialize)]
+struct Counted {
+    server: ServerId,
+    stream: String,
+    when: String,
+    measure: String,
+    count: i64,
+}
 
 /// The command.
-pub(super) fn run(args: &Stats, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub(super) fn run(args: &Stats, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
     let api = Api::open(&args.access, whose)?;
+    let chosen = several::chosen(&args.several, whose, &api)?;
+    let format = form.of_list();
+    let mut out = Output::stdout();
+    if format == Format::Csv {
+        format::write_cells(&mut out, COLUMNS)?;
+    }
+    let ended = several::each(chosen, format, |server| {
+        let told = api.ask(&request(args, server))?;
+        if format == Format::Json {
+            return Ok(Done { good: true, told: told.json()? });
+        }
+        let stats: answers::Stats = told.read()?;
+        if format == Format::Csv {
+            format::write_csv(&mut out, COLUMNS, &counted(args, server, &stats))?;
+        } else {
+            shown(args, &stats);
+        }
+        if let Some(next) = &stats.next {
+            tell(format!(
+                "\nthere are more streams: --cursor {next} goes on with them, --stream asks for one"
+            ));
+        }
+        Ok(Done { good: true, told: Value::Null })
+    })?;
+    out.end()?;
+    Ok(ended)
+}
+
+fn request(args: &Stats, server: ServerId) -> Request {
     let by = args.by.map(|by| if by == By::Day { "day" } else { "hour" });
-    let request = Request::get(&["servers", &args.server.server.to_string(), "stats"])
+    Request::get(&["servers", &server.to_string(), "stats"])
         .with("stream", args.stream.as_ref())
         .unknown(args.unknown)
         .with("from", args.from)
         .with("to", args.to)
         .with("by", by)
         .with("zone", args.zone.as_ref())
-        .with("cursor", args.cursor.as_ref());
-    let told = api.ask(&request)?;
-    if json {
-        say(serde_json::to_string_pretty(&told.json()?)?);
-        return Ok(());
-    }
-    let answers::Stats { zone, from, to, streams, total, next, .. } = told.read()?;
-    // The API names UTC as RFC 3339 does.
-    let zone = if zone == "Z" { "UTC" } else { &zone };
-    say(format!("from {} to {}, by the clock of {zone}", time(from), time(to)));
-    let further = || {
-        if let Some(next) = &next {
-            tell(format!(
-                "\nthere are more streams: --cursor {next} goes on with them, --stream asks for one"
-            ));
-        }
-    };
-    if streams.is_empty() {
-        say("Nothing was counted in that time.");
-        further();
-        return Ok(());
-    }
-    let part = next.is_some() || args.cursor.is_some();
-    let whole = if part { "these streams" } else { "all streams" }.to_owned();
-    let totals = streams.iter().map(|(stream, of)| (stream, &of.total)).chain([(&whole, &total)]);
-    let rows = totals.map(|(stream, block)| {
-        let rates = [block.bounce_rate, block.hard_bounce_rate, block.complaint_rate].map(rate);
-        let [bounced, hard, complained] = rates;
-        let opened = format!("{} / {}", block.opens.human, block.opens.machine);
-        let clicked = format!("{} / {}", block.clicks.human, block.clicks.machine);
-        [stream.clone(), bounced, hard, complained, opened, clicked]
-    });
-    let head = [
-        "stream",
-        "bounced",
-        "hard",
-        "complained",
-        "opened by people / machines",
-        "clicked by people / machines",
-    ];
-    say(show::table(head, rows));
-    let mut rows: Vec<[String; 4]> = Vec::new();
-    for (stream, of) in &streams {
+        .with("cursor", args.cursor.as_ref())
+}
+
+/// What was counted, by stream and, where that is asked for, by hour or day.
+fn counted(args: &Stats, server: ServerId, stats: &answers::Stats) -> Vec<Counted> {
+    let mut rows = Vec::new();
+    for (stream, of) in &stats.streams {
         let blocks = of.buckets.iter().map(|bucket| (&*bucket.label, &bucket.block));
         for (when, block) in blocks.filter(|_| args.by.is_some()).chain([("all of it", &of.total)]) {
             for (measure, count) in &block.counts {
-                rows.push([stream.clone(), when.to_owned(), measure.clone(), count.to_string()]);
+                let (stream, when, measure) = (stream.clone(), when.to_owned(), measure.clone());
+                rows.push(Counted { server, stream, when, measure, count: *count });
             }
         }
     }
-    say(show::table(["stream", "when", "measure", "count"], rows));
-    further();
-    Ok(())
+    rows
 }
+
+fn shown(args: &Stats, stats: &answers::Stats) {
+    let answers::Stats { server, zone, from, to, streams, total, next, .. } = stats;
+    // The API names UTC as RFC 3339 does.
+    let zone = if zone == "Z" { "UTC" } else { zone };
+    say(format!("from {} to {}, by the clock of {zone}", time(*from), time(*to)));
+    if streams.is_empty() {
+        say("Nothing was counted in that time.");
+        return;
+    }
+    let part = next.is_some() || args.cursor.is_some();
+    let whole = if part { "these streams" } else { "all streams" }.to_owned();
+    let totals = streams.iter().map(|(stream, of)| (stream, &of.total)).chain([(&whole, total)]);
+    let rows: Vec<[String; 6]> = totals
+        .map(|(stream, block)| {
+            let rates = [block.bounce_rate, block.hard_bounce_rate, block.complaint_rate].map(rate);
+            let [bounced, hard, complained] = rates;
+            let opened = format!("{} / {}", block.opens.human, block.opens.machine);
+            let clicked = format!("{} / {}", block.clicks.human, block.clicks.machine);
+            [stream.clone(), bounced, hard, complained, opened, clicked]
+        })
+        .collect();
+    say(show::upright(HEAD, &rows));
+    let rows = counted(args, *server, stats).into_iter();
+    let rows = rows.map(|row| [row.stream, row.when, row.measure, row.count.to_string()]);
+    say(show::table(["stream", "when", "measure", "count"], rows));
+}
+
+/// What is told of a stream as a whole.
+const HEAD: [&str; 6] = [
+    "stream",
+    "bounced",
+    "hard",
+    "complained",
+    "opened by people / machines",
+    "clicked by people / machines",
+];
 
 /// Of how few messages there is no rate worth the name, only a count: at one of twenty, the true rate may be 24 %.
 const VOLUME_MIN: i64 = 20;

@@ -1,12 +1,13 @@
 //! The commands `suppressions list`, `export` and `import`.
 
 use super::output::Output;
-use super::pages::{self, Part, whom};
+use super::pages::{self, Part, Shown, whom};
 use super::time;
 use crate::api::{Api, Request};
 use crate::args::api::{Import, Listed, Suppressions};
+use crate::format::{Form, Format};
 use crate::target::Whose;
-use crate::{Failure, post, say, show, tell};
+use crate::{Failure, USAGE, post, say, show, tell};
 use answers::{Imported, ImportedCounts, ImportedLine, Suppression};
 use ledger::event::Cause;
 use std::collections::BTreeMap;
@@ -21,47 +22,51 @@ const PAGE: u64 = 1_000;
 const INVALID_TOLD: usize = 20;
 
 /// Runs one of them. Whether all rows could be used.
-pub(super) fn run(command: Suppressions, whose: &Whose, json: bool) -> Result<bool, Failure> {
+pub(super) fn run(command: Suppressions, whose: &Whose, form: Form) -> Result<bool, Failure> {
     match command {
-        Suppressions::List { listed, paging } => list(&listed, Part::of(&paging, PAGE), whose, json)?,
+        Suppressions::List { listed, paging } => list(&listed, Part::of(&paging, PAGE), whose, form)?,
         Suppressions::Export { file, listed } => {
             let out = match file.as_deref().filter(|path| *path != Path::new("-")) {
                 Some(path) => Output::file(path)?,
                 None => Output::stdout(),
             };
+            let request = request(&listed, whose)?;
             let api = Api::open(&listed.access, whose)?;
-            if json {
-                pages::json(&api, request(&listed), Part::whole(PAGE), out)?;
-            } else {
-                export(&api, &request(&listed), out)?;
+            match form.0.unwrap_or(Format::Csv) {
+                Format::Csv => export(&api, &request, out)?,
+                Format::Json => pages::json(&api, request, Part::whole(PAGE), out)?,
+                Format::Table => {
+                    return Err(Failure::new("what is exported is for programs: CSV, or JSON")
+                        .next("`postledger suppressions list --all` shows it as a table")
+                        .status(USAGE));
+                }
             }
         }
-        Suppressions::Import(args) => return import(&args, whose, json),
+        Suppressions::Import(args) => return import(&args, whose, form.json()?),
     }
     Ok(true)
 }
 
-fn request(listed: &Listed) -> Request {
-    let server = listed.server.server.to_string();
-    Request::get(&["servers", &server, "streams", &listed.stream, "suppressions"])
+fn request(listed: &Listed, whose: &Whose) -> Result<Request, Failure> {
+    let server = listed.server.id(whose)?.to_string();
+    Ok(Request::get(&["servers", &server, "streams", &listed.stream, "suppressions"])
         .unknown(listed.unknown)
         .with("cause", listed.cause.map(|cause| cause.name()))
         .with("origin", listed.origin.map(|origin| origin.name()))
         .with("from", listed.from)
-        .with("to", listed.to)
+        .with("to", listed.to))
 }
 
-fn list(listed: &Listed, part: Part, whose: &Whose, json: bool) -> Result<(), Failure> {
+fn list(listed: &Listed, part: Part, whose: &Whose, form: Form) -> Result<(), Failure> {
+    let request = request(listed, whose)?;
     let api = Api::open(&listed.access, whose)?;
-    if json {
-        return pages::json(&api, request(listed), part, Output::stdout());
-    }
     let head = ["address", "since", "why", "put there by"];
     let row = |row: &Suppression| {
         let whom = whom(row.address.as_deref(), row.recipient_id);
         [whom, time(row.since), row.causes.join(" "), row.origin.clone().unwrap_or_default()]
     };
-    pages::table(&api, request(listed), part, head, row, "Nobody is on the list.")
+    let shown = Shown { head, spare: &[], none: "Nobody is on the list.", columns: &table::COLUMNS };
+    pages::print(&api, request, part, form, shown, row)
 }
 
 /// Writes the list page by page, with one header.
@@ -92,6 +97,7 @@ fn export(api: &Api, request: &Request, mut out: Output) -> Result<(), Failure> 
 
 /// The command `import`.
 fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
+    let server = args.server.id(whose)?.to_string();
     let api = Api::open(&args.access, whose)?;
     let name = args.file.display();
     let failed = |error: std::io::Error| Failure::new(format!("{name}: {error}"));
@@ -106,7 +112,7 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let Split { parts, about } =
         split.map_err(|error| Failure::new(format!("{name}: {error}")).next("nothing was sent"))?;
     drop(text);
-    let request = Request::post(&["servers", &args.server.server.to_string(), "import"])
+    let request = Request::post(&["servers", &server, "import"])
         .with("stream", Some(&args.stream))
         .unknown(args.unknown)
         .with("cause", cause.map(Cause::name))

@@ -1,10 +1,11 @@
 //! The commands `token new`, `list` and `revoke`.
 
 use super::output::Output;
-use super::pages::{self, Part};
+use super::pages::{self, Part, Shown};
 use super::time;
 use crate::api::{Api, HEADER, Request};
 use crate::args::api::{Access, Paging, TokenNew, Tokens};
+use crate::format::{Columns, Form};
 use crate::target::Whose;
 use crate::{Failure, say, show, tell};
 use answers::{MadeToken, NewToken, RevokedToken, Token};
@@ -14,12 +15,27 @@ use std::path::Path;
 /// The most tokens in a page.
 const PAGE: u64 = 500;
 
+/// What a CSV has of a token.
+const TOKEN: Columns = &[
+    "id",
+    "name",
+    "role",
+    "servers",
+    "reveal_addresses",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_on",
+];
+
 /// Runs one of them.
-pub(super) fn run(command: Tokens, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub(super) fn run(command: Tokens, whose: &Whose, form: Form) -> Result<(), Failure> {
     match command {
-        Tokens::New(args) => new(&args, whose, json),
-        Tokens::List { paging, access } => list(&paging, &access, whose, json),
-        Tokens::Revoke { id, keep_children, access } => revoke(&id, keep_children, &access, whose, json),
+        Tokens::New(args) => new(&args, whose, form.json()?),
+        Tokens::List { paging, access } => list(&paging, &access, whose, form),
+        Tokens::Revoke { id, keep_children, access } => {
+            revoke(&id, keep_children, &access, whose, form.json()?)
+        }
     }
 }
 
@@ -113,12 +129,9 @@ fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(paging: &Paging, access: &Access, whose: &Whose, json: bool) -> Result<(), Failure> {
+fn list(paging: &Paging, access: &Access, whose: &Whose, form: Form) -> Result<(), Failure> {
     let api = Api::open(access, whose)?;
     let (request, part) = (Request::get(&["tokens"]), Part::of(paging, PAGE));
-    if json {
-        return pages::json(&api, request, part, Output::stdout());
-    }
     let row = |token: &Token| {
         let servers = token.servers.as_ref().map_or_else(
             || "all".to_owned(),
@@ -135,5 +148,6 @@ fn list(paging: &Paging, access: &Access, whose: &Whose, json: bool) -> Result<(
     };
     let head = ["id", "name", "role", "servers", "made", "ends", "last used"];
     let none = "There is no token: `postledger token new` makes one.";
-    pages::table(&api, request, part, head, row, none)
+    let shown = Shown { head, spare: &["made", "last used"], none, columns: TOKEN };
+    pages::print(&api, request, part, form, shown, row)
 }

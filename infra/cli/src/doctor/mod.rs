@@ -1,5 +1,5 @@
 //! The command `doctor`: the whole chain, from the keys to what is known to be complete, link by link; and, where it is
-//! wished, mail that is really sent.
+//! wished, a mail that is really sent.
 //!
 //! Invariants:
 //! - It looks, and changes nothing but what each part says of itself. A look leaves a probe in quarantine for each base
@@ -8,7 +8,6 @@
 
 mod live;
 mod outcome;
-mod questions;
 mod schedules;
 mod servers;
 mod stack;
@@ -16,7 +15,7 @@ mod stack;
 use crate::api::Api;
 use crate::args::Doctor;
 use crate::target::{Place, Whose};
-use crate::{Failure, registry, say, show};
+use crate::{Failure, post, registry, say, show};
 use account::watch::Finding;
 use ledger::ServerId;
 use outcome::Outcome;
@@ -137,13 +136,15 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let mut links = Vec::new();
     let (keys, ring) = stack::keys(whose);
     links.push(keys);
+    let bar = post::busy("looking at the tables");
     let (tables, ledger) = stack::tables(&args.target, whose, args.server);
     links.push(tables);
     let looked = match &ledger {
         Some(ledger) => {
-            let servers = Servers::new(args, whose, ring.as_ref())?;
+            let servers = Servers::new(args, whose, ring.as_ref(), bar.clone())?;
             let looked = registry::on(ledger, async |store| Ok::<_, Failure>(servers.look(store).await))?;
             links.extend(looked.links.iter().cloned());
+            bar.set_message("looking at queues, schedules and quarantine");
             links.push(stack::queues(ledger));
             let place = Place::of(args.target.url.as_deref(), &args.target.aws, whose)?;
             links.push(schedules::link(&place, &whose.stack, &looked));
@@ -158,6 +159,7 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
             None
         }
     };
+    bar.finish_and_clear();
     if !json {
         say(text(&links));
     }
@@ -178,7 +180,7 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
     Ok(well)
 }
 
-/// Sends mail, where the chain holds.
+/// Sends a mail, where the chain holds.
 fn live(
     args: &Doctor,
     whose: &Whose,

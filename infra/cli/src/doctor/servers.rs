@@ -14,6 +14,7 @@ use account::watch::{Sent, Watch};
 use account::{Doors, DoorsError, Registry, ServerEntry, Vault};
 use credential::User;
 use credential::Verifier;
+use indicatif::ProgressBar;
 use ledger::{ServerId, Time};
 use postmark_api::{ApiError, Endpoint, ServerApi, eastern};
 use serde::Deserialize;
@@ -36,6 +37,8 @@ pub(super) struct Servers<'a> {
     /// Where the ledger says that its doors are.
     base: Result<String, Failure>,
     now: Time,
+    /// Shows what is looked at: whoever is asked may take long to answer.
+    bar: ProgressBar,
 }
 
 /// What was seen of the registry, and of everything that depends on it.
@@ -57,6 +60,7 @@ impl<'a> Servers<'a> {
         args: &Doctor,
         whose: &'a Whose,
         ring: Option<&'a KeyRing>,
+        bar: ProgressBar,
     ) -> Result<Servers<'a>, Failure> {
         Ok(Servers {
             only: args.server,
@@ -67,6 +71,7 @@ impl<'a> Servers<'a> {
             doors: doors()?,
             base: target::doors(&args.target, whose),
             now: platform::now(),
+            bar,
         })
     }
 
@@ -131,6 +136,7 @@ impl<'a> Servers<'a> {
         };
         let (mut answering, mut findings) = (Vec::new(), Vec::new());
         for entry in &servers {
+            self.bar.set_message(format!("asking Postmark about server {}", entry.server));
             match self.token(&**vault, entry, &mut findings).await {
                 Ok(api) => answering.push((entry.clone(), api)),
                 Err(found) => findings.push(found.at(entry.server)),
@@ -183,6 +189,7 @@ impl<'a> Servers<'a> {
             Err(failure) => findings.push(Found::failure("doors_untold", failure.clone())),
         }
         for base in &bases {
+            self.bar.set_message(format!("asking the doors at {base}"));
             if !private(base) {
                 let words =
                     format!("{base} is not https: passwords and addresses would be readable on the way");
@@ -238,6 +245,7 @@ impl<'a> Servers<'a> {
         let watch = Watch { store, verifier: &verifier, base: None, repair: false, now: self.now };
         let mut findings = Vec::new();
         for (entry, api) in answering {
+            self.bar.set_message(format!("asking Postmark about the webhooks of server {}", entry.server));
             match watch.look(entry, api).await {
                 Ok(report) => findings.extend(report.findings.into_iter().map(Found::from)),
                 Err(error) => {
@@ -257,6 +265,7 @@ impl<'a> Servers<'a> {
     async fn completeness(&self, store: &dyn AccountStore, servers: &[ServerEntry]) -> Link {
         let (from, to) = (eastern::day(self.now.plus_days(-COMPLETENESS_DAYS)), eastern::day(self.now));
         let (mut findings, mut days) = (Vec::new(), BTreeSet::new());
+        self.bar.set_message("looking at what is complete");
         for entry in servers {
             let told = match ::reconcile::completeness(store, entry.server, &from, &to).await {
                 Ok(told) => told,

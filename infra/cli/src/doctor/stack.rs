@@ -32,7 +32,7 @@ fn open_to_others(path: &Path) -> Option<Found> {
     let path = path.display();
     (mode & 0o077 != 0).then(|| {
         let words = format!("others of this machine can reach the keys in {path}: its mode is {mode:o}");
-        let next = format!("`chmod 600 {path}`; if others may have read it, `postledger rotate`");
+        let next = format!("`chmod 600 {path}`; if others may have read it, `postledger keys rotate`");
         Found::new("keys_open", words, next)
     })
 }
@@ -140,7 +140,7 @@ fn on_queues(first: &[OnQueue], second: &[OnQueue]) -> Vec<Found> {
             let words =
                 format!("{} messages of {} could not be consumed and are dead letters", now.dead, now.queue);
             let next = format!(
-                "see in the consumer's logs what failed, mend it, then `postledger redrive --queue {}`",
+                "see in the consumer's logs what failed, mend it, then `postledger queues redrive --queue {}`",
                 now.queue
             );
             findings.push(Found::new("dead_letters", words, next));
@@ -174,7 +174,7 @@ pub(super) fn quarantine(ledger: &Api, server: Option<ServerId>) -> Link {
         } else if one.replayed_at.is_none() {
             if one.reason == consumer::REVOKED {
                 let (count, last) = revoked.entry((one.server, one.generation)).or_default();
-                (*count, *last) = (*count + 1, one.received_at.max(*last));
+                (*count, *last) = (*count + 1, one.received_at.0.max(*last));
             }
             *open.entry(one.reason).or_default() += 1;
         }

@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 /// How many bytes a secret has.
 const SECRET_BYTES: usize = 32;
 
-/// What opens the admin surface of one run.
+/// What opens the operator's routes of one run.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pass {
     /// The stack that runs.
     pub stack: String,
-    /// Where its admin surface listens.
+    /// Where its operator's routes listen.
     pub admin: String,
     secret: String,
 }
@@ -34,7 +34,7 @@ impl fmt::Debug for Pass {
 }
 
 impl Pass {
-    /// A new one, for an admin surface that listens at a base URL.
+    /// A new one, for operator's routes that listen at a base URL.
     ///
     /// # Errors
     /// Where the machine has no random number to give.

@@ -1,5 +1,5 @@
 //! What API Gateway does: one HTTP server before all doors and the read API. Beside it, on a listener of its own, the
-//! admin surface.
+//! operator's routes.
 
 use super::listen::{self, Limits};
 use super::{Pass, Stack, admin};
@@ -38,7 +38,7 @@ pub async fn serve(
     listen::serve(listener, limits, |peer| app.clone().layer(Extension(ConnectInfo(peer))), stop).await;
 }
 
-/// Serves the admin surface of a stack to whoever bears its pass, until `stop` resolves.
+/// Serves the operator's routes of a stack to whoever bears its pass, until `stop` resolves.
 pub async fn serve_admin(
     stack: Arc<Stack>,
     listener: TcpListener,

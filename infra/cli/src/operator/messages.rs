@@ -1,23 +1,9 @@
 //! What operators ask and are told, as JSON.
 
-use crate::rfc3339;
-use ledger::{Identity, Kind, ServerId, Source, Time};
+use answers::Timestamp;
+use ledger::{Identity, Kind, ServerId};
 use serde::{Deserialize, Serialize};
 use store::Quarantined;
-
-/// A recorded event with its body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// Which event it is.
-    pub identity: Identity,
-    /// When it came in.
-    #[serde(with = "rfc3339")]
-    pub received_at: Time,
-    /// Who told it.
-    pub source: Source,
-    /// The body as it is kept: less what the door takes out, keys in order; `None` once the person has been erased.
-    pub body: Option<serde_json::Value>,
-}
 
 /// What is on a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +24,7 @@ pub struct SetAside {
     /// Names it in the other calls.
     pub key: String,
     /// When it came in.
-    #[serde(with = "rfc3339")]
-    pub received_at: Time,
+    pub received_at: Timestamp,
     /// The server of its credential; 0 where none told.
     pub server: ServerId,
     /// Which of the server's passwords it came with; 0 where none told.
@@ -53,8 +38,7 @@ pub struct SetAside {
     /// In how many parts it is kept.
     pub parts: u32,
     /// When an operator replayed it.
-    #[serde(with = "rfc3339::option")]
-    pub replayed_at: Option<Time>,
+    pub replayed_at: Option<Timestamp>,
     /// The body, in base64; only where one body is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
@@ -65,14 +49,14 @@ impl SetAside {
         let part = &kept.part;
         SetAside {
             key: format!("{}.{}", part.received_at.key(), part.id),
-            received_at: part.received_at,
+            received_at: part.received_at.into(),
             server: part.server,
             generation: part.generation,
             reason: part.reason.clone(),
             detail: part.detail.clone(),
             record_type: part.record_type,
             parts: part.parts,
-            replayed_at: kept.replayed_at,
+            replayed_at: kept.replayed_at.map(Timestamp),
             body_base64: None,
         }
     }
@@ -122,8 +106,7 @@ pub struct Revoked {
     /// Which of its passwords.
     pub generation: u32,
     /// From when; events received later are set aside.
-    #[serde(with = "rfc3339")]
-    pub from: Time,
+    pub from: Timestamp,
 }
 
 /// How dead letters are taken back.
@@ -160,11 +143,9 @@ pub struct Repaired {
 #[serde(deny_unknown_fields)]
 pub struct Reconcile {
     /// From when; without it, what is due.
-    #[serde(with = "rfc3339::option")]
-    pub from: Option<Time>,
+    pub from: Option<Timestamp>,
     /// To before when.
-    #[serde(with = "rfc3339::option")]
-    pub to: Option<Time>,
+    pub to: Option<Timestamp>,
     /// Whether it is the history before the first webhook: one that was begun is gone on with.
     pub backfill: bool,
     /// Whether nothing is told or remembered.

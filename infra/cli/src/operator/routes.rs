@@ -3,8 +3,8 @@
 
 use super::documents::{Counted, Delete, Done, Hours, Stated, Wanted, Write, collection};
 use super::messages::{
-    Forgotten, OnQueue, QuarantineQuery, Reconcile, Recorded, Redrive, Redriven, Repaired, Replay, Replayed,
-    Revoked, SetAside,
+    Forgotten, OnQueue, QuarantineQuery, Reconcile, Redrive, Redriven, Repaired, Replay, Replayed, Revoked,
+    SetAside,
 };
 use super::{OTHER_RELEASE, Operator, missing};
 use account::audit::Who;
@@ -43,7 +43,6 @@ pub fn routes(operator: Arc<Operator>) -> Router {
         .route("/revocations", get(revoked).post(revoke))
         .route("/revocations/{server}/{generation}", delete(unrevoke))
         .route("/sweep", post(sweep))
-        .route("/servers/{server}/recipients/{address}/bodies", get(bodies))
         .route("/servers/{server}/streams", get(streams))
         .route("/servers/{server}/streams/{stream}", delete(forget_stream))
         .route("/servers/{server}/settings", get(settings).put(put_settings))
@@ -177,13 +176,6 @@ async fn unrevoke(
 
 async fn sweep(State(operator): Here) -> Answer<Swept> {
     Ok(Json(operator.sweep().await?))
-}
-
-async fn bodies(
-    State(operator): Here,
-    At((server, address)): At<(ServerId, String)>,
-) -> Answer<Vec<Recorded>> {
-    Ok(Json(operator.bodies(server, &address).await?))
 }
 
 async fn streams(State(operator): Here, At(server): At<ServerId>) -> Answer<Vec<String>> {
