@@ -29,11 +29,17 @@ LAMBDA = PATH="$(CURDIR)/.tools/sam/bin:$$PATH" $(CARGO) lambda build --locked $
 EMBEDDED = $(CARGO) run --locked --profile embedded --target-dir target/run --package postledger --no-default-features --
 # Whom alarms reach: somebody who is woken, and whoever looks in the morning.
 TOPICS = $(if $(PAGE_TOPIC),--page-topic $(PAGE_TOPIC)) $(if $(TICKET_TOPIC),--ticket-topic $(TICKET_TOPIC))
-LIKENESS = tests/simulator/likeness
+# What is tested and linted: the members, and the simulator, which is a workspace of its own. Named beside the members it is
+# built with the features that they ask for; by itself it compiles its dependencies anew, as `make likeness` does.
+EVERYTHING = --package '*' --package postmark-simulator
+SIMULATOR = tests/simulator
+LIKENESS = $(SIMULATOR)/likeness
+# cargo counts its own jobs: it would take the two of `make test` for all that it may have.
+CLIPPY = env -u MAKEFLAGS $(CARGO) clippy --locked
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint lint-rust lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools soak soak-aws blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint lint-rust lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -58,24 +64,32 @@ local-stop: ## end what `make local` started; what it took in is gone
 local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
-test: ## everything: formatting, lints, and every test of every crate
+test: ## formatting, lints, and every test of every crate that needs no Node
 	@# What is installed is fetched while the lints compile.
-	@$(MAKE) --no-print-directory --jobs=2 lint aws node client-tools
-	$(CARGO) test --locked --workspace
+	@$(MAKE) --no-print-directory --jobs=2 lint aws api-tools
+	$(CARGO) test --locked $(EVERYTHING)
+
+likeness: node ## the simulator by itself, by its own lock: its tests, and its likeness with Postmark by Postmark's own client
+	$(CARGO) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target
+	$(CARGO) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target --test likeness
+
+clients: client-tools ## the read API's clients that need Node: the JavaScript example, and one generated for TypeScript
+	$(CARGO) test --locked $(EVERYTHING) --test clients
 
 check: ## what takes seconds once it is built: formatting, lints, and the tests of each crate alone
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	$(CARGO) test --locked --workspace --lib
+	$(CLIPPY) $(EVERYTHING) --all-targets -- --deny warnings
+	$(CARGO) test --locked $(EVERYTHING) --lib
 
 lint: lint-rust lint-templates ## formatting and lints, without a warning; templates for both regions
 
-# cargo counts its own jobs: it would take the two of `make test` for all that it may have.
 lint-rust:
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
-	@env -u MAKEFLAGS $(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	@env -u MAKEFLAGS $(CARGO) clippy --locked --package postledger --no-default-features -- --deny warnings
+	$(CLIPPY) $(EVERYTHING) --all-targets -- --deny warnings
+	@# `cargo test` leaves them out, so that they are not among all targets.
+	$(CLIPPY) $(EVERYTHING) --test clients --test likeness -- --deny warnings
+	$(CLIPPY) --package postledger --no-default-features -- --deny warnings
 
 lint-templates: sam
 	.tools/sam/bin/cfn-lint --regions us-east-1 eu-west-1 --template infra/app.yaml infra/ops.yaml
@@ -108,9 +122,9 @@ aws: .tools/aws/ready ## what tests need of AWS: an emulator, into .tools (Pytho
 
 api-tools: .tools/api/ready ## what the read API's description is tried with in Python: schemathesis and a generator of clients, into .tools (once)
 
-client-tools: api-tools .tools/clients/ready ## what generates and compiles its TypeScript client, into .tools (once)
+client-tools: api-tools .tools/clients/ready ## what `make clients` needs: Node, and what generates and compiles a TypeScript client, into .tools (once)
 
-node: .tools/node/postmark ## what the simulator's likeness is tested with: Node and Postmark's own client, into .tools (once)
+node: .tools/node/postmark ## what `make likeness` needs: Node and Postmark's own client, into .tools (once)
 
 sam: .tools/sam/ready ## what builds, checks and deploys: cargo-lambda, cfn-lint and AWS's sam, into .tools (once)
 
@@ -208,12 +222,15 @@ openapi: ## write the read API's description anew: what people wrote of it, and 
 dictionary: ## train a dictionary for the bodies in items, from the fixtures, into target/dictionary.bin
 	$(CARGO) run --locked --release --package store --example dictionary -- target/dictionary.bin
 
-audit: $(TOOLS)/cargo-deny ## licences, bans and sources of all dependencies (installs cargo-deny into .tools once)
+audit: $(TOOLS)/cargo-deny ## licences, bans and sources of all dependencies, the simulator's too (installs cargo-deny into .tools once)
 	$(TOOLS)/cargo-deny --locked check bans licenses sources
+	@# It has few of the licences that are allowed.
+	$(TOOLS)/cargo-deny --locked --manifest-path $(SIMULATOR)/Cargo.toml check --config deny.toml \
+		--allow license-not-encountered bans licenses sources
 
 $(TOOLS)/cargo-deny:
 	$(CARGO) install --locked --root .tools cargo-deny@0.20.2
 
 clean: ## remove all that was built or installed here
 	$(CARGO) clean
-	rm -rf .tools
+	rm -rf $(SIMULATOR)/target .tools

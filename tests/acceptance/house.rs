@@ -93,7 +93,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("watch", &["account", "aws", "credential", "ledger", "platform", "postmark-api", "store"]),
-    // What is proved against it must not share our assumptions.
+    // A workspace of its own: what is proved against it must not share our assumptions.
     ("postmark-simulator", &[]),
     (
         "postledger",
@@ -119,20 +119,25 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The packages of the workspaces that we keep, as cargo tells of them.
+fn packages() -> Vec<Value> {
+    let mut packages = Vec::new();
+    for manifest in ["Cargo.toml", "tests/simulator/Cargo.toml"] {
+        let mut ask = Command::new(env!("CARGO"));
+        ask.args(["metadata", "--format-version=1", "--no-deps", "--manifest-path", manifest]);
+        let output = ask.current_dir(root()).output().unwrap();
+        let mut metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+        packages.append(metadata["packages"].as_array_mut().unwrap());
+    }
+    packages
+}
+
 #[test]
 fn dependencies_point_one_way() {
-    let mut ask = Command::new(env!("CARGO"));
-    let output =
-        ask.args(["metadata", "--format-version=1", "--no-deps"]).current_dir(root()).output().unwrap();
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let names: Vec<&str> = metadata["packages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|package| package["name"].as_str().unwrap())
-        .collect();
+    let packages = packages();
+    let names: Vec<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
     let allowed: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
-    for package in metadata["packages"].as_array().unwrap() {
+    for package in &packages {
         let name = package["name"].as_str().unwrap();
         for dependency in
             package["dependencies"].as_array().unwrap().iter().filter(|edge| edge["kind"].is_null())
@@ -159,6 +164,75 @@ fn dependencies_point_one_way() {
                 assert!(name.starts_with("ingest") || name == "api", "lambda_http stays at what has a door");
             }
         }
+    }
+}
+
+/// What a lock file holds: each package's name, version and where it is from; nothing for what is in this repository.
+fn locked(path: &str) -> BTreeSet<(String, String, Option<String>)> {
+    let lock = read(path);
+    let packages = lock.split("[[package]]").skip(1).map(|package| {
+        let value = |key: &str| {
+            let mut lines = package.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+            lines.next().map(|value| value.trim_matches('"').to_owned())
+        };
+        (value("name").unwrap(), value("version").unwrap(), value("source"))
+    });
+    packages.collect()
+}
+
+#[test]
+fn the_simulator_is_a_product_of_its_own_and_shares_no_code_with_ours() {
+    let [own, whole] = ["tests/simulator/Cargo.lock", "Cargo.lock"].map(locked);
+    let of_us: Vec<&str> = own.iter().filter(|(.., from)| from.is_none()).map(|(name, ..)| &**name).collect();
+    assert_eq!(of_us, ["postmark-simulator"], "whatever else is in this repository");
+    assert!(own.len() > 50, "{own:?}");
+    let other: Vec<_> = own.difference(&whole).collect();
+    assert!(
+        other.is_empty(),
+        "another version than in Cargo.lock: `cargo update --precise` sets it: {other:?}"
+    );
+    let manifest = read("tests/simulator/Cargo.toml");
+    assert!(!manifest.contains("workspace = true"), "it says everything itself");
+    let lints = |manifest: &str, table: &str| {
+        let lints = manifest.split_once(&format!("[{table}]\n")).unwrap().1;
+        lints.split("\n\n").next().unwrap().trim().to_owned()
+    };
+    for language in ["rust", "clippy"] {
+        let [own, whole] = [
+            lints(&manifest, &format!("lints.{language}")),
+            lints(&read("Cargo.toml"), &format!("workspace.lints.{language}")),
+        ];
+        assert_eq!(own, whole, "lints of {language}");
+    }
+}
+
+/// The commands of a target of the Makefile as if nothing were there yet, and of what it needs.
+fn commands_of(target: &str) -> String {
+    let mut make = Command::new("make");
+    make.args(["--dry-run", "--always-make", target]).current_dir(root());
+    // `make test` tells its own options to what it runs.
+    let output = make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").env_remove("MFLAGS").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn make_test_needs_no_node_and_ci_runs_what_does() {
+    let needs_node = |commands: &str| ["/node", "npm"].iter().any(|word| commands.contains(word));
+    let test = commands_of("test");
+    assert!(test.contains("pip install") && test.contains("test --locked"), "{test}");
+    assert!(!needs_node(&test), "{test}");
+    let ci = read(".ci/run");
+    for target in ["likeness", "clients"] {
+        let commands = commands_of(target);
+        assert!(needs_node(&commands) && commands.contains(&format!("--test {target}")), "{commands}");
+        assert!(ci.lines().any(|line| line == format!("make {target}")), "CI runs `make {target}`");
+    }
+    let program = ["bin", "node"].join("/");
+    for path in tracked().iter().filter(|path| path.ends_with(".rs")) {
+        let apart =
+            ["tests/clients/", "tests/simulator/likeness/"].iter().any(|folder| path.starts_with(folder));
+        assert_eq!(read(path).contains(&program), apart, "{path}: what runs Node stands apart");
     }
 }
 
@@ -239,7 +313,7 @@ fn the_documents_make_targets_exist_and_their_links_lead_somewhere() {
         }
     }
     assert!(targets >= 4);
-    assert!(read(".ci/run").contains("make test"), "CI runs the README's command");
+    assert!(read(".ci/run").lines().any(|line| line == "make test"), "CI runs the README's command");
 }
 
 #[test]

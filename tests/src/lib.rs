@@ -6,6 +6,7 @@
 pub mod asked;
 pub mod blast;
 pub mod bodies;
+pub mod clients;
 pub mod command;
 pub mod contention;
 pub mod deployed;

@@ -1,6 +1,6 @@
 // The simulator answers Postmark's own client, the package `postmark` of npm, as Postmark does.
 //
-// Run by `cargo test -p postmark-simulator --test likeness`, which starts a simulator for each of some seeds.
+// Run by `make likeness`, which starts a simulator for each of some seeds.
 
 import './sending.mjs';
 import './settings.mjs';

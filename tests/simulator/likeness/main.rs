@@ -1,5 +1,5 @@
 //! The simulator answers Postmark's own client, the package `postmark` of npm, as Postmark does; under each generation of
-//! rules, whatever is drawn for the open facts. `make node` installs Node and the package.
+//! rules, whatever is drawn for the open facts. `make likeness` installs Node and the package, and runs this.
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -18,7 +18,7 @@ fn tools() -> PathBuf {
     let tools = here().join("../../../.tools/node");
     assert!(
         tools.join("postmark").exists(),
-        "Node and Postmark's client are not installed: `make test` installs them, `make node` them alone"
+        "Node and Postmark's client are not installed: `make likeness` installs them, `make node` them alone"
     );
     tools
 }

@@ -17,7 +17,7 @@ export { Models };
 const base = process.env.SIMULATOR;
 assert.ok(
   base,
-  'SIMULATOR names no simulator: `cargo test -p postmark-simulator --test likeness` starts one',
+  'SIMULATOR names no simulator: `make likeness` starts one',
 );
 const declarations = join(dirname(require.resolve('postmark')), 'client');
 

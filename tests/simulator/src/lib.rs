@@ -1,7 +1,7 @@
 //! A Postmark with a virtual clock: one account, its servers and streams, as a sans-IO state machine.
 //!
-//! Invariant: it depends on no other crate of this workspace, so that what is proved against it does not share our
-//! code's assumptions; and it is a function of its seed and of what it is told: same seed, same bytes.
+//! Invariant: it depends on nothing of Postledger, so that it cannot share the assumptions of what is proved against it;
+//! and it is a function of its seed and of what it is told: same seed, same bytes.
 //!
 //! ```
 //! use postmark_simulator::{Answer, Config, Handled, Record, Simulator};
