@@ -9,9 +9,9 @@ use account::{ConnectForm, Doors, Lease, MemoryVault, Registry, Rotate, ServerEn
 use async_trait::async_trait;
 use credential::Verifier;
 use credential::{PrivateKey, User, basic};
+use embedded::{Parts, Stack, pump};
 use http::Request;
 use ledger::{LedgerKey, ServerId, Time};
-use postledger::embedded::{Parts, Stack, pump};
 use postledger_tests::postmark::unreached;
 use postledger_tests::postmark::{Caller, Hooks, InProcess};
 use postledger_tests::{STACK, server_id};

@@ -3,12 +3,12 @@
 
 use aws::{Access, Limits, Link};
 use credential::{PrivateKey, Verifier, basic};
+use embedded::{Parts, Stack};
 use http::{HeaderMap, HeaderValue, Method};
 use ingest::Knock;
 use ledger::{LedgerKey, Source};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use platform::{CallFailed, FailureKind};
-use postledger::embedded::{Parts, Stack};
 use postledger_tests::bodies::{bounce, message};
 use postledger_tests::command::{command, run, text};
 use postledger_tests::postmark::unreached;

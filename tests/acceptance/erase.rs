@@ -4,11 +4,11 @@ use account::audit::Who;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consumer::Consumer;
-use erase::{Sweep, Swept};
+use erasure::sweep::{Sweep, Swept};
 use faults::{Fault, Plan};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, Source, Time};
-use postledger::operator::{Operator, Replay, Watched};
+use operator::{Operator, Replay};
 use postledger_tests::bodies::{envelope, lift, message};
 use postledger_tests::postmark::unreached;
 use postledger_tests::{SERVER, assert_whole, clock, handle, now, server_id};
@@ -189,22 +189,16 @@ impl Ledger {
     }
 
     fn operator(&self) -> Operator {
-        let vault: Arc<dyn account::Vault> = Arc::new(account::MemoryVault::default());
-        let streams = account::Streams::new(vault.clone(), unreached());
-        let (ledger_key, clock) = (LedgerKey::for_tests(), clock());
-        let api = api::Api::new(api::Parts {
+        Operator::new(operator::Parts {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            vault,
+            vault: Arc::new(account::MemoryVault::default()),
             postmark: unreached(),
-            streams: streams.clone(),
-            ledger_key: ledger_key.clone(),
+            ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
-            clock: clock.clone(),
-        });
-        let (store, queue) = (self.store.clone(), self.queue.clone());
-        let trusted = queue::Trusted::All;
-        Operator { store, queue, streams, trusted, ledger_key, clock, api, watched: Watched::default() }
+            trusted: queue::Trusted::All,
+            clock: clock(),
+        })
     }
 
     /// What the ledger says of an address, but for the words of decisions.

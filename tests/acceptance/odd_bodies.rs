@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
 use ledger::verdict::Verdict;
-use postledger::operator::Replay;
+use operator::Replay;
 use postledger_tests::command::{command, run, text};
 use postledger_tests::{SERVER, World, assert_whole, now, server_id};
 use queue::{Part, QueueName, Sender};

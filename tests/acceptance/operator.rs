@@ -2,9 +2,9 @@
 
 use crate::commands::Running;
 use crate::fixtures;
+use embedded::{Limits, Pass, server};
 use http::header::AUTHORIZATION;
 use ledger::Time;
-use postledger::embedded::{Limits, Pass, server};
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::{SERVER, World};
 use serde_json::json;

@@ -2,10 +2,10 @@
 
 use account::MemoryVault;
 use account::{Registry, ServerEntry};
+use embedded::{Parts, Stack, pump};
 use ledger::event::Cause;
 use ledger::policy::StreamKind;
 use ledger::{Kind, LedgerKey, Source, Time, recipient_key};
-use postledger::embedded::{Parts, Stack, pump};
 use postledger_tests::postmark::unreached;
 use postledger_tests::postmark::{Hooks, InProcess};
 use postledger_tests::{STACK, server_id};

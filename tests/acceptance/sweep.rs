@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use erase::{Sweep, Swept};
+use erasure::sweep::{Sweep, Swept};
 use faults::{Fault, Plan};
 use ledger::{LedgerKey, ServerId, Source, Time, recipient_key};
 use postledger_tests::bodies::message;
@@ -110,7 +110,7 @@ fn whoever_erases_masses_of_people_keeps_nobody_elses_sweep_waiting() {
         assert!(!letter.body.contains("gone"));
 
         // When all that was on its way has arrived, they are done within a run, the masses in as many as they fill.
-        let later = now().plus_days(store::erase::SWEPT_DAYS);
+        let later = now().plus_days(erasure::SWEPT_DAYS);
         let (mut runs, mut done) = (0, 0);
         while done < MASSES + 1 {
             let swept = run(later).await;

@@ -1,11 +1,11 @@
 //! The template against the code: what is deployed is what the code has, reads, needs and may.
 
 use crate::house::{read, root};
+use embedded::pump::batch_max;
+use embedded::server::API;
 use ledger::ServerId;
 use platform::logs::LEVEL;
 use postledger::aws::{queue_output, table_output};
-use postledger::embedded::pump::batch_max;
-use postledger::embedded::server::API;
 use postledger_tests::template::template;
 use postmark::RecordType;
 use queue::QueueName;
@@ -173,7 +173,7 @@ fn every_record_type_has_its_route_and_every_other_path_leads_to_the_function_fo
     assert!(arn.ends_with(":${HttpApi}/*/*/v1/*") && permission["FunctionName"]["Ref"] == "Api", "{arn}");
     for route in api::route::Route::ALL {
         let path = route.pattern();
-        assert!(postledger::embedded::server::is_api(path), "{path} is routed in the embedded mode as here");
+        assert!(embedded::server::is_api(path), "{path} is routed in the embedded mode as here");
     }
 }
 

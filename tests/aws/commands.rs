@@ -1,9 +1,9 @@
 //! The real command against a stack on AWS, as the emulator has it.
 
 use consumer::Consumer;
+use embedded::pump;
 use ledger::{LedgerKey, recipient_key};
 use postledger::aws::ledger_key_parameter;
-use postledger::embedded::pump;
 use postledger::sample::sample;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::emulator::{Emulator, fresh_name, tables};

@@ -3,6 +3,8 @@
 //!
 //! Invariant: the only crate that may see everything; nothing depends on it.
 
+#![allow(missing_docs, reason = "tests say what they prove by their names")]
+
 pub mod asked;
 pub mod blast;
 pub mod bodies;
@@ -34,12 +36,12 @@ use api::token::{New, Role, Token};
 use consumer::{Consumer, Incoming};
 use credential::{PrivateKey, User, basic};
 use credential::{PublicKey, Verifier};
+use embedded::{Limits, Parts, Pass, Stack, pump, server};
 use http::{Request, Response};
 use ledger::fold::{Reference, View};
 use ledger::policy::StreamKind;
 use ledger::{LedgerKey, ServerId, Time};
 use platform::Clock;
-use postledger::embedded::{Limits, Parts, Pass, Stack, pump, server};
 use queue::{Queue, QueueName};
 use std::collections::BTreeMap;
 use std::path::Path;

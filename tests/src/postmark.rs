@@ -4,10 +4,10 @@
 //! puts before them.
 
 use async_trait::async_trait;
+use embedded::Stack;
 use futures_util::stream;
 use http::{HeaderMap, Request, Response};
 use ingest::Knock;
-use postledger::embedded::Stack;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
 use postmark_simulator::{Answer, ApiBody, Handled, Simulator};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,9 +7,9 @@ use crate::problem::Problem;
 use crate::recipient::Named;
 use crate::scope::Admin;
 use answers::{EraseRequest, Erased};
+use erasure::SWEPT_DAYS;
 use ledger::given::Address;
 use serde_json::json;
-use store::erase::SWEPT_DAYS;
 
 /// Erases; again, if that was done before.
 ///

@@ -592,7 +592,7 @@ mod tests {
         bench.settle().await;
         let server = ServerId::new(SERVER).unwrap();
         let ida = ledger::LedgerKey::for_tests().recipient_id(server, "ida@customer.example");
-        store::erase::strip(&*bench.store, server, ida).await.unwrap();
+        erasure::strip(&*bench.store, server, ida).await.unwrap();
         let report = store::rebuild::verify(&*bench.store, server, |_| {}).await.unwrap();
         assert_eq!((report.events, report.differences), (1, Vec::new()));
         let asked = json!({ "stream": "outbound", "addresses": ["ida@customer.example"] });

@@ -11,7 +11,6 @@
 //! - Near its deadline a batch stops and gives back the rest.
 
 mod bulk;
-mod erased;
 mod intake;
 #[cfg(feature = "lambda")]
 mod lambda;
@@ -24,8 +23,7 @@ pub use lambda::run;
 
 pub use intake::says_webhook;
 
-use erased::Known;
-use erasure::Erasures;
+use erasure::{Erasures, Known};
 use futures_util::stream::{self, StreamExt as _};
 use intake::Intake;
 use ledger::event::{Class, WHOLE_SERVER};
@@ -38,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::webhook_activity::WebhookActivity;
-use store::{Action, Cancel, CommitError, Recorded, STREAMS_OF_SERVER_MAX, Store, StoreError};
+use store::{Action, Cancel, CommitError, Recorded, Rules, STREAMS_OF_SERVER_MAX, Store, StoreError};
 use tokio::time::Instant;
 
 /// How long before its deadline a batch begins nothing new.
@@ -119,7 +117,7 @@ pub struct Consumer {
     noted: Mutex<HashSet<(ServerId, String)>>,
     heard: Mutex<HashMap<ServerId, WebhookActivity>>,
     watermarked: Mutex<Option<Time>>,
-    erased: Mutex<Known>,
+    erased: Known,
 }
 
 /// Which event of the ledger an item is about; last, whether a complaint of the same identity is another one.
@@ -201,7 +199,7 @@ impl Consumer {
             noted: Mutex::default(),
             heard: Mutex::default(),
             watermarked: Mutex::default(),
-            erased: Mutex::default(),
+            erased: Known::default(),
         }
     }
 
@@ -234,7 +232,7 @@ impl Consumer {
         let Some(rules) = self.retried(batch, || self.store.rules()).await else {
             return;
         };
-        let Some(erased) = self.erased(&rules, batch).await else {
+        let Some(erased) = self.erased_as_of(&rules, batch).await else {
             return;
         };
         let now = (self.settings.clock)();
@@ -293,7 +291,7 @@ impl Consumer {
         let Some(rules) = self.retried(batch, || self.store.rules()).await else {
             return;
         };
-        let Some(erased) = self.erased(&rules, batch).await else {
+        let Some(erased) = self.erased_as_of(&rules, batch).await else {
             return;
         };
         for (place, message) in messages.iter().enumerate() {
@@ -317,6 +315,11 @@ impl Consumer {
                 batch.lock().insert(place);
             }
         }
+    }
+
+    /// Who is erased, as of some rules. `None` where it cannot be read: then nothing may be recorded.
+    async fn erased_as_of(&self, rules: &Rules, batch: &Batch) -> Option<Arc<Erasures>> {
+        self.retried(batch, || self.erased.as_of(&*self.store, rules)).await
     }
 
     /// Sets a body aside, whole, but for what it tells of somebody erased.
@@ -353,7 +356,7 @@ impl Consumer {
             erased: body.is_none().then(|| Box::new(queue::Erased::of(event))),
             body: body.clone().unwrap_or_default().into_bytes(),
         };
-        if self.keep_whole(aside, &self.erased_known(), batch).await {
+        if self.keep_whole(aside, &self.erased.last(), batch).await {
             batch.done(item);
         }
     }
@@ -427,7 +430,7 @@ impl Consumer {
 
     /// Keeps the stored floors within a day of what retention demands, so that a longer retention set later
     /// does not reach back to what has expired. Best effort: what is stored is a lower bound.
-    async fn raise_floors(&self, rules: &store::Rules, now: Time, batch: &Batch) {
+    async fn raise_floors(&self, rules: &Rules, now: Time, batch: &Batch) {
         let floor = self.settings.floor(now);
         for class in [Class::Delivery, Class::Engagement] {
             let stored = rules.floors.get(&class).copied();

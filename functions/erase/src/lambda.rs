@@ -1,7 +1,7 @@
 //! Sweeping as a Lambda function that a schedule starts: configuration and start-up.
 
-use crate::{Sweep, SweepError};
 use aws::{Access, Link, scheduled};
+use erasure::sweep::{Sweep, SweepError};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use platform::config::{
     BULK_DLQ_URL, BY_TIME, CRITICAL_DLQ_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, QUARANTINE_DLQ_URL,

@@ -7,15 +7,16 @@ use crate::args::Target;
 use crate::args::{Access, Unknown};
 use crate::aws::{self, Aws};
 use crate::client::{agent, unreachable_at};
-use crate::embedded::pass::{self, Pass};
-use crate::operator::{OnQueue, Step};
 use crate::target::{Place, Whose};
 use crate::{Failure, USAGE};
 use ::api::scope::UNKNOWN_STREAM;
 use account::audit::{Who, WhoKind};
 use answers::Problem;
+use embedded::admin::ACTOR;
+use embedded::pass::{self, Pass};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Method, Response, StatusCode};
+use operator::{OnQueue, Step};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,8 +27,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use ureq::Agent;
 
-/// The header by which a command tells an embedded Postledger whose it is.
-pub const ACTOR: &str = "x-actor";
 /// How often a request that changes nothing more the second time is tried.
 const TRIES: u32 = 3;
 /// The first pause before it is tried again, doubled then.

@@ -371,7 +371,7 @@ pub enum Quarantine {
     /// What was set aside, the latest last.
     List {
         /// How many days back.
-        #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::operator::DAYS_MAX)))]
+        #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(operator::DAYS_MAX)))]
         days: u32,
         /// Where Postledger is reached.
         #[command(flatten)]

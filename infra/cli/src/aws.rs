@@ -1,16 +1,13 @@
 //! A deployed stack, as the commands reach it: by an operator's own access to AWS, or an emulator's endpoint.
 
-mod operator;
+mod queues;
 
-use self::operator::AsOperator;
+use self::queues::AsOperator;
 use crate::args::{EMULATED_REGION, OnAws, Postmark};
-use crate::operator::routes::routes;
-use crate::operator::{Operator, Step, Watched};
 use crate::target::Made;
 use crate::{Failure, next_step};
-use ::api::{Api, Parts};
 use account::audit::{Who, WhoKind};
-use account::{ParameterVault, Streams, Vault, tokens_prefix};
+use account::{ParameterVault, Vault, tokens_prefix};
 use aws::{Access, AccessError, Link, Outputs, OutputsError, ParameterError};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -20,6 +17,8 @@ use http::Response;
 use ledger::LedgerKey;
 use ledger::address::LEDGER_KEY_BYTES;
 use ledger::policy::SoftBouncePolicy;
+use operator::routes::routes;
+use operator::{Operator, Parts, Step};
 use platform::{CallFailed, FailureKind};
 use queue::sqs::Urls;
 use queue::{Queue, QueueError, QueueName, Sqs, Trusted};
@@ -325,30 +324,16 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
     let told = platform::env::text("POSTLEDGER_POSTMARK").or(deployed.postmark);
     let base = told.unwrap_or_else(|| postmark_api::POSTMARK.to_owned());
     let postmark = crate::server::endpoint(&Postmark { base })?;
-    let (store, queue): (Arc<DynamoDb>, Arc<dyn Queue>) =
-        (Arc::new(DynamoDb::new(link, deployed.tables)), queue);
-    let streams = Streams::new(vault.clone(), postmark.clone());
-    let clock = platform::clock();
-    let api = Api::new(Parts {
-        store: store.clone(),
-        queue: queue.clone(),
+    Ok(Operator::new(Parts {
+        store: Arc::new(DynamoDb::new(link, deployed.tables)),
+        queue,
         vault,
         postmark,
-        streams: streams.clone(),
-        ledger_key: key.clone(),
-        policy: deployed.policy,
-        clock: clock.clone(),
-    });
-    Ok(Operator {
-        store,
-        queue,
-        streams,
-        trusted: deployed.trusted,
         ledger_key: key,
-        clock,
-        api,
-        watched: Watched::default(),
-    })
+        policy: deployed.policy,
+        trusted: deployed.trusted,
+        clock: platform::clock(),
+    }))
 }
 
 /// Where the Postmark tokens of a stack's servers are kept.

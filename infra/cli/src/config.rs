@@ -7,8 +7,8 @@
 //!   it only beside a token of its own, and only that token is sent there.
 
 use crate::args::api::TOKEN;
-use crate::embedded::pass::is_here;
 use crate::{Failure, USAGE};
+use embedded::pass::is_here;
 use ledger::ServerId;
 use platform::env;
 use platform::private;

@@ -2,7 +2,6 @@
 
 use crate::api::Api;
 use crate::args::Connect as Args;
-use crate::audited::{self, Change};
 use crate::format::Format;
 use crate::keys::KeyRing;
 use crate::server::{agreed, endpoint, entry, kept, vault};
@@ -11,6 +10,7 @@ use crate::target::{self, Whose};
 use crate::terminal::visible;
 use crate::{Failure, post, registry, say, show};
 use account::audit::Who;
+use account::audited::{self, Change};
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
 use account::watch::Finding;

@@ -6,7 +6,6 @@
 pub mod api;
 pub mod args;
 pub mod ask;
-pub mod audited;
 #[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
 pub mod bearer;
@@ -14,15 +13,12 @@ pub mod client;
 pub mod config;
 pub mod connect;
 pub mod doctor;
-pub mod doors;
-pub mod embedded;
 pub mod fold;
 pub mod format;
 pub mod help;
 pub mod keys;
 pub mod next_step;
 pub mod operate;
-pub mod operator;
 pub mod post;
 pub mod rebuild;
 pub mod reconcile;
@@ -124,6 +120,16 @@ failures!(
     std::io::Error,
     serde_json::Error
 );
+
+impl From<embedded::PassError> for Failure {
+    fn from(error: embedded::PassError) -> Failure {
+        let failure = Failure::new(error.to_string());
+        match error.next() {
+            Some(next) => failure.next(next),
+            None => failure,
+        }
+    }
+}
 
 /// Prints to standard output, without anything that a terminal would obey. A reader that has gone away is no failure.
 ///

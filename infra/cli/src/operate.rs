@@ -3,18 +3,18 @@
 
 use crate::api::{Api, Request};
 use crate::args::{self, Quarantine, Target};
-use crate::audited::{self, Change};
-use crate::embedded::Pass;
 use crate::format::{self, Columns, Form};
 use crate::keys::KeyRing;
-use crate::operator::documents::Done;
-use crate::operator::{Listed, OnQueue, Redrive, Redriven, Replay, Replayed};
 use crate::target::Whose;
 use crate::{Failure, post, registry, say, show, tell};
+use account::audited::{self, Change};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use embedded::Pass;
 use http::Method;
 use ledger::ServerId;
+use operator::documents::Done;
+use operator::{Listed, OnQueue, Redrive, Redriven, Replay, Replayed};
 use serde_json::Value;
 use std::path::PathBuf;
 

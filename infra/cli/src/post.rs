@@ -4,12 +4,12 @@
 use crate::args::{Post, Target};
 use crate::aws::Aws;
 use crate::client::{agent, unreachable_at};
-use crate::doors::Doors;
 use crate::keys::KeyRing;
 use crate::target::{Place, Whose};
 use crate::{Failure, bearer, revoke, say, show};
 use credential::Verifier;
 use credential::basic;
+use embedded::Doors;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use indicatif::{ProgressBar, ProgressStyle};

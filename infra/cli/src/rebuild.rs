@@ -3,12 +3,12 @@
 
 use crate::api::{Api, Request};
 use crate::args::Rebuild;
-use crate::operator::Repaired;
 use crate::server::agreed;
 use crate::target::Whose;
 use crate::{Failure, post, say, show};
 use http::Method;
 use ledger::ServerId;
+use operator::Repaired;
 use store::rebuild::Report;
 
 /// The command. Whether nothing differs, at the end.

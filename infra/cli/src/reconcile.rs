@@ -3,7 +3,6 @@
 use crate::api::{Api, Request};
 use crate::args::{Backfill, Postmark, Target};
 use crate::format::{self, Columns, Form, Format};
-use crate::operator::{ReconcileAsk, Step};
 use crate::several::{self, Done};
 use crate::target::Whose;
 use crate::{Failure, USAGE, args, post, say, show};
@@ -12,6 +11,7 @@ use answers::{Completeness, CompletenessLine, Timestamp};
 use http::Method;
 use indicatif::ProgressBar;
 use ledger::{ServerId, Time};
+use operator::{ReconcileAsk, Step};
 use postmark_api::eastern;
 use serde::Serialize;
 use serde_json::Value;

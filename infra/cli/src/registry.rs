@@ -4,12 +4,12 @@
 use crate::Failure;
 use crate::api::{Api, Request};
 use crate::args::Target;
-use crate::operator::documents::{Counted, Done, Stated, Write};
 use crate::target::Whose;
 use async_trait::async_trait;
 use http::Method;
 use ledger::ServerId;
 use ledger::counters::{Counts, Measure};
+use operator::documents::{Counted, Done, Stated, Write};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{

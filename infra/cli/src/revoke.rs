@@ -4,7 +4,6 @@
 use crate::api::{Api, Request};
 use crate::args::{self, Target};
 use crate::format::{self, Columns, Form};
-use crate::operator::Revoked as Revoke;
 use crate::server::agreed;
 use crate::target::{Place, Whose};
 use crate::{Failure, registry, say, show, tell};
@@ -13,6 +12,7 @@ use answers::Timestamp;
 use consumer::REVOKED_DAYS;
 use http::Method;
 use ledger::{ServerId, Time};
+use operator::Revoked as Revoke;
 use serde::Serialize;
 use serde_json::{Value, json};
 

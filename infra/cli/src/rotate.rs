@@ -2,7 +2,6 @@
 
 use crate::api::Api;
 use crate::args::Rotate as Args;
-use crate::audited::{self, Change};
 use crate::connect::doors;
 use crate::keys::KeyRing;
 use crate::operate::adopt;
@@ -10,6 +9,7 @@ use crate::server::{agreed, endpoint, vault};
 use crate::target::Whose;
 use crate::{Failure, registry, rfc3339, say, show};
 use account::Registry;
+use account::audited::{self, Change};
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
 use ledger::{ServerId, Time};
 use postmark_api::Auth;

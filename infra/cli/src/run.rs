@@ -2,13 +2,13 @@
 
 use crate::api::Api;
 use crate::args::{PORT, Run};
-use crate::embedded::{Limits, Parts, Pass, Stack, server};
 use crate::keys::{KeyRing, webhooks};
 use crate::sample::SERVER;
 use crate::terminal::Visible;
 use crate::{Failure, say, trial};
 use account::FileVault;
 use credential::Verifier;
+use embedded::{Limits, Parts, Pass, Stack, server};
 use ledger::{LedgerKey, ServerId};
 use queue::{Memory as MemoryQueue, Settings};
 use std::path::Path;

@@ -3,16 +3,16 @@
 use crate::api::{Api, Request};
 use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
 use crate::args::{Target, reconcile::Postmark};
-use crate::audited::{self, Change};
 use crate::format::{self, Columns, Form, Format};
-use crate::operator::Forgotten;
 use crate::target::{Place, Whose};
 use crate::{Failure, aws, registry, rfc3339, say, show};
+use account::audited::{self, Change};
 use account::{FileVault, Registry, ServerEntry, Vault, connect};
 use answers::Timestamp;
 use http::Method;
 use ledger::ServerId;
 use ledger::policy::{PolicySchedule, StreamKind};
+use operator::Forgotten;
 use postmark_api::{AccountServer, Endpoint, Https, ServerApi, Timeouts, Token};
 use serde::Serialize;
 use serde_json::Value;

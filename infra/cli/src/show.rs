@@ -1,15 +1,15 @@
 //! Answers as people read them.
 
 use crate::ask::recipient;
-use crate::operator::{Listed, OnQueue, Redriven};
 use crate::target::Made;
 use crate::terminal::{self, visible};
 use answers::RecipientStream;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
-use erase::Swept;
+use erasure::sweep::Swept;
 use ledger::Time;
 use ledger::event::WHOLE_SERVER;
+use operator::{Listed, OnQueue, Redriven};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,11 +3,11 @@
 
 use crate::Failure;
 use crate::args::OnAws;
-use crate::operator::Step;
 use crate::target::Made;
 use account::Vault;
 use account::audit::Who;
 use http::{Request, Response};
+use operator::Step;
 use queue::Queue;
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -5,6 +5,7 @@
 //! changed. No token, password or address is in an error, a log line, a `Debug` text or a document.
 
 pub mod audit;
+pub mod audited;
 
 pub mod completeness;
 pub mod connect;

@@ -1,13 +1,21 @@
-//! The erased: who they are, and which bodies tell of them, wherever a body lies: on its way, in quarantine, among
-//! the dead letters.
+//! The erased: who they are, which bodies tell of them wherever a body lies (on its way, in quarantine, among the dead
+//! letters), what is taken out of what is recorded ([`strip()`]), and the [`sweep`] of what arrives later.
 //!
 //! Invariant: a body that tells an event of somebody erased becomes that event without its person, and can still be
 //! recorded as what it is. Of a body that nobody understands nothing is left where it names somebody erased, in any of
 //! the encodings that are known here, or where it holds more than can be searched: rather too much goes than too
 //! little. What tells of nobody erased is not touched.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 mod decode;
+mod known;
+mod strip;
+pub mod sweep;
 mod traces;
+
+pub use known::Known;
+pub use strip::{SWEPT_DAYS, Stripped, strip};
 
 use ledger::{Event, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};
 use postmark::{Body, Context};

@@ -3,6 +3,8 @@
 //! The suite does not rely on what SQS does not promise: order, exact depths, or a receive that returns all
 //! that is there. It receives until it has seen what it waits for, and gives up after a bounded number.
 
+#![allow(missing_docs, reason = "a case's name is the sentence that it proves")]
+
 use crate::{Depth, Message, Queue, QueueError, QueueName, RECEIVE_MAX, SQS_BYTES_MAX};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -24,20 +26,27 @@ const EMPTY_MAX: usize = 5;
 /// How often a depth is asked for until it must have settled.
 const DEPTHS_MAX: usize = 200;
 
-/// Runs the suite; `fresh` makes empty queues.
-///
-/// # Panics
-/// Where the implementation breaks the contract.
-pub async fn run<H: Harness>(fresh: impl AsyncFn() -> H) {
-    what_is_sent_is_received_with_its_body(&fresh().await).await;
-    queues_do_not_mix(&fresh().await).await;
-    a_receive_returns_at_most_ten(&fresh().await).await;
-    a_received_message_is_invisible_until_its_timeout(&fresh().await).await;
-    a_deleted_message_never_comes_back(&fresh().await).await;
-    an_old_receipt_deletes_nothing(&fresh().await).await;
-    a_message_received_too_often_is_dead(&fresh().await).await;
-    what_sqs_refuses_is_refused(&fresh().await).await;
-    depth_tells_visible_and_in_flight(&fresh().await).await;
+/// Makes a test of each case: `$fresh` is a function from a case's name to empty queues, and in brackets stand the
+/// attributes that make a function a test.
+#[macro_export]
+macro_rules! queue_contract {
+    ($fresh:expr, $test:tt) => {
+        $crate::queue_contract!(@ $fresh, $test, what_is_sent_is_received_with_its_body);
+        $crate::queue_contract!(@ $fresh, $test, queues_do_not_mix);
+        $crate::queue_contract!(@ $fresh, $test, a_receive_returns_at_most_ten);
+        $crate::queue_contract!(@ $fresh, $test, a_received_message_is_invisible_until_its_timeout);
+        $crate::queue_contract!(@ $fresh, $test, a_deleted_message_never_comes_back);
+        $crate::queue_contract!(@ $fresh, $test, an_old_receipt_deletes_nothing);
+        $crate::queue_contract!(@ $fresh, $test, a_message_received_too_often_is_dead);
+        $crate::queue_contract!(@ $fresh, $test, what_sqs_refuses_is_refused);
+        $crate::queue_contract!(@ $fresh, $test, depth_tells_visible_and_in_flight);
+    };
+    (@ $fresh:expr, [$($test:tt)*], $case:ident) => {
+        $($test)*
+        async fn $case() {
+            $crate::contract::$case(&($fresh)(stringify!($case)).await).await;
+        }
+    };
 }
 
 /// Receives until `wanted` messages have come or nothing comes any more.
@@ -52,7 +61,7 @@ async fn take(queue: &dyn Queue, from: QueueName, wanted: usize) -> Vec<Message>
     messages
 }
 
-async fn what_is_sent_is_received_with_its_body<H: Harness>(harness: &H) {
+pub async fn what_is_sent_is_received_with_its_body<H: Harness>(harness: &H) {
     let queue = harness.queue();
     let sent: BTreeSet<String> = (0..25).map(|n| format!("body {n} \t\r\n \u{e9} \u{1f600}")).collect();
     for body in &sent {
@@ -63,7 +72,7 @@ async fn what_is_sent_is_received_with_its_body<H: Harness>(harness: &H) {
     assert_eq!(received.into_iter().map(|message| message.body).collect::<BTreeSet<_>>(), sent);
 }
 
-async fn queues_do_not_mix<H: Harness>(harness: &H) {
+pub async fn queues_do_not_mix<H: Harness>(harness: &H) {
     let queue = harness.queue();
     for name in QueueName::LIVE {
         queue.send(name, name.name()).await.expect("send");
@@ -75,7 +84,7 @@ async fn queues_do_not_mix<H: Harness>(harness: &H) {
     }
 }
 
-async fn a_receive_returns_at_most_ten<H: Harness>(harness: &H) {
+pub async fn a_receive_returns_at_most_ten<H: Harness>(harness: &H) {
     let queue = harness.queue();
     for n in 0..RECEIVE_MAX * 2 {
         queue.send(QueueName::Critical, &n.to_string()).await.expect("send");
@@ -84,7 +93,7 @@ async fn a_receive_returns_at_most_ten<H: Harness>(harness: &H) {
     assert!(queue.receive(QueueName::Critical, 3).await.expect("receive").len() <= 3);
 }
 
-async fn a_received_message_is_invisible_until_its_timeout<H: Harness>(harness: &H) {
+pub async fn a_received_message_is_invisible_until_its_timeout<H: Harness>(harness: &H) {
     let queue = harness.queue();
     queue.send(QueueName::Critical, "one").await.expect("send");
     let first = take(&*queue, QueueName::Critical, 1).await;
@@ -95,7 +104,7 @@ async fn a_received_message_is_invisible_until_its_timeout<H: Harness>(harness: 
     assert_ne!(second[0].receipt, first[0].receipt);
 }
 
-async fn a_deleted_message_never_comes_back<H: Harness>(harness: &H) {
+pub async fn a_deleted_message_never_comes_back<H: Harness>(harness: &H) {
     let queue = harness.queue();
     queue.send(QueueName::Bulk, "one").await.expect("send");
     queue.send(QueueName::Bulk, "two").await.expect("send");
@@ -111,7 +120,7 @@ async fn a_deleted_message_never_comes_back<H: Harness>(harness: &H) {
         .expect("a second delete is no error");
 }
 
-async fn an_old_receipt_deletes_nothing<H: Harness>(harness: &H) {
+pub async fn an_old_receipt_deletes_nothing<H: Harness>(harness: &H) {
     let queue = harness.queue();
     queue.send(QueueName::Bulk, "one").await.expect("send");
     let old = take(&*queue, QueueName::Bulk, 1).await.remove(0).receipt;
@@ -123,7 +132,7 @@ async fn an_old_receipt_deletes_nothing<H: Harness>(harness: &H) {
     assert_eq!(take(&*queue, QueueName::Bulk, 1).await.len(), 1);
 }
 
-async fn a_message_received_too_often_is_dead<H: Harness>(harness: &H) {
+pub async fn a_message_received_too_often_is_dead<H: Harness>(harness: &H) {
     let queue = harness.queue();
     queue.send(QueueName::Critical, "poison").await.expect("send");
     for receives in 1..=harness.receives_max() {
@@ -135,7 +144,7 @@ async fn a_message_received_too_often_is_dead<H: Harness>(harness: &H) {
     assert_eq!(dead[0].body, "poison");
 }
 
-async fn what_sqs_refuses_is_refused<H: Harness>(harness: &H) {
+pub async fn what_sqs_refuses_is_refused<H: Harness>(harness: &H) {
     let queue = harness.queue();
     for body in ["", "\u{0}", "a\u{b}", "a\u{fffe}", "\u{ffff}"] {
         assert_eq!(queue.send(QueueName::Bulk, body).await, Err(QueueError::BadCharacter), "{body:?}");
@@ -146,7 +155,7 @@ async fn what_sqs_refuses_is_refused<H: Harness>(harness: &H) {
     assert_eq!(take(&*queue, QueueName::Bulk, 5).await.len(), 1);
 }
 
-async fn depth_tells_visible_and_in_flight<H: Harness>(harness: &H) {
+pub async fn depth_tells_visible_and_in_flight<H: Harness>(harness: &H) {
     let queue = harness.queue();
     for n in 0..3 {
         queue.send(QueueName::Bulk, &n.to_string()).await.expect("send");

@@ -201,12 +201,17 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_memory_queues_keep_the_contract() {
-        for shuffle in [None, Some(7)] {
-            let settings = Settings { receives_max: 3, shuffle, ..Settings::default() };
-            contract::run(async || InMemory(Arc::new(Memory::new(settings)), settings)).await;
-        }
+    fn fresh(shuffle: Option<u64>) -> InMemory {
+        let settings = Settings { receives_max: 3, shuffle, ..Settings::default() };
+        InMemory(Arc::new(Memory::new(settings)), settings)
+    }
+
+    mod in_order {
+        crate::queue_contract!(async |_: &str| super::fresh(None), [#[tokio::test(start_paused = true)]]);
+    }
+
+    mod in_any_order {
+        crate::queue_contract!(async |_: &str| super::fresh(Some(7)), [#[tokio::test(start_paused = true)]]);
     }
 
     #[tokio::test]

@@ -35,6 +35,21 @@ impl Recorded {
     }
 }
 
+impl Recorded {
+    /// Whether nothing of its person is in it.
+    pub fn is_stripped(&self) -> bool {
+        self.event.address.is_none() && self.body.is_none()
+    }
+
+    /// Itself without its person.
+    #[must_use]
+    pub fn stripped(mut self) -> Recorded {
+        self.event.address = None;
+        self.body = None;
+        self
+    }
+}
+
 /// Which stored copy a replacement was decided against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {

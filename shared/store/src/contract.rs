@@ -1,12 +1,14 @@
 //! What every store implementation must do, as one suite that each runs through unchanged.
 
+#![allow(missing_docs, reason = "a case's name is the sentence that it proves")]
+
 mod documents;
 mod erasure;
 mod indexes;
 
-use self::documents::*;
-use self::erasure::*;
-use self::indexes::*;
+pub use self::documents::*;
+pub use self::erasure::*;
+pub use self::indexes::*;
 use crate::prelude::*;
 use crate::{
     ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Page, Recorded,
@@ -24,93 +26,82 @@ use queue::{PART_BYTES_MAX, SetAside};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Runs the suite; `fresh` makes empty tables.
-///
-/// # Panics
-/// Where the implementation breaks the contract.
-pub async fn run(fresh: impl AsyncFn() -> Arc<dyn Scan>) {
-    run_but(&[], fresh).await;
+/// Makes a test of each case: `$fresh` is a function from a case's name to empty tables, or to `None` where the
+/// implementation is let off that case.
+#[macro_export]
+macro_rules! store_contract {
+    ($fresh:expr) => {
+        $crate::store_contract!(
+            @ $fresh,
+            every_kind_of_event_comes_back_as_it_was,
+            a_transaction_is_all_or_nothing,
+            a_second_copy_cancels_and_returns_the_first,
+            a_replacement_demands_the_copy_that_was_seen,
+            a_view_demands_what_was_read,
+            of_many_who_record_the_same_event_at_once_one_wins,
+            of_many_who_fold_past_each_other_one_wins,
+            a_hundred_actions_are_taken_and_one_more_is_not,
+            no_two_actions_touch_the_same_item,
+            items_and_transactions_have_their_size_limits,
+            what_is_larger_than_a_page_is_read_whole,
+            a_limit_on_events_tells_that_there_are_more,
+            deliveries_are_those_of_a_stream_up_to_an_instant,
+            a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect,
+            a_lost_answer_leaves_the_effect,
+            a_denied_call_tells_kind_and_code_and_has_no_effect,
+            rows_come_and_go_with_the_view,
+            counters_add_up_over_shards_and_hours,
+            rules_only_become_stricter,
+            a_revocation_can_be_taken_back_and_made_anew,
+            what_is_configured_comes_back,
+            what_is_set_aside_is_kept_once_and_comes_back,
+            a_scan_finds_all_of_a_server_and_nothing_of_others,
+            a_document_is_written_only_over_the_version_that_was_read,
+            a_document_is_deleted_only_as_the_version_that_was_read,
+            of_many_who_write_a_document_at_once_one_wins,
+            the_documents_of_a_collection_come_whole_by_name,
+            collections_keep_apart_from_each_other_and_from_what_else_is_registered,
+            documents_have_their_limits,
+            the_last_documents_of_a_collection_come_backwards_from_a_name,
+            what_stands_in_a_collection_that_only_grows_never_changes,
+            a_lost_answer_leaves_the_document,
+            a_list_holds_the_rows_of_a_stream_oldest_first,
+            a_list_is_read_by_a_span_of_time_and_a_few_at_once,
+            what_happened_is_read_by_the_slots_of_a_day_latest_first,
+            the_newest_event_of_a_stream_and_the_watermark_of_the_queue_are_told,
+            a_list_larger_than_a_page_is_read_page_by_page,
+            a_message_has_all_its_events_in_order_of_time,
+            a_message_with_more_events_than_a_page_is_read_whole,
+            events_are_read_page_by_page,
+            who_is_erased_is_remembered_and_told_to_the_rules,
+            what_is_set_aside_is_read_page_by_page_from_either_end,
+            a_part_is_rewritten_in_its_place
+        );
+    };
+    (@ $fresh:expr, $($case:ident),*) => {
+        $(#[tokio::test]
+        async fn $case() {
+            if let Some(store) = ($fresh)(stringify!($case)).await {
+                $crate::contract::$case(store).await;
+            }
+        })*
+    };
 }
 
-/// Runs the suite without some cases: for an oracle with other limits than DynamoDB has today.
-///
-/// # Panics
-/// Where the implementation breaks the contract, or there is no case of a name.
-pub async fn run_but(left_out: &[&str], fresh: impl AsyncFn() -> Arc<dyn Scan>) {
-    let mut left = left_out.to_vec();
-    macro_rules! cases {
-        ($($case:ident),* $(,)?) => {
-            $(if left.contains(&stringify!($case)) {
-                left.retain(|name| *name != stringify!($case));
-            } else {
-                $case(fresh().await).await;
-            })*
-        };
-    }
-    cases![
-        every_kind_of_event_comes_back_as_it_was,
-        a_transaction_is_all_or_nothing,
-        a_second_copy_cancels_and_returns_the_first,
-        a_replacement_demands_the_copy_that_was_seen,
-        a_view_demands_what_was_read,
-        of_many_who_record_the_same_event_at_once_one_wins,
-        of_many_who_fold_past_each_other_one_wins,
-        a_hundred_actions_are_taken_and_one_more_is_not,
-        no_two_actions_touch_the_same_item,
-        items_and_transactions_have_their_size_limits,
-        what_is_larger_than_a_page_is_read_whole,
-        a_limit_on_events_tells_that_there_are_more,
-        deliveries_are_those_of_a_stream_up_to_an_instant,
-        a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect,
-        a_lost_answer_leaves_the_effect,
-        a_denied_call_tells_kind_and_code_and_has_no_effect,
-        rows_come_and_go_with_the_view,
-        counters_add_up_over_shards_and_hours,
-        rules_only_become_stricter,
-        a_revocation_can_be_taken_back_and_made_anew,
-        what_is_configured_comes_back,
-        what_is_set_aside_is_kept_once_and_comes_back,
-        a_scan_finds_all_of_a_server_and_nothing_of_others,
-        a_document_is_written_only_over_the_version_that_was_read,
-        a_document_is_deleted_only_as_the_version_that_was_read,
-        of_many_who_write_a_document_at_once_one_wins,
-        the_documents_of_a_shelf_come_whole_by_name,
-        shelves_keep_apart_from_each_other_and_from_what_else_is_registered,
-        documents_have_their_limits,
-        the_last_documents_of_a_shelf_come_backwards_from_a_name,
-        what_stands_on_a_shelf_that_only_grows_never_changes,
-        a_lost_answer_leaves_the_document,
-        a_list_holds_the_rows_of_a_stream_oldest_first,
-        a_list_is_read_by_a_span_of_time_and_a_few_at_once,
-        what_happened_is_read_by_the_slots_of_a_day_latest_first,
-        the_newest_event_of_a_stream_and_the_watermark_of_the_queue_are_told,
-        a_list_larger_than_a_page_is_read_page_by_page,
-        a_message_has_all_its_events_in_order_of_time,
-        a_message_with_more_events_than_a_page_is_read_whole,
-        events_are_read_page_by_page,
-        who_is_erased_is_remembered_and_told_to_the_rules,
-        what_is_set_aside_is_read_page_by_page_from_either_end,
-        a_part_is_rewritten_in_its_place,
-        an_erased_recipient_is_stripped_and_stays_what_it_was,
-        a_lost_answer_leaves_nobody_half_erased,
-    ];
-    assert!(left.is_empty(), "there is no case named {left:?}");
-}
-
-fn server() -> ServerId {
+pub fn server() -> ServerId {
     ServerId::new(8_123_456).expect("a server id")
 }
 
-fn recipient() -> RecipientId {
+pub fn recipient() -> RecipientId {
     LedgerKey::for_tests().recipient_id(server(), "ida@customer.example")
 }
 
-fn at(seconds: i64) -> Time {
+pub fn at(seconds: i64) -> Time {
     Time::EARLIEST.plus_seconds(seconds)
 }
 
 /// An event named by a number, with a body of a size.
-fn recorded(n: i64, what: What, body_bytes: usize) -> Recorded {
+pub fn recorded(n: i64, what: What, body_bytes: usize) -> Recorded {
     let id: Identity = identity(n);
     Recorded {
         event: Event {
@@ -151,7 +142,7 @@ fn text_of(n: i64, packed_bytes: usize) -> String {
     }
 }
 
-fn identity(n: i64) -> Identity {
+pub fn identity(n: i64) -> Identity {
     let told = ledger::identity::Told::BounceById { id: n };
     Identity::of(server(), recipient(), at(n), &told)
 }
@@ -195,7 +186,7 @@ async fn total(store: &dyn Store) -> i64 {
     hours.values().flat_map(|counts| counts.values()).sum()
 }
 
-async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
+pub async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
     let store = &*store;
     let bounce = |inactive| What::Bounce { bounce_type: "SoftBounce".to_owned(), inactive };
     let rulings = Bar::ALL.map(Ruling::Suppress).into_iter().chain([Ruling::Allow]);
@@ -232,7 +223,7 @@ async fn every_kind_of_event_comes_back_as_it_was(store: Arc<dyn Scan>) {
     }
 }
 
-async fn a_transaction_is_all_or_nothing(store: Arc<dyn Scan>) {
+pub async fn a_transaction_is_all_or_nothing(store: Arc<dyn Scan>) {
     let store = &*store;
     let old = suppressed(1);
     store.commit(&[Action::Record(old.clone())]).await.expect("commit");
@@ -245,7 +236,7 @@ async fn a_transaction_is_all_or_nothing(store: Arc<dyn Scan>) {
     assert_eq!((state(store).await.len(), total(store).await), (2, 2));
 }
 
-async fn a_second_copy_cancels_and_returns_the_first(store: Arc<dyn Scan>) {
+pub async fn a_second_copy_cancels_and_returns_the_first(store: Arc<dyn Scan>) {
     let store = &*store;
     let first = suppressed(1);
     let mut second = first.clone();
@@ -255,7 +246,7 @@ async fn a_second_copy_cancels_and_returns_the_first(store: Arc<dyn Scan>) {
     assert_eq!(reasons, [Cancel::None, Cancel::Recorded(Box::new(first))]);
 }
 
-async fn a_replacement_demands_the_copy_that_was_seen(store: Arc<dyn Scan>) {
+pub async fn a_replacement_demands_the_copy_that_was_seen(store: Arc<dyn Scan>) {
     let store = &*store;
     let (one, mut two, mut three) = (suppressed(1), suppressed(1), suppressed(1));
     two.event.source = Source::Reconcile;
@@ -275,7 +266,7 @@ async fn a_replacement_demands_the_copy_that_was_seen(store: Arc<dyn Scan>) {
     assert_eq!(state(store).await, [one]);
 }
 
-async fn a_view_demands_what_was_read(store: Arc<dyn Scan>) {
+pub async fn a_view_demands_what_was_read(store: Arc<dyn Scan>) {
     let store = &*store;
     let views: Vec<View> = (1..=3).map(|n| view(&(1..=n).map(suppressed).collect::<Vec<_>>())).collect();
     let [one, two, three] = &views[..] else { unreachable!("three views") };
@@ -299,12 +290,12 @@ async fn a_view_demands_what_was_read(store: Arc<dyn Scan>) {
     assert!(stored[250].is_some(), "in the order they were asked for");
 }
 
-async fn of_many_who_record_the_same_event_at_once_one_wins(store: Arc<dyn Scan>) {
+pub async fn of_many_who_record_the_same_event_at_once_one_wins(store: Arc<dyn Scan>) {
     let won = race(|_| store.clone(), |_| vec![Action::Record(suppressed(1)), count(1, 0, 1)]).await;
     assert_eq!((won, state(&*store).await.len(), total(&*store).await), (1, 1, 2));
 }
 
-async fn of_many_who_fold_past_each_other_one_wins(store: Arc<dyn Scan>) {
+pub async fn of_many_who_fold_past_each_other_one_wins(store: Arc<dyn Scan>) {
     let actions = |n| {
         let event = suppressed(n);
         vec![Action::PutView(view(std::slice::from_ref(&event)), None), Action::Record(event)]
@@ -340,7 +331,7 @@ async fn race(store: impl Fn(i64) -> Arc<dyn Scan>, actions: impl Fn(i64) -> Vec
     won
 }
 
-async fn a_hundred_actions_are_taken_and_one_more_is_not(store: Arc<dyn Scan>) {
+pub async fn a_hundred_actions_are_taken_and_one_more_is_not(store: Arc<dyn Scan>) {
     let store = &*store;
     let most = ACTIONS_MAX as i64;
     let actions = |n: i64| (0..n).map(|n| Action::Record(suppressed(n))).collect::<Vec<_>>();
@@ -350,14 +341,14 @@ async fn a_hundred_actions_are_taken_and_one_more_is_not(store: Arc<dyn Scan>) {
     assert_eq!(state(store).await.len(), ACTIONS_MAX);
 }
 
-async fn no_two_actions_touch_the_same_item(store: Arc<dyn Scan>) {
+pub async fn no_two_actions_touch_the_same_item(store: Arc<dyn Scan>) {
     let store = &*store;
     let refused = store.commit(&[count(1, 0, 1), count(1, 0, 1)]).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Invalid(_)))), "{refused:?}");
     store.commit(&[count(1, 0, 1), count(1, 1, 1)]).await.expect("other shards are other items");
 }
 
-async fn items_and_transactions_have_their_size_limits(store: Arc<dyn Scan>) {
+pub async fn items_and_transactions_have_their_size_limits(store: Arc<dyn Scan>) {
     let store = &*store;
     let of = |n, bytes| Action::Record(recorded(n, What::Delivery, bytes));
     let refused = store.commit(&[of(0, ITEM_BYTES_MAX + 1024)]).await;
@@ -373,7 +364,7 @@ async fn items_and_transactions_have_their_size_limits(store: Arc<dyn Scan>) {
         .expect("a transaction of nearly 3 MB");
 }
 
-async fn what_is_larger_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
+pub async fn what_is_larger_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
     let store = &*store;
     let bytes = 300 * 1024;
     let events: Vec<Recorded> = (0..12).map(|n| recorded(n, What::Reactivated, bytes)).collect();
@@ -385,7 +376,7 @@ async fn what_is_larger_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
     assert_eq!(state(store).await, events);
 }
 
-async fn a_limit_on_events_tells_that_there_are_more(store: Arc<dyn Scan>) {
+pub async fn a_limit_on_events_tells_that_there_are_more(store: Arc<dyn Scan>) {
     let store = &*store;
     for n in 0..5 {
         store.commit(&[Action::Record(recorded(n, What::Delivery, 10))]).await.expect("commit");
@@ -399,7 +390,7 @@ async fn a_limit_on_events_tells_that_there_are_more(store: Arc<dyn Scan>) {
     assert!(page.items.is_empty());
 }
 
-async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: Arc<dyn Scan>) {
+pub async fn deliveries_are_those_of_a_stream_up_to_an_instant(store: Arc<dyn Scan>) {
     let store = &*store;
     for n in 0..6 {
         let mut delivery = recorded(n, What::Delivery, 10);
@@ -423,7 +414,7 @@ fn under(store: &Arc<dyn Scan>, fault: Fault) -> Faulty {
     Faulty::new(store.clone(), Plan::new(move |_| fault))
 }
 
-async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Arc<dyn Scan>) {
+pub async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Arc<dyn Scan>) {
     for (fault, reason) in [(Fault::Conflict, Cancel::Conflict), (Fault::Refuse, Cancel::Throttled)] {
         let actions = vec![Action::Record(suppressed(1)), count(1, 0, 1)];
         let reasons = cancels(under(&store, fault).commit(&actions).await);
@@ -432,7 +423,7 @@ async fn a_conflict_or_throttle_cancels_at_its_place_and_has_no_effect(store: Ar
     }
 }
 
-async fn a_denied_call_tells_kind_and_code_and_has_no_effect(store: Arc<dyn Scan>) {
+pub async fn a_denied_call_tells_kind_and_code_and_has_no_effect(store: Arc<dyn Scan>) {
     let denied = CallFailed::new(FailureKind::AccessDenied).with_code("AccessDeniedException");
     let under = under(&store, Fault::Deny);
     let actions = vec![Action::Record(suppressed(1)), count(1, 0, 1)];
@@ -441,7 +432,7 @@ async fn a_denied_call_tells_kind_and_code_and_has_no_effect(store: Arc<dyn Scan
     assert_eq!((state(&*store).await.len(), total(&*store).await), (0, 0));
 }
 
-async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Scan>) {
+pub async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Scan>) {
     let event = suppressed(1);
     let actions = vec![Action::Record(event.clone()), count(1, 0, 1)];
     let lost = under(&store, Fault::LoseAnswer).commit(&actions).await;
@@ -451,7 +442,7 @@ async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Scan>) {
     assert_eq!(total(&*store).await, 2, "a second try counts nothing");
 }
 
-async fn rows_come_and_go_with_the_view(store: Arc<dyn Scan>) {
+pub async fn rows_come_and_go_with_the_view(store: Arc<dyn Scan>) {
     let store = &*store;
     let row = Row { since: at(1), causes: vec!["manual"] };
     let view = view(&[suppressed(1)]);
@@ -478,7 +469,7 @@ async fn rows_come_and_go_with_the_view(store: Arc<dyn Scan>) {
 }
 
 /// Everything that a scan yields.
-async fn scanned<T>(
+pub async fn scanned<T>(
     mut scan: impl AsyncFnMut(Option<crate::Cursor>) -> Result<Page<T>, StoreError>,
 ) -> Vec<T> {
     let (mut found, mut next) = (Vec::new(), None);
@@ -492,7 +483,7 @@ async fn scanned<T>(
     }
 }
 
-async fn held(store: &dyn Scan) -> (Vec<View>, Vec<(item::Key, item::Item)>) {
+pub async fn held(store: &dyn Scan) -> (Vec<View>, Vec<(item::Key, item::Item)>) {
     let (mut views, mut rows) = (Vec::new(), Vec::new());
     for held in scanned(async |after| store.scan_recipients(server(), after).await).await {
         match held {
@@ -503,7 +494,7 @@ async fn held(store: &dyn Scan) -> (Vec<View>, Vec<(item::Key, item::Item)>) {
     (views, rows)
 }
 
-async fn a_scan_finds_all_of_a_server_and_nothing_of_others(store: Arc<dyn Scan>) {
+pub async fn a_scan_finds_all_of_a_server_and_nothing_of_others(store: Arc<dyn Scan>) {
     let store = &*store;
     let ids: BTreeSet<String> = (0..12).map(|n| identity(n).to_string()).collect();
     for n in 0..12 {
@@ -521,7 +512,7 @@ async fn a_scan_finds_all_of_a_server_and_nothing_of_others(store: Arc<dyn Scan>
     assert_eq!(found.iter().map(|one| one.event.identity.to_string()).collect::<BTreeSet<_>>(), ids);
 }
 
-async fn counters_add_up_over_shards_and_hours(store: Arc<dyn Scan>) {
+pub async fn counters_add_up_over_shards_and_hours(store: Arc<dyn Scan>) {
     let store = &*store;
     let hour = 3_600;
     store.commit(&[count(0, 0, 2), count(0, 9, 3), count(hour, 0, 5)]).await.expect("commit");
@@ -545,7 +536,7 @@ async fn counters_add_up_over_shards_and_hours(store: Arc<dyn Scan>) {
     assert!(store.counters(server(), "other", "2010", "2011").await.expect("counters").is_empty());
 }
 
-async fn rules_only_become_stricter(store: Arc<dyn Scan>) {
+pub async fn rules_only_become_stricter(store: Arc<dyn Scan>) {
     let store = &*store;
     assert_eq!(store.rules().await.expect("rules").revoked_at(server(), 1), None);
     for seconds in [20, 10, 30] {
@@ -559,7 +550,7 @@ async fn rules_only_become_stricter(store: Arc<dyn Scan>) {
     assert_eq!(rules.floors.get(&Class::Engagement), None);
 }
 
-async fn a_revocation_can_be_taken_back_and_made_anew(store: Arc<dyn Scan>) {
+pub async fn a_revocation_can_be_taken_back_and_made_anew(store: Arc<dyn Scan>) {
     let store = &*store;
     store.unrevoke(server(), 1).await.expect("unrevoke");
     for generation in [1, 2] {
@@ -573,7 +564,7 @@ async fn a_revocation_can_be_taken_back_and_made_anew(store: Arc<dyn Scan>) {
     assert_eq!(store.rules().await.expect("rules").revoked_at(server(), 1), Some(at(30)));
 }
 
-async fn what_is_configured_comes_back(store: Arc<dyn Scan>) {
+pub async fn what_is_configured_comes_back(store: Arc<dyn Scan>) {
     let store = &*store;
     assert_eq!(store.settings(server()).await.expect("settings"), ServerSettings::default());
     let settings = ServerSettings {
@@ -600,7 +591,7 @@ async fn what_is_configured_comes_back(store: Arc<dyn Scan>) {
     assert_eq!(store.settings(server()).await.expect("settings"), settings);
 }
 
-async fn what_is_set_aside_is_kept_once_and_comes_back(store: Arc<dyn Scan>) {
+pub async fn what_is_set_aside_is_kept_once_and_comes_back(store: Arc<dyn Scan>) {
     let store = &*store;
     let aside = |seconds: i64, body: Vec<u8>| SetAside {
         server: server(),

@@ -12,7 +12,6 @@ pub mod contract;
 mod document;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
-pub mod erase;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
 mod index;

@@ -731,7 +731,6 @@ impl Scan for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract;
     use std::sync::Arc;
 
     #[tokio::test]
@@ -763,8 +762,5 @@ mod tests {
         assert_eq!(left, [at(2), at(9), at(10)]);
     }
 
-    #[tokio::test]
-    async fn the_memory_tables_keep_the_contract() {
-        contract::run(|| async { Arc::new(Memory::default()) as Arc<dyn Scan> }).await;
-    }
+    crate::store_contract!(async |_: &str| Some(Arc::new(Memory::default()) as Arc<dyn Scan>));
 }

@@ -3,9 +3,9 @@
 use super::faults::Fault;
 use crate::postmark::{Hooks, knock, seen};
 use async_trait::async_trait;
+use embedded::Stack;
 use fastrand::Rng;
 use http::Request;
-use postledger::embedded::Stack;
 use postmark_simulator::Answer;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

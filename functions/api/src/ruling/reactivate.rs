@@ -810,7 +810,7 @@ mod tests {
         let by_id = format!("id:{}", id());
         let told = ask(&bench, &by_id, "outbound", None).await;
         assert_eq!((told.status(), &told.json()["address"]), (200, &json!(IDA)));
-        store::erase::strip(&*bench.store, server, id()).await.unwrap();
+        erasure::strip(&*bench.store, server, id()).await.unwrap();
         let told = ask(&bench, &by_id, "outbound", None).await;
         assert_eq!((told.status(), &told.json()["type"]), (409, &json!("urn:postledger:problem:no-address")));
         assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200);

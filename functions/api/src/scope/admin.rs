@@ -112,7 +112,7 @@ impl<'a> Admin<'a> {
     pub async fn erase(&self, recipient: RecipientId) -> Result<(Erased, usize), Problem> {
         let (store, server) = (self.store(), self.server);
         store.erase(server, recipient, self.now()).await?;
-        let stripped = store::erase::strip(store, server, recipient).await?;
+        let stripped = erasure::strip(store, server, recipient).await?;
         let erased = store.erased().await?.into_iter();
         let erased = erased.into_iter().find(|one| (one.server, one.recipient) == (server, recipient));
         Ok((erased.ok_or_else(Problem::unavailable)?, stripped.events))

@@ -39,7 +39,7 @@ async fn stored(store: &dyn Store) -> Option<(String, u64)> {
     document.map(|Document { text, version }| (text, version))
 }
 
-pub(super) async fn a_document_is_written_only_over_the_version_that_was_read(store: Arc<dyn Scan>) {
+pub async fn a_document_is_written_only_over_the_version_that_was_read(store: Arc<dyn Scan>) {
     let store = &*store;
     assert_eq!(stored(store).await, None);
     assert!(!put(store, "b", Some(1)).await, "there is none");
@@ -55,7 +55,7 @@ pub(super) async fn a_document_is_written_only_over_the_version_that_was_read(st
     assert_eq!(stored(store).await, Some(("b".to_owned(), 2)));
 }
 
-pub(super) async fn a_document_is_deleted_only_as_the_version_that_was_read(store: Arc<dyn Scan>) {
+pub async fn a_document_is_deleted_only_as_the_version_that_was_read(store: Arc<dyn Scan>) {
     let store = &*store;
     let delete = async |expected| store.delete_document(SHELF, "name", expected).await.expect("delete");
     assert!(put(store, "a", None).await && put(store, "b", Some(1)).await);
@@ -69,7 +69,7 @@ pub(super) async fn a_document_is_deleted_only_as_the_version_that_was_read(stor
     assert_eq!(stored(store).await, Some(("c".to_owned(), 1)), "it begins anew");
 }
 
-pub(super) async fn of_many_who_write_a_document_at_once_one_wins(store: Arc<dyn Scan>) {
+pub async fn of_many_who_write_a_document_at_once_one_wins(store: Arc<dyn Scan>) {
     for expected in [None, Some(1)] {
         let mut running = tokio::task::JoinSet::new();
         for _ in 0..8 {
@@ -83,7 +83,7 @@ pub(super) async fn of_many_who_write_a_document_at_once_one_wins(store: Arc<dyn
     assert_eq!(stored(&*store).await, Some(("text".to_owned(), 2)));
 }
 
-pub(super) async fn the_documents_of_a_shelf_come_whole_by_name(store: Arc<dyn Scan>) {
+pub async fn the_documents_of_a_collection_come_whole_by_name(store: Arc<dyn Scan>) {
     let store = &*store;
     let text = "x".repeat(DOCUMENT_BYTES_MAX);
     let names = ["10", "9", "a # name", "ä", "z"];
@@ -97,9 +97,7 @@ pub(super) async fn the_documents_of_a_shelf_come_whole_by_name(store: Arc<dyn S
     assert!(read.iter().all(|(_, document)| document.text == text && document.version == 1));
 }
 
-pub(super) async fn shelves_keep_apart_from_each_other_and_from_what_else_is_registered(
-    store: Arc<dyn Scan>,
-) {
+pub async fn collections_keep_apart_from_each_other_and_from_what_else_is_registered(store: Arc<dyn Scan>) {
     let store = &*store;
     store.revoke(server(), 1, at(1)).await.expect("revoke");
     store.raise_floor(Class::Delivery, at(1)).await.expect("raise floor");
@@ -126,7 +124,7 @@ pub(super) async fn shelves_keep_apart_from_each_other_and_from_what_else_is_reg
     assert_eq!(store.streams(server()).await.expect("streams"), BTreeSet::from(["outbound".to_owned()]));
 }
 
-pub(super) async fn documents_have_their_limits(store: Arc<dyn Scan>) {
+pub async fn documents_have_their_limits(store: Arc<dyn Scan>) {
     let store = &*store;
     let text = "x".repeat(DOCUMENT_BYTES_MAX);
     let (long, longer) = ("n".repeat(NAME_BYTES_MAX), "n".repeat(NAME_BYTES_MAX + 1));
@@ -144,7 +142,7 @@ pub(super) async fn documents_have_their_limits(store: Arc<dyn Scan>) {
     assert_eq!(stored(store).await, Some((String::new(), 1)));
 }
 
-pub(super) async fn the_last_documents_of_a_shelf_come_backwards_from_a_name(store: Arc<dyn Scan>) {
+pub async fn the_last_documents_of_a_collection_come_backwards_from_a_name(store: Arc<dyn Scan>) {
     let store = &*store;
     for name in ["1", "2", "3", "4"] {
         assert!(store.put_document(SHELF, name, name, None).await.expect("put document"));
@@ -163,7 +161,7 @@ pub(super) async fn the_last_documents_of_a_shelf_come_backwards_from_a_name(sto
     assert_eq!(last(Some("1"), 3).await, told(&[]));
 }
 
-pub(super) async fn what_stands_on_a_shelf_that_only_grows_never_changes(store: Arc<dyn Scan>) {
+pub async fn what_stands_in_a_collection_that_only_grows_never_changes(store: Arc<dyn Scan>) {
     let (store, collection) = (&*store, &Collection::Audit(server()));
     assert!(store.put_document(collection, "1", "a", None).await.expect("put document"));
     assert!(!store.put_document(collection, "1", "b", None).await.expect("put document"), "it is there");
@@ -174,7 +172,7 @@ pub(super) async fn what_stands_on_a_shelf_that_only_grows_never_changes(store: 
     assert_eq!((&*read.text, read.version), ("a", 1));
 }
 
-pub(super) async fn a_lost_answer_leaves_the_document(store: Arc<dyn Scan>) {
+pub async fn a_lost_answer_leaves_the_document(store: Arc<dyn Scan>) {
     let lost = under(&store, Fault::LoseAnswer);
     let put = lost.put_document(SHELF, "name", "a", None).await;
     assert_eq!(put, Err(CallFailed::new(FailureKind::Timeout).into()));

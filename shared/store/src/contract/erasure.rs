@@ -1,17 +1,14 @@
 //! Who is erased, and what is left of them.
 
-use super::{at, held, identity, recipient, recorded, scanned, server};
-use crate::{Action, Erased, Faulty, Recorded, Scan, Seen, erase};
-use faults::{Fault, Plan};
-use ledger::event::{Cause, What};
-use ledger::fold::EventSet;
+use super::{at, identity, recipient, recorded, server};
+use crate::{Action, Erased, Scan};
+use ledger::event::What;
 use ledger::{Class, Identity, ServerId, Source};
 use queue::{PART_BYTES_MAX, SetAside};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub(super) async fn events_are_read_page_by_page(store: Arc<dyn Scan>) {
+pub async fn events_are_read_page_by_page(store: Arc<dyn Scan>) {
     let ids: BTreeSet<String> = (0..7).map(|n| identity(n).to_string()).collect();
     for n in 0..7 {
         let action = Action::Record(recorded(n, What::Delivery, 300 * 1024));
@@ -35,7 +32,7 @@ pub(super) async fn events_are_read_page_by_page(store: Arc<dyn Scan>) {
     }
 }
 
-pub(super) async fn who_is_erased_is_remembered_and_told_to_the_rules(store: Arc<dyn Scan>) {
+pub async fn who_is_erased_is_remembered_and_told_to_the_rules(store: Arc<dyn Scan>) {
     let other = ServerId::new(9).expect("a server id");
     assert_eq!((store.rules().await.expect("rules").erasures, store.erased().await), (0, Ok(Vec::new())));
     store.mark_swept(server(), recipient(), at(1)).await.expect("mark swept");
@@ -87,7 +84,7 @@ fn aside(seconds: i64, body: Vec<u8>) -> SetAside {
     }
 }
 
-pub(super) async fn what_is_set_aside_is_read_page_by_page_from_either_end(store: Arc<dyn Scan>) {
+pub async fn what_is_set_aside_is_read_page_by_page_from_either_end(store: Arc<dyn Scan>) {
     let mut order = Vec::new();
     for (seconds, size) in [(10, 1), (20, 7 * PART_BYTES_MAX), (30, 2), (86_400, 3)] {
         for part in aside(seconds, vec![7; size]).parts() {
@@ -119,7 +116,7 @@ pub(super) async fn what_is_set_aside_is_read_page_by_page_from_either_end(store
     assert_eq!(none, Ok((Vec::new(), None)));
 }
 
-pub(super) async fn a_part_is_rewritten_in_its_place(store: Arc<dyn Scan>) {
+pub async fn a_part_is_rewritten_in_its_place(store: Arc<dyn Scan>) {
     let whole = aside(10, b"ida@customer.example".to_vec());
     let mut part = whole.parts().remove(0);
     store.rewrite_quarantined(part.clone()).await.expect("rewrite");
@@ -131,83 +128,4 @@ pub(super) async fn a_part_is_rewritten_in_its_place(store: Arc<dyn Scan>) {
     store.quarantine(whole.parts().remove(0), None).await.expect("keep");
     let kept = store.quarantined(at(10), &part.id).await.expect("kept").remove(0);
     assert_eq!((kept.part, kept.expires_at, kept.replayed_at), (part, Some(at(99)), Some(at(50))));
-}
-
-/// A recipient of every class, on so many streams, with a view as its consumer leaves it.
-async fn somebody(store: &dyn Scan, streams: i64) {
-    let mut set = EventSet::default();
-    for n in 0..streams {
-        let mut one = recorded(n, What::Suppressed { cause: Cause::Complaint }, 20);
-        one.event.stream = format!("stream {n}");
-        set.offer(one.event.clone());
-        store.commit(&[Action::Record(one)]).await.expect("commit");
-    }
-    for n in 0..130 {
-        let what = if n % 2 == 0 { What::Delivery } else { What::Open { first: true, machine: n % 3 == 0 } };
-        store.commit(&[Action::Record(recorded(1_000 + n, what, 20))]).await.expect("commit");
-    }
-    let view = set.view().expect("a view");
-    for (stream, row) in view.rows() {
-        let row = Action::PutRow(server(), recipient(), stream.to_owned(), row, view.address.clone());
-        store.commit(&[row]).await.expect("commit");
-    }
-    store.commit(&[Action::PutView(view, None)]).await.expect("commit");
-}
-
-async fn everything(store: &dyn Scan) -> Vec<Recorded> {
-    scanned(async |after| store.scan_events(server(), after).await).await
-}
-
-pub(super) async fn an_erased_recipient_is_stripped_and_stays_what_it_was(store: Arc<dyn Scan>) {
-    let store = &*store;
-    // More rows, and more events of each class, than a transaction takes.
-    somebody(store, 120).await;
-    let (before, (views, _)) = (everything(store).await, held(store).await);
-    let stripped = erase::strip(store, server(), recipient()).await.expect("strip");
-    assert_eq!(stripped.events, 250);
-    let after = everything(store).await;
-    let expected = before.into_iter().map(Recorded::stripped);
-    assert!(after.iter().cloned().eq(expected), "only address and body are gone");
-    let (stripped_views, rows) = held(store).await;
-    let [view] = &stripped_views[..] else { panic!("one view") };
-    assert_eq!((&view.address, &view.streams, rows.len()), (&None, &views[0].streams, 120));
-    assert!(rows.iter().all(|(_, row)| row.text("address").is_none()));
-    let again = erase::strip(store, server(), recipient()).await.expect("strip");
-    assert_eq!((again.events, everything(store).await == after), (0, true));
-    assert_eq!(held(store).await, (stripped_views.clone(), rows), "twice is as once");
-
-    // Its copy is still told from a better one, which is stripped in its turn.
-    let old = after.iter().find(|one| one.event.identity == identity(0)).expect("the first");
-    let mut better = recorded(0, What::Suppressed { cause: Cause::Complaint }, 30);
-    (better.event.stream, better.event.body_hash) = (old.event.stream.clone(), [0; 16]);
-    let replace = Action::Replace(better.clone(), Seen::from(&old.event));
-    let mut set: EventSet = after.iter().map(|one| one.event.clone()).collect();
-    set = set.iter().filter(|one| one.class() == Class::State).cloned().collect();
-    set.offer(better.event.clone());
-    let put = Action::PutView(set.view().expect("a view"), Some(view.folded));
-    store.commit(&[replace, put]).await.expect("commit");
-    assert_eq!(erase::strip(store, server(), recipient()).await.expect("strip").events, 1);
-    let kept = store.event(server(), recipient(), Class::State, identity(0)).await.expect("event");
-    assert_eq!(kept, Some(better.stripped()));
-    assert!(held(store).await.0.iter().all(|view| view.address.is_none()));
-}
-
-pub(super) async fn a_lost_answer_leaves_nobody_half_erased(store: Arc<dyn Scan>) {
-    somebody(&*store, 60).await;
-    // Each time one call further, until none is left to fail.
-    for nth in 1.. {
-        let calls = AtomicUsize::new(0);
-        let lose = move |_| {
-            let called = calls.fetch_add(1, Ordering::Relaxed) + 1;
-            if called == nth { Fault::LoseAnswer } else { Fault::None }
-        };
-        let faulty = Faulty::new(store.clone(), Plan::new(lose));
-        if erase::strip(&faulty, server(), recipient()).await.is_ok() {
-            break;
-        }
-    }
-    assert!(everything(&*store).await.iter().all(Recorded::is_stripped));
-    let (views, rows) = held(&*store).await;
-    assert!(views.iter().all(|view| view.address.is_none()));
-    assert!(rows.len() == 60 && rows.iter().all(|(_, row)| row.text("address").is_none()));
 }

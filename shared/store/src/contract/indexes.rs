@@ -28,7 +28,7 @@ async fn list(store: &dyn Scan, stream: &str) -> Vec<Listing> {
     scanned(async |after| store.suppressed(server(), stream, TimeRange::ALL, after, None).await).await
 }
 
-pub(super) async fn a_list_holds_the_rows_of_a_stream_oldest_first(store: Arc<dyn Scan>) {
+pub async fn a_list_holds_the_rows_of_a_stream_oldest_first(store: Arc<dyn Scan>) {
     let store = &*store;
     let actions = vec![
         row(server(), 1, "outbound", 30, Some("1@customer.example")),
@@ -71,7 +71,7 @@ pub(super) async fn a_list_holds_the_rows_of_a_stream_oldest_first(store: Arc<dy
     assert_eq!(who.collect::<Vec<_>>(), [4, 1, 2].map(recipient));
 }
 
-pub(super) async fn a_list_larger_than_a_page_is_read_page_by_page(store: Arc<dyn Scan>) {
+pub async fn a_list_larger_than_a_page_is_read_page_by_page(store: Arc<dyn Scan>) {
     let store = &*store;
     let (rows, bytes) = (12, 300 * 1024);
     let address = text_of(1, bytes);
@@ -99,7 +99,7 @@ pub(super) async fn a_list_larger_than_a_page_is_read_page_by_page(store: Arc<dy
     assert!(matches!(refused, StoreError::Invalid(_)), "{refused:?}");
 }
 
-pub(super) async fn a_list_is_read_by_a_span_of_time_and_a_few_at_once(store: Arc<dyn Scan>) {
+pub async fn a_list_is_read_by_a_span_of_time_and_a_few_at_once(store: Arc<dyn Scan>) {
     let store = &*store;
     for n in 0..6 {
         store.commit(&[row(server(), n, "outbound", n / 2, None)]).await.expect("commit");
@@ -129,7 +129,7 @@ pub(super) async fn a_list_is_read_by_a_span_of_time_and_a_few_at_once(store: Ar
     assert_eq!(read(span(2, 1), None, None).await.items, [], "from after until");
 }
 
-pub(super) async fn what_happened_is_read_by_the_slots_of_a_day_latest_first(store: Arc<dyn Scan>) {
+pub async fn what_happened_is_read_by_the_slots_of_a_day_latest_first(store: Arc<dyn Scan>) {
     let store = &*store;
     let events: Vec<Recorded> = (0..40)
         .map(|n| {
@@ -165,9 +165,7 @@ pub(super) async fn what_happened_is_read_by_the_slots_of_a_day_latest_first(sto
     assert_eq!(found, all, "each once, whole");
 }
 
-pub(super) async fn the_newest_event_of_a_stream_and_the_watermark_of_the_queue_are_told(
-    store: Arc<dyn Scan>,
-) {
+pub async fn the_newest_event_of_a_stream_and_the_watermark_of_the_queue_are_told(store: Arc<dyn Scan>) {
     let store = &*store;
     let newest = async |stream| store.newest(server(), stream).await.expect("newest");
     assert_eq!(newest("outbound").await, None);
@@ -212,7 +210,7 @@ async fn message(store: &dyn Store, message_id: &str) -> Vec<MessageKey> {
     store.message(server(), message_id).await.expect("message")
 }
 
-pub(super) async fn a_message_has_all_its_events_in_order_of_time(store: Arc<dyn Scan>) {
+pub async fn a_message_has_all_its_events_in_order_of_time(store: Arc<dyn Scan>) {
     let store = &*store;
     let events = [
         about(5, 1, "a # message", What::Click { machine: false }),
@@ -248,7 +246,7 @@ pub(super) async fn a_message_has_all_its_events_in_order_of_time(store: Arc<dyn
     assert_eq!(message(store, "a # message").await, [&moved[..], &[key_of(&better)]].concat());
 }
 
-pub(super) async fn a_message_with_more_events_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
+pub async fn a_message_with_more_events_than_a_page_is_read_whole(store: Arc<dyn Scan>) {
     let store = &*store;
     // As long as a partition of an index may be, so that few fill a page.
     let message_id = "m".repeat(2_000);

@@ -18,16 +18,17 @@ pub use messages::{
 };
 pub use progress::{Step, Watched};
 
-use crate::audited::{self, Change};
 use account::audit::Who;
-use account::{Registry, Streams};
+use account::audited::{self, Change};
+use account::{Registry, Streams, Vault};
 use answers::Timestamp;
 use api::Api;
 use api::problem::Problem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use erase::{Sweep, SweepError, Swept};
+use erasure::sweep::{Sweep, SweepError, Swept};
 use http::StatusCode;
+use ledger::policy::SoftBouncePolicy;
 use ledger::{Identity, LedgerKey, ServerId, Source, Time};
 use platform::Clock;
 use postmark::Context;
@@ -86,6 +87,26 @@ fn of_reconcile(error: ReconcileError) -> Problem {
     }
 }
 
+/// What an operator's way to a ledger is made of.
+pub struct Parts {
+    /// The tables.
+    pub store: Arc<dyn Scan>,
+    /// The queues.
+    pub queue: Arc<dyn Queue>,
+    /// Where the servers' Postmark tokens are kept.
+    pub vault: Arc<dyn Vault>,
+    /// Postmark.
+    pub postmark: Endpoint,
+    /// What makes recipient ids.
+    pub ledger_key: LedgerKey,
+    /// The soft-bounce policy of streams that have none of their own.
+    pub policy: SoftBouncePolicy,
+    /// Whose messages may tell more than webhooks do.
+    pub trusted: Trusted,
+    /// What time it is.
+    pub clock: Clock,
+}
+
 /// What an operator reaches a ledger by.
 pub struct Operator {
     /// The tables.
@@ -107,6 +128,23 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// Made of its parts.
+    pub fn new(parts: Parts) -> Operator {
+        let Parts { store, queue, vault, postmark, ledger_key, policy, trusted, clock } = parts;
+        let streams = Streams::new(vault.clone(), postmark.clone());
+        let api = Api::new(api::Parts {
+            store: store.clone(),
+            queue: queue.clone(),
+            vault,
+            postmark,
+            streams: streams.clone(),
+            ledger_key: ledger_key.clone(),
+            policy,
+            clock: clock.clone(),
+        });
+        Operator { store, queue, streams, trusted, ledger_key, clock, api, watched: Watched::default() }
+    }
+
     /// Does a change, noted before it begins and when it has ended.
     async fn noted<T>(
         &self,

@@ -1,8 +1,8 @@
 //! Which servers and streams are known here, and streams that hold nothing and are forgotten.
 
-use super::{Forgotten, Operator, unusable};
-use crate::audited::Change;
+use crate::{Forgotten, Operator, unusable};
 use account::audit::Who;
+use account::audited::Change;
 use account::{Registry, StreamError};
 use api::problem::Problem;
 use ledger::ServerId;

@@ -1,8 +1,8 @@
 //! What API Gateway does: one HTTP server before all doors and the read API. Beside it, on a listener of its own, the
 //! operator's routes.
 
-use super::listen::{self, Limits};
-use super::{Pass, Stack, admin};
+use crate::listen::{self, Limits};
+use crate::{Pass, Stack, admin};
 use api::Caller;
 use api::call::{Call, is_webhook, response};
 use api::problem::Problem;

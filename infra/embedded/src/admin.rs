@@ -1,10 +1,7 @@
 //! What only whoever operates the embedded mode may ask, so that a second `postledger` can ask the first: the
-//! [operator's routes](crate::operator::routes) over HTTP, for whoever bears the run's [pass](super::Pass).
+//! [operator's routes](operator::routes) over HTTP, for whoever bears the run's [pass](crate::Pass).
 
-use super::{Pass, Stack};
-use crate::api::ACTOR;
-use crate::operator::documents::Done;
-use crate::operator::routes::{self, Json, PREFIX, Refused};
+use crate::{Pass, Stack};
 use account::audit::{Who, WhoKind};
 use api::problem::Problem;
 use axum::Router;
@@ -14,8 +11,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::put;
 use credential::Verifier;
 use http::StatusCode;
+use operator::documents::Done;
+use operator::routes::{self, Json, PREFIX, Refused};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
+
+/// The header in which a command says whose change it makes, percent-encoded: what the audit names.
+pub const ACTOR: &str = "x-actor";
 
 /// The routes, for whoever bears a pass.
 pub fn routes(stack: Arc<Stack>, pass: Pass) -> Router {

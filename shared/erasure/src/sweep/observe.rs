@@ -1,10 +1,10 @@
 //! What sweeping tells of itself. A run that fails is counted by Lambda, and an alarm tells.
 
-use crate::Swept;
+use super::Swept;
 use store::StoreError;
 
 /// Something that happened.
-pub(crate) enum Happened<'a> {
+pub(super) enum Happened<'a> {
     /// A recipient's events could not be stripped.
     Failed { error: &'a StoreError },
     /// A body was not read, since runs died at it.
@@ -14,7 +14,7 @@ pub(crate) enum Happened<'a> {
 }
 
 impl Happened<'_> {
-    pub(crate) fn emit(self) {
+    pub(super) fn emit(self) {
         match self {
             Happened::Failed { error } => {
                 let call = platform::counted(error);

@@ -1,8 +1,8 @@
 //! What is recorded of those who are to be swept. Servers take turns, one recipient each, so that none waits for
 //! another's; how far each is stands in a document, so that the next run goes on there.
 
-use crate::observe::Happened;
-use crate::{Sweep, SweepError, Swept, Through, is_late};
+use super::observe::Happened;
+use super::{Sweep, SweepError, Swept, Through, is_late};
 use ledger::{RecipientId, ServerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -50,7 +50,7 @@ impl Turns {
 
 impl Sweep {
     /// Strips what is recorded of each, and remembers who need not be swept any more; whether there was time for all.
-    pub(crate) async fn recipients(
+    pub(super) async fn recipients(
         &self,
         due: &[Erased],
         through: &Through,
@@ -70,7 +70,7 @@ impl Sweep {
                 self.keep(&mut turns).await?;
                 return Ok(false);
             }
-            match store::erase::strip(&*self.store, server, one.recipient).await {
+            match crate::strip(&*self.store, server, one.recipient).await {
                 Ok(stripped) => {
                     swept.events += stripped.events;
                     if through.holds_all_of(&one) {

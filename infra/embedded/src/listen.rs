@@ -30,7 +30,7 @@ impl Default for Limits {
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves connections until `stop` resolves, then finishes what has begun. `app` makes the service of one peer.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     limits: Limits,
     app: impl Fn(SocketAddr) -> Router,

@@ -3,7 +3,6 @@
 //!
 //! Webhooks and tokens reach the doors' port, and through a tunnel all the world does; nobody operates a ledger there.
 
-use crate::Failure;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
@@ -16,6 +15,52 @@ use std::path::{Path, PathBuf};
 
 /// How many bytes a secret has.
 const SECRET_BYTES: usize = 32;
+
+/// Why there is no pass, or none can be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// A random number cannot be had.
+    #[error("this machine gives no random numbers")]
+    NoRandom,
+    /// Its file cannot be written.
+    #[error("{} cannot be written: {error}", path.display())]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The doors are on another machine.
+    #[error("{0} is not on this machine, where alone a running Postledger is operated")]
+    Elsewhere(String),
+    /// Its file holds something else.
+    #[error("{} is not what `postledger run` writes", .0.display())]
+    Damaged(PathBuf),
+    /// Nobody has kept one.
+    #[error("no Postledger of yours runs at {0}")]
+    NoneRuns(String),
+    /// Its file cannot be read, or others can read it.
+    #[error(transparent)]
+    Unread(PrivateError),
+}
+
+impl PassError {
+    /// What to do then, where that is not said yet.
+    pub const fn next(&self) -> Option<&'static str> {
+        match self {
+            PassError::NoRandom | PassError::Unread(_) => None,
+            PassError::Unwritten { .. } => Some("choose another folder by --home DIR or POSTLEDGER_HOME"),
+            PassError::Elsewhere(_) => Some(
+                "ask its read API with a token, by POSTLEDGER_TOKEN or --token-file FILE; or run this where it runs",
+            ),
+            PassError::Damaged(_) => Some("stop that Postledger and start it again"),
+            PassError::NoneRuns(_) => Some(
+                "start one by `postledger run`, or name another by --url or POSTLEDGER_URL; it and this command take \
+                 the same --home",
+            ),
+        }
+    }
+}
 
 /// What opens the operator's routes of one run.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +83,9 @@ impl Pass {
     ///
     /// # Errors
     /// Where the machine has no random number to give.
-    pub fn new(stack: &str, admin: &str) -> Result<Pass, Failure> {
-        let random: [u8; SECRET_BYTES] = ring::rand::generate(&SystemRandom::new())
-            .map_err(|_| Failure::new("this machine gives no random numbers"))?
-            .expose();
+    pub fn new(stack: &str, admin: &str) -> Result<Pass, PassError> {
+        let random: [u8; SECRET_BYTES] =
+            ring::rand::generate(&SystemRandom::new()).map_err(|_| PassError::NoRandom)?.expose();
         let secret = URL_SAFE_NO_PAD.encode(random);
         Ok(Pass { stack: stack.to_owned(), admin: admin.to_owned(), secret })
     }
@@ -68,12 +112,11 @@ impl Pass {
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn keep(&self, home: &Path, port: u16) -> Result<Kept, Failure> {
+    pub fn keep(&self, home: &Path, port: u16) -> Result<Kept, PassError> {
         let path = Pass::path(home, port);
-        private::write(&path, serde_json::to_string(self)?.as_bytes()).map_err(|error| {
-            Failure::new(format!("{} cannot be written: {error}", path.display()))
-                .next("choose another folder by --home DIR or POSTLEDGER_HOME")
-        })?;
+        let text = serde_json::to_string(self).unwrap_or_else(|_| unreachable!("a pass is plain JSON"));
+        private::write(&path, text.as_bytes())
+            .map_err(|error| PassError::Unwritten { path: path.clone(), error })?;
         Ok(Kept { path, pass: self.clone() })
     }
 
@@ -81,22 +124,13 @@ impl Pass {
     ///
     /// # Errors
     /// Where the doors are not on this machine, no run of this user keeps one there, or others can read it.
-    pub fn find(home: &Path, doors: &str) -> Result<Pass, Failure> {
-        let port = port_here(doors).ok_or_else(|| {
-            Failure::new(format!("{doors} is not on this machine, where alone a running Postledger is operated"))
-                .next("ask its read API with a token, by POSTLEDGER_TOKEN or --token-file FILE; or run this where it runs")
-        })?;
+    pub fn find(home: &Path, doors: &str) -> Result<Pass, PassError> {
+        let port = port_here(doors).ok_or_else(|| PassError::Elsewhere(doors.to_owned()))?;
         let path = Pass::path(home, port);
         match private::read(&path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|_| {
-                Failure::new(format!("{} is not what `postledger run` writes", path.display()))
-                    .next("stop that Postledger and start it again")
-            }),
-            Err(PrivateError::Missing(_)) => Err(Failure::new(format!("no Postledger of yours runs at {doors}")).next(
-                "start one by `postledger run`, or name another by --url or POSTLEDGER_URL; it and this command take \
-                 the same --home",
-            )),
-            Err(error) => Err(Failure::new(error.to_string())),
+            Ok(text) => serde_json::from_str(&text).map_err(|_| PassError::Damaged(path)),
+            Err(PrivateError::Missing(_)) => Err(PassError::NoneRuns(doors.to_owned())),
+            Err(error) => Err(PassError::Unread(error)),
         }
     }
 

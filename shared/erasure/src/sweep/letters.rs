@@ -1,7 +1,7 @@
 //! The dead letters.
 
-use crate::{Sweep, SweepError, Swept, is_late};
-use erasure::Erasures;
+use super::{Sweep, SweepError, Swept, is_late};
+use crate::Erasures;
 use ledger::Time;
 use queue::{QueueName, RECEIVE_MAX};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 
 impl Sweep {
     /// Takes the erased out of all dead letters. When that began, if there was time for it.
-    pub(crate) async fn letters(
+    pub(super) async fn letters(
         &self,
         erased: &Erasures,
         until: Option<Instant>,

@@ -1,10 +1,10 @@
 //! The quarantine, day by day, from the first day that a ledger can have. How far a pass is stands in a document, so
 //! that the next run goes on where one ended or died.
 
-use crate::observe::Happened;
-use crate::progress::Progress;
-use crate::{Sweep, SweepError, Swept, is_late};
-use erasure::Erasures;
+use super::observe::Happened;
+use super::progress::Progress;
+use super::{Sweep, SweepError, Swept, is_late};
+use crate::Erasures;
 use ledger::Time;
 use queue::Part;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ impl Pass {
 
 impl Sweep {
     /// Goes through the quarantine, or on with it. When this pass began, where it is through.
-    pub(crate) async fn quarantine(
+    pub(super) async fn quarantine(
         &self,
         erased: &Erasures,
         until: Option<Instant>,

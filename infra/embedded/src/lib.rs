@@ -6,23 +6,24 @@
 //! [`pump`] do here. What is taken in lives as long as the process.
 
 pub mod admin;
+mod handlers;
 mod listen;
 pub mod pass;
 pub mod pump;
 pub mod server;
 
 pub use listen::Limits;
-pub use pass::Pass;
+pub use pass::{Pass, PassError};
 
-use crate::doors::Doors;
-use crate::operator::{Operator, Watched};
-use account::{Streams, Vault};
-use api::Api;
+pub use handlers::Doors;
+
+use account::Vault;
 use consumer::Consumer;
 use credential::Verifier;
 use ingest::Door;
 use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
+use operator::Operator;
 use platform::Clock;
 use postmark_api::Endpoint;
 use queue::{Queue, QueueError, QueueName, Trusted};
@@ -73,31 +74,21 @@ impl Stack {
     /// Puts a stack together.
     pub fn new(parts: Parts) -> Stack {
         let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock } = parts;
-        let streams = Streams::new(vault.clone(), postmark.clone());
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
             doors: RwLock::new(Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
-            operator: Arc::new(Operator {
-                api: Api::new(api::Parts {
-                    store: store.clone(),
-                    queue: queue.clone(),
-                    vault,
-                    postmark,
-                    streams: streams.clone(),
-                    ledger_key: ledger_key.clone(),
-                    policy: SoftBouncePolicy::default(),
-                    clock: clock.clone(),
-                }),
+            operator: Arc::new(Operator::new(operator::Parts {
                 store,
                 queue,
-                streams,
-                trusted: Trusted::All,
+                vault,
+                postmark,
                 ledger_key,
+                policy: SoftBouncePolicy::default(),
+                trusted: Trusted::All,
                 clock,
-                watched: Watched::default(),
-            }),
+            })),
         }
     }
 

@@ -1,12 +1,12 @@
 //! The operator's routes: `/v1/operator/…`, and everything else as the read API has it, asked by somebody who may do all
 //! of it. Whoever serves them has settled who asks: every request bears its [`Who`].
 
-use super::documents::{Counted, Delete, Done, Hours, Stated, Wanted, Write, collection};
-use super::messages::{
+use crate::documents::{Counted, Delete, Done, Hours, Stated, Wanted, Write, collection};
+use crate::messages::{
     Forgotten, OnQueue, QuarantineQuery, Reconcile, Redrive, Redriven, Repaired, Replay, Replayed, Revoked,
     SetAside,
 };
-use super::{OTHER_RELEASE, Operator, missing};
+use crate::{OTHER_RELEASE, Operator, missing};
 use account::audit::Who;
 use api::Caller;
 use api::call::{Call, response};
@@ -16,7 +16,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
-use erase::Swept;
+use erasure::sweep::Swept;
 use http::request::Parts;
 use ledger::ServerId;
 use percent_encoding::percent_decode_str;

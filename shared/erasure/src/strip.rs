@@ -4,14 +4,14 @@
 //! same. A stripped copy keeps its hash and its source, so that a better copy still replaces it and a worse one is
 //! still dropped. Whoever is stripped again is as before; a crash between any two calls is healed by that.
 //!
-//! Who records events while this reads must know already whom to strip: [`Store::erase`] comes first.
+//! Who records events while this reads must know already whom to strip: [`store::RuleStore::erase`] comes first.
 
-use crate::{ACTIONS_MAX, Action, Cancel, CommitError, Page, Recorded, Seen, Store, StoreError};
 use ledger::event::Class;
 use ledger::fold::{EventSet, Folded};
 use ledger::{Identity, RecipientId, ServerId};
 use platform::Backoff;
 use std::time::Duration;
+use store::{ACTIONS_MAX, Action, Cancel, CommitError, Page, Recorded, Seen, Store, StoreError};
 
 /// For how long an erased recipient is swept, in days: a message lives for four days on a live queue and for fourteen
 /// among the dead letters at most, which count from when it was sent first; the rest is slack.
@@ -32,21 +32,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Stripped {
     /// How many events were stripped now.
     pub events: usize,
-}
-
-impl Recorded {
-    /// Whether nothing of its person is in it.
-    pub fn is_stripped(&self) -> bool {
-        self.event.address.is_none() && self.body.is_none()
-    }
-
-    /// Itself without its person.
-    #[must_use]
-    pub fn stripped(mut self) -> Recorded {
-        self.event.address = None;
-        self.body = None;
-        self
-    }
 }
 
 /// Strips what is recorded of a recipient: events, view and rows.
@@ -204,11 +189,11 @@ async fn strip_class(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Memory;
-    use crate::prelude::*;
     use ledger::event::{Cause, Event, What};
     use ledger::fold::View;
     use ledger::{Source, Time};
+    use store::Memory;
+    use store::prelude::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_view_that_is_the_fold_of_something_else_does_not_keep_its_address() {

@@ -1,6 +1,6 @@
 //! The registry's documents, as operators reach them over HTTP: read, and written over the version that was read.
 
-use super::{OTHER_RELEASE, missing};
+use crate::{OTHER_RELEASE, missing};
 use api::problem::Problem;
 use ledger::ServerId;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no address is noted; a change that cannot be noted is not begun.
 
-use account::audit::{Entry, Phase, Who};
+use crate::audit::{Entry, Phase, Who};
 use ledger::{ServerId, Time};
 use platform::Clock;
 use serde_json::Value;

@@ -1,28 +1,28 @@
 //! How far something is, kept in a document between runs.
 
-use crate::{Sweep, SweepError};
+use super::{Sweep, SweepError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::Collection;
 
 /// What is kept, and the version of its document.
-pub(crate) struct Progress<T> {
+pub(super) struct Progress<T> {
     name: &'static str,
     version: Option<u64>,
     /// How far it is.
-    pub(crate) at: T,
+    pub(super) at: T,
 }
 
 impl<T> Progress<T> {
     /// Whether nothing was ever kept.
-    pub(crate) fn is_new(&self) -> bool {
+    pub(super) fn is_new(&self) -> bool {
         self.version.is_none()
     }
 }
 
 impl Sweep {
     /// How far something is; where it begins, if nothing is kept.
-    pub(crate) async fn progress<T: Default + DeserializeOwned>(
+    pub(super) async fn progress<T: Default + DeserializeOwned>(
         &self,
         name: &'static str,
     ) -> Result<Progress<T>, SweepError> {
@@ -34,7 +34,7 @@ impl Sweep {
     }
 
     /// Keeps how far it is; false where another run did, and is further on.
-    pub(crate) async fn keep<T: Serialize>(&self, progress: &mut Progress<T>) -> Result<bool, SweepError> {
+    pub(super) async fn keep<T: Serialize>(&self, progress: &mut Progress<T>) -> Result<bool, SweepError> {
         let text = serde_json::to_string(&progress.at).map_err(|_| SweepError::Unreadable)?;
         let written =
             self.store.put_document(&Collection::Sweep, progress.name, &text, progress.version).await?;
