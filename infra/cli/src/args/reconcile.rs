@@ -7,7 +7,7 @@ use ledger::Time;
 /// Where Postmark is asked.
 #[derive(Debug, Args)]
 pub struct Postmark {
-    /// Where Postmark's API is; another one for a simulator.
+    /// The URL of Postmark's API; give another one for a simulator.
     #[arg(long = "postmark", env = "POSTLEDGER_POSTMARK", default_value = postmark_api::POSTMARK, value_name = "URL")]
     pub base: String,
 }
@@ -18,13 +18,13 @@ pub struct Reconcile {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// Only what happened from then on, whatever was compared before [default: what is due].
+    /// Only what happened from then on, even if it was compared before [default: what is due].
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
     /// Only what happened before then [default with --from: now].
     #[arg(long, value_name = "T", value_parser = crate::time, requires = "from")]
     pub to: Option<Time>,
-    /// Only say what is missing; nothing is put on the queues, and nothing remembered.
+    /// Only say what is missing; put nothing on the queues, and remember nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// Where Postmark is asked.
@@ -41,7 +41,7 @@ pub struct Backfill {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// How many days back; Postmark keeps 45 unless it was paid to keep more.
+    /// How many days back; Postmark keeps 45 unless you pay for more.
     #[arg(long, value_name = "N", default_value_t = reconcile::RETENTION_DAYS, value_parser = clap::value_parser!(i64).range(1..=365))]
     pub days: i64,
     /// Where Postmark is asked.
@@ -58,7 +58,7 @@ pub struct Completeness {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// The first day [default: 30 days ago]; its date is Postmark's, in US Eastern time.
+    /// The first day [default: 30 days ago]; days are Postmark's, in US Eastern time.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
     /// The last day [default: today].
