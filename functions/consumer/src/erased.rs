@@ -1,4 +1,4 @@
-//! Who is erased, kept for as long as the rules tell of nobody new.
+//! Who is erased. This is read again only when the rules say that somebody new was erased.
 
 use crate::{Batch, Consumer};
 use erasure::Erasures;
@@ -14,8 +14,8 @@ pub(crate) struct Known {
 }
 
 impl Consumer {
-    /// Who is erased, as of some rules. Read only where these count otherwise than when it was last read, and then
-    /// only those who were erased since; `None` where it cannot be read: then nothing may be recorded.
+    /// Who is erased, as of some rules. It is read only if the count in the rules has changed since the last time, and
+    /// then only for those who were erased since. `None` if it cannot be read: then nothing may be recorded.
     pub(crate) async fn erased(&self, rules: &Rules, batch: &Batch) -> Option<Arc<Erasures>> {
         let (count, mut who) = {
             let known = self.known();

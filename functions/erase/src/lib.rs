@@ -1,13 +1,13 @@
 //! Sweeping what is left of erased recipients: in the tables, in quarantine, among the dead letters.
 //!
 //! Invariants:
-//! - What is stripped is written before what it replaces is deleted, and everything may be done again: a run that is
-//!   killed anywhere leaves nothing half done that the next one does not finish.
-//! - A recipient is swept until what was on its way when it was erased can be nowhere any more.
-//! - Quarantine, dead letters and recipients have each their part of a run's time, and servers take turns: none waits for
-//!   another's.
-//! - How far a run is, is kept: one that ends early, or dies, is gone on with. A body that runs die at is not read again.
-//! - Where nobody is to be swept, a run is one call.
+//! - The stripped copy is written before the original is deleted, and every step may be repeated. So the next run finishes
+//!   whatever a killed run left half done.
+//! - A recipient is swept until no message that was on its way at the erasure can still exist.
+//! - Quarantine, dead letters and recipients each have a share of a run's time, and servers take turns, so none waits for
+//!   another.
+//! - A run saves how far it is: if it ends early, or dies, the next one continues. A body that runs die at is not read again.
+//! - If nobody has to be swept, a run is one call.
 
 #[cfg(feature = "lambda")]
 mod lambda;
@@ -49,7 +49,7 @@ pub enum SweepError {
     #[error("the queues: {0}")]
     Queue(#[from] QueueError),
     /// What the tables hold of how far it is cannot be read.
-    #[error("how far sweeping is cannot be read")]
+    #[error("the progress of the sweep cannot be read")]
     Unreadable,
 }
 
@@ -92,7 +92,7 @@ fn is_late(until: Option<Instant>) -> bool {
 }
 
 impl Sweep {
-    /// Sweeps as far as there is time; the next run goes on.
+    /// Sweeps for as long as there is time; the next run continues.
     ///
     /// # Errors
     /// The ports' own.

@@ -64,7 +64,7 @@ async fn start() -> Result<Function, Error> {
         postmark: Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark),
         vault: ParameterVault::new(
             link,
-            &required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?,
+            &required("POSTLEDGER_TOKENS_PREFIX", "the prefix of the tokens' names")?,
         ),
     })
 }

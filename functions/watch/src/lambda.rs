@@ -43,7 +43,7 @@ pub async fn run() -> Result<(), Error> {
 
 fn start() -> Result<Rounds, Error> {
     let link = Link::new(Access::of_function()?, LIMITS);
-    let prefix = required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?;
+    let prefix = required("POSTLEDGER_TOKENS_PREFIX", "the prefix of the tokens' names")?;
     let postmark = text("POSTLEDGER_POSTMARK").unwrap_or_else(|| POSTMARK.to_owned());
     Ok(Rounds {
         store: Arc::new(DynamoDb::new(link.clone(), tables()?)),
@@ -71,7 +71,7 @@ fn tables() -> Result<Tables, EnvError> {
 }
 
 fn verifier() -> Result<Verifier, Error> {
-    const WHAT: &str = "one or two public keys, comma between";
+    const WHAT: &str = "one or two public keys, separated by a comma";
     let keys = required("POSTLEDGER_PUBLIC_KEYS", WHAT)?;
     let keys: Vec<PublicKey> = keys.split(',').map(|key| key.trim().parse()).collect::<Result<_, _>>()?;
     let denied = text("POSTLEDGER_DENIED").unwrap_or_default();
