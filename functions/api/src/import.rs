@@ -291,7 +291,7 @@ async fn send(admin: &Admin<'_>, scope: &str, format: Format, made: &[Made]) -> 
         None => Ok(queued),
         Some(problem) => Err(problem
             .queued(queued)
-            .next("send the same list again: what is on its way already is recorded once all the same")),
+            .next("send the same list again: a row that is already on its way is still recorded only once")),
     }
 }
 
@@ -374,7 +374,7 @@ mod tests {
     async fn a_dry_run_tells_all_and_does_nothing() {
         let bench = bench().await;
         let told = imported(&bench, "&dry_run=true", BOUNCES).await;
-        let ignored = json!({ "a soft bounce or a block: no suppression": 1 });
+        let ignored = json!({ "a soft bounce or a block is not a suppression": 1 });
         assert_eq!(
             told,
             json!({

@@ -70,7 +70,7 @@ async fn start() -> Result<Api, Error> {
     Opened::tell("tables", store.warm().await);
     let postmark = text("POSTLEDGER_POSTMARK").unwrap_or_else(|| POSTMARK.to_owned());
     let postmark = Endpoint::new(Arc::new(Https::new(Timeouts::default())?)).with_base(&postmark);
-    let prefix = required("POSTLEDGER_TOKENS_PREFIX", "what the names of tokens begin with")?;
+    let prefix = required("POSTLEDGER_TOKENS_PREFIX", "the prefix of the tokens' names")?;
     let vault = Arc::new(ParameterVault::new(link.clone(), &prefix));
     Ok(Api::new(Parts {
         store: Arc::new(store),
@@ -81,7 +81,7 @@ async fn start() -> Result<Api, Error> {
         vault,
         policy: parsed(
             "POSTLEDGER_SOFT_BOUNCE_POLICY",
-            "as the template says it",
+            "as the template gives it",
             SoftBouncePolicy::default(),
         )?,
         clock: platform::clock(),

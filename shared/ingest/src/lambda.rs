@@ -1,5 +1,5 @@
-//! The door as a Lambda function behind API Gateway: configuration, start-up, and what a gateway's event is
-//! to the door. The whole of every ingest function but its record type.
+//! The door as a Lambda function behind API Gateway: configuration, start-up, and how a gateway's event becomes a request
+//! to the door. This is all of every ingest function except its record type.
 
 use crate::credential::{PublicKey, User, Verifier};
 use crate::door::{Door, Knock};
@@ -63,7 +63,7 @@ fn knock(request: &Request) -> Knock<'_> {
     }
 }
 
-/// Opens the connection ahead of the first event. An event that comes all the same opens its own.
+/// Opens the connection ahead of the first event. An event that comes before it is open opens its own.
 async fn warmed(queue: SqsSender) -> SqsSender {
     Opened::tell("queues", queue.warm().await);
     queue
@@ -71,11 +71,11 @@ async fn warmed(queue: SqsSender) -> SqsSender {
 
 fn verifier() -> Result<Verifier, EnvError> {
     const KEYS: &str = "POSTLEDGER_PUBLIC_KEYS";
-    const KEYS_WHAT: &str = "one or two public keys, comma between, each of 43 characters";
+    const KEYS_WHAT: &str = "one or two public keys of 43 characters each, separated by a comma";
     const STACK: &str = "POSTLEDGER_STACK";
     const STACK_WHAT: &str = "the stack's name, 1 to 32 of a-z, 0-9 and -";
     const DENIED: &str = "POSTLEDGER_DENIED";
-    const DENIED_WHAT: &str = "user names such as 8123456.1, commas between";
+    const DENIED_WHAT: &str = "user names such as 8123456.1, separated by commas";
     let keys: Vec<PublicKey> = list(&required(KEYS, KEYS_WHAT)?)
         .filter(|keys: &Vec<_>| (1..=crate::credential::KEYS_MAX).contains(&keys.len()))
         .ok_or(EnvError::Unusable { name: KEYS, what: KEYS_WHAT })?;
@@ -94,7 +94,7 @@ fn urls() -> Result<Urls, EnvError> {
     ]))
 }
 
-/// Reads what stands between commas; `None` if one of them cannot be read. Empty text is an empty list.
+/// Reads a list that is separated by commas; `None` if an entry cannot be read. Empty text is an empty list.
 fn list<T: FromStr>(text: &str) -> Option<Vec<T>> {
     text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| one.parse().ok()).collect()
 }
