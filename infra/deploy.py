@@ -51,21 +51,21 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="Deploys the stack of an environment in infra/samconfig.toml.")
     parser.add_argument("env", metavar="ENV", help="us-prod, eu-prod, local, or one that you added there")
     parser.add_argument("--endpoint", metavar="URL", help="an emulator of AWS instead of AWS")
-    parser.add_argument("--stack", metavar="NAME", help="another name than the environment's")
+    parser.add_argument("--stack", metavar="NAME", help="a name for the stack, instead of the environment's")
     parser.add_argument("--home", metavar="DIR", help="where the keys are kept [default: ~/.postledger]")
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a parameter of the template")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--adopt", action="store_true", help="take over the tables and queues of a deleted stack")
     what.add_argument("--rollback", action="store_true",
-                      help="deploy the release before the one that is live, with its parameters; no build is needed")
-    what.add_argument("--list", action="store_true", help="print the releases that are kept, and which is live; deploy nothing")
+                      help="deploy the release before the live one, with its parameters; no build is needed")
+    what.add_argument("--list", action="store_true", help="print the releases that are kept, and which one is live; deploy nothing")
     parser.add_argument("--to", metavar="RELEASE", help="with --rollback: this release, by its name in --list")
-    parser.add_argument("--page-topic", metavar="ARN", default="", help="an SNS topic for alarms that somebody is woken for")
+    parser.add_argument("--page-topic", metavar="ARN", default="", help="an SNS topic for alarms that wake somebody")
     parser.add_argument("--ticket-topic", metavar="ARN", default="", help="an SNS topic for alarms that wait for the morning")
     parser.add_argument("--postledger", metavar="FILE", default=ROOT / "target/release/postledger",
                         help="the command line [default: target/release/postledger]")
     parser.add_argument("--functions", metavar="DIR", type=pathlib.Path, default=BUILT,
-                        help="the functions as they were built, each in a folder of its name [default: target/lambda]")
+                        help="the built functions, each in a folder of its name [default: target/lambda]")
     arguments = parser.parse_args()
     if arguments.to and not arguments.rollback:
         parser.error("--to goes with --rollback")
@@ -126,7 +126,7 @@ class Deployment:
     def roll_back(self):
         now = stacks.make_way(self.stack)
         if not now.get("Outputs"):
-            refuse(f"there is no stack {self.stack} that runs", "`make deploy` makes one; `make adopt` over what a deleted one left")
+            refuse(f"stack {self.stack} is not running", "`make deploy` creates one; `make adopt` creates one over what a deleted stack left")
         release = self.shelf.to_go_back_to(self.arguments.to)
         parameters = releases.parameters_again(release, stacks.parameters_of(now))
         with releases.in_a_file(release["template"]) as folder:
@@ -145,24 +145,24 @@ class Deployment:
         if self.arguments.adopt:
             # Taken over, but not deployed any further: somebody stopped there.
             if now and now["StackStatus"] != "IMPORT_COMPLETE":
-                refuse(f"stack {self.stack} is there ({now['StackStatus']}), and holds its tables and queues", "`make deploy`")
+                refuse(f"stack {self.stack} exists ({now['StackStatus']}) and has its tables and queues", "`make deploy`")
         elif not now:
             there = adoption.there_without_a_stack(resources)
             if there:
                 names = ", ".join(str(one) for one in resources if one.logical_id in there)
-                refuse(f"there is no stack {self.stack}, but what one of that name left: {names}; CloudFormation would fail at them",
-                       f"`make adopt ENV={self.arguments.env}` puts a new stack over them, and nothing that they hold is lost")
+                refuse(f"there is no stack {self.stack}, but an earlier stack of that name left {names}; CloudFormation would fail because they exist",
+                       f"`make adopt ENV={self.arguments.env}` creates a stack that takes them over, and nothing in them is lost")
         return now
 
     def package(self, into):
         parameters = self.config["deploy"]["parameters"]
         bucket = ["--s3-bucket", parameters["s3_bucket"]] if "s3_bucket" in parameters else ["--resolve-s3"]
-        say("putting the functions into the bucket of packages")
+        say("uploading the functions to the bucket of packages")
         template = into.with_name("source.yaml")
         template.write_text(binaries.packages(self.arguments.functions.resolve(), TEMPLATE.read_text()))
         if not sam("package", "--template", template, "--output-template-file", into, *self.common, *bucket,
                    "--s3-prefix", parameters["s3_prefix"], quiet=True):
-            refuse("the functions could not be put into the bucket of packages; sam says why above, nothing was deployed")
+            refuse("the functions could not be uploaded to the bucket of packages; sam says why above; nothing was deployed")
 
     def put_up(self, template, parameters):
         say(f"deploying stack {self.stack} in {self.region}")
@@ -179,16 +179,16 @@ class Deployment:
         status = stack.get("StackStatus")
         if all(stack.get(key) == before.get(key) for key in ("StackStatus", "LastUpdatedTime")):
             refuse("nothing was deployed; sam says why above" + (f"\n  stack {self.stack} is as it was" if before else ""),
-                   "mend that, then this again")
+                   "fix that and run this again")
         if status == "REVIEW_IN_PROGRESS":
-            refuse("nothing was deployed; sam says why above", "mend that, then this again: it clears away what it left")
+            refuse("nothing was deployed; sam says why above", "fix that and run this again: it removes what was left")
         if (status or "").endswith("_IN_PROGRESS"):
-            refuse(f"sam stopped while stack {self.stack} is in {status}", "do this again: it waits until that is over")
-        left = {"ROLLBACK_COMPLETE": "what was made was taken back: nothing is left of it",
-                "ROLLBACK_FAILED": "not all of it could be taken back: a production stack's tables are protected from deletion",
-                "UPDATE_ROLLBACK_COMPLETE": "the stack is as it was before, and runs"}.get(status, "")
+            refuse(f"sam stopped while stack {self.stack} is in {status}", "run this again: it waits until that is over")
+        left = {"ROLLBACK_COMPLETE": "it was rolled back: nothing is left of it",
+                "ROLLBACK_FAILED": "not everything could be rolled back: a production stack's tables are protected from deletion",
+                "UPDATE_ROLLBACK_COMPLETE": "the stack is as it was before, and works"}.get(status, "")
         refuse(f"stack {self.stack} is in {status}: {stacks.reason_of(stack)}" + (f"\n  {left}" if left else ""),
-               "mend what the reason names, then this again")
+               "fix what the reason names and run this again")
 
     def finish(self, template, replaced):
         """What comes after CloudFormation is done: refuses where what was deployed does not work."""
@@ -205,7 +205,7 @@ class Deployment:
         problems = checks.problems_of(self.stack, url, domain)
         if problems:
             refuse(f"stack {self.stack} is deployed and does not work:\n  " + "\n  ".join(problems),
-                   f"`make rollback ENV={self.arguments.env}` deploys the release before, in about a minute; or mend it and deploy again")
+                   f"`make rollback ENV={self.arguments.env}` deploys the previous release in about a minute; or fix it and deploy again")
         self.shelf.keep(template, replaced)
         if not self.arguments.endpoint and not self.arguments.rollback:
             self.deploy_ops(outputs)
@@ -217,7 +217,7 @@ class Deployment:
         if not sam("deploy", "--template-file", INFRA / "ops.yaml", *self.common, "--stack-name", name, "--parameter-overrides",
                    *[f"{name}={value}" for name, value in parameters.items()]):
             refuse(f"stack {self.stack} is up and works, but its alarms and dashboard ({name}) are not deployed; sam says why above",
-                   "mend that, then this again")
+                   "fix that and run this again")
         stacks.forget_failed_change_sets(name)
 
     def say_what_comes_next(self):
@@ -229,12 +229,12 @@ class Deployment:
         if not self.arguments.adopt:
             say(f"next: {postledger} server add --server YOUR_SERVER_ID {ask}, then connect --server YOUR_SERVER_ID")
         elif "DomainTarget" not in outputs:
-            say(f"next, at once: its API has a new address, and webhooks in Postmark lead to the old one, where nobody answers. For each "
+            say(f"next, at once: its API has a new address, and webhooks in Postmark go to the old one, where nothing answers. For each "
                 f"server of\n  {postledger} server list {ask}\nrun\n  {postledger} connect --server SERVER_ID --doors "
                 f"{outputs['ApiUrl']} {ask}")
         else:
-            say(f"next, at once: lead the DNS record of {outputs['ApiUrl'].removeprefix('https://')} to {outputs['DomainTarget']}, which is "
-                f"new; then see, for each server of\n  {postledger} server list {ask}\nthat nothing is left to do:\n  {postledger} "
+            say(f"next, at once: point the DNS record of {outputs['ApiUrl'].removeprefix('https://')} to {outputs['DomainTarget']}, which is "
+                f"new; then check, for each server of\n  {postledger} server list {ask}\nthat nothing is left to do:\n  {postledger} "
                 f"connect --server SERVER_ID {ask}")
 
 

@@ -38,7 +38,7 @@ def adopt(stack, resources):
         refuse(f"there is no table and no queue of stack {stack} to take over", "`make deploy` makes a new stack")
     missing = [str(resource) for resource in resources if resource.logical_id not in there]
     if missing:
-        say(f"not there any more, so the deployment makes them anew, empty: {', '.join(missing)}\n"
+        say(f"no longer there, so the deployment makes them anew, empty: {', '.join(missing)}\n"
             f"  a table that was deleted by mistake can be restored under another name from the last 35 days")
     say(f"taking over {len(there)} tables and queues of stack {stack} as they are")
     present = [resource for resource in resources if resource.logical_id in there]
@@ -62,12 +62,12 @@ def imported(stack, body, resources_to_import):
         told = getattr(error, "last_response", {}).get("StatusReason") or error
         clear_away(stack, name)
         refuse(f"nothing was taken over, and nothing changed: {told}",
-               "a table or queue that another stack holds is to be taken out of that one first; then `make adopt` again")
+               "if another stack holds a table or queue, remove it from that stack first; then run `make adopt` again")
     cloudformation.execute_change_set(ChangeSetName=change["Id"])
     after = settled(change["StackId"])
     if after.get("StackStatus") != "IMPORT_COMPLETE":
-        refuse(f"the import was taken back ({after.get('StackStatus', 'the stack is gone')}): {reason_of(after)}",
-               "tables and queues are as they were; mend what the reason names, then `make adopt` again")
+        refuse(f"the import was rolled back ({after.get('StackStatus', 'the stack is gone')}): {reason_of(after)}",
+               "tables and queues are as they were; fix what the reason names and run `make adopt` again")
 
 
 def clear_away(stack, change):

@@ -15,7 +15,7 @@ from .console import refuse
 GLIBC = (2, 34)
 ARCHITECTURES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
 HERE = {"aarch64": "arm64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-BUILD = {True: "`make functions`, then this again", False: "`make build` (ARCH=arm64 for arm64), then this again"}
+BUILD = {True: "`make functions`, then run this again", False: "`make build` (ARCH=arm64 for arm64), then run this again"}
 
 
 def check(functions, built, architecture, emulated):
@@ -63,7 +63,7 @@ def problem_of(path, architecture, glibc):
             machine = elf["e_machine"]
             needs = needed_of(elf)
         except ELFError:
-            return None if glibc is None else "is no Linux binary"
+            return None if glibc is None else "is not a Linux binary"
     if machine != ARCHITECTURES[architecture]:
         known = {name: ours for ours, name in ARCHITECTURES.items()}
         return f"was built for {known.get(machine, machine)}, not {architecture}"

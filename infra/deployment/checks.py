@@ -67,7 +67,7 @@ def problems_of(stack, url, domain):
         # A warning alone: after the first deployment nobody can have made the record yet.
         say(f"warning: {domain[0]} does not lead to this stack: {unreached}\n  next: make its DNS record a CNAME to {domain[1]}, and "
             f"wait until it is known, before webhooks go there")
-    say(f"asked {len(functions)} functions: " + (f"{len(problems)} problems" if problems else "all answered as they should"))
+    say(f"checked {len(functions)} functions: " + (f"{len(problems)} problems" if problems else "all answered correctly"))
     return problems
 
 
@@ -96,7 +96,7 @@ def explained(answer, log):
     told = answer.get("errorMessage") if isinstance(answer, dict) else None
     lines = base64.b64decode(log).decode(errors="replace").splitlines()
     lines = [line.strip()[:300] for line in lines if '"ERROR"' in line]
-    return "\n    ".join([told or "it failed without a word", *lines[-3:]])
+    return "\n    ".join([told or "it failed without a message", *lines[-3:]])
 
 
 def unreachable(url, seconds):

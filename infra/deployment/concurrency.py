@@ -30,8 +30,8 @@ def advice(unreserved, parameters):
         return None
     room = f"this account runs {unreserved} functions at once in this region, and {consumers} of them may be consumers: "
     room += (f"{unreserved - consumers} are left for doors and read API" if consumers < unreserved
-             else "in a rush none is left for the doors")
-    return (f"{room}\n  next: have AWS raise it, which costs nothing: Service Quotas, AWS Lambda, Concurrent executions; "
+             else "under load, none is left for the doors")
+    return (f"{room}\n  next: ask AWS to raise it, which costs nothing: Service Quotas, AWS Lambda, Concurrent executions; "
             f"then deploy again")
 
 
@@ -55,14 +55,14 @@ def parameters(given):
     """The template's parameters for this account's quota. What was given stays as it was given."""
     unreserved = limits().get("UnreservedConcurrentExecutions")
     if unreserved is None:
-        say("warning: whoever deploys may not read this account's quota of Lambda (lambda:GetAccountSettings); consumers are "
-            "as many as the template says")
+        say("warning: you may not read this account's quota of Lambda (lambda:GetAccountSettings); the number of consumers is "
+            "the template's default")
         return {}
     chosen = {name: given.get(name, str(number)) for name, number in fitted(unreserved).items()}
     lowered = [f"{name} {chosen[name]} instead of {WANTED[name]}" for name in WANTED
                if name not in given and int(chosen[name]) < WANTED[name]]
     if lowered:
-        say(f"fewer consumers at once, so that the doors are not starved: {', '.join(lowered)}")
+        say(f"fewer consumers at once, to leave enough for the doors: {', '.join(lowered)}")
     told = advice(unreserved, chosen)
     if told:
         say(f"warning: {told}")

@@ -8,10 +8,10 @@ SAM = pathlib.Path(sys.executable).with_name("sam")
 
 # What helps against an error that AWS tells by a code.
 REMEDIES = {
-    "AccessDenied": "whoever deploys needs leave for this call: ask whoever gives it in this account, then do this again",
-    "ExpiredToken": "sign in to AWS again, then do this again",
-    "InvalidClientTokenId": "look at the access keys in this shell (AWS_PROFILE, AWS_ACCESS_KEY_ID), then do this again",
-    "Throttling": "AWS took too many calls at once: wait a minute, then do this again",
+    "AccessDenied": "you need permission for this call: ask an administrator of this account for it, then run this again",
+    "ExpiredToken": "sign in to AWS again, then run this again",
+    "InvalidClientTokenId": "check the access keys in this shell (AWS_PROFILE, AWS_ACCESS_KEY_ID), then run this again",
+    "Throttling": "AWS got too many calls at once: wait a minute, then run this again",
 }
 ALIKE = {
     "AccessDeniedException": "AccessDenied",
@@ -70,9 +70,9 @@ def refuse_error(error):
     """Refuses for an error of AWS's client: what was asked, what AWS said, what to do."""
     code = code_of(error)
     if code:
-        remedy = REMEDIES.get(ALIKE.get(code, code), "mend what AWS says, then do this again: it goes on where it stopped")
+        remedy = REMEDIES.get(ALIKE.get(code, code), "fix what AWS names, then run this again: it continues where it stopped")
         refuse(f"AWS refused {error.operation_name}: {error.response['Error'].get('Message') or code} ({code})", remedy)
     name = type(error).__name__
     if "Credentials" in name or "Token" in name or "Profile" in name:
-        refuse(f"there is no access to AWS: {error}", "give this shell access (AWS_PROFILE, or `aws sso login`), then do this again")
-    refuse(f"AWS was not reached: {error}", "see that the network is up, then do this again: it goes on where it stopped")
+        refuse(f"there is no access to AWS: {error}", "give this shell access (AWS_PROFILE, or `aws sso login`), then run this again")
+    refuse(f"AWS was not reached: {error}", "check the network, then run this again: it continues where it stopped")

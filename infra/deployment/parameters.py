@@ -55,10 +55,10 @@ class Keys:
     def check(self, public):
         """Refuses what would lock out every webhook: keys of which the deployed doors know none."""
         if self.known and not {*self.known.split(",")} & {*public.split(",")}:
-            here = "the keys here are others" if public else "there is no key here"
-            refuse(f"stack {self.stack} verifies passwords by {self.known}, and {here}: every webhook would be put off; nothing "
-                   f"was deployed and no key was made",
-                   f"deploy where the key is, or name its folder by --home; to deploy without it put {KEYS}={self.known} into "
+            here = "the keys here are different ones" if public else "there is no key here"
+            refuse(f"stack {self.stack} verifies passwords with {self.known}, but {here}: every webhook would be put off; nothing "
+                   f"was deployed and no key was created",
+                   f"deploy where the key is, or name its folder with --home; to deploy without it, put {KEYS}={self.known} into "
                    f"the environment's parameter_overrides")
 
 

@@ -126,16 +126,16 @@ class Shelf:
         """Prints the releases."""
         releases, live = self.all(), self.live()
         if not releases:
-            say(f"no release of stack {self.stack} is kept: the next deployment keeps one")
+            say(f"no release of stack {self.stack} is kept yet: the next deployment keeps one")
             return
         back = before(live, releases, self.load)
         if len(releases) > SHOWN:
             say(f"({len(releases) - SHOWN} older ones are kept)")
         for release in releases[-SHOWN:]:
-            marks = [word for word, so in (("live", release == live), ("`make rollback` leads here", release.name == back)) if so]
+            marks = [word for word, so in (("live", release == live), ("`make rollback` goes here", release.name == back)) if so]
             say(f"{release.name}  source {self.load(release)['source']}{'  (' + ', '.join(marks) + ')' if marks else ''}")
         if live is None:
-            say(f"what stack {self.stack} runs is none of these: it did not start, or was deployed by other means")
+            say(f"what stack {self.stack} runs is not one of these: it did not start, or was deployed in another way")
 
     def to_go_back_to(self, name):
         """What is deployed by a rollback: the release of a name, or the one before the live one. Refuses where there is none
@@ -144,16 +144,16 @@ class Shelf:
         known = {release.name: release for release in releases}
         wanted = name or before(live, releases, self.load)
         if wanted not in known:
-            what = f"no release {name} of stack {self.stack} is kept" if name else \
-                f"no release of stack {self.stack} is kept from before the one that is live"
-            refuse(what, f"`make releases` lists those that are kept ({len(releases)}); `make rollback TO=NAME` takes one of them")
+            what = f"release {name} of stack {self.stack} is not kept" if name else \
+                f"no release of stack {self.stack} from before the live one is kept"
+            refuse(what, f"`make releases` lists those that are kept ({len(releases)}); `make rollback TO=NAME` deploys one of them")
         if live and wanted == live.name:
-            refuse(f"release {wanted} is what stack {self.stack} runs", "`make releases` lists the others")
+            refuse(f"stack {self.stack} already runs release {wanted}", "`make releases` lists the others")
         told = self.load(known[wanted])
         gone = [name for name, (bucket, key) in packages(parse(told["template"])).items() if not there(bucket, key)]
         if gone:
             refuse(f"the packages of {', '.join(gone)} of release {wanted} are not in the bucket any more",
-                   "`make releases` lists the others; or check that commit out and `make deploy`: source " + told["source"])
+                   "`make releases` lists the others; or check that commit out and run `make deploy`: source " + told["source"])
         say(f"going from {live.name if live else 'what is deployed, which is no release,'} back to {wanted}, source {told['source']}")
         return told
 
@@ -167,7 +167,7 @@ def parameters_again(release, now):
         if name in now and name in knows:
             parameters[name] = now[name]
         elif name in MUST_KNOW and now.get(name):
-            refuse(f"release {release['release']} does not know the parameter {name}, which is set, and webhooks hang on it",
+            refuse(f"release {release['release']} does not know the parameter {name}, which is set and which webhooks depend on",
                    "`make releases` lists the others")
     return parameters
 

@@ -76,7 +76,7 @@ def make_way(name):
         if course == READY:
             return stack
         if course == WAIT:
-            say(f"stack {name} is in {status}: somebody is at it; waiting until that is over")
+            say(f"stack {name} is in {status}: another operation is running; waiting until it is over")
             settled(stack["StackId"])
         elif course in tried or course == REFUSE:
             refuse(f"stack {name} is in {status}: {reason_of(stack)}", remedy_of(name, status))
@@ -88,10 +88,10 @@ def make_way(name):
 def remedy_of(name, status):
     """What a person does about a stack that a deployment does nothing about, or did in vain."""
     if status == "UPDATE_ROLLBACK_FAILED":
-        return (f"mend what the reason names, then do this again; or leave those resources as they are: aws cloudformation "
+        return (f"fix what the reason names, then run this again; or leave those resources as they are: aws cloudformation "
                 f"continue-update-rollback --stack-name {name} --resources-to-skip LOGICAL_ID …")
     if status in ("CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_FAILED"):
-        return (f"see its events for what holds it, remove that, then aws cloudformation delete-stack --stack-name {name}; its "
+        return (f"look in its events for what blocks it, remove that, then run aws cloudformation delete-stack --stack-name {name}; its "
                 f"tables and queues stay, and `make adopt` takes them over")
     return f"its events say more: aws cloudformation describe-stack-events --stack-name {name}"
 
@@ -101,9 +101,9 @@ def discard_review(stack):
     cloudformation, name = client("cloudformation"), stack["StackName"]
     for change in cloudformation.list_change_sets(StackName=name)["Summaries"]:
         if change["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS") or change.get("ExecutionStatus") == "EXECUTE_IN_PROGRESS":
-            refuse(f"stack {name} is being made by somebody else: change set {change['ChangeSetName']} is in {change['Status']}",
-                   "ask whoever deploys; do this again when it is over")
-    say(f"stack {name} is in REVIEW_IN_PROGRESS: a change set that was never carried out; it holds nothing and is deleted")
+            refuse(f"stack {name} is being created by somebody else: change set {change['ChangeSetName']} is in {change['Status']}",
+                   "ask the person who deploys; run this again when it is over")
+    say(f"stack {name} is in REVIEW_IN_PROGRESS: a change set that was never executed; it is empty and is deleted")
     delete(stack)
 
 
@@ -111,7 +111,7 @@ def discard(stack):
     """Deletes a stack that can be neither used nor updated."""
     name, status = stack["StackName"], stack["StackStatus"]
     if status == "ROLLBACK_COMPLETE":
-        say(f"stack {name} is in ROLLBACK_COMPLETE: its first deployment failed and was taken back; it holds nothing and is deleted")
+        say(f"stack {name} is in ROLLBACK_COMPLETE: its first deployment failed and was rolled back; it is empty and is deleted")
     else:
         say(f"stack {name} is in {status} ({reason_of(stack)}): what is left of it is deleted; its tables and queues stay")
     delete(stack)
@@ -154,7 +154,7 @@ def wait_for_queue_names(stack):
             if (event["ResourceType"], event["ResourceStatus"]) == ("AWS::SQS::Queue", "DELETE_COMPLETE")]
     left = max(gone, default=0) + QUEUE_NAME_SECONDS - time.time()
     if left > 0:
-        say(f"waiting {left:.0f} s: SQS gives the name of a deleted queue away after a minute only")
+        say(f"waiting {left:.0f} s: SQS frees the name of a deleted queue only after a minute")
         time.sleep(left)
 
 

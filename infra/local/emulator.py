@@ -76,9 +76,9 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Starts a local AWS on loopback and prints its address.")
-    parser.add_argument("--port", type=port, default=0, help="0 (the default) takes a free one")
+    parser.add_argument("--port", type=port, default=0, help="0 (the default) takes any free one")
     parser.add_argument("--enforce-iam", action="store_true", help="functions may do what their roles allow, and no more")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="end as soon as standard input ends")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="exit when standard input ends")
     return parser.parse_args()
 
 
@@ -97,7 +97,7 @@ def listen(number):
         listener.bind((HOST, number))
         listener.listen(1024)
     except OSError as error:
-        refuse(f"port {number} of {HOST} cannot be had ({error.strerror}): name another, or --port 0 for a free one")
+        refuse(f"port {number} of {HOST} is not available ({error.strerror}): name another, or --port 0 for a free one")
     return listener
 
 

@@ -33,7 +33,7 @@ def main():
     add.add_argument("--postledger", type=pathlib.Path, default=ROOT / "target/release/postledger", metavar="FILE",
                      help="the command line [default: target/release/postledger]")
     add.add_argument("--functions", type=pathlib.Path, default=ROOT / "target/lambda", metavar="DIR",
-                     help="the functions as they were built [default: target/lambda]")
+                     help="the built functions [default: target/lambda]")
     add.set_defaults(run=up)
     commands.add_parser("down", help="stop it; what it took in is gone").set_defaults(run=down)
     commands.add_parser("status", help="whether it is up, and where").set_defaults(run=status)
@@ -55,7 +55,7 @@ def up(arguments):
     TOLD.write_text(json.dumps(running))
     say("starting the functions with a sample")
     if subprocess.run([arguments.postledger, "sample", "--local"]).returncode:
-        fail("the sample did not come through", fresh)
+        fail("the sample was not recorded", fresh)
     say(f"\nIt stays up at {running['endpoint']}, for this machine only; `make local-stop` ends it. Webhook URLs of any "
         f"server:\n  {arguments.postledger} url --local --server 8123456")
 
@@ -71,9 +71,9 @@ def start(port):
                                    start_new_session=True, text=True)
     endpoint = process.stdout.readline().strip()
     if not endpoint:
-        why = LOG.read_text().strip().splitlines() or ["it said nothing"]
+        why = LOG.read_text().strip().splitlines() or ["it gave no reason"]
         refuse(f"the emulator did not start: {why[-1].removeprefix('emulator.py: ')}\n"
-               f"  next: free the port or take another by `make local PORT=N`; the log is {shown(LOG)}")
+               f"  next: free the port, or choose another with `make local PORT=N`; the log is {shown(LOG)}")
     running = {"endpoint": endpoint, "region": REGION, "pid": process.pid}
     TOLD.write_text(json.dumps(running))
     return running
@@ -136,7 +136,7 @@ def fail(what, fresh):
     last = "\n".join(f"  {line}" for line in LOG.read_text().strip().splitlines()[-5:])
     if fresh:
         down(None)
-    refuse(f"{what}; the end of {shown(LOG)}:\n{last}\n  next: mend what it says and `make local` again")
+    refuse(f"{what}; the end of {shown(LOG)}:\n{last}\n  next: fix what it says and run `make local` again")
 
 
 def shown(path):

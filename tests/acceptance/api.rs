@@ -191,9 +191,10 @@ fn assert_problem(answer: &Response<String>, place: &str) {
 /// What was answered, as a table: a row for a route, a column for a bearer.
 fn table(bearers: &[Bearer], rows: &[(Route, Vec<[u16; 3]>)]) -> String {
     let mut table = String::from(
-        "# Who may ask what\n\nThe status that each route answers to each token, for a server of its own, another one, and one that \
-         does not exist; one status stands for three.\n`own`, `other`, `all`: which server the token is for. What is out of scope \
-         answers as what does not exist, byte for byte. A test makes this table.\n\n| route |",
+        "# Who may ask what\n\nA test generates this table. Each cell has the status that a route answers to a token: for a server \
+         of the token's own, for\nanother server, and for one that does not exist. If all three are equal, the cell has one status. \
+         `own`, `other` and `all` say\nwhich servers the token is for. A server out of a token's scope is answered, byte for byte, \
+         as one that does not exist.\n\n| route |",
     );
     let mut rule = String::from("\n| --- |");
     for bearer in bearers {

@@ -423,7 +423,7 @@ fn a_slip_of_a_new_user_is_told_with_what_to_do_instead() {
     failed(&["token", "revoke", "acme"], &format!("its id is {}", made["id"].as_str().unwrap()));
     failed(&["token", "revoke", "nobody"], "postledger token list");
     let beyond = ["activity", "--server", "8123456", "--from", "2026-01-01", "--to", "2026-11-30"];
-    failed(&beyond, "ask part by part, with at most 31 days");
+    failed(&beyond, "ask in several parts, with at most 31 days");
     let stats = out(&ask(&["stats", "--server", "8123456"]));
     assert!(
         stats.contains("1 of 1") && !stats.contains("100.00 %"),

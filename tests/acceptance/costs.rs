@@ -1,5 +1,5 @@
-//! What a month costs: `docs/costs.md` against what the functions really ask of AWS and print, and its bill against its own
-//! prices.
+//! What a month costs: `docs/costs.md` against what the functions really ask of AWS and print, its bill against its own
+//! prices, and the bill that `README.md` names.
 
 use crate::house::read;
 use crate::ops::series_and_watched;
@@ -271,6 +271,29 @@ fn bill(of: &Column, price: &Column) -> Vec<(&'static str, f64)> {
         ),
         ("waiting at queues, and schedules", million(idle, "SQS: million requests") + scheduled),
     ]
+}
+
+/// A whole number as README writes it: 2,000,000.
+fn with_commas(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+#[test]
+fn readme_names_the_bill_of_the_three_sizes_in_us_east_1() {
+    let of = |size: usize| Column::of("What one event takes", size);
+    let [small, middle, large] = [0, 1, 2].map(|size| {
+        let usd: f64 = bill(&of(size), &Column::of("Prices", 0)).iter().map(|(_, usd)| usd).sum();
+        (format!("{usd:.0}"), with_commas(of(size).get("events a month")))
+    });
+    let expected = format!(
+        "At list prices in us-east-1, AWS bills {}, {} and {} USD a month for {}, {} and {} events a month",
+        small.0, middle.0, large.0, small.1, middle.1, large.1
+    );
+    let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&expected), "README.md says: {expected}");
 }
 
 #[test]

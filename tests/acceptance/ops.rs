@@ -331,7 +331,8 @@ fn what_the_dashboard_asks_logs_for_is_what_is_logged() {
             assert!(known || logged.contains(&format!("{field} = ")), "{field}");
         }
     }
-    assert!(queries[0].contains("/was set aside/") && logged.contains("was set aside; see it"));
+    let shown = "was set aside; `postledger quarantine list` shows it";
+    assert!(queries[0].contains("/was set aside/") && logged.contains(shown));
     let answers = query_of(&ops, "Answered 4xx and 5xx, by route");
     let app = template("app.yaml");
     let format = &app["Resources"]["HttpStage"]["Properties"]["AccessLogSettings"]["Format"];
@@ -850,7 +851,7 @@ async fn at_every_log_level_metrics_get_through_and_lines_below_it_do_not() {
         let lines = handed_on(&printed, application.as_str().unwrap());
         assert_eq!(counts(&lines, "EventsRejected"), 2, "{level}: {printed:?}");
         assert_eq!(counts(&lines, "CredentialMismatch"), 1, "{level}: {printed:?}");
-        assert_eq!(says(&lines, "wrong credential was put off"), usize::from(place >= 1), "{level}");
+        assert_eq!(says(&lines, "wrong credential was answered 503"), usize::from(place >= 1), "{level}");
         assert_eq!(says(&lines, "without a credential was refused"), usize::from(place >= 2), "{level}");
         assert_eq!(
             says(&lines, LEVEL),

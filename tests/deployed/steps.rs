@@ -193,7 +193,7 @@ fn a_binary_of_another_architecture_or_a_newer_c_library_is_refused_before_anyth
     );
     let script = folder.path().join("script");
     std::fs::write(&script, "#!/bin/sh\n").unwrap();
-    assert_eq!(problem(&script, here, &json!([2, 34])), "is no Linux binary");
+    assert_eq!(problem(&script, here, &json!([2, 34])), "is not a Linux binary");
     assert_eq!(python("list(binaries.GLIBC)", &Value::Null), json!([2, 34]), "Amazon Linux 2023's");
 }
 

@@ -80,11 +80,11 @@ impl Call<'_> {
             let Some(name) = names.iter().find(|known| **known == name) else {
                 let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 return Err(Problem::bad_request(format!(
-                    "the query has an unknown name; there are: {known}"
+                    "the query has an unknown parameter; known are: {known}"
                 )));
             };
             if query.values.insert(name, value).is_some() {
-                return Err(Problem::bad_request(format!("{name} stands twice in the query")));
+                return Err(Problem::bad_request(format!("{name} is twice in the query")));
             }
         }
         Ok(query)
@@ -165,14 +165,16 @@ impl Query {
         let to = self.time("to")?.unwrap_or(to);
         let from = self.time("from")?.or(from).unwrap_or_else(|| to.plus_days(-days[0]));
         if from > to {
-            return Err(
-                Problem::bad_request("from comes after to").next("let `from` be the earlier of the two")
-            );
+            return Err(Problem::bad_request("from comes after to").next("set `from` to the earlier time"));
         }
         if from < to.plus_days(-days[1]) {
             let days = days[1];
-            return Err(Problem::bad_request(format!("from and to lie more than {days} days apart"))
-                .next(format!("ask part by part, with at most {days} days between `from` and `to` (the latest `to` is now)")));
+            return Err(Problem::bad_request(format!("from and to are more than {days} days apart")).next(
+                format!(
+                    "ask in several parts, with at most {days} days between `from` and `to` (the \
+                    latest `to` is now)"
+                ),
+            ));
         }
         Ok((from, to))
     }

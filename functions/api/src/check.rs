@@ -103,7 +103,8 @@ pub(crate) async fn check(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer
         let address = whom.recipient.address();
         // Nobody may be mailed by an id alone that is written wrongly, or is another server's.
         if address.is_none() && answer.is_none() {
-            let problem = "nothing that decides is recorded of this id here: ask by the address";
+            let problem = "no bounce, complaint, list entry or decision is recorded for this id here: ask \
+                with the address";
             others.push(invalid(whom.index, whom.given, problem));
             continue;
         }

@@ -291,7 +291,7 @@ async fn send(admin: &Admin<'_>, scope: &str, format: Format, made: &[Made]) -> 
         None => Ok(queued),
         Some(problem) => Err(problem
             .queued(queued)
-            .next("send the same list again: what is on its way already is recorded once all the same")),
+            .next("send the same list again: a row that is already on its way is still recorded only once")),
     }
 }
 

@@ -16,8 +16,9 @@ use serde_json::Value;
 use store::StoreError;
 
 /// What to do with an address that no path can hold.
-pub(crate) const CUT_NEXT: &str = "an address with a question mark goes into no path, not even percent-encoded: give \
-    `id:` and the recipient's id there, or ask about the address by POST /v1/servers/{server}/check, in the body";
+pub(crate) const CUT_NEXT: &str = "an address with a question mark cannot go into a path, not even \
+    percent-encoded: give `id:` and the recipient's id instead, or ask with POST \
+    /v1/servers/{server}/check, which takes the address in the body";
 
 /// Why there is no answer. Boxed, since most answers are none of these and every result has room for one.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,10 +95,8 @@ impl Problem {
 
     /// An address in a path has a question mark: the path ends there, and what was meant cannot be known.
     pub fn cut_address() -> Problem {
-        Problem::bad_request(
-            "the address in the path is cut off, as a question mark in it does: a path ends there",
-        )
-        .next(CUT_NEXT)
+        Problem::bad_request("the address in the path is cut off: a question mark ends the path")
+            .next(CUT_NEXT)
     }
 
     /// A cursor is not one that was given out.
@@ -108,7 +107,7 @@ impl Problem {
             "The cursor is not understood",
             "this list did not give out this cursor",
         )
-        .next("begin again without cursor")
+        .next("start again without a cursor")
     }
 
     /// There is nothing of that name, or it is not this caller's to know.
@@ -117,7 +116,7 @@ impl Problem {
             StatusCode::NOT_FOUND,
             "not-found",
             "Not found",
-            "there is nothing here that this token may see",
+            "there is nothing of that name that this token may see",
         )
         .next("see what it may see at /v1/servers, and the routes at /v1/openapi.json")
     }
@@ -133,10 +132,10 @@ impl Problem {
             ),
             Unknown::Stream { near, postmark, .. } => {
                 let keep = match postmark {
-                    AtPostmark::NoToken => format!("; {add} keeps a token"),
+                    AtPostmark::NoToken => format!("; {add} stores a token"),
                     AtPostmark::Unlisted | AtPostmark::Silent => String::new(),
                 };
-                let allow = "where its first mail is yet to come";
+                let allow = "if it has had no mail yet";
                 let allow = format!("send `{UNKNOWN_STREAM}` as `allow`, {allow}{keep}");
                 (
                     Problem::new(StatusCode::NOT_FOUND, "unknown-stream", "The stream is not known", words),
@@ -153,7 +152,7 @@ impl Problem {
     /// Nobody has said who is asking, or not rightly.
     pub fn unauthorized(detail: &'static str) -> Problem {
         let challenge = HeaderValue::from_static("Bearer realm=\"postledger\"");
-        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who is asking is not known", detail)
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "The caller is not known", detail)
             .header_is(WWW_AUTHENTICATE, Some(challenge))
             .next("send `Authorization: Bearer TOKEN`; `postledger token new` makes a token")
     }
@@ -164,9 +163,12 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "not-a-door",
             "No events are taken in here",
-            "this is where the ledger is asked, and the request bears a webhook's password",
+            "this is the read API, and the request has a webhook's password",
         )
-        .next("put the URLs of `postledger url` into Postmark; the event comes again until then")
+        .next(
+            "put the URLs that `postledger url` prints into Postmark; until then, Postmark sends the \
+            event again",
+        )
     }
 
     /// The token may see the server, but not do this there.
@@ -175,9 +177,9 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "role",
             "The token's role does not allow it",
-            format!("this needs a token of role {needed}"),
+            format!("this needs a token with the role {needed}"),
         )
-        .next("ask whoever gave you the token for one of that role")
+        .next("ask the person who gave you the token for one with that role")
     }
 
     /// The path is known, the method is not among its own.
@@ -202,7 +204,10 @@ impl Problem {
         let left = 86_400 - now.seconds().rem_euclid(86_400);
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many in a day", detail)
             .header_is(RETRY_AFTER, HeaderValue::from_str(&left.to_string()).ok())
-            .next("go on when the day (UTC) is over, as `Retry-After` says, or ask an operator of the ledger to")
+            .next(
+                "continue when the day (UTC) is over, as `Retry-After` says, or ask an operator of the \
+                ledger",
+            )
     }
 
     /// What is asked stands against what is.
@@ -258,9 +263,11 @@ impl Problem {
     #[must_use]
     pub fn for_operators(self) -> Problem {
         let Some(fault) = &self.0.fault else { return self };
-        let title = "What is stored cannot be used";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", title, fault.clone())
-            .next("this is a fault of Postledger's, or of a newer version's tables: look for a newer version")
+        let title = "The stored data cannot be used";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", title, fault.clone()).next(
+            "this is a bug in Postledger, or a newer version wrote the tables: look for a newer \
+                version",
+        )
     }
 
     /// The document.

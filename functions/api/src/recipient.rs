@@ -279,7 +279,7 @@ mod tests {
                 (&format!("id:{id}/"), "the path ends in a slash"),
                 (&format!("id:{id}x"), "not a recipient's id"),
                 (&format!("ID:{id}"), "no @"),
-                (&id.to_string(), "an id is given as id: and the id"),
+                (&id.to_string(), "write an id as id: and the id"),
             ] {
                 let told = ask(name).await;
                 assert_eq!(told.status(), 400, "{method} {name}{route}: {}", told.text());
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!((told.status(), &told.0.headers()["allow"]), (405, &HeaderValue::from_static("GET")));
         let told = bench.get("recipients/john@customer.example?bcc=1").await;
         assert_eq!(told.status(), 400);
-        assert!(told.text().contains("unknown name"), "{}", told.text());
+        assert!(told.text().contains("unknown parameter"), "{}", told.text());
     }
 
     #[tokio::test]

@@ -115,11 +115,12 @@ impl<'a> Gate<'a> {
         match Token::of(&*parts.store, text, (parts.clock)()).await? {
             Ok(token) => Ok(Gate { parts, caller: Caller::of(&token) }),
             Err(Refused::Unknown) => Err(Problem::unauthorized("the token is not known here")),
-            Err(Refused::Expired) => Err(Problem::unauthorized("the token has ended")),
+            Err(Refused::Expired) => Err(Problem::unauthorized("the token has expired")),
             Err(Refused::Revoked) => Err(Problem::unauthorized("the token was revoked")),
-            Err(Refused::Orphaned) => {
-                Err(Problem::unauthorized("a token that this one was made with has ended or was revoked"))
-            }
+            Err(Refused::Orphaned) => Err(Problem::unauthorized(
+                "a token that this one was created with has expired or was \
+                    revoked",
+            )),
         }
     }
 

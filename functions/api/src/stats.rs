@@ -108,7 +108,7 @@ fn span(query: &Query, now: Time, by: By) -> Result<(Time, Time), Problem> {
     };
     let (from, to) = query.window(None, now, [DAYS, most])?;
     if from == to {
-        return Err(Problem::bad_request("from does not lie before to"));
+        return Err(Problem::bad_request("from is not before to"));
     }
     let floor = |at: Time| at.seconds().div_euclid(HOUR) * HOUR;
     let end = floor(Time::from_micros(to.micros() - 1)) + HOUR;
@@ -267,7 +267,7 @@ mod tests {
             ("from=0001-01-01T00:00:00Z", "400 days"),
             ("to=9999-12-30T23:00:00Z", "expected an instant"),
             ("stream=%2Ax", "stream"),
-            ("x=1", "unknown name"),
+            ("x=1", "unknown parameter"),
         ] {
             let told = bench.get(&format!("stats?{query}")).await;
             assert_eq!(told.status(), 400, "{query}: {}", told.text());

@@ -74,11 +74,11 @@ pub(crate) async fn make(tokens: &Tokens<'_>, call: &Call<'_>) -> Result<Answer,
     call.query(&[])?;
     let given: Value = call.json()?;
     if given.get("servers").is_none() {
-        return Err(Problem::bad_request("servers: say which, or null for every server"));
+        return Err(Problem::bad_request("servers: name them, or give null for every server"));
     }
     let asked: NewToken = call.json()?;
     if !(1..=NAME_MAX).contains(&asked.name.chars().count()) || asked.name.chars().any(char::is_control) {
-        let words = format!("name: expected 1 to {NAME_MAX} characters, and none that controls");
+        let words = format!("name: expected 1 to {NAME_MAX} characters, without control characters");
         return Err(Problem::bad_request(words));
     }
     let now = tokens.now();
@@ -129,7 +129,7 @@ fn scope(servers: Vec<i64>) -> Result<BTreeSet<ServerId>, Problem> {
 fn ends(text: &str, now: Time) -> Result<Time, Problem> {
     let at = text.parse().ok().filter(|at| *at > now);
     at.ok_or_else(|| {
-        Problem::bad_request("expires_at: expected an instant to come, such as 2027-01-01T00:00:00Z")
+        Problem::bad_request("expires_at: expected a time in the future, such as 2027-01-01T00:00:00Z")
     })
 }
 

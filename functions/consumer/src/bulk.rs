@@ -32,7 +32,7 @@ impl Chunk {
 struct Outcome {
     /// What is to be tried again.
     again: Vec<Item>,
-    /// What is to be tried again when something has passed that does not stand in the way of others.
+    /// Events to try again after a pause, because something delays them that does not delay others.
     later: Vec<Item>,
 }
 

@@ -18,11 +18,11 @@ type Why = (&'static str, String);
 /// An event, its canonical body, and what was taken out of that.
 type Told = (Event, Option<String>, Vec<String>);
 
-/// The reason of what is set aside since its sender may not tell it.
+/// The reason code of messages that their sender may not send.
 pub(crate) const SENDER: &str = "sender";
 
-/// Whether an envelope says of itself that a webhook told it: all that a door may send, and all that is believed of
-/// whoever is not [trusted](queue::Trusted). Its body is read as a webhook's then, and is refused where it is none.
+/// Whether an envelope says that a webhook delivered it. A door may send only these, and only these are accepted from
+/// senders that are not [trusted](queue::Trusted). The body is then read as a webhook's, and refused if it is not one.
 pub fn says_webhook(envelope: &Envelope) -> bool {
     let is_postmarks = |kind: Kind| RecordType::of(kind).is_some();
     envelope.source == Source::Webhook
@@ -243,8 +243,8 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// What is neither an envelope nor a part. Its receipt is taken as the beginning of the day, so that a
-/// redelivery on the same day is the same.
+/// A message that is neither an envelope nor a part. Its time of receipt is set to the beginning of the day, so that a
+/// redelivery on the same day is the same body.
 pub(crate) fn undecodable(message: &str, now: Time) -> SetAside {
     let day = now.plus_seconds(-now.seconds().rem_euclid(86_400));
     SetAside {

@@ -75,13 +75,15 @@ async fn answer(function: &Function, event: SqsEvent, deadline: Instant) -> Resu
         let of_queue = |message: &&SqsMessage| queue_of(message) == Some(from);
         let incoming = |message| incoming(message, &function.trusted);
         let incoming: Option<Vec<Incoming>> = event.records.iter().filter(of_queue).map(incoming).collect();
-        let incoming = incoming.ok_or("a message without an id: no answer could name it")?;
+        let incoming = incoming.ok_or("a message without an id, which no answer could name")?;
         if !incoming.is_empty() {
             failed.extend(function.consumer.handle(from, &incoming, deadline).await);
         }
     }
     if event.records.iter().any(|message| queue_of(message).is_none()) {
-        return Err("a message of no queue of ours: a mapping leads here that should not".into());
+        return Err("a message from a queue that is not ours: an event source mapping must not lead \
+            here"
+            .into());
     }
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failed.into_iter().map(failure).collect();

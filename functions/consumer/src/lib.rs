@@ -1,13 +1,13 @@
-//! The consumer: a batch of messages in, the ids of those that must come again out.
+//! The consumer: takes a batch of messages, and returns the ids of those that must be handed out again.
 //!
 //! Invariants:
 //! - An event is recorded, counted and applied by one transaction or not at all, so the consumer may be killed
 //!   between any two calls and nothing is half done.
-//! - The view of a recipient is folded anew from what is recorded, never patched.
-//! - A message whose id is not returned is in the ledger or in quarantine. Poison never comes again: it is
-//!   sorted out here, so that dead-letter queues stand for outages and bugs only.
-//! - Who is erased is known before anything is recorded or kept: nothing of them is written again.
-//! - What no webhook tells is believed of [trusted](queue::Trusted) senders only, and else set aside.
+//! - The view of a recipient is always folded again from the recorded events, never patched.
+//! - A message whose id is not returned is in the ledger or in quarantine. A message that can never succeed goes to
+//!   quarantine, so dead letters always mean an outage or a bug.
+//! - The consumer knows who is erased before it records or keeps anything, and writes nothing about them.
+//! - Only [trusted](queue::Trusted) senders may send more than webhooks. From others, such messages are set aside.
 //! - Near its deadline a batch stops and gives back the rest.
 
 mod bulk;
@@ -52,8 +52,8 @@ pub const RETENTION_DAYS_DEFAULT: u32 = 400;
 pub const RETENTION_DAYS_MIN: u32 = 90;
 /// Why an event that happened before the floor is set aside.
 pub const TOO_OLD: &str = "events of its day have expired, and its twin may be among them";
-/// How long an event is kept that came in with a revoked password, in days: so long can the revocation be taken back
-/// without loss. Whoever has the password may send any number of them.
+/// How long an event that came in with a revoked password is kept, in days: for this time, the revocation can be undone
+/// without loss. It is not kept for ever, because anybody who has the password may send any number of events.
 pub const REVOKED_DAYS: i64 = 30;
 /// Why an event that came in with a revoked password is set aside.
 pub const REVOKED: &str = "revoked";
@@ -86,7 +86,7 @@ pub struct Settings {
     pub clock: Clock,
 }
 
-/// Before when deliveries, opens and clicks may have expired, where they are kept for so many days.
+/// The time before which deliveries, opens and clicks may have expired, if they are kept for this many days.
 pub fn floor(retention_days: u32, now: Time) -> Time {
     now.plus_days(-i64::from(retention_days.max(RETENTION_DAYS_MIN)))
 }

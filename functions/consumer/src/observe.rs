@@ -70,12 +70,12 @@ impl Happened {
             Happened::Replaced => metrics::counter!("EventsReplaced").increment(1),
             Happened::UnknownType => {
                 metrics::counter!("UnknownType").increment(1);
-                tracing::warn!("a bounce of a type that is not known; it counts as unknown");
+                tracing::warn!("a bounce of an unknown type; it counts as unknown");
             }
             Happened::SetAside { reason } => {
                 tracing::warn!(
                     event.reason = reason,
-                    "an event was set aside; see it by `postledger quarantine list`"
+                    "an event was set aside; `postledger quarantine list` shows it"
                 );
                 metrics::counter!("Quarantined", "Reason" => reason).increment(1);
                 metrics::counter!("SetAside").increment(1);
@@ -92,13 +92,13 @@ impl Happened {
                         call.code = call.code,
                         call.action = call.action,
                         error = %error,
-                        "a call to the store failed; it is made again"
+                        "a call to the store failed; it is tried again"
                     );
                 }
             }
             Happened::Drift => {
                 metrics::counter!("CommitRetried", "Reason" => "drift").increment(1);
-                tracing::error!("a view is not the fold of what is recorded; it is folded anew");
+                tracing::error!("a view is not the fold of what is recorded; it is folded again");
             }
             Happened::Broken { error } => {
                 let call = platform::counted(&error);
@@ -115,7 +115,7 @@ impl Happened {
                     queue.name = queue.name(),
                     batch.failed = failed,
                     batch.messages = of,
-                    "messages were given back; they come again"
+                    "messages were given back; SQS hands them out again"
                 );
             }
         }

@@ -1,12 +1,13 @@
 //! Which shard of an hour's counters an environment adds to: one of its own, until a transaction conflicts there.
 //!
-//! Every transaction of a stream's hour writes that hour's counters, and of two that write one item at once DynamoDB
-//! cancels one. Environments that kept the shard which they drew at their start would collide for as long as they live.
-//! Here whoever is cancelled moves on, so that all have soon parted: see [`SHARDS`] for how many there are.
+//! Every transaction of a stream's hour writes that hour's counters, and if two write the same item at the same time,
+//! DynamoDB cancels one. Two environments that always kept the shard that they first drew would collide for as long as
+//! they live. So an environment whose transaction is cancelled draws another shard, and soon each has its own. [`SHARDS`]
+//! explains how many there are.
 //!
-//! Moving never counts anything twice. Counters have no condition of their own; what they count stands in the same
-//! transaction, recorded on condition that it is not recorded yet. If a cancelled or unanswered transaction was applied
-//! after all, the next one fails by that condition, in whatever shard it would have counted.
+//! Moving to another shard never counts anything twice. Counters have no condition of their own, but the same transaction
+//! records the event that they count, on condition that it is not recorded yet. If a cancelled or unanswered transaction was
+//! applied after all, the next one fails by that condition, whatever its shard.
 
 use ledger::Class;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -80,9 +81,9 @@ mod tests {
         assert_eq!(shards.of(Class::Delivery), now);
     }
 
-    /// How many transactions are cancelled while so many are committed: each environment has one under way for 5 to 10 ms,
-    /// and then does something else for up to 10 ms. Whoever begins while another one is under way in its shard is
-    /// cancelled, and begins again after 10 to 20 ms.
+    /// How many transactions are cancelled while the given number is committed. Each environment has one transaction under
+    /// way for 5 to 10 ms, and then does something else for up to 10 ms. A transaction that begins while another one is
+    /// under way in its shard is cancelled, and begins again after 10 to 20 ms.
     fn cancelled(environments: usize, transactions: u32) -> u32 {
         let shards: Vec<Shards> = (0..environments).map(|_| Shards::draw()).collect();
         let mut begins: Vec<f64> = (0..environments).map(|_| 20.0 * fastrand::f64()).collect();

@@ -151,7 +151,7 @@ impl Consumer {
                 match planned {
                     Ok(planned) if planned.actions.is_empty() => settle(planned, &mut left, batch),
                     Ok(planned) => left.ready.push_back(planned),
-                    // Whoever cannot be read now does not keep the others waiting.
+                    // A recipient that cannot be read now does not hold up the others.
                     Err(unread) => {
                         left.wait |= unread.is_some();
                         left.units.extend(unread);
@@ -190,7 +190,7 @@ impl Consumer {
     async fn after(&self, chunk: Chunk, result: Result<(), Next>, left: &mut Left, batch: &Batch) {
         match result {
             Ok(()) => chunk.planned.into_iter().for_each(|planned| settle(planned, left, batch)),
-            // It may have been committed: read it anew.
+            // It may have been committed: read it again.
             Err(Next::Again) => {
                 left.wait = true;
                 left.units.extend(chunk.planned.into_iter().map(|planned| planned.unit));
@@ -204,7 +204,7 @@ impl Consumer {
     /// Sorts out a cancelled transaction by the reasons of its actions.
     fn look(&self, chunk: Chunk, reasons: Vec<Cancel>, left: &mut Left) {
         let of_counters = chunk.counters.iter().map(|(hour, _)| hour.server).zip(&reasons[chunk.actions..]);
-        // A counter that conflicted does not stand in the way any more: the next transaction counts in another shard.
+        // The counter that conflicted is no obstacle any more: the next transaction counts in another shard.
         let stands = |reason: &Cancel| !matches!(reason, Cancel::None | Cancel::Conflict);
         let busy: BTreeSet<ServerId> =
             of_counters.filter(|(_, reason)| stands(reason)).map(|(server, _)| server).collect();
@@ -215,7 +215,7 @@ impl Consumer {
             let lost =
                 |reason: &Cancel| matches!(reason, Cancel::Recorded(_) | Cancel::Gone | Cancel::Folded(_));
             if !mine.iter().any(lost) {
-                // What stands in its way does not stand in that of others.
+                // Whatever delays this one does not delay others.
                 planned.unit.alone |= mine.iter().any(|reason| *reason != Cancel::None);
                 planned.unit.alone |= busy.contains(&planned.unit.server);
                 left.ready.push_back(planned);

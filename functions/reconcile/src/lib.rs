@@ -1,16 +1,16 @@
-//! Beside the webhooks: reads what Postmark knows of a server, and puts what the ledger lacks on the queues.
+//! Reads Postmark's records of a server, and puts the events that the ledger lacks on the queues.
 //!
 //! Invariants:
-//! - What is told here takes the same way as a webhook, under the same identity: a webhook that still comes replaces
-//!   the copy and is not counted again, and a second run tells nothing twice.
-//! - Nothing is believed because it is absent. That an address has left Postmark's list takes two dumps that agree, and
-//!   no run lifts more than a few; a dump that is empty, or much smaller than what we know, counts as a fault until it
-//!   has been so for a day.
-//! - Whoever is interrupted loses nothing and begins nothing anew: how far the work is stands in the registry.
+//! - These events go the same way as a webhook, under the same identity. A webhook that still comes replaces the copy and
+//!   is not counted again, and a second run sends nothing twice.
+//! - Absence alone proves nothing. An address counts as gone from Postmark's list only if two dumps of the list agree, and
+//!   no run lifts more than a few. A dump that is empty, or much smaller than our list, counts as a fault until it has been
+//!   so for a day.
+//! - An interrupted run loses nothing and repeats nothing: the registry keeps how far the work is.
 //!
-//! Three questions are asked of each stream. [`list`] compares Postmark's suppression list with ours, whole, at each
-//! run. [`walk`] goes through the lists of bounces and of messages by time, and asks for a single message only where
-//! the ledger knows less of it than its recipients. [`engagement`] compares the day's first opens and clicks with
+//! Three comparisons are made for each stream. [`list`] compares Postmark's suppression list with ours, whole, at each
+//! run. [`walk`] goes through the lists of bounces and of messages by time, and asks for a single message only if
+//! the ledger has events for fewer than all of its recipients. [`engagement`] compares the day's first opens and clicks with
 //! Postmark's statistics, and reads their lists only where these differ.
 //!
 //! Statistics decide about opens and clicks alone. For deliveries they cannot: Postmark counts what was sent on a day,
@@ -60,8 +60,7 @@ pub const RETENTION_DAYS: i64 = 45;
 const BOUNCES_SECONDS: i64 = 26 * 3_600;
 /// How many reads, or calls, are under way at once.
 const AT_ONCE: usize = 16;
-/// For how long a server is worked on by nobody else, in seconds, unless whoever does says so again: longer than a
-/// function may run.
+/// For how long a run locks a server, in seconds, unless it renews the lock: longer than a function may run.
 const LEASE_SECONDS: i64 = 16 * 60;
 
 /// Why the work for a server ended. None of these quotes an address or a token.
@@ -85,7 +84,7 @@ pub enum ReconcileError {
     /// The registry has no such server, or one that this release cannot read.
     #[error("server {0} is not in the registry")]
     NotRegistered(ServerId),
-    /// Somebody else is at it.
+    /// Another run is working on it.
     #[error("another run is working on server {0}")]
     Busy(ServerId),
 }
@@ -105,18 +104,18 @@ pub struct Reconcile {
     pub clock: Clock,
 }
 
-/// What of a server's time is meant.
+/// The time span to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// What is due: the lists now, and each day three times after its end.
     Due,
-    /// From an instant to before another, whatever was done of it before.
+    /// From one instant until before another, even if it was compared before.
     Asked {
         /// From when.
         from: Time,
         /// To before when.
         to: Time,
-        /// As what its facts are told: [`Source::Reconcile`] or [`Source::Backfill`].
+        /// The source of the events that it finds: [`Source::Reconcile`] or [`Source::Backfill`].
         source: Source,
     },
 }
@@ -128,20 +127,20 @@ pub struct Job {
     pub server: ServerId,
     /// Of which time.
     pub span: Span,
-    /// Whether nothing is told or kept, only reported.
+    /// Whether to report only, and send and remember nothing.
     pub dry_run: bool,
-    /// When to stop, if not before: what is left is done the next time.
+    /// When to stop at the latest; the next run does the rest.
     pub until: Option<Instant>,
 }
 
-/// Who watches how the work goes on: called with the report so far.
+/// Watches the progress: it is called with the report so far.
 pub type Progress<'a> = &'a (dyn Fn(&Report) + Send + Sync);
 
 impl Reconcile {
     /// Works on a server.
     ///
     /// # Errors
-    /// See [`ReconcileError`]; what was told until then is told, and the next run goes on from there.
+    /// See [`ReconcileError`]. Whatever was sent until then stays sent, and the next run continues from there.
     pub async fn run(
         &self,
         api: &ServerApi,
@@ -223,7 +222,7 @@ impl Reconcile {
     async fn state(&self, server: ServerId) -> Result<(State, Option<u64>), StoreError> {
         let kept = self.store.document(&Collection::Reconcile, &server.to_string()).await?;
         Ok(match kept {
-            // What an earlier or later release kept otherwise is begun anew: nothing is told twice by that.
+            // Progress that another release kept in another form is discarded. The work begins again, which counts nothing twice.
             Some(document) => {
                 (serde_json::from_str(&document.text).unwrap_or_default(), Some(document.version))
             }
@@ -314,7 +313,7 @@ impl Work<'_> {
         to: Time,
         source: Source,
     ) -> Result<bool, ReconcileError> {
-        // A backfill that was begun is gone on with, whatever the time is by now.
+        // A backfill that was begun continues with its own time span, even if it is later now.
         let same = |asked: &Asked| {
             let backfill = source == Source::Backfill && asked.source == source;
             backfill || (asked.from, asked.to, asked.source) == (from, to, source)
@@ -374,7 +373,7 @@ impl Work<'_> {
         days.and_then(|days| days.get(day)).cloned().unwrap_or_default()
     }
 
-    /// Keeps how far a day is, and that the work goes on.
+    /// Saves how far a day is, and renews the lock.
     async fn keep_day(&mut self, name: &str, day: &str, state: Day) -> Result<(), ReconcileError> {
         let days = match (&mut self.state.asked, self.job.span) {
             (Some(asked), Span::Asked { .. }) => asked.days.entry(name.to_owned()).or_default(),
@@ -384,7 +383,7 @@ impl Work<'_> {
         self.save().await
     }
 
-    /// Everything of a day, or a part of one, from where it was left. Whether it was done to its end.
+    /// Everything of a day, or of a part of one, from where the last run stopped. Returns whether it is finished.
     async fn work_on_day(
         &mut self,
         name: &str,
@@ -429,7 +428,7 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// Keeps how far the work is, and that it goes on.
+    /// Saves how far the work is, and renews the lock.
     async fn save(&mut self) -> Result<(), ReconcileError> {
         (self.progress)(&self.report);
         if let Some(lease) = &mut self.lease {

@@ -1,14 +1,14 @@
 //! Comparing Postmark's suppression list of a stream with ours.
 //!
-//! Ours is read from the index of what is suppressed, then theirs from the dump, row by row: what is held is one entry
-//! for each address of ours, about 40 bytes, so that a million of them fit a small function. What seems to differ is
-//! asked of the view itself before anything is said, since an index lags.
+//! Our list is read from the index of suppressed recipients, then Postmark's from the dump, row by row. In memory there is
+//! one entry of about 40 bytes for each address of ours, so a million of them fit a small function. The index lags, so every
+//! apparent difference is checked against the view itself before it is reported.
 //!
-//! Where time is up within a dump, nothing is kept of how far it was read: the next run begins a new one, and passes
-//! over what this one told.
+//! If time runs out within a dump, its progress is not kept: the next run begins a new dump, and skips what this one
+//! reported.
 //!
-//! An observation speaks for an instant ten minutes before its dump. Where the ledger knows of something later, the
-//! observation would change nothing, and it is left to a later dump.
+//! An observation is dated ten minutes before its dump. If the ledger has something later, the observation would change
+//! nothing, and a later dump settles it.
 
 use crate::report::ListReport;
 use crate::{GRACE_SECONDS, ReconcileError, Work};
@@ -214,11 +214,11 @@ impl Work<'_> {
             let views = self.with.store.views(self.job.server, chunk).await?;
             for (recipient, view) in chunk.iter().zip(views) {
                 let Some((since, address)) = view.as_ref().and_then(|view| listed(view, name)) else {
-                    // The index lags: it is on our list no more.
+                    // The index lags: it is not on our list any more.
                     report.extra -= 1;
                     continue;
                 };
-                // What we heard later than the first dump speaks for begins the wait anew.
+                // An event that is later than the first dump's date starts the wait again.
                 let first = before.get(recipient).copied();
                 let first = first.filter(|first| since < first.plus_seconds(-OBSERVATION_LAG_SECONDS));
                 let first = first.unwrap_or(at);

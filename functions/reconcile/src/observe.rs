@@ -57,7 +57,7 @@ impl Happened<'_> {
                     call.code = call.code,
                     call.action = call.action,
                     error = %error,
-                    "a server could not be reconciled; the next run goes on where this one ended"
+                    "a server could not be reconciled; the next run continues where this one ended"
                 );
             }
             Happened::NoToken { server } => {

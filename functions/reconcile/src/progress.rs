@@ -1,4 +1,4 @@
-//! How far the work for a server is: kept in the registry, so that whoever goes on, goes on where it ended.
+//! How far the work for a server is. The registry keeps it, so that the next run continues where this one ended.
 
 use ledger::{RecipientId, Source, Time};
 use serde::{Deserialize, Serialize};
@@ -51,12 +51,12 @@ pub(crate) struct Day {
 }
 
 impl Day {
-    /// Whether a round is due for a day that ended so many seconds ago.
+    /// Whether a round is due for a day that ended this many seconds ago.
     pub(crate) fn due(&self, ended_seconds_ago: i64) -> bool {
         ROUNDS.get(self.rounds).is_some_and(|after| ended_seconds_ago >= *after)
     }
 
-    /// A round is over. One that came late stands for those that it is too late for.
+    /// Notes that a round is over. A late round also replaces the earlier ones that were missed.
     pub(crate) fn over(&mut self, ended_seconds_ago: i64) {
         let passed = ROUNDS.iter().filter(|after| ended_seconds_ago >= **after).count();
         *self = Day { rounds: passed.max(self.rounds), ..Day::default() };

@@ -26,12 +26,12 @@ pub(crate) enum Listed {
 }
 
 impl Work<'_> {
-    /// The bounces of the last hours, which are not waited for until their day is over.
+    /// The bounces of the last hours, which are fetched before their day is over.
     pub(crate) async fn recent_bounces(&mut self, name: &str, window: Window) -> Result<(), ReconcileError> {
         let mut windows = Windows::of(window);
         while let Some(window) = windows.next() {
             let found = self.stretch(name, Listed::Bounces, window, &mut windows, Source::Reconcile).await?;
-            // Their day counts them all once it is over; what is missing is told of now.
+            // They are counted with their day once it is over; missing ones are sent now.
             self.report.stream(name).missing(&found.unwrap_or_default());
         }
         Ok(())
@@ -91,7 +91,7 @@ impl Work<'_> {
                 }
                 if offset == 0 {
                     let (from, to) = (window.from, window.to);
-                    let words = format!("from {from} to {to} there are more rows than Postmark shows");
+                    let words = format!("from {from} to {to} there are more rows than Postmark returns");
                     self.report.stream(name).problems.push(words);
                 }
             }
@@ -164,7 +164,7 @@ impl Work<'_> {
         let asked = lacking.map(|message| async { (self.api.message_details(message.id).await, message) });
         let asked: Vec<_> = asked.collect();
         let mut asked = stream::iter(asked).buffer_unordered(CALLS_AT_ONCE);
-        // What was answered until a call failed is told all the same: the next run need not ask for it again.
+        // The answers before a failed call are used nevertheless, so that the next run need not ask for them again.
         let mut failed = Ok(());
         while let Some((details, message)) = asked.next().await {
             let details = match told(details) {

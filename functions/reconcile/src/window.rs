@@ -16,7 +16,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Whether an instant lies in it. What bears no instant lies in every one: nothing is passed over.
+    /// Whether an instant is in it. A row without an instant counts as in every span, so that nothing is skipped.
     pub(crate) fn holds(&self, at: Option<Time>) -> bool {
         at.is_none_or(|at| self.from <= at && at < self.to)
     }

@@ -1,9 +1,9 @@
-//! A run over all servers: looks at each, has paused triggers verified again, and tells what it found.
+//! A run over all servers: checks each, asks Postmark to verify paused triggers again, and reports what it found.
 //!
 //! Invariants:
 //! - Two runs never overlap: a run holds a lease, whoever starts it.
-//! - It holds no private key, so it changes no webhook: it verifies, and tells.
-//! - A server that fails keeps none waiting.
+//! - It has no private key, so it changes no webhook: it only verifies, and reports.
+//! - A server that fails does not hold up the others.
 
 #[cfg(feature = "lambda")]
 mod lambda;

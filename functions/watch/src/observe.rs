@@ -40,14 +40,14 @@ impl Happened<'_> {
                     call.code = call.code,
                     call.action = call.action,
                     error = %error,
-                    "a server could not be looked at; the next run does it"
+                    "a server could not be checked; the next run does it"
                 );
             }
             Happened::Busy => tracing::info!("another run is under way; this one does nothing"),
             Happened::Over { servers, left, sent } => {
                 metrics::counter!("PostmarkSent").increment(sent);
                 metrics::counter!("WatchRun").increment(1);
-                tracing::info!(run.servers = servers, run.left = left, "the servers were looked at");
+                tracing::info!(run.servers = servers, run.left = left, "the servers were checked");
             }
         }
     }

@@ -42,7 +42,7 @@ pub struct Cli {
     /// Where keys are kept, in files of mode 0600 [default: ~/.postledger].
     #[arg(long, global = true, env = "POSTLEDGER_HOME", value_name = "DIR")]
     pub home: Option<PathBuf>,
-    /// The stack: whose keys sign, and whose tables and queues are meant on AWS.
+    /// The stack whose keys sign and, on AWS, whose tables and queues are used.
     #[arg(long, global = true, env = "POSTLEDGER_STACK", default_value = "local", value_name = "NAME")]
     pub stack: String,
     /// Print answers as JSON, the same as `--format json` (`event` and `fold` always do).
@@ -70,13 +70,13 @@ impl Cli {
 /// A stack on AWS: any of these given means AWS, and `--stack` says which stack.
 #[derive(Clone, Debug, Default, Args)]
 pub struct OnAws {
-    /// Ask the stack on AWS, by this profile [default with --region: whatever AWS's own tools would use].
+    /// Ask the stack on AWS, with this profile [default with --region: the credentials that AWS's own tools would use].
     #[arg(long, value_name = "NAME", help_heading = "On AWS (with --stack)")]
     pub profile: Option<String>,
     /// Ask the stack on AWS in this region [default with --profile: the profile's; with --endpoint: eu-west-1].
     #[arg(long, value_name = "REGION", help_heading = "On AWS (with --stack)")]
     pub region: Option<String>,
-    /// Ask the stack in an emulator of AWS, which takes any credentials [env: POSTLEDGER_ENDPOINT].
+    /// Ask the stack in an emulator of AWS, which accepts any credentials [env: POSTLEDGER_ENDPOINT].
     #[arg(long, value_name = "URL", help_heading = "On AWS (with --stack)", conflicts_with = "profile")]
     pub endpoint: Option<String>,
     /// Ask the stack that `make local` runs on this machine.
@@ -137,7 +137,7 @@ pub struct Several {
 /// What is meant by a stream that nobody knows.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Unknown {
-    /// Go on though nobody knows the stream: its first mail is yet to come [default: it is a slip, and refused].
+    /// Accept an unknown stream, such as one that has had no mail yet [default: refuse it as a typing error].
     #[arg(long = "unknown-stream")]
     pub allowed: bool,
 }
@@ -152,7 +152,7 @@ impl Unknown {
 /// How a body was told, where it does not say so itself.
 #[derive(Debug, Args)]
 pub struct Circumstances {
-    /// Postmark's numeric ServerID, as the credential would name it [default: the body's own].
+    /// Postmark's numeric ServerID, as a credential would name it [default: the one in the body].
     #[arg(long, value_name = "ID")]
     pub server: Option<ServerId>,
     /// When it came in: RFC 3339, or microseconds since 1970 [default: now].
@@ -163,38 +163,39 @@ pub struct Circumstances {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the whole ledger in this process, with a sample.
+    /// Run the whole ledger in this process, with sample events.
     Run(Run),
     /// The keys that webhook passwords are signed with: make, list, rotate, retire.
     #[command(subcommand)]
     Keys(Keys),
     /// Print webhook URLs with their credentials, to put into Postmark.
     Url(Url),
-    /// The servers at Postmark, whose they are, and their tokens.
+    /// The registered Postmark servers, and their tokens.
     #[command(subcommand)]
     Server(Servers),
-    /// Make a server's webhooks at Postmark what they should be.
+    /// Set up a server's webhooks in Postmark, or repair them.
     ///
-    /// It shows a plan, asks, does it, and reads the webhooks back. A second time it plans nothing. Webhooks that are not ours are never touched.
+    /// It shows a plan, asks, does it, and reads the webhooks back. Run again, it changes nothing. It never touches
+    /// webhooks that Postledger did not create.
     Connect(Connect),
     /// What is wrong with the webhooks of the servers, and what to do.
     ///
-    /// Exit status 1: something is.
+    /// Exit status 1: something is wrong.
     Watch(Watch),
-    /// Compare with what Postmark knows, and bring what is missing.
+    /// Compare the ledger with Postmark, and fetch what is missing.
     ///
-    /// Exit status 1: not all of it could be compared.
+    /// Exit status 1: not everything could be compared.
     ///
-    /// What is brought takes the way of a webhook, so that one which still comes is not counted again. On AWS a
-    /// scheduled function does this by itself.
+    /// A fetched event is recorded as if a webhook had delivered it, so a late webhook is not counted again. On AWS, a
+    /// function does this on a schedule.
     Reconcile(Reconcile),
-    /// What is known to be complete, by day, stream and type.
+    /// Which days, streams and types are known to be complete.
     ///
-    /// It counts what was expected, received and recovered, and what is left.
+    /// It counts which events were expected, received and recovered, and which are still missing.
     Completeness(Completeness),
-    /// Bring the history that Postmark still has, on the first day.
+    /// Fetch the history that Postmark still has, on the first day.
     ///
-    /// Run it before traffic comes. If it is interrupted, run it again: it continues where it stopped.
+    /// Run it before mail is sent. If it is interrupted, run it again: it continues where it stopped.
     Backfill(Backfill),
     /// Check the whole chain: what is wrong, and what to do.
     ///
@@ -202,25 +203,25 @@ pub enum Command {
     ///
     /// With --live it also sends one mail through Postmark, to a testing address, and waits until its webhook arrives.
     Doctor(Doctor),
-    /// What Postledger makes of one webhook body.
+    /// Show what Postledger reads from one webhook body.
     ///
-    /// The body is read from standard input. Exit status 2: it would be set aside, at the door or when it is consumed. A
-    /// probe, with which Postmark tests a URL, is marked by `probe` and exits with 0.
+    /// The body is read from standard input. Exit status 2: it would be set aside, when it comes in or when it is
+    /// consumed. For a probe, which Postmark sends to test a URL, it prints `probe` and exits with 0.
     Event(Event),
-    /// Fold bodies into states and counters: the reference.
+    /// Compute states and counters from bodies: the reference.
     ///
-    /// Bodies are read from standard input, one a line. What every store holds must equal this, byte for byte.
+    /// Bodies are read from standard input, one on each line. Every store must hold exactly this, byte for byte.
     Fold(Circumstances),
-    /// What the read API answers, and what it changes.
+    /// The read API's answers, and the changes that it makes.
     #[command(flatten)]
     Ask(Ask),
     /// Post bodies from files or standard input, with a credential.
     ///
-    /// With --url, or by default, over HTTP, to a running Postledger or a deployed stack's address. With --profile,
-    /// --region or --endpoint and no --url, the door itself runs in this process: bodies go through exactly the
-    /// same checks, under your own keys of the stack, and land on the stack's queues on AWS.
+    /// By default, or with --url, it posts over HTTP, to a running Postledger or to a deployed stack's address. With
+    /// --profile, --region or --endpoint and no --url, the code of the ingest functions runs in this process. Bodies
+    /// pass exactly the same checks, with your own keys of the stack, and go to the stack's queues on AWS.
     Post(Post),
-    /// Post the sample, wait until it is recorded, and show it.
+    /// Post sample events, wait until they are recorded, show them.
     ///
     /// It goes to a running Postledger or to the stack of `make local`.
     Sample(Target),
@@ -229,20 +230,21 @@ pub enum Command {
     /// Look at what was set aside, and replay it.
     #[command(subcommand)]
     Quarantine(Quarantine),
-    /// Revoke one of a server's passwords, take that back, list them.
+    /// Revoke a server's password, undo that, list revoked ones.
     ///
-    /// What comes in with a revoked password is set aside. It says what it will do, and asks.
+    /// Bodies that come with a revoked password are set aside. The command says what it will do, and asks.
     Revoke(Revoke),
     /// Fold events anew, compare with what is stored, and mend that.
     ///
-    /// It compares a server's stored views and counters with its events. Exit status 1: something differs.
+    /// It computes a server's views (the stored state of recipients) and counters again from its events. Exit status 1:
+    /// something differs.
     Rebuild(Rebuild),
-    /// Make a stack's tables and queues in an emulator of AWS.
+    /// Create a stack's tables and queues in an emulator of AWS.
     #[command(subcommand)]
     Tables(Tables),
-    /// Print what lets a shell complete these commands.
+    /// Print a script that lets a shell complete these commands.
     ///
-    /// `postledger completions bash > FILE`, and read FILE in the shell's own start-up file.
+    /// Run `postledger completions bash > FILE`, and load FILE in the shell's own start-up file.
     Completions {
         /// The shell.
         #[arg(value_enum)]
@@ -250,7 +252,7 @@ pub enum Command {
     },
     /// Write the manual, a page for each command, into a folder.
     Man {
-        /// The folder; it is made where it is not there.
+        /// The folder; it is created if it does not exist.
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
@@ -259,10 +261,10 @@ pub enum Command {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Post the sample, show the ledger and exit.
+    /// Post the sample events, print the ledger and exit.
     #[arg(long)]
     pub once: bool,
-    /// The port on 127.0.0.1; 0 takes any that is free.
+    /// The port on 127.0.0.1; 0 takes any free one.
     #[arg(long, default_value_t = PORT, value_name = "N")]
     pub port: u16,
     /// Start with an empty ledger.
@@ -271,7 +273,7 @@ pub struct Run {
     /// Print logs and metrics to standard error, at this level [possible: error, warn, info, debug].
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "info")]
     pub logs: Option<String>,
-    /// Where changes of suppression lists are asked for.
+    /// The Postmark that changes of suppression lists are sent to.
     #[command(flatten)]
     pub postmark: Postmark,
 }
@@ -279,11 +281,11 @@ pub struct Run {
 /// `keys`.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// Make a key. A second one may stand beside the first while webhooks are moved over.
+    /// Create a key. There may be a second one beside the first while webhooks move to it.
     New,
     /// List the public keys.
     List,
-    /// Make what a deployment needs and is not there yet: a key of yours, and on AWS the stack's ledger key. Prints the template's parameters.
+    /// Create what a deployment needs, if it is missing: a key of yours, and on AWS the stack's ledger key. Prints the template's parameters.
     Prepare(OnAws),
     /// Move all webhooks to a new signing key, step by step.
     ///
@@ -295,7 +297,7 @@ pub enum Keys {
         // It is base64url, which may begin with a hyphen.
         #[arg(allow_hyphen_values = true)]
         key_id: String,
-        /// The ledger that it is noted in.
+        /// The ledger whose audit notes it.
         #[command(flatten)]
         target: Target,
     },
@@ -307,14 +309,14 @@ pub struct Url {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// Which URL: a record type's segment, `events` (takes all), or `all` seven.
+    /// Which URL: that of one event type, `events` (which takes all types), or `all` seven.
     #[arg(long = "type", default_value = "all", value_name = "TYPE",
         value_parser = ["all", "events", "delivery", "bounce", "spam-complaint", "open", "click", "subscription-change"])]
     pub kind: String,
     /// Which of the server's passwords [default: the one in use that is not revoked].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub generation: Option<u32>,
-    /// Where Postmark will reach the doors, such as a domain of yours: with --url a stack on AWS is not asked.
+    /// The base of the URLs, such as a domain of yours: with --url, a stack on AWS is not asked.
     #[command(flatten)]
     pub target: Target,
 }
@@ -325,7 +327,7 @@ pub struct Event {
     /// How it was told.
     #[command(flatten)]
     pub circumstances: Circumstances,
-    /// For how many days the stack keeps deliveries, opens and clicks: an older one would be set aside.
+    /// For how many days the stack keeps deliveries, opens and clicks; an older one would be set aside.
     #[arg(long, value_name = "DAYS", default_value_t = consumer::RETENTION_DAYS_DEFAULT)]
     pub retention_days: u32,
     /// Print the JSON Schema of the output instead.
@@ -345,10 +347,10 @@ pub struct Post {
     /// http://127.0.0.1:8630].
     #[arg(long, value_name = "URL", conflicts_with = "local")]
     pub url: Option<String>,
-    /// Without --url, for a stack on AWS: the door runs in this process and puts events on the stack's queues (IP, coordinates, city and zip of opens and clicks are left out).
+    /// Without --url, for a stack on AWS: the code of the ingest functions runs in this process and puts events on the stack's queues, without IP, coordinates, city and zip of opens and clicks.
     #[command(flatten)]
     pub aws: OnAws,
-    /// At most so many a second.
+    /// At most this many a second.
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
     /// Which of the server's passwords [default: the one in use that is not revoked].
@@ -368,7 +370,7 @@ pub enum By {
 /// `quarantine`.
 #[derive(Debug, Subcommand)]
 pub enum Quarantine {
-    /// What was set aside, the latest last.
+    /// Bodies that were set aside, latest last.
     List {
         /// How many days back.
         #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(operator::DAYS_MAX)))]
@@ -385,15 +387,15 @@ pub enum Quarantine {
         #[command(flatten)]
         target: Target,
     },
-    /// Put a body on its queue again, as it was received then and as it is read now: what an older release refused may
-    /// be understood by this one.
+    /// Put a body on its queue again, as it was received, but read by today's rules: this release may understand a body
+    /// that an older one refused.
     Replay {
         /// The key, as `quarantine list` shows it.
         key: String,
-        /// A completed or corrected body to replay in its place.
+        /// A corrected body to replay instead.
         #[arg(long, value_name = "FILE")]
         body: Option<PathBuf>,
-        /// Record it although its credential was revoked, it is too old, or it was replayed already.
+        /// Record it even if its credential was revoked, it is too old, or it was replayed already.
         #[arg(long = "override")]
         overridden: bool,
         /// Where Postledger is reached.
@@ -411,16 +413,16 @@ pub struct Revoke {
     /// Which of the server's passwords.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), required_unless_present = "list")]
     pub generation: Option<u32>,
-    /// From when [default: now]; of several instants the earliest counts.
+    /// From when [default: now]; if it was revoked before, the earliest time counts.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
-    /// Take it back: what came in since is kept for 30 days, and can be replayed.
+    /// Undo it: bodies that came in since then are kept for 30 days, and can be replayed.
     #[arg(long, conflicts_with_all = ["from", "list"])]
     pub undo: bool,
-    /// Only list what is revoked.
+    /// Only list revoked passwords.
     #[arg(long, conflicts_with_all = ["from", "generation"])]
     pub list: bool,
-    /// Without asking.
+    /// Do not ask.
     #[arg(long)]
     pub yes: bool,
     /// Where Postledger is reached.
@@ -474,10 +476,10 @@ pub enum OfQueues {
 /// `queues redrive`.
 #[derive(Debug, Args)]
 pub struct Redrive {
-    /// The queue that its dead letters go back to.
+    /// The queue whose dead letters go back to it.
     #[arg(long, value_enum)]
     pub queue: Live,
-    /// Only tell how many there are (about, on AWS).
+    /// Only say how many there are (approximately, on AWS).
     #[arg(long)]
     pub dry_run: bool,
     /// Where Postledger is reached.
@@ -491,10 +493,10 @@ pub struct Rebuild {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// Only compare; this is what it does by default.
+    /// Only compare; this is the default.
     #[arg(long, conflicts_with = "repair")]
     pub verify: bool,
-    /// Compare, ask, and write the views that differ, and their rows, as the events say. Counters are only reported.
+    /// Compare, ask, and write the views that differ, with their entries in lists, as the events say. Counters are only reported.
     #[arg(long)]
     pub repair: bool,
     /// Repair without asking.
@@ -508,12 +510,12 @@ pub struct Rebuild {
 /// `tables`.
 #[derive(Debug, Subcommand)]
 pub enum Tables {
-    /// Make the tables, the queues and the ledger key that are not there. On AWS the deployment makes them.
+    /// Create the tables, the queues and the ledger key that do not exist. On AWS, the deployment creates them.
     Create {
-        /// The emulator of AWS to make them in [env: POSTLEDGER_ENDPOINT].
+        /// The emulator of AWS to create them in [env: POSTLEDGER_ENDPOINT].
         #[arg(long, value_name = "URL")]
         endpoint: Option<String>,
-        /// The region to make them in.
+        /// The region to create them in.
         #[arg(long, value_name = "REGION", default_value = EMULATED_REGION)]
         region: String,
         /// With the extra index of events by time.

@@ -59,9 +59,9 @@ impl Unknown {
             Unknown::Stream { near, others, .. } => (near.clone(), &others[..]),
         };
         match (near.is_empty(), others.is_empty()) {
-            (false, _) => format!("did you mean {}? Else {or}", near.join(" or ")),
-            (true, false) => format!("mend its name (known are {}); or {or}", others.join(", ")),
-            (true, true) => format!("mend its name; or {or}"),
+            (false, _) => format!("did you mean {}? Otherwise {or}", near.join(" or ")),
+            (true, false) => format!("correct the name (known are {}); or {or}", others.join(", ")),
+            (true, true) => format!("correct the name; or {or}"),
         }
     }
 }
@@ -70,14 +70,14 @@ impl fmt::Display for Unknown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stream, postmark) = match self {
             Unknown::Server(_) => {
-                ("no such server is known here: no event of it came in, and it is not registered", "")
+                ("no such server is known here: none of its events came in, and it is not registered", "")
             }
             Unknown::Stream { postmark, .. } => (
                 "no stream of that name is known at this server",
                 match postmark {
                     AtPostmark::Unlisted => ", and Postmark lists none",
                     AtPostmark::NoToken => {
-                        "; Postmark cannot be asked about it, since no token of the server is kept"
+                        "; Postmark cannot be asked about it, because no token of the server is kept"
                     }
                     AtPostmark::Silent => "; Postmark was asked about it, and gave no answer",
                 },

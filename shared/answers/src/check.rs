@@ -1,4 +1,4 @@
-//! May these addresses be mailed on a stream.
+//! Whether addresses may be mailed on a stream.
 
 use crate::schema::{AlsoAsked, Cleaned, GivenAddress, ServerId as OfServer, StreamId};
 use crate::words::{UnknownStream, choice};
@@ -9,23 +9,23 @@ use ledger::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which addresses, and on which stream.
+/// The addresses, and the stream to mail on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckRequest {
     /// The stream.
     #[schemars(with = "StreamId")]
     pub stream: String,
-    /// In any spelling; or `id:` and a recipient id. One that is none is told of beside the others.
+    /// In any spelling; or `id:` and a recipient id. An entry that is not an address is listed separately.
     #[schemars(with = "Vec<GivenAddress>", length(min = 1, max = 10_000))]
     pub addresses: Vec<String>,
-    /// What a stream means that nobody knows: a slip, which is refused, or one whose first mail is yet to come.
+    /// What to do about an unknown stream: refuse it as a typing error, or allow it because it has had no mail yet.
     #[serde(default)]
     #[schemars(schema_with = "choice::<UnknownStream>")]
     pub unknown_stream: UnknownStream,
 }
 
-/// An address that is none.
+/// An entry that is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Invalid {
     /// Its place in the request, from 0.
@@ -37,14 +37,14 @@ pub struct Invalid {
     pub problem: String,
 }
 
-/// What waits in the queue of suppressions, bounces and complaints.
+/// The queue of suppressions, bounces and complaints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct CriticalQueue {
-    /// How many suppressions, bounces and complaints of the whole stack have come in and are not recorded yet; null where
-    /// that cannot be had.
+    /// How many suppressions, bounces and complaints of the whole stack have come in and are not recorded yet; null if
+    /// that is not known.
     pub waiting: Option<usize>,
-    /// For how many seconds the oldest of them waits, at most; null where that cannot be had.
+    /// How many seconds the oldest of them has waited, at most; null if that is not known.
     #[schemars(range(min = 0))]
     pub oldest_seconds_at_most: Option<i64>,
 }
@@ -53,25 +53,25 @@ pub struct CriticalQueue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct AsOf {
-    /// When the answer was made.
+    /// The time of the answer.
     pub at: Timestamp,
-    /// When the latest event on the stream happened; null where there is none.
+    /// When the latest event on the stream happened; null if there is none.
     pub newest_event: Option<Timestamp>,
-    /// What is on its way into the ledger.
+    /// The events that are on their way into the ledger.
     pub critical_queue: CriticalQueue,
 }
 
-/// How many of each.
+/// The number of addresses for each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct CheckedCounts {
     /// How many may be mailed.
     pub send: usize,
-    /// How many nothing forbids to mail, but something warns against.
+    /// How many may be mailed, although something warns against it.
     pub risky: usize,
     /// How many must not be mailed.
     pub do_not_send: usize,
-    /// How many are no addresses.
+    /// How many entries are not addresses.
     pub invalid: usize,
 }
 
@@ -81,17 +81,17 @@ pub struct CheckedCounts {
 pub struct CheckedAddress {
     /// As it was given.
     pub address: String,
-    /// The address that was understood, where characters that are not to be seen were taken out of what was given.
+    /// The address without its invisible characters, if it had any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Cleaned")]
     pub cleaned: Option<String>,
-    /// Other spellings of the same mailbox, which were asked for too: the strictest answer holds.
+    /// Other spellings of the same mailbox, which were looked up too: the strictest answer counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "AlsoAsked")]
     pub also_asked: Vec<String>,
-    /// May it be mailed.
+    /// Whether it may be mailed.
     pub verdict: Word<Verdict>,
-    /// All that speak against it, the strictest and oldest first.
+    /// All reasons against mailing it, the strictest and oldest first.
     pub reasons: Vec<Finding>,
 }
 
@@ -106,15 +106,15 @@ pub struct Checked {
     pub stream: String,
     /// What the stream is for.
     pub kind: Word<StreamKind>,
-    /// Whether the stream is known at this server: by its events, or since Postmark lists it. It is only ever false where
-    /// `unknown_stream` is `allow`: then the name may be a slip, and all answers read `send`.
+    /// Whether the stream is known at this server: by its events, or because Postmark lists it. It can be false only if
+    /// `unknown_stream` is `allow`. Then the name may be a typing error, and every verdict is `send`.
     pub stream_known: bool,
     /// How current the ledger is; `newest_event` is the time of the latest event on the stream.
     pub as_of: AsOf,
-    /// How many of each.
+    /// The number of addresses for each verdict.
     pub counts: CheckedCounts,
     /// In the order of the request, without those that are invalid.
     pub results: Vec<CheckedAddress>,
-    /// Those that are no addresses.
+    /// The entries that are not addresses.
     pub invalid: Vec<Invalid>,
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// What Postmark said beside that; as far as it did, and while it is kept.
+/// Further details from Postmark, if it sent them and they are still kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Details {
     /// The message's tag.
@@ -21,7 +21,7 @@ pub struct Details {
     /// Postmark's name for the bounce.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounce_type: Option<String>,
-    /// Postmark's words for the bounce.
+    /// Postmark's description of the bounce.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// What the receiving server said. Only for tokens that reveal addresses.
@@ -33,7 +33,7 @@ pub struct Details {
     /// The reader's program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// Which texts there are that are only for tokens that reveal addresses.
+    /// The texts that exist but are left out, because the token does not reveal addresses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<Word<Withheld>>")]
     pub withheld: Vec<String>,
@@ -48,60 +48,59 @@ pub struct Entry {
     #[serde(rename = "type")]
     #[schemars(with = "Word<Kind>")]
     pub kind: String,
-    /// What it counts as.
+    /// The measure that it counts as.
     #[schemars(with = "Word<Measure>")]
     pub measure: String,
     /// The stream.
     #[schemars(with = "Scope")]
     pub stream: String,
-    /// Which message.
+    /// The message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
-    /// Who told it.
+    /// Who reported it.
     pub source: Word<Source>,
     /// When it came in here.
     pub received_at: Timestamp,
-    /// Which event it is.
+    /// The event's id.
     #[schemars(with = "EventId")]
     pub event: Identity,
-    /// Who ruled, and why, for a decision. Only for tokens that reveal addresses.
+    /// For a decision: who decided, and why. Only for tokens that reveal addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What it says about its recipient.
+    /// The facts that it shows about its recipient.
     pub facts: Vec<Fact>,
-    /// What Postmark said beside that.
+    /// Further details from Postmark.
     pub details: Details,
 }
 
-/// Whose event it is.
+/// The recipient of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryRecipient {
     /// The recipient's id.
     #[schemars(with = "OfRecipient")]
     pub recipient_id: RecipientId,
-    /// The address, masked where the token does not reveal addresses (`i***@customer.example`). Absent where it is not on
-    /// record.
+    /// The address, masked if the token does not reveal addresses (`i***@customer.example`). Absent if it is not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }
 
-/// One event, and whose it is.
+/// One event, and its recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryWithRecipient {
     /// The event.
     #[serde(flatten)]
     pub entry: Entry,
-    /// Whose it is.
+    /// The recipient.
     pub recipient: EntryRecipient,
 }
 
-/// One event with all that is kept of it.
+/// One event with everything that is kept about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryWithBody {
     /// The event.
     #[serde(flatten)]
     pub entry: Entry,
-    /// What Postmark sent, as it is kept: without what is never kept. Null where the event bears none.
+    /// The body that Postmark sent, without the parts that are never kept. Null if the event has none.
     #[schemars(schema_with = "kept")]
     pub body: Value,
 }
@@ -111,10 +110,10 @@ pub struct EntryWithBody {
 pub struct Timeline {
     /// The events, oldest first.
     pub items: Vec<Entry>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
-    /// Whether there is more about this recipient than a timeline tells.
+    /// Whether there is more about this recipient than a timeline shows.
     pub truncated: bool,
 }
 
@@ -123,7 +122,7 @@ pub struct Timeline {
 pub struct Events {
     /// The events, oldest first.
     pub items: Vec<EntryWithRecipient>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
 }
@@ -133,35 +132,35 @@ pub struct Events {
 pub struct Activity {
     /// The events, latest first.
     pub items: Vec<EntryWithRecipient>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
-    /// True where one instant had more events than can be read, so that some of them are left out. Absent otherwise.
+    /// True if one instant had more events than can be read, so that some are left out. Absent otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
 
-/// A page of all that is kept of a person.
+/// A page of everything that is kept about a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Export {
     /// The recipient's id.
     #[schemars(with = "OfRecipient")]
     pub recipient_id: RecipientId,
-    /// The address, as it is on record or was asked for.
+    /// The address, as it is recorded or as you gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// What all of it amounts to; on the first page only.
+    /// The state that follows from all events; on the first page only.
     // There it is null where nothing is recorded; later pages leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "said")]
     #[schemars(schema_with = "kept")]
     pub view: Option<Value>,
-    /// The same of other spellings of the address. Absent where there are none.
+    /// The same for other spellings of the address. Absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("items" = { "type": "object", "additionalProperties": true }))]
     pub other_views: Vec<Value>,
     /// The events, each with its body.
     pub items: Vec<EntryWithBody>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
 }

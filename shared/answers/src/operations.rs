@@ -1,4 +1,4 @@
-//! What was set aside, what is complete, who did what.
+//! Bodies that were set aside, what is complete, and who did what.
 
 use crate::schema::{Cursor, ServerId as OfServer};
 use crate::words::{ActorKind, Phase};
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A webhook's body that could not be taken in, and why.
+/// A webhook's body that could not be recorded, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetAside {
-    /// What `postledger quarantine` calls it.
+    /// The key that `postledger quarantine` uses for it.
     pub key: String,
     /// When it came in.
     pub received_at: Timestamp,
     /// Why it was set aside, as a code.
     pub reason: String,
-    /// Why, in words; nothing of it is quoted.
+    /// Why, in words, without quoting the body.
     pub detail: String,
-    /// What kind of event it is, where the body tells.
+    /// The kind of event, if the body names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_type: Option<Word<Kind>>,
-    /// Who told it.
+    /// Who reported it.
     pub source: Word<Source>,
-    /// How long it is.
+    /// Its length in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// In how many parts it is kept.
+    /// The number of parts that it is stored in.
     #[schemars(range(min = 1))]
     pub parts: u32,
     /// When it was replayed.
@@ -39,37 +39,37 @@ pub struct SetAside {
     pub expires_at: Option<Timestamp>,
 }
 
-/// A page of what was set aside.
+/// A page of bodies that were set aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Quarantine {
-    /// What was set aside, latest first.
+    /// The bodies, latest first.
     pub items: Vec<SetAside>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
 }
 
-/// How complete a record type is on a stream's day.
+/// How complete one record type is, on one stream and day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct CompletenessLine {
-    /// How many events Postmark tells of.
+    /// How many events Postmark reports.
     pub expected: u64,
-    /// How many of them webhooks told of.
+    /// How many of them webhooks delivered.
     pub received: u64,
-    /// How many were missing and came in by reconcile.
+    /// How many were missing and were fetched from Postmark's API.
     pub recovered: u64,
-    /// How many nobody tells again.
+    /// How many cannot be recovered.
     pub unrecoverable: u64,
     /// How many are missing without a known reason.
     pub unexplained: u64,
 }
 
-/// How complete a stream's day is.
+/// How complete one day of a stream is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct CompletenessOfStream {
-    /// When it was last looked at.
+    /// When it was last compared.
     pub as_of: Timestamp,
     /// By record type.
     pub lines: BTreeMap<String, CompletenessLine>,
@@ -87,7 +87,7 @@ pub struct Completeness {
     /// The last day.
     #[schemars(extend("format" = "date"))]
     pub to: String,
-    /// By Eastern day, then by stream.
+    /// By day in US Eastern time, then by stream.
     #[schemars(extend("propertyNames" = { "format": "date" }))]
     pub days: BTreeMap<String, BTreeMap<String, CompletenessOfStream>>,
 }
@@ -96,36 +96,36 @@ pub struct Completeness {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Actor {
-    /// How it is known who it is.
+    /// How the person or program was identified.
     #[schemars(with = "Word<ActorKind>")]
     pub kind: String,
-    /// A token's id, an AWS principal, or a user's name. Whoever is not an operator is told `operator` of everybody of the
-    /// agency.
+    /// A token's id, an AWS principal, or a user's name. For callers who are not operators, everybody at the agency is
+    /// `operator`.
     pub name: String,
 }
 
-/// A step of a change, as far as it touches this server.
+/// A step of a change, as far as it concerns this server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// The change; all its steps bear it.
+    /// The id of the change, which all its steps share.
     pub id: String,
     /// When.
     pub at: Timestamp,
     /// Who did it.
     pub who: Actor,
-    /// What was changed, in a word.
+    /// The kind of change, as one word.
     #[schemars(extend("examples" = ["token.new"]))]
     pub what: String,
-    /// How far the change is.
+    /// The phase that the change is in.
     #[schemars(with = "Word<Phase>")]
     pub phase: String,
-    /// What it was done to: a recipient's id, a stream, a token's id.
+    /// What was changed: a recipient's id, a stream, a token's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// What was.
+    /// The state before the change.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub before: Value,
-    /// What is; or, of a change that has begun, what was asked for.
+    /// The state after the change; for a change that has only begun, the requested state.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub after: Value,
 }
@@ -135,7 +135,7 @@ pub struct Step {
 pub struct Audit {
     /// The steps, latest first.
     pub items: Vec<Step>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
 }

@@ -10,76 +10,79 @@ pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
 pub(crate) const CODES: [(&str, &str); 21] = [
-    ("bad-request", "400: what was sent is not understood; `detail` says where."),
-    ("bad-cursor", "400: this list did not give out this cursor. Begin again without one."),
-    ("unauthorized", "401: there is no token, or none that opens anything: unknown, ended, or revoked."),
+    ("bad-request", "400: the request is not understood; `detail` says where."),
+    ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
+    ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
     ("role", "403: the token may see the server, but its role is too low."),
     (
         "beyond-own",
-        "403: a token was to be made that sees addresses, or lasts, as the one that makes it does not.",
+        "403: the new token would reveal addresses or be valid for longer than the token that creates it.",
     ),
     (
         "not-found",
-        "404: there is nothing of that name, or it is not in the token's scope; which of the two is not told.",
+        "404: there is nothing of that name, or it is not in the token's scope; the answer does not say which.",
     ),
-    ("unknown-server", "404: the server is in scope, but nothing was ever heard of it."),
+    ("unknown-server", "404: the server is in scope, but unknown: it is not registered and has no event."),
     (
         "unknown-stream",
-        "404: nobody knows a stream of that name at this server; `did_you_mean` has near ones. Send `unknown_stream` as \
-         `allow` where its first mail is yet to come.",
+        "404: this server has no known stream of that name; `did_you_mean` has similar ones. Send `unknown_stream` as \
+         `allow` if it has had no mail yet.",
     ),
-    ("method", "405: the path takes other methods, which `Allow` names."),
+    ("method", "405: the path supports other methods, which `Allow` names."),
     ("activity-off", "409: the stack keeps no index by time, so activity cannot be listed."),
-    ("refused", "409: nothing of what was asked may be done; `results` says why."),
-    ("no-postmark-token", "409: Postmark is to be told, and no token for it is kept here."),
+    ("refused", "409: nothing of the request may be done; `results` says why."),
+    ("no-postmark-token", "409: Postmark should be told, but no token for it is kept here."),
     (
         "no-address",
-        "409: the person was erased, so Postmark can be told of the recipient only by its address.",
+        "409: the person was erased, so the recipient must be named by its address before Postmark can be told.",
     ),
-    ("too-many-streams", "409: the server has more streams than activity is listed over at once. Name one."),
+    (
+        "too-many-streams",
+        "409: the server has more streams than activity can be listed for at once. Name one.",
+    ),
     (
         "too-many-tokens",
-        "409: a server or a token has as many tokens as may be. Revoke one that is not needed any more.",
+        "409: a server or a token has as many tokens as allowed. Revoke one that is no longer needed.",
     ),
-    ("too-large", "413: more than is taken at once."),
-    ("too-many", "429: the token has done as much of it today as it may; `Retry-After` says until when."),
-    ("content-type", "415: the body is of another media type than is asked for."),
+    ("too-large", "413: the request has more than one request may have."),
+    ("too-many", "429: the token has reached its limit for today; `Retry-After` says for how long."),
+    ("content-type", "415: the body does not have one of the expected media types."),
     (
         "fault",
-        "500: what is stored cannot be used. Only whoever operates the ledger is told so; a token is told `unavailable`.",
+        "500: the stored data cannot be used. Only operators of the ledger see this; a token sees `unavailable`.",
     ),
     ("unavailable", "503: a table or queue did not answer. Try again."),
-    ("not-a-door", "503: a webhook has come here; Postmark comes again."),
+    ("not-a-door", "503: a webhook came to the read API; Postmark will retry."),
 ];
 
 /// Why there is no answer: RFC 9457.
 // Others than the API tell of problems in this form too, with less: what is read has defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
-    /// Which kind of problem.
+    /// The kind of problem.
     #[serde(rename = "type", default)]
     #[schemars(schema_with = "kind_of_problem", description = kinds_of_problems())]
     pub kind: String,
     /// The kind, for people.
     #[serde(default)]
     pub title: String,
-    /// The status, again.
+    /// The HTTP status, repeated.
     #[serde(default)]
     #[schemars(range(min = 400, max = 599))]
     pub status: u16,
-    /// What is the matter. Nothing of the request is quoted.
+    /// What is wrong, without quoting the request.
     pub detail: String,
-    /// What to do.
+    /// What to do next.
     #[serde(default)]
     pub next: String,
-    /// With `unknown-server` and `unknown-stream`: the names that are near, the nearest first.
+    /// With `unknown-server` and `unknown-stream`: similar names, the most similar first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 3))]
     pub did_you_mean: Option<Vec<String>>,
-    /// With `refused`: stream by stream, why.
+    /// With `refused`: the reason for each stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Vec<ReactivatedStream>>,
-    /// Of an import that failed half-way: how many decisions are on their way all the same.
+    /// For an import that failed half-way: how many decisions are on their way nevertheless.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued: Option<usize>,
 }

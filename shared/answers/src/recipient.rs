@@ -1,4 +1,4 @@
-//! What is known of a recipient.
+//! What is known about a recipient.
 
 use crate::schema::{
     AlsoAsked, Cleaned, Cursor, EventId, RecipientId as OfRecipient, Scope, ServerId as OfServer,
@@ -17,24 +17,24 @@ use std::collections::BTreeMap;
 /// One reason for a verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Which finding.
+    /// The reason's code.
     pub code: Word<Code>,
-    /// What it alone would answer; the strictest finding is the answer.
+    /// The verdict that this reason alone would give; the strictest one counts.
     pub verdict: Word<Verdict>,
-    /// When the fact happened that decides.
+    /// When the deciding fact happened.
     pub since: Timestamp,
-    /// When it ends by itself. Absent where it does not.
+    /// When it ends by itself. Absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// The stream that it comes from, or `*`.
+    /// The stream that it comes from; `*` for the whole server.
     #[schemars(with = "Scope")]
     pub scope: String,
-    /// The finding, for people.
+    /// The reason, for people.
     #[schemars(extend("examples" = ["on Postmark's suppression list: hard bounce"]))]
     pub words: String,
 }
 
-/// One reason for a verdict, and what speaks for it.
+/// One reason for a verdict, and its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingWithEvidence {
     /// The reason.
@@ -43,23 +43,23 @@ pub struct FindingWithEvidence {
     /// The events behind it.
     #[schemars(with = "Vec<EventId>")]
     pub evidence: Vec<Identity>,
-    /// For soft bounces: what the policy saw.
+    /// For soft bounces: the evidence that the policy used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soft: Option<SoftEvidence>,
 }
 
-/// When soft bounces speak against a recipient.
+/// When soft bounces count against a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SoftPolicy {
-    /// At least so many soft bounces,
+    /// At least this many soft bounces,
     pub count: u32,
-    /// on at least so many messages,
+    /// on at least this many messages,
     pub messages: u32,
-    /// the first and the last at least so many days apart,
+    /// the first and the last at least this many days apart,
     pub span_days: u32,
-    /// all within so many days before the last,
+    /// all within this many days before the last,
     pub window_days: u32,
-    /// hold until so many days after the last.
+    /// count until this many days after the last.
     pub pause_days: u32,
 }
 
@@ -70,29 +70,29 @@ impl From<SoftBouncePolicy> for SoftPolicy {
     }
 }
 
-/// What the soft-bounce policy saw.
+/// The evidence that the soft-bounce policy used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SoftEvidence {
-    /// Soft bounces within the window that no delivery or allowance cleared.
+    /// The number of soft bounces within the window that no delivery or reactivation cleared.
     pub count: u32,
-    /// On how many messages.
+    /// The number of messages that bounced.
     pub messages: u32,
     /// The first of them.
     pub first: Timestamp,
     /// The last of them.
     pub last: Timestamp,
-    /// The latest delivery that was read; null where there is none.
+    /// The latest delivery that was found; null if there is none.
     pub last_delivery: Option<Timestamp>,
     /// The policy that was in force.
     pub policy: SoftPolicy,
 }
 
-/// A fact's place in time, and the event that told it.
+/// The time of a fact, and the event that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mark {
     /// When.
     pub at: Timestamp,
-    /// The event that told it.
+    /// The event that shows it.
     #[schemars(with = "EventId")]
     pub event: Identity,
 }
@@ -102,36 +102,36 @@ pub struct Mark {
 pub struct BounceMark {
     /// When.
     pub at: Timestamp,
-    /// The event that told it.
+    /// The event that shows it.
     #[schemars(with = "EventId")]
     pub event: Identity,
     /// What it means for the recipient.
     pub class: Word<BounceClass>,
-    /// Which message bounced.
+    /// The message that bounced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
 }
 
-/// Something that an event says about its recipient.
+/// A fact that an event shows about its recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fact {
-    /// When it holds from; an observation speaks for an instant a little before it was read.
+    /// Since when it holds; an observation is dated a little before it was read.
     pub at: Timestamp,
-    /// The event that says it.
+    /// The event that shows it.
     #[schemars(with = "EventId")]
     pub event: Identity,
-    /// What is said: it entered (`suppressed`) or left (`lifted`) Postmark's list, we barred or allowed it, it bounced,
-    /// it complained, it asked by a bounce to be taken off the list.
+    /// The fact: the address entered (`suppressed`) or left (`lifted`) Postmark's list, we barred or allowed it, it
+    /// bounced, its owner complained, or asked by a bounce to be taken off the list.
     #[schemars(with = "Word<FactName>")]
     pub fact: String,
-    /// Why it was suppressed or barred; an import that an early release recorded bears no cause of its own.
+    /// Why it was suppressed or barred; an import that an early release recorded has no cause of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Word<SaidFor>>")]
     pub cause: Option<String>,
-    /// How it bounced.
+    /// The class of the bounce.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<Word<BounceClass>>,
-    /// Who told it.
+    /// Who reported it.
     pub source: Word<Source>,
 }
 
@@ -146,17 +146,17 @@ pub struct Listed {
     pub evidence: Vec<Mark>,
 }
 
-/// What is known of a recipient on one stream.
+/// What is known about a recipient on one stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecipientStream {
     /// What the stream is for.
     pub kind: Word<StreamKind>,
-    /// Whether the stream is known at this server: by its events, or since Postmark lists it. If not, its name may be a
-    /// slip.
+    /// Whether the stream is known at this server: by its events, or because Postmark lists it. If not, its name may be
+    /// a typing error.
     pub stream_known: bool,
-    /// May it be mailed.
+    /// Whether it may be mailed.
     pub verdict: Word<Verdict>,
-    /// All that speak against it, the strictest and oldest first.
+    /// All reasons against mailing it, the strictest and oldest first.
     pub reasons: Vec<FindingWithEvidence>,
     /// The causes that hold on Postmark's list.
     pub listed: Vec<Listed>,
@@ -166,48 +166,48 @@ pub struct RecipientStream {
     /// When we last allowed it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Mark>,
-    /// The latest bounces that speak about the address.
+    /// The latest bounces that say something about the address.
     pub bounces: Vec<BounceMark>,
     /// Whether deliveries that could have cleared soft bounces may have expired.
     pub soft_evidence_incomplete: bool,
-    /// What the soft-bounce policy says, in words.
+    /// The result of the soft-bounce policy, in words.
     #[schemars(extend("examples" = ["5 of 5 soft bounces since 3 May, last delivery 12 April"]))]
     pub decision: String,
-    /// What was said about the recipient here, oldest first; the latest 200.
+    /// The facts about the recipient on this stream, oldest first; the latest 200.
     #[schemars(length(max = 200))]
     pub history: Vec<Fact>,
 }
 
-/// What is known of a recipient.
+/// What is known about a recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recipient {
     /// The server.
     #[schemars(with = "OfServer")]
     pub server: ServerId,
-    /// As it was asked for. Of a recipient that was asked for by id: as its latest bounce, complaint, or change of a list
-    /// spells it, masked where the token does not reveal addresses; null where none is on record.
+    /// The address as you gave it. If you gave an id: the address as its latest bounce, complaint or change of a list
+    /// spells it, masked if the token does not reveal addresses; null if none is recorded.
     pub address: Option<String>,
-    /// The id of its own spelling.
+    /// The id of this spelling of the address.
     #[schemars(with = "OfRecipient")]
     pub recipient_id: RecipientId,
-    /// As of when.
+    /// The instant that the answer is for.
     pub at: Timestamp,
-    /// By what had come in by then, where that was asked.
+    /// If you gave `known_at`: only what had come in by this instant was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_at: Option<Timestamp>,
     /// Whether anything is recorded about it.
     pub known: bool,
-    /// The address that was understood, where characters that are not to be seen were taken out of what was given.
+    /// The address without its invisible characters, if it had any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Cleaned")]
     pub cleaned: Option<String>,
-    /// Other spellings of the same mailbox, which were asked for too: the strictest answer holds.
+    /// Other spellings of the same mailbox, which were looked up too: the strictest answer counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "AlsoAsked")]
     pub also_asked: Vec<String>,
-    /// By stream; `*` where the whole server is barred.
+    /// By stream; `*` if it is barred on the whole server.
     pub streams: BTreeMap<String, RecipientStream>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
 }

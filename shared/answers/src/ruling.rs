@@ -1,4 +1,4 @@
-//! What people rule: whom not to mail any more, whom to mail again, whom to forget.
+//! Decisions of people: which addresses to bar, to allow again, and to erase.
 
 use crate::schema::{Cleaned, EventId, GivenAddress, RecipientId as OfRecipient, Scope, StreamId, reason};
 use crate::words::{Awaited, Deleting, Refusal, Suppressing, Sweep, UnknownStream, Was, Why, choice};
@@ -7,7 +7,7 @@ use ledger::{Identity, RecipientId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A decision of ours, and the event that it is.
+/// A decision in the ledger, and its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
     /// The event.
@@ -17,7 +17,7 @@ pub struct Decision {
     pub recorded: bool,
 }
 
-/// Whom not to mail any more.
+/// The addresses to bar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuppressRequest {
@@ -27,17 +27,17 @@ pub struct SuppressRequest {
     /// A message stream, or `*` for the whole server.
     #[schemars(with = "Scope")]
     pub stream: String,
-    /// Why, in your words: they stand in the timeline, with the decision, and go where the person is erased.
+    /// Why, in your words. They are kept with the decision, in the timeline, and removed when the person is erased.
     #[schemars(schema_with = "reason")]
     pub reason: String,
-    /// Why, as a choice: that is what the audit notes.
+    /// Why, as a choice. The audit notes this.
     #[serde(default)]
     #[schemars(schema_with = "choice::<Why>")]
     pub why: Why,
-    /// Whether Postmark's own suppression list is told too.
+    /// Whether the addresses are put on Postmark's own suppression list too.
     #[serde(default = "yes")]
     pub postmark: bool,
-    /// What a stream means that nobody knows: a slip, which is refused, or one whose first mail is yet to come.
+    /// What to do about an unknown stream: refuse it as a typing error, or allow it because it has had no mail yet.
     #[serde(default)]
     #[schemars(schema_with = "choice::<UnknownStream>")]
     pub unknown_stream: UnknownStream,
@@ -47,7 +47,7 @@ const fn yes() -> bool {
     true
 }
 
-/// What Postmark said about an address on one stream.
+/// Postmark's answer about an address on one stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct SuppressedAtPostmark {
@@ -62,75 +62,75 @@ pub struct SuppressedAtPostmark {
     pub message: Option<String>,
 }
 
-/// What became of an address.
+/// The outcome for an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct SuppressedAddress {
     /// As it was given.
     pub address: String,
-    /// The address that was understood, where characters that are not to be seen were taken out of what was given.
+    /// The address without its invisible characters, if it had any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Cleaned")]
     pub cleaned: Option<String>,
-    /// Whether it is barred here, and Postmark's list holds it where that was asked.
+    /// Whether it is barred here and, if you asked for that, on Postmark's list.
     pub done: bool,
-    /// The decision that bars it here; null where it could not be made.
+    /// The decision that bars it here; null if there is none.
     pub decision: Option<Decision>,
-    /// What Postmark said, stream by stream.
+    /// Postmark's answer, stream by stream.
     pub postmark: Vec<SuppressedAtPostmark>,
 }
 
-/// What became of it, address by address.
+/// The outcome, address by address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Suppressed {
     /// In the order of the request, without those that are invalid.
     pub results: Vec<SuppressedAddress>,
-    /// Those that are no addresses.
+    /// The entries that are not addresses.
     pub invalid: Vec<Invalid>,
 }
 
-/// Where to mail a recipient again, and why.
+/// Where a recipient may be mailed again, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReactivateRequest {
     /// A message stream, or `*` for all of them.
     #[schemars(with = "Scope")]
     pub stream: String,
-    /// Why, in your words: they stand in the timeline, with the decision, and go where the person is erased. Where nothing
-    /// of ours is decided, they are kept nowhere.
+    /// Why, in your words. They are kept with the decision, in the timeline, and removed when the person is erased. If no
+    /// decision is made in the ledger, they are not kept.
     #[schemars(schema_with = "reason")]
     pub reason: String,
-    /// Why, as a choice: that is what the audit notes.
+    /// Why, as a choice. The audit notes this.
     #[serde(default)]
     #[schemars(schema_with = "choice::<Why>")]
     pub why: Why,
-    /// Where a person had unsubscribed or complained: how it consented anew. The words are kept as those of the reason
-    /// are; the audit notes that they were given.
+    /// For a person who had unsubscribed or complained: how they gave consent again. These words are kept like those of
+    /// the reason; the audit notes only that they were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "reason")]
     pub consent: Option<String>,
-    /// Whether Postmark's own suppression list is seen to as well. If not, only what is yours is allowed again, and nothing
-    /// where Postmark's list holds the recipient.
+    /// Whether the recipient is taken off Postmark's own suppression list too. If not, only your own bar is lifted, and
+    /// only if the recipient is not on Postmark's list.
     #[serde(default = "yes")]
     pub postmark: bool,
-    /// What a stream means that nobody knows: a slip, which is refused, or one whose first mail is yet to come.
+    /// What to do about an unknown stream: refuse it as a typing error, or allow it because it has had no mail yet.
     #[serde(default)]
     #[schemars(schema_with = "choice::<UnknownStream>")]
     pub unknown_stream: UnknownStream,
 }
 
-/// Why it stays as it is.
+/// Why nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Refused {
-    /// The rule, or Postmark.
+    /// The rule that refuses, or `postmark`.
     #[schemars(with = "Word<Refusal>")]
     pub code: String,
     /// The same, for people.
     pub words: String,
 }
 
-/// What Postmark said.
+/// Postmark's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct AtPostmark {
@@ -142,52 +142,52 @@ pub struct AtPostmark {
     pub message: Option<String>,
 }
 
-/// What became of a stream.
+/// The outcome for a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReactivatedStream {
     /// The stream.
     #[schemars(with = "Scope")]
     pub stream: String,
-    /// The spelling of the address that is held there, where it is another one than that which was given.
+    /// The spelling that is suppressed there, if it differs from the one that you gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spelling: Option<String>,
-    /// Why it was not to be mailed.
+    /// The reasons why it was suppressed.
     #[schemars(with = "Vec<Word<Was>>")]
     pub was: Vec<String>,
-    /// Whether nothing holds it here any more, once what it awaits has come.
+    /// Whether nothing bars it here any more, once the event in `awaits` has come.
     pub done: bool,
-    /// Why it stays as it is.
+    /// Why nothing changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
-    /// What Postmark said, where it was asked.
+    /// Postmark's answer, if it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postmark: Option<AtPostmark>,
-    /// The event that will say that it is done.
+    /// The event that will confirm it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Word<Awaited>>")]
     pub awaits: Option<String>,
 }
 
-/// What became of it, stream by stream.
+/// The outcome, stream by stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reactivated {
-    /// As it was asked for; of a recipient that was asked for by id, as it is on record, masked where the token does not
-    /// reveal addresses.
+    /// The address as you gave it. If you gave an id: the address as it is recorded, masked if the token does not reveal
+    /// addresses.
     pub address: Option<String>,
-    /// Stream by stream; empty where nothing held it.
+    /// Stream by stream; empty if nothing barred it.
     pub results: Vec<ReactivatedStream>,
-    /// The decision that allows it again; null where none was made.
+    /// The decision that allows it again; null if there is none.
     pub decision: Option<Decision>,
-    /// Those of other spellings of the address. Absent where there are none.
+    /// The decisions about other spellings of the address. Absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_decisions: Vec<Decision>,
-    /// The address that was understood, where characters that are not to be seen were taken out of what was given.
+    /// The address without its invisible characters, if it had any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Cleaned")]
     pub cleaned: Option<String>,
 }
 
-/// Nothing: a reason would be words about a person.
+/// Empty, because a reason would be text about a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EraseRequest {}
@@ -202,11 +202,11 @@ pub struct Erased {
     pub already: bool,
     /// How many events were stripped of the person now.
     pub events: usize,
-    /// When it was erased first.
+    /// When it was first erased.
     pub erased_at: Timestamp,
-    /// Whether what was set aside is swept too; a schedule does that.
+    /// Whether bodies that were set aside are swept already; a scheduled function does that.
     #[schemars(with = "Word<Sweep>")]
     pub quarantine: String,
-    /// Until when what was set aside is swept again, for what was still on its way.
+    /// Until when bodies that were set aside are swept again, because some were still on their way.
     pub swept_until: Timestamp,
 }

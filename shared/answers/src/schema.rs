@@ -159,12 +159,13 @@ macro_rules! named {
 }
 
 named! {
-    /// A Postmark server, by the number that Postmark gives it.
+    /// The number of a Postmark server.
     ServerId { "type": "integer", "format": "int64", "minimum": 1, "examples": [8_123_456] }
-    /// A recipient of one server: a keyed hash of server and address. Another server has another id for the same
-    /// address, and no id tells which address it is of.
+    /// The id of a recipient of one server: a keyed hash of server and address. Another server has another id for the
+    /// same address, and an id does not reveal its address.
     RecipientId { "type": "string", "pattern": "^[A-Za-z0-9_-]{22}$", "examples": ["kZxV0n3qT5uYwB7cD9eFgA"] }
-    /// An event: a hash over what Postmark repeats wherever it tells of it, so that a second telling is the same event.
+    /// The id of an event: a hash over the fields that Postmark repeats in every report of the event, so that a second
+    /// report is the same event.
     EventId { "type": "string", "pattern": "^[A-Za-z0-9_-]{22}$", "examples": ["pQ2rS4tU6vW8xY0zA1bC3d"] }
     /// A message stream of the server, as Postmark spells it.
     StreamId {
@@ -176,16 +177,16 @@ named! {
         "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^(?:\\*|[A-Za-z0-9][A-Za-z0-9._-]*)$",
         "examples": ["outbound", "*"]
     }
-    /// Hand this in as `cursor` to get what comes next; null at the end. A page may be short, even empty, and still have
+    /// Send this as `cursor` to get the next page; null at the end. A page may be short, even empty, and still have
     /// a next one.
     Cursor { "type": ["string", "null"], "maxLength": 2_048 }
-    /// The address that was understood, where characters that are not to be seen were taken out of what was given:
-    /// zero-width ones, soft hyphens, byte order marks, marks of direction and their kind wherever they stand, odd spaces
-    /// at the ends, a spreadsheet's apostrophe. Absent where none were.
+    /// The address without its invisible characters: zero-width characters, soft hyphens, byte order marks, marks of
+    /// direction and similar ones anywhere, unusual spaces at the ends, and a spreadsheet's apostrophe. Absent if it had
+    /// none.
     Cleaned { "type": "string", "examples": ["ida.moreau@customer.example"] }
-    /// Other spellings of the same mailbox, with quotes or without them, or with what was taken out. Each address is
-    /// asked for in all of its spellings, and the strictest answer holds. They are told where something is recorded of
-    /// them, or where the address is not spelled as nearly all are; else absent.
+    /// Other spellings of the same mailbox: with or without quotes, or with the characters that were removed. Each address
+    /// is looked up in all its spellings, and the strictest answer counts. They are listed if something is recorded about
+    /// them, or if the spelling of the address is unusual; otherwise absent.
     AlsoAsked {
         "type": "array", "items": { "type": "string", "examples": ["\"taro..yama\"@customer.example"] }, "minItems": 1
     }
@@ -216,7 +217,7 @@ macro_rules! unnamed {
 unnamed! {
     /// An address in any spelling.
     GivenAddress { "type": "string", "examples": ["ida.moreau@customer.example"] }
-    /// What a token is called by.
+    /// The id of a token.
     TokenId { "type": "string", "pattern": "^[A-Za-z0-9_-]{12}$" }
     /// A token.
     TokenText { "type": "string", "pattern": "^plt_[A-Za-z0-9_-]{12}_[A-Za-z0-9_-]{43}$" }
@@ -243,7 +244,7 @@ pub(crate) fn kind_of_problem(_: &mut SchemaGenerator) -> Schema {
 /// What each kind of problem says.
 pub(crate) fn kinds_of_problems() -> String {
     let said = CODES.map(|(code, words)| format!("\n- `{code}`: {words}"));
-    format!("Which kind of problem.\n{}", said.concat())
+    format!("The kind of problem.\n{}", said.concat())
 }
 
 /// Where a token is to open something: null is every server.

@@ -9,13 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// By which spans of time something is counted.
+/// The spans of time for which events are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// An hour.
     Hour,
-    /// A day of the zone: of 23 or 25 hours where its clocks are changed.
+    /// A day of the zone; it has 23 or 25 hours when the clocks change.
     Day,
 }
 
@@ -25,19 +25,19 @@ impl Listable for By {
     }
 }
 
-/// A share, and how sure it is: of few messages, the interval is wide.
+/// A share, and how certain it is: for few messages, the interval is wide.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rate {
-    /// events / volume; null where the volume is 0. More than 1 where mail of before is opened only now.
+    /// events / volume; null if the volume is 0. More than 1 if earlier mail is opened in this span.
     #[schemars(range(min = 0))]
     pub value: Option<f64>,
-    /// How many.
+    /// The number of events.
     #[schemars(range(min = 0))]
     pub events: i64,
-    /// Of how many.
+    /// The total that they are a share of.
     #[schemars(range(min = 0))]
     pub volume: i64,
-    /// The lower end of the 95 % Wilson interval; null where there is none.
+    /// The lower end of the 95 % Wilson interval; null if there is none.
     #[schemars(range(min = 0, max = 1))]
     pub low: Option<f64>,
     /// Its upper end.
@@ -55,9 +55,9 @@ pub struct Opens {
     /// By mail filters and privacy proxies.
     #[schemars(range(min = 0))]
     pub machine: i64,
-    /// The share of what was delivered that people opened.
+    /// The share of delivered mail that people opened.
     pub human_rate: Rate,
-    /// The share of what was delivered that machines opened.
+    /// The share of delivered mail that machines opened.
     pub machine_rate: Rate,
 }
 
@@ -76,14 +76,14 @@ pub struct Clicks {
 /// Counts and rates of a span of time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Block {
-    /// How many events by measure; those with none are left out.
+    /// The number of events of each measure; measures without events are left out.
     #[schemars(schema_with = "counted::<Measure>")]
     pub counts: BTreeMap<String, i64>,
-    /// Hard, invalid, soft and block bounces among deliveries and those.
+    /// Hard, invalid, soft and block bounces, as a share of these and deliveries.
     pub bounce_rate: Rate,
     /// Hard and invalid bounces in the same volume.
     pub hard_bounce_rate: Rate,
-    /// Complaints among deliveries.
+    /// Complaints, as a share of deliveries.
     pub complaint_rate: Rate,
     /// First opens of messages, by people and by machines.
     pub opens: Opens,
@@ -98,10 +98,10 @@ pub struct Bucket {
     pub from: Timestamp,
     /// Until when, excluded.
     pub to: Timestamp,
-    /// The day or hour, as its zone calls it.
+    /// The name of the day or hour in its zone.
     #[schemars(extend("examples" = ["2026-11-21", "2026-11-21T14"]))]
     pub label: String,
-    /// What was counted.
+    /// The counts and rates.
     #[serde(flatten)]
     pub block: Block,
 }
@@ -110,9 +110,9 @@ pub struct Bucket {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct StatsOfStream {
-    /// Of the whole time that is asked about.
+    /// For the whole time that you asked about.
     pub total: Block,
-    /// Of each hour or day in which something was counted.
+    /// For each hour or day that has events.
     pub buckets: Vec<Bucket>,
 }
 
@@ -122,19 +122,19 @@ pub struct Stats {
     /// The server.
     #[schemars(with = "OfServer")]
     pub server: ServerId,
-    /// The zone whose hours or days are meant.
+    /// The time zone of the hours or days.
     pub zone: String,
-    /// By which spans of time it is counted.
+    /// The span of time of each bucket.
     pub by: Word<By>,
     /// From when, included.
     pub from: Timestamp,
     /// Until when, excluded.
     pub to: Timestamp,
-    /// By stream; those in which nothing was counted are left out.
+    /// By stream; streams without events are left out.
     pub streams: BTreeMap<String, StatsOfStream>,
-    /// Of these streams together.
+    /// For these streams together.
     pub total: Block,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
 }

@@ -43,7 +43,7 @@ impl JsonSchema for Timestamp {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "An instant, RFC 3339 in UTC with microseconds. All times of all answers are such; days are UTC days unless said otherwise.",
+            "description": "An instant, RFC 3339 in UTC with microseconds. All times in all answers have this form. Days are UTC days unless the description says otherwise.",
             "format": "date-time",
             "examples": ["2026-11-21T08:00:00.000000Z"],
         })

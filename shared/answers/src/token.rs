@@ -1,4 +1,4 @@
-//! What a token may see, and the tokens.
+//! The servers that a token may see, and the tokens.
 
 use crate::schema::{Cursor, ServerId as OfServer, TokenId, TokenText, servers_of_token};
 use crate::words::{Listable, words_of};
@@ -10,15 +10,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a token's bearer may do, from less to more.
+/// What a token may do, from the least to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Sees activity, statistics and suppressions of its servers, and checks addresses.
     Viewer,
-    /// Also reactivates, suppresses, imports, erases, and makes viewers' tokens for its servers.
+    /// Also reactivates, suppresses, imports, erases, and creates viewers' tokens for its servers.
     Admin,
-    /// The agency: all that there is.
+    /// The agency: may do everything, at every server.
     Operator,
 }
 
@@ -38,7 +38,7 @@ impl Role {
 
 impl Listable for Role {
     const NAME: Option<&'static str> = Some("Role");
-    const DESCRIPTION: &'static str = "What a token's bearer may do, from less to more.";
+    const DESCRIPTION: &'static str = "What a token may do, from the least to the most.";
 
     fn words() -> Vec<&'static str> {
         words_of::<Role>()
@@ -61,15 +61,15 @@ pub struct Server {
     /// The server.
     #[schemars(with = "OfServer")]
     pub server: ServerId,
-    /// Whose it is.
+    /// The client that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// What people call it.
+    /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Its message streams, and what each is for.
     pub streams: BTreeMap<String, Word<StreamKind>>,
-    /// How many more streams there are than are told. Absent where there are none.
+    /// How many further streams there are. Absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub streams_more: Option<usize>,
@@ -80,39 +80,39 @@ pub struct Server {
 pub struct Servers {
     /// The servers.
     pub items: Vec<Server>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
     /// The token's role.
     pub role: Word<Role>,
-    /// Whether the token sees addresses in lists whole.
+    /// Whether the token sees whole addresses in lists.
     pub reveal_addresses: bool,
 }
 
-/// A token. `servers` null: every server.
+/// A token. If `servers` is null, it is for every server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
-    /// What it is called by; no secret.
+    /// Its id, which is not secret.
     #[schemars(with = "TokenId")]
     pub id: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What its bearer may do.
+    /// What it may do.
     pub role: Word<Role>,
-    /// Where; null: at every server.
+    /// The servers that it is for; null for every server.
     #[schemars(with = "Option<Vec<OfServer>>")]
     pub servers: Option<BTreeSet<ServerId>>,
-    /// Whether its bearer sees addresses in lists whole.
+    /// Whether it sees whole addresses in lists.
     pub reveal_addresses: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Who made it; `operator` for whoever is not one.
+    /// Who created it; callers who are not operators see only `operator`.
     pub created_by: String,
-    /// The token that it was made with. It opens nothing that this one does not, and ends with it.
+    /// The token that it was created with. It can do no more than that token, and expires with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<TokenId>")]
     pub parent: Option<String>,
-    /// When it ends. Absent where it does not.
+    /// When it expires. Absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// The day (UTC) on which it was last used.
@@ -129,30 +129,30 @@ pub struct Token {
 pub struct Tokens {
     /// The tokens.
     pub items: Vec<Token>,
-    /// Hand this in as `cursor` to get what comes next; null at the end.
+    /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
 }
 
-/// What the token shall be. `servers` must be said: null is every server. `expires_at`: an instant to come.
+/// The token to create. `servers` is required; null means every server. `expires_at` must be in the future.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
-    /// What people call it: nothing that controls a terminal.
+    /// Its name, without control characters.
     #[schemars(length(min = 1, max = 100), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     pub name: String,
-    /// What its bearer may do.
+    /// What it may do.
     pub role: Role,
-    /// Where; null: at every server.
+    /// The servers that it is for; null for every server.
     // Left out is not the same as null: every server is said aloud.
     #[serde(deserialize_with = "said")]
     #[schemars(schema_with = "servers_of_token")]
     pub servers: Option<Vec<i64>>,
-    /// Whether its bearer sees addresses in lists whole. Left out: a viewer does not, an admin does, where whoever makes it
-    /// does.
+    /// Whether it sees whole addresses in lists. Default: a viewer's token does not; an admin's token does, if the token
+    /// that creates it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reveal_addresses: Option<bool>,
-    /// Left out: as the token that makes it.
+    /// Default: as for the token that creates it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
@@ -162,37 +162,37 @@ fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<i64>>, 
     Option::deserialize(deserializer)
 }
 
-/// A token that was made.
+/// A token that was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MadeToken {
-    /// What it is.
+    /// The token's properties.
     #[serde(flatten)]
     pub made: Token,
-    /// The token itself. It is told this once.
+    /// The token itself. It is shown only in this answer.
     #[schemars(with = "TokenText")]
     pub token: String,
 }
 
-/// A token that was made with one that was revoked.
+/// A token that was created with one that was revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct RevokedChild {
-    /// What it is called by.
+    /// Its id.
     #[schemars(with = "TokenId")]
     pub id: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
 }
 
 /// A token that was revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RevokedToken {
-    /// Which.
+    /// Its id.
     #[schemars(with = "TokenId")]
     pub id: String,
-    /// The tokens that were made with it, or with those, and were not revoked before.
+    /// The tokens that were created with it, or with those, and were not revoked before.
     pub children: Vec<RevokedChild>,
-    /// Whether they go on opening what they do.
+    /// Whether they stay valid.
     pub children_kept: bool,
 }
 

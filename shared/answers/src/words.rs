@@ -48,7 +48,7 @@ impl<T: Serialize> fmt::Display for Word<T> {
 pub trait Listable {
     /// What it is called there; `None` where it stands at each place that has it.
     const NAME: Option<&'static str> = None;
-    /// What it is.
+    /// What the list is, in words.
     const DESCRIPTION: &'static str = "";
 
     /// The words.
@@ -126,11 +126,11 @@ macro_rules! listed {
 
 listed! {
     StreamKind, Some("StreamKind"), "What a stream is for: mail that its recipient asked for by doing something, or mail to many at once.";
-    Verdict, Some("Verdict"), "May it be mailed. `send`: nothing speaks against it. `risky`: nothing forbids it, but something warns against it. `do_not_send`: it must not be mailed.";
+    Verdict, Some("Verdict"), "Whether it may be mailed. `send`: nothing speaks against it. `risky`: nothing forbids it, but something warns against it. `do_not_send`: it must not be mailed.";
     Cause, Some("Cause"), "Why an address is on Postmark's suppression list of a stream.";
-    BounceClass, Some("BounceClass"), "What a bounce means for the recipient. Only `hard`, `invalid` and (many) `soft` speak against an address; `block`, `content`, `policy` and `failure` are about the sender, `delay` and `info` are no bounces of the address.";
-    Kind, Some("Kind"), "What kind of event: Postmark's `RecordType`, or one of ours: `Observed` (what was read in Postmark's suppression list) and `Decision` (what a person or an import ruled).";
-    Source, Some("Source"), "Who told it: a webhook, Postmark's API read day by day (`reconcile`) or for the time before the first webhook (`backfill`), or a person (`operator`).";
+    BounceClass, Some("BounceClass"), "What a bounce means for the recipient. Only `hard`, `invalid` and (many) `soft` count against an address. `block`, `content`, `policy` and `failure` are about the sender. `delay` and `info` are not bounces of the address.";
+    Kind, Some("Kind"), "The kind of event: Postmark's `RecordType`, or one of ours: `Observed` (an entry that was read in Postmark's suppression list) and `Decision` (by a person or an import).";
+    Source, Some("Source"), "Who reported it: a webhook, Postmark's API, read day by day (`reconcile`) or for the time before the first webhook (`backfill`), or a person (`operator`).";
     Code, None, "";
     UnknownStream, None, "";
     Why, None, "";
@@ -138,7 +138,7 @@ listed! {
 
 impl Listable for Measure {
     const NAME: Option<&'static str> = Some("Measure");
-    const DESCRIPTION: &'static str = "What an event counts as: each as exactly one. Those with `_machine` are opens and clicks of mail filters and privacy proxies.";
+    const DESCRIPTION: &'static str = "The measure that an event counts as; each event counts as exactly one. Measures with `_machine` are opens and clicks by mail filters and privacy proxies.";
 
     fn words() -> Vec<&'static str> {
         Measure::all().map(Measure::name).collect()
@@ -181,23 +181,23 @@ macro_rules! words {
 words! {
     /// What an event may say of its recipient.
     FactName ["suppressed", "lifted", "barred", "allowed", "bounced", "complained", "removal_requested"];
-    /// What may be withheld from whoever is not to see addresses.
+    /// Texts that are left out for tokens that do not reveal addresses.
     Withheld ["subject", "diagnostic", "link", "note"];
-    /// Whether Postmark put somebody on its list.
+    /// Whether Postmark put an address on its list.
     Suppressing ["suppressed", "failed", "unavailable"];
-    /// Whether Postmark took somebody off its list.
+    /// Whether Postmark took an address off its list.
     Deleting ["deleted", "failed", "unavailable"];
-    /// Why something stays as it is.
+    /// Why nothing changed.
     Refusal ["complaint", "consent", "too_often", "postmark"];
-    /// What an answer may wait for.
+    /// The event that an outcome waits for.
     Awaited ["SubscriptionChange"];
-    /// Whether what was set aside was swept.
+    /// Whether bodies that were set aside were swept.
     Sweep ["pending", "swept"];
-    /// How it is known who somebody is.
+    /// How a person or program was identified.
     ActorKind ["token", "aws", "local", "operator"];
     /// How far a change is.
     Phase ["begun", "done", "failed"];
-    /// The lists that are understood.
+    /// The formats of lists that are understood.
     Format [
         "postledger", "postmark", "postmark-bounces", "ses", "sendgrid-bounces", "sendgrid-invalid-emails",
         "sendgrid-spam-reports", "sendgrid-unsubscribes", "mailgun-bounces", "mailgun-complaints",
@@ -206,7 +206,7 @@ words! {
     ];
 }
 
-/// Why a recipient was not to be mailed on a stream: as lists say it, and what else speaks against it.
+/// Why a recipient was suppressed on a stream: the causes in lists, and other reasons.
 pub(crate) struct Was;
 
 impl Listable for Was {
@@ -216,18 +216,18 @@ impl Listable for Was {
     }
 }
 
-/// What a stream means that nobody knows: a slip, which is refused, or one whose first mail is yet to come.
+/// What to do about an unknown stream: refuse it as a typing error, or allow it because it has had no mail yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownStream {
-    /// It is a slip.
+    /// It is a typing error.
     #[default]
     Refuse,
-    /// It is meant: its first mail is yet to come.
+    /// It is intended: it has had no mail yet.
     Allow,
 }
 
-/// Why something is ruled, as a choice.
+/// The reason for a decision, as a choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
@@ -235,13 +235,13 @@ pub enum Why {
     Request,
     /// The person complained.
     Complaint,
-    /// Mail does not get there, or does again.
+    /// Mail bounces, or arrives again.
     Bounce,
-    /// A law or a contract asks for it.
+    /// A law or a contract requires it.
     Legal,
-    /// It was ruled otherwise by mistake.
+    /// An earlier decision was a mistake.
     Mistake,
-    /// Something else, or nothing was chosen.
+    /// Something else, or no choice.
     #[default]
     Other,
 }

@@ -134,7 +134,7 @@ fn endpoints() -> [Option<String>; Service::ALL.len()] {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// No credentials were found, or they could not be renewed.
-    #[error("no AWS credentials can be had: {0}")]
+    #[error("no AWS credentials are available: {0}")]
     Credentials(#[source] CallFailed),
     /// No region.
     #[error("no AWS region is known")]

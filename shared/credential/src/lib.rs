@@ -1,8 +1,8 @@
 //! Credentials: HTTP Basic whose password is a signature, so that the door needs no secret and no look-up.
 //!
 //! The user name is `{server}.{generation}`, the password the Ed25519 signature over
-//! `postledger/v1/{stack}/{server}/{generation}`, in base64url without padding (86 characters). Whoever knows
-//! one server's password can compute no other server's, stack's or generation's. Two public keys are active at
+//! `postledger/v1/{stack}/{server}/{generation}`, in base64url without padding (86 characters). From
+//! one server's password nobody can compute that of another server, stack or generation. Two public keys are active at
 //! a time, so that a key can be rotated without refusing anything.
 
 use base64::Engine as _;
@@ -26,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 pub const KEYS_MAX: usize = 2;
 /// The longest `Authorization` header that is looked at, in bytes.
 const HEADER_BYTES_MAX: usize = 1_024;
-/// How many valid credentials are known again without verifying their signatures.
+/// How many valid credentials are remembered, so that their signatures need not be verified again.
 const KNOWN_MAX: usize = 1_024;
 
 /// What is wrong with a key, a stack's name or a deny list. It never quotes the value.
@@ -128,7 +128,7 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// A short name that logs and envelopes may bear: 8 characters of its hash.
+    /// A short name for logs and envelopes: 8 characters of its hash.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -404,7 +404,7 @@ mod tests {
         let bytes = URL_SAFE_NO_PAD.decode(&good).unwrap();
         let mut flipped = bytes.clone();
         flipped[10] ^= 1;
-        // The last character bears four spare bits: another letter decodes to the same bytes elsewhere.
+        // The last character has four spare bits: another letter decodes to the same bytes elsewhere.
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let last = alphabet.find(good.chars().last().unwrap()).unwrap();
         let spare = format!("{}{}", &good[..85], &alphabet[last + 1..last + 2]);

@@ -4,8 +4,8 @@ use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use postmark::Refused;
 
-/// As the read API tells of what it does not have: whoever asked knows that form.
-const NO_SUCH_ROUTE: &str = r#"{"type":"urn:postledger:problem:not-found","title":"Not found","status":404,"detail":"nothing is asked at this path; is it mistyped?","next":"see the paths at /v1/openapi.json: all others begin with /v1/servers or /v1/tokens"}"#;
+/// In the form of the read API's own answers, which the caller knows.
+const NO_SUCH_ROUTE: &str = r#"{"type":"urn:postledger:problem:not-found","title":"Not found","status":404,"detail":"there is no such path; is it mistyped?","next":"see the paths at /v1/openapi.json: all others begin with /v1/servers or /v1/tokens"}"#;
 
 /// An answer of the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub enum Answer {
     SetAside(Refused),
     /// There is no credential.
     NoCredential,
-    /// There is a credential, and it is wrong or denied; Postmark comes again.
+    /// There is a credential, and it is wrong or denied; Postmark tries again.
     WrongCredential,
     /// There is a credential, but no event comes by this method.
     WrongMethod,
-    /// It is no event but a question, and no question is answered at this path.
+    /// It is a question for the read API, at a path that answers none.
     NoSuchRoute,
-    /// The queue refused or did not answer in time; Postmark comes again.
+    /// The queue refused or did not answer in time; Postmark tries again.
     TryAgain,
 }
 
@@ -40,7 +40,7 @@ impl Answer {
         }
     }
 
-    /// A small JSON body. It tells nothing that the sender does not know.
+    /// A small JSON body. It contains nothing that the sender does not know.
     pub fn body(self) -> String {
         match self {
             Answer::Healthy => r#"{"status":"ok"}"#.to_owned(),

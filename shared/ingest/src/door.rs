@@ -65,7 +65,7 @@ impl Door {
         }
     }
 
-    /// Whose a request is, by its head alone: its body may be read after this.
+    /// Finds out whose a request is, from its head alone. Only after this may its body be read.
     ///
     /// # Errors
     /// The answer, where it is not to be taken in.
@@ -117,7 +117,7 @@ impl Door {
         }
     }
 
-    /// The message of an event that is understood, and what to tell once it is enqueued.
+    /// The message of an event that is understood, and what to log once it is enqueued.
     fn message(
         &self,
         knock: &Knock<'_>,
@@ -169,7 +169,7 @@ impl Door {
         context: &Context,
         refusal: Refusal,
     ) -> Answer {
-        // Which kind it is decides how long it is kept; only the body itself can tell.
+        // The kind decides how long it is kept, and only the body itself names it.
         let record_type = Body::parse(body).ok().and_then(|body| Kind::named(body.text("RecordType")?));
         let aside = SetAside {
             server: context.server,
@@ -207,7 +207,7 @@ fn server_in_path(path: &str) -> Option<ServerId> {
     (segments.next() == Some("v1")).then(|| segments.next()?.parse().ok()).flatten()
 }
 
-/// Whether a request bears Postmark's marks: then a wrong credential is a slip in a rotation, not a scanner.
+/// Whether a request has Postmark's marks: then a wrong credential is a mistake in a rotation, not a scanner.
 pub(crate) fn is_marked(knock: &Knock<'_>) -> bool {
     let agent = knock.headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes() == b"Postmark");
     let header = knock.headers.keys().any(|name| name.as_str().starts_with("x-pm-"));

@@ -1,5 +1,5 @@
-//! The door as a Lambda function behind API Gateway: configuration, start-up, and what a gateway's event is
-//! to the door. The whole of every ingest function but its record type.
+//! The door as a Lambda function behind API Gateway: configuration, start-up, and how a gateway's event becomes a request
+//! to the door. This is all of every ingest function except its record type.
 
 use crate::door::{Door, Knock};
 use aws::{Access, Link, Opened};
@@ -78,7 +78,7 @@ fn knock(request: &Request) -> Knock<'_> {
     }
 }
 
-/// Opens the connection ahead of the first event. An event that comes all the same opens its own.
+/// Opens the connection ahead of the first event. An event that comes before it is open opens its own.
 async fn warmed(queue: SqsSender) -> SqsSender {
     Opened::tell("queues", queue.warm().await);
     queue

@@ -1,4 +1,4 @@
-//! What the door tells of itself: one type whose `emit` both logs and counts.
+//! The door's logs and metrics: one type whose `emit` both logs and counts.
 
 use ledger::Kind;
 use postmark::Refused;
@@ -41,7 +41,7 @@ impl Happened {
             }
             Happened::Misrouted => {
                 metrics::counter!("Misrouted").increment(1);
-                tracing::info!("an event came to another type's URL; it was taken in all the same");
+                tracing::info!("an event came to another type's URL; it was still taken in");
             }
             Happened::SetAside { server, refused, place, parts } => {
                 metrics::counter!("Quarantined", "Reason" => refused.code()).increment(1);
@@ -55,7 +55,7 @@ impl Happened {
                         event.reason = reason,
                         event.place = place,
                         event.parts = parts,
-                        "a body was set aside; see it by `postledger quarantine list`"
+                        "a body was set aside; `postledger quarantine list` shows it"
                     );
                 }
             }
@@ -68,7 +68,7 @@ impl Happened {
                 rejected("auth");
                 let value = if marked { "yes" } else { "no" };
                 metrics::counter!("CredentialMismatch", "Marked" => value).increment(1);
-                tracing::warn!(request.marked = marked, "a request with a wrong credential was put off");
+                tracing::warn!(request.marked = marked, "a request with a wrong credential was answered 503");
             }
             Happened::WrongMethod => {
                 rejected("method");
@@ -77,7 +77,10 @@ impl Happened {
             }
             Happened::Question => {
                 metrics::counter!("ClientErrors4xx").increment(1);
-                tracing::info!("a question for the read API came to the door: its path is mistyped");
+                tracing::info!(
+                    "a question for the read API came to an ingest function: its path is \
+                    mistyped"
+                );
             }
             Happened::EnqueueFailed { queue, error } => {
                 metrics::counter!("EnqueueFailed").increment(1);

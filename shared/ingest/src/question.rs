@@ -1,8 +1,8 @@
-//! Questions for the read API that came to the door, since their path is mistyped. Whoever asked is told so at once: the
-//! door's own answers say "try again" or "by POST", which helps nobody there.
+//! Questions for the read API that came to the door because their path is mistyped. They get an answer of their own: the
+//! door's usual answers say "try again" or "by POST", which would not help.
 //!
-//! Invariant: no webhook is taken for a question. What bears Postmark's marks, what comes by POST with a webhook's kind of
-//! password, and what goes to a webhook's own path stays the door's.
+//! Invariant: no webhook is treated as a question. A request that has Postmark's marks, that comes by POST with a webhook's
+//! kind of password, or that goes to a webhook's own path is never one.
 
 use crate::door::{Knock, is_marked};
 use http::Method;
@@ -30,7 +30,7 @@ const WORDS: [&str; 17] = [
     "suppressions",
     "timeline",
 ];
-/// The other one: it is no word of a path alone that says so, but one that stands where the routes begin.
+/// The other word: it counts only at the place where the routes begin, not anywhere in a path.
 const TOKENS: &str = "tokens";
 
 /// Whether a request is a question for the read API.

@@ -1,4 +1,4 @@
-//! Who a recipient is: one key for every spelling of an address, and an id that does not tell the address.
+//! Who a recipient is: one key for every spelling of an address, and an id that does not reveal the address.
 //!
 //! The key decides which events belong to one person, so its rules (version 1) are frozen: they stand in every
 //! identity. Plus tags and dots stay, since outside a few providers they are different mailboxes.

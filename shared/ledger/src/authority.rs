@@ -1,4 +1,4 @@
-//! What may be allowed again, and by whose word: one rule for what Postmark lists and for what an import told.
+//! What may be allowed again, and what that takes: one rule for Postmark's list and for imported causes.
 //!
 //! Nobody takes back a complaint. What the recipient asked for ends when the recipient says so. All else is the
 //! sender's own to rule.
@@ -28,10 +28,13 @@ impl Withheld {
     pub const fn words(self) -> &'static str {
         match self {
             Withheld::Complaint => {
-                "the recipient complained of spam: Postmark never takes that off its list, and no allowance is made \
-                 over it"
+                "the recipient reported spam: Postmark never removes that from its list, and it cannot be \
+                    overruled here"
             }
-            Withheld::Consent => "the recipient unsubscribed: say in consent how it asked to be mailed again",
+            Withheld::Consent => {
+                "the recipient unsubscribed: say in consent how they asked to be mailed \
+                again"
+            }
         }
     }
 }

@@ -70,7 +70,7 @@ impl Measure {
         }
     }
 
-    /// What an event counts as. A hard bounce that Postmark tells twice counts once as a bounce and once as a
+    /// What an event counts as. A hard bounce that Postmark reports twice counts once as a bounce and once as a
     /// suppression, which are different measures.
     pub fn of(what: &What) -> Measure {
         Measure(match what {

@@ -8,8 +8,8 @@
 //! 2. `image_proxy`: a mail provider's own machine fetches. A word ends in `proxy` (`GoogleImageProxy`,
 //!    `YahooMailProxy`), or a second `Mozilla/5.0` stands at the end, as Gmail's does. A person may be behind it, but it
 //!    proves no device, place or repeat.
-//! 3. `crawler`: a text of the list [`crawlers`](self#the-list) stands in it; or a word ends in `bot`, `crawler` or
-//!    `spider`; or it tells where its operator is read about (`+http`).
+//! 3. `crawler`: a text of the list [`crawlers`](self#the-list) is in it; or a word ends in `bot`, `crawler` or
+//!    `spider`; or it links to a page about its operator (`+http`).
 //! 4. `scanner`: it names a product that looks at links and attachments before a reader does; or it is no browser's,
 //!    and a word ends in `checker`, `fetcher`, `monitor`, `scanner`, `scraper` or `validator`.
 //! 5. `script`: it names a browser without a window; or it is no browser's, and its first word is the name of an HTTP
@@ -17,7 +17,7 @@
 //!
 //! What a user agent says of the device is not looked at: comments that speak of Android or a build hold names of
 //! telephones (Cubot, *ruby*) and numbers. Everything else, an empty user agent included, is a person's. A machine that
-//! sends what a plain browser sends cannot be told from one. Both rates are kept, so a reader may choose.
+//! sends what a plain browser sends cannot be distinguished from one. Both rates are kept, so a reader may choose.
 //!
 //! # The list
 //!

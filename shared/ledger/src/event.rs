@@ -1,4 +1,4 @@
-//! What an event is once it has left Postmark's words behind, and the facts it tells.
+//! What an event is, independent of Postmark's format, and the facts that it shows.
 
 use crate::address::RecipientId;
 use crate::bounce::BounceClass;
@@ -25,7 +25,7 @@ pub struct ServerId(i64);
 pub struct NotAServer;
 
 impl ServerId {
-    /// The server of what bears no valid credential at all.
+    /// The server of a body that has no valid credential at all.
     pub const NONE: ServerId = ServerId(0);
 
     /// From a number that is not negative.
@@ -154,7 +154,7 @@ impl Class {
     /// All classes.
     pub const ALL: [Class; 3] = [Class::State, Class::Delivery, Class::Engagement];
 
-    /// The letter that keys bear.
+    /// Its letter in keys.
     pub const fn letter(self) -> &'static str {
         match self {
             Class::State => "s",
@@ -239,7 +239,7 @@ impl Cause {
         Cause::ALL.into_iter().find(|cause| cause.name() == name)
     }
 
-    /// The cause that Postmark's `SuppressionReason` and `Origin` tell.
+    /// The cause that Postmark's `SuppressionReason` and `Origin` mean.
     pub fn told(reason: Option<&str>, origin: Option<&str>) -> Cause {
         match (reason, origin) {
             (Some("HardBounce"), _) => Cause::HardBounce,
@@ -250,7 +250,7 @@ impl Cause {
         }
     }
 
-    /// The cause that a deactivating bounce of a `Type` tells.
+    /// The cause that a deactivating bounce of a `Type` means.
     pub fn of_bounce(bounce_type: &str) -> Cause {
         match bounce_type {
             "Unsubscribe" => Cause::Unsubscribe,
@@ -267,7 +267,7 @@ impl Cause {
 pub enum Bar {
     /// A person ruled so.
     Decision,
-    /// It stood in an imported list, for this cause. Imports that an early release recorded bear none.
+    /// It was in an imported list, for this cause. Imports that an early release recorded have none.
     Import(Option<Cause>),
 }
 
@@ -306,7 +306,7 @@ impl Bar {
         Bar::ALL.into_iter().find(|bar| bar.name() == name)
     }
 
-    /// The cause that an import told.
+    /// The cause in an imported row.
     pub const fn cause(self) -> Option<Cause> {
         match self {
             Bar::Decision => None,
@@ -537,7 +537,7 @@ impl Event {
         self.kind().class()
     }
 
-    /// Whether it is a complaint, told as such or as a bounce.
+    /// Whether it is a complaint, reported as such or as a bounce.
     pub fn complains(&self) -> bool {
         match &self.what {
             What::SpamComplaint { .. } => true,
@@ -546,19 +546,20 @@ impl Event {
         }
     }
 
-    /// Whether a complaint that bears the same identity takes its place. It stands [beside](Identity::beside) then.
+    /// Whether a complaint with the same identity takes its place. Then this event moves to the identity
+    /// [beside](Identity::beside).
     ///
-    /// By Postmark's documentation bounces and complaints share one space of ids, and identities are made so: a
-    /// complaint told as a bounce, as a complaint and by the API is one event. Should the spaces be apart, a bounce and a
-    /// complaint of one recipient may bear one id, and both must count: neither is a copy of the other. This is safe
-    /// either way. Which of them is recorded under the identity itself depends on what they are, never on which came
-    /// first; no identity of what is recorded alone changes; and where no bounce shares an id with a complaint, nothing
-    /// ever makes way.
+    /// By Postmark's documentation, bounces and complaints share one space of ids, and identities rely on that: a
+    /// complaint that is reported as a bounce, as a complaint and by the API is one event. If Postmark in fact has two
+    /// spaces, a bounce and a complaint of one recipient may have the same id. Then both must count, because neither is a
+    /// copy of the other. This rule is safe either way. Which of the two is recorded under the identity itself depends on
+    /// what they are, never on which came first. An event that is recorded alone never changes its identity. And if no
+    /// bounce shares an id with a complaint, no event ever moves.
     pub fn makes_way_for(&self, other: &Event) -> bool {
         !self.complains() && other.complains()
     }
 
-    /// Whether another copy may tell more: a complaint told as a bounce need not say that the address was listed, and
+    /// Whether another copy may contain more: a complaint reported as a bounce need not say that the address was listed, and
     /// imports that an early release made do not say for what.
     const fn is_lighter(&self) -> bool {
         matches!(
@@ -567,7 +568,7 @@ impl Event {
         )
     }
 
-    /// Where this copy stands among the copies of its event: webhook before API, then what tells more, then `Inactive`
+    /// Where this copy stands among the copies of its event: webhook before API, then the copy that contains more, then `Inactive`
     /// true first, then the earlier time, then the lower hash of the body. (The source again, last, so that the order is
     /// total.)
     pub fn rank(&self) -> CopyRank {

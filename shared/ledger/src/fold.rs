@@ -32,7 +32,7 @@ pub enum Offered {
     Better(Box<Event>),
     /// The set has this copy or a better one.
     Known,
-    /// It is a complaint that was not there, and bears the identity of a bounce, which stands beside it now.
+    /// It is a new complaint with the identity of a bounce. The bounce now has the identity beside it.
     Beside {
         /// The bounce as it stood.
         was: Box<Event>,
@@ -46,7 +46,7 @@ pub enum Offered {
 pub struct EventSet(BTreeMap<(Class, Identity), Event>);
 
 impl EventSet {
-    /// An event as it stands in this set: under its identity, or beside a complaint that bears it.
+    /// An event as it is kept in this set: under its identity, or beside a complaint that has the same identity.
     #[must_use]
     pub fn placed(&self, event: Event) -> Event {
         match self.0.get(&(event.class(), event.identity)) {
@@ -109,7 +109,7 @@ impl EventSet {
         self.filtered(|event| event.received_at <= instant)
     }
 
-    /// Some of the events, as if the others had never been: a bounce takes the identity back that a complaint bears.
+    /// Some of the events, as if the others had never happened: a bounce gets back the identity that it gave up for a complaint.
     fn filtered(&self, keep: impl Fn(&Event) -> bool) -> EventSet {
         let (mut kept, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
             self.0.iter().map(|(key, event)| (*key, event)).partition(|(_, event)| keep(event));
@@ -149,7 +149,7 @@ impl FromIterator<Event> for EventSet {
     }
 }
 
-/// A fact's place in time and the event that told it.
+/// The time of a fact, and the event that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
     /// The time of the fact.
@@ -215,10 +215,10 @@ impl StreamView {
     }
 }
 
-/// A hash of a set of copies, blind to order: the sum of the hashes of each. Two sets with the same hash are
-/// taken for the same set, so it names the state of a recipient's events: whoever writes a view demands that the
-/// stored one is still the fold of what was read. It names the events, not how they are folded: a release that
-/// folds otherwise is followed by `postledger rebuild --repair`.
+/// A hash of a set of copies that does not depend on their order: the sum of their hashes. Two sets with the same hash
+/// count as the same set, so the hash names the state of a recipient's events. A view is written only if the stored one
+/// is still the fold of the events that were read. The hash names the events, not the rules by which they are folded:
+/// after a release with other rules, run `postledger rebuild --repair`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Folded(u128);
@@ -332,7 +332,7 @@ impl View {
     }
 }
 
-/// Folds a set of events. Deliveries, opens and clicks say nothing; `None` where there is nothing else.
+/// Folds a set of events. Deliveries, opens and clicks have no facts; `None` if there is nothing else.
 /// The caller gives each event once: see [`EventSet`].
 pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<View> {
     let mut events = events.into_iter().filter(|event| event.class() == Class::State).peekable();
@@ -365,7 +365,7 @@ fn fold_fact(view: &mut View, event: Identity, fact: Fact) {
     | Fact::RemovalRequested { stream, at }) = &fact;
     let (on, at) = (view.streams.entry(stream.clone()).or_default(), *at);
     let mark = Mark { at, event };
-    // A broadcast stream may tell of a hard bounce by its suppression alone, and an import has no other way.
+    // On a broadcast stream, a suppression may be the only report of a hard bounce; in an import it always is.
     let cause = match &fact {
         Fact::Suppressed { cause, .. } => Some(*cause),
         Fact::Barred { cause, .. } => cause.cause(),

@@ -1,22 +1,22 @@
 //! A recipient as people and files give it: an address, or `id:` and an id. It is understood, or refused with the
 //! reason; nothing is guessed.
 //!
-//! Events keep what Postmark tells, however odd ([`recipient_key`]). This is the stricter half: what a person asks
-//! about, rules on or brings in a list is one mailbox that mail can be sent to.
+//! Events keep the address as Postmark reports it, however odd ([`recipient_key`]). This module is stricter: a person may
+//! ask about, decide about or import only an address that is one mailbox, to which mail can be sent.
 //!
-//! **What is taken out**, and told by [`Address::cleaned`]:
-//! - white space of any kind at the ends (that of ASCII is not told);
-//! - characters that are not to be seen, wherever they stand: all that Unicode calls `Default_Ignorable_Code_Point`, such
-//!   as zero-width spaces and joiners, soft hyphens, byte order marks, marks of direction, variation selectors, tags. A
-//!   joiner stays in a domain that is one only with it;
+//! **What is removed**, and reported by [`Address::cleaned`]:
+//! - white space of any kind at the ends (ASCII white space is not reported);
+//! - invisible characters anywhere: all that Unicode calls `Default_Ignorable_Code_Point`, such as zero-width spaces and joiners, soft hyphens, byte order marks, marks of direction, variation selectors, tags. A
+//!   joiner stays in a domain that is valid only with it;
 //! - the apostrophe by which spreadsheets keep `=`, `+` or `-` at the beginning of a cell from being a formula.
 //!
-//! **What is refused**: every other control character, characters that are no text, signs and altered forms of letters
-//! (full-width ones, say) in a local part, a domain of one label (what a delimiter cut off, most often), patterns, percent-encoding, `mailto:`, and more than one address.
+//! **What is refused**: every other control character, characters that are not text, signs and altered forms of letters
+//! (such as full-width ones) in a local part, a domain of one label (usually cut off by a delimiter), patterns,
+//! percent-encoding, `mailto:`, and more than one address.
 //!
 //! **One mailbox may be spelled in several ways** (RFC 5321, section 4.1.2): `gone@x` and `"gone"@x`, `"a\b"@x` and
-//! `"ab"@x`. And what was taken out may stand in what Postmark told. [`Address::keys`] are the keys of all of these: who
-//! asks whether a mailbox may be mailed asks for each, and the strictest answer holds.
+//! `"ab"@x`. And Postmark may have reported the address with the removed characters. [`Address::keys`] are the keys of all
+//! these spellings. A question about a mailbox looks up each of them, and the strictest answer counts.
 
 use crate::address::{LedgerKey, RecipientId, ascii_domain, lower_nfc, name_and_mailbox, recipient_key};
 use crate::event::ServerId;
@@ -33,7 +33,7 @@ const BY_ID: &str = "id:";
 /// What links to a mailbox begin with.
 const MAILTO: &str = "mailto:";
 /// Why `ida%40x` is refused: it is what a path or a form makes of an address.
-const PERCENT: &str = "the address is percent-encoded: write it as people read it";
+const PERCENT: &str = "the address is percent-encoded: write it in its normal form";
 
 /// Unicode 16.0: the characters with the property `Default_Ignorable_Code_Point`. None of them is to be seen.
 const INVISIBLE: [(char, char); 17] = [
@@ -117,7 +117,7 @@ pub struct Address {
     usual: bool,
 }
 
-/// It shows no address: what is logged by mistake must not tell one.
+/// It shows no address, so that none gets into a log by mistake.
 impl fmt::Debug for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Address(..)")
@@ -151,8 +151,8 @@ impl Address {
         self.usual
     }
 
-    /// The spellings beside its own that whoever asked is told of: those under which something is recorded (by their
-    /// place among the keys), and all where it is not spelled as usual.
+    /// The other spellings that an answer lists: those under which something is recorded (by their place among the
+    /// keys), and all of them if the address is spelled in an unusual way.
     pub fn also_asked(&self, recorded: impl Fn(usize) -> bool) -> Vec<&str> {
         let others =
             self.keys.iter().enumerate().skip(1).filter(|(place, _)| !self.usual || recorded(*place));
@@ -174,7 +174,7 @@ impl FromStr for Address {
             return refused("the address has no valid domain");
         };
         if local.starts_with("=?") && local.ends_with("?=") {
-            return refused("the address is encoded as in the header of a mail: write it as people read it");
+            return refused("the address is encoded as in the header of a mail: write it in its normal form");
         }
         let Local { spelled, other, plain } = Local::of(local)?;
         if spelled.len() > LOCAL_BYTES_MAX {
@@ -213,13 +213,13 @@ fn halves(text: &str) -> Result<(&str, &str), NotARecipient> {
         return refused("the address has control characters");
     }
     if text.chars().any(is_no_text) {
-        return refused("the address has characters that are no text");
+        return refused("the address has characters that are not text");
     }
     if ['"', '\'', '`']
         .into_iter()
         .any(|quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote))
     {
-        return refused("the address stands in quotes: leave them out");
+        return refused("the address is in quotes: leave them out");
     }
     let (name, mailbox) = name_and_mailbox(text);
     if mailbox.is_empty() {
@@ -227,13 +227,13 @@ fn halves(text: &str) -> Result<(&str, &str), NotARecipient> {
     }
     // The prefix is ASCII, so it ends where a character does.
     if mailbox.get(..MAILTO.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(MAILTO)) {
-        return refused("the address begins with mailto: and is to be given without it");
+        return refused("the address begins with mailto: leave that out");
     }
     let Some((local, domain)) = mailbox.rsplit_once('@') else {
         return refused(match mailbox {
             _ if mailbox.to_ascii_lowercase().contains("%40") => PERCENT,
             _ if mailbox.parse::<RecipientId>().is_ok() => {
-                "the address has no @: an id is given as id: and the id"
+                "the address has no @: write an id as id: and the id"
             }
             _ => "the address has no @",
         });
@@ -287,11 +287,11 @@ const fn is_of_a_host(c: char) -> bool {
 
 /// A local part that was understood.
 struct Local {
-    /// As it was given, but for quoted pairs that need not be.
+    /// As it was given, without unnecessary quoted pairs.
     spelled: String,
-    /// With quotes where it was given without, and the other way round where it can be.
+    /// With quotes if it was given without, and without quotes if that is possible.
     other: Option<String>,
-    /// Whether it has no quotes, and no dots but between other characters.
+    /// Whether it has no quotes, and dots only between other characters.
     plain: bool,
 }
 
@@ -464,8 +464,8 @@ mod tests {
         const SIGN: &str = "the local part has punctuation or symbols that no mailbox has";
         const CONTROL: &str = "the address has control characters";
         const NOTHING: &str = "the address has nothing before its @";
-        const NO_TEXT: &str = "the address has characters that are no text";
-        const STANDS: &str = "the address stands in quotes: leave them out";
+        const NO_TEXT: &str = "the address has characters that are not text";
+        const STANDS: &str = "the address is in quotes: leave them out";
         for (given, expected) in [
             ("", "the address is empty"),
             (" \t\r\n", "the address is empty"),
@@ -478,15 +478,12 @@ mod tests {
             ("not-an-address", "the address has no @"),
             ("ida.customer.example", "the address has no @"),
             ("ida\u{ff20}customer.example", "the address has no @"),
-            ("Md74F_1RgpqTyQ8rEES0bA", "the address has no @: an id is given as id: and the id"),
+            ("Md74F_1RgpqTyQ8rEES0bA", "the address has no @: write an id as id: and the id"),
             ("john%40customer.example", PERCENT),
             ("john%2Bnews@customer.example", PERCENT),
             ("john%40customer.example@relay.example", PERCENT),
-            ("mailto:ida@customer.example", "the address begins with mailto: and is to be given without it"),
-            (
-                "<MAILTO:ida@customer.example>",
-                "the address begins with mailto: and is to be given without it",
-            ),
+            ("mailto:ida@customer.example", "the address begins with mailto: leave that out"),
+            ("<MAILTO:ida@customer.example>", "the address begins with mailto: leave that out"),
             ("\"ida@customer.example\"", STANDS),
             ("'ida@customer.example'", STANDS),
             ("@customer.example", NOTHING),
@@ -501,7 +498,7 @@ mod tests {
             ("ida@192.0.2.1", NO_DOMAIN),
             (
                 "=?utf-8?q?ida?=@customer.example",
-                "the address is encoded as in the header of a mail: write it as people read it",
+                "the address is encoded as in the header of a mail: write it in its normal form",
             ),
             ("ida@customer.example/", NO_DOMAIN),
             ("ida@customer.example/timeline", NO_DOMAIN),

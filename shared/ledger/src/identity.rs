@@ -1,4 +1,4 @@
-//! When two tellings are one event: the identity, a hash over what Postmark repeats wherever it tells of it.
+//! When two reports are one event: the identity, a hash over the fields that Postmark repeats in every report of it.
 //!
 //! Everything here is frozen. Twelve vectors in `identity-vectors.json` pin it down and never change; another
 //! implementation that agrees with them agrees with this one.
@@ -40,12 +40,12 @@ impl Canonical {
     }
 }
 
-/// The kind tag and the tuple of an event, as told by whoever tells it.
+/// The kind tag and the tuple of an event, as its source reports it.
 ///
 /// `message_id` is `None` where it is absent, null, empty or the all-zero UUID; the time then takes its place.
 #[derive(Clone, Copy, Debug)]
 pub enum Told<'a> {
-    /// A bounce or complaint that bears an id; both share Postmark's id space.
+    /// A bounce or complaint with an id; both share Postmark's id space.
     BounceById {
         /// Postmark's bounce id.
         id: i64,
@@ -62,7 +62,7 @@ pub enum Told<'a> {
         /// The message that was delivered.
         message_id: Option<&'a str>,
     },
-    /// A click: Postmark tells the first of a link only.
+    /// A click: Postmark reports only the first one of a link.
     Click {
         /// The message that bore the link.
         message_id: Option<&'a str>,
@@ -169,7 +169,7 @@ impl Identity {
         Identity(digest(canonical(server, recipient, time, told).bytes()))
     }
 
-    /// The identity beside this one: of a bounce whose own a complaint bears.
+    /// The identity beside this one: for a bounce that gave up its own to a complaint.
     #[must_use]
     pub fn beside(self) -> Identity {
         let mut form = Canonical::default();

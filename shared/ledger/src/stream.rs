@@ -4,8 +4,8 @@
 //! is left out: a letter or digit, then letters, digits, `-`, `_` and `.`, all of them ASCII, [`STREAM_BYTES_MAX`] at
 //! most. Such a name is one segment of a path, fits into keys and a terminal, and looks like no other name.
 //!
-//! What was recorded under other names by a release that took them stays recorded, and is told wherever no stream is
-//! asked for by name.
+//! An early release accepted other names. Events under such names stay recorded, and are part of every answer that does
+//! not ask for a stream by name.
 
 use crate::event::WHOLE_SERVER;
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// An instant in microseconds since 1970-01-01T00:00:00Z.
 ///
-/// Postmark tells times with zero to seven fraction digits; what is finer than a microsecond is cut off,
+/// Postmark writes times with zero to seven fraction digits; what is finer than a microsecond is cut off,
 /// so that every source of the same instant gives the same number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -23,7 +23,7 @@ const SECOND: i64 = 1_000_000;
 pub const FUTURE_SECONDS_MAX: i64 = 600;
 
 impl Time {
-    /// The first instant that an event may bear: Postmark did not exist before.
+    /// The first instant that an event may have: Postmark did not exist before.
     pub const EARLIEST: Time = Time(1_262_304_000 * SECOND); // 2010-01-01T00:00:00Z
 
     /// From microseconds since 1970.

@@ -60,7 +60,7 @@ pub enum Code {
     ListedUnsubscribe,
     /// On Postmark's list because the customer or Postmark put it there.
     ListedManual,
-    /// On Postmark's list for a reason that Postmark did not tell.
+    /// On Postmark's list for a reason that Postmark did not give.
     ListedUnknown,
     /// Barred by a person's ruling.
     BarredDecision,
@@ -74,7 +74,7 @@ pub enum Code {
     BarredImportUnsubscribe,
     /// Barred because it stood in an imported list of those put there by hand.
     BarredImportManual,
-    /// Barred because it stood in an imported list that told no cause.
+    /// Barred because it was in an imported list without a cause.
     BarredImportUnknown,
     /// Complained of spam once.
     Complained,
@@ -120,23 +120,21 @@ impl Code {
             Code::ListedComplaint => "on Postmark's suppression list: spam complaint",
             Code::ListedUnsubscribe => "on Postmark's suppression list: the recipient unsubscribed",
             Code::ListedManual => "on Postmark's suppression list: put there by hand",
-            Code::ListedUnknown => "on Postmark's suppression list: Postmark gave no reason that is known",
+            Code::ListedUnknown => "on Postmark's suppression list: Postmark gave no known reason",
             Code::BarredDecision => "barred by a decision of yours",
             Code::BarredImport => "barred by an import of yours",
             Code::BarredImportHardBounce => "barred by an import of yours: hard bounce",
             Code::BarredImportComplaint => "barred by an import of yours: spam complaint",
             Code::BarredImportUnsubscribe => "barred by an import of yours: the recipient unsubscribed",
             Code::BarredImportManual => "barred by an import of yours: put on its list by hand",
-            Code::BarredImportUnknown => {
-                "barred by an import of yours: its list told no reason that is known"
-            }
-            Code::Complained => "complained of spam before",
+            Code::BarredImportUnknown => "barred by an import of yours: its list has no known reason",
+            Code::Complained => "reported spam before",
             Code::HardBounce => "hard bounce",
             Code::InvalidAddress => "invalid address",
             Code::RemovalRequested => "asked to be taken off the list, by a bounce",
             Code::SoftBounces => "too many soft bounces",
             Code::EvidenceTruncated => {
-                "soft bounces, and more deliveries or bounces than are read to judge them"
+                "soft bounces, with more deliveries or bounces than can be read to judge them"
             }
         }
     }

@@ -126,7 +126,7 @@ pub fn run_failed(error: &(dyn std::error::Error + 'static)) {
         call.code = call.code,
         call.action = call.action,
         error = %error,
-        "the run ended early; the next one goes on"
+        "the run ended early; the next one continues"
     );
 }
 

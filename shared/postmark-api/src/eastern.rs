@@ -1,8 +1,8 @@
 //! Eastern time (America/New_York), which Postmark's date filters and statistics speak.
 //!
-//! Twice a year local times and instants part: one hour in March does not exist, one in November comes twice. So
-//! [`window`] names times so wide that nothing is missed, whichever of the two hours Postmark takes a text for, and
-//! whoever asks keeps only the rows whose own instants he wants.
+//! Twice a year, local times do not match instants: one hour in March does not exist, and one in November comes twice. So
+//! [`window`] asks for a range that is wide enough for either hour that Postmark may mean, and the caller keeps only the
+//! rows whose own instants it wants.
 
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, TimeZone};

@@ -113,7 +113,7 @@ pub(crate) struct Call {
     body: Bytes,
     /// Must not be done twice.
     once: bool,
-    /// An answer of 200 may bear an `ErrorCode` that is the caller's business.
+    /// An answer of 200 may have an `ErrorCode`, which the caller must handle.
     lenient: bool,
 }
 
@@ -243,7 +243,7 @@ impl Session {
                     let words = format!("{} is larger than {ANSWER_BYTES_MAX} bytes", call.says());
                     Failure::never(ApiError::NotUnderstood(words))
                 })?;
-                // A refusal that bears a good status: nobody documents one, and it must not pass for an empty list.
+                // A refusal with a status of success: it is documented nowhere, and must not pass as an empty list.
                 let told = Told::of(&body, &HeaderMap::new());
                 if told.code != 0 && !call.lenient {
                     return Err(Failure::never(self.refused(200, &told)));
@@ -315,7 +315,7 @@ impl Call {
     }
 }
 
-/// What a refusal tells, as far as it is JSON.
+/// The fields of a refusal, if it is JSON.
 struct Told {
     code: i64,
     message: String,

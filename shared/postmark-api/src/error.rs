@@ -13,7 +13,7 @@ pub enum ApiError {
     Refused {
         /// HTTP's status.
         status: u16,
-        /// Postmark's `ErrorCode`; 0 where it tells none.
+        /// Postmark's `ErrorCode`; 0 if it gives none.
         code: i64,
         /// What is wrong.
         words: String,
@@ -25,12 +25,12 @@ pub enum ApiError {
     #[error("Postmark's probes failed, so nothing was saved: {0}")]
     Unverified(Verification),
     /// It was tried as often as is sensible; later it may be done.
-    #[error("Postmark cannot be asked at present: {0}")]
+    #[error("Postmark cannot be asked now: {0}")]
     Unavailable(Cause),
     /// A call that must not be repeated got no answer: nobody knows whether it was done.
-    #[error("nobody knows whether Postmark has done it: {0}")]
+    #[error("it is not known whether Postmark has done it: {0}")]
     Uncertain(Cause),
-    /// The answer is not what Postmark documents: which one, and where it departs.
+    /// The answer is not what Postmark documents: which answer, and where it differs.
     #[error("Postmark's answer is not understood: {0}")]
     NotUnderstood(String),
     /// The request could not be made from what was given, so nothing was sent.
@@ -42,10 +42,10 @@ pub enum ApiError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// HTTP 429: too many calls.
-    #[error("it takes no more calls for a while (429)")]
+    #[error("it accepts no more calls for a while (429)")]
     Throttled,
     /// HTTP 5xx.
-    #[error("it has a fault ({0})")]
+    #[error("it failed ({0})")]
     Fault(u16),
     /// HTTP 503 with `ErrorCode` 100.
     #[error("it is down for maintenance (503, 100)")]

@@ -123,7 +123,7 @@ mod tests {
         Hang(&'static str),
     }
 
-    /// A server on loopback that treats its connections one after another as it is told, the last way for ever.
+    /// A server on loopback that treats each connection in the next given way, and the rest in the last way.
     struct Local {
         base: String,
         taken: Arc<AtomicUsize>,

@@ -31,12 +31,12 @@ pub struct ServerInfo {
     pub track_links: String,
     /// `Live` or `Sandbox`; empty where Postmark does not tell.
     pub delivery_type: String,
-    /// The legacy open hook tells first opens only.
+    /// The legacy open hook reports only first opens.
     pub post_first_open_only: bool,
     /// The legacy hooks that are set: `BounceHookUrl`, `OpenHookUrl`, `DeliveryHookUrl` or `ClickHookUrl`, and the URL,
-    /// which may bear credentials.
+    /// which may contain credentials.
     pub legacy_hooks: BTreeMap<&'static str, String>,
-    /// Bounce hooks also tell what SMTP refused.
+    /// Bounce hooks also report what SMTP refused.
     pub enable_smtp_api_error_hooks: bool,
 }
 

@@ -110,7 +110,7 @@ struct ChangedRow {
 }
 
 /// A suppression list as it comes in, a row at a time. It takes the memory of one chunk and one row, however long the
-/// list is. Nothing is tried again once it has begun: whoever reads it starts anew after an error.
+/// list is. Once it has begun, nothing is retried: after an error, the reader starts again from the beginning.
 pub struct SuppressionDump {
     call: Call,
     chunks: Chunks,

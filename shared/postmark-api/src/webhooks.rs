@@ -68,15 +68,15 @@ impl fmt::Display for Trigger {
 #[expect(missing_docs, reason = "Postmark's words")]
 pub struct Triggers {
     pub open: bool,
-    /// Only the first open of a message and recipient is told.
+    /// Only the first open of a message and recipient is reported.
     pub open_first_only: bool,
     pub click: bool,
     pub delivery: bool,
     pub bounce: bool,
-    /// Bounces bear the whole bounced message.
+    /// Bounces contain the whole bounced message.
     pub bounce_content: bool,
     pub spam_complaint: bool,
-    /// Complaints bear the whole message.
+    /// Complaints contain the whole message.
     pub spam_complaint_content: bool,
     pub subscription_change: bool,
 }
@@ -170,7 +170,7 @@ impl fmt::Debug for Header {
 pub struct Webhook {
     /// Postmark's number of it.
     pub id: i64,
-    /// Where events go; it may bear credentials.
+    /// Where events go; it may contain credentials.
     pub url: String,
     /// The message stream that they are of.
     pub stream: String,

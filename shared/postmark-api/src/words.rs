@@ -11,13 +11,13 @@ fn of_code(code: i64) -> Option<Sentence> {
     Some(match code {
         10 => (
             "the token is missing, wrong, or of the other kind (a server's, an account's)",
-            Some("copy it anew: a server's from its API Tokens tab, an account's from Account, API Tokens"),
+            Some("copy it again: a server's from its API Tokens tab, an account's from Account, API Tokens"),
         ),
         100 => ("Postmark is down for maintenance", Some("try again later")),
         101 => ("Postmark has an internal error", Some("try again later")),
         300 => ("the message is not valid", Some("correct the field that is named")),
         402 => {
-            ("Postmark cannot read the JSON that was sent", Some("report it: this is a fault of Postledger"))
+            ("Postmark cannot read the JSON that was sent", Some("report it: this is a bug in Postledger"))
         }
         403 => ("a field has a value that Postmark does not take", Some("correct the field that is named")),
         406 => (
@@ -51,7 +51,7 @@ fn of_code(code: i64) -> Option<Sentence> {
             "a server's delivery type is fixed when it is created",
             Some("create another server with the delivery type that you need"),
         ),
-        614 => ("a date is not valid", Some("report it: this is a fault of Postledger")),
+        614 => ("a date is not valid", Some("report it: this is a bug in Postledger")),
         700 => (
             "the query for messages is not valid, or reaches past the first 10,000 rows",
             Some("ask for a shorter time"),
@@ -68,10 +68,10 @@ fn of_code(code: i64) -> Option<Sentence> {
             "Postmark does not have this bounce, or not its dump (any more)",
             Some("nothing: dumps are kept for 30 days"),
         ),
-        1002 => ("a parameter is missing or not valid", Some("report it: this is a fault of Postledger")),
+        1002 => ("a parameter is missing or not valid", Some("report it: this is a bug in Postledger")),
         1003 => (
             "this bounce cannot be reactivated",
-            Some("nothing, if it was a complaint; else ask Postmark's support"),
+            Some("nothing, if it was a complaint; otherwise ask Postmark's support"),
         ),
         1226 | 1235 => (
             "the server has no such message stream",
@@ -84,8 +84,8 @@ fn of_code(code: i64) -> Option<Sentence> {
         1353 => ("the stream does not have this trigger", Some("leave the trigger out for this stream")),
         1354 => ("the webhook's URL is missing or not valid", Some("give an absolute https URL")),
         1355 | 1356 | 1361 | 1362 | 1363 => (
-            "Postmark does not take the webhook as it was sent",
-            Some("report it with the code: this is a fault of Postledger"),
+            "Postmark does not accept the webhook as it was sent",
+            Some("report it with the code: this is a bug in Postledger"),
         ),
         1357 => (
             "a webhook's stream cannot be changed",
@@ -94,7 +94,7 @@ fn of_code(code: i64) -> Option<Sentence> {
         1358 => ("the name of a header is not valid", Some("correct the webhook's headers")),
         1359 => (
             "the stream has as many webhooks as it may",
-            Some("remove one that is not needed any more, or connect with --one-url"),
+            Some("remove one that is no longer needed, or connect with --one-url"),
         ),
         1360 => (
             "the webhook belongs to an integration and cannot be changed here",
@@ -106,10 +106,10 @@ fn of_code(code: i64) -> Option<Sentence> {
         ),
         1404 | 1405 => (
             "a filter of the suppression list is not valid",
-            Some("report it with the code: this is a fault of Postledger"),
+            Some("report it with the code: this is a bug in Postledger"),
         ),
         1400..=1403 | 1406..=1409 | 1411 => (
-            "Postmark does not take the change of the suppression list",
+            "Postmark does not accept the change of the suppression list",
             Some(
                 "compare the stream's name with the server's streams in Postmark, and look at the addresses",
             ),
@@ -117,12 +117,12 @@ fn of_code(code: i64) -> Option<Sentence> {
         1410 => ("more than 50 addresses in one change", Some("change fewer at a time")),
         1480 => ("calls from this IP address are not allowed", Some("look at the token's allowed addresses")),
         1500 => (
-            "Postmark tells no statistics of days more than a year ago",
+            "Postmark has no statistics for days more than a year ago",
             Some("ask for days of the last year"),
         ),
         1501 | 1502 => (
             "the days of the statistics are not valid",
-            Some("let the first day not lie after the last, nor the last in the future"),
+            Some("give a first day that is not after the last, and a last day that is not in the future"),
         ),
         _ => return None,
     })
@@ -132,18 +132,18 @@ fn of_code(code: i64) -> Option<Sentence> {
 fn of_status(status: u16) -> Sentence {
     match status {
         300..=399 => (
-            "a redirect, which is not followed so that the token goes nowhere else",
+            "a redirect, which is not followed, so that the token is not sent elsewhere",
             Some("check the base URL"),
         ),
         401 | 403 => ("the token is not accepted", Some("check that it is this server's, and not revoked")),
-        404 => ("there is no such thing", Some("look in Postmark whether it was removed")),
+        404 => ("Postmark does not have this", Some("check in Postmark whether it was removed")),
         413 => ("the request is too large", Some("send less at a time")),
         415 => (
-            "a header is missing, perhaps taken away by a proxy",
+            "a header is missing, perhaps removed by a proxy",
             Some("let Accept, Content-Type and the token's header pass"),
         ),
         429 => ("too many calls", Some("wait some minutes, and ask less at a time")),
-        _ => ("the request is not taken", None),
+        _ => ("the request is not accepted", None),
     }
 }
 

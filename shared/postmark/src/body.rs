@@ -7,7 +7,7 @@ use crate::{
 use ledger::{Kind, ServerId, Source};
 use serde_json::{Map, Value};
 
-/// The field that holds the whole bounced message, where Postmark was told to include it.
+/// The field that holds the whole bounced message, if Postmark is configured to include it.
 const CONTENT: &str = "Content";
 
 /// What is taken out of `Geo` unless the stack keeps engagement detail.
@@ -60,7 +60,7 @@ impl Body {
         self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
-    /// The kind of event that the body claims to tell. Webhooks tell Postmark's six only.
+    /// The kind of event that the body claims to be. Webhooks have only Postmark's six.
     pub(crate) fn kind(&self, source: Source) -> Result<Kind, Refusal> {
         let kind = self.text("RecordType").and_then(Kind::named);
         kind.filter(|kind| source != Source::Webhook || RecordType::of(*kind).is_some()).ok_or_else(|| {

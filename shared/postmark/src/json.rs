@@ -76,11 +76,11 @@ fn without_marks<'a>(raw: &'a [u8], mended: &mut Vec<&'static str>) -> &'a [u8] 
     text
 }
 
-/// What stands for a character that cannot be told.
+/// Replaces a character that cannot be read.
 const REPLACEMENT: &str = "\u{fffd}";
 
-/// A text that is UTF-8 and has no half of a surrogate pair. Outside of strings neither is JSON before or after it.
-/// `None` where it grows beyond what is read: a byte that is no text becomes three.
+/// The text as UTF-8 without half surrogate pairs. (Outside strings, a body with either is not JSON, before or after
+/// this.) `None` if it grows beyond the limit: a byte that is not text becomes three.
 fn mend<'a>(text: &'a [u8], mended: &mut Vec<&'static str>) -> Option<Cow<'a, [u8]>> {
     let (mut whole, mut halves, mut invalid) = (Cow::Borrowed(text), false, false);
     if std::str::from_utf8(text).is_err() {
@@ -133,7 +133,7 @@ fn mend<'a>(text: &'a [u8], mended: &mut Vec<&'static str>) -> Option<Cow<'a, [u
     Some(whole)
 }
 
-/// The UTF-16 unit that an escape at the start of a text tells.
+/// The UTF-16 unit of an escape at the start of a text.
 fn escaped_unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.first_chunk::<4>()?;
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)? as u16))

@@ -1,13 +1,13 @@
 //! Postmark's words, and the only place that knows them: a webhook body comes in, an event of the ledger or a
 //! refusal with its reason and place goes out.
 //!
-//! Invariant: a body is looked at once, by [`examine`], whoever holds it: the door, the consumer, the command
-//! line, a replay. Unknown keys are kept, unknown bounce types and reasons are accepted; what is refused is
-//! what cannot be placed: no JSON object, no known record type, a missing or unusable key field, an impossible
-//! time. A refusal never quotes the body.
+//! Invariant: only [`examine`] reads a body, for the door, the consumer, the command line and a replay alike. Unknown
+//! keys are kept, and unknown bounce types and reasons are accepted. A body is refused only if it cannot be assigned to an
+//! event: it is not a JSON object, has no known record type, lacks a usable key field, or has an impossible time. A
+//! refusal never quotes the body.
 //!
-//! The two kinds of our own, `Observed` and `Decision`, wear the same clothes (a JSON object with a
-//! `RecordType`), so that they take the same way through queue and consumer; a webhook cannot bear them.
+//! Our own two kinds, `Observed` and `Decision`, have the same form (a JSON object with a `RecordType`), so that they go
+//! the same way through queue and consumer. A webhook cannot have these kinds.
 
 mod body;
 mod fields;
@@ -67,7 +67,7 @@ impl RecordType {
         RecordType::SubscriptionChange,
     ];
 
-    /// The kind of event that such a body tells.
+    /// The kind of event of such a body.
     pub const fn kind(self) -> Kind {
         match self {
             RecordType::Delivery => Kind::Delivery,
@@ -185,7 +185,7 @@ pub struct Examined {
     pub body: Body,
     /// Its canonical text, of which its hash is made.
     pub canonical: String,
-    /// What kind of event it tells.
+    /// The kind of event.
     pub kind: Kind,
     /// When it happened.
     pub at: Time,

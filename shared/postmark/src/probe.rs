@@ -2,7 +2,7 @@
 //!
 //! They look like real events: the bounce test is a hard bounce that deactivates `john@example.com`. The rule:
 //! the MessageID is the all-zero UUID, *and* the address is at `example.com`, or the bounce id is 42, or the
-//! metadata has the two example keys. A zero MessageID alone proves nothing: real subscription changes bear it.
+//! metadata has the two example keys. A zero MessageID alone proves nothing: real subscription changes have it too.
 
 use crate::body::Body;
 use crate::fields::ZERO_MESSAGE_ID;

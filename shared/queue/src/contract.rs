@@ -166,7 +166,7 @@ pub async fn depth_tells_visible_and_in_flight<H: Harness>(harness: &H) {
     settles(&*queue, 2, 0).await;
 }
 
-/// Asks until the depth is as expected: SQS tells it only about, and late.
+/// Asks until the depth is as expected: SQS reports it only approximately, and late.
 async fn settles(queue: &dyn Queue, visible: usize, in_flight: usize) {
     let mut depth = Depth::default();
     for _ in 0..DEPTHS_MAX {

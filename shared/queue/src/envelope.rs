@@ -1,4 +1,4 @@
-//! What travels on the critical and bulk queues: a body, and what the door knew of it.
+//! The messages of the critical and bulk queues: a body, and what the door knew about it.
 //!
 //! The format is versioned. Fields may be added, since readers ignore what they do not know; a change that an
 //! older consumer would misread raises the version, which an older consumer refuses to read.
@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 
 /// The version that is written where nothing needs a later one.
 pub const ENVELOPE_VERSION: u32 = 1;
-/// The version of what tells for which cause an import bars: an older release knows no such ruling.
+/// The version of messages that name the cause for which an import bars: an older release does not know these.
 pub const CAUSE_VERSION: u32 = 3;
 /// The versions that this release reads.
 pub(crate) const VERSIONS: RangeInclusive<u32> = ENVELOPE_VERSION..=CAUSE_VERSION;
@@ -52,7 +52,7 @@ pub struct Envelope {
     pub retries_remaining: Option<u32>,
     /// Who told it.
     pub source: Source,
-    /// Whether an operator said that revocation and age shall not matter.
+    /// Whether an operator said to ignore revocation and age.
     #[serde(default, rename = "override")]
     pub overridden: bool,
     /// What the door took out of the body, by name.
@@ -80,8 +80,8 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// What somebody other than a webhook tells: by no credential. `canonical` is the body, `what` is what it tells, and
-    /// `dropped` is what was taken out of it.
+    /// An event that did not come by a webhook, and so has no credential. `canonical` is the body, `what` the event in it,
+    /// and `dropped` what was taken out of the body.
     pub fn told(
         server: ServerId,
         what: &What,
@@ -123,7 +123,8 @@ impl Envelope {
     }
 }
 
-/// Reads a message of one of some versions, and tells what a later release wrote from what nobody did.
+/// Reads a message of one of the given versions. An error distinguishes a later release's message from one that is no
+/// envelope at all.
 pub(crate) fn decode_versioned<T: DeserializeOwned>(
     message: &str,
     versions: RangeInclusive<u32>,

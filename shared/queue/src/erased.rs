@@ -27,7 +27,7 @@ pub struct Erased {
     pub message_id: Option<String>,
     /// What happened.
     pub what: What,
-    /// The hash of the body that there was: which of two copies is kept does not change.
+    /// The hash of the original body, so that the choice between two copies does not change.
     pub body_hash: [u8; 16],
 }
 

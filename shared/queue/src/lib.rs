@@ -40,7 +40,7 @@ pub const SQS_BYTES_MAX: usize = 1024 * 1024;
 /// How long a received message of a live queue stays invisible: more than six times the consumer's timeout and the
 /// bulk queue's batching window, as Lambda's mappings ask for.
 pub const VISIBILITY: Duration = Duration::from_secs(200);
-/// After how many receives a message is a dead letter: eleven hours of them without tables.
+/// After how many receives a message becomes a dead letter: eleven hours of receives while the tables are down.
 pub const RECEIVES_MAX: u32 = 200;
 /// The most messages that one receive returns, as with SQS.
 pub const RECEIVE_MAX: usize = 10;
@@ -84,7 +84,7 @@ impl QueueName {
         }
     }
 
-    /// Where its messages come to rest after too many receives; a dead-letter queue has none itself.
+    /// The queue that its messages go to after too many receives; a dead-letter queue has none itself.
     pub const fn dead(self) -> Option<QueueName> {
         match self {
             QueueName::Critical => Some(QueueName::CriticalDead),
@@ -142,7 +142,7 @@ pub struct Message {
     pub body: String,
     /// How often it has been received, this time included.
     pub receives: u32,
-    /// Who sent it, as SQS tells; none where the queue is in this process.
+    /// Who sent it, as SQS says; none if the queue is in this process.
     pub sender: Option<String>,
 }
 

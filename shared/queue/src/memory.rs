@@ -1,5 +1,5 @@
 //! Queues in memory, with the semantics of SQS standard queues: visibility timeout, receive counts, dead
-//! letters, and if asked for also their bad habits: any order, and the same message twice.
+//! letters, and on request also any order, and the same message twice.
 
 use crate::{Depth, Message, Queue, QueueError, QueueName, RECEIVE_MAX, Sender, check_body};
 use async_trait::async_trait;

@@ -1,4 +1,4 @@
-//! What travels on the quarantine queue: a body that could not be understood, whole, in numbered parts.
+//! The messages of the quarantine queue: a body that could not be understood, whole, in numbered parts.
 
 use crate::MESSAGE_BYTES_MAX;
 use crate::envelope::{ENVELOPE_VERSION, EnvelopeError, VERSIONS, decode_versioned};
@@ -18,7 +18,7 @@ const _: () = assert!(PART_BYTES_MAX.div_ceil(3) * 4 + 8 * TEXT_BYTES_MAX < MESS
 /// A body that is set aside, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// The server that the credential named; [`ServerId::NONE`] where nothing told.
+    /// The server that the credential named; [`ServerId::NONE`] if nothing named one.
     pub server: ServerId,
     /// The generation of the credential.
     pub generation: u32,
@@ -162,7 +162,7 @@ impl Part {
         STANDARD.decode(&self.body).unwrap_or_default()
     }
 
-    /// Itself without its body, under the same id; the first part bears the event, where the body could be
+    /// The same part without its body, under the same id; the first part has the event, if the body could be
     /// understood.
     #[must_use]
     pub fn stripped(self, erased: Option<Box<Erased>>) -> Part {

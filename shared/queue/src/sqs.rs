@@ -98,7 +98,7 @@ mod tests {
         fake_that(status, false).await
     }
 
-    /// One that says, of what is no send, whether it closes the connection after it.
+    /// A stub that, for any request that is not a send, says whether it closes the connection afterwards.
     async fn fake_that(status: StatusCode, closes: bool) -> Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

@@ -1,23 +1,23 @@
-//! Who may tell more than webhooks do.
+//! The senders that may send more than webhooks.
 //!
-//! Every door may send to the live queues, and a door that was taken over could send anything. SQS tells of each message
-//! who sent it, as IAM knows them, and nobody can write that. So whatever is not a webhook's own telling (what an operator
-//! decided or replays, what reconcile found) is believed of those alone who are named here.
+//! Every door may send to the live queues, and a door that was taken over could send anything. For each message, SQS names
+//! its sender as IAM knows it, and no sender can forge that. So any message that is not a webhook (an operator's decision or
+//! replay, a finding of reconcile) is accepted only from the senders that are named here.
 
 use std::collections::BTreeSet;
 
-/// Who may tell more than webhooks do.
+/// The senders that may send more than webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trusted {
-    /// Whoever sends: the queues are in this process, and only it does.
+    /// Every sender: the queues are in this process, and only this process sends.
     All,
-    /// Roles and users by their unique ids, as IAM makes them: `AROA…`, `AIDA…`. They are never given a second time, as
-    /// names are.
+    /// Roles and users by the unique ids that IAM gives them: `AROA…`, `AIDA…`. Unlike names, ids are never given a
+    /// second time.
     These(BTreeSet<String>),
 }
 
 impl Trusted {
-    /// Those of a list with commas between.
+    /// Reads a list, separated by commas.
     pub fn list(ids: &str) -> Trusted {
         let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
         Trusted::These(ids.map(str::to_owned).collect())

@@ -7,7 +7,7 @@ use crate::scan::{Record, is_like_an_address};
 use crate::words::plain;
 use std::collections::BTreeSet;
 
-/// How many characters of a row with a problem are told.
+/// How many characters of a row with a problem are shown.
 const CHARS_MAX: usize = 320;
 
 /// What stands in a list where an address is expected.
@@ -17,7 +17,7 @@ pub struct Found {
     pub line: u64,
     /// What stands there, trimmed; of a row with a problem, the beginning of its first line.
     pub address: String,
-    /// Why it cannot be told which address the row is about.
+    /// Why it is unclear which address the row is about.
     pub problem: Option<&'static str>,
 }
 
@@ -26,11 +26,12 @@ pub struct Found {
 pub struct Addresses {
     /// One for each row, in the file's order.
     pub found: Vec<Found>,
-    /// The line that was taken for a header though no name in it is one for addresses, from 1, and what it calls them.
+    /// The line (from 1) that was read as a header although none of its names is one for addresses, and the name that it
+    /// has for them.
     pub guessed: Option<String>,
     /// The other columns that have addresses in them, by name or number: these were not read.
     pub others: Vec<String>,
-    /// The list says that it is not the whole.
+    /// Whether the list says that it is incomplete.
     pub goes_on: bool,
 }
 
@@ -160,7 +161,7 @@ mod tests {
         let told = found(swallowed);
         assert_eq!(
             told[0].1.clone().err(),
-            Some("a quoted cell goes over several lines and has an address in it, as another row would")
+            Some("a quoted cell spans several lines and contains an address, as another row would")
         );
         assert_eq!(told[1], ok(3, "bob@x.example"));
         assert_eq!((told.len(), told[2].1.is_err()), (3, true));

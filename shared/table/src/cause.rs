@@ -6,13 +6,13 @@ use crate::read::Hints;
 use crate::words::{MAILABLE, SOFT, Word, gravest, word};
 use ledger::event::{Bar, Cause};
 
-const NO_FLAG: &str = "whether the address is on the list is said neither as yes nor as no";
+const NO_FLAG: &str = "the row says neither yes nor no about whether the address is on the list";
 
 /// Why a row's address is on the list, or why it is not.
 pub(crate) fn cause(record: &Cells<'_>, telling: Telling, hints: Hints) -> Result<Word, &'static str> {
     const UNKNOWN: &str =
-        "the cause is not known: hard_bounce, complaint, unsubscribe, manual and unknown are";
-    let hinted = || hints.cause.map(Word::Suppressed).ok_or("the row tells no cause");
+        "the cause is not known: expected hard_bounce, complaint, unsubscribe, manual or unknown";
+    let hinted = || hints.cause.map(Word::Suppressed).ok_or("the row has no cause");
     match telling {
         Telling::All(cause) => Ok(Word::Suppressed(cause)),
         Telling::Word(column) => match text(record, column)? {
@@ -85,7 +85,7 @@ pub(crate) fn cause(record: &Cells<'_>, telling: Telling, hints: Hints) -> Resul
                 "enabled" | "disabled" if unsubscribed => Ok(Word::Suppressed(cause)),
                 "enabled" => Ok(Word::Not(MAILABLE)),
                 "disabled" => Ok(Word::Not("the subscriber is disabled, not blocklisted")),
-                _ => Err("the status is none of listmonk's"),
+                _ => Err("the status is not one of listmonk's"),
             }
         }
     }
@@ -99,7 +99,7 @@ fn bounce(status: &str, reason: &str, hints: Hints) -> Word {
     match code {
         Some((b'4', _)) => Word::Not(SOFT),
         Some((_, Some(b'7'))) if hints.cause != Some(Cause::HardBounce) => Word::Not(
-            "a refusal by policy, as SendGrid's blocks are: give `cause` as hard_bounce if it is a bounce",
+            "a refusal by policy, such as SendGrid's blocks: give `cause` as hard_bounce if it is a bounce",
         ),
         _ => Word::Suppressed(Cause::HardBounce),
     }
@@ -152,8 +152,8 @@ mod tests {
             550,550 5.7.1 blocked,amy@customer.example,1443651144\n\
             554,554 no such user,max@customer.example,1443651145\n\
             ,bounced,tom@customer.example,1443651146\n";
-        let policy = "ignored: a refusal by policy, as SendGrid's blocks are: \
-            give `cause` as hard_bounce if it is a bounce";
+        let policy = "ignored: a refusal by policy, such as SendGrid's blocks: give `cause` as hard_bounce \
+            if it is a bounce";
         assert_eq!(
             told(csv, None),
             format!(
@@ -209,7 +209,7 @@ mod tests {
             "ses\n\
             2 ida@customer.example hard_bounce 2020-04-10T21:03:05.077000Z\n\
             3 bob@customer.example complaint 2020-04-10T21:03:05.000000Z\n\
-            4 invalid: the row tells no cause\n"
+            4 invalid: the row has no cause\n"
         );
         assert_eq!(
             told("ida@customer.example,BOUNCE\nbob@customer.example, COMPLAINT\n", None),
@@ -259,7 +259,7 @@ mod tests {
                 2 ida@customer.example {} 2024-05-01T10:00:00.123456Z\n\
                 3 ignored: {MAILABLE}\n\
                 4 ignored: the subscriber is disabled, not blocklisted\n\
-                5 invalid: the status is none of listmonk's\n",
+                5 invalid: the status is not one of listmonk's\n",
                 cause.name()
             )
         };
@@ -340,7 +340,7 @@ mod tests {
             3 b@x.example complaint 2024-05-01T10:30:00.000000Z\n\
             4 c@x.example unsubscribe 2024-05-01T12:30:00.000000Z\n\
             5 d@x.example manual 2024-05-01T12:30:00.000000Z\n\
-            6 invalid: the cause is not known: hard_bounce, complaint, unsubscribe, manual and unknown are\n"
+            6 invalid: the cause is not known: expected hard_bounce, complaint, unsubscribe, manual or unknown\n"
         );
         assert_eq!(
             told(
@@ -351,7 +351,7 @@ mod tests {
                 "brevo-contacts\n\
                 2 a@x.example unsubscribe 2024-05-01T12:30:00.000000Z\n\
                 3 ignored: {MAILABLE}\n\
-                4 invalid: whether the address is on the list is said neither as yes nor as no\n"
+                4 invalid: the row says neither yes nor no about whether the address is on the list\n"
             )
         );
     }

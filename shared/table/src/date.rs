@@ -1,4 +1,4 @@
-//! Dates as suppression lists bear them.
+//! Dates in suppression lists.
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use ledger::Time;
@@ -16,8 +16,8 @@ pub(crate) fn is_date(cell: &str) -> bool {
     number(cell).is_some_and(|at| at >= Time::EARLIEST) || written(cell).is_some() || written_locally
 }
 
-/// The instant that a cell tells; an empty one tells none. What has no zone is taken for UTC. What a local way of
-/// writing means is not guessed: 4/5 is in April and in May.
+/// The instant in a cell; an empty cell has none. A time without a zone is read as UTC. Local formats are not guessed: 4/5
+/// may be in April or in May.
 ///
 /// # Errors
 /// What is wrong with it, without quoting it. Its row is used all the same, without a date.
@@ -27,14 +27,14 @@ pub(crate) fn instant(cell: &str, now: Time) -> Result<Option<Time>, &'static st
         return Ok(None);
     }
     let at = number(cell).or_else(|| written(cell)).ok_or(
-        "the date cannot be read, so the row bars as of this import: \
-             RFC 3339, YYYY-MM-DD, RFC 2822 or seconds since 1970 are",
+        "the date cannot be read, so the address is barred as of this import: use RFC 3339, YYYY-MM-DD, RFC \
+            2822 or seconds since 1970",
     )?;
     if at < Time::EARLIEST {
-        return Err("the date is before 2010, so the row bars as of this import");
+        return Err("the date is before 2010, so the address is barred as of this import");
     }
     if at > now.plus_seconds(FUTURE_SECONDS_MAX) {
-        return Err("the date is in the future, so the row bars as of this import");
+        return Err("the date is in the future, so the address is barred as of this import");
     }
     Ok(Some(at))
 }
@@ -90,10 +90,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const UNREADABLE: &str = "the date cannot be read, so the row bars as of this import: \
-        RFC 3339, YYYY-MM-DD, RFC 2822 or seconds since 1970 are";
-    const EARLY: &str = "the date is before 2010, so the row bars as of this import";
-    const FUTURE: &str = "the date is in the future, so the row bars as of this import";
+    const UNREADABLE: &str = "the date cannot be read, so the address is barred as of this import: use RFC \
+        3339, YYYY-MM-DD, RFC 2822 or seconds since 1970";
+    const EARLY: &str = "the date is before 2010, so the address is barred as of this import";
+    const FUTURE: &str = "the date is in the future, so the address is barred as of this import";
 
     fn now() -> Time {
         "2026-09-21T08:00:00Z".parse().unwrap()

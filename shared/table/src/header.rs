@@ -27,7 +27,8 @@
 //! Order never matters, nor do case, spaces, `_` and `-`. Columns that are not read are named in the answer.
 //!
 //! **Which column has the addresses**: the one that is called so and has some (`Address` may be a street); one called
-//! email in any case; else the only one of which most cells are addresses, whatever it is called. **What is no header**: a first row with an `@`.
+//! email in any case; otherwise the only column with mostly addresses, whatever its name. **Not a header**: a first row with an
+//! `@`.
 
 use crate::content::Content;
 use crate::read::{Hints, SheetError};
@@ -120,7 +121,7 @@ impl Format {
     }
 }
 
-/// How the rows of a file tell why the address is on the list. Numbers are columns, from 0.
+/// How the rows of a file say why the address is on the list. Numbers are columns, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Telling {
     /// All for one cause.
@@ -139,11 +140,11 @@ pub(crate) enum Telling {
     PostmarkBounce { kind: usize, inactive: Option<usize> },
     /// Whether the address is on the list, as yes or no.
     Flag(usize),
-    /// listmonk's status of the subscriber, and of the subscription where it is told.
+    /// listmonk's status of the subscriber, and of the subscription if the row has it.
     Listmonk { status: usize, subscription: Option<usize> },
 }
 
-/// Where in its rows a file tells what.
+/// Which column of a file has which meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) format: Format,
@@ -243,9 +244,9 @@ pub(crate) struct Place {
 /// Finds the addresses by the first record, which is a header for certain or may be one, and by what the rows hold.
 ///
 /// # Errors
-/// No column has addresses, or it cannot be told which one counts.
+/// No column has addresses, or it is unclear which one counts.
 pub(crate) fn place(first: &[String], certain: bool, content: &Content) -> Result<Place, SheetError> {
-    // Rows may have more cells than the first one; these are told of one by one.
+    // Rows may have more cells than the first one; each such row is reported.
     let holding =
         || content.addresses().into_iter().filter(|column| *column < first.len()).collect::<Vec<_>>();
     let one = |columns: &[usize]| match columns {
@@ -284,7 +285,7 @@ fn called<'a>(names: &'a [String], known: &'a [&'a str]) -> impl Iterator<Item =
     known.iter().flat_map(move |known| (0..names.len()).filter(move |column| names[*column] == *known))
 }
 
-/// Whether a cell may be the name of a column: what rows hold is none.
+/// Whether a cell may be the name of a column, rather than a value.
 fn is_name(cell: &str) -> bool {
     cell.chars().count() <= NAME_CHARS_MAX
         && !cell.contains(['@', '.'])
@@ -295,7 +296,7 @@ fn is_name(cell: &str) -> bool {
 /// The layout of a list by its first record.
 ///
 /// # Errors
-/// The list tells too little, or too much.
+/// The list says too little, or too much.
 pub(crate) fn layout(
     first: &[String],
     place: Place,

@@ -12,7 +12,7 @@ use std::fmt;
 
 /// What names the next page of a list, in one word: Amazon's, and ours.
 const NEXT: [&str; 2] = ["nexttoken", "nextcursor"];
-/// What tells how many entries there are on all pages, in one word: Postmark's, Brevo's.
+/// The names of the member that counts the entries on all pages: Postmark's, Brevo's.
 const TOTAL: [&str; 2] = ["totalcount", "count"];
 
 const NO_ENTRY: &str = "the entry is neither an object nor a text";
@@ -93,7 +93,7 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Takes a document; `None` where it is no list.
+    /// Takes a document; `None` if it is not a list.
     fn document(&mut self, raw: &'a RawValue) -> Option<()> {
         if let Some(entries) = array(raw) {
             self.entries.extend(entries.into_iter().map(entry));
@@ -133,7 +133,7 @@ fn entry(raw: &RawValue) -> Entry<'_> {
     Entry { raw, cells }
 }
 
-/// The values of an entry; those of an object in it bear the names of both.
+/// The values of an entry; those of an object in it have the names of both.
 fn cells(members: Members<'_>) -> Result<Vec<(String, String)>, &'static str> {
     let mut cells: Vec<(String, String)> = Vec::new();
     for (name, value) in members.0 {

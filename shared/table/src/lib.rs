@@ -4,7 +4,7 @@
 //!
 //! - **Pure.** No I/O of its own, no clock: text in, rows out, and the other way round.
 //! - **A row can only suppress.** What says that an address may be mailed is ignored with a reason, never a lift.
-//! - **What cannot be told is not guessed.** A list without a column of addresses is refused as a whole, an unknown word
+//! - **Nothing is guessed.** A list without a column of addresses is refused as a whole, an unknown word
 //!   with its line. Each row is counted once, and none is swallowed by another one's quote.
 //! - **No error quotes a cell.** Lines and columns are numbered, problems are fixed words.
 //! - **No cell of ours is a formula** to a spreadsheet, and reading undoes exactly what was done to prevent that.

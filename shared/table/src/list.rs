@@ -8,7 +8,7 @@ use crate::words::plain;
 use crate::write::undone;
 use std::borrow::Cow;
 
-/// The most characters of a column's name that are told.
+/// The most characters of a column's name that are shown.
 const NAME_CHARS_MAX: usize = 60;
 /// Why rows are ignored that say nothing about anybody: a spreadsheet left one empty, or lists stand one behind the other.
 pub const NO_ROW: [&str; 3] = ["a blank row", "a line that names the delimiter", "the header again"];
@@ -16,7 +16,7 @@ pub const NO_ROW: [&str; 3] = ["a blank row", "a line that names the delimiter",
 /// The cells of a row.
 pub(crate) type Cells<'a> = [Cell<'a>];
 
-/// A list with its first record told from the others.
+/// A list, with its first record apart from the others.
 pub(crate) struct List<'a> {
     /// What the first record says: the names of the columns, or a row.
     pub(crate) first: Vec<String>,

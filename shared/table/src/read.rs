@@ -16,30 +16,30 @@ pub const ROWS_MAX: usize = 5_000;
 /// The most columns that are named in an answer.
 const NAMES_MAX: usize = 100;
 
-/// What is told of an address that was not given as it is.
-const CLEANED: &str = "characters that are not to be seen were taken out of the address";
+/// The warning about an address that had to be cleaned.
+const CLEANED: &str = "invisible characters were removed from the address";
 
 /// What is known of a list beside its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// Why the addresses are on it, where the list does not tell.
+    /// Why the addresses are on it, if the list does not say.
     pub cause: Option<Cause>,
 }
 
-/// A list that was understood. Each row of it stands in exactly one of rows, ignored and invalid.
+/// A list that was understood. Each of its rows is in exactly one of `rows`, `ignored` and `invalid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// Whose list it is.
     pub format: Format,
     /// The suppressions, in the file's order. One address may be there more than once.
     pub rows: Vec<Row>,
-    /// What is no suppression.
+    /// Rows that are not suppressions.
     pub ignored: Vec<Ignored>,
-    /// What could not be used.
+    /// Rows that could not be used.
     pub invalid: Vec<Invalid>,
-    /// What is to be known of rows that are used all the same.
+    /// Warnings about rows that are used nevertheless.
     pub warnings: Vec<Warning>,
-    /// What is to be known of it beside its rows.
+    /// Warnings about the list as a whole.
     pub about: About,
 }
 
@@ -79,7 +79,7 @@ pub struct Row {
     pub address: String,
     /// Why it is on the list.
     pub cause: Cause,
-    /// Since when, if that is told.
+    /// Since when, if the row says it.
     pub at: Option<Time>,
 }
 
@@ -123,26 +123,27 @@ pub enum SheetError {
     #[error("the file is empty")]
     Empty,
     /// It has bytes that no text has.
-    #[error("the file is no text, or UTF-16 that does not say so: save it as CSV in UTF-8")]
+    #[error("the file is not text, or is UTF-16 without a byte order mark: save it as CSV in UTF-8")]
     NoText,
     /// A quote in the first line is missing or stray.
     #[error(
-        "a quote in line {line}, the first one of the list, is missing or stray: what its columns are cannot be told"
+        "a quote in line {line}, the first line of the list, is missing or misplaced, so its columns cannot \
+            be recognized: correct that line"
     )]
     Quote {
         /// The line, from 1.
         line: u64,
     },
     /// It begins as JSON and is none.
-    #[error("the file begins as JSON, and line {line} is none")]
+    #[error("the file begins as JSON, but line {line} is not JSON")]
     Json {
         /// The line, from 1.
         line: u64,
     },
     /// It is JSON, but no list.
     #[error(
-        "the JSON of line {line} is no list: \
-         give an array of objects with an address each, or an object with one such array"
+        "the JSON of line {line} is not a list: give an array of objects with an address each, or an object \
+            with one such array"
     )]
     Entries {
         /// The line, from 1.
@@ -155,7 +156,7 @@ pub enum SheetError {
     )]
     NoHeader,
     /// A plain list has two columns of one meaning.
-    #[error("column {column} of the header says what another one says: keep one of them")]
+    #[error("column {column} of the header means the same as another one: keep one of them")]
     Twice {
         /// The second of the two, from 1.
         column: usize,
@@ -170,14 +171,14 @@ pub enum SheetError {
     },
     /// It is Mailchimp's list of those who may be mailed.
     #[error(
-        "the list is of Mailchimp's members who may be mailed: \
-         import those of its export that are called unsubscribed and cleaned"
+        "this is Mailchimp's list of members who may be mailed: import the files of its export that are \
+            called unsubscribed and cleaned"
     )]
     Members,
     /// Neither the file nor who sends it says why the addresses are suppressed.
     #[error(
-        "the file does not tell why its addresses are suppressed: \
-         give `cause` as hard_bounce, complaint, unsubscribe, manual or unknown"
+        "the file does not say why its addresses are suppressed: give `cause` as hard_bounce, complaint, \
+            unsubscribe, manual or unknown"
     )]
     NoCause,
 }
@@ -263,8 +264,8 @@ pub(crate) mod tests {
     use proptest::prelude::*;
     use std::fmt::Write as _;
 
-    const UNREADABLE: &str = "the date cannot be read, so the row bars as of this import: \
-        RFC 3339, YYYY-MM-DD, RFC 2822 or seconds since 1970 are";
+    const UNREADABLE: &str = "the date cannot be read, so the address is barred as of this import: use RFC \
+        3339, YYYY-MM-DD, RFC 2822 or seconds since 1970";
 
     fn now() -> Time {
         "2026-09-21T08:00:00Z".parse().unwrap()
@@ -333,7 +334,7 @@ pub(crate) mod tests {
                 4 invalid: the address is masked: export with a token that reveals addresses\n\
                 5 invalid: the address is empty\n\
                 6 eve@customer.example manual {at}\n\
-                7 invalid: the cause is not known: hard_bounce, complaint, unsubscribe, manual and unknown are\n\
+                7 invalid: the cause is not known: expected hard_bounce, complaint, unsubscribe, manual or unknown\n\
                 8 amy@customer.example unknown {at}\n\
                 9 ignored: the header again\n"
             )
@@ -361,7 +362,7 @@ pub(crate) mod tests {
             3 ignored: {MAILABLE}\n\
             4 eve@customer.example unsubscribe -\n\
             4 warning: {UNREADABLE}\n\
-            5 invalid: the cause is not known: hard_bounce, complaint, unsubscribe, manual and unknown are\n"
+            5 invalid: the cause is not known: expected hard_bounce, complaint, unsubscribe, manual or unknown\n"
             )
         );
         assert_eq!(
@@ -448,7 +449,7 @@ pub(crate) mod tests {
             format!(
                 "sendgrid-bounces\n\
                 2 ann@customer.example hard_bounce {at}\n\
-                3 invalid: text stands behind a closing quote\n\
+                3 invalid: there is text after a closing quote\n\
                 4 cyd@customer.example hard_bounce {at}\n"
             )
         );

@@ -1,7 +1,7 @@
-//! A text as records: strict about quotes, since one that is missing or stray would swallow rows without a word.
+//! A text as records: strict about quotes, because a missing or misplaced one would swallow rows silently.
 //!
-//! A cell in quotes may hold delimiters, and go over several lines: reasons of mail servers do. What shows that a quote
-//! is missing or stray is a fault:
+//! A cell in quotes may hold delimiters, and go over several lines: reasons of mail servers do. These show that a quote
+//! is missing or misplaced, and are faults:
 //!
 //! - text behind a closing quote, unless the cell is an address with quotes of its own: `"a b"@x`, `"Moreau, Ida" <i@x>`;
 //! - a quote within a cell that does not begin with one;
@@ -9,8 +9,8 @@
 //! - a cell that goes over several lines and has, between delimiters or line ends, something that looks like an
 //!   address: as another row would.
 //!
-//! A record with a fault ends with its first line, and what follows is read anew: a slip costs one row, and this one has
-//! its line and its fault.
+//! A record with a fault ends with its first line, and reading starts again on the next line. So a mistake costs one row,
+//! which is reported with its line and its fault.
 
 use ledger::given::Address;
 use std::borrow::Cow;
@@ -20,10 +20,9 @@ use std::ops::Range;
 pub(crate) const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 const UNCLOSED: &str = "a quote that opens in the row is not closed";
-const BEHIND: &str = "text stands behind a closing quote";
-const STRAY: &str = "a quote stands in a cell that does not begin with one";
-const SWALLOWED: &str =
-    "a quoted cell goes over several lines and has an address in it, as another row would";
+const BEHIND: &str = "there is text after a closing quote";
+const STRAY: &str = "a cell that does not begin with a quote contains one";
+const SWALLOWED: &str = "a quoted cell spans several lines and contains an address, as another row would";
 
 /// A cell, as it was before it was quoted.
 pub(crate) type Cell<'a> = Cow<'a, [u8]>;

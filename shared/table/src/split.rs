@@ -1,4 +1,4 @@
-//! A list that is too large for one request, in parts that are not: each a list of its own, with the header.
+//! Splits a list that is too large for one request. Each part is a complete list, with the header.
 
 use crate::header::{Format, Layout, Telling, layout, place};
 use crate::list::{List, Rest, decoded};
@@ -74,8 +74,8 @@ pub fn split(list: &[u8], hints: Hints) -> Result<Split, SheetError> {
     Ok(Split { parts, about })
 }
 
-/// A header by which each part is read as the whole is. The columns of a plain list are named anew: which of them is
-/// which was seen in its rows, and those of a part may look otherwise.
+/// A header with which each part is read like the whole list. For a list without a known header it names the columns,
+/// because the columns were recognized from all rows, and those of one part may look different.
 fn header(list: &List<'_>, layout: &Layout) -> Vec<u8> {
     let cause = if let Telling::Word(column) = layout.telling { Some(column) } else { None };
     let name = |(column, name): (usize, &String)| match column {

@@ -14,7 +14,7 @@ pub(crate) enum Word {
 /// Why a row that says so is ignored.
 pub(crate) const MAILABLE: &str = "the row says that the address may be mailed: an import lifts nothing";
 /// Why a row that says so is ignored.
-pub(crate) const SOFT: &str = "a soft bounce or a block: no suppression";
+pub(crate) const SOFT: &str = "a soft bounce or a block is not a suppression";
 
 /// Letters and digits in lower case: `HARD_BOUNCE`, `Hard bounce` and `HardBounce` are one word.
 pub(crate) fn plain(text: &str) -> String {

@@ -308,15 +308,17 @@ impl Feed<'_> {
 }
 
 fn too_many_streams() -> Problem {
-    let words =
-        format!("the server has more than the {STREAMS_MAX} streams over which activity is listed at once");
+    let words = format!(
+        "the server has more than {STREAMS_MAX} streams, the most that activity can be listed for \
+            at once"
+    );
     Problem::conflict("too-many-streams", "There are too many streams", words)
         .next("name one with stream=, as /v1/servers lists them")
 }
 
 fn activity_off() -> Problem {
     let words = "this stack keeps no index by time";
-    Problem::conflict("activity-off", "Activity is not listed here", words)
+    Problem::conflict("activity-off", "Activity is not available here", words)
         .next("deploy the stack with ByTime=true; events are listed from then on")
 }
 

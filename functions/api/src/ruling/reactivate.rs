@@ -34,8 +34,8 @@ const OFTEN_DAYS: i64 = 90;
 /// What follows on a lift or allowance within so many seconds is the same reactivation: Postmark's half comes later.
 const SAME_SECONDS: i64 = 3_600;
 /// Why nothing of ours is allowed where Postmark is to be left alone.
-const STILL_LISTED: &str = "Postmark's own list holds it, so that it must not be mailed there whatever is allowed here: have \
-                            Postmark's list seen to as well, or leave it";
+const STILL_LISTED: &str = "it is on Postmark's own list, so it must not be mailed there, whatever is \
+    allowed here: reactivate it at Postmark too, or leave it";
 /// Our word for that Postmark has done it; Postmark's begins with a capital.
 const DONE: &str = "deleted";
 
@@ -386,9 +386,9 @@ async fn done(
         told["other_decisions"] = json!(identities.skip(1).collect::<Vec<_>>());
     }
     if held.iter().all(|held| held.refused.is_some()) {
-        let detail = "each stream is refused; results says which and why";
+        let detail = "every stream is refused; results says why";
         let problem = Problem::conflict("refused", "The recipient is not reactivated", detail);
-        let problem = problem.next("do what the words of results say, or leave the recipient as it is");
+        let problem = problem.next("do what results says, or leave the recipient as it is");
         return Err((problem.results(results(&held, spellings, &decided)), told));
     }
     Ok(((held, decided), told))

@@ -128,7 +128,7 @@ async fn read<'a>(admin: &Admin<'_>, given: &'a [String]) -> Result<(Vec<Whom<'a
                     valid.push(Whom { given, id, address, cleaned: false });
                     continue;
                 }
-                _ => "no address is known here of this id",
+                _ => "no address is known here for this id",
             },
             Err(error) => error.reason(),
         };

@@ -63,7 +63,7 @@ impl<'a> Admin<'a> {
     /// Postmark, by the server's own token; none where no token is kept.
     pub async fn postmark(&self) -> Result<Option<ServerApi>, Problem> {
         let token = self.gate.parts.vault.token(self.server).await;
-        let token = token.map_err(|error| problem::failed(&error, "the token of a server cannot be had"))?;
+        let token = token.map_err(|error| problem::failed(&error, "the token of a server cannot be read"))?;
         Ok(token.map(|token| self.gate.parts.postmark.server(token)))
     }
 

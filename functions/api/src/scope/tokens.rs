@@ -43,12 +43,14 @@ impl Tokens<'_> {
             // As what is not there: which servers there are is not told.
             Exceeds::Servers if grant.servers.is_some() => Problem::not_found(),
             Exceeds::Servers | Exceeds::Role => Problem::role("operator"),
-            Exceeds::Reveal => beyond(
-                "addresses are masked for this token, so it makes none that shows them",
-            )
-            .next("leave `reveal_addresses` out, or ask whoever gave you the token for one that shows them"),
-            Exceeds::Expiry => beyond("the new token would open something for longer than this one")
-                .next("leave `expires_at` out, and it ends with this token, or name an earlier instant"),
+            Exceeds::Reveal => {
+                beyond("addresses are masked for this token, so it cannot create one that shows them").next(
+                    "leave `reveal_addresses` out, or ask the person who gave you the token for one that \
+                shows them",
+                )
+            }
+            Exceeds::Expiry => beyond("the new token would be valid for longer than this one")
+                .next("leave `expires_at` out, so that it expires with this token, or give an earlier time"),
         })
     }
 
@@ -142,7 +144,7 @@ impl Tokens<'_> {
         if token.ancestors(self.store()).await?.len() > ANCESTORS_MAX {
             let words = format!("a token descends from {ANCESTORS_MAX} others at most");
             let problem = Problem::conflict("too-many-tokens", "There are too many tokens", words);
-            return Err(problem.next("make it with a token that was not made with so many others in between"));
+            return Err(problem.next("create it with a token that descends from fewer others"));
         }
         index::room(self.store(), token, self.now()).await.map_err(full)
     }
@@ -201,21 +203,26 @@ impl Tokens<'_> {
     }
 }
 
-/// Nobody grants what it has not.
+/// A token cannot grant what it does not have.
 fn beyond(detail: &'static str) -> Problem {
-    Problem::new(http::StatusCode::FORBIDDEN, "beyond-own", "Nobody grants what it has not", detail)
-        .next("ask for no more than the token has that makes it, or make it with one that has more")
+    Problem::new(
+        http::StatusCode::FORBIDDEN,
+        "beyond-own",
+        "A token cannot grant what it does not have",
+        detail,
+    )
+    .next("ask for no more than this token has, or use a token that has more")
 }
 
 fn full(error: KeepError) -> Problem {
     match error {
         KeepError::Full => {
             let words = format!(
-                "a server has at most {TOKENS_OF_ONE_MAX} tokens that open something, and a token has made as many at most"
+                "a server may have at most {TOKENS_OF_ONE_MAX} valid tokens, and a token may have created \
+                    at most as many"
             );
             let problem = Problem::conflict("too-many-tokens", "There are too many tokens", words);
-            problem
-                .next("revoke one that is not needed any more: GET /v1/tokens shows when each was last used")
+            problem.next("revoke one that is no longer needed: GET /v1/tokens shows when each was last used")
         }
         KeepError::Store(error) => error.into(),
     }

@@ -19,9 +19,7 @@ pub(super) struct Slot {
 
 /// A zone does not keep to whole hours in the time that is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "zone: its offset from UTC is not in whole hours all the time, and counts are kept by whole hours of UTC"
-)]
+#[error("zone: its offset from UTC is not always in whole hours, but counts are kept by whole hours of UTC")]
 pub(super) struct Uneven;
 
 /// Where days begin and end.

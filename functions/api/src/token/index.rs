@@ -55,7 +55,7 @@ impl Owner {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeepError {
     /// There are as many tokens as may be.
-    #[error("there are as many tokens as may be")]
+    #[error("there are as many tokens as allowed")]
     Full,
     /// The ledger's own.
     #[error(transparent)]

@@ -14,8 +14,8 @@ pub struct Access {
     /// Ask over HTTP as the bearer of the API token in this file [env: POSTLEDGER_TOKEN holds the token itself, as does token of the settings file], at --url
     /// or where the stack on AWS says that its API is.
     ///
-    /// A token that is given is used, or the command refuses: nobody acts as the operator by mistake. Without one a
-    /// Postledger on this machine is asked as its user, and a stack on AWS by the credentials of AWS.
+    /// If a token is given, the command uses it or refuses, so nobody acts as the operator by mistake. Without a token,
+    /// a Postledger on this machine is asked as its user, and a stack on AWS with your AWS credentials.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Where Postledger is reached.
@@ -26,13 +26,13 @@ pub struct Access {
 /// How much of a list.
 #[derive(Clone, Debug, Args)]
 pub struct Paging {
-    /// At most so many.
+    /// At most this many.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
-    /// All that there are.
+    /// All entries.
     #[arg(long, conflicts_with = "limit")]
     pub all: bool,
-    /// Go on where a list ended: the `next` of its JSON.
+    /// Continue where a list ended: the `next` of its JSON.
     #[arg(long, value_name = "CURSOR")]
     pub cursor: Option<String>,
 }
@@ -44,52 +44,52 @@ pub enum Ask {
     Recipient(Recipient),
     /// May these addresses be mailed? A whole list, before a sending.
     ///
-    /// They come from a file or standard input: one a line, or a list as `suppressions import` reads it, whatever its
-    /// columns are called.
+    /// The addresses come from a file or standard input: one on each line, or a list as `suppressions import` reads it,
+    /// whatever its columns are called.
     ///
     /// Prints `address,verdict,reasons,since` for each, or JSON lines. Exit status 0: all may be mailed; 1: at least one
-    /// may not (`do_not_send`, no address at all, or a row that cannot be read), with --strict also where one is a risk;
-    /// 2: it could not be asked, or nobody knows the server or the stream.
+    /// may not (`do_not_send`, not an address, or a row that cannot be read), with --strict also if one is a risk; 2: the
+    /// ledger could not be asked, or the server or stream is unknown.
     Check(Check),
-    /// Lists of addresses that must not be mailed: look, export, import.
+    /// Lists of addresses not to be mailed: look up, export, import.
     #[command(subcommand)]
     Suppressions(Suppressions),
     /// Put addresses on the list of those that must not be mailed.
     ///
-    /// They are barred here and at Postmark; with --no-postmark here alone. Exit status 1: not all of it was done.
+    /// They are barred here and at Postmark; with --no-postmark only here. Exit status 1: not everything was done.
     Suppress(Suppress),
-    /// Mail an address again, here and at Postmark, where allowed.
+    /// Allow mail to an address again, here and at Postmark.
     ///
-    /// It is taken off the list here and at Postmark; with --no-postmark only what is yours is allowed again, where Postmark's
-    /// list does not hold it. A spam
-    /// complaint stays, and an unsubscribe needs --consent. Exit status 1: it was refused, or not all of it was done.
+    /// The address is taken off the list here and at Postmark. With --no-postmark only your own bar is lifted, and only
+    /// if the address is not on Postmark's list. A spam complaint stays, and an unsubscribe needs --consent. Exit status
+    /// 1: it was refused, or not everything was done.
     Reactivate(Reactivate),
-    /// Take a person's data out of the ledger.
+    /// Remove a person's data from the ledger.
     ///
-    /// It cannot be undone.
+    /// This cannot be undone.
     ///
-    /// Address, tags, metadata, subjects, diagnostic texts, bodies, and what was set aside of the person are taken out.
-    /// That an event happened, when, on which stream and message, stays under an id that is no address: so counts stay
-    /// right, and whoever must not be mailed still is not. What was set aside, and what is on its way, is swept daily for
-    /// some weeks, and at once by --sweep.
+    /// It removes address, tags, metadata, subjects, diagnostic texts and bodies, also from bodies that were set aside.
+    /// It keeps, under an id that is not an address, that an event happened, when, and on which stream and message. So
+    /// counts stay right, and the person is still not mailed. Bodies that were set aside, and messages on their way, are
+    /// swept every day for some weeks, and at once with --sweep.
     Erase(Erase),
-    /// A person's data, for the person, as JSON.
+    /// Export everything that is recorded about a person, as JSON.
     ///
-    /// It is all that is recorded about an address, with the bodies.
+    /// This includes the bodies. Use it to answer a person's request for their data.
     Export(Export),
     /// Counts and rates, by stream and by hour or day.
     Stats(Stats),
-    /// What happened to an address, the oldest first.
+    /// What happened to an address, oldest first.
     Timeline(Timeline),
     /// What happened to a message.
     Message(Message),
-    /// What happened at a server, the latest first.
+    /// What happened at a server, latest first.
     ///
-    /// A stack needs its index by time for this.
+    /// The stack needs its index by time for this (the template's parameter `ByTime`).
     Activity(Activity),
-    /// Who changed what, the latest first.
+    /// Who changed what, latest first.
     Audit(Audit),
-    /// The tokens that let others ask the API: make, list, revoke.
+    /// The tokens that let others ask the API: create, list, revoke.
     #[command(subcommand)]
     Token(Tokens),
 }
@@ -104,7 +104,7 @@ pub struct Recipient {
     /// The address, in any spelling, or `id:` and a recipient's id.
     #[arg(value_parser = crate::ask::whom)]
     pub address: String,
-    /// The stream to mail on [default: all that are known].
+    /// The stream to mail on [default: all known streams].
     #[arg(long, value_name = "STREAM", value_parser = crate::stream)]
     pub stream: Option<String>,
     /// Whether it may be unknown.
@@ -113,7 +113,7 @@ pub struct Recipient {
     /// As of a past instant: RFC 3339, or microseconds since 1970.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub at: Option<Time>,
-    /// By what had come in by an instant.
+    /// Use only what had come in by this instant.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub known_at: Option<Time>,
     /// Where the API is asked.
@@ -124,7 +124,7 @@ pub struct Recipient {
 /// `check`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status 0: all may be mailed.  1: at least one may not.  2: it could not be asked."
+    after_help = "Exit status 0: all may be mailed.  1: at least one may not.  2: the ledger could not be asked."
 )]
 pub struct Check {
     /// The server.
@@ -139,10 +139,10 @@ pub struct Check {
     /// This address, or `id:` and a recipient's id; may be given several times.
     #[arg(long = "address", value_name = "ADDRESS", conflicts_with = "file")]
     pub addresses: Vec<String>,
-    /// Where the addresses are: one a line, CSV or JSON [default: standard input, as `-`].
+    /// A file of addresses: one on each line, CSV or JSON [default: standard input, as `-`].
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Exit status 1 also where mailing an address is a risk.
+    /// Exit with 1 also if mailing an address is a risk.
     #[arg(long)]
     pub strict: bool,
     /// Where the API is asked.
@@ -156,13 +156,13 @@ pub struct Check {
 pub enum Cause {
     /// There is no such mailbox.
     HardBounce,
-    /// Its owner called mail spam.
+    /// Its owner reported mail as spam.
     Complaint,
     /// Its owner unsubscribed.
     Unsubscribe,
     /// Somebody put it there.
     Manual,
-    /// Nobody knows.
+    /// The reason is unknown.
     Unknown,
 }
 
@@ -184,17 +184,17 @@ impl From<Cause> for ledger::event::Cause {
 pub enum Why {
     /// There is no such mailbox.
     HardBounce,
-    /// Its owner called mail spam.
+    /// Its owner reported mail as spam.
     Complaint,
     /// Its owner unsubscribed.
     Unsubscribe,
     /// Somebody put it on Postmark's list.
     Manual,
-    /// Nobody knows.
+    /// The reason is unknown.
     Unknown,
-    /// You ruled so.
+    /// You decided so.
     Decision,
-    /// It was on a list from elsewhere.
+    /// It was on an imported list.
     Import,
 }
 
@@ -217,9 +217,9 @@ impl Why {
 /// Who put an address on a list, as Postmark tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Origin {
-    /// Whoever gets the mail.
+    /// The recipient of the mail.
     Recipient,
-    /// Whoever sends it.
+    /// The sender of the mail.
     Customer,
     /// Postmark.
     Admin,
@@ -242,22 +242,22 @@ pub struct Listed {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// The stream, or `*` for what is barred on the whole server.
+    /// The stream, or `*` for addresses that are barred on the whole server.
     #[arg(long, value_name = "STREAM", value_parser = crate::scope)]
     pub stream: String,
     /// Whether it may be unknown.
     #[command(flatten)]
     pub unknown: Unknown,
-    /// Only those that are on it for this.
+    /// Only addresses that are on it for this reason.
     #[arg(long, value_enum, value_name = "CAUSE")]
     pub cause: Option<Why>,
-    /// Only those that this side put there.
+    /// Only addresses that this side put there.
     #[arg(long, value_enum, value_name = "ORIGIN")]
     pub origin: Option<Origin>,
-    /// Only those that are on it since then or later.
+    /// Only addresses that were put on it at this time or later.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
-    /// Only those that were on it before then.
+    /// Only addresses that were put on it before this time.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub to: Option<Time>,
     /// Where the API is asked.
@@ -268,7 +268,7 @@ pub struct Listed {
 /// `suppressions`.
 #[derive(Debug, Subcommand)]
 pub enum Suppressions {
-    /// Whom a stream must not mail.
+    /// The addresses that a stream must not mail.
     List {
         /// Which.
         #[command(flatten)]
@@ -279,21 +279,22 @@ pub enum Suppressions {
     },
     /// The whole list as CSV, however long it is: `address,recipient_id,since,causes,origin`.
     Export {
-        /// Where to [default: standard output]; a file is there when it is whole, readable by you alone.
+        /// The file to write [default: standard output]; it appears once it is complete, and only you can read it.
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
         /// Which.
         #[command(flatten)]
         listed: Listed,
     },
-    /// Take in a list from elsewhere, CSV or JSON: ours, Postmark's, Amazon SES's, SendGrid's, Mailgun's, Mailchimp's,
-    /// Brevo's, listmonk's, or the columns email, cause and date. Exit status 1: some rows could not be used, or none.
+    /// Import a list from another service, as CSV or JSON: ours, Postmark's, Amazon SES's, SendGrid's, Mailgun's,
+    /// Mailchimp's, Brevo's, listmonk's, or the columns email, cause and date. Exit status 1: some rows, or all, could
+    /// not be used.
     ///
-    /// What became of the rows is counted, and adds up to them. Whose date cannot be read is barred as of now. Columns
-    /// that are not read are named.
+    /// Every row is counted, and the counts add up. If a row's date cannot be read, its address is barred as of now.
+    /// Columns that are not read are named.
     ///
-    /// A list of any length is sent in parts. What was taken in before is not again, even where somebody has allowed it since, so that it may be
-    /// done again where it was cut off.
+    /// A list of any length is sent in parts. An import that was interrupted can be repeated: a row that was imported
+    /// before is not imported again, even if somebody has allowed its address since.
     Import(Import),
 }
 
@@ -309,7 +310,7 @@ pub struct Import {
     /// Whether it may be unknown.
     #[command(flatten)]
     pub unknown: Unknown,
-    /// Why the addresses are on it, where the list does not tell.
+    /// Why the addresses are on it, if the list does not say.
     #[arg(long, value_enum, value_name = "CAUSE")]
     pub cause: Option<Cause>,
     /// Only say what would be done.
@@ -335,13 +336,13 @@ pub struct Suppress {
     /// Whether it may be unknown.
     #[command(flatten)]
     pub unknown: Unknown,
-    /// Why, for whoever reads the timeline.
+    /// The reason in words, for people who read the timeline.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// Why, as a choice, for the audit.
+    /// The reason as a choice, for the audit.
     #[arg(long, value_enum, default_value_t = Ground::Other)]
     pub why: Ground,
-    /// Here only: Postmark's list stays as it is.
+    /// Only here: Postmark's list stays as it is.
     #[arg(long)]
     pub no_postmark: bool,
     /// The addresses, or `id:` and recipients' ids.
@@ -359,11 +360,11 @@ pub enum Ground {
     Request,
     /// The person complained.
     Complaint,
-    /// Mail does not get there, or does again.
+    /// Mail bounces, or arrives again.
     Bounce,
-    /// A law or a contract asks for it.
+    /// A law or a contract requires it.
     Legal,
-    /// It was ruled otherwise by mistake.
+    /// An earlier decision was a mistake.
     Mistake,
     /// Something else.
     Other,
@@ -394,16 +395,16 @@ pub struct Reactivate {
     /// Whether it may be unknown.
     #[command(flatten)]
     pub unknown: Unknown,
-    /// Why, for whoever reads the timeline.
+    /// The reason in words, for people who read the timeline.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// Why, as a choice, for the audit.
+    /// The reason as a choice, for the audit.
     #[arg(long, value_enum, default_value_t = Ground::Other)]
     pub why: Ground,
-    /// What its owner agreed to, when and how, where they had unsubscribed.
+    /// For an owner who had unsubscribed: what they agreed to, when and how.
     #[arg(long, value_name = "TEXT")]
     pub consent: Option<String>,
-    /// Allow it here only, where Postmark's list does not hold it: that list is not touched.
+    /// Allow it only here, if it is not on Postmark's list; that list is not changed.
     #[arg(long)]
     pub no_postmark: bool,
     /// The address, or `id:` and a recipient's id.
@@ -424,11 +425,10 @@ pub struct Erase {
     /// The address to erase at this server, or `id:` and a recipient's id.
     #[arg(value_name = "ADDRESS", requires = "server", value_parser = crate::ask::whom)]
     pub address: Option<String>,
-    /// As an operator of the stack: take what is left of all who are erased out of tables, quarantine and dead letters
-    /// now.
+    /// As an operator of the stack: remove now what is left of all erased people in tables, quarantine and dead letters.
     #[arg(long)]
     pub sweep: bool,
-    /// Without asking.
+    /// Do not ask.
     #[arg(long)]
     pub yes: bool,
     /// Where the API is asked.
@@ -474,7 +474,7 @@ pub struct Stats {
     /// Whose days, such as Europe/Amsterdam [default: UTC].
     #[arg(long, value_name = "ZONE")]
     pub zone: Option<String>,
-    /// Go on with the next streams: the `next` of the JSON.
+    /// Continue with the next streams: the `next` of the JSON.
     #[arg(long, value_name = "CURSOR")]
     pub cursor: Option<String>,
     /// Where the API is asked.
@@ -528,7 +528,7 @@ pub struct Activity {
     /// Whether it may be unknown.
     #[command(flatten)]
     pub unknown: Unknown,
-    /// Only of this type: Postmark's RecordType, or Observed or Decision.
+    /// Only events of this type: Postmark's RecordType, or Observed or Decision.
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<String>,
     /// Only bounces of this class: hard, soft, block, …
@@ -551,7 +551,7 @@ pub struct Activity {
 /// `audit`.
 #[derive(Debug, Args)]
 pub struct Audit {
-    /// The server [default: what was changed of the stack as a whole, for its operators].
+    /// The server [default: changes of the stack as a whole, for its operators].
     #[arg(long, value_name = "ID")]
     pub server: Option<ServerId>,
     /// How much of it.
@@ -567,7 +567,7 @@ pub struct Audit {
 pub enum Role {
     /// Sees its servers, and checks addresses.
     Viewer,
-    /// Also suppresses, reactivates, imports, erases, and makes viewers' tokens for its servers.
+    /// Also suppresses, reactivates, imports, erases, and creates viewers' tokens for its servers.
     Admin,
     /// Everything.
     Operator,
@@ -586,9 +586,9 @@ impl From<Role> for ::api::token::Role {
 /// `token`.
 #[derive(Debug, Subcommand)]
 pub enum Tokens {
-    /// Make a token. It is told once: into a file with --out, else alone on standard output.
+    /// Create a token. It is shown only once: in a file with --out, otherwise on standard output.
     New(TokenNew),
-    /// The tokens that there are, without their secrets.
+    /// List the tokens, without their secrets.
     List {
         /// How many of them.
         #[command(flatten)]
@@ -597,13 +597,13 @@ pub enum Tokens {
         #[command(flatten)]
         access: Access,
     },
-    /// Revoke a token: it opens nothing from then on, and neither do those that were made with it.
+    /// Revoke a token. It stops working, and so do the tokens that were created with it.
     Revoke {
         /// Its id, as `token list` shows it.
         // It is base64url, which may begin with a hyphen.
         #[arg(allow_hyphen_values = true)]
         id: String,
-        /// Let those that were made with it go on.
+        /// Keep the tokens that were created with it.
         #[arg(long)]
         keep_children: bool,
         /// Where the API is asked.
@@ -615,13 +615,13 @@ pub enum Tokens {
 /// `token new`.
 #[derive(Debug, Args)]
 pub struct TokenNew {
-    /// What you call it: whose it is.
+    /// A name for it, such as the name of its user.
     #[arg(long, value_name = "NAME")]
     pub name: String,
-    /// What its bearer may do.
+    /// What the token may do.
     #[arg(long, value_enum, value_name = "ROLE")]
     pub role: Role,
-    /// At which servers: Postmark's ids.
+    /// The servers that it is for, by Postmark's ids.
     #[arg(
         long,
         value_name = "ID",
@@ -630,16 +630,16 @@ pub struct TokenNew {
         conflicts_with = "all_servers"
     )]
     pub servers: Vec<ServerId>,
-    /// At all servers, those to come too.
+    /// For all servers, future ones too.
     #[arg(long)]
     pub all_servers: bool,
-    /// Until when [default: until it is revoked, or the token that makes it ends].
+    /// Until when [default: until it is revoked, or the token that creates it expires].
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub expires: Option<Time>,
-    /// Show a viewer addresses whole, and texts of mail servers.
+    /// Let a viewer see whole addresses, and texts of mail servers.
     #[arg(long)]
     pub reveal: bool,
-    /// Keep it in this file, which only you can read, as the HTTP header that bears it: for `--token-file FILE`, and for
+    /// Write it to this file, which only you can read, as an HTTP header: for `--token-file FILE` and
     /// `curl --header @FILE`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

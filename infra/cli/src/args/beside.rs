@@ -9,7 +9,7 @@ use ledger::{ServerId, Time};
 /// `server`.
 #[derive(Debug, Subcommand)]
 pub enum Servers {
-    /// Add a server, or several of an account: their tokens are read from standard input or asked for, and kept.
+    /// Add a server, or several of an account. Tokens are read from standard input or asked for, and stored.
     Add(Box<ServerAdd>),
     /// The servers that are registered.
     List(Target),
@@ -22,9 +22,9 @@ pub enum Servers {
         #[command(flatten)]
         target: Target,
     },
-    /// Change what is known of a server, or its soft-bounce policy from a date on.
+    /// Change a server's settings, or its soft-bounce policy from a date on.
     Set(Box<ServerSet>),
-    /// Forget a stream that a slip made known: one that holds no event and no ruling in force.
+    /// Forget a stream that exists only because of a typing error: it has no event and no decision in force.
     ForgetStream {
         /// The server.
         #[command(flatten)]
@@ -36,12 +36,12 @@ pub enum Servers {
         #[command(flatten)]
         target: Target,
     },
-    /// Take a server out of the registry and forget its token; what is recorded of it stays.
+    /// Remove a server from the registry and forget its token; recorded events stay.
     Remove {
         /// The server.
         #[command(flatten)]
         server: Server,
-        /// Without asking.
+        /// Do not ask.
         #[arg(long)]
         yes: bool,
         /// Where Postledger is reached.
@@ -104,10 +104,10 @@ pub struct About {
     /// What you call it [default when added: its name at Postmark].
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
-    /// Whether the client is told of opens and clicks by other means, so that they are not asked for here.
+    /// Whether the client tracks opens and clicks by other means, so that webhooks for them are not needed here.
     #[arg(long, value_enum, value_name = "YES|NO")]
     pub native_tracking: Option<Answer>,
-    /// How its webhooks are laid out [default when added: per-type].
+    /// Whether it has one webhook for each event type, or one for all [default when added: per-type].
     #[arg(long = "webhooks", value_enum, value_name = "FORM")]
     pub form: Option<Form>,
 }
@@ -115,13 +115,13 @@ pub struct About {
 /// `server add`.
 #[derive(Debug, Args)]
 pub struct ServerAdd {
-    /// Postmark's numeric ServerID; the server's token is read.
+    /// Postmark's numeric ServerID; the server's token is asked for.
     #[arg(long, value_name = "ID", required_unless_present = "account", conflicts_with = "account")]
     pub server: Option<ServerId>,
-    /// Add servers of an account; the account's token is read, and not kept.
+    /// Add servers of an account; the account's token is asked for, and not stored.
     #[arg(long)]
     pub account: bool,
-    /// Of the account's servers these [default: asked for by number].
+    /// Only these of the account's servers [default: choose from a list].
     #[arg(long, value_name = "ID", value_delimiter = ',', requires = "account", conflicts_with = "all")]
     pub only: Vec<ServerId>,
     /// All of the account's servers.
@@ -147,16 +147,16 @@ pub struct ServerSet {
     /// What is said of it.
     #[command(flatten)]
     pub about: About,
-    /// Which of its passwords webhooks bear: the next one after a revocation; then `postledger connect`.
+    /// Which of its passwords webhooks use: after a revocation, the next one. Then run `postledger connect`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub generation: Option<u32>,
     /// The soft-bounce policy from a date on, such as `count=5,messages=3,span=7,window=30,pause=14`.
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<SoftBouncePolicy>,
-    /// For which kind of streams the policy is.
+    /// The kind of streams that the policy is for.
     #[arg(long, value_enum, requires = "policy", default_value = "transactional")]
     pub kind: Kind,
-    /// From when the policy holds [default: now].
+    /// When the policy begins to apply [default: now].
     #[arg(long, value_name = "T", value_parser = crate::time, requires = "policy")]
     pub from: Option<Time>,
     /// Where Postledger is reached.
@@ -173,7 +173,7 @@ pub struct Connect {
     /// One webhook for all event types, from now on.
     #[arg(long)]
     pub one_url: bool,
-    /// Where Postmark reaches the doors [default: where they were last, else what the ledger says].
+    /// The base of the webhooks' URLs [default: the last one, otherwise the ledger's own].
     #[arg(long, value_name = "URL")]
     pub doors: Option<String>,
     /// Only show what would be done.
@@ -182,7 +182,7 @@ pub struct Connect {
     /// Remove our webhooks instead.
     #[arg(long, conflicts_with = "one_url")]
     pub remove: bool,
-    /// Without asking.
+    /// Do not ask.
     #[arg(long)]
     pub yes: bool,
     /// Where Postmark is asked.
@@ -216,7 +216,7 @@ pub struct Watch {
     /// This server only [default: all].
     #[arg(long, value_name = "ID")]
     pub server: Option<ServerId>,
-    /// Have paused triggers verified again, and set webhooks right that are otherwise than they should be.
+    /// Have Postmark verify paused triggers again, and repair webhooks that differ from what was set up.
     #[arg(long)]
     pub repair: bool,
     /// Where Postmark is asked.

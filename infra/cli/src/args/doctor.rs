@@ -30,10 +30,10 @@ pub struct Doctor {
         help_heading = "With --live"
     )]
     pub wait: u64,
-    /// Send although the server is one that mails people, not a sandbox.
+    /// Send even if the server is not a sandbox but mails people.
     #[arg(long, requires = "live", help_heading = "With --live")]
     pub even_live: bool,
-    /// Without asking.
+    /// Do not ask.
     #[arg(long, requires = "live", help_heading = "With --live")]
     pub yes: bool,
     /// Where Postmark is asked.

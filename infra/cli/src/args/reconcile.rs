@@ -7,7 +7,7 @@ use ledger::Time;
 /// Where Postmark is asked.
 #[derive(Debug, Args)]
 pub struct Postmark {
-    /// Where Postmark's API is; another one for a simulator.
+    /// The URL of Postmark's API; give another one for a simulator.
     #[arg(long = "postmark", env = "POSTLEDGER_POSTMARK", default_value = postmark_api::POSTMARK, value_name = "URL")]
     pub base: String,
 }
@@ -24,7 +24,7 @@ pub struct Reconcile {
     /// Only what happened before then [default with --from: now].
     #[arg(long, value_name = "T", value_parser = crate::time, requires = "from")]
     pub to: Option<Time>,
-    /// Only say what is missing; nothing is put on the queues, and nothing remembered.
+    /// Only say what is missing; put nothing on the queues, and remember nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// Where Postmark is asked.
@@ -58,7 +58,7 @@ pub struct Completeness {
     /// The server.
     #[command(flatten)]
     pub server: Server,
-    /// The first day [default: 30 days ago]; its date is Postmark's, in US Eastern time.
+    /// The first day [default: 30 days ago]; days are Postmark's, in US Eastern time.
     #[arg(long, value_name = "T", value_parser = crate::time)]
     pub from: Option<Time>,
     /// The last day [default: today].

@@ -7,10 +7,9 @@ use queue::{QueueName, RECEIVE_MAX};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often in a row a queue must yield nothing until it is taken for empty: one receive of SQS asks some of its
-/// servers only.
+/// How often in a row a queue must return nothing until it counts as empty: one receive asks only some of SQS's servers.
 const EMPTY_MAX: u32 = 5;
-/// The pause before a queue that yielded nothing is asked again.
+/// The pause before a queue that returned nothing is asked again.
 const EMPTY_PAUSE: Duration = Duration::from_millis(50);
 
 impl Sweep {
@@ -30,8 +29,8 @@ impl Sweep {
         Ok(Some(began))
     }
 
-    /// Takes the erased out of the dead letters of a queue; whether there was time for it. Others are received and
-    /// become visible again by themselves.
+    /// Removes erased people from the dead letters of a queue. Returns whether there was time for it. Other messages are
+    /// received too, and become visible again by themselves.
     async fn dead_letters(
         &self,
         dead: QueueName,
@@ -40,7 +39,7 @@ impl Sweep {
         swept: &mut Swept,
     ) -> Result<bool, SweepError> {
         let depth = self.queue.depth(dead).await?;
-        // Where fewer are told of than there are, one receive's worth is looked at nevertheless.
+        // The number that SQS reports may be too low, so one receive's worth is looked at in any case.
         let mut left = (depth.visible + depth.in_flight).max(RECEIVE_MAX);
         let mut empty = 0;
         while left > 0 && empty < EMPTY_MAX {

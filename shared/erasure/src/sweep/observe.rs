@@ -28,9 +28,7 @@ impl Happened<'_> {
             }
             Happened::Unread => {
                 metrics::counter!("SweepUnread").increment(1);
-                tracing::error!(
-                    "sweeping died at a body in quarantine again and again; it is passed over unread"
-                );
+                tracing::error!("sweeping died repeatedly at a body in quarantine; it is skipped unread");
             }
             Happened::Over { swept } => tracing::info!(
                 sweep.recipients = swept.recipients,

@@ -1,5 +1,5 @@
-//! The quarantine, day by day, from the first day that a ledger can have. How far a pass is stands in a document, so
-//! that the next run goes on where one ended or died.
+//! The quarantine, day by day, from the first day that a ledger can have. A document keeps how far a pass is, so
+//! that the next run continues where one ended or died.
 
 use super::observe::Happened;
 use super::progress::Progress;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::Quarantined;
 use tokio::time::Instant;
 
-/// The first day of the quarantine: no ledger is older. What has state, or nobody understands, is kept for ever.
+/// The first day of the quarantine: no ledger is older. Events with state, and bodies that cannot be understood, are kept for ever.
 const FIRST_DAY: Time = Time::from_micros(1_767_225_600_000_000); // 2026-01-01T00:00:00Z
 /// How many parts are read at once: a few megabytes at most.
 const PAGE: usize = 16;

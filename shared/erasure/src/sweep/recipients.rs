@@ -1,5 +1,5 @@
-//! What is recorded of those who are to be swept. Servers take turns, one recipient each, so that none waits for
-//! another's; how far each is stands in a document, so that the next run goes on there.
+//! The recorded events of recipients who are to be swept. Servers take turns, one recipient each, so that none waits for
+//! another. A document keeps how far each server is, so that the next run continues there.
 
 use super::observe::Happened;
 use super::{Sweep, SweepError, Swept, Through, is_late};
@@ -62,7 +62,7 @@ impl Sweep {
         let mut since_kept = 0;
         while let Some((server, mut queue)) = waiting.pop_front() {
             let Some(one) = queue.pop_front() else {
-                // It is through: the next run begins with it anew.
+                // It is finished: the next run begins it from the start.
                 turns.at.after.remove(&server);
                 continue;
             };

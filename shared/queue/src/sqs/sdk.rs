@@ -46,7 +46,7 @@ impl Sqs {
         self.sender.url(of)
     }
 
-    /// Makes the queues of a stack that are not there: for emulators and tests. The names
+    /// Creates the missing queues of a stack, for emulators and tests. The names
     /// of those that it made.
     pub async fn create(
         link: &Link,
