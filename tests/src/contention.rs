@@ -21,7 +21,7 @@ pub struct Contention {
 
 /// Why a write is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum Rejection {
     /// A transaction is cancelled: which of its actions touch an item of another one.
     Cancelled(Vec<bool>),
     /// A single write touches an item of a transaction.
@@ -51,13 +51,13 @@ impl Contention {
     ///
     /// # Errors
     /// Where a transaction that is under way touches the same item.
-    pub fn begin(&self, operation: &str, input: &Value) -> Result<Held<'_>, Refused> {
+    pub fn begin(&self, operation: &str, input: &Value) -> Result<Held<'_>, Rejection> {
         let transaction = operation == "TransactWriteItems";
         let mut under_way = self.lock();
         if !transaction {
             let touched = single(operation, input);
             return match touched.is_some_and(|item| under_way.contains_key(&item)) {
-                true => Err(Refused::Conflict),
+                true => Err(Rejection::Conflict),
                 false => Ok(Held { contention: self, items: Vec::new() }),
             };
         }
@@ -66,10 +66,10 @@ impl Contention {
             input["TransactItems"].as_array().into_iter().flatten().filter_map(of_action).collect();
         let met: Vec<Option<&String>> = items.iter().map(|item| under_way.get(item)).collect();
         if met.iter().flatten().any(|other| !token.is_empty() && *other == token) {
-            return Err(Refused::InProgress);
+            return Err(Rejection::InProgress);
         }
         if met.iter().any(Option::is_some) {
-            return Err(Refused::Cancelled(met.iter().map(Option::is_some).collect()));
+            return Err(Rejection::Cancelled(met.iter().map(Option::is_some).collect()));
         }
         under_way.extend(items.iter().map(|item| (item.clone(), token.to_owned())));
         Ok(Held { contention: self, items })
@@ -131,7 +131,7 @@ mod tests {
         ] })
     }
 
-    fn begin<'a>(contention: &'a Contention, transaction: &Value) -> Result<Held<'a>, Refused> {
+    fn begin<'a>(contention: &'a Contention, transaction: &Value) -> Result<Held<'a>, Rejection> {
         contention.begin("TransactWriteItems", transaction)
     }
 
@@ -140,7 +140,7 @@ mod tests {
         let contention = contention();
         let first = begin(&contention, &transaction("a", "1", "hour"));
         let second = begin(&contention, &transaction("b", "2", "hour")).err();
-        assert_eq!(second, Some(Refused::Cancelled(vec![false, true])));
+        assert_eq!(second, Some(Rejection::Cancelled(vec![false, true])));
         assert!(begin(&contention, &transaction("b", "2", "other")).is_ok(), "others touch nothing of it");
         drop(first);
         assert!(begin(&contention, &transaction("b", "2", "hour")).is_ok(), "once the first is answered");
@@ -158,7 +158,7 @@ mod tests {
     fn a_transaction_that_comes_again_while_it_is_under_way_is_told_so() {
         let contention = contention();
         let _first = begin(&contention, &transaction("a", "1", "hour"));
-        assert_eq!(begin(&contention, &transaction("a", "1", "hour")).err(), Some(Refused::InProgress));
+        assert_eq!(begin(&contention, &transaction("a", "1", "hour")).err(), Some(Rejection::InProgress));
     }
 
     #[test]
@@ -168,9 +168,9 @@ mod tests {
         let held = contention.begin("UpdateItem", &write);
         let first = begin(&contention, &transaction("a", "1", "hour"));
         assert!(held.is_ok() && first.is_ok());
-        assert_eq!(contention.begin("UpdateItem", &write).err(), Some(Refused::Conflict));
+        assert_eq!(contention.begin("UpdateItem", &write).err(), Some(Rejection::Conflict));
         let put = json!({ "TableName": "events", "Item": key("1") });
-        assert_eq!(contention.begin("PutItem", &put).err(), Some(Refused::Conflict));
+        assert_eq!(contention.begin("PutItem", &put).err(), Some(Rejection::Conflict));
         assert!(contention.begin("GetItem", &write).is_ok(), "who reads does not conflict");
     }
 }

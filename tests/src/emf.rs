@@ -80,7 +80,7 @@ pub fn values(metric: &str, dimension: &str) -> BTreeSet<String> {
         ("Quarantined", _) => {
             let source = read("shared/postmark/src/lib.rs");
             let codes =
-                source.split("Refused::").filter_map(|arm| arm.split_once(" => \"")?.1.split_once('"'));
+                source.split("RefusalCode::").filter_map(|arm| arm.split_once(" => \"")?.1.split_once('"'));
             let mut codes: BTreeSet<String> = codes.map(|(code, _)| code.to_owned()).collect();
             assert!(codes.contains("probe") && codes.len() >= 9, "{codes:?}");
             codes.extend(of(&[

@@ -138,7 +138,7 @@ impl Generator {
                     ledger::ServerId::NONE,
                     NOBODY.recipient_id(ledger::ServerId::NONE, ""),
                     at,
-                    &ledger::identity::Told::BounceById { id },
+                    &ledger::identity::IdentityParts::BounceById { id },
                 );
                 (
                     "decision",

@@ -16,8 +16,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
 use ledger::event::Cause;
-use ledger::fold::{Mark, Row, StreamView, View};
-use ledger::identity::Told;
+use ledger::fold::{Mark, StreamRow, StreamView, View};
+use ledger::identity::IdentityParts;
 use ledger::policy::StreamKind;
 use ledger::{Identity, LedgerKey, RecipientId, Time, recipient_key};
 use serde_json::{Value, json};
@@ -278,7 +278,7 @@ pub(crate) fn listing(key: &LedgerKey, row: u64) -> Value {
     let (server, address) = (server_id(SERVER), address(row));
     let recipient = key.recipient_id(server, &recipient_key(&address));
     let since = Time::from_micros(SINCE.micros() + i64::try_from(row).expect("a number of rows"));
-    let held = Row { since, causes: vec![Cause::HardBounce.name()] };
+    let held = StreamRow { since, causes: vec![Cause::HardBounce.name()] };
     let item = item::of_row(server, STREAM, &held, Some(&address));
     wire(item::row_key(server, recipient, STREAM), item)
 }
@@ -296,7 +296,7 @@ fn views(input: &Value) -> Value {
 
 pub(crate) fn view(recipient: RecipientId) -> Value {
     let server = server_id(SERVER);
-    let told = Told::Observed { stream: STREAM, present: true, cause: Cause::HardBounce.name() };
+    let told = IdentityParts::Observed { stream: STREAM, present: true, cause: Cause::HardBounce.name() };
     let mark = Mark { at: SINCE, event: Identity::of(server, recipient, SINCE, &told) };
     let listed = [(Cause::HardBounce, vec![mark])].into();
     let streams = [(STREAM.to_owned(), StreamView { listed, ..StreamView::default() })].into();

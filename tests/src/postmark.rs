@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use embedded::Stack;
 use futures_util::stream;
 use http::{HeaderMap, Request, Response};
-use ingest::Knock;
+use ingest::WebhookRequest;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
 use postmark_simulator::{Answer, ApiBody, Handled, Simulator};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,7 +95,8 @@ impl Transport for Caller {
 /// How the doors of a stack answer a request, as API Gateway would bring it.
 pub async fn knock(stack: &Stack, request: &Request<Vec<u8>>) -> ingest::Answer {
     let (path, headers): (&str, &HeaderMap) = (request.uri().path(), request.headers());
-    let knock = Knock { method: request.method(), path, headers, body: request.body(), source_ip: None };
+    let knock =
+        WebhookRequest { method: request.method(), path, headers, body: request.body(), source_ip: None };
     stack.door(path).answer(knock).await
 }
 

@@ -10,7 +10,7 @@ use credential::Verifier;
 use credential::{PrivateKey, basic};
 use embedded::{Parts, Stack, pump};
 use faults::{Fault, Plan};
-use ingest::{Answer, Knock};
+use ingest::{Answer, WebhookRequest};
 use ledger::{LedgerKey, Source};
 use postledger::fold::{Fold, counter_lines, state_line};
 use queue::{ENVELOPE_VERSION, Envelope, Queue, QueueName, Sender, SetAside, Settings};
@@ -342,8 +342,13 @@ pub(crate) async fn tell(
     headers.insert(http::header::AUTHORIZATION, authorization.parse().expect("a header"));
     let path = format!("/v1/{}/{}", telling.server, telling.segment);
     let method = http::Method::POST;
-    let knock =
-        Knock { method: &method, path: &path, headers: &headers, body: &telling.body, source_ip: None };
+    let knock = WebhookRequest {
+        method: &method,
+        path: &path,
+        headers: &headers,
+        body: &telling.body,
+        source_ip: None,
+    };
     loop {
         requests.fetch_add(1, Ordering::Relaxed);
         match stack.door(&path).answer(knock).await {

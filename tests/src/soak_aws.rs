@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use store::prelude::*;
-use store::{DynamoDb, Held, Scan};
+use store::{DynamoDb, RecipientItem, Scan};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -216,7 +216,7 @@ pub async fn stored_lines(store: &DynamoDb) -> (Vec<String>, u64) {
         loop {
             let page = store.scan_recipients(server, after).await.expect("a scan");
             for held in page.items {
-                if let Held::View(view) = held {
+                if let RecipientItem::View(view) = held {
                     views.push(*view);
                 }
             }

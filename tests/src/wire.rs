@@ -2,7 +2,7 @@
 //! emulator behind it never does: conflicts, by plan or where transactions really meet, throttles, cuts answers off,
 //! tears reads, and shows the stalest state to whoever does not ask for a consistent one.
 
-use crate::contention::{Contention, Refused};
+use crate::contention::{Contention, Rejection};
 use crate::meter::Meter;
 use crate::tls::Tls;
 use axum::Router;
@@ -392,11 +392,11 @@ fn throttled(target: Option<&str>) -> &'static str {
 }
 
 /// What a write that meets a transaction is told.
-fn met(refused: Refused) -> Value {
+fn met(refused: Rejection) -> Value {
     match refused {
-        Refused::Cancelled(guilty) => cancellation(guilty, CONFLICT),
-        Refused::Conflict => error("TransactionConflictException"),
-        Refused::InProgress => error("TransactionInProgressException"),
+        Rejection::Cancelled(guilty) => cancellation(guilty, CONFLICT),
+        Rejection::Conflict => error("TransactionConflictException"),
+        Rejection::InProgress => error("TransactionInProgressException"),
     }
 }
 

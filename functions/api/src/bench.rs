@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use ledger::event::What;
 use ledger::fold::EventSet;
-use ledger::identity::{Told as Telling, digest};
+use ledger::identity::{IdentityParts, digest};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use postmark::Context;
@@ -282,25 +282,25 @@ impl Bench {
     }
 
     /// Asks as whoever bears a token.
-    pub(crate) async fn ask(&self, token: &str, method: Method, target: &str, body: &[u8]) -> Told {
+    pub(crate) async fn ask(&self, token: &str, method: Method, target: &str, body: &[u8]) -> Answered {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let call = Call { method: &method, path, query, headers: &headers, body };
-        Told(self.api.answer(&call).await)
+        Answered(self.api.answer(&call).await)
     }
 
     /// Asks as the operator; `target` is a path below the server's, with its query.
-    pub(crate) async fn get(&self, target: &str) -> Told {
+    pub(crate) async fn get(&self, target: &str) -> Answered {
         self.call(Method::GET, target, &[]).await
     }
 
     /// Tells, as the operator.
-    pub(crate) async fn post(&self, target: &str, body: Value) -> Told {
+    pub(crate) async fn post(&self, target: &str, body: Value) -> Answered {
         self.call(Method::POST, target, body.to_string().as_bytes()).await
     }
 
-    pub(crate) async fn call(&self, method: Method, target: &str, body: &[u8]) -> Told {
+    pub(crate) async fn call(&self, method: Method, target: &str, body: &[u8]) -> Answered {
         self.call_with(method, target, &[], body).await
     }
 
@@ -311,13 +311,13 @@ impl Bench {
         target: &str,
         headers: &[(HeaderName, &'static str)],
         body: &[u8],
-    ) -> Told {
+    ) -> Answered {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         self.call_parted(method, path, query, headers, body).await
     }
 
     /// A path that may have a question mark in it, as a server hands it on that decodes it whole.
-    pub(crate) async fn whole(&self, path: &str, query: &str) -> Told {
+    pub(crate) async fn whole(&self, path: &str, query: &str) -> Answered {
         self.call_parted(Method::GET, path, query, &[], &[]).await
     }
 
@@ -328,14 +328,14 @@ impl Bench {
         query: &str,
         headers: &[(HeaderName, &'static str)],
         body: &[u8],
-    ) -> Told {
+    ) -> Answered {
         let who = account::audit::Who { kind: account::audit::WhoKind::Local, name: "test".to_owned() };
         let path = format!("/v1/servers/{SERVER}/{path}");
         let header =
             |(name, value): &(HeaderName, &'static str)| (name.clone(), HeaderValue::from_static(value));
         let headers: HeaderMap = headers.iter().map(header).collect();
         let call = Call { method: &method, path: &path, query, headers: &headers, body };
-        Told(self.api.answer_to(Caller::operator(who), &call).await)
+        Answered(self.api.answer_to(Caller::operator(who), &call).await)
     }
 }
 
@@ -348,7 +348,7 @@ pub(crate) fn recorded(n: u64, address: &str, stream: &str, at: Time, what: What
         stream: stream.to_owned(),
         recipient,
         address: Some(address.to_owned()),
-        identity: Identity::of(server, recipient, at, &Telling::Decision { id: &n.to_string() }),
+        identity: Identity::of(server, recipient, at, &IdentityParts::Decision { id: &n.to_string() }),
         at,
         message_id: None,
         what,
@@ -360,9 +360,9 @@ pub(crate) fn recorded(n: u64, address: &str, stream: &str, at: Time, what: What
 }
 
 /// What is answered.
-pub(crate) struct Told(pub(crate) Response<Vec<u8>>);
+pub(crate) struct Answered(pub(crate) Response<Vec<u8>>);
 
-impl Told {
+impl Answered {
     pub(crate) fn status(&self) -> u16 {
         self.0.status().as_u16()
     }

@@ -22,14 +22,14 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use ledger::fold::{Mark, View};
-use ledger::identity::{Canonical, Told, digest};
+use ledger::identity::{Canonical, IdentityParts, digest};
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use postmark::Decision;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
-use table::{About, Format, Hints, Invalid, Row, Sheet, SheetError, Warning};
+use table::{About, Format, Hints, Invalid, ListRow, Sheet, SheetError, Warning};
 
 /// How many recipients are asked about, or decisions sent, at once.
 const AT_ONCE: usize = 16;
@@ -47,7 +47,7 @@ const UNDATED: &str = "undated";
 struct List {
     format: Format,
     rows: usize,
-    bars: BTreeMap<(RecipientId, Cause), Row>,
+    bars: BTreeMap<(RecipientId, Cause), ListRow>,
     duplicates: usize,
     ignored: BTreeMap<&'static str, usize>,
     invalid: Vec<Invalid>,
@@ -79,8 +79,8 @@ impl List {
 
     /// Of several rows that tell the same cause of one recipient the one that bars longest: the latest, since only a
     /// later allowance ends it, and one without a date is as of now. Another cause is another fact.
-    fn take(&mut self, recipient: RecipientId, row: Row) {
-        let rank = |row: &Row| (row.at.is_none(), row.at);
+    fn take(&mut self, recipient: RecipientId, row: ListRow) {
+        let rank = |row: &ListRow| (row.at.is_none(), row.at);
         match self.bars.entry((recipient, row.cause)) {
             Entry::Vacant(place) => drop(place.insert(row)),
             Entry::Occupied(mut kept) => {
@@ -96,13 +96,13 @@ impl List {
 /// A row as the decision that it is.
 struct Made {
     recipient: RecipientId,
-    row: Row,
+    row: ListRow,
     id: String,
     at: Time,
 }
 
 impl Made {
-    fn of(server: ServerId, scope: &str, recipient: RecipientId, row: Row, now: Time) -> Made {
+    fn of(server: ServerId, scope: &str, recipient: RecipientId, row: ListRow, now: Time) -> Made {
         let mut form = Canonical::default();
         form.string(DOMAIN).integer(server.get()).string(scope).string(&*recipient.to_string());
         form.string(row.cause.name());
@@ -149,7 +149,7 @@ impl Made {
         if holds {
             return Ok(None);
         }
-        let told = Told::Decision { id: &self.id };
+        let told = IdentityParts::Decision { id: &self.id };
         let identity = Identity::of(admin.server(), self.recipient, self.at, &told);
         let recorded = admin.event(self.recipient, Class::State, identity).await?;
         Ok(match recorded.map(|recorded| recorded.event) {

@@ -22,10 +22,10 @@ pub(crate) const CUT_NEXT: &str = "an address with a question mark cannot go int
 
 /// Why there is no answer. Boxed, since most answers are none of these and every result has room for one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Problem(Box<Told>);
+pub struct Problem(Box<ProblemParts>);
 
 #[derive(Clone, Debug, PartialEq)]
-struct Told {
+struct ProblemParts {
     status: StatusCode,
     code: &'static str,
     title: &'static str,
@@ -50,7 +50,7 @@ impl Problem {
     ) -> Problem {
         let (detail, next) = (detail.into(), "see /v1/openapi.json".to_owned());
         let (did_you_mean, results, queued, header, call) = (None, None, None, None, None);
-        Problem(Box::new(Told {
+        Problem(Box::new(ProblemParts {
             status,
             code,
             title,

@@ -17,7 +17,7 @@ pub use tokens::{Place, Tokens};
 
 use crate::call::Call;
 use crate::problem::Problem;
-use crate::token::{Grant, Refused, Role, Token};
+use crate::token::{Grant, Role, Token, TokenRefused};
 use account::audit::{Who, WhoKind};
 use account::{Registry, ServerEntry, Streams, Vault};
 use http::header::AUTHORIZATION;
@@ -114,10 +114,10 @@ impl<'a> Gate<'a> {
         let text = bearer.ok_or_else(|| Problem::unauthorized("the Authorization header bears no token"))?;
         match Token::of(&*parts.store, text, (parts.clock)()).await? {
             Ok(token) => Ok(Gate { parts, caller: Caller::of(&token) }),
-            Err(Refused::Unknown) => Err(Problem::unauthorized("the token is not known here")),
-            Err(Refused::Expired) => Err(Problem::unauthorized("the token has expired")),
-            Err(Refused::Revoked) => Err(Problem::unauthorized("the token was revoked")),
-            Err(Refused::Orphaned) => Err(Problem::unauthorized(
+            Err(TokenRefused::Unknown) => Err(Problem::unauthorized("the token is not known here")),
+            Err(TokenRefused::Expired) => Err(Problem::unauthorized("the token has expired")),
+            Err(TokenRefused::Revoked) => Err(Problem::unauthorized("the token was revoked")),
+            Err(TokenRefused::Orphaned) => Err(Problem::unauthorized(
                 "a token that this one was created with has expired or was \
                     revoked",
             )),

@@ -39,7 +39,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 type Place = (Time, RecipientId);
 
 /// Which rows are asked for.
-struct Asked<'a> {
+struct ListQuery<'a> {
     cause: Option<&'a str>,
     origin: Option<&'a str>,
     since: TimeRange,
@@ -47,8 +47,8 @@ struct Asked<'a> {
     limit: usize,
 }
 
-impl<'a> Asked<'a> {
-    fn of(query: &'a Query) -> Result<Asked<'a>, Problem> {
+impl<'a> ListQuery<'a> {
+    fn of(query: &'a Query) -> Result<ListQuery<'a>, Problem> {
         let ours = [Bar::Decision, Bar::Import(None)].map(Bar::name);
         let names: Vec<&str> = Cause::ALL.map(Cause::name).into_iter().chain(ours).collect();
         one_of(query, "cause", &names)?;
@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
         if after.is_some_and(|(at, _)| !(since.from..=since.to).contains(&at)) {
             return Err(Problem::bad_cursor());
         }
-        Ok(Asked {
+        Ok(ListQuery {
             cause: query.text("cause"),
             origin: query.text("origin"),
             since,
@@ -94,7 +94,7 @@ pub(crate) async fn suppressions(
     }
     one_of(&query, "format", &["json", "csv"])?;
     let as_csv = query.text("format").map_or_else(|| asks_for_csv(call.headers), |format| format == "csv");
-    let (asked, unknown) = (Asked::of(&query)?, unknown_stream(&query)?);
+    let (asked, unknown) = (ListQuery::of(&query)?, unknown_stream(&query)?);
     // Where a page goes on, the list was found with its first one.
     if asked.after.is_none() {
         reader.stream(name, unknown).await?;
@@ -121,14 +121,14 @@ fn asks_for_csv(headers: &HeaderMap) -> bool {
 }
 
 /// A row with who put the address there.
-type Told = (Listing, Option<&'static str>);
+type WithOrigin = (Listing, Option<&'static str>);
 
 /// A page, and the place that it ends at, where there may be more.
 async fn page(
     reader: &Reader<'_>,
     name: &str,
-    asked: &Asked<'_>,
-) -> Result<(Vec<Told>, Option<Place>), Problem> {
+    asked: &ListQuery<'_>,
+) -> Result<(Vec<WithOrigin>, Option<Place>), Problem> {
     let filtered = asked.cause.is_some() || asked.origin.is_some();
     let at_once = if filtered { asked.limit.max(ROWS_AT_ONCE) } else { asked.limit };
     let (mut rows, mut after, mut read) = (Vec::new(), asked.after, 0);
@@ -183,7 +183,7 @@ fn causes(row: &Listing) -> Vec<&str> {
 }
 
 /// A row with who put the address on Postmark's list, as far as that is told: nobody did where the rulings are ours.
-async fn with_origin(reader: &Reader<'_>, stream: &str, row: Listing) -> Result<Told, StoreError> {
+async fn with_origin(reader: &Reader<'_>, stream: &str, row: Listing) -> Result<WithOrigin, StoreError> {
     let any =
         |causes: &[Cause]| causes.iter().any(|cause| row.causes.iter().any(|name| name == cause.name()));
     let origin = if any(&[Cause::HardBounce, Cause::Complaint, Cause::Unsubscribe]) {
@@ -218,7 +218,7 @@ fn origin(events: &[Recorded], stream: &str) -> Option<&'static str> {
     told.max().map(|(_, origin)| origin)
 }
 
-fn item((row, origin): &Told, reveal: bool) -> Suppression {
+fn item((row, origin): &WithOrigin, reveal: bool) -> Suppression {
     Suppression {
         address: shown(row.address.as_deref(), reveal),
         recipient_id: row.recipient,
@@ -229,7 +229,7 @@ fn item((row, origin): &Told, reveal: bool) -> Suppression {
 }
 
 /// A page as a table: the header on each, so that each can be used alone.
-fn csv(rows: &[Told], reveal: bool) -> io::Result<Vec<u8>> {
+fn csv(rows: &[WithOrigin], reveal: bool) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     table::write_header(&mut out)?;
     for (row, origin) in rows {

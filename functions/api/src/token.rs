@@ -70,7 +70,7 @@ pub struct Token {
 
 /// Why there is no such token, or it opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum TokenRefused {
     /// It is none of ours.
     Unknown,
     /// It has ended.
@@ -218,31 +218,31 @@ impl Token {
         store: &dyn DocumentStore,
         text: &str,
         now: Time,
-    ) -> Result<Result<Token, Refused>, StoreError> {
+    ) -> Result<Result<Token, TokenRefused>, StoreError> {
         let Some((id, secret)) = halves(text) else {
-            return Ok(Err(Refused::Unknown));
+            return Ok(Err(TokenRefused::Unknown));
         };
         let Some(document) = store.document(&Collection::Tokens, id).await? else {
-            return Ok(Err(Refused::Unknown));
+            return Ok(Err(TokenRefused::Unknown));
         };
         let token = Token::read(&document.text)?;
         // Hashes are compared, not secrets: how far two of them agree tells nothing of either secret.
         if hash(secret) != token.hash {
-            return Ok(Err(Refused::Unknown));
+            return Ok(Err(TokenRefused::Unknown));
         }
         if token.revoked_at.is_some() {
-            return Ok(Err(Refused::Revoked));
+            return Ok(Err(TokenRefused::Revoked));
         }
         let ended = |token: &Token| token.expires_at.is_some_and(|expires| expires <= now);
         if ended(&token) {
-            return Ok(Err(Refused::Expired));
+            return Ok(Err(TokenRefused::Expired));
         }
         let closed = |token: &Token| match token.revoked_at {
             Some(_) => !token.children_kept,
             None => ended(token),
         };
         if token.ancestors(store).await?.iter().any(closed) {
-            return Ok(Err(Refused::Orphaned));
+            return Ok(Err(TokenRefused::Orphaned));
         }
         let today = now.day();
         if token.last_used_on.as_ref() != Some(&today) {
@@ -350,7 +350,7 @@ mod tests {
         }
     }
 
-    async fn of(store: &Memory, text: &str, day: i64) -> Result<Token, Refused> {
+    async fn of(store: &Memory, text: &str, day: i64) -> Result<Token, TokenRefused> {
         Token::of(store, text, Time::EARLIEST.plus_days(day)).await.unwrap()
     }
 
@@ -365,9 +365,9 @@ mod tests {
         assert_eq!(of(&store, &text, 1).await.unwrap().id, token.id);
         let used = Token::get(&store, &token.id).await.unwrap().unwrap();
         assert_eq!(used.last_used_on.as_deref(), Some("2010-01-02"));
-        assert_eq!(of(&store, &text, 2).await, Err(Refused::Expired));
+        assert_eq!(of(&store, &text, 2).await, Err(TokenRefused::Expired));
         Token::revoke(&store, &token.id, false, Time::EARLIEST.plus_days(1)).await.unwrap();
-        assert_eq!(of(&store, &text, 1).await, Err(Refused::Revoked));
+        assert_eq!(of(&store, &text, 1).await, Err(TokenRefused::Revoked));
         assert_eq!(Token::get(&store, &token.id).await.unwrap().unwrap().created_by, "test");
     }
 
@@ -379,7 +379,7 @@ mod tests {
         let other = Token::make(new(), Time::EARLIEST).unwrap().1;
         let swapped = format!("{PREFIX}{}_{}", token.id, &other[PREFIX.len() + 13..]);
         for text in ["", PREFIX, "plt_ä", &text[..text.len() - 1], &format!("{text}x"), &other, &swapped] {
-            assert_eq!(of(&store, text, 1).await, Err(Refused::Unknown), "{text}");
+            assert_eq!(of(&store, text, 1).await, Err(TokenRefused::Unknown), "{text}");
         }
     }
 }

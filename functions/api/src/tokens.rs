@@ -166,7 +166,7 @@ pub(crate) async fn revoke(tokens: &Tokens<'_>, call: &Call<'_>, id: &str) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{Bench, SERVER, Told, now};
+    use crate::bench::{Answered, Bench, SERVER, now};
     use crate::token::index::TOKENS_OF_ONE_MAX;
     use http::Method;
     use store::Collection;
@@ -174,7 +174,7 @@ mod tests {
 
     const OTHER: i64 = SERVER + 1;
 
-    async fn make(bench: &Bench, by: &str, body: Value) -> Told {
+    async fn make(bench: &Bench, by: &str, body: Value) -> Answered {
         bench.ask(by, Method::POST, "/v1/tokens", body.to_string().as_bytes()).await
     }
 

@@ -54,7 +54,7 @@ impl Consumer {
                 backoff.wait(batch).await;
                 pending.extend(later.drain(..));
             }
-            let chunks = apart(&mut pending);
+            let chunks = disjoint_chunks(&mut pending);
             for outcome in join_all(chunks.into_iter().map(|chunk| self.commit_events(chunk, batch))).await {
                 pending.extend(outcome.again);
                 later.extend(outcome.later);
@@ -76,19 +76,19 @@ impl Consumer {
             }
             Err(Next::Again) => outcome.later = chunk.items,
             Err(Next::Never) => {}
-            Err(Next::Part) if chunk.items.len() > 1 => {
+            Err(Next::TooLarge) if chunk.items.len() > 1 => {
                 for item in chunk.items {
                     let one = Box::pin(self.commit_events(Chunk::of(item), batch)).await;
                     outcome.again.extend(one.again);
                     outcome.later.extend(one.later);
                 }
             }
-            Err(Next::Part) => {
+            Err(Next::TooLarge) => {
                 for item in &chunk.items {
                     self.set_aside_uncommittable(item, batch).await;
                 }
             }
-            Err(Next::Look(reasons)) => {
+            Err(Next::Cancelled(reasons)) => {
                 let of_counters = chunk.counters.iter().map(|(hour, _)| hour);
                 let of_counters = of_counters.zip(&reasons[chunk.items.len()..]);
                 let busy: HashSet<Hour> = of_counters
@@ -97,7 +97,7 @@ impl Consumer {
                     .collect();
                 for (item, reason) in chunk.items.into_iter().zip(reasons) {
                     match reason {
-                        Cancel::Recorded(old) => self.settle(item, *old, batch).await,
+                        Cancel::Recorded(old) => self.resolve_duplicate(item, *old, batch).await,
                         Cancel::None if !busy.contains(&Hour::of(&item.recorded.event)) => {
                             outcome.again.push(item);
                         }
@@ -117,7 +117,7 @@ impl Consumer {
 
     /// An event whose copy is recorded already: a worse or equal copy is dropped, a better one replaces it and
     /// moves its count, in a transaction of its own.
-    async fn settle(&self, item: Item, mut old: Recorded, batch: &Batch) {
+    async fn resolve_duplicate(&self, item: Item, mut old: Recorded, batch: &Batch) {
         let new = &item.recorded;
         let kind = new.event.kind();
         let mut backoff = Backoff::new();
@@ -140,8 +140,8 @@ impl Consumer {
                 }
                 Err(Next::Again) => backoff.wait(batch).await,
                 Err(Next::Never) => return,
-                Err(Next::Part) => return self.set_aside_uncommittable(&item, batch).await,
-                Err(Next::Look(reasons)) => match reasons.into_iter().next() {
+                Err(Next::TooLarge) => return self.set_aside_uncommittable(&item, batch).await,
+                Err(Next::Cancelled(reasons)) => match reasons.into_iter().next() {
                     Some(Cancel::Recorded(other)) => old = *other,
                     // It has expired in between; the message comes again and finds nothing recorded.
                     Some(Cancel::Gone) => return,
@@ -154,7 +154,7 @@ impl Consumer {
 
 /// Chunks that touch nothing in common: no two count in the same hour of a stream. What would meet another
 /// chunk's hour waits for the next round.
-fn apart(pending: &mut VecDeque<Item>) -> Vec<Chunk> {
+fn disjoint_chunks(pending: &mut VecDeque<Item>) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     let mut open = Chunk::default();
     let mut taken: HashSet<Hour> = HashSet::new();

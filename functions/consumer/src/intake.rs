@@ -6,7 +6,7 @@ use erasure::Erasures;
 use ledger::bounce::BounceClass;
 use ledger::event::{Class, Event, What};
 use ledger::{Kind, RecipientId, ServerId, Source, Time};
-use postmark::{Context, RecordType, Refused};
+use postmark::{Context, RecordType, RefusalCode};
 use queue::{Envelope, EnvelopeError, SetAside};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use store::{Recorded, Rules};
 /// Why an event is set aside: code and words.
 type Why = (&'static str, String);
 /// An event, its canonical body, and what was taken out of that.
-type Told = (Event, Option<String>, Vec<String>);
+type Understood = (Event, Option<String>, Vec<String>);
 
 /// The reason code of messages that their sender may not send.
 pub(crate) const SENDER: &str = "sender";
@@ -144,7 +144,7 @@ impl<'a> Intake<'a> {
         let class = event.class();
         let floor = self.rules.floors.get(&class).copied().max(Some(self.settings.floor(self.now)));
         if class != Class::State && !envelope.overridden && Some(event.at) < floor {
-            return Err((Refused::TooOld.code(), crate::TOO_OLD.to_owned()));
+            return Err((RefusalCode::TooOld.code(), crate::TOO_OLD.to_owned()));
         }
         // One that an operator insists on is older than what has expired: it lives on from now.
         let lives_from = if envelope.overridden { event.at.max(self.now) } else { event.at };
@@ -158,7 +158,7 @@ impl<'a> Intake<'a> {
 
     /// The event that an envelope tells, its canonical body, and what was taken out of that here; the event alone
     /// where its recipient was erased on the way.
-    fn told(&self, envelope: &Envelope) -> Result<Told, Why> {
+    fn told(&self, envelope: &Envelope) -> Result<Understood, Why> {
         if let Some(erased) = envelope.erased.clone() {
             let event = erased.event(envelope.server, envelope.received_at, envelope.source);
             return Ok((event, None, Vec::new()));

@@ -479,7 +479,7 @@ impl Consumer {
                     let throttled = CallFailed::new(FailureKind::Throttled);
                     batch.failed(&throttled.with_code("TransactionCanceledException").into());
                 }
-                Err(Next::Look(reasons))
+                Err(Next::Cancelled(reasons))
             }
             Err(CommitError::Cancelled(_)) => {
                 let fault = CallFailed::new(FailureKind::Fault);
@@ -496,7 +496,7 @@ impl Consumer {
             }
             Err(CommitError::Store(error)) => {
                 Happened::Broken { error }.emit();
-                Err(Next::Part)
+                Err(Next::TooLarge)
             }
         }
     }
@@ -513,11 +513,11 @@ fn shard_of(action: &Action) -> Option<u8> {
 /// What follows a transaction that was not committed.
 enum Next {
     /// Look at the reasons of its actions.
-    Look(Vec<store::Cancel>),
+    Cancelled(Vec<store::Cancel>),
     /// Try again, after a while: it may have been committed.
     Again,
     /// Not until the set-up is mended, or a later release comes: the messages stay on their queue.
     Never,
     /// The store will never take it so: try each alone, and set aside what it does not take even alone.
-    Part,
+    TooLarge,
 }

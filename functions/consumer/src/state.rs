@@ -33,12 +33,12 @@ struct Unit {
     alone: bool,
     /// How many of its events go into one transaction.
     events_max: usize,
-    refused: Refused,
+    refused: ViewConflict,
 }
 
 /// How the stored view has refused what was folded.
 #[derive(Clone, Copy, Default)]
-struct Refused {
+struct ViewConflict {
     /// What is stored, what was read, and since when it is just these two.
     last: Option<(Option<Folded>, Option<Folded>, Instant)>,
     /// Whether it has been so for long enough: the stored view is not the fold of what is recorded, and never
@@ -46,7 +46,7 @@ struct Refused {
     drifted: bool,
 }
 
-impl Refused {
+impl ViewConflict {
     /// A view that is the fold of something else. A query may see half of a transaction that is being applied,
     /// or another consumer was faster: then the next reading differs. Whether it was just so the last time.
     fn again(&mut self, stored: Option<Folded>, read: Option<Folded>) -> bool {
@@ -139,7 +139,7 @@ impl Consumer {
             items: items.into_values().collect(),
             alone: false,
             events_max: EVENTS_MAX,
-            refused: Refused::default(),
+            refused: ViewConflict::default(),
         };
         let mut left = Left { units: recipients.into_iter().map(unit).collect(), ..Left::default() };
         let mut backoff = Backoff::new();
@@ -149,7 +149,7 @@ impl Consumer {
                 stream::iter(plans).buffered(AT_ONCE).collect().await;
             for planned in plans {
                 match planned {
-                    Ok(planned) if planned.actions.is_empty() => settle(planned, &mut left, batch),
+                    Ok(planned) if planned.actions.is_empty() => mark_done(planned, &mut left, batch),
                     Ok(planned) => left.ready.push_back(planned),
                     // A recipient that cannot be read now does not hold up the others.
                     Err(unread) => {
@@ -158,7 +158,7 @@ impl Consumer {
                     }
                 }
             }
-            let chunks = apart(&mut left.ready);
+            let chunks = disjoint_chunks(&mut left.ready);
             for (chunk, result) in
                 join_all(chunks.into_iter().map(|chunk| self.commit_chunk(chunk, batch))).await
             {
@@ -189,20 +189,20 @@ impl Consumer {
     /// Settles what was committed, and sorts out what was not.
     async fn after(&self, chunk: Chunk, result: Result<(), Next>, left: &mut Left, batch: &Batch) {
         match result {
-            Ok(()) => chunk.planned.into_iter().for_each(|planned| settle(planned, left, batch)),
+            Ok(()) => chunk.planned.into_iter().for_each(|planned| mark_done(planned, left, batch)),
             // It may have been committed: read it again.
             Err(Next::Again) => {
                 left.wait = true;
                 left.units.extend(chunk.planned.into_iter().map(|planned| planned.unit));
             }
             Err(Next::Never) => {}
-            Err(Next::Part) => self.part(chunk.planned, left, batch).await,
-            Err(Next::Look(reasons)) => self.look(chunk, reasons, left),
+            Err(Next::TooLarge) => self.split_or_set_aside(chunk.planned, left, batch).await,
+            Err(Next::Cancelled(reasons)) => self.sort_out_cancelled(chunk, reasons, left),
         }
     }
 
     /// Sorts out a cancelled transaction by the reasons of its actions.
-    fn look(&self, chunk: Chunk, reasons: Vec<Cancel>, left: &mut Left) {
+    fn sort_out_cancelled(&self, chunk: Chunk, reasons: Vec<Cancel>, left: &mut Left) {
         let of_counters = chunk.counters.iter().map(|(hour, _)| hour.server).zip(&reasons[chunk.actions..]);
         // The counter that conflicted is no obstacle any more: the next transaction counts in another shard.
         let stands = |reason: &Cancel| !matches!(reason, Cancel::None | Cancel::Conflict);
@@ -233,7 +233,7 @@ impl Consumer {
 
     /// What the store refuses as it is: recipients apart, then a recipient's events apart, and what it does not
     /// take even alone is set aside.
-    async fn part(&self, chunk: Vec<Planned>, left: &mut Left, batch: &Batch) {
+    async fn split_or_set_aside(&self, chunk: Vec<Planned>, left: &mut Left, batch: &Batch) {
         let together = chunk.len() > 1;
         for Planned { mut unit, settles, writes, .. } in chunk {
             match writes[..] {
@@ -342,7 +342,7 @@ impl Consumer {
 
 /// Chunks that touch nothing in common: recipients, streams and so counters belong to one server. What would
 /// meet another chunk's server waits for the next round.
-fn apart(ready: &mut VecDeque<Planned>) -> Vec<Chunk> {
+fn disjoint_chunks(ready: &mut VecDeque<Planned>) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     let mut homes: BTreeMap<ServerId, usize> = BTreeMap::new();
     let mut later = VecDeque::new();
@@ -370,14 +370,14 @@ fn apart(ready: &mut VecDeque<Planned>) -> Vec<Chunk> {
 }
 
 /// Tells what was done, and puts back what is left of the recipient's share.
-fn settle(planned: Planned, left: &mut Left, batch: &Batch) {
+fn mark_done(planned: Planned, left: &mut Left, batch: &Batch) {
     let Planned { mut unit, settles, told, .. } = planned;
     told.into_iter().for_each(Happened::emit);
     for item in unit.items.drain(..settles) {
         batch.done(&item);
     }
     if !unit.items.is_empty() {
-        unit.refused = Refused::default();
+        unit.refused = ViewConflict::default();
         left.units.push(unit);
     }
 }

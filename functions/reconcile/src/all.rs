@@ -1,7 +1,7 @@
 //! A run over all servers: what the schedule starts.
 
 use crate::observe::Happened;
-use crate::{Job, Reconcile, ReconcileError, Span};
+use crate::{Job, Period, Reconcile, ReconcileError};
 use account::{Registry, Vault};
 use ledger::ServerId;
 use postmark_api::Endpoint;
@@ -58,7 +58,7 @@ impl Reconcile {
         until: Option<Instant>,
     ) -> Result<bool, ReconcileError> {
         let Some(token) = vault.token(server).await? else { return Ok(false) };
-        let job = Job { server, span: Span::Due, dry_run: false, until };
+        let job = Job { server, span: Period::Due, dry_run: false, until };
         self.run(&postmark.server(token), &job, &|_| {}).await?;
         Ok(true)
     }

@@ -45,7 +45,7 @@ use list::Compared;
 use observe::Happened;
 use platform::Clock;
 use postmark_api::{ApiError, ServerApi, eastern};
-use progress::{Asked, Day, State, Step};
+use progress::{Day, RequestedRange, State, Step};
 use queue::{QueueError, Sender};
 use std::sync::Arc;
 use store::{Collection, Store, StoreError};
@@ -106,7 +106,7 @@ pub struct Reconcile {
 
 /// The time span to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
+pub enum Period {
     /// What is due: the lists now, and each day three times after its end.
     Due,
     /// From one instant until before another, even if it was compared before.
@@ -126,7 +126,7 @@ pub struct Job {
     /// The server.
     pub server: ServerId,
     /// Of which time.
-    pub span: Span,
+    pub span: Period,
     /// Whether to report only, and send and remember nothing.
     pub dry_run: bool,
     /// When to stop at the latest; the next run does the rest.
@@ -174,8 +174,8 @@ impl Reconcile {
         let entry = self.with_streams(entry, api, job.dry_run).await?;
         let names: Vec<String> = entry.streams.keys().cloned().collect();
         let ended = match job.span {
-            Span::Due => work.due(&names, entry.added_at).await,
-            Span::Asked { from, to, source } => work.asked(&names, from, to, source).await,
+            Period::Due => work.due(&names, entry.added_at).await,
+            Period::Asked { from, to, source } => work.asked(&names, from, to, source).await,
         };
         let Work { mut report, mut state, version, lease, .. } = work;
         report.finished = matches!(ended, Ok(true));
@@ -314,11 +314,11 @@ impl Work<'_> {
         source: Source,
     ) -> Result<bool, ReconcileError> {
         // A backfill that was begun continues with its own time span, even if it is later now.
-        let same = |asked: &Asked| {
+        let same = |asked: &RequestedRange| {
             let backfill = source == Source::Backfill && asked.source == source;
             backfill || (asked.from, asked.to, asked.source) == (from, to, source)
         };
-        let fresh = Asked::new(source, from, to);
+        let fresh = RequestedRange::new(source, from, to);
         let left = self.state.asked.take().filter(same).unwrap_or(fresh);
         let (from, to) = (left.from, left.to);
         self.state.asked = Some(left);
@@ -367,7 +367,7 @@ impl Work<'_> {
     /// How far a day is.
     fn day(&self, name: &str, day: &str) -> Day {
         let days = match (&self.state.asked, self.job.span) {
-            (Some(asked), Span::Asked { .. }) => asked.days.get(name),
+            (Some(asked), Period::Asked { .. }) => asked.days.get(name),
             _ => self.state.streams.get(name).map(|of_stream| &of_stream.days),
         };
         days.and_then(|days| days.get(day)).cloned().unwrap_or_default()
@@ -376,7 +376,7 @@ impl Work<'_> {
     /// Saves how far a day is, and renews the lock.
     async fn keep_day(&mut self, name: &str, day: &str, state: Day) -> Result<(), ReconcileError> {
         let days = match (&mut self.state.asked, self.job.span) {
-            (Some(asked), Span::Asked { .. }) => asked.days.entry(name.to_owned()).or_default(),
+            (Some(asked), Period::Asked { .. }) => asked.days.entry(name.to_owned()).or_default(),
             _ => &mut self.state.streams.entry(name.to_owned()).or_default().days,
         };
         days.insert(day.to_owned(), state);

@@ -19,7 +19,7 @@ pub(crate) struct State {
     pub(crate) streams: BTreeMap<String, OfStream>,
     /// What somebody asked for and is not yet done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<RequestedRange>,
 }
 
 /// What is kept for a stream.
@@ -103,7 +103,7 @@ impl Tally {
 
 /// A stretch of time that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct RequestedRange {
     /// As what its facts are told.
     pub(crate) source: Source,
     /// From when.
@@ -121,9 +121,16 @@ pub(crate) struct Asked {
     pub(crate) days: BTreeMap<String, BTreeMap<String, Day>>,
 }
 
-impl Asked {
-    pub(crate) fn new(source: Source, from: Time, to: Time) -> Asked {
-        Asked { source, from, to, listed: BTreeSet::new(), gone: BTreeSet::new(), days: BTreeMap::new() }
+impl RequestedRange {
+    pub(crate) fn new(source: Source, from: Time, to: Time) -> RequestedRange {
+        RequestedRange {
+            source,
+            from,
+            to,
+            listed: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            days: BTreeMap::new(),
+        }
     }
 }
 

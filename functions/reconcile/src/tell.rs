@@ -15,7 +15,7 @@ pub(crate) type Found = BTreeMap<String, Tally>;
 
 /// What became of bodies.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct Enqueued {
     pub(crate) found: Found,
     /// How many could not be understood.
     pub(crate) unreadable: u64,
@@ -50,8 +50,8 @@ impl Reconcile {
         bodies: Vec<Value>,
         source: Source,
         dry_run: bool,
-    ) -> Result<Told, ReconcileError> {
-        let mut told = Told::default();
+    ) -> Result<Enqueued, ReconcileError> {
+        let mut told = Enqueued::default();
         let mut understood: BTreeMap<_, Understood> = BTreeMap::new();
         for body in bodies {
             // A page may show a row again that has moved on meanwhile.

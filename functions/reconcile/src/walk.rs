@@ -5,7 +5,7 @@ use crate::tell::Found;
 use crate::window::{Window, Windows};
 use crate::{AT_ONCE, GRACE_SECONDS, Reconcile, ReconcileError, Work, facts};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use ledger::identity::Told;
+use ledger::identity::IdentityParts;
 use ledger::{Class, Identity, Kind, RecipientId, ServerId, Source, Time, recipient_key};
 use postmark_api::{ApiError, BounceQuery, MessageQuery, PAGE_MAX, Page, WINDOW_MAX, eastern};
 use serde_json::Value;
@@ -227,7 +227,7 @@ impl Reconcile {
         row: &Value,
     ) -> Result<Lacking<'a>, ReconcileError> {
         let keys = self.store.message(server, id).await?;
-        let told = Told::Delivery { message_id: Some(id) };
+        let told = IdentityParts::Delivery { message_id: Some(id) };
         let delivered = |recipient: &RecipientId| {
             let identity = Identity::of(server, *recipient, Time::default(), &told);
             keys.iter().any(|key| (key.class, key.identity) == (Class::Delivery, identity))

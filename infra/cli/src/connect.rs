@@ -14,7 +14,7 @@ use account::audited::{self, Change};
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
 use account::watch::Finding;
-use account::webhooks::{self, Difference, Plan, Row};
+use account::webhooks::{self, Difference, Plan, WebhookRow};
 use account::{ConnectForm, Doors, ServerEntry, Vault};
 use ledger::ServerId;
 use postmark_api::{Endpoint, Https, Timeouts, Trigger};
@@ -159,7 +159,7 @@ pub fn planned(entry: &ServerEntry, base: &str, plan: &Plan, remove: bool) -> St
     let row = |what: &str, stream: &str, triggers: &BTreeSet<Trigger>, url: &str, why: String| {
         [what.to_owned(), stream.to_owned(), names(triggers), url.to_owned(), why]
     };
-    let of = |what, rows: &[Row], why: &str| {
+    let of = |what, rows: &[WebhookRow], why: &str| {
         rows.iter()
             .map(|one| row(what, &one.stream, &one.triggers, &one.url, why.to_owned()))
             .collect::<Vec<_>>()

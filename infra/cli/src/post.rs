@@ -9,11 +9,11 @@ use crate::target::{Place, Whose};
 use crate::{Failure, bearer, revoke, say, show};
 use credential::Verifier;
 use credential::basic;
-use embedded::Doors;
+use embedded::Handlers;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::Knock;
+use ingest::WebhookRequest;
 use postmark::RecordType;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -201,15 +201,20 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
             bearer::as_operator(None, &whose.config)?;
             let aws = Aws::open(&place, &whose.stack)?;
             let verifier = Arc::new(Verifier::new(&whose.stack, keys.public(), [])?);
-            let doors = Doors::new(&verifier, &(aws.queue() as _), &platform::clock());
+            let doors = Handlers::new(&verifier, &(aws.queue() as _), &platform::clock());
             let unusable = |_| Failure::new("the credential is not fit for a header");
             let mut headers = HeaderMap::new();
             headers.insert(AUTHORIZATION, HeaderValue::from_str(&authorization).map_err(unusable)?);
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             let knock = |parcel: &Parcel| {
                 let (path, body) = (path(parcel), parcel.body.as_bytes());
-                let knock =
-                    Knock { method: &Method::POST, path: &path, headers: &headers, body, source_ip: None };
+                let knock = WebhookRequest {
+                    method: &Method::POST,
+                    path: &path,
+                    headers: &headers,
+                    body,
+                    source_ip: None,
+                };
                 let answer = aws.block(doors.of(&path).answer(knock));
                 let told = serde_json::from_str(&answer.body()).unwrap_or_default();
                 Ok(words(answer.status(), &told))

@@ -4,7 +4,7 @@ use crate::Failure;
 use ledger::counters::Measure;
 use ledger::event::{Fact, What, bounce_class};
 use ledger::{Class, Event, LedgerKey, ServerId, Source, Time, recipient_key};
-use postmark::{Body, Context, Examined, Fields, Refusal, Refused};
+use postmark::{Body, Context, Examined, Fields, Refusal, RefusalCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -131,7 +131,7 @@ pub fn report(
         Ok((examined, event)) => {
             let kept_from = consumer::floor(retention_days, received_at);
             if !probe && examined.kind.class() != Class::State && examined.at < kept_from {
-                return Err(Refusal::new(Refused::TooOld, "/", consumer::TOO_OLD));
+                return Err(Refusal::new(RefusalCode::TooOld, "/", consumer::TOO_OLD));
             }
             describe(&examined, &event, &context, probe)
         }

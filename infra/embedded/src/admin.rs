@@ -12,7 +12,7 @@ use axum::routing::put;
 use credential::Verifier;
 use http::StatusCode;
 use operator::documents::Done;
-use operator::routes::{self, Json, PREFIX, Refused};
+use operator::routes::{self, Json, PREFIX, ProblemResponse};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ async fn guard(State(pass): State<Pass>, mut request: Request, next: Next) -> Re
             "Who is asking is not known",
             "this is for the user whose Postledger this is, by the secret of this run",
         );
-        return Refused(refused).into_response();
+        return ProblemResponse(refused).into_response();
     }
     let actor = request.headers().get(ACTOR).and_then(|actor| actor.to_str().ok()).unwrap_or("local");
     let name = percent_decode_str(actor).decode_utf8_lossy().into_owned();
@@ -44,7 +44,10 @@ async fn guard(State(pass): State<Pass>, mut request: Request, next: Next) -> Re
 }
 
 /// From now on these public keys are the ones whose passwords the doors take: what a deployment does on AWS.
-async fn keys(State(stack): State<Arc<Stack>>, Json(keys): Json<Vec<String>>) -> Result<Json<Done>, Refused> {
+async fn keys(
+    State(stack): State<Arc<Stack>>,
+    Json(keys): Json<Vec<String>>,
+) -> Result<Json<Done>, ProblemResponse> {
     let unusable = |error: credential::CredentialError| Problem::bad_request(error.to_string());
     let keys = keys.iter().map(|key| key.parse()).collect::<Result<Vec<_>, _>>().map_err(unusable)?;
     stack.adopt(Arc::new(Verifier::new(&stack.name, keys, []).map_err(unusable)?));

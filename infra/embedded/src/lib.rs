@@ -15,12 +15,12 @@ pub mod server;
 pub use listen::Limits;
 pub use pass::{Pass, PassError};
 
-pub use handlers::Doors;
+pub use handlers::Handlers;
 
 use account::Vault;
 use consumer::Consumer;
 use credential::Verifier;
-use ingest::Door;
+use ingest::Handler;
 use ledger::LedgerKey;
 use ledger::policy::SoftBouncePolicy;
 use operator::Operator;
@@ -63,7 +63,7 @@ pub struct Parts {
 pub struct Stack {
     /// Its name.
     pub name: String,
-    doors: RwLock<Doors>,
+    doors: RwLock<Handlers>,
     /// What whoever operates it reaches: queues, tables, the read API, ledger key and clock.
     pub operator: Arc<Operator>,
     /// The consumer.
@@ -77,7 +77,7 @@ impl Stack {
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
-            doors: RwLock::new(Doors::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
+            doors: RwLock::new(Handlers::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
             operator: Arc::new(Operator::new(operator::Parts {
                 store,
@@ -93,14 +93,14 @@ impl Stack {
     }
 
     /// The door that API Gateway would route a path to.
-    pub fn door(&self, path: &str) -> Arc<Door> {
+    pub fn door(&self, path: &str) -> Arc<Handler> {
         self.doors.read().unwrap_or_else(PoisonError::into_inner).of(path).clone()
     }
 
     /// From now on the doors verify credentials by this: what a deployment with other keys does on AWS.
     pub fn adopt(&self, verifier: Arc<Verifier>) {
         let queue = self.operator.queue.clone() as Arc<dyn queue::Sender>;
-        let doors = Doors::new(&verifier, &queue, &self.operator.clock);
+        let doors = Handlers::new(&verifier, &queue, &self.operator.clock);
         *self.doors.write().unwrap_or_else(PoisonError::into_inner) = doors;
     }
 

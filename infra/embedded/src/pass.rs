@@ -112,12 +112,12 @@ impl Pass {
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn keep(&self, home: &Path, port: u16) -> Result<Kept, PassError> {
+    pub fn keep(&self, home: &Path, port: u16) -> Result<PassFile, PassError> {
         let path = Pass::path(home, port);
         let text = serde_json::to_string(self).unwrap_or_else(|_| unreachable!("a pass is plain JSON"));
         private::write(&path, text.as_bytes())
             .map_err(|error| PassError::Unwritten { path: path.clone(), error })?;
-        Ok(Kept { path, pass: self.clone() })
+        Ok(PassFile { path, pass: self.clone() })
     }
 
     /// The pass of the run whose doors are at a base URL.
@@ -148,12 +148,12 @@ impl Pass {
 
 /// A pass that is kept as long as the run lasts.
 #[derive(Debug)]
-pub struct Kept {
+pub struct PassFile {
     path: PathBuf,
     pass: Pass,
 }
 
-impl Drop for Kept {
+impl Drop for PassFile {
     fn drop(&mut self) {
         // Another run may have taken the port meanwhile: its pass stays.
         let still = private::read(&self.path).ok().and_then(|text| serde_json::from_str::<Pass>(&text).ok());

@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use ingest::Knock;
+use ingest::WebhookRequest;
 use percent_encoding::percent_decode_str;
 use postmark::BODY_BYTES_MAX;
 use std::borrow::Cow;
@@ -104,15 +104,22 @@ async fn knock(
     if is_api(path) {
         return read_api(&stack, &parts, body).await;
     }
-    let head =
-        Knock { method: &parts.method, path, headers: &parts.headers, body: &[], source_ip: Some(peer.ip()) };
+    let head = WebhookRequest {
+        method: &parts.method,
+        path,
+        headers: &parts.headers,
+        body: &[],
+        source_ip: Some(peer.ip()),
+    };
     let door = stack.door(path);
     let credential = match door.admit(&head) {
         Ok(credential) => credential,
         Err(answer) => return answer.response::<Body>(),
     };
     match body_of(body).await {
-        Some(body) => door.take_in(Knock { body: &body, ..head }, credential).await.response::<Body>(),
+        Some(body) => {
+            door.take_in(WebhookRequest { body: &body, ..head }, credential).await.response::<Body>()
+        }
         // Cut off, or larger than is read at all: let it come again, as a gateway's own fault would.
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }

@@ -36,7 +36,7 @@ use postmark_api::{Endpoint, Https, Timeouts, Token};
 use queue::{
     Envelope, EnvelopeError, Message, Part, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside, Trusted,
 };
-use reconcile::{Job, Reconcile, ReconcileError, Span};
+use reconcile::{Job, Period, Reconcile, ReconcileError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -439,9 +439,9 @@ impl Operator {
         let span = match (ask.from, ask.to) {
             (Some(Timestamp(from)), Some(Timestamp(to))) => {
                 let source = if ask.backfill { Source::Backfill } else { Source::Reconcile };
-                Span::Asked { from, to, source }
+                Period::Asked { from, to, source }
             }
-            _ => Span::Due,
+            _ => Period::Due,
         };
         let until = ask.seconds.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
         let job = Job { server, span, dry_run: ask.dry_run, until };

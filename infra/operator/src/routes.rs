@@ -12,7 +12,7 @@ use api::Caller;
 use api::call::{Call, response};
 use api::problem::Problem;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
@@ -30,7 +30,7 @@ use store::rebuild::Report;
 pub const PREFIX: &str = "/v1/operator";
 
 type Here = State<Arc<Operator>>;
-type Answer<T> = Result<Json<T>, Refused>;
+type Answer<T> = Result<Json<T>, ProblemResponse>;
 
 /// The routes of a ledger.
 pub fn routes(operator: Arc<Operator>) -> Router {
@@ -51,22 +51,22 @@ pub fn routes(operator: Arc<Operator>) -> Router {
         .route("/servers/{server}/rebuild", get(verify).post(repair))
         .route("/documents/{collection}", get(documents))
         .route("/documents/{collection}/{name}", get(document).put(put_document).delete(delete_document))
-        .fallback(async || Refused(missing("operators have no such route", OTHER_RELEASE)));
+        .fallback(async || ProblemResponse(missing("operators have no such route", OTHER_RELEASE)));
     // A rebuild's report is as long as there are differences, and a list to import as the read API allows.
     Router::new().nest(PREFIX, own).fallback(read_api).layer(DefaultBodyLimit::disable()).with_state(operator)
 }
 
 /// Why there is no answer, as a response.
 #[derive(Debug)]
-pub struct Refused(pub Problem);
+pub struct ProblemResponse(pub Problem);
 
-impl<E: Into<Problem>> From<E> for Refused {
-    fn from(error: E) -> Refused {
-        Refused(error.into())
+impl<E: Into<Problem>> From<E> for ProblemResponse {
+    fn from(error: E) -> ProblemResponse {
+        ProblemResponse(error.into())
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
         response(Err(self.0.for_operators())).map(Body::from)
     }
@@ -82,9 +82,9 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
-    type Rejection = Refused;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, state: &S) -> Result<Json<T>, Refused> {
+    async fn from_request(request: Request, state: &S) -> Result<Json<T>, ProblemResponse> {
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(|_| Problem::bad_request("the body was cut off, or took too long"))?;
@@ -97,26 +97,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 pub struct At<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
-    type Rejection = Refused;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, ProblemResponse> {
         let path = Path::<T>::from_request_parts(parts, state).await;
         path.map(|Path(at)| At(at))
-            .map_err(|_| Refused(missing("the path names nothing that can be here", OTHER_RELEASE)))
+            .map_err(|_| ProblemResponse(missing("the path names nothing that can be here", OTHER_RELEASE)))
     }
 }
 
 /// What a query says.
-pub struct Asked<T>(pub T);
+pub struct Query<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
-    type Rejection = Refused;
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked<T>, Refused> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(asked)| Asked(asked))
-            .map_err(|rejected| Refused(Problem::bad_request(format!("the query: {}", rejected.body_text()))))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Query<T>, ProblemResponse> {
+        let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
+        query.map(|query| Query(query.0)).map_err(|rejected| {
+            ProblemResponse(Problem::bad_request(format!("the query: {}", rejected.body_text())))
+        })
     }
 }
 
@@ -133,7 +133,7 @@ async fn redrive(
     Ok(Json(operator.redrive(&who, &queue, redrive).await?))
 }
 
-async fn quarantine(State(operator): Here, Asked(query): Asked<QuarantineQuery>) -> Answer<Vec<SetAside>> {
+async fn quarantine(State(operator): Here, Query(query): Query<QuarantineQuery>) -> Answer<Vec<SetAside>> {
     Ok(Json(operator.quarantine(query).await?))
 }
 
@@ -206,7 +206,7 @@ async fn put_settings(
 async fn counters(
     State(operator): Here,
     At(server): At<ServerId>,
-    Asked(Hours { stream, from, before }): Asked<Hours>,
+    Query(Hours { stream, from, before }): Query<Hours>,
 ) -> Answer<Counted> {
     let hours = operator.store.counters(server, &stream, &from, &before).await?;
     let named = |counts: ledger::counters::Counts| {
@@ -242,7 +242,7 @@ async fn repair(
 async fn documents(
     State(operator): Here,
     At(pk): At<String>,
-    Asked(Wanted { last, before }): Asked<Wanted>,
+    Query(Wanted { last, before }): Query<Wanted>,
 ) -> Answer<Vec<(String, Stated)>> {
     let (store, of) = (&operator.store, collection(&pk)?);
     let documents = match last {
@@ -269,7 +269,7 @@ async fn put_document(
 async fn delete_document(
     State(operator): Here,
     At((pk, name)): At<(String, String)>,
-    Asked(Delete { expected }): Asked<Delete>,
+    Query(Delete { expected }): Query<Delete>,
 ) -> Answer<Done> {
     let done = operator.store.delete_document(&collection(&pk)?, &name, expected).await?;
     Ok(Json(Done { done }))
@@ -284,7 +284,7 @@ async fn read_api(
 ) -> Response {
     // As API Gateway does: the path decoded, the query as it was sent.
     let Ok(path) = percent_decode_str(parts.uri.path()).decode_utf8() else {
-        return Refused(Problem::bad_request("the path is not UTF-8")).into_response();
+        return ProblemResponse(Problem::bad_request("the path is not UTF-8")).into_response();
     };
     let query = parts.uri.query().unwrap_or_default();
     let call = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body: &body };

@@ -147,11 +147,7 @@ fn a_dead_letter_is_sent_again_in_an_operators_name_only_where_its_sender_might_
         (later, false),
     ] {
         assert!(operator.may_tell(QueueName::Critical, &sent_by("AROAOPERATOR:ida", &body)), "{body}");
-        assert_eq!(
-            operator.may_tell(QueueName::Critical, &sent_by("AROADOOR:x", &body)),
-            of_door,
-            "{body}"
-        );
+        assert_eq!(operator.may_tell(QueueName::Critical, &sent_by("AROADOOR:x", &body)), of_door, "{body}");
     }
 }
 
@@ -186,9 +182,12 @@ async fn killed_between_any_two_calls_it_loses_nothing() {
         for fault in [Fault::StopBefore, Fault::StopAfter] {
             let queue = with_dead_letters(LETTERS).await;
             let calls = AtomicUsize::new(0);
-            let plan = Plan::new(move |_| {
-                if calls.fetch_add(1, Ordering::Relaxed) == stops { fault } else { Fault::None }
-            });
+            let plan =
+                Plan::new(
+                    move |_| {
+                        if calls.fetch_add(1, Ordering::Relaxed) == stops { fault } else { Fault::None }
+                    },
+                );
             let killed = operator(Arc::new(Faulty::new(queue.clone(), plan.clone())));
             ended = tokio::select! {
                 done = redrive(&killed, false) => done.is_ok(),
@@ -198,11 +197,7 @@ async fn killed_between_any_two_calls_it_loses_nothing() {
             redrive(&operator(queue.clone()), false).await.unwrap();
             let live = drain(&queue, QueueName::Critical).await;
             assert!(live.len() <= LETTERS + RECEIVE_MAX, "at worst one receive's worth comes twice");
-            assert_eq!(
-                live.into_iter().collect::<BTreeSet<_>>(),
-                bodies(LETTERS),
-                "{fault:?} at {stops}"
-            );
+            assert_eq!(live.into_iter().collect::<BTreeSet<_>>(), bodies(LETTERS), "{fault:?} at {stops}");
             assert_eq!(drain(&queue, QueueName::CriticalDead).await, [""; 0], "{fault:?} at {stops}");
         }
         stops += 1;

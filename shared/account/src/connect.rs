@@ -362,7 +362,7 @@ impl Connect<'_> {
     async fn standing(&self, entry: &ServerEntry, base: &str, webhooks: &[Webhook]) -> Vec<Standing> {
         let mut standing = Vec::new();
         for webhook in webhooks.iter().filter(|webhook| webhooks::ours(&webhook.url, base, entry.server)) {
-            let row = webhooks::Row::from(webhook);
+            let row = webhooks::WebhookRow::from(webhook);
             let statuses = self.api.webhook_statistics(row.id).await.map(|told| told.statuses);
             let statuses = statuses.unwrap_or_default();
             let statuses = webhooks::by_trigger(&statuses);

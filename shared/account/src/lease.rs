@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::{Collection, DocumentStore, StoreError};
 
 #[derive(Serialize, Deserialize)]
-struct Held {
+struct LeaseDocument {
     until: Time,
 }
 
@@ -25,7 +25,7 @@ impl Lease {
         seconds: i64,
     ) -> Result<Option<Lease>, StoreError> {
         let known = store.document(&Collection::Lease, name).await?;
-        let held = known.as_ref().and_then(|known| serde_json::from_str::<Held>(&known.text).ok());
+        let held = known.as_ref().and_then(|known| serde_json::from_str::<LeaseDocument>(&known.text).ok());
         if held.is_some_and(|held| held.until > now) {
             return Ok(None);
         }

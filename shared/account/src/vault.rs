@@ -54,7 +54,7 @@ pub struct FileVault {
 }
 
 #[derive(Default, Serialize, Deserialize)]
-struct Kept {
+struct TokenFile {
     tokens: BTreeMap<ServerId, String>,
 }
 
@@ -68,15 +68,15 @@ impl FileVault {
         VaultError::Damaged(format!("the file {}", self.path.display()))
     }
 
-    fn read(&self) -> Result<Kept, VaultError> {
+    fn read(&self) -> Result<TokenFile, VaultError> {
         match private::read(&self.path) {
             Ok(text) => serde_json::from_str(&text).map_err(|_| self.damaged()),
-            Err(PrivateError::Missing(_)) => Ok(Kept::default()),
+            Err(PrivateError::Missing(_)) => Ok(TokenFile::default()),
             Err(error) => Err(VaultError::Unread(error)),
         }
     }
 
-    fn write(&self, kept: &Kept) -> Result<(), VaultError> {
+    fn write(&self, kept: &TokenFile) -> Result<(), VaultError> {
         let text = serde_json::to_string_pretty(kept).map_err(|_| self.damaged())?;
         let unwritten =
             |error: std::io::Error| VaultError::Unwritten(self.path.display().to_string(), error.to_string());

@@ -83,7 +83,7 @@ pub struct Desired {
 
 /// A webhook as it is, without its password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct WebhookRow {
     /// Postmark's id of it.
     pub id: i64,
     /// The stream.
@@ -101,9 +101,9 @@ fn names<S: serde::Serializer>(triggers: &BTreeSet<Trigger>, serializer: S) -> R
     serializer.collect_seq(triggers.iter().map(|trigger| trigger.name()))
 }
 
-impl From<&Webhook> for Row {
-    fn from(webhook: &Webhook) -> Row {
-        Row {
+impl From<&Webhook> for WebhookRow {
+    fn from(webhook: &Webhook) -> WebhookRow {
+        WebhookRow {
             id: webhook.id,
             stream: webhook.stream.clone(),
             url: without_credential(&webhook.url),
@@ -113,7 +113,7 @@ impl From<&Webhook> for Row {
     }
 }
 
-impl Row {
+impl WebhookRow {
     /// Whether Postmark says that it is not verified, or no longer.
     pub fn unverified(&self) -> bool {
         self.status.as_deref().is_some_and(|status| !status.eq_ignore_ascii_case("verified"))
@@ -157,7 +157,7 @@ pub enum Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// As it is.
-    pub from: Row,
+    pub from: WebhookRow,
     /// As it should be.
     pub to: Desired,
     /// In what they differ.
@@ -168,17 +168,17 @@ pub struct Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// Rows of ours that are as they should be.
-    pub keep: Vec<Row>,
+    pub keep: Vec<WebhookRow>,
     /// Rows among them that Postmark has not verified, or no longer: nothing is told by them.
-    pub verify: Vec<Row>,
+    pub verify: Vec<WebhookRow>,
     /// Rows that are missing.
     pub create: Vec<Desired>,
     /// Rows of ours that are otherwise.
     pub change: Vec<Change>,
     /// Rows of ours that there should not be.
-    pub remove: Vec<Row>,
+    pub remove: Vec<WebhookRow>,
     /// Rows that are not ours, and stay as they are.
-    pub foreign: Vec<Row>,
+    pub foreign: Vec<WebhookRow>,
     /// What a person should know or do.
     pub warnings: Vec<Finding>,
 }
@@ -241,7 +241,7 @@ pub fn plan(
             plan.warnings.extend(warnings::doubling(entry.server, base, webhook));
         }
         let free = ROWS_MAX.saturating_sub(foreign.len());
-        plan.foreign.extend(foreign.into_iter().map(Row::from));
+        plan.foreign.extend(foreign.into_iter().map(WebhookRow::from));
         let known = entry.streams.contains_key(stream);
         let mut form = entry.connect;
         let mut desired = if known { desired(entry, base, stream, form) } else { Vec::new() };
@@ -265,7 +265,7 @@ pub fn plan(
 pub fn removal(entry: &ServerEntry, base: &str, existing: &[Webhook]) -> Plan {
     let (mine, foreign): (Vec<&Webhook>, Vec<&Webhook>) =
         existing.iter().partition(|webhook| ours(&webhook.url, base, entry.server));
-    let rows = |webhooks: Vec<&Webhook>| webhooks.into_iter().map(Row::from).collect();
+    let rows = |webhooks: Vec<&Webhook>| webhooks.into_iter().map(WebhookRow::from).collect();
     Plan { remove: rows(mine), foreign: rows(foreign), ..Plan::default() }
 }
 
@@ -291,11 +291,11 @@ fn beside(
     for (webhook, to) in mine.drain(..reused).zip(to_change) {
         compare(plan, webhook, to, valid);
     }
-    plan.remove.extend(mine.into_iter().map(Row::from));
+    plan.remove.extend(mine.into_iter().map(WebhookRow::from));
 }
 
 fn compare(plan: &mut Plan, webhook: &Webhook, to: Desired, valid: &(dyn Fn(Option<&Auth>) -> bool + Sync)) {
-    let from = Row::from(webhook);
+    let from = WebhookRow::from(webhook);
     let mut differs = BTreeSet::new();
     if webhook.url != to.url {
         differs.insert(Difference::Url);

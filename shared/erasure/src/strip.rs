@@ -123,7 +123,7 @@ async fn strip_state(
         }
         let Some(view) = set(&after) else { return Ok(stripped) };
         let count = now.len();
-        let put_row = |(stream, row): (&str, ledger::fold::Row)| {
+        let put_row = |(stream, row): (&str, ledger::fold::StreamRow)| {
             Action::PutRow(server, recipient, stream.to_owned(), row, view.address.clone())
         };
         // Rows follow the last of the events: till then the view has an address.

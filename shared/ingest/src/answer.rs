@@ -2,7 +2,7 @@
 
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
-use postmark::Refused;
+use postmark::RefusalCode;
 
 /// In the form of the read API's own answers, which the caller knows.
 const NO_SUCH_ROUTE: &str = r#"{"type":"urn:postledger:problem:not-found","title":"Not found","status":404,"detail":"there is no such path; is it mistyped?","next":"see the paths at /v1/openapi.json: all others begin with /v1/servers or /v1/tokens"}"#;
@@ -15,7 +15,7 @@ pub enum Answer {
     /// The event is on its queue.
     Accepted,
     /// The body is on its way to quarantine.
-    SetAside(Refused),
+    SetAside(RefusalCode),
     /// There is no credential.
     NoCredential,
     /// There is a credential, and it is wrong or denied; Postmark tries again.

@@ -1,7 +1,7 @@
 //! The door as a Lambda function behind API Gateway: configuration, start-up, and how a gateway's event becomes a request
 //! to the door. This is all of every ingest function except its record type.
 
-use crate::door::{Door, Knock};
+use crate::handler::{Handler, WebhookRequest};
 use aws::{Access, Link, Opened};
 use credential::Verifier;
 use lambda_http::request::RequestContext;
@@ -46,9 +46,9 @@ pub async fn run(route: impl Into<Option<RecordType>>) -> Result<(), Error> {
     .await
 }
 
-async fn start(config: &Config, route: Option<RecordType>) -> Result<Door, Error> {
+async fn start(config: &Config, route: Option<RecordType>) -> Result<Handler, Error> {
     let queue = SqsSender::new(Link::new(Access::of_function()?, LIMITS), configured_urls(config)?);
-    Ok(Door {
+    Ok(Handler {
         route,
         verifier: Arc::new(Verifier::configured(config)?),
         keep_engagement_detail: config.parsed(ENGAGEMENT_DETAIL, false)?,
@@ -58,18 +58,18 @@ async fn start(config: &Config, route: Option<RecordType>) -> Result<Door, Error
 }
 
 /// Answers a gateway's request.
-pub async fn answer(door: &Door, request: Request) -> Response<Body> {
+pub async fn answer(door: &Handler, request: Request) -> Response<Body> {
     door.answer(knock(&request)).await.response()
 }
 
 /// What a gateway's request is to the door.
-fn knock(request: &Request) -> Knock<'_> {
+fn knock(request: &Request) -> WebhookRequest<'_> {
     let raw_path = request.raw_http_path();
     let source_ip = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
         _ => None,
     };
-    Knock {
+    WebhookRequest {
         method: request.method(),
         path: if raw_path.is_empty() { request.uri().path() } else { raw_path },
         headers: request.headers(),
@@ -100,7 +100,7 @@ mod tests {
 
     /// A door over queues in memory, and the credential that opens it.
     struct Bench {
-        door: Door,
+        door: Handler,
         queue: Arc<Memory>,
         authorization: String,
     }
@@ -110,7 +110,7 @@ mod tests {
         let user: User = "8123456.1".parse().unwrap();
         let queue = Arc::new(Memory::default());
         let after: Time = "2026-09-21T16:43:00Z".parse().unwrap();
-        let door = Door {
+        let door = Handler {
             route: Some(RecordType::Bounce),
             verifier: Arc::new(Verifier::new(STACK, [key.public()], []).unwrap()),
             queue: queue.clone(),
@@ -227,7 +227,7 @@ mod tests {
         let mut other = bench.event(BOUNCE, false);
         other["rawPath"] = "/v1/7/bounce".into();
         let (status, body) = bench.answer(&other).await;
-        assert_eq!((status, &body["reason"]), (200, &postmark::Refused::ServerMismatch.code().into()));
+        assert_eq!((status, &body["reason"]), (200, &postmark::RefusalCode::ServerMismatch.code().into()));
 
         let response = answer(&bench.door, request(&event("POST", PATH))).await;
         assert_eq!(response.status(), 401);

@@ -9,13 +9,13 @@
 //! - The functions hold public keys only, and no log line or metric holds an address, a body or a credential.
 
 mod answer;
-mod door;
+mod handler;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod observe;
 mod question;
 
 pub use answer::Answer;
-pub use door::{Door, Knock};
+pub use handler::{Handler, WebhookRequest};
 #[cfg(feature = "lambda")]
 pub use lambda::run;

@@ -1,7 +1,7 @@
 //! The door's logs and metrics: one type whose `emit` both logs and counts.
 
 use ledger::Kind;
-use postmark::Refused;
+use postmark::RefusalCode;
 use queue::QueueName;
 
 /// Something that happened at the door.
@@ -12,7 +12,7 @@ pub(crate) enum Happened {
     /// An event came to another type's URL.
     Misrouted,
     /// A body is on its way to quarantine.
-    SetAside { server: i64, refused: Refused, place: String, parts: usize },
+    SetAside { server: i64, refused: RefusalCode, place: String, parts: usize },
     /// A request without a credential.
     NoCredential,
     /// A request with a wrong one. `marked`: it looks like Postmark's.
@@ -46,7 +46,7 @@ impl Happened {
             Happened::SetAside { server, refused, place, parts } => {
                 metrics::counter!("Quarantined", "Reason" => refused.code()).increment(1);
                 let reason = refused.code();
-                if refused == Refused::Probe {
+                if refused == RefusalCode::Probe {
                     tracing::info!(event.server = server, "Postmark probed the endpoint");
                 } else {
                     metrics::counter!("SetAside").increment(1);

@@ -4,7 +4,7 @@
 //! Invariant: no webhook is treated as a question. A request that has Postmark's marks, that comes by POST with a webhook's
 //! kind of password, or that goes to a webhook's own path is never one.
 
-use crate::door::{Knock, is_marked};
+use crate::handler::{WebhookRequest, is_marked};
 use http::Method;
 use http::header::AUTHORIZATION;
 use ledger::ServerId;
@@ -34,7 +34,7 @@ const WORDS: [&str; 17] = [
 const TOKENS: &str = "tokens";
 
 /// Whether a request is a question for the read API.
-pub(crate) fn is_question(knock: &Knock<'_>) -> bool {
+pub(crate) fn is_question(knock: &WebhookRequest<'_>) -> bool {
     let bears = |scheme: &[u8]| {
         let begins =
             |header: &[u8]| header.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
@@ -83,7 +83,7 @@ mod tests {
         for (name, value) in more {
             headers.insert(*name, value.parse().unwrap());
         }
-        is_question(&Knock { method, path, headers: &headers, body: b"", source_ip: None })
+        is_question(&WebhookRequest { method, path, headers: &headers, body: b"", source_ip: None })
     }
 
     #[test]

@@ -250,7 +250,7 @@ impl TryFrom<String> for Folded {
 
 /// A recipient in the list of those that a stream must not mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct StreamRow {
     /// The time of the latest fact that holds it there.
     pub since: Time,
     /// Why: the names of the causes on Postmark's list and of the bars of ours, in order.
@@ -310,7 +310,7 @@ impl View {
     }
 
     /// The streams whose list it is on or barred from, each with its row; `*` where the whole server is barred.
-    pub fn rows(&self) -> BTreeMap<&str, Row> {
+    pub fn rows(&self) -> BTreeMap<&str, StreamRow> {
         let row = |stream: &String| {
             let listed = self.streams.get(stream).into_iter().flat_map(StreamView::live_causes);
             let listed = listed.filter_map(|(cause, marks)| Some((cause.name(), marks.last()?.at)));
@@ -318,7 +318,7 @@ impl View {
             let bars = self.bars(stream).filter(|(_, scope, _)| scope == stream);
             let held: Vec<_> = listed.chain(bars.map(|(bar, _, mark)| (bar.name(), mark.at))).collect();
             let since = held.iter().map(|(_, at)| *at).max()?;
-            Some(Row { since, causes: held.into_iter().map(|(cause, _)| cause).collect() })
+            Some(StreamRow { since, causes: held.into_iter().map(|(cause, _)| cause).collect() })
         };
         self.streams.keys().filter_map(|stream| Some((&**stream, row(stream)?))).collect()
     }

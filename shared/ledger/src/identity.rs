@@ -44,7 +44,7 @@ impl Canonical {
 ///
 /// `message_id` is `None` where it is absent, null, empty or the all-zero UUID; the time then takes its place.
 #[derive(Clone, Copy, Debug)]
-pub enum Told<'a> {
+pub enum IdentityParts<'a> {
     /// A bounce or complaint with an id; both share Postmark's id space.
     BounceById {
         /// Postmark's bounce id.
@@ -109,7 +109,12 @@ pub enum Told<'a> {
 }
 
 /// The canonical bytes of an event.
-pub fn canonical(server: ServerId, recipient: RecipientId, time: Time, told: &Told<'_>) -> Canonical {
+pub fn canonical(
+    server: ServerId,
+    recipient: RecipientId,
+    time: Time,
+    told: &IdentityParts<'_>,
+) -> Canonical {
     let mut form = Canonical::default();
     form.string(DOMAIN).integer(server.get());
     let recipient = recipient.to_string();
@@ -120,38 +125,38 @@ pub fn canonical(server: ServerId, recipient: RecipientId, time: Time, told: &To
         }
     };
     match *told {
-        Told::BounceById { id } => {
+        IdentityParts::BounceById { id } => {
             form.string("bounce").integer(id);
         }
-        Told::Bounce { message_id, bounce_type } => {
+        IdentityParts::Bounce { message_id, bounce_type } => {
             message(form.string("bounce"), message_id);
             form.string(&*recipient).string(bounce_type).integer(time.seconds());
         }
-        Told::Delivery { message_id } => {
+        IdentityParts::Delivery { message_id } => {
             message(form.string("delivery"), message_id);
             form.string(&*recipient);
         }
-        Told::Click { message_id, original_link } => {
+        IdentityParts::Click { message_id, original_link } => {
             message(form.string("click"), message_id);
             form.string(&*recipient).string(original_link);
         }
-        Told::FirstOpen { message_id } => {
+        IdentityParts::FirstOpen { message_id } => {
             message(form.string("open.first"), message_id);
             form.string(&*recipient);
         }
-        Told::Open { message_id, user_agent } => {
+        IdentityParts::Open { message_id, user_agent } => {
             message(form.string("open"), message_id);
             form.string(&*recipient).integer(time.micros()).string(user_agent);
         }
-        Told::Subscription { stream, suppress, origin, reason } => {
+        IdentityParts::Subscription { stream, suppress, origin, reason } => {
             form.string("subscription").string(stream).string(&*recipient).integer(time.micros());
             form.integer(i64::from(suppress)).string(origin).string(reason);
         }
-        Told::Observed { stream, present, cause } => {
+        IdentityParts::Observed { stream, present, cause } => {
             form.string("observed").string(stream).string(&*recipient);
             form.string(if present { "present" } else { "gone" }).string(cause).integer(time.micros());
         }
-        Told::Decision { id } => {
+        IdentityParts::Decision { id } => {
             form.string("decision").string(id);
         }
     }
@@ -165,7 +170,7 @@ pub struct Identity(pub(crate) [u8; 16]);
 
 impl Identity {
     /// The identity of an event.
-    pub fn of(server: ServerId, recipient: RecipientId, time: Time, told: &Told<'_>) -> Identity {
+    pub fn of(server: ServerId, recipient: RecipientId, time: Time, told: &IdentityParts<'_>) -> Identity {
         Identity(digest(canonical(server, recipient, time, told).bytes()))
     }
 
@@ -270,25 +275,25 @@ mod tests {
             let message_id = text("message_id");
             let told = match vector["kind"].as_str().unwrap() {
                 "bounce" => match input["id"].as_i64() {
-                    Some(id) => Told::BounceById { id },
-                    None => Told::Bounce { message_id, bounce_type: text("type").unwrap() },
+                    Some(id) => IdentityParts::BounceById { id },
+                    None => IdentityParts::Bounce { message_id, bounce_type: text("type").unwrap() },
                 },
-                "delivery" => Told::Delivery { message_id },
-                "click" => Told::Click { message_id, original_link: text("original_link").unwrap() },
-                "open.first" => Told::FirstOpen { message_id },
-                "open" => Told::Open { message_id, user_agent: text("user_agent").unwrap() },
-                "subscription" => Told::Subscription {
+                "delivery" => IdentityParts::Delivery { message_id },
+                "click" => IdentityParts::Click { message_id, original_link: text("original_link").unwrap() },
+                "open.first" => IdentityParts::FirstOpen { message_id },
+                "open" => IdentityParts::Open { message_id, user_agent: text("user_agent").unwrap() },
+                "subscription" => IdentityParts::Subscription {
                     stream: text("stream").unwrap(),
                     suppress: input["suppress"].as_bool().unwrap(),
                     origin: text("origin"),
                     reason: text("reason"),
                 },
-                "observed" => Told::Observed {
+                "observed" => IdentityParts::Observed {
                     stream: text("stream").unwrap(),
                     present: input["present"].as_bool().unwrap(),
                     cause: text("cause").unwrap_or_default(),
                 },
-                "decision" => Told::Decision { id: text("id").unwrap() },
+                "decision" => IdentityParts::Decision { id: text("id").unwrap() },
                 other => panic!("unknown kind {other}"),
             };
             let canonical = crate::identity::canonical(server, recipient, time, &told);

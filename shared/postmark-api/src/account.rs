@@ -33,12 +33,12 @@ pub struct AccountServer {
 struct Servers {
     #[serde(deserialize_with = "number")]
     total_count: u64,
-    servers: Vec<Row>,
+    servers: Vec<ServerRow>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Row {
+struct ServerRow {
     #[serde(rename = "ID")]
     id: i64,
     name: String,

@@ -244,7 +244,7 @@ impl Session {
                     Failure::never(ApiError::NotUnderstood(words))
                 })?;
                 // A refusal with a status of success: it is documented nowhere, and must not pass as an empty list.
-                let told = Told::of(&body, &HeaderMap::new());
+                let told = ErrorBody::of(&body, &HeaderMap::new());
                 if told.code != 0 && !call.lenient {
                     return Err(Failure::never(self.refused(200, &told)));
                 }
@@ -276,7 +276,7 @@ impl Session {
         let status = head.status.as_u16();
         // Whatever breaks while it is read, it is a refusal.
         let body = read(body, REFUSAL_BYTES_MAX).await.ok().flatten().unwrap_or_default();
-        let told = Told::of(&body, &head.headers);
+        let told = ErrorBody::of(&body, &head.headers);
         let cause = match (status, told.code) {
             (429, _) => Cause::Throttled,
             (503, 100) => Cause::Maintenance,
@@ -293,7 +293,7 @@ impl Session {
         Err(Failure { after, ..Failure::of(cause) })
     }
 
-    fn refused(&self, status: u16, told: &Told) -> ApiError {
+    fn refused(&self, status: u16, told: &ErrorBody) -> ApiError {
         let (words, next) = words::refusal(status, told.code, &told.message, self.token.reveal());
         ApiError::Refused { status, code: told.code, words, next }
     }
@@ -316,13 +316,13 @@ impl Call {
 }
 
 /// The fields of a refusal, if it is JSON.
-struct Told {
+struct ErrorBody {
     code: i64,
     message: String,
 }
 
-impl Told {
-    fn of(body: &[u8], headers: &HeaderMap) -> Told {
+impl ErrorBody {
+    fn of(body: &[u8], headers: &HeaderMap) -> ErrorBody {
         /// The outer members only: an answer of megabytes is skimmed, not built.
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -336,7 +336,7 @@ impl Told {
         let (code, message) = outer.map(|outer| (outer.error_code, outer.message)).unwrap_or_default();
         let number = |value: Value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
         let header = || headers.get("X-PM-ApiErrorCode")?.to_str().ok()?.trim().parse().ok();
-        Told {
+        ErrorBody {
             code: code.and_then(number).or_else(header).unwrap_or(0),
             message: message.and_then(|message| Some(message.as_str()?.to_owned())).unwrap_or_default(),
         }

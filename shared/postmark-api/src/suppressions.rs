@@ -84,7 +84,7 @@ impl fmt::Debug for Changed {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Row {
+struct SuppressionRow {
     email_address: String,
     #[serde(default)]
     suppression_reason: Option<String>,
@@ -167,7 +167,7 @@ impl SuppressionDump {
     }
 
     fn parsed(&self) -> Result<Suppression, ApiError> {
-        let row: Row = serde_json::from_slice(&self.row)
+        let row: SuppressionRow = serde_json::from_slice(&self.row)
             .map_err(|_| self.call.not_understood(&format!("row {} is no suppression", self.rows.cut)))?;
         Ok(Suppression {
             address: row.email_address,

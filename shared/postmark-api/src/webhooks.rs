@@ -11,7 +11,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::fmt;
-use wire::{Listed, Row};
+use wire::{Listed, WebhookRow};
 
 pub(crate) use health::verification;
 pub use health::{ProbeResult, TriggerMetrics, Verification, WebhookStatistics};
@@ -241,7 +241,7 @@ impl ServerApi {
     /// # Errors
     /// See [`ApiError`]; code 1352 if it is not there.
     pub async fn webhook(&self, id: i64) -> Result<Webhook, ApiError> {
-        self.session.ask::<Row>(Call::get("/webhooks/{}", &[&id.to_string()])).await.map(Webhook::from)
+        self.session.ask::<WebhookRow>(Call::get("/webhooks/{}", &[&id.to_string()])).await.map(Webhook::from)
     }
 
     /// Creates a webhook, once.
@@ -261,7 +261,7 @@ impl ServerApi {
             body["HttpAuth"] = json!(auth);
         }
         let call = Call::new(Method::POST, "/webhooks", &[]).body(&body).once();
-        self.session.ask::<Row>(unverified(call, new.verify)).await.map(Webhook::from)
+        self.session.ask::<WebhookRow>(unverified(call, new.verify)).await.map(Webhook::from)
     }
 
     /// Changes a webhook. Postmark verifies again those triggers that the change concerns, or all.
@@ -286,7 +286,7 @@ impl ServerApi {
             body["Verify"] = json!(verify);
         }
         let call = Call::new(Method::PUT, "/webhooks/{}", &[&id.to_string()]).body(&body);
-        self.session.ask::<Row>(unverified(call, edit.verify.unwrap_or(true))).await.map(Webhook::from)
+        self.session.ask::<WebhookRow>(unverified(call, edit.verify.unwrap_or(true))).await.map(Webhook::from)
     }
 
     /// Removes a webhook.

@@ -2,7 +2,8 @@
 
 use crate::json;
 use crate::{
-    BODY_BYTES_MAX, CANONICAL_BYTES_MAX, DETAILS_BYTES_MAX, METADATA_BYTES_MAX, RecordType, Refusal, Refused,
+    BODY_BYTES_MAX, CANONICAL_BYTES_MAX, DETAILS_BYTES_MAX, METADATA_BYTES_MAX, RecordType, Refusal,
+    RefusalCode,
 };
 use ledger::{Kind, ServerId, Source};
 use serde_json::{Map, Value};
@@ -27,18 +28,18 @@ impl Body {
     /// refused as soon as that is seen.
     ///
     /// # Errors
-    /// [`Refused::TooLarge`], [`Refused::NotJson`] or [`Refused::NotAnObject`].
+    /// [`RefusalCode::TooLarge`], [`RefusalCode::NotJson`] or [`RefusalCode::NotAnObject`].
     pub fn parse(raw: &[u8]) -> Result<Body, Refusal> {
         if raw.len() > BODY_BYTES_MAX {
             return Err(Refusal::new(
-                Refused::TooLarge,
+                RefusalCode::TooLarge,
                 "/",
                 "the body is larger than anything that is read",
             ));
         }
         let parsed = json::parse(raw, CONTENT)?;
         let Value::Object(fields) = parsed.value else {
-            return Err(Refusal::new(Refused::NotAnObject, "/", "a webhook body is one JSON object"));
+            return Err(Refusal::new(RefusalCode::NotAnObject, "/", "a webhook body is one JSON object"));
         };
         let names = parsed.skipped.then_some(CONTENT).into_iter().chain(parsed.mended);
         Ok(Body { fields, dropped: names.map(str::to_owned).collect() })
@@ -66,14 +67,14 @@ impl Body {
         kind.filter(|kind| source != Source::Webhook || RecordType::of(*kind).is_some()).ok_or_else(|| {
             let words = "RecordType is missing or not one of Delivery, Bounce, SpamComplaint, Open, Click, \
                          SubscriptionChange";
-            Refusal::new(Refused::UnknownRecordType, "/RecordType", words)
+            Refusal::new(RefusalCode::UnknownRecordType, "/RecordType", words)
         })
     }
 
     /// The server that the body names, under either spelling. Opens and clicks name none.
     ///
     /// # Errors
-    /// [`Refused::BadField`] where it is not a server id, or the two spellings disagree.
+    /// [`RefusalCode::BadField`] where it is not a server id, or the two spellings disagree.
     pub fn server_id(&self) -> Result<Option<ServerId>, Refusal> {
         let mut named = None;
         for (name, place) in [("ServerID", "/ServerID"), ("ServerId", "/ServerId")] {
@@ -84,7 +85,7 @@ impl Body {
                 Some(_) => None,
             };
             let id = id.filter(|id| named.is_none_or(|named| named == *id));
-            named = Some(id.ok_or_else(|| Refusal::new(Refused::BadField, place, "not one server id"))?);
+            named = Some(id.ok_or_else(|| Refusal::new(RefusalCode::BadField, place, "not one server id"))?);
         }
         Ok(named)
     }

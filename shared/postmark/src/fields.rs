@@ -2,10 +2,11 @@
 
 use crate::body::Body;
 use crate::{
-    ADDRESS_BYTES_MAX, Context, FUTURE_SECONDS_MAX, MESSAGE_ID_BYTES_MAX, Refusal, Refused, WORD_BYTES_MAX,
+    ADDRESS_BYTES_MAX, Context, FUTURE_SECONDS_MAX, MESSAGE_ID_BYTES_MAX, Refusal, RefusalCode,
+    WORD_BYTES_MAX,
 };
 use ledger::event::{Bar, Cause, Ruling, What};
-use ledger::identity::{Told, digest};
+use ledger::identity::{IdentityParts, digest};
 use ledger::{Event, Identity, Kind, LedgerKey, Time, engagement, recipient_key, stream};
 use serde_json::Value;
 
@@ -32,14 +33,14 @@ pub struct Fields<'a> {
     what: What,
     body: &'a Body,
     /// What identity is made of.
-    pub told: Told<'a>,
+    pub told: IdentityParts<'a>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads them from a body of a kind.
     ///
     /// # Errors
-    /// [`Refused::MissingField`], [`Refused::BadField`] or [`Refused::TimeOutOfRange`].
+    /// [`RefusalCode::MissingField`], [`RefusalCode::BadField`] or [`RefusalCode::TimeOutOfRange`].
     pub fn read(body: &'a Body, kind: Kind, context: &Context) -> Result<Fields<'a>, Refusal> {
         let (own, other) = match kind {
             Kind::Bounce | Kind::SpamComplaint => ("Email", "Recipient"),
@@ -68,12 +69,12 @@ impl<'a> Fields<'a> {
         if at < Time::EARLIEST || at > context.received_at.plus_seconds(FUTURE_SECONDS_MAX) {
             let words =
                 "the event claims to have happened before 2010 or more than 10 minutes after it came in";
-            return Err(Refusal::new(Refused::TimeOutOfRange, format!("/{time_name}"), words));
+            return Err(Refusal::new(RefusalCode::TimeOutOfRange, format!("/{time_name}"), words));
         }
         let message_id = text(body, "MessageID", MESSAGE_ID_BYTES_MAX)?
             .filter(|message_id| *message_id != ZERO_MESSAGE_ID);
         let (what, told) = match kind {
-            Kind::Delivery => (What::Delivery, Told::Delivery { message_id }),
+            Kind::Delivery => (What::Delivery, IdentityParts::Delivery { message_id }),
             Kind::Bounce => {
                 let bounce_type = required(body, "Type")?;
                 let inactive = flag(body, "Inactive")?.unwrap_or(false);
@@ -92,16 +93,16 @@ impl<'a> Fields<'a> {
                 let first = flag(body, "FirstOpen")?.unwrap_or(false);
                 let user_agent = body.text("UserAgent").unwrap_or_default();
                 let told = if first {
-                    Told::FirstOpen { message_id }
+                    IdentityParts::FirstOpen { message_id }
                 } else {
-                    Told::Open { message_id, user_agent }
+                    IdentityParts::Open { message_id, user_agent }
                 };
                 (What::Open { first, machine: false }, told)
             }
             Kind::Click => {
                 let original_link =
                     text(body, "OriginalLink", usize::MAX)?.ok_or_else(|| missing("OriginalLink"))?;
-                (What::Click { machine: false }, Told::Click { message_id, original_link })
+                (What::Click { machine: false }, IdentityParts::Click { message_id, original_link })
             }
             Kind::SubscriptionChange => {
                 let suppress = flag(body, "SuppressSending")?.ok_or_else(|| missing("SuppressSending"))?;
@@ -112,7 +113,7 @@ impl<'a> Fields<'a> {
                 } else {
                     What::Reactivated
                 };
-                (what, Told::Subscription { stream, suppress, origin, reason })
+                (what, IdentityParts::Subscription { stream, suppress, origin, reason })
             }
             Kind::Observed => {
                 let present = flag(body, "Present")?.ok_or_else(|| missing("Present"))?;
@@ -122,7 +123,7 @@ impl<'a> Fields<'a> {
                 } else {
                     What::Gone
                 };
-                (what, Told::Observed { stream, present, cause })
+                (what, IdentityParts::Observed { stream, present, cause })
             }
             Kind::Decision => {
                 let id = required(body, "ID")?;
@@ -140,7 +141,7 @@ impl<'a> Fields<'a> {
                 let ruling = ruling.ok_or_else(|| {
                     bad("Ruling", "expected suppress (for a decision or an import) or allow")
                 })?;
-                (What::Decision { ruling }, Told::Decision { id })
+                (What::Decision { ruling }, IdentityParts::Decision { id })
             }
         };
         Ok(Fields { address, stream, time, at, message_id, what, body, told })
@@ -171,11 +172,11 @@ impl<'a> Fields<'a> {
 }
 
 fn missing(name: &str) -> Refusal {
-    Refusal::new(Refused::MissingField, format!("/{name}"), format!("{name} is missing, null or empty"))
+    Refusal::new(RefusalCode::MissingField, format!("/{name}"), format!("{name} is missing, null or empty"))
 }
 
 fn bad(name: &str, words: &str) -> Refusal {
-    Refusal::new(Refused::BadField, format!("/{name}"), words)
+    Refusal::new(RefusalCode::BadField, format!("/{name}"), words)
 }
 
 /// A string of at most so many bytes; `None` where absent, null or empty.
@@ -203,7 +204,11 @@ fn flag(body: &Body, name: &str) -> Result<Option<bool>, Refusal> {
 }
 
 /// What identifies a bounce or complaint: its id, as a number or a string, or without one what it is about.
-fn bounce<'a>(body: &Body, message_id: Option<&'a str>, bounce_type: &'a str) -> Result<Told<'a>, Refusal> {
+fn bounce<'a>(
+    body: &Body,
+    message_id: Option<&'a str>,
+    bounce_type: &'a str,
+) -> Result<IdentityParts<'a>, Refusal> {
     let id = match body.get("ID") {
         None | Some(Value::Null) => None,
         Some(Value::Number(id)) => Some(id.as_i64()),
@@ -212,8 +217,8 @@ fn bounce<'a>(body: &Body, message_id: Option<&'a str>, bounce_type: &'a str) ->
         Some(_) => Some(None),
     };
     match id {
-        None | Some(Some(0)) => Ok(Told::Bounce { message_id, bounce_type }),
-        Some(Some(id)) if id > 0 => Ok(Told::BounceById { id }),
+        None | Some(Some(0)) => Ok(IdentityParts::Bounce { message_id, bounce_type }),
+        Some(Some(id)) if id > 0 => Ok(IdentityParts::BounceById { id }),
         Some(_) => Err(bad("ID", "not a positive 64-bit integer")),
     }
 }

@@ -12,7 +12,7 @@
 //! Writing is canonical: keys sorted by their bytes, no white space, everything outside ASCII escaped, because SQS
 //! refuses some characters that JSON may hold.
 
-use crate::{BODY_BYTES_MAX, Refusal, Refused};
+use crate::{BODY_BYTES_MAX, Refusal, RefusalCode};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
@@ -44,7 +44,7 @@ pub(crate) fn parse(raw: &[u8], skip: &str) -> Result<Parsed, Refusal> {
     let mut mended = Vec::new();
     let text = without_marks(raw, &mut mended);
     let text = mend(text, &mut mended).ok_or_else(|| {
-        Refusal::new(Refused::TooLarge, "/", "larger than anything that is read, once it is UTF-8")
+        Refusal::new(RefusalCode::TooLarge, "/", "larger than anything that is read, once it is UTF-8")
     })?;
     let bounds = Bounds { values: Cell::new(0), beyond: Cell::new(None), skip, skipped: Cell::new(false) };
     let mut parser = serde_json::Deserializer::from_slice(&text);
@@ -57,11 +57,11 @@ pub(crate) fn parse(raw: &[u8], skip: &str) -> Result<Parsed, Refusal> {
 fn refusal(error: &serde_json::Error, beyond: Option<&'static str>) -> Refusal {
     let place = format!("line {} column {}", error.line(), error.column());
     if let Some(words) = beyond {
-        return Refusal::new(Refused::TooLarge, place, words);
+        return Refusal::new(RefusalCode::TooLarge, place, words);
     }
     let text = error.to_string();
     let words = text.split(" at line ").next().unwrap_or("not JSON").to_owned();
-    Refusal::new(Refused::NotJson, place, words)
+    Refusal::new(RefusalCode::NotJson, place, words)
 }
 
 /// A text without the byte order marks before it.
@@ -398,7 +398,7 @@ mod tests {
             let refusal = read(text).unwrap_err();
             assert_eq!(
                 (refusal.refused, &*refusal.words),
-                (Refused::NotJson, "a key appears twice in one object")
+                (RefusalCode::NotJson, "a key appears twice in one object")
             );
             assert!(refusal.place.starts_with("line 1 column "), "{}", refusal.place);
         }
@@ -428,10 +428,10 @@ mod tests {
             "{\"a\":01}",
             "NaN",
         ] {
-            assert_eq!(read(text).unwrap_err().refused, Refused::NotJson, "{text:.20}");
+            assert_eq!(read(text).unwrap_err().refused, RefusalCode::NotJson, "{text:.20}");
         }
         for text in [&b"{\"a\":\xff}"[..], b"\xff{}", b"{\xed\xa0\xbd}", b"\xff\xfe{\0}\0", b"\xef\xbb{}"] {
-            assert_eq!(read(text).unwrap_err().refused, Refused::NotJson, "{text:?}");
+            assert_eq!(read(text).unwrap_err().refused, RefusalCode::NotJson, "{text:?}");
         }
     }
 
@@ -486,7 +486,7 @@ mod tests {
         assert_eq!(lenient(b"{\"\xff\":\"\xc3\x28\xe2\x82\"}").0, r#"{"\ufffd":"\ufffd(\ufffd"}"#);
         assert_eq!(lenient(b"[\"\xff\\ud83d\"]").1, ["lone_surrogate", "invalid_utf8"]);
         let much = [b"[\"", &*vec![0xff; BODY_BYTES_MAX / 2], b"\"]"].concat();
-        assert_eq!(read(much).unwrap_err().refused, Refused::TooLarge, "each is three bytes then");
+        assert_eq!(read(much).unwrap_err().refused, RefusalCode::TooLarge, "each is three bytes then");
     }
 
     #[test]
@@ -519,7 +519,7 @@ mod tests {
             levels(5_000),
             "[".repeat(1_000_000),
         ] {
-            assert_eq!(read(&beyond).unwrap_err().refused, Refused::TooLarge, "{beyond:.20}");
+            assert_eq!(read(&beyond).unwrap_err().refused, RefusalCode::TooLarge, "{beyond:.20}");
         }
     }
 

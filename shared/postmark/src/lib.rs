@@ -104,7 +104,7 @@ impl RecordType {
 
 /// Why a body is set aside. The codes stand in the quarantine table: they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Refused {
+pub enum RefusalCode {
     /// The body is larger than anything that is read, or has more values or levels.
     TooLarge,
     /// The body is not JSON, or JSON that contradicts itself.
@@ -128,20 +128,20 @@ pub enum Refused {
     TooOld,
 }
 
-impl Refused {
+impl RefusalCode {
     /// The code.
     pub const fn code(self) -> &'static str {
         match self {
-            Refused::TooLarge => "too_large",
-            Refused::NotJson => "not_json",
-            Refused::NotAnObject => "not_an_object",
-            Refused::Probe => "probe",
-            Refused::UnknownRecordType => "unknown_record_type",
-            Refused::ServerMismatch => "server_mismatch",
-            Refused::MissingField => "missing_field",
-            Refused::BadField => "bad_field",
-            Refused::TimeOutOfRange => "time_out_of_range",
-            Refused::TooOld => "too_old",
+            RefusalCode::TooLarge => "too_large",
+            RefusalCode::NotJson => "not_json",
+            RefusalCode::NotAnObject => "not_an_object",
+            RefusalCode::Probe => "probe",
+            RefusalCode::UnknownRecordType => "unknown_record_type",
+            RefusalCode::ServerMismatch => "server_mismatch",
+            RefusalCode::MissingField => "missing_field",
+            RefusalCode::BadField => "bad_field",
+            RefusalCode::TimeOutOfRange => "time_out_of_range",
+            RefusalCode::TooOld => "too_old",
         }
     }
 }
@@ -151,7 +151,7 @@ impl Refused {
 #[error("{code}: {words} (at {place})", code = refused.code())]
 pub struct Refusal {
     /// Why.
-    pub refused: Refused,
+    pub refused: RefusalCode,
     /// Where in the JSON.
     pub place: String,
     /// What is wrong there.
@@ -160,7 +160,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal for a reason, at a place.
-    pub fn new(refused: Refused, place: impl Into<String>, words: impl Into<String>) -> Refusal {
+    pub fn new(refused: RefusalCode, place: impl Into<String>, words: impl Into<String>) -> Refusal {
         Refusal { refused, place: place.into(), words: words.into() }
     }
 }
@@ -235,7 +235,7 @@ pub fn event_of_body(body: Body, context: &Context, key: &LedgerKey) -> Result<(
 fn sorted(mut body: Body, context: &Context) -> Result<(Body, Kind, Vec<String>), Refusal> {
     if context.source == Source::Webhook && probe::is_probe(&body) {
         return Err(Refusal::new(
-            Refused::Probe,
+            RefusalCode::Probe,
             "/MessageID",
             "Postmark's verification probe or \"send test\"",
         ));
@@ -245,13 +245,14 @@ fn sorted(mut body: Body, context: &Context) -> Result<(Body, Kind, Vec<String>)
         && named != context.server
     {
         let words = "the body names another server than the credential";
-        return Err(Refusal::new(Refused::ServerMismatch, "/ServerID", words));
+        return Err(Refusal::new(RefusalCode::ServerMismatch, "/ServerID", words));
     }
     let dropped = body.reduce(context.keep_engagement_detail);
     Ok((body, kind, dropped))
 }
 
 fn canonical(body: &Body) -> Result<String, Refusal> {
-    let too_large = || Refusal::new(Refused::TooLarge, "/", "too large for a queue, even after reduction");
+    let too_large =
+        || Refusal::new(RefusalCode::TooLarge, "/", "too large for a queue, even after reduction");
     body.canonical().ok_or_else(too_large)
 }

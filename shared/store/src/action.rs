@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use ledger::counters::{Counts, Hour};
-use ledger::fold::{Folded, Row, StreamView, View};
+use ledger::fold::{Folded, StreamRow, StreamView, View};
 use ledger::{Event, RecipientId, ServerId, Source, Time};
 
 /// An event as it is recorded.
@@ -79,7 +79,7 @@ pub enum Action {
     /// none): settles the race of two folds. Nobody needs to read the stored view first.
     PutView(View, Option<Folded>),
     /// Writes the row of a stream (`*` for the whole server). Guarded by the view in the same transaction.
-    PutRow(ServerId, RecipientId, String, Row, Option<String>),
+    PutRow(ServerId, RecipientId, String, StreamRow, Option<String>),
     /// Deletes the row of a stream. Guarded by the view in the same transaction.
     DeleteRow(ServerId, RecipientId, String),
 }

@@ -44,7 +44,7 @@ pub struct Ask {
 
 /// The answer about a recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct RecipientReport {
     /// The server.
     pub server: ServerId,
     /// The address that was asked for, as it was understood; `None` where an id was.
@@ -83,9 +83,9 @@ pub struct Told {
     pub timeline_truncated: bool,
 }
 
-impl Told {
+impl RecipientReport {
     /// Takes in what is told of the same mailbox in another spelling.
-    fn join(&mut self, other: Told) {
+    fn join(&mut self, other: RecipientReport) {
         self.known |= other.known;
         self.spelled = self.spelled.take().or(other.spelled);
         for (stream, answer) in other.streams {
@@ -196,7 +196,12 @@ impl Entry {
 
 /// Answers about a recipient. The current verdict is read from the stored view; a past one is folded from the
 /// events that had happened (or had come in) by then. Of several spellings of one mailbox the strictest answer holds.
-pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) -> Result<Told, StoreError> {
+pub async fn recipient(
+    store: &dyn Store,
+    key: &LedgerKey,
+    ask: Ask,
+    now: Time,
+) -> Result<RecipientReport, StoreError> {
     let ids = ask.whom.ids(key, ask.server);
     let mut told = about(store, ids[0], &ask, now).await?;
     let mut known = vec![told.known];
@@ -222,7 +227,12 @@ pub async fn recipient(store: &dyn Store, key: &LedgerKey, ask: Ask, now: Time) 
 }
 
 /// Answers about the recipient of an id.
-async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) -> Result<Told, StoreError> {
+async fn about(
+    store: &dyn Store,
+    recipient: RecipientId,
+    ask: &Ask,
+    now: Time,
+) -> Result<RecipientReport, StoreError> {
     let server = ask.server;
     let at = ask.at.unwrap_or(now);
     // As of then: what had happened, and by what had come in.
@@ -306,7 +316,7 @@ async fn about(store: &dyn Store, recipient: RecipientId, ask: &Ask, now: Time) 
     let entry = |event: &Event| Entry::of(event, notes.get(&event.identity).cloned());
     let mut timeline: Vec<Entry> = state.iter().chain(others.iter()).map(entry).collect();
     timeline.sort_by_key(|entry| (entry.time, entry.identity));
-    Ok(Told {
+    Ok(RecipientReport {
         server,
         address: None,
         recipient_key: None,

@@ -11,13 +11,13 @@ pub use self::erasure::*;
 pub use self::indexes::*;
 use crate::prelude::*;
 use crate::{
-    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, Held, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Page, Recorded,
-    SHARDS, Scan, Seen, ServerSettings, Store, StoreError, item, pack,
+    ACTIONS_MAX, Action, Cancel, CommitError, Faulty, ITEM_BYTES_MAX, PAGE_BYTES_MAX, Page, RecipientItem,
+    Recorded, SHARDS, Scan, Seen, ServerSettings, Store, StoreError, item, pack,
 };
 use faults::{Fault, Plan};
 use ledger::counters::{Counts, Hour, Measure};
 use ledger::event::{Bar, Cause, Ruling, What};
-use ledger::fold::{EventSet, Folded, Row, View};
+use ledger::fold::{EventSet, Folded, StreamRow, View};
 use ledger::identity::digest;
 use ledger::policy::{PolicySchedule, SoftBouncePolicy, StreamKind};
 use ledger::{Class, Event, Identity, LedgerKey, RecipientId, ServerId, Source, Time};
@@ -143,7 +143,7 @@ fn text_of(n: i64, packed_bytes: usize) -> String {
 }
 
 pub fn identity(n: i64) -> Identity {
-    let told = ledger::identity::Told::BounceById { id: n };
+    let told = ledger::identity::IdentityParts::BounceById { id: n };
     Identity::of(server(), recipient(), at(n), &told)
 }
 
@@ -444,7 +444,7 @@ pub async fn a_lost_answer_leaves_the_effect(store: Arc<dyn Scan>) {
 
 pub async fn rows_come_and_go_with_the_view(store: Arc<dyn Scan>) {
     let store = &*store;
-    let row = Row { since: at(1), causes: vec!["manual"] };
+    let row = StreamRow { since: at(1), causes: vec!["manual"] };
     let view = view(&[suppressed(1)]);
     let mut expected = Vec::new();
     for stream in ["outbound", "*"] {
@@ -487,8 +487,8 @@ pub async fn held(store: &dyn Scan) -> (Vec<View>, Vec<(item::Key, item::Item)>)
     let (mut views, mut rows) = (Vec::new(), Vec::new());
     for held in scanned(async |after| store.scan_recipients(server(), after).await).await {
         match held {
-            Held::View(view) => views.push(*view),
-            Held::Row(key, item) => rows.push((key, item)),
+            RecipientItem::View(view) => views.push(*view),
+            RecipientItem::Row(key, item) => rows.push((key, item)),
         }
     }
     (views, rows)

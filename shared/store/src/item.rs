@@ -3,10 +3,12 @@
 //! Keys and attribute names are frozen. What state, identity and counters need stands in attributes of its
 //! own, so that an event can be folded without its body, and a person erased without losing the ban.
 
-use crate::{Erased, ErasedAs, Held, Quarantined, Recorded, Rules, ServerSettings, StoreError, pack};
+use crate::{
+    Erased, ErasedAs, Quarantined, RecipientItem, Recorded, Rules, ServerSettings, StoreError, pack,
+};
 use ledger::counters::{Counts, Measure};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
-use ledger::fold::{Folded, Row, View};
+use ledger::fold::{Folded, StreamRow, View};
 use ledger::{Class, Event, Identity, Kind, RecipientId, ServerId, Source, Time};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -335,11 +337,11 @@ pub fn to_view(item: &Item) -> Result<View, StoreError> {
 }
 
 /// What stands under a key of the recipients table.
-pub fn to_held(key: &Key, item: &Item) -> Result<Held, StoreError> {
+pub fn to_held(key: &Key, item: &Item) -> Result<RecipientItem, StoreError> {
     if key.1 == WHOLE_SERVER {
-        to_view(item).map(Box::new).map(Held::View)
+        to_view(item).map(Box::new).map(RecipientItem::View)
     } else {
-        Ok(Held::Row(key.clone(), item.clone()))
+        Ok(RecipientItem::Row(key.clone(), item.clone()))
     }
 }
 
@@ -350,7 +352,7 @@ pub fn to_folded(item: &Item) -> Result<Folded, StoreError> {
 }
 
 /// A stream's row. `suppressed` and `since` are the key of the index `suppressed`.
-pub fn of_row(server: ServerId, stream: &str, row: &Row, address: Option<&str>) -> Item {
+pub fn of_row(server: ServerId, stream: &str, row: &StreamRow, address: Option<&str>) -> Item {
     Item::default()
         .with("suppressed", s(stream_pk(server, stream)))
         .with("since", Value::N(row.since.micros()))

@@ -43,8 +43,8 @@ pub use faulty::Faulty;
 pub use index::{Listing, MessageKey};
 pub use memory::Memory;
 pub use ports::{
-    AccountStore, CounterStore, Cursor, DocumentStore, EventStore, FreshnessStore, Held, IndexStore, Page,
-    QuarantineStore, Quarantined, RuleStore, Scan, ServerStore, Store, TimeRange,
+    AccountStore, CounterStore, Cursor, DocumentStore, EventStore, FreshnessStore, IndexStore, Page,
+    QuarantineStore, Quarantined, RecipientItem, RuleStore, Scan, ServerStore, Store, TimeRange,
 };
 pub use rules::{Erased, ErasedAs, Rules, ServerSettings};
 pub use streams::{DEFAULT_STREAMS, knows_server, knows_stream};

@@ -5,9 +5,9 @@ use crate::tables::Index;
 use crate::write::{Change, Write, writes};
 use crate::{
     Action, Cancel, Collection, CommitError, CounterStore, Cursor, Document, DocumentStore, Erased, ErasedAs,
-    EventStore, FreshnessStore, Held, ITEM_BYTES_MAX, IndexStore, Listing, MessageKey, PAGE_BYTES_MAX, Page,
-    QuarantineStore, Quarantined, Recorded, RuleStore, Rules, Scan, Seen, ServerSettings, ServerStore,
-    StoreError, TimeRange, document, index, tables,
+    EventStore, FreshnessStore, ITEM_BYTES_MAX, IndexStore, Listing, MessageKey, PAGE_BYTES_MAX, Page,
+    QuarantineStore, Quarantined, RecipientItem, Recorded, RuleStore, Rules, Scan, Seen, ServerSettings,
+    ServerStore, StoreError, TimeRange, document, index, tables,
 };
 use async_trait::async_trait;
 use ledger::counters::{Counters, Counts, Hour};
@@ -723,7 +723,7 @@ impl Scan for Memory {
         &self,
         server: ServerId,
         after: Option<Cursor>,
-    ) -> Result<Page<Held>, StoreError> {
+    ) -> Result<Page<RecipientItem>, StoreError> {
         scan(&self.lock().recipients, server, after, item::to_held)
     }
 }

@@ -355,7 +355,7 @@ impl<T> Default for Page<T> {
 
 /// What the recipients table holds.
 #[derive(Clone, Debug)]
-pub enum Held {
+pub enum RecipientItem {
     /// A view.
     View(Box<View>),
     /// The row of a stream: its key and item.
@@ -377,5 +377,5 @@ pub trait Scan: Store {
         &self,
         server: ServerId,
         after: Option<Cursor>,
-    ) -> Result<Page<Held>, StoreError>;
+    ) -> Result<Page<RecipientItem>, StoreError>;
 }

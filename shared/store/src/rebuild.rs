@@ -7,7 +7,7 @@
 //! and then the view; and hours that were counted on while the events were read are left out, and named.
 
 use crate::item::{self, Item, Key};
-use crate::{Action, CommitError, Held, Recorded, Scan, StoreError};
+use crate::{Action, CommitError, RecipientItem, Recorded, Scan, StoreError};
 use ledger::counters::{Counters, Counts, Hour};
 use ledger::fold::{EventSet, View};
 use ledger::{Class, RecipientId, ServerId, Time};
@@ -146,8 +146,8 @@ async fn verify_on(
         let page = store.scan_recipients(server, after).await?;
         for held in page.items {
             match held {
-                Held::View(view) => drop(views.insert(view.recipient, *view)),
-                Held::Row(key, item) => drop(rows.insert(key, item)),
+                RecipientItem::View(view) => drop(views.insert(view.recipient, *view)),
+                RecipientItem::Row(key, item) => drop(rows.insert(key, item)),
             }
         }
         seen.read += page.read;

@@ -184,9 +184,9 @@ impl<'de> Deserialize<'de> for Members<'de> {
 mod tests {
     use super::*;
 
-    type Told = (u64, Result<Vec<String>, &'static str>);
+    type Case = (u64, Result<Vec<String>, &'static str>);
 
-    fn read(text: &str) -> (Vec<String>, Vec<Told>, bool) {
+    fn read(text: &str) -> (Vec<String>, Vec<Case>, bool) {
         let Entries { names, records, goes_on } = entries(text.as_bytes()).unwrap();
         let cell = |cell: &Cell<'_>| String::from_utf8(cell.to_vec()).unwrap();
         let rows = records
@@ -195,7 +195,7 @@ mod tests {
         (names, rows.collect(), goes_on)
     }
 
-    fn ok(line: u64, cells: &[&str]) -> Told {
+    fn ok(line: u64, cells: &[&str]) -> Case {
         (line, Ok(cells.iter().map(|cell| (*cell).to_owned()).collect()))
     }
 

@@ -25,7 +25,9 @@ mod write;
 pub use addresses::{Addresses, Found, addresses};
 pub use header::Format;
 pub use list::NO_ROW;
-pub use read::{About, BYTES_MAX, Hints, Ignored, Invalid, ROWS_MAX, Row, Sheet, SheetError, Warning, read};
+pub use read::{
+    About, BYTES_MAX, Hints, Ignored, Invalid, ListRow, ROWS_MAX, Sheet, SheetError, Warning, read,
+};
 pub use split::{Part, Split, split};
 pub use words::gravity;
 pub use write::{CAUSES_JOINED_BY, COLUMNS, write_header, write_row};

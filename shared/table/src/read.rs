@@ -32,7 +32,7 @@ pub struct Sheet {
     /// Whose list it is.
     pub format: Format,
     /// The suppressions, in the file's order. One address may be there more than once.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ListRow>,
     /// Rows that are not suppressions.
     pub ignored: Vec<Ignored>,
     /// Rows that could not be used.
@@ -72,7 +72,7 @@ impl About {
 
 /// One suppression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ListRow {
     /// Its first line in the file, from 1.
     pub line: u64,
     /// The address as it was understood: without a name beside it, and without what is not to be seen.
@@ -185,7 +185,7 @@ pub enum SheetError {
 
 /// What became of one row that has no problem.
 enum Verdict {
-    Row(Row, Vec<Warning>),
+    ListRow(ListRow, Vec<Warning>),
     Ignored(&'static str),
 }
 
@@ -218,7 +218,7 @@ pub fn read(list: &[u8], hints: Hints, now: Time) -> Result<Sheet, SheetError> {
         }
         let line = record.line;
         match record.cells.and_then(|cells| judged(&cells, line, &header, &layout, hints, now)) {
-            Ok(Verdict::Row(row, warnings)) => {
+            Ok(Verdict::ListRow(row, warnings)) => {
                 sheet.rows.push(row);
                 sheet.warnings.extend(warnings);
             }
@@ -251,8 +251,8 @@ fn judged(
     let at = layout.at.map_or(Ok(None), |column| instant(&String::from_utf8_lossy(cell(cells, column)), now));
     let cleaned = address.cleaned().then_some(CLEANED);
     let warnings = cleaned.into_iter().chain(at.err()).map(|problem| Warning { line, problem }).collect();
-    let row = Row { line, address: address.text().to_owned(), cause, at: at.unwrap_or_default() };
-    Ok(Verdict::Row(row, warnings))
+    let row = ListRow { line, address: address.text().to_owned(), cause, at: at.unwrap_or_default() };
+    Ok(Verdict::ListRow(row, warnings))
 }
 
 #[cfg(test)]
@@ -282,7 +282,7 @@ pub(crate) mod tests {
             Err(error) => return error.to_string(),
         };
         let mut lines: Vec<(u64, String)> = vec![];
-        for Row { line, address, cause, at } in sheet.rows {
+        for ListRow { line, address, cause, at } in sheet.rows {
             let at = at.map_or("-".to_owned(), |at| at.to_string());
             lines.push((line, format!("{line} {address} {} {at}", cause.name())));
         }

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use ledger::Time;
 use postmark::Context;
 use postmark_simulator::{Answer, DeliveryId, Due, Record};
-use reconcile::Span;
+use reconcile::Period;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -266,7 +266,7 @@ impl Month<'_> {
             }
             Act::Reconcile(client) => {
                 let hours = self.sim.reconcile_hours;
-                if let Some(report) = self.world.reconcile(client, Span::Due).await
+                if let Some(report) = self.world.reconcile(client, Period::Due).await
                     && report.told() > 0
                 {
                     self.drain().await;
@@ -363,7 +363,7 @@ impl Month<'_> {
             self.run(&mut |_| {}).await;
             let mut left = 0;
             for client in 0..self.sim.servers {
-                let span = if whole { self.world.whole(start.plus_days(-1)) } else { Span::Due };
+                let span = if whole { self.world.whole(start.plus_days(-1)) } else { Period::Due };
                 let begun = Instant::now();
                 let report = self.world.reconcile(client, span).await.expect("nothing fails any more");
                 self.spent(if whole { "reconcile, the whole" } else { "reconcile" }, begun);

@@ -10,7 +10,7 @@ use account::{Keys as _, Registry, Rotate, ServerEntry};
 use ledger::Source;
 use platform::Clock;
 use postmark_api::ServerApi;
-use reconcile::{Job, Reconcile, Report, Span};
+use reconcile::{Job, Period, Reconcile, Report};
 use std::sync::Arc;
 use store::Store;
 
@@ -56,7 +56,7 @@ impl World {
     }
 
     /// One run of reconcile. `None` where it failed, or was killed.
-    pub(crate) async fn reconcile(&self, client: usize, span: Span) -> Option<Report> {
+    pub(crate) async fn reconcile(&self, client: usize, span: Period) -> Option<Report> {
         let plan = self.reconcile_troubles.plan(&CONSUMER_FAULTS);
         let store: Arc<dyn Store> = Arc::new(store::Faulty::new(self.store.clone(), plan.clone()));
         let clock: Clock = self.clock.clock();
@@ -78,8 +78,8 @@ impl World {
     }
 
     /// All that Postmark knows of the whole time, once more.
-    pub(crate) fn whole(&self, from: ledger::Time) -> Span {
-        Span::Asked { from, to: self.clock.now(), source: Source::Reconcile }
+    pub(crate) fn whole(&self, from: ledger::Time) -> Period {
+        Period::Asked { from, to: self.clock.now(), source: Source::Reconcile }
     }
 
     /// One run of `postledger keys rotate`, and the deployment that it asks for. Whether the rotation is over.

@@ -5,7 +5,7 @@ use super::state;
 use super::world::World;
 use ledger::counters::{Hour, Measure};
 use ledger::event::{Cause, What};
-use ledger::identity::Told;
+use ledger::identity::IdentityParts;
 use ledger::{Event, Identity, Kind, RecipientId, Source, Time, recipient_key};
 use postmark_simulator::{Details, EventTruth, Record};
 use std::collections::{BTreeMap, HashMap};
@@ -216,12 +216,12 @@ fn identity(event: &EventTruth<'_>, recipient: RecipientId) -> Option<Identity> 
     let message = event.message.map(|message| message.to_string());
     let message_id = message.as_deref();
     let told = match event.details {
-        Details::Delivery => Told::Delivery { message_id },
+        Details::Delivery => IdentityParts::Delivery { message_id },
         Details::Bounce { id, .. } | Details::SpamComplaint { id } => {
-            Told::BounceById { id: id.cast_signed() }
+            IdentityParts::BounceById { id: id.cast_signed() }
         }
-        Details::Click { link, .. } => Told::Click { message_id, original_link: link },
-        Details::Open { first: true, .. } => Told::FirstOpen { message_id },
+        Details::Click { link, .. } => IdentityParts::Click { message_id, original_link: link },
+        Details::Open { first: true, .. } => IdentityParts::FirstOpen { message_id },
         Details::Open { .. } | Details::SubscriptionChange { .. } => return None,
     };
     Some(Identity::of(crate::server_id(event.server.cast_signed()), recipient, Time::default(), &told))

@@ -5,7 +5,7 @@ use super::world::World;
 use ledger::bounce::BounceClass;
 use ledger::event::{Cause, What};
 use ledger::fold::{StreamView, View, fold};
-use ledger::identity::Told;
+use ledger::identity::IdentityParts;
 use ledger::{Event, Identity, RecipientId, ServerId, Source, Time, recipient_key};
 use postmark_simulator::{Details, EventTruth, Truth};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -67,7 +67,7 @@ fn take<'a>(world: &World, event: &EventTruth<'a>, histories: &mut BTreeMap<Who<
         _ => {}
     }
     if id > 0 {
-        let told = Told::BounceById { id: id.cast_signed() };
+        let told = IdentityParts::BounceById { id: id.cast_signed() };
         history.bounces.push(Event {
             server,
             stream: event.stream.to_owned(),

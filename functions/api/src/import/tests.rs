@@ -1,5 +1,5 @@
 use super::*;
-use crate::bench::{Bench, SERVER, Told, now};
+use crate::bench::{Answered, Bench, SERVER, now};
 use crate::token::Role;
 use account::audit;
 use http::Method;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use store::Collection;
 use store::prelude::*;
 
-async fn import(bench: &Bench, query: &str, csv: &str) -> Told {
+async fn import(bench: &Bench, query: &str, csv: &str) -> Answered {
     let kind = [(CONTENT_TYPE, "text/csv; charset=utf-8")];
     let target = format!("import?stream=outbound{query}");
     bench.call_with(Method::POST, &target, &kind, csv.as_bytes()).await
@@ -308,7 +308,7 @@ async fn an_imported_cause_outlives_its_person_and_a_rebuild() {
 async fn an_import_of_an_early_release_keeps_its_meaning_until_the_list_is_sent_again() {
     let bench = bench().await;
     let row =
-        Row { line: 1, address: "ida@customer.example".to_owned(), cause: Cause::Complaint, at: None };
+        ListRow { line: 1, address: "ida@customer.example".to_owned(), cause: Cause::Complaint, at: None };
     let server = ServerId::new(SERVER).unwrap();
     let ida = ledger::LedgerKey::for_tests().recipient_id(server, &row.address);
     let then = now().plus_days(-9);
@@ -441,8 +441,7 @@ async fn whoever_is_on_a_list_is_barred_as_of_the_import_where_the_date_cannot_b
     let told = imported(&bench, "", csv).await;
     let counts = json!({ "new": 4, "already": 0, "duplicate": 0, "ignored": 0, "invalid": 0 });
     assert_eq!((&told["rows"], &told["counts"], &told["queued"]), (&json!(4), &counts, &json!(4)));
-    let lines: Vec<&Value> =
-        told["warnings"].as_array().unwrap().iter().map(|one| &one["line"]).collect();
+    let lines: Vec<&Value> = told["warnings"].as_array().unwrap().iter().map(|one| &one["line"]).collect();
     assert_eq!(lines, [2, 3, 4, 5]);
     assert_eq!(told["warnings_more"], Value::Null);
     bench.settle().await;
@@ -474,8 +473,7 @@ async fn what_is_not_read_of_a_list_is_named() {
     let page = r#"{"SuppressedDestinationSummaries":[{"EmailAddress":"ida@customer.example","Reason":"COMPLAINT",
         "LastUpdateTime":"2026-10-01T10:00:00+00:00"}],"NextToken":"next"}"#;
     let kind = [(CONTENT_TYPE, "application/json")];
-    let told =
-        bench.call_with(Method::POST, "import?stream=outbound", &kind, page.as_bytes()).await.json();
+    let told = bench.call_with(Method::POST, "import?stream=outbound", &kind, page.as_bytes()).await.json();
     assert_eq!(
         (&told["format"], &told["goes_on"], &told["queued"]),
         (&json!("ses"), &json!(true), &json!(1))
@@ -535,7 +533,7 @@ async fn only_an_admin_of_the_server_imports() {
 async fn ids_differ_in_all_that_makes_a_row_another() {
     let server = ServerId::new(SERVER).unwrap();
     let recipient = |address| ledger::LedgerKey::for_tests().recipient_id(server, address);
-    let row = |cause, at| Row { line: 1, address: "ida@customer.example".to_owned(), cause, at };
+    let row = |cause, at| ListRow { line: 1, address: "ida@customer.example".to_owned(), cause, at };
     let ida = recipient("ida@customer.example");
     let id = |server: i64, scope, who, cause, at| {
         Made::of(ServerId::new(server).unwrap(), scope, who, row(cause, at), now()).id

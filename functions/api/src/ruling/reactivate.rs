@@ -41,20 +41,20 @@ const DONE: &str = "deleted";
 
 /// Why a stream is not reactivated.
 #[derive(Clone, Debug)]
-struct Refused {
+struct Refusal {
     code: &'static str,
     words: String,
 }
 
-impl Refused {
-    fn new(code: &'static str, words: &str) -> Refused {
-        Refused { code, words: words.to_owned() }
+impl Refusal {
+    fn new(code: &'static str, words: &str) -> Refusal {
+        Refusal { code, words: words.to_owned() }
     }
 }
 
-impl From<Withheld> for Refused {
-    fn from(withheld: Withheld) -> Refused {
-        Refused::new(withheld.name(), withheld.words())
+impl From<Withheld> for Refusal {
+    fn from(withheld: Withheld) -> Refusal {
+        Refusal::new(withheld.name(), withheld.words())
     }
 }
 
@@ -81,7 +81,7 @@ struct Held {
     risks: BTreeSet<Code>,
     /// Whether it asked by a bounce to be taken off the list, which a lift of whatever cause would end too.
     asked_off: bool,
-    refused: Option<Refused>,
+    refused: Option<Refusal>,
     postmark: Option<Said>,
 }
 
@@ -257,12 +257,12 @@ async fn held(
     }
     // What Postmark lists stays barred there, and an allowance of ours would end what its list says of other streams.
     for held in all.iter_mut().filter(|held| !asked.postmark && !held.listed.is_empty()) {
-        held.refused.get_or_insert_with(|| Refused::new("postmark", STILL_LISTED));
+        held.refused.get_or_insert_with(|| Refusal::new("postmark", STILL_LISTED));
     }
     // An allowance would be one for the refused streams too.
     let elsewhere = all.iter().find_map(|held| held.refused.clone());
     for held in all.iter_mut().filter(|held| held.refused.is_none() && held.is_ours()) {
-        held.refused = elsewhere.clone().map(|refused| Refused {
+        held.refused = elsewhere.clone().map(|refused| Refusal {
             words: format!("{} (another stream of the scope: name this one alone)", refused.words),
             ..refused
         });
@@ -307,7 +307,7 @@ fn refusal(
     asked: &ReactivateRequest,
     events: &[Recorded],
     now: Time,
-) -> Option<Refused> {
+) -> Option<Refusal> {
     let within = [Cause::Complaint, Cause::Unsubscribe].into_iter().zip(within);
     let within = within.filter_map(|(cause, is)| (is && held.is_ours()).then_some(cause));
     if let Err(withheld) = authority::undo(held.causes().chain(within), asked.consent.is_some()) {
@@ -315,7 +315,7 @@ fn refusal(
     }
     if reactivations(events, &held.stream, now) >= OFTEN {
         let words = format!("it was reactivated {OFTEN} times within {OFTEN_DAYS} days already");
-        return Some(Refused { code: "too_often", words });
+        return Some(Refusal { code: "too_often", words });
     }
     None
 }
@@ -404,7 +404,7 @@ async fn lift(api: &ServerApi, spellings: &[Spelling], held: &mut [Held]) {
         let answer = in_time(until, api.unsuppress(&held.stream, &addresses)).await;
         let said = Said::of(&answer, address, "Deleted");
         if matches!(said, Said::Failed(_)) {
-            held.refused = Some(Refused::new("postmark", "Postmark refuses to take it off its list"));
+            held.refused = Some(Refusal::new("postmark", "Postmark refuses to take it off its list"));
         }
         held.postmark = Some(said);
     });
@@ -413,7 +413,7 @@ async fn lift(api: &ServerApi, spellings: &[Spelling], held: &mut [Held]) {
 
 fn results(held: &[Held], spellings: &[Spelling], decided: &Decided) -> Vec<ReactivatedStream> {
     let refused =
-        |refused: &Refused| answers::Refused { code: refused.code.to_owned(), words: refused.words.clone() };
+        |refused: &Refusal| answers::Refused { code: refused.code.to_owned(), words: refused.words.clone() };
     let told = |held: &Held| {
         let spelling = &spellings[held.spelling];
         ReactivatedStream {

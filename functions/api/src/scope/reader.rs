@@ -12,7 +12,7 @@ use ledger::verdict::{Deliveries, Question};
 use ledger::{Class, Identity, RecipientId, ServerId, Time, recipient_key};
 use queue::{Depth, QueueName};
 use std::collections::{BTreeMap, BTreeSet};
-use store::ask::{self, Ask, Told};
+use store::ask::{self, Ask, RecipientReport};
 use store::{Cursor, Listing, MessageKey, Page, Recorded, ServerSettings, Store, StoreError, TimeRange};
 
 /// A server that the caller may see. Everything that it reads is of this server.
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         after: Option<String>,
         at: Option<Time>,
         known_at: Option<Time>,
-    ) -> Result<Told, StoreError> {
+    ) -> Result<RecipientReport, StoreError> {
         let (server, policy) = (self.server, self.policy());
         let found = stream.as_ref().and_then(|(_, stream)| stream.known.then_some(stream.kind));
         let stream = stream.map(|(name, _)| name);

@@ -66,7 +66,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::bench::{Bench, SERVER, Told};
+    use crate::bench::{Answered, Bench, SERVER};
     use crate::token::Role;
     use account::{Registry, ServerEntry, Vault as _};
     use http::Method;
@@ -81,14 +81,14 @@ mod tests {
         ServerId::new(SERVER).unwrap()
     }
 
-    async fn check(bench: &Bench, stream: &str, more: Value) -> Told {
+    async fn check(bench: &Bench, stream: &str, more: Value) -> Answered {
         let mut body = json!({ "stream": stream, "addresses": ["bob@customer.example"] });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         bench.post("check", body).await
     }
 
     /// Every question and ruling that names a stream: what it says of one that nobody knows.
-    async fn all(bench: &Bench, stream: &str, unknown: &str) -> Vec<(&'static str, Told)> {
+    async fn all(bench: &Bench, stream: &str, unknown: &str) -> Vec<(&'static str, Answered)> {
         let words = json!({ "stream": stream, "reason": "r", "unknown_stream": unknown });
         let with = |name: &str, value: Value| {
             let mut body = words.clone();

@@ -1,10 +1,10 @@
-use crate::bench::{Bench, SERVER, Told};
+use crate::bench::{Answered, Bench, SERVER};
 use crate::cursor;
 use crate::token::Role;
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, LINK};
 use ledger::event::{Bar, Cause, Ruling};
-use ledger::fold::Row;
+use ledger::fold::StreamRow;
 use ledger::{RecipientId, ServerId, Source, Time};
 use postmark::{Decision, Observed};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn listed() -> Bench {
 }
 
 /// Of each item the local part of its address.
-fn names(told: &Told) -> Vec<String> {
+fn names(told: &Answered) -> Vec<String> {
     assert_eq!(told.status(), 200, "{}", told.text());
     let told = told.json();
     let name = |item: &Value| item["address"].as_str().unwrap().split('@').next().unwrap().to_owned();
@@ -120,10 +120,7 @@ async fn an_imported_cause_is_shown_and_found_as_postmarks_would_be_and_has_no_o
         assert!(found.contains(&name), "{name}: {found:?}");
     }
     assert_eq!(names(&bench.get(&format!("{LIST}?cause=import")).await).len(), 5);
-    assert_eq!(
-        names(&bench.get(&format!("{LIST}?cause=hard_bounce")).await),
-        ["hard_bounce", "complaint"]
-    );
+    assert_eq!(names(&bench.get(&format!("{LIST}?cause=hard_bounce")).await), ["hard_bounce", "complaint"]);
 }
 
 #[tokio::test]
@@ -218,7 +215,7 @@ async fn a_filter_that_fits_nothing_reads_so_many_rows_and_says_where_to_go_on()
     let put = |n: usize| {
         let recipient: RecipientId = format!("AAAAAAAAAAAAAAAA{n:05}A").parse().unwrap();
         let cause = if n == super::ROWS_READ_MAX + 5 { "complaint" } else { "hard_bounce" };
-        let row = Row { since: Time::EARLIEST.plus_seconds(n as i64), causes: vec![cause] };
+        let row = StreamRow { since: Time::EARLIEST.plus_seconds(n as i64), causes: vec![cause] };
         Action::PutRow(server, recipient, "outbound".to_owned(), row, Some("a@b.example".to_owned()))
     };
     let rows: Vec<usize> = (0..super::ROWS_READ_MAX + 10).collect();
@@ -235,18 +232,14 @@ async fn a_filter_that_fits_nothing_reads_so_many_rows_and_says_where_to_go_on()
 #[tokio::test]
 async fn an_altered_cursor_leads_to_another_place_of_the_list_or_is_refused() {
     let bench = listed().await;
-    let told =
-        async |place: &str, filter: &str| bench.get(&format!("{LIST}?cursor={place}{filter}")).await;
+    let told = async |place: &str, filter: &str| bench.get(&format!("{LIST}?cursor={place}{filter}")).await;
     let nobody: RecipientId = "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
     let behind = cursor::write(&(at(7).plus_seconds(1), nobody));
     assert_eq!(names(&told(&behind, "").await), ["imported"]);
     for micros in [i64::MIN, -1, 0, i64::MAX] {
         let place = cursor::write(&(micros, nobody));
         assert_eq!(told(&place, "").await.status(), 200, "{micros}");
-        assert_eq!(
-            told(&place, "&from=2026-11-02T00:00:00Z&to=2026-11-03T00:00:00Z").await.status(),
-            400
-        );
+        assert_eq!(told(&place, "&from=2026-11-02T00:00:00Z&to=2026-11-03T00:00:00Z").await.status(), 400);
     }
     for wrong in [
         "x".to_owned(),
@@ -275,23 +268,14 @@ async fn a_table_has_its_header_on_each_page_and_a_link_to_the_next() {
         target = link.strip_prefix(&format!("/v1/servers/{SERVER}/")).unwrap().to_owned();
     }
     assert_eq!(pages.len(), 2);
-    let lines: Vec<Vec<&str>> =
-        pages.iter().map(|page| page.split_terminator("\r\n").collect()).collect();
+    let lines: Vec<Vec<&str>> = pages.iter().map(|page| page.split_terminator("\r\n").collect()).collect();
     assert_eq!(lines.iter().map(Vec::len).collect::<Vec<_>>(), [6, 4]);
     for page in &lines {
         assert_eq!(page[0], "address,recipient_id,since,causes,origin");
     }
     assert!(lines[0][1].starts_with("hard@customer.example,"), "{}", lines[0][1]);
-    assert!(
-        lines[0][1].ends_with(",2026-11-01T10:00:00.000000Z,hard_bounce,Recipient"),
-        "{}",
-        lines[0][1]
-    );
-    assert!(
-        lines[0][4].starts_with("'=customer@customer.example,"),
-        "no cell is a formula: {}",
-        lines[0][4]
-    );
+    assert!(lines[0][1].ends_with(",2026-11-01T10:00:00.000000Z,hard_bounce,Recipient"), "{}", lines[0][1]);
+    assert!(lines[0][4].starts_with("'=customer@customer.example,"), "no cell is a formula: {}", lines[0][4]);
     assert!(lines[1][3].ends_with(",import,"), "{}", lines[1][3]);
 }
 
@@ -333,8 +317,7 @@ async fn the_form_is_what_the_query_says_or_else_the_first_that_is_accepted() {
         ("text/csv", "?format=json", false),
         ("application/json", "?format=csv", true),
     ] {
-        let told =
-            bench.call_with(Method::GET, &format!("{LIST}{query}"), &[(ACCEPT, accept)], &[]).await;
+        let told = bench.call_with(Method::GET, &format!("{LIST}{query}"), &[(ACCEPT, accept)], &[]).await;
         assert_eq!(told.text().starts_with("address,"), csv, "{accept} {query}");
     }
 }
@@ -345,7 +328,7 @@ async fn addresses_are_masked_for_whom_they_are_not_and_absent_where_erased() {
     changed(&bench, "ida@customer.example", 1, true, "HardBounce", "Recipient").await;
     let server = ServerId::new(SERVER).unwrap();
     let recipient: RecipientId = "AAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
-    let row = Row { since: at(2), causes: vec!["complaint", "manual"] };
+    let row = StreamRow { since: at(2), causes: vec!["complaint", "manual"] };
     let erased = Action::PutRow(server, recipient, "outbound".to_owned(), row, None);
     bench.store.commit(&[erased]).await.unwrap();
     let token = bench.token(Role::Viewer, Some(&[SERVER]), false).await;

@@ -63,7 +63,7 @@ pub enum KeepError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Held {
+struct TakenPlace {
     id: String,
     at: Time,
 }
@@ -92,7 +92,7 @@ pub async fn places(
     let own = found.iter().map_while(|(name, document)| Some((name.strip_prefix(&prefix)?, document)));
     let damaged = || StoreError::Damaged("registry");
     own.map(|(number, document)| {
-        let Held { id, at } = serde_json::from_str(&document.text).map_err(|_| damaged())?;
+        let TakenPlace { id, at } = serde_json::from_str(&document.text).map_err(|_| damaged())?;
         let number = number.parse().map_err(|_| damaged())?;
         Ok(Place { number, id, at, version: document.version })
     })
@@ -165,7 +165,7 @@ pub(super) async fn take(store: &dyn Store, token: &Token) -> Result<(), KeepErr
 }
 
 async fn take_one(store: &dyn Store, owner: &Owner, token: &Token) -> Result<(), KeepError> {
-    let held = Held { id: token.id.clone(), at: token.created_at };
+    let held = TakenPlace { id: token.id.clone(), at: token.created_at };
     for _ in 0..TRIES_MAX {
         let (number, version) = free(store, owner, token.created_at).await?.ok_or(KeepError::Full)?;
         if put(store, owner, number, &held, version).await? {
@@ -179,7 +179,7 @@ async fn put(
     store: &dyn Store,
     owner: &Owner,
     number: u32,
-    held: &Held,
+    held: &TakenPlace,
     version: Option<u64>,
 ) -> Result<bool, StoreError> {
     let text = serde_json::to_string(held).unwrap_or_else(|_| unreachable!("a place is plain JSON"));
@@ -223,7 +223,7 @@ pub async fn complete(store: &dyn Store) -> Result<(), StoreError> {
         let here: BTreeSet<&str> = here.iter().map(|place| place.id.as_str()).collect();
         let new = tokens.into_iter().filter(|token| !here.contains(token.id.as_str()));
         for (next, token) in (next..).zip(new) {
-            let held = Held { id: token.id.clone(), at: token.created_at };
+            let held = TakenPlace { id: token.id.clone(), at: token.created_at };
             if !put(store, &owner, next, &held, None).await? {
                 // Somebody else does the same: whoever asks next finds it done, or goes on.
                 return Err(StoreError::contended().into());

@@ -9,7 +9,7 @@ use crate::{Failure, operate, registry, show};
 use credential::KEYS_MAX;
 use ledger::{ServerId, Time};
 use operator::OnQueue;
-use postmark::Refused;
+use postmark::RefusalCode;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -169,7 +169,7 @@ pub(super) fn quarantine(ledger: &Api, server: Option<ServerId>) -> Link {
     let mut open: BTreeMap<String, usize> = BTreeMap::new();
     let (mut probes, mut revoked) = (0, BTreeMap::<(ServerId, u32), (usize, Time)>::new());
     for one in listed.into_iter().filter(|one| server.is_none_or(|server| one.server == server)) {
-        if one.reason == Refused::Probe.code() {
+        if one.reason == RefusalCode::Probe.code() {
             probes += 1;
         } else if one.replayed_at.is_none() {
             if one.reason == consumer::REVOKED {

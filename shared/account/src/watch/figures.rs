@@ -3,7 +3,7 @@
 
 use super::{Report, Watch, WatchError};
 use crate::registry::ServerEntry;
-use crate::webhooks::{self, Row};
+use crate::webhooks::{self, WebhookRow};
 use ledger::counters::Measure;
 use postmark_api::{ApiError, MessageQuery, ServerApi, Stats, Trigger, WebhookStatistics, eastern};
 use serde_json::Value;
@@ -36,7 +36,7 @@ impl Watch<'_> {
         &self,
         entry: &ServerEntry,
         api: &ServerApi,
-        rows: &[(Row, WebhookStatistics)],
+        rows: &[(WebhookRow, WebhookStatistics)],
         report: &mut Report,
     ) -> Result<(), WatchError> {
         let counted = self.counted(entry, COUNTED_HOURS).await?;
@@ -170,7 +170,7 @@ fn told_by(measure: Measure) -> Option<Trigger> {
 }
 
 /// Webhooks that our doors refuse too often.
-fn failing(rows: &[(Row, WebhookStatistics)], report: &mut Report) {
+fn failing(rows: &[(WebhookRow, WebhookStatistics)], report: &mut Report) {
     for (row, statistics) in rows {
         let (failed, total) = (statistics.failure, statistics.total);
         if failed >= FAILURES_MIN && failed * 100 >= total * FAILURES_PERCENT {
@@ -187,7 +187,7 @@ fn failing(rows: &[(Row, WebhookStatistics)], report: &mut Report) {
 /// What Postmark was told to have arrived, and is not counted.
 fn fewer(
     entry: &ServerEntry,
-    rows: &[(Row, WebhookStatistics)],
+    rows: &[(WebhookRow, WebhookStatistics)],
     counted: &BTreeMap<Trigger, u64>,
     report: &mut Report,
 ) {

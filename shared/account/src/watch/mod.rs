@@ -10,7 +10,7 @@ pub use sent::Sent;
 use crate::connect::{self, ConnectError, Seen};
 use crate::registry::{Registry, RegistryError, ServerEntry};
 use crate::vault::VaultError;
-use crate::webhooks::{self, Difference, Plan, Row};
+use crate::webhooks::{self, Difference, Plan, WebhookRow};
 use credential::Verifier;
 use credential::{Presented, User, basic};
 use http::HeaderMap;
@@ -186,11 +186,11 @@ impl Watch<'_> {
         seen: &Seen,
         api: &ServerApi,
         report: &mut Report,
-    ) -> Vec<(Row, WebhookStatistics)> {
+    ) -> Vec<(WebhookRow, WebhookStatistics)> {
         let valid = |auth: Option<&Auth>| self.valid(entry, auth);
         let plan = webhooks::plan(entry, base, &seen.webhooks, &seen.info, &valid);
         let mine = seen.webhooks.iter().filter(|webhook| webhooks::ours(&webhook.url, base, entry.server));
-        let mine: Vec<Row> = mine.map(Row::from).collect();
+        let mine: Vec<WebhookRow> = mine.map(WebhookRow::from).collect();
         report.drift += (plan.create.len() + plan.change.len() + plan.remove.len()) as u64;
         if mine.is_empty() && entry.doors.is_none() {
             not_connected(entry, report);
@@ -212,7 +212,13 @@ impl Watch<'_> {
     }
 
     /// Triggers that Postmark has not verified, or no longer: they tell nothing.
-    async fn paused(&self, row: &Row, statistics: &WebhookStatistics, api: &ServerApi, report: &mut Report) {
+    async fn paused(
+        &self,
+        row: &WebhookRow,
+        statistics: &WebhookStatistics,
+        api: &ServerApi,
+        report: &mut Report,
+    ) {
         let statuses = webhooks::by_trigger(&statistics.statuses);
         let status = |trigger: &Trigger| statuses.get(trigger).copied().or(row.status.as_ref());
         let verified = |status: &String| status.eq_ignore_ascii_case("verified");

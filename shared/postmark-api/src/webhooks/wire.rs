@@ -14,12 +14,12 @@ pub(super) fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de
 #[derive(Deserialize)]
 pub(super) struct Listed {
     #[serde(rename = "Webhooks")]
-    pub(super) webhooks: Vec<Row>,
+    pub(super) webhooks: Vec<WebhookRow>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Row {
+pub(super) struct WebhookRow {
     #[serde(rename = "ID", alias = "Id")]
     id: i64,
     url: String,
@@ -55,8 +55,8 @@ struct TriggerRow {
     include_content: bool,
 }
 
-impl From<Row> for Webhook {
-    fn from(row: Row) -> Webhook {
+impl From<WebhookRow> for Webhook {
+    fn from(row: WebhookRow) -> Webhook {
         let mut triggers = Triggers::default();
         for (name, one) in row.triggers {
             let (Some(trigger), Some(one)) = (Trigger::from_name(&name), one) else { continue };

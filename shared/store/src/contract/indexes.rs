@@ -6,7 +6,7 @@ use crate::{
     StoreError, TimeRange, item,
 };
 use ledger::event::{Cause, WHOLE_SERVER, What};
-use ledger::fold::Row;
+use ledger::fold::StreamRow;
 use ledger::{LedgerKey, RecipientId, ServerId, Source};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn others() -> [ServerId; 2] {
 }
 
 fn row(of: ServerId, n: i64, stream: &str, since: i64, address: Option<&str>) -> Action {
-    let row = Row { since: at(since), causes: vec!["complaint", "hard_bounce"] };
+    let row = StreamRow { since: at(since), causes: vec!["complaint", "hard_bounce"] };
     Action::PutRow(of, recipient(n), stream.to_owned(), row, address.map(str::to_owned))
 }
 

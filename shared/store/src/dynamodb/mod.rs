@@ -36,7 +36,7 @@ use futures_util::stream::{self, StreamExt as _};
 use ledger::counters::Counts;
 use ledger::fold::View;
 use ledger::{Class, Identity, LedgerKey, RecipientId, ServerId, Time};
-use pages::Asked;
+use pages::IndexQuery;
 use platform::config::{self, LEDGER_KEY_PARAMETER};
 use platform::env::EnvError;
 use platform::{Backoff, CallFailed, Config, FailureKind};
@@ -659,7 +659,7 @@ impl IndexStore for DynamoDb {
         after: Option<Cursor>,
         limit: Option<usize>,
     ) -> Result<Page<Listing>, StoreError> {
-        let asked = Asked { since, limit, ..Asked::all(item::stream_pk(server, stream)) };
+        let asked = IndexQuery { since, limit, ..IndexQuery::all(item::stream_pk(server, stream)) };
         self.page(Table::Recipients, &SUPPRESSED, asked, after, index::to_listing).await
     }
 
@@ -677,11 +677,11 @@ impl IndexStore for DynamoDb {
         let pk = item::time_pk(server, stream, &within.to.day(), slot);
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let asked = Asked {
+            let asked = IndexQuery {
                 since: within,
                 limit: Some(limit - found.len()),
                 latest_first: true,
-                ..Asked::all(pk.clone())
+                ..IndexQuery::all(pk.clone())
             };
             let page = self.page(Table::Events, &BY_TIME, asked, after, item::to_event).await?;
             found.extend(page.items);
@@ -696,7 +696,7 @@ impl IndexStore for DynamoDb {
         let pk = item::message_pk(server, message_id);
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let asked = Asked::all(pk.clone());
+            let asked = IndexQuery::all(pk.clone());
             let page = self.page(Table::Events, &BY_MESSAGE, asked, after, index::to_message_key).await?;
             found.extend(page.items);
             after = page.next;

@@ -4,13 +4,13 @@ use super::wire::{attribute, failed, from_wire, key_of};
 use super::{Attributes, DynamoDb};
 use crate::item::{Item, Key, Value};
 use crate::tables::{Index, PK, SK, Table};
-use crate::{Cursor, Held, Page, Recorded, Scan, StoreError, TimeRange, index, item};
+use crate::{Cursor, Page, RecipientItem, Recorded, Scan, StoreError, TimeRange, index, item};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ledger::ServerId;
 
 /// What is asked of an index.
-pub(super) struct Asked {
+pub(super) struct IndexQuery {
     /// The partition.
     pub(super) pk: String,
     /// Which instants.
@@ -21,10 +21,10 @@ pub(super) struct Asked {
     pub(super) limit: Option<usize>,
 }
 
-impl Asked {
+impl IndexQuery {
     /// The whole partition, the earliest first.
-    pub(super) fn all(pk: String) -> Asked {
-        Asked { pk, since: TimeRange::ALL, latest_first: false, limit: None }
+    pub(super) fn all(pk: String) -> IndexQuery {
+        IndexQuery { pk, since: TimeRange::ALL, latest_first: false, limit: None }
     }
 }
 
@@ -94,7 +94,7 @@ impl DynamoDb {
         &self,
         table: Table,
         index: &Index,
-        asked: Asked,
+        asked: IndexQuery,
         after: Option<Cursor>,
         read: impl Fn(&Key, &Item) -> Result<T, StoreError>,
     ) -> Result<Page<T>, StoreError> {
@@ -172,7 +172,7 @@ impl Scan for DynamoDb {
         &self,
         server: ServerId,
         after: Option<Cursor>,
-    ) -> Result<Page<Held>, StoreError> {
+    ) -> Result<Page<RecipientItem>, StoreError> {
         self.scan(Table::Recipients, server, after, item::to_held).await
     }
 }

@@ -208,9 +208,8 @@ async fn what_has_expired_is_not_listed() {
 async fn a_quiet_month_of_many_streams_is_read_in_several_empty_pages() {
     let bench = Bench::default();
     let first = now().plus_days(-31);
-    let all: Vec<Recorded> = (0..30)
-        .map(|n| recorded(n, "a@b.example", &format!("stream-{n}"), first, What::Delivery))
-        .collect();
+    let all: Vec<Recorded> =
+        (0..30).map(|n| recorded(n, "a@b.example", &format!("stream-{n}"), first, What::Delivery)).collect();
     bench.keep(&all).await;
     let told = bench.get(&format!("activity?from={first}")).await.json();
     assert_eq!(told["items"], json!([]));

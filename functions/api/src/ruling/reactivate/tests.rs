@@ -1,5 +1,5 @@
 use super::*;
-use crate::bench::{Bench, SERVER, Told};
+use crate::bench::{Answered, Bench, SERVER};
 use ledger::{LedgerKey, ServerId, Source};
 use store::prelude::*;
 
@@ -46,7 +46,7 @@ async fn bar_for(bench: &Bench, stream: &str, at: &str, bar: Bar) {
     bench.record(SERVER, decision.body(), Source::Operator).await;
 }
 
-async fn ask(bench: &Bench, who: &str, stream: &str, consent: Option<&str>) -> Told {
+async fn ask(bench: &Bench, who: &str, stream: &str, consent: Option<&str>) -> Answered {
     let mut body = json!({ "stream": stream, "reason": "called by ida@customer.example" });
     if let Some(consent) = consent {
         body["consent"] = consent.into();
@@ -54,7 +54,7 @@ async fn ask(bench: &Bench, who: &str, stream: &str, consent: Option<&str>) -> T
     bench.post(&format!("recipients/{who}/reactivate"), body).await
 }
 
-fn code(told: &Told) -> Value {
+fn code(told: &Answered) -> Value {
     told.json()["results"][0]["refused"]["code"].clone()
 }
 
@@ -79,10 +79,8 @@ async fn a_hard_bounce_is_taken_off_postmarks_list_and_the_view_waits_for_postma
             "decision": null,
         })
     );
-    let asked = (
-        "/message-streams/outbound/suppressions/delete".to_owned(),
-        vec!["Ida@customer.example".to_owned()],
-    );
+    let asked =
+        ("/message-streams/outbound/suppressions/delete".to_owned(), vec!["Ida@customer.example".to_owned()]);
     assert_eq!(lists.asked(), [asked], "as the view spells it");
     assert!(bench.decided().await.is_empty(), "nothing is written by us");
     let checked = json!({ "stream": "outbound", "addresses": [IDA] });
@@ -127,11 +125,7 @@ async fn the_third_reactivation_in_ninety_days_is_refused() {
     }
     change(&bench, IDA, "broadcast", "2026-11-02T08:00:00Z", None).await;
     change(&bench, IDA, "outbound", DAY, HARD).await;
-    assert_eq!(
-        ask(&bench, IDA, "outbound", None).await.status(),
-        200,
-        "one is old, one another stream's"
-    );
+    assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200, "one is old, one another stream's");
     change(&bench, IDA, "outbound", "2026-10-01T08:59:00Z", None).await;
     assert_eq!(ask(&bench, IDA, "outbound", None).await.status(), 200, "told twice, it is one");
     change(&bench, IDA, "outbound", "2026-11-01T08:00:00Z", None).await;
@@ -334,10 +328,7 @@ async fn a_postmark_that_does_not_answer_is_told_and_nothing_is_allowed_then() {
         let told = ask(&bench, who, "outbound", None).await;
         assert_eq!(told.status(), 200, "{}", told.text());
         let result = told.json()["results"][0].clone();
-        assert_eq!(
-            (&result["done"], &result["postmark"]["status"]),
-            (&json!(false), &json!("unavailable"))
-        );
+        assert_eq!((&result["done"], &result["postmark"]["status"]), (&json!(false), &json!("unavailable")));
         assert!(result.get("refused").is_none() && result.get("awaits").is_none());
         assert!(bench.decided().await.is_empty());
     }

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method};
 use ledger::{Kind, ServerId, Source};
 use platform::Clock;
-use postmark::{Body, CANONICAL_BYTES_MAX, Context, RecordType, Refusal, Refused};
+use postmark::{Body, CANONICAL_BYTES_MAX, Context, RecordType, Refusal, RefusalCode};
 use queue::{ENVELOPE_VERSION, Envelope, MESSAGE_BYTES_MAX, QueueError, QueueName, Sender, SetAside};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const POSTMARK_IPS: [IpAddr; 4] = [
 
 /// A request, whatever server or gateway took it in.
 #[derive(Clone, Copy, Debug)]
-pub struct Knock<'a> {
+pub struct WebhookRequest<'a> {
     /// The method.
     pub method: &'a Method,
     /// The path, without query.
@@ -43,7 +43,7 @@ pub struct Knock<'a> {
 }
 
 /// The handler of an ingest function.
-pub struct Door {
+pub struct Handler {
     /// The record type that it is for; `None` for the URL that takes all.
     pub route: Option<RecordType>,
     /// What verifies credentials.
@@ -56,9 +56,9 @@ pub struct Door {
     pub clock: Clock,
 }
 
-impl Door {
+impl Handler {
     /// Answers a request. Nothing foreseeable is an error: all of it has a status.
-    pub async fn answer(&self, knock: Knock<'_>) -> Answer {
+    pub async fn answer(&self, knock: WebhookRequest<'_>) -> Answer {
         match self.admit(&knock) {
             Ok(credential) => self.take_in(knock, credential).await,
             Err(answer) => answer,
@@ -69,7 +69,7 @@ impl Door {
     ///
     /// # Errors
     /// The answer, where it is not to be taken in.
-    pub fn admit(&self, knock: &Knock<'_>) -> Result<Credential, Answer> {
+    pub fn admit(&self, knock: &WebhookRequest<'_>) -> Result<Credential, Answer> {
         let reading = knock.method == Method::GET || knock.method == Method::HEAD;
         if reading && knock.path.trim_end_matches('/') == "/health" {
             return Err(Answer::Healthy);
@@ -97,7 +97,7 @@ impl Door {
     }
 
     /// Takes in what was admitted.
-    pub async fn take_in(&self, knock: Knock<'_>, credential: Credential) -> Answer {
+    pub async fn take_in(&self, knock: WebhookRequest<'_>, credential: Credential) -> Answer {
         let received_at = (self.clock)();
         let context = Context {
             server: credential.user().server,
@@ -120,14 +120,14 @@ impl Door {
     /// The message of an event that is understood, and what to log once it is enqueued.
     fn message(
         &self,
-        knock: &Knock<'_>,
+        knock: &WebhookRequest<'_>,
         credential: &Credential,
         context: &Context,
     ) -> Result<(Kind, String, Happened), Refusal> {
         let examined = postmark::examine(knock.body, context)?;
         if server_in_path(knock.path).is_some_and(|named| named != context.server) {
             let words = "the URL names another server than the credential";
-            return Err(Refusal::new(Refused::ServerMismatch, "the path", words));
+            return Err(Refusal::new(RefusalCode::ServerMismatch, "the path", words));
         }
         if self.route.is_some_and(|route| route.kind() != examined.kind) {
             Happened::Misrouted.emit();
@@ -149,7 +149,7 @@ impl Door {
             dropped: examined.dropped,
             erased: None,
             body: Envelope::raw(examined.canonical)
-                .map_err(|error| Refusal::new(Refused::NotJson, "/", error.to_string()))?,
+                .map_err(|error| Refusal::new(RefusalCode::NotJson, "/", error.to_string()))?,
         };
         let message = envelope.encode();
         let accepted = Happened::Accepted {
@@ -208,7 +208,7 @@ fn server_in_path(path: &str) -> Option<ServerId> {
 }
 
 /// Whether a request has Postmark's marks: then a wrong credential is a mistake in a rotation, not a scanner.
-pub(crate) fn is_marked(knock: &Knock<'_>) -> bool {
+pub(crate) fn is_marked(knock: &WebhookRequest<'_>) -> bool {
     let agent = knock.headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes() == b"Postmark");
     let header = knock.headers.keys().any(|name| name.as_str().starts_with("x-pm-"));
     agent || header || knock.source_ip.is_some_and(|ip| POSTMARK_IPS.contains(&ip))
@@ -237,7 +237,7 @@ mod tests {
             headers.insert(name, value.parse().unwrap());
             let source_ip = ip.map(|ip| ip.parse().unwrap());
             let method = Method::POST;
-            is_marked(&Knock { method: &method, path: "/", headers: &headers, body: b"", source_ip })
+            is_marked(&WebhookRequest { method: &method, path: "/", headers: &headers, body: b"", source_ip })
         };
         assert!(marked("user-agent", "Postmark", None));
         assert!(marked("x-pm-retries-remaining", "3", None));
