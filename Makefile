@@ -34,12 +34,14 @@ TOPICS = $(if $(PAGE_TOPIC),--page-topic $(PAGE_TOPIC)) $(if $(TICKET_TOPIC),--t
 EVERYTHING = --package '*' --package postmark-simulator
 SIMULATOR = tests/simulator
 LIKENESS = $(SIMULATOR)/likeness
-# cargo counts its own jobs: it would take the two of `make test` for all that it may have.
-CLIPPY = env -u MAKEFLAGS $(CARGO) clippy --locked
+# Lints what it compiles, as `cargo clippy` does; but code is made too, so that dependencies are compiled once for lints and
+# tests. (cargo counts its own jobs: it would take the two of `make test` for all that it may have.)
+LINTED = env -u MAKEFLAGS RUSTC_WORKSPACE_WRAPPER=clippy-driver \
+	CLIPPY_ARGS='-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__' $(CARGO)
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint lint-rust lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint format lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -65,33 +67,31 @@ local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
 test: ## formatting, lints, and every test of every crate that needs no Node
-	@# What is installed is fetched while the lints compile.
-	@$(MAKE) --no-print-directory --jobs=2 lint aws api-tools
-	$(CARGO) test --locked $(EVERYTHING)
+	@# What is installed is fetched while the tests compile.
+	@$(MAKE) --no-print-directory --jobs=2 lint lint-templates aws api-tools
+	$(LINTED) test --locked $(EVERYTHING)
 
 likeness: node ## the simulator by itself, by its own lock: its tests, and its likeness with Postmark by Postmark's own client
-	$(CARGO) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target
-	$(CARGO) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target --test likeness
+	$(LINTED) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target
+	$(LINTED) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target --test likeness
 
 clients: client-tools ## the read API's clients that need Node: the JavaScript example, and one generated for TypeScript
-	$(CARGO) test --locked $(EVERYTHING) --test clients
+	$(LINTED) test --locked $(EVERYTHING) --test clients
 
-check: ## what takes seconds once it is built: formatting, lints, and the tests of each crate alone
+check: format ## what takes seconds once it is built: formatting, lints, and the tests of each crate alone
+	$(LINTED) test --locked $(EVERYTHING) --lib
+	$(LINTED) test --locked $(EVERYTHING) --no-run
+
+lint: format ## formatting and lints, without a warning: everything is compiled for it, tests too
+	$(LINTED) test --locked $(EVERYTHING) --no-run
+	$(LINTED) build --locked --package postledger --no-default-features
+
+format:
+	@$(CARGO) fmt --version >/dev/null 2>&1 && clippy-driver --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
-	$(CLIPPY) $(EVERYTHING) --all-targets -- --deny warnings
-	$(CARGO) test --locked $(EVERYTHING) --lib
+	$(CARGO) fmt --manifest-path $(SIMULATOR)/Cargo.toml --check
 
-lint: lint-rust lint-templates ## formatting and lints, without a warning; templates for both regions
-
-lint-rust:
-	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
-	$(CARGO) fmt --all --check
-	$(CLIPPY) $(EVERYTHING) --all-targets -- --deny warnings
-	@# `cargo test` leaves them out, so that they are not among all targets.
-	$(CLIPPY) $(EVERYTHING) --test clients --test likeness -- --deny warnings
-	$(CLIPPY) --package postledger --no-default-features -- --deny warnings
-
-lint-templates: sam
+lint-templates: sam ## the templates of CloudFormation, for both regions
 	.tools/sam/bin/cfn-lint --regions us-east-1 eu-west-1 --template infra/app.yaml infra/ops.yaml
 	cd infra && for template in app.yaml ops.yaml; do \
 		SAM_CLI_TELEMETRY=0 ../.tools/sam/bin/sam validate --lint --region us-east-1 --template $$template || exit; done

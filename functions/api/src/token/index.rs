@@ -226,7 +226,7 @@ pub async fn complete(store: &dyn Store) -> Result<(), StoreError> {
             let held = TakenPlace { id: token.id.clone(), at: token.created_at };
             if !put(store, &owner, next, &held, None).await? {
                 // Somebody else does the same: whoever asks next finds it done, or goes on.
-                return Err(StoreError::contended().into());
+                return Err(StoreError::contended());
             }
         }
     }

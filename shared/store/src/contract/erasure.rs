@@ -24,7 +24,7 @@ pub async fn events_are_read_page_by_page(store: Arc<dyn Scan>) {
             assert!(page.items.len() <= limit);
             after = page.items.last().map(|one| one.event.identity);
             found.extend(page.items.iter().map(|one| one.event.identity.to_string()));
-            if !page.next.is_some() {
+            if page.next.is_none() {
                 break;
             }
         }
