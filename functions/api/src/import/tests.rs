@@ -76,7 +76,7 @@ const BOUNCES: &str = "status,reason,email,created\n\
 async fn a_dry_run_tells_all_and_does_nothing() {
     let bench = bench().await;
     let told = imported(&bench, "&dry_run=true", BOUNCES).await;
-    let ignored = json!({ "a soft bounce or a block: no suppression": 1 });
+    let ignored = json!({ "a soft bounce or a block is not a suppression": 1 });
     assert_eq!(
         told,
         json!({
