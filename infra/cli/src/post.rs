@@ -10,7 +10,7 @@ use crate::target::{Place, Whose};
 use crate::{Failure, bearer, revoke, say, show};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use ingest::credential::basic;
 use ingest::{Knock, Verifier};
 use postmark::RecordType;
@@ -157,7 +157,8 @@ fn bar(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_message(what.to_owned());
+    // Where work ends by a failure, too, what is told then begins on a line of its own.
+    let bar = bar.with_finish(ProgressFinish::AndClear).with_message(what.to_owned());
     bar.enable_steady_tick(TICK);
     bar
 }

@@ -7,7 +7,7 @@ use crate::audited::{self, Change};
 use crate::format::{self, Columns, Form, Format};
 use crate::operator::Forgotten;
 use crate::target::{Place, Whose};
-use crate::{Failure, aws, book, rfc3339, say, show};
+use crate::{Failure, aws, book, post, rfc3339, say, show};
 use account::{Book, FileVault, Registry, ServerEntry, Vault, connect};
 use answers::Timestamp;
 use http::Method;
@@ -248,12 +248,15 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
             None => choose(args, &endpoint.account(token).servers().await.map_err(refused)?)?,
         };
         let mut added = Vec::new();
+        let bar = post::busy("asking Postmark");
         for (server, token) in chosen {
+            bar.set_message(format!("asking Postmark about server {server}"));
             let change = Change { server, what: "server.add", target: None, asked: Value::Null };
             let work = register(book, &*vault, &endpoint, server, token, &args.about);
             let (who, clock) = (who.clone(), platform::clock());
             added.push(audited::change(book, who, change, &clock, work, |_| Value::Null).await?);
         }
+        bar.finish_and_clear();
         Ok::<_, Failure>(added)
     })?;
     if json {

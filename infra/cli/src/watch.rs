@@ -5,7 +5,7 @@ use crate::connect::{doors, findings};
 use crate::keys::KeyRing;
 use crate::server::{endpoint, entry, vault};
 use crate::target::Whose;
-use crate::{Failure, book, say};
+use crate::{Failure, book, post, say};
 use account::connect::{Connect, Outcome};
 use account::rotate::Keys as _;
 use account::watch::{Report, Watch};
@@ -38,7 +38,9 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         let watch =
             Watch { book, verifier: &verifier, base: None, repair: args.repair, now: platform::now() };
         let mut told = Vec::new();
+        let bar = post::busy("asking Postmark");
         for entry in entries {
+            bar.set_message(format!("asking Postmark about the webhooks of server {}", entry.server));
             let Some(token) = vault.token(entry.server).await? else {
                 told.push(Told { report: Watch::<dyn Book>::without_token(&entry), repaired: None });
                 continue;
@@ -52,6 +54,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
             }
             told.push(Told { report, repaired });
         }
+        bar.finish_and_clear();
         Ok::<_, Failure>(told)
     })?;
     let good = told.iter().all(|told| told.report.findings.is_empty());
