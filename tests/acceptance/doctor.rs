@@ -349,7 +349,7 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
 
 fn live(clinic: &Clinic, more: &[&str]) -> Value {
     let id = clinic.server.to_string();
-    let words = ["--server", &id, "--live", "--from", "a@sender.example", "--wait", "60"];
+    let words = ["--server", &id, "--live", "--from", "a@sender.example"];
     clinic.doctor(&[&words, more].concat())
 }
 
@@ -370,7 +370,7 @@ fn one_mail_is_sent_and_seen_to_arrive_and_nobody_is_put_on_a_list_by_it() {
     let clinic = Clinic::new("doctor-live", Quirks::usual(), "Sandbox");
     clinic.connect();
     for messages in [1, 2] {
-        let told = live(&clinic, &["--yes"]);
+        let told = live(&clinic, &["--yes", "--wait", "60"]);
         assert_eq!(told["well"], true, "{told:#}");
         let sent = &told["live"]["sent"];
         assert_eq!((&told["live"]["state"], &sent["told"][0]), (&json!("ok"), &json!("Bounce")), "{told:#}");

@@ -165,7 +165,7 @@ pub struct Circumstances {
 pub enum Command {
     /// Run the whole ledger in this process, with sample events.
     Run(Run),
-    /// The keys that webhook passwords are signed with: make, list, rotate, retire.
+    /// Make, list, rotate and retire the keys that sign passwords.
     #[command(subcommand)]
     Keys(Keys),
     /// Print webhook URLs with their credentials, to put into Postmark.
@@ -225,7 +225,9 @@ pub enum Command {
     ///
     /// It goes to a running Postledger or to the stack of `make local`.
     Sample(Target),
-    /// How much is on each queue: waiting, being consumed, dead. And dead letters, taken back.
+    /// What is on each queue; take dead letters back by `redrive`.
+    ///
+    /// How much waits, is being consumed, and is dead.
     Queues(Queues),
     /// Look at what was set aside, and replay it.
     #[command(subcommand)]

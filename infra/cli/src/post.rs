@@ -12,7 +12,7 @@ use credential::basic;
 use embedded::Handlers;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use ingest::WebhookRequest;
 use postmark::RecordType;
 use serde::Deserialize;
@@ -158,7 +158,8 @@ fn bar(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_message(what.to_owned());
+    // Where work ends by a failure, too, what is told then begins on a line of its own.
+    let bar = bar.with_finish(ProgressFinish::AndClear).with_message(what.to_owned());
     bar.enable_steady_tick(TICK);
     bar
 }

@@ -7,7 +7,7 @@ use crate::keys::KeyRing;
 use crate::operate::adopt;
 use crate::server::{agreed, endpoint, vault};
 use crate::target::Whose;
-use crate::{Failure, registry, rfc3339, say, show};
+use crate::{Failure, post, registry, rfc3339, say, show};
 use account::Registry;
 use account::audited::{self, Change};
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
@@ -77,6 +77,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         }
         let asked = json!({ "stage": stage, "server": args.server });
         let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };
+        let bar = post::busy("moving webhooks");
         let work = async {
             let rotated =
                 Rotate { store, keys: &mut ring, doors: &doors, now }.run(&servers, args.server).await;
@@ -93,7 +94,9 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
             Ok::<_, Failure>(progress)
         };
         let told = |progress: &Progress| json!({ "stage": progress.stage });
-        audited::change(store, who, change, &platform::clock(), work, told).await
+        let done = audited::change(store, who, change, &platform::clock(), work, told).await;
+        bar.finish_and_clear();
+        done
     })?;
     let deployed = !embedded;
     say(if json { rfc3339::pretty(&progress, TIMES)? } else { text(&progress, deployed, &whose.stack) });

@@ -5,7 +5,7 @@ use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
 use crate::args::{Target, reconcile::Postmark};
 use crate::format::{self, Columns, Form, Format};
 use crate::target::{Place, Whose};
-use crate::{Failure, aws, registry, rfc3339, say, show};
+use crate::{Failure, aws, post, registry, rfc3339, say, show};
 use account::audited::{self, Change};
 use account::{FileVault, Registry, ServerEntry, Vault, connect};
 use answers::Timestamp;
@@ -249,12 +249,15 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
             None => choose(args, &endpoint.account(token).servers().await.map_err(refused)?)?,
         };
         let mut added = Vec::new();
+        let bar = post::busy("asking Postmark");
         for (server, token) in chosen {
+            bar.set_message(format!("asking Postmark about server {server}"));
             let change = Change { server, what: "server.add", target: None, asked: Value::Null };
             let work = register(store, &*vault, &endpoint, server, token, &args.about);
             let (who, clock) = (who.clone(), platform::clock());
             added.push(audited::change(store, who, change, &clock, work, |_| Value::Null).await?);
         }
+        bar.finish_and_clear();
         Ok::<_, Failure>(added)
     })?;
     if json {

@@ -18,8 +18,9 @@ use store::rebuild::{Difference, Report};
 
 /// How deep into a view a difference is named: `streams/outbound/listed`.
 const DIFFERENCE_DEPTH: usize = 3;
-/// How wide a column is that is never broken: a time.
-const SHORT: usize = 20;
+/// Up to which length a cell is not broken, as far as there is room: an address or a key; else what is as short as a time
+/// or a verdict; else nothing is whole.
+const WHOLE: [usize; 3] = [40, 22, 0];
 
 /// A table with a head. What stands in a cell is nothing that a terminal would obey.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
@@ -76,35 +77,30 @@ fn laid_out(head: &[&str], rows: &[Vec<String>], spare: &[&str], width: Option<u
         some => format!("\n(left out here, shown by --wide: {})", some.join(", ")),
     };
     table.set_width(u16::try_from(most).unwrap_or(u16::MAX));
-    let bound = |table: &mut Table, whole: bool| {
+    for whole in WHOLE {
         for (at, column) in table.column_iter_mut().enumerate() {
-            if left_out.contains(&head[at]) {
-                column.set_constraint(ColumnConstraint::Hidden);
-            } else if whole {
-                column
-                    .set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(unbroken(head, rows, at))));
-            } else {
-                column.remove_constraint();
-            }
+            column.set_constraint(match left_out.contains(&head[at]) {
+                true => ColumnConstraint::Hidden,
+                false => ColumnConstraint::LowerBoundary(Width::Fixed(unbroken(head, rows, at, whole))),
+            });
         }
-    };
-    bound(&mut table, true);
-    let shown = lines(&table);
-    if shown.lines().all(|line| line.chars().count() <= most) {
-        return shown + &note;
+        let shown = lines(&table);
+        if shown.lines().all(|line| line.chars().count() <= most) {
+            return shown + &note;
+        }
     }
-    bound(&mut table, false);
+    // The terminal is too narrow even for that.
     lines(&table) + &note
 }
 
-/// How wide a column is at least: a word of its head is not broken, nor what is short, such as a time, a number or a
-/// verdict.
-fn unbroken(head: &[&str], rows: &[Vec<String>], at: usize) -> u16 {
+/// How wide a column is at least: a word of its head is not broken, nor cells that are not longer than `whole`.
+fn unbroken(head: &[&str], rows: &[Vec<String>], at: usize, whole: usize) -> u16 {
     let long = |text: &str| text.chars().count();
-    let body =
-        rows.iter().map(|row| long(&row[at])).max().filter(|width| *width <= SHORT).unwrap_or_default();
-    let word = head[at].split(' ').map(long).max().unwrap_or_default();
-    u16::try_from(body.max(word).max(1)).unwrap_or(1)
+    let body = rows.iter().map(|row| long(&row[at])).max().filter(|width| *width <= whole);
+    let word = head[at].split(' ').map(long).max().filter(|_| whole > 0);
+    let widest = body.unwrap_or_default().max(word.unwrap_or_default()).max(1);
+    // With a space on both sides.
+    u16::try_from(widest + 2).unwrap_or(1)
 }
 
 fn lines(table: &Table) -> String {

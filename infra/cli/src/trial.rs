@@ -121,8 +121,11 @@ pub fn ask(base: &str, ledger: &Api) -> Result<(), Failure> {
     let request = Request::get(&["servers", &server, "recipients", address]).with("stream", Some(stream));
     say(format!("\n  {CURL} '{base}{request}'"));
     let told: Recipient = api.read(&request)?;
-    let rows = told.streams.iter().map(|(stream, answer)| show::row(address, stream, answer));
-    say(format!("{}\n", show::table(show::ROW, rows)));
+    let rows = told.streams.into_values().map(|answer| {
+        let why = answer.reasons.first().map(|reason| reason.finding.words.clone()).unwrap_or_default();
+        [recipient::verdict(&answer.verdict), why, answer.decision]
+    });
+    say(format!("{}\n", show::table(["verdict", "why", "what decided"], rows)));
     Ok(())
 }
 

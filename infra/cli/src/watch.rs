@@ -39,7 +39,9 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         let watch =
             Watch { store, verifier: &verifier, base: None, repair: args.repair, now: platform::now() };
         let mut told = Vec::new();
+        let bar = post::busy("asking Postmark");
         for entry in entries {
+            bar.set_message(format!("asking Postmark about the webhooks of server {}", entry.server));
             let Some(token) = vault.token(entry.server).await? else {
                 told.push(Told { report: Watch::without_token(&entry), repaired: None });
                 continue;
@@ -53,6 +55,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
             }
             told.push(Told { report, repaired });
         }
+        bar.finish_and_clear();
         Ok::<_, Failure>(told)
     })?;
     let good = told.iter().all(|told| told.report.findings.is_empty());

@@ -273,7 +273,7 @@ impl<'a> Checking<'a> {
         }
         self.bar.finish_and_clear();
         if !self.rows.is_empty() {
-            say(show::table(COLUMNS, self.rows.drain(..)));
+            say(show::table(["address", "verdict", "why", "since"], self.rows.drain(..)));
         }
         self.out.end()?;
         let answered: u64 = self.counts.values().sum();
