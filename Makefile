@@ -41,7 +41,7 @@ LINTED = env -u MAKEFLAGS RUSTC_WORKSPACE_WRAPPER=clippy-driver \
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint format lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -66,10 +66,10 @@ local-stop: ## end what `make local` started; what it took in is gone
 local-status: ## whether `make local` is up, and where
 	@python3 infra/local/stack.py status
 
-test: ## formatting, lints, and every test of every crate that needs no Node
+test: ## formatting, lints, and every test of every crate that needs no Node (ARGS="--test deployed": a part)
 	@# What is installed is fetched while the tests compile.
-	@$(MAKE) --no-print-directory --jobs=2 lint lint-templates aws api-tools
-	$(LINTED) test --locked $(EVERYTHING)
+	@$(MAKE) --no-print-directory --jobs=2 compile lint-templates aws api-tools
+	$(LINTED) test --locked $(EVERYTHING) $(ARGS)
 
 likeness: node ## the simulator by itself, by its own lock: its tests, and its likeness with Postmark by Postmark's own client
 	$(LINTED) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target
@@ -78,18 +78,18 @@ likeness: node ## the simulator by itself, by its own lock: its tests, and its l
 clients: client-tools ## the read API's clients that need Node: the JavaScript example, and one generated for TypeScript
 	$(LINTED) test --locked $(EVERYTHING) --test clients
 
-check: format ## what takes seconds once it is built: formatting, lints, and the tests of each crate alone
+check: compile ## what takes seconds once it is built: formatting, lints, and the tests of each crate alone
 	$(LINTED) test --locked $(EVERYTHING) --lib
-	$(LINTED) test --locked $(EVERYTHING) --no-run
 
-lint: format ## formatting and lints, without a warning: everything is compiled for it, tests too
-	$(LINTED) test --locked $(EVERYTHING) --no-run
+lint: compile lint-templates ## formatting and lints, without a warning, of tests, templates and the program without AWS too
 	$(LINTED) build --locked --package postledger --no-default-features
 
-format:
+# Everything that is tested, and so linted.
+compile:
 	@$(CARGO) fmt --version >/dev/null 2>&1 && clippy-driver --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path $(SIMULATOR)/Cargo.toml --check
+	$(LINTED) test --locked $(EVERYTHING) --no-run
 
 lint-templates: sam ## the templates of CloudFormation, for both regions
 	.tools/sam/bin/cfn-lint --regions us-east-1 eu-west-1 --template infra/app.yaml infra/ops.yaml

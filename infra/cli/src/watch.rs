@@ -5,7 +5,7 @@ use crate::connect::{doors, findings};
 use crate::keys::KeyRing;
 use crate::server::{endpoint, entry, vault};
 use crate::target::Whose;
-use crate::{Failure, registry, say};
+use crate::{Failure, post, registry, say};
 use account::connect::{Connect, Outcome};
 use account::rotate::Keys as _;
 use account::watch::{Report, Watch};
