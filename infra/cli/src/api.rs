@@ -1,5 +1,6 @@
 //! How the commands ask the read API: with a token over HTTP, as an operator with access to AWS in this process, or as
-//! whoever operates the embedded mode, by the routes that only its operator reaches. The same requests and the same answers.
+//! whoever operates the embedded mode, by the routes that only its operator reaches. The same requests, and the same
+//! answers.
 //!
 //! Invariant: a token is read from a file or the environment, and is never printed.
 
@@ -314,7 +315,14 @@ impl Api {
             // Another run, perhaps of another user, has this port now, and refuses the secret of the one that ended.
             Ok(told) => told.problem().is_none_or(|problem| matches!(problem.code(), "" | "unauthorized")),
             Err(ureq::Error::Io(error)) => error.kind() == ErrorKind::ConnectionRefused,
-            Err(ureq::Error::ConnectionFailed | ureq::Error::Protocol(_) | ureq::Error::Http(_)) => true,
+            // Whatever it is, it does not speak as one of ours does.
+            Err(
+                ureq::Error::ConnectionFailed
+                | ureq::Error::Protocol(_)
+                | ureq::Error::Http(_)
+                | ureq::Error::TooManyRedirects
+                | ureq::Error::RedirectFailed,
+            ) => true,
             Err(_) => false,
         }
     }
@@ -503,6 +511,7 @@ mod tests {
             (http("401 Unauthorized", &problem("unauthorized")), true),
             (http("401 Unauthorized", ""), true),
             (http("404 Not Found", "<html>"), true),
+            ("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n".to_owned(), true),
             (http("200 OK", "<html>"), true),
             (http("500 Internal Server Error", "{}"), true),
             ("SSH-2.0-OpenSSH_9.6\r\n".to_owned(), true),

@@ -1,5 +1,5 @@
-//! What whoever operates a ledger looks at and changes: `queues`, `queues redrive`, `quarantine`, `keys retire`; and keys that are
-//! handed out to those who run.
+//! What whoever operates a ledger looks at and changes: `queues`, `queues redrive`, `quarantine`, `keys retire`; and keys
+//! that are handed out to those who run.
 
 use crate::api::{Api, Request};
 use crate::args::{self, Quarantine, Target};
@@ -152,15 +152,20 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
 /// Where one that runs does not take them up.
 pub fn hand_out(ring: &KeyRing, whose: &Whose) -> Result<String, Failure> {
     let mut told = String::new();
-    for (port, pass) in Pass::all(&whose.home()?).into_iter().filter(|(_, pass)| pass.stack == whose.stack) {
+    let home = whose.home()?;
+    for (port, pass) in Pass::all(&home).into_iter().filter(|(_, pass)| pass.stack == whose.stack) {
         let doors = format!("http://127.0.0.1:{port}");
         let ledger = Api::of_operator(&doors, &pass);
         if ledger.is_over() {
             continue;
         }
         adopt(&ledger, ring).map_err(|error| {
-            Failure::new(format!("the Postledger at {doors} does not take up the keys: {error}"))
-                .next("restart it: until then it refuses passwords of the new key")
+            let left = Pass::path(&home, port);
+            Failure::new(format!("the Postledger at {doors} does not take up the keys: {error}")).next(format!(
+                "restart it: until then it refuses passwords of the new key; where none of yours runs there any more, \
+                 remove {}",
+                left.display()
+            ))
         })?;
         told += &format!("the Postledger at {doors} has taken that up\n");
     }
