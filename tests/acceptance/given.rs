@@ -47,7 +47,7 @@ fn every_command_refuses_what_is_no_address_or_id_and_none_answers_send() {
         ("*@customer.example", "a pattern"),
         ("no.such.user@customer.example/", "no valid domain"),
         ("no.such.user@customer.example,bob@customer.example", "more than one address"),
-        ("\"no.such.user@customer.example\"", "stands in quotes"),
+        ("\"no.such.user@customer.example\"", "is in quotes"),
         ("no.such.user\u{ff20}customer.example", "the address has no @"),
         ("id:no.such.user@customer.example", "not a recipient's id"),
         ("id:", "not a recipient's id"),

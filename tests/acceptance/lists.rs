@@ -119,8 +119,8 @@ fn what_cannot_be_understood_is_never_taken_for_done() {
         ("email,cause\n", "there is no row in it"),
         ("email,cause\n,\nemail,cause\n", "there is no row in it"),
         ("name,phone\nIda,1\n", "no column with addresses was found"),
-        ("{\"a\":1}", "is no list"),
-        ("[{\"email\":\"a@x.example\"", "is none"),
+        ("{\"a\":1}", "is not a list"),
+        ("[{\"email\":\"a@x.example\"", "is not JSON"),
         ("\"email\nida@x.example\n", "a quote in line 1"),
     ] {
         let done = with_file(&running, &["suppressions", "import"], list, &["--cause", "manual"]);

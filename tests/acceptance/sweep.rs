@@ -162,7 +162,7 @@ fn a_body_that_runs_die_at_is_taken_out_unread_and_what_is_behind_it_is_swept() 
             tables.keep(aside(server_id(SERVER), number, body)).await;
         }
         tables.keep(aside(server_id(SERVER), 20, "of somebody else")).await;
-        let plan = Plan::new(|call| if call == "kept" { Fault::StopBefore } else { Fault::None });
+        let plan = Plan::new(|call| if call == "quarantined" { Fault::StopBefore } else { Fault::None });
         let (mut died, mut swept) = (0, Swept::default());
         while !swept.finished {
             let sweep = tables.sweep(now(), &plan);

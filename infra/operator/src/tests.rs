@@ -1,3 +1,5 @@
+//! What an operator's work does where calls fail in between.
+
 use super::*;
 use faults::{Fault, Plan};
 use ledger::event::What;

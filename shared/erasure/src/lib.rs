@@ -10,6 +10,7 @@
 pub mod contract;
 mod decode;
 mod known;
+mod observe;
 mod strip;
 pub mod sweep;
 mod traces;

@@ -10,14 +10,13 @@
 //! - Where nobody is to be swept, a run is one call.
 
 mod letters;
-mod observe;
 mod progress;
 mod quarantine;
 mod recipients;
 
+use crate::observe::Happened;
 use crate::{Erasures, SWEPT_DAYS};
 use ledger::{LedgerKey, Time};
-use observe::Happened;
 use platform::Clock;
 use queue::{Queue, QueueError};
 use serde::{Deserialize, Serialize};

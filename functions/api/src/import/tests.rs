@@ -1,3 +1,5 @@
+//! Lists of other services, imported.
+
 use super::*;
 use crate::bench::{Answered, Bench, SERVER, now};
 use crate::token::Role;

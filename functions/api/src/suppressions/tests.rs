@@ -1,3 +1,5 @@
+//! Lists of suppressions, page by page, as JSON and as CSV.
+
 use crate::bench::{Answered, Bench, SERVER};
 use crate::cursor;
 use crate::token::Role;

@@ -1,10 +1,10 @@
 //! The quarantine, day by day, from the first day that a ledger can have. A document keeps how far a pass is, so
 //! that the next run continues where one ended or died.
 
-use super::observe::Happened;
 use super::progress::Progress;
 use super::{Sweep, SweepError, Swept, is_late};
 use crate::Erasures;
+use crate::observe::Happened;
 use ledger::Time;
 use queue::Part;
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! What is asked of a server's latest events, and what is answered.
+
 use super::*;
 use crate::bench::{Bench, SERVER, now, recorded};
 use crate::scope::{Caller, Gate};

@@ -1,3 +1,5 @@
+//! Who may be reactivated, where, and what Postmark is asked for it.
+
 use super::*;
 use crate::bench::{Answered, Bench, SERVER};
 use ledger::{LedgerKey, ServerId, Source};

@@ -1,10 +1,10 @@
 //! What sweeping tells of itself. A run that fails is counted by Lambda, and an alarm tells.
 
-use super::Swept;
+use crate::sweep::Swept;
 use store::StoreError;
 
 /// Something that happened.
-pub(super) enum Happened<'a> {
+pub(crate) enum Happened<'a> {
     /// A recipient's events could not be stripped.
     Failed { error: &'a StoreError },
     /// A body was not read, since runs died at it.
@@ -14,7 +14,7 @@ pub(super) enum Happened<'a> {
 }
 
 impl Happened<'_> {
-    pub(super) fn emit(self) {
+    pub(crate) fn emit(self) {
         match self {
             Happened::Failed { error } => {
                 let call = platform::counted(error);
