@@ -225,7 +225,7 @@ dictionary: ## train a dictionary for the bodies in items, from the fixtures, in
 audit: $(TOOLS)/cargo-deny ## licences, bans and sources of all dependencies, the simulator's too (installs cargo-deny into .tools once)
 	$(TOOLS)/cargo-deny --locked check bans licenses sources
 	@# It has few of the licences that are allowed.
-	$(TOOLS)/cargo-deny --locked --manifest-path $(SIMULATOR)/Cargo.toml check --config deny.toml \
+	$(TOOLS)/cargo-deny --locked --config deny.toml --manifest-path $(SIMULATOR)/Cargo.toml check \
 		--allow license-not-encountered bans licenses sources
 
 $(TOOLS)/cargo-deny:
