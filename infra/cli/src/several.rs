@@ -56,7 +56,7 @@ pub fn registered(ledger: &Api) -> Result<Vec<Chosen>, Failure> {
     Ok(all)
 }
 
-/// The servers that are meant: `None` where it is one, and what is told of it is told alone.
+/// The servers that are meant, and whether they are told of one by one: false where one alone was named.
 ///
 /// # Errors
 /// Where none is named, or those that there are cannot be asked for.

@@ -63,7 +63,7 @@ pub fn deadline(at: u64) -> tokio::time::Instant {
 }
 
 /// The answer to an event that only asks whether a function starts, as a deployment does: nothing else is to be done.
-pub fn answer_to_check(event: &serde_json::Value) -> Option<serde_json::Value> {
+pub(crate) fn answer_to_check(event: &serde_json::Value) -> Option<serde_json::Value> {
     (event.get("check") == Some(&true.into())).then(|| serde_json::json!({ "status": "ok" }))
 }
 

@@ -23,9 +23,9 @@ const _: () = assert!(2 * AT_ONCE < ACTIONS_MAX);
 const PAGE: usize = ACTIONS_MAX;
 /// How often a lost race is run again.
 const TRIES: u32 = 9;
-/// The longest pause before the second try, doubled for each further one: together longer than a transaction is ever
-/// half applied.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause before the second try, doubled for each further one. Even the shortest that are drawn are together
+/// longer than a transaction is ever half applied: 255 halves of it.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What was stripped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 /// How often a view that seems to differ is read again before it is said to.
 const REREADS_MAX: u32 = 6;
-/// The pause before the first of these, doubled for each further one: together longer than a transaction is ever
-/// half applied.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause before the first of these, doubled for each further one. Even the shortest that are drawn are
+/// together longer than a transaction is ever half applied: 63 halves of it.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long events and view must stay as they are before they are repaired.
 const STILL: Duration = Duration::from_millis(500);
 
