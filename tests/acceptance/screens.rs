@@ -57,6 +57,10 @@ fn an_address_is_looked_for_at_all_servers_where_none_is_named() {
     let nobody = ask(&world, &["recipient", "nobody@customer.example"]);
     assert!(nobody.status.success() && text(&nobody.stdout).contains("Nothing is recorded"));
     assert_eq!(json_of(&ask(&world, &["recipient", "nobody@customer.example", "--json"])), json!([]));
+    // A stream that no server has is a slip, and no reason to believe that nothing is recorded.
+    let slip = ask(&world, &["recipient", BOUNCED, "--stream", "outboud"]);
+    assert!(!slip.status.success() && slip.stdout.is_empty(), "{}", text(&slip.stdout));
+    assert!(text(&slip.stderr).contains("no stream of that name"), "{}", text(&slip.stderr));
 
     let none = World::default();
     let told = ask(&none, &["recipient", BOUNCED]);

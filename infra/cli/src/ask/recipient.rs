@@ -77,11 +77,15 @@ fn everywhere(args: &Args, ledger: &Api, form: Form) -> Result<ExitCode, Failure
     super::tell_cleaned(&args.address);
     let all = several::registered(ledger)?;
     let (mut known, mut failed, mut worst) = (Vec::new(), Vec::new(), 0);
+    // Whether any server took the question for one about itself, and what one said that has no such stream.
+    let (mut answered, mut no_stream) = (false, None);
     let bar = post::progress(Some(all.len() as u64), "asking servers");
     for Chosen { server, name } in &all {
         match at(args, ledger, *server) {
-            Ok(None) => {}
-            Ok(Some(told)) => known.extend(told.streams.into_iter().map(|(stream, answer)| {
+            Ok(At::NoStream(failure)) => no_stream = Some(failure),
+            Ok(At::Silent) => {}
+            Ok(At::Unknown) => answered = true,
+            Ok(At::Known(told)) => known.extend(told.streams.into_iter().map(|(stream, answer)| {
                 let first = answer.reasons.first();
                 Known {
                     server: *server,
@@ -101,6 +105,9 @@ fn everywhere(args: &Args, ledger: &Api, form: Form) -> Result<ExitCode, Failure
         bar.inc(1);
     }
     bar.finish_and_clear();
+    if let Some(failure) = no_stream.filter(|_| !answered && known.is_empty() && failed.is_empty()) {
+        return Err(failure);
+    }
     format::print(form, &known, EVERYWHERE, |known| {
         let Some(first) = known.first() else {
             return format!(
@@ -123,17 +130,32 @@ fn everywhere(args: &Args, ledger: &Api, form: Form) -> Result<ExitCode, Failure
     Ok(ExitCode::from(worst))
 }
 
-/// What a server knows of the address, if it does.
-fn at(args: &Args, ledger: &Api, server: ServerId) -> Result<Option<Recipient>, Failure> {
+/// What one of several servers says of the address.
+enum At {
+    /// This.
+    Known(Recipient),
+    /// That nothing is recorded of it.
+    Unknown,
+    /// Nothing: no event of that server ever came in, so that its streams are not known either.
+    Silent,
+    /// That it has no such stream: another one may have it.
+    NoStream(Failure),
+}
+
+/// Asks one of several servers.
+fn at(args: &Args, ledger: &Api, server: ServerId) -> Result<At, Failure> {
     let told = ledger.answer(&request(args, server))?;
-    // A stream that one server has another need not have, and of one that is new nothing was ever heard.
-    if told.is_problem("unknown-stream") || told.is_problem("unknown-server") {
-        return Ok(None);
+    if told.is_problem("unknown-stream") {
+        return Ok(At::NoStream(ledger.refused(&told)));
+    }
+    if told.is_problem("unknown-server") {
+        return Ok(At::Silent);
     }
     if !told.status.is_success() {
         return Err(ledger.refused(&told));
     }
-    Ok(Some(told.read::<Recipient>()?).filter(|told| told.known))
+    let told: Recipient = told.read()?;
+    Ok(if told.known { At::Known(told) } else { At::Unknown })
 }
 
 /// The latest of what happened to a recipient.
