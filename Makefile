@@ -180,13 +180,13 @@ cost: ## calls, request units, bytes and CPU time of an event in the consumer, b
 
 api-speed: ## a check of 1,000 and of 10,000 addresses, and a million suppressions page by page: time, memory and calls of the read API (ROWS=)
 	$(CARGO) build --locked --release --package api
-	$(CARGO) build --locked --release --package postledger-tests --bin asked
-	target/release/asked --rows $(ROWS) --binary target/release/api
+	$(CARGO) build --locked --release --package postledger-tests --bin api-speed
+	target/release/api-speed --rows $(ROWS) --binary target/release/api
 
 reconcile-memory: ## memory and time of reconcile over a suppression list of a million rows (ROWS=)
 	$(CARGO) build --locked --release --package reconcile
-	$(CARGO) build --locked --release --package postledger-tests --bin million
-	target/release/million --rows $(ROWS) --binary target/release/reconcile
+	$(CARGO) build --locked --release --package postledger-tests --bin reconcile-memory
+	target/release/reconcile-memory --rows $(ROWS) --binary target/release/reconcile
 
 body-memory: ## the most memory that an ingest function needs for the heaviest bodies of 6 MB
 	$(CARGO) build --locked --release --package ingest-bounce

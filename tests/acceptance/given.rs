@@ -103,14 +103,14 @@ fn a_list_with_characters_that_are_not_to_be_seen_is_checked_as_it_was_meant() {
     let (status, verdicts, said) = check(&running, list);
     assert_eq!((status, verdicts), (Some(1), vec!["do_not_send".to_owned(); 4]));
     assert!(
-        said.contains("line 2: without what is not to be seen it is no.such.user@customer.example"),
+        said.contains("line 2: without its invisible characters it is no.such.user@customer.example"),
         "{said}"
     );
     assert!(said.contains("0 send, 0 risky, 4 do not send, 0 invalid"), "{said}");
 
     let told = command(&running, COMMANDS[0], "no.such.user\u{200b}@customer.example");
     assert!(text(&told.stdout).contains("DO NOT SEND"), "{}", text(&told.stdout));
-    assert!(text(&told.stdout).contains("not to be seen were taken out"), "{}", text(&told.stdout));
+    assert!(text(&told.stdout).contains("invisible characters were removed"), "{}", text(&told.stdout));
     let told = command(&running, COMMANDS[1], "no.such.user\u{200b}@customer.example");
     assert!(text(&told.stderr).contains("this is about no.such.user@customer.example"));
 

@@ -19,7 +19,7 @@ pub(crate) fn observed() -> String {
     postledger_tests::emf::observers().into_values().collect()
 }
 
-fn tracked() -> Vec<String> {
+pub(crate) fn tracked() -> Vec<String> {
     let output = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
@@ -65,7 +65,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("postmark", &["ledger"]),
     ("postmark-api", &["ledger", "platform"]),
     ("platform", &["ledger"]),
-    ("table", &["ledger"]),
+    ("suppression-lists", &["ledger"]),
     ("answers", &["ledger"]),
     ("aws", &["platform"]),
     ("queue", &["aws", "ledger", "platform", "faults"]),
@@ -90,7 +90,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "postmark-api",
             "queue",
             "store",
-            "table",
+            "suppression-lists",
         ],
     ),
     ("watch", &["account", "aws", "credential", "ledger", "platform", "postmark-api", "store"]),
@@ -150,7 +150,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "queue",
             "reconcile",
             "store",
-            "table",
+            "suppression-lists",
             "watch",
         ],
     ),

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use erasure::sweep::{Sweep, Swept};
+use erasure::Swept;
+use erasure::sweep::Sweep;
 use faults::{Fault, Plan};
 use ledger::{LedgerKey, ServerId, Source, Time, recipient_key};
 use postledger_tests::bodies::message;

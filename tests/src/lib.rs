@@ -5,7 +5,7 @@
 
 #![allow(missing_docs, reason = "tests say what they prove by their names")]
 
-pub mod asked;
+pub mod api_speed;
 pub mod blast;
 pub mod bodies;
 pub mod clients;
@@ -19,9 +19,9 @@ pub mod generator;
 pub mod heavy;
 pub mod lambda;
 pub mod meter;
-pub mod million;
 pub mod postmark;
 pub mod process;
+pub mod reconcile_memory;
 pub mod sim;
 pub mod soak;
 pub mod soak_aws;
@@ -96,7 +96,7 @@ pub struct World {
 pub struct Served {
     /// Where its doors and its read API listen.
     pub base: String,
-    /// What opens its admin surface.
+    /// What opens its operator's routes.
     pub pass: Pass,
     port: u16,
 }
@@ -192,7 +192,7 @@ impl World {
         self.served.operated_from(home);
     }
 
-    /// What opens its admin surface.
+    /// What opens its operator's routes.
     pub fn pass(&self) -> &Pass {
         &self.served.pass
     }

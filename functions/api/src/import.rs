@@ -13,23 +13,24 @@
 use crate::call::{Answer, Call};
 use crate::check::stream_named;
 use crate::problem::Problem;
-use crate::scope::{Admin, UNKNOWN_STREAM, unknown_stream};
-use answers::{Imported, ImportedCounts, ImportedLine};
+use crate::scope::{Admin, unknown_stream};
+use answers::{Imported, ImportedCounts, ImportedLine, UNKNOWN_STREAM};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use ledger::canonical::{Canonical, digest};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use ledger::fold::{Mark, View};
-use ledger::identity::{Canonical, IdentityParts, digest};
+use ledger::identity::IdentityParts;
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use postmark::Decision;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
-use table::{About, Format, Hints, Invalid, ListRow, Sheet, SheetError, Warning};
+use suppression_lists::{About, Format, Hints, Invalid, ListRow, Sheet, SheetError, Warning};
 
 /// How many recipients are asked about, or decisions sent, at once.
 const AT_ONCE: usize = 16;
@@ -177,7 +178,7 @@ pub(crate) async fn import(admin: &Admin<'_>, call: &Call<'_>, _name: &str) -> R
     is_a_list(call)?;
     admin.stream(scope, unknown).await?;
     let now = admin.now();
-    let list = List::of(admin, table::read(call.body, Hints { cause }, now).map_err(refused)?);
+    let list = List::of(admin, suppression_lists::read(call.body, Hints { cause }, now).map_err(refused)?);
     let mut by_cause: BTreeMap<String, usize> = BTreeMap::new();
     for row in list.bars.values() {
         *by_cause.entry(row.cause.name().to_owned()).or_default() += 1;

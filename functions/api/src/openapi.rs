@@ -62,5 +62,8 @@ fn every_schema_that_is_referred_to_is_there_and_each_that_is_there_is_referred_
 fn every_list_that_is_understood_is_described() {
     let described: Value = serde_json::from_str(crate::OPENAPI).unwrap();
     let formats = &described["components"]["schemas"]["Imported"]["properties"]["format"]["enum"];
-    assert_eq!(*formats, serde_json::json!(table::Format::ALL.map(table::Format::name)));
+    assert_eq!(
+        *formats,
+        serde_json::json!(suppression_lists::Format::ALL.map(suppression_lists::Format::name))
+    );
 }

@@ -1,10 +1,9 @@
 //! What is told where an answer cannot be given: RFC 9457 problem documents, from one place. None quotes what was asked.
 
 use crate::mask::{self, Typed};
-use crate::scope::UNKNOWN_STREAM;
 use account::streams::AtPostmark;
 use account::{RegistryError, Unknown};
-use answers::{ReactivatedStream, URN};
+use answers::{ReactivatedStream, UNKNOWN_STREAM, URN};
 use http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use ledger::{ServerId, Time};

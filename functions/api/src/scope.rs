@@ -12,7 +12,7 @@ mod tokens;
 pub use admin::{Admin, SetAside};
 pub use answers::UnknownStream;
 pub use reader::Reader;
-pub use streams::{Stream, UNKNOWN_STREAM, unknown_stream};
+pub use streams::{Stream, unknown_stream};
 pub use tokens::{Place, Tokens};
 
 use crate::call::Call;

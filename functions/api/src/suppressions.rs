@@ -8,8 +8,8 @@ use crate::check::stream_named;
 use crate::cursor;
 use crate::mask::shown;
 use crate::problem::Problem;
-use crate::scope::{Reader, UNKNOWN_STREAM, unknown_stream};
-use answers::{Suppression, Suppressions};
+use crate::scope::{Reader, unknown_stream};
+use answers::{Suppression, Suppressions, UNKNOWN_STREAM};
 use futures_util::stream::{self, StreamExt as _};
 use http::HeaderMap;
 use http::header::ACCEPT;
@@ -231,12 +231,15 @@ fn item((row, origin): &WithOrigin, reveal: bool) -> Suppression {
 /// A page as a table: the header on each, so that each can be used alone.
 fn csv(rows: &[WithOrigin], reveal: bool) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    table::write_header(&mut out)?;
+    suppression_lists::write_header(&mut out)?;
     for (row, origin) in rows {
         let address = shown(row.address.as_deref(), reveal).unwrap_or_default();
-        let causes = causes(row).join(table::CAUSES_JOINED_BY);
+        let causes = causes(row).join(suppression_lists::CAUSES_JOINED_BY);
         let (recipient, since) = (row.recipient.to_string(), rfc3339(row.since));
-        table::write_row(&mut out, &[&address, &recipient, &since, &causes, origin.unwrap_or_default()])?;
+        suppression_lists::write_row(
+            &mut out,
+            &[&address, &recipient, &since, &causes, origin.unwrap_or_default()],
+        )?;
     }
     Ok(out)
 }

@@ -1,21 +1,12 @@
 //! A run over all servers: what the schedule starts.
 
 use crate::observe::Happened;
+use crate::report::Run;
 use crate::{Job, Period, Reconcile, ReconcileError};
 use account::{Registry, Vault};
 use ledger::ServerId;
 use postmark_api::Endpoint;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-
-/// How a run over all servers went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// How many servers there are.
-    pub servers: usize,
-    /// How many of them were looked at: to the end of what was due, or as far as time allowed.
-    pub done: usize,
-}
 
 impl Reconcile {
     /// Does what is due on all servers, those first that have waited longest. A server that fails keeps none waiting.

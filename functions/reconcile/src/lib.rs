@@ -32,11 +32,10 @@ mod walk;
 mod window;
 
 pub use account::completeness::{Completeness, Line, completeness};
-pub use all::Run;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 pub use progress::Tally;
-pub use report::{ListReport, Report, StreamReport};
+pub use report::{ListReport, Report, Run, StreamReport};
 
 use account::lease::Lease;
 use account::{Registry, RegistryError, ServerEntry, VaultError, connect};

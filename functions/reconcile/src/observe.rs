@@ -1,8 +1,8 @@
 //! What reconcile tells of itself: one type whose `emit` both logs and counts.
 
+use crate::ReconcileError;
 use crate::engagement::REPEATED;
-use crate::report::Report;
-use crate::{ReconcileError, Run};
+use crate::report::{Report, Run};
 use ledger::ServerId;
 
 /// Something that happened.

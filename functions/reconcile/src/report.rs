@@ -6,6 +6,15 @@ use ledger::{Kind, ServerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// How a run over all servers went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// How many servers there are.
+    pub servers: usize,
+    /// How many of them were looked at: to the end of what was due, or as far as time allowed.
+    pub done: usize,
+}
+
 /// What a run found and did for a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {

@@ -10,9 +10,8 @@ use crate::aws::{self, Aws};
 use crate::client::{agent, unreachable_at};
 use crate::target::{Place, Whose};
 use crate::{Failure, USAGE};
-use ::api::scope::UNKNOWN_STREAM;
 use account::audit::{Who, WhoKind};
-use answers::Problem;
+use answers::{Problem, UNKNOWN_STREAM};
 use embedded::admin::ACTOR;
 use embedded::pass::{self, Pass};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
@@ -381,7 +380,7 @@ impl Api {
         if told.is_problem("unknown-stream") {
             let near = told.problem().and_then(|problem| problem.did_you_mean).unwrap_or_default();
             let meant = match near.join(" or ") {
-                near if near.is_empty() => "mend its name, or".to_owned(),
+                near if near.is_empty() => "correct its name, or".to_owned(),
                 near => format!("did you mean {near}? Else"),
             };
             // The API's own words are for whoever writes requests.

@@ -10,9 +10,7 @@ pub use beside::{Connect, Rotate, Servers, Watch};
 pub use doctor::Doctor;
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
 
-use crate::Failure;
 use crate::format::{Form, Format};
-use crate::target::Whose;
 use answers::UnknownStream;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
@@ -109,17 +107,7 @@ impl Target {
 pub struct Server {
     /// Postmark's numeric ServerID [env: POSTLEDGER_SERVER] [default: server of the settings file].
     #[arg(long = "server", value_name = "ID")]
-    given: Option<ServerId>,
-}
-
-impl Server {
-    /// The server that is meant.
-    ///
-    /// # Errors
-    /// Where nothing names one.
-    pub fn id(&self, whose: &Whose) -> Result<ServerId, Failure> {
-        whose.server(self.given)
-    }
+    pub given: Option<ServerId>,
 }
 
 /// Which servers.

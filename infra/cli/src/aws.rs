@@ -3,8 +3,9 @@
 mod queues;
 
 use self::queues::AsOperator;
-use crate::args::{EMULATED_REGION, OnAws, Postmark};
-use crate::target::Made;
+use crate::args::{EMULATED_REGION, OnAws};
+use crate::endpoint::endpoint;
+use crate::made::Made;
 use crate::{Failure, next_step};
 use account::audit::{Who, WhoKind};
 use account::{ParameterVault, Vault, tokens_prefix};
@@ -114,7 +115,7 @@ impl Meant {
             StoreError::Failed(failed) => self.failed("tables", failed),
             StoreError::Remote(_) | StoreError::NoRandom => Failure::new(error.to_string()),
             StoreError::Invalid(_) | StoreError::Damaged(_) => Failure::new(format!("{self}: {error}")).next(
-                "this is a fault of Postledger's, or of a newer version's tables: look for a newer version",
+                "this is a bug in Postledger, or a newer version wrote the tables: look for a newer version",
             ),
         }
     }
@@ -323,7 +324,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
     let vault: Arc<dyn Vault> = Arc::new(ParameterVault::new(link.clone(), &tokens_prefix(stack)));
     let told = platform::env::text("POSTLEDGER_POSTMARK").or(deployed.postmark);
     let base = told.unwrap_or_else(|| postmark_api::POSTMARK.to_owned());
-    let postmark = crate::server::endpoint(&Postmark { base })?;
+    let postmark = endpoint(&base)?;
     Ok(Operator::new(Parts {
         store: Arc::new(DynamoDb::new(link, deployed.tables)),
         queue,

@@ -4,9 +4,9 @@
 //! one, before it does anything.
 
 use crate::Failure;
-use crate::args::api::{Audit, Erase, TOKEN};
+use crate::args::api::{Audit, Erase};
 use crate::args::{Ask, Command, Keys, Quarantine, Servers, Tables};
-use crate::config::Config;
+use crate::config::{Config, TOKEN};
 use std::path::{Path, PathBuf};
 
 /// As whom a command asks.

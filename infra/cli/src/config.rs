@@ -6,7 +6,6 @@
 //! - A file that merely lies in the current folder sends nobody's secret away: an address on another machine is taken from
 //!   it only beside a token of its own, and only that token is sent there.
 
-use crate::args::api::TOKEN;
 use crate::{Failure, USAGE};
 use embedded::pass::is_here;
 use ledger::ServerId;
@@ -15,6 +14,9 @@ use platform::private;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+
+/// The variable that holds a token.
+pub const TOKEN: &str = "POSTLEDGER_TOKEN";
 
 /// The variable that names a server.
 const SERVER: &str = "POSTLEDGER_SERVER";

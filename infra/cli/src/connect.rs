@@ -2,18 +2,22 @@
 
 use crate::api::Api;
 use crate::args::Connect as Args;
+use crate::endpoint::endpoint;
 use crate::format::Format;
 use crate::keys::KeyRing;
-use crate::server::{agreed, endpoint, entry, kept, vault};
+use crate::progress::busy;
+use crate::prompt::agreed;
+use crate::registry::entry;
 use crate::several::{self, Done};
 use crate::target::{self, Whose};
 use crate::terminal::visible;
-use crate::{Failure, post, registry, say, show};
+use crate::vault::{kept, vault};
+use crate::{Failure, registry, say, show};
+use account::Finding;
 use account::audit::Who;
 use account::audited::{self, Change};
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
-use account::watch::Finding;
 use account::webhooks::{self, Difference, Plan, WebhookRow};
 use account::{ConnectForm, Doors, ServerEntry, Vault};
 use ledger::ServerId;
@@ -49,7 +53,7 @@ impl From<ConnectError> for Failure {
 pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
     let ways = Ways {
         vault: vault(&args.target, whose)?,
-        endpoint: endpoint(&args.postmark)?,
+        endpoint: endpoint(&args.postmark.base)?,
         doors: doors()?,
         ring: KeyRing::open(&whose.home()?, &whose.stack)?,
         ledger: Api::operated(&args.target, whose)?,
@@ -85,7 +89,7 @@ fn connect(args: &Args, whose: &Whose, ways: &Ways, server: ServerId, json: bool
         }
         let auth = ring.auth(server, entry.generation).map_err(Failure::new)?;
         let connect = Connect { store, api: &postmark, doors, auth: &auth };
-        let bar = post::busy("asking Postmark");
+        let bar = busy("asking Postmark");
         let plan = if args.remove {
             look(server, &postmark).await.map(|seen| webhooks::removal(&entry, &base, &seen.webhooks))
         } else {
@@ -128,7 +132,7 @@ async fn carry_out(
         );
     }
     let work = async {
-        let bar = post::busy("asking Postmark to do it");
+        let bar = busy("asking Postmark to do it");
         let done = if args.remove {
             connect.remove(entry, base, plan).await
         } else {

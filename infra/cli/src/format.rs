@@ -1,11 +1,11 @@
 //! In which form an answer is printed: a table for people, JSON, or CSV.
 
-use crate::ask::output::Output;
+use crate::output::Output;
 use crate::{Failure, USAGE, say};
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
-use table::write_row;
+use suppression_lists::write_row;
 
 /// A form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -13,13 +13,18 @@ pub mod client;
 pub mod config;
 pub mod connect;
 pub mod doctor;
+pub mod endpoint;
 pub mod fold;
 pub mod format;
 pub mod help;
 pub mod keys;
+pub mod made;
 pub mod next_step;
 pub mod operate;
+pub mod output;
 pub mod post;
+pub mod progress;
+pub mod prompt;
 pub mod rebuild;
 pub mod reconcile;
 pub mod registry;
@@ -35,9 +40,11 @@ pub mod show;
 pub mod target;
 pub mod terminal;
 pub mod trial;
+pub mod vault;
 pub mod watch;
 
 use ledger::Time;
+use ledger::given::{NotARecipient, Recipient};
 use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,7 +118,7 @@ failures!(
     account::VaultError,
     account::RegistryError,
     credential::CredentialError,
-    ledger::event::NotAServer,
+    ledger::server::NotAServer,
     ledger::time::TimeError,
     platform::env::EnvError,
     postmark::Refusal,
@@ -170,6 +177,11 @@ pub fn stream(text: &str) -> Result<String, ledger::stream::NotAStream> {
 /// Where it can be neither.
 pub fn scope(text: &str) -> Result<String, ledger::stream::NotAStream> {
     ledger::stream::scope(text).map(str::to_owned)
+}
+
+/// An argument that names a recipient, as it was given: whoever is asked reads it once more, and asks for it so too.
+pub fn whom(given: &str) -> Result<String, NotARecipient> {
+    given.parse::<Recipient>().map(|_| given.to_owned())
 }
 
 /// A time given by a person: RFC 3339, a day (its beginning in UTC), or microseconds since 1970.

@@ -10,6 +10,7 @@ use postledger::config::Config;
 use postledger::fold::Fold;
 use postledger::format::{self, Form, Format};
 use postledger::keys::{KeyRing, webhooks};
+use postledger::progress::progress;
 use postledger::sample::SERVER;
 use postledger::target::{self, Place, Whose};
 use postledger::{
@@ -112,7 +113,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
             })?;
             let json = form.json()?;
             let made = aws::create(&endpoint, &region, &whose.stack, by_time)?;
-            say(if json { serde_json::to_string_pretty(&made)? } else { show::made(&made) });
+            say(if json { serde_json::to_string_pretty(&made)? } else { made.text() });
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -260,7 +261,7 @@ fn event(args: &args::Event) -> Result<ExitCode, Failure> {
 }
 
 fn fold(args: &args::Circumstances) -> Result<(), Failure> {
-    let bar = post::progress(None, "folding");
+    let bar = progress(None, "folding");
     let received_at = args.received_at.unwrap_or_else(platform::now);
     let fold = Fold::read(stdin().lock(), args.server, received_at, |bodies| bar.set_position(bodies))?;
     bar.finish_and_clear();

@@ -44,9 +44,7 @@ const fn of_kind(kind: FailureKind) -> &'static str {
             "name another stack by --stack, or another region or account by --region and --profile"
         }
         FailureKind::Conflict => "try again",
-        FailureKind::Invalid => {
-            "this is a fault of Postledger's: look for a newer version, or report the code"
-        }
+        FailureKind::Invalid => "this is a bug in Postledger: look for a newer version, or report the code",
         FailureKind::Fault => "wait and try again; https://health.aws.amazon.com says more",
         FailureKind::Other => "look the code up in AWS's documentation; if it stays, report it",
     }

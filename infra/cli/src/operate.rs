@@ -5,8 +5,9 @@ use crate::api::{Api, Request};
 use crate::args::{self, Quarantine, Target};
 use crate::format::{self, Columns, Form};
 use crate::keys::KeyRing;
+use crate::progress::progress;
 use crate::target::Whose;
-use crate::{Failure, post, registry, say, show, tell};
+use crate::{Failure, registry, say, show, tell};
 use account::audited::{self, Change};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -96,7 +97,7 @@ fn replay(ledger: &Api, key: &str, body: Option<PathBuf>, overridden: bool) -> R
 /// Where it is not done, or not to its end.
 pub fn redrive(args: &args::Redrive, whose: &Whose, json: bool) -> Result<(), Failure> {
     let ledger = Api::operated(&args.target, whose)?;
-    let bar = post::progress(None, "moving dead letters");
+    let bar = progress(None, "moving dead letters");
     let watched = bar.clone();
     ledger.watched(move |so_far| watched.set_position(so_far.done));
     let request = Request::operator(Method::POST, &["queues", args.queue.queue().name(), "redrive"]);

@@ -5,6 +5,7 @@ use crate::args::{Post, Target};
 use crate::aws::Aws;
 use crate::client::{agent, unreachable_at};
 use crate::keys::KeyRing;
+use crate::progress::progress;
 use crate::target::{Place, Whose};
 use crate::{Failure, bearer, revoke, say, show};
 use credential::Verifier;
@@ -12,7 +13,7 @@ use credential::basic;
 use embedded::Handlers;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
-use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use indicatif::ProgressBar;
 use ingest::WebhookRequest;
 use postmark::RecordType;
 use serde::Deserialize;
@@ -134,34 +135,6 @@ fn deliver<C: Fn(&Parcel) -> Result<String, Failure>>(
         Some(failure) => Err(failure),
         None => Ok(answers.into_inner().unwrap_or_else(PoisonError::into_inner)),
     }
-}
-
-/// How often what shows that work goes on moves.
-const TICK: Duration = Duration::from_millis(200);
-
-/// A progress bar on standard error. It moves while nothing else does: an answer may take long.
-pub fn progress(length: Option<u64>, what: &str) -> ProgressBar {
-    match length {
-        Some(length) => {
-            bar(ProgressBar::new(length), "{spinner} {msg} {wide_bar} {pos}/{len} {per_sec} {eta}", what)
-        }
-        None => bar(ProgressBar::new_spinner(), "{spinner} {msg} {pos} {per_sec}", what),
-    }
-}
-
-/// Shows on standard error that work goes on, and for how long.
-pub fn busy(what: &str) -> ProgressBar {
-    bar(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}", what)
-}
-
-fn bar(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    // Where work ends by a failure, too, what is told then begins on a line of its own.
-    let bar = bar.with_finish(ProgressFinish::AndClear).with_message(what.to_owned());
-    bar.enable_steady_tick(TICK);
-    bar
 }
 
 /// The command. Whether every answer was 200.

@@ -3,9 +3,10 @@
 
 use crate::api::{Api, Request};
 use crate::args::Rebuild;
-use crate::server::agreed;
+use crate::progress::progress;
+use crate::prompt::agreed;
 use crate::target::Whose;
-use crate::{Failure, post, say, show};
+use crate::{Failure, say, show};
 use http::Method;
 use ledger::ServerId;
 use operator::Repaired;
@@ -48,7 +49,7 @@ pub fn run(args: &Rebuild, whose: &Whose, json: bool) -> Result<bool, Failure> {
 }
 
 fn verify(ledger: &Api, server: ServerId) -> Result<Report, Failure> {
-    let bar = post::progress(None, "comparing: items read");
+    let bar = progress(None, "comparing: items read");
     let watched = bar.clone();
     ledger.watched(move |so_far| {
         watched.set_message(format!("comparing: {} events of server {server}, items read", so_far.of));

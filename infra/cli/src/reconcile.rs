@@ -3,9 +3,10 @@
 use crate::api::{Api, Request};
 use crate::args::{Backfill, Postmark, Target};
 use crate::format::{self, Columns, Form, Format};
+use crate::progress::progress;
 use crate::several::{self, Done};
 use crate::target::Whose;
-use crate::{Failure, USAGE, args, post, say, show};
+use crate::{Failure, USAGE, args, say, show};
 use ::reconcile::{Report, Tally};
 use answers::{Completeness, CompletenessLine, Timestamp};
 use http::Method;
@@ -68,7 +69,7 @@ fn ask(
     target: &Target,
     whose: &Whose,
 ) -> Result<ReconcileAsk, Failure> {
-    let token = crate::server::token(server, target, whose)?;
+    let token = crate::vault::token(server, target, whose)?;
     Ok(ReconcileAsk {
         from: None,
         to: None,
@@ -82,7 +83,7 @@ fn ask(
 
 /// Works until nothing is left, and shows how far it is.
 fn work(ledger: &Api, server: ServerId, ask: ReconcileAsk, what: &'static str) -> Result<Report, Failure> {
-    let bar = post::progress(None, what);
+    let bar = progress(None, what);
     let show = move |bar: &ProgressBar, so_far: Step| {
         bar.set_message(format!("{what}: {} days of streams done, missing facts found", so_far.of));
         bar.set_position(so_far.done);
@@ -185,7 +186,7 @@ pub fn completeness(args: &args::Completeness, whose: &Whose, form: Form) -> Res
     let (from, to) = (day(args.from, now.plus_days(-COMPLETENESS_DAYS)), day(args.to, now));
     if from > to {
         return Err(Failure::new(format!("--from ({from}) comes after --to ({to})"))
-            .next("let --from be the earlier of the two")
+            .next("give --from the earlier of the two times")
             .status(USAGE));
     }
     let server = args.server.id(whose)?;

@@ -5,6 +5,7 @@ use crate::Failure;
 use crate::api::{Api, Request};
 use crate::args::Target;
 use crate::target::Whose;
+use account::{Registry, ServerEntry};
 use async_trait::async_trait;
 use http::Method;
 use ledger::ServerId;
@@ -43,6 +44,17 @@ where
             Ok(runtime.block_on(work(&Remote(ledger)))?)
         }
     }
+}
+
+/// An entry of the registry.
+///
+/// # Errors
+/// Where there is none.
+pub async fn entry(store: &dyn AccountStore, server: ServerId) -> Result<ServerEntry, Failure> {
+    Registry(store).get(server).await?.ok_or_else(|| {
+        Failure::new(format!("server {server} is not registered"))
+            .next(format!("add it by `postledger server add --server {server}`"))
+    })
 }
 
 /// The registry of a running Postledger. It is asked one thing at a time, and waited for.

@@ -4,7 +4,7 @@
 use crate::api::{Api, Request};
 use crate::args::{self, Target};
 use crate::format::{self, Columns, Form};
-use crate::server::agreed;
+use crate::prompt::agreed;
 use crate::target::{Place, Whose};
 use crate::{Failure, registry, say, show, tell};
 use account::Registry;

@@ -3,11 +3,14 @@
 use crate::api::Api;
 use crate::args::Rotate as Args;
 use crate::connect::doors;
+use crate::endpoint::endpoint;
 use crate::keys::KeyRing;
 use crate::operate::adopt;
-use crate::server::{agreed, endpoint, vault};
+use crate::progress::busy;
+use crate::prompt::agreed;
 use crate::target::Whose;
-use crate::{Failure, post, registry, rfc3339, say, show};
+use crate::vault::vault;
+use crate::{Failure, registry, rfc3339, say, show};
 use account::Registry;
 use account::audited::{self, Change};
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
@@ -58,7 +61,7 @@ impl From<RotateError> for Failure {
 /// # Errors
 /// Where the ledger, the doors or the keys give no answer, or there is nobody to ask.
 pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
+    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark.base)?, doors()?);
     let mut ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let ledger = Api::operated(&args.target, whose)?;
     let (who, embedded) = (ledger.who(), ledger.aws().is_none());
@@ -77,7 +80,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         }
         let asked = json!({ "stage": stage, "server": args.server });
         let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };
-        let bar = post::busy("moving webhooks");
+        let bar = busy("moving webhooks");
         let work = async {
             let rotated =
                 Rotate { store, keys: &mut ring, doors: &doors, now }.run(&servers, args.server).await;

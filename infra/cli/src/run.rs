@@ -62,7 +62,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
         store: Arc::new(MemoryStore::default()),
         ledger_key: LedgerKey::for_tests(),
         vault: Arc::new(FileVault::new(home, &name)),
-        postmark: crate::server::endpoint(&args.postmark)?,
+        postmark: crate::endpoint::endpoint(&args.postmark.base)?,
         clock: platform::clock(),
     }));
     let (close, closed) = watch::channel(false);

@@ -2,117 +2,29 @@
 
 use crate::api::{Api, Request};
 use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
-use crate::args::{Target, reconcile::Postmark};
+use crate::endpoint::{endpoint, refused};
 use crate::format::{self, Columns, Form, Format};
-use crate::target::{Place, Whose};
-use crate::{Failure, aws, post, registry, rfc3339, say, show};
+use crate::progress::busy;
+use crate::prompt::{agreed, asked, secret};
+use crate::registry::{self, entry};
+use crate::target::Whose;
+use crate::vault::vault;
+use crate::{Failure, rfc3339, say, show};
 use account::audited::{self, Change};
-use account::{FileVault, Registry, ServerEntry, Vault, connect};
+use account::{Registry, ServerEntry, Vault, connect};
 use answers::Timestamp;
 use http::Method;
 use ledger::ServerId;
 use ledger::policy::{PolicySchedule, StreamKind};
 use operator::Forgotten;
-use postmark_api::{AccountServer, Endpoint, Https, ServerApi, Timeouts, Token};
+use postmark_api::{AccountServer, Endpoint, ServerApi, Token};
 use serde::Serialize;
 use serde_json::Value;
-use std::io::{IsTerminal, Write, stderr, stdin};
-use std::sync::Arc;
+use std::io::{Write as _, stderr};
 use store::{AccountStore, ServerSettings};
 
 /// The instants in what the registry has of a server: when it was added, and from when policies hold.
 const TIMES: &[&str] = &["added_at", "from"];
-
-/// Postmark's API, as an argument names it.
-///
-/// # Errors
-/// Where TLS cannot be set up.
-pub fn endpoint(postmark: &Postmark) -> Result<Endpoint, Failure> {
-    let https = Https::new(Timeouts::default()).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(Endpoint::new(Arc::new(https)).with_base(&postmark.base))
-}
-
-/// Where the tokens of a ledger's servers are kept.
-///
-/// # Errors
-/// Where neither a home folder nor access to AWS is known.
-pub fn vault(target: &Target, whose: &Whose) -> Result<Box<dyn Vault>, Failure> {
-    match Place::of(target.url.as_deref(), &target.aws, whose)? {
-        Place::Url(_) => Ok(Box::new(FileVault::new(&whose.home()?, &whose.stack))),
-        Place::Aws(args) => aws::vault(&args, &whose.stack),
-    }
-}
-
-/// The token of a server.
-///
-/// # Errors
-/// Where it is not kept, or cannot be read.
-pub fn token(server: ServerId, target: &Target, whose: &Whose) -> Result<Token, Failure> {
-    let vault = vault(target, whose)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(kept(&*vault, server))
-}
-
-/// The token of a server that is kept in a vault.
-///
-/// # Errors
-/// Where it is not kept, or cannot be read.
-pub async fn kept(vault: &dyn Vault, server: ServerId) -> Result<Token, Failure> {
-    vault.token(server).await?.ok_or_else(|| {
-        Failure::new(format!("the Postmark token of server {server} is not known here"))
-            .next(format!("give it by `postledger server add --server {server}`"))
-    })
-}
-
-/// An entry of the registry.
-///
-/// # Errors
-/// Where there is none.
-pub async fn entry(store: &dyn AccountStore, server: ServerId) -> Result<ServerEntry, Failure> {
-    Registry(store).get(server).await?.ok_or_else(|| {
-        Failure::new(format!("server {server} is not registered"))
-            .next(format!("add it by `postledger server add --server {server}`"))
-    })
-}
-
-/// Asks on the terminal.
-///
-/// # Errors
-/// Where there is no terminal, and nobody to ask.
-pub fn agreed(question: &str) -> Result<bool, Failure> {
-    let answer = asked(&format!("{question} [y/N] "), "--yes")?;
-    Ok(matches!(&*answer.to_lowercase(), "y" | "yes"))
-}
-
-/// What is answered on the terminal.
-///
-/// # Errors
-/// Where there is no terminal, and nobody to ask.
-pub fn asked(question: &str, instead: &str) -> Result<String, Failure> {
-    if !stdin().is_terminal() {
-        return Err(Failure::new("there is no terminal to ask on")
-            .next(format!("give {instead} to go on without being asked")));
-    }
-    write!(stderr(), "{question}")?;
-    let mut answer = String::new();
-    stdin().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
-}
-
-/// Reads a token: from the terminal without showing it, else a line of standard input.
-fn read_token(what: &str) -> Result<Token, Failure> {
-    let text = if stdin().is_terminal() {
-        rpassword::prompt_password(format!("{what} (it is not shown): "))?
-    } else {
-        let mut line = String::new();
-        stdin().read_line(&mut line)?;
-        line
-    };
-    Token::new(&text).map_err(|error| {
-        Failure::new(format!("{what}: {error}"))
-            .next("it stands under API Tokens at Postmark; give it on standard input, never as an argument")
-    })
-}
 
 /// The command.
 ///
@@ -238,9 +150,9 @@ impl Listed {
 }
 
 fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let (vault, endpoint) = (vault(&args.target, whose)?, endpoint(&args.postmark)?);
+    let (vault, endpoint) = (vault(&args.target, whose)?, endpoint(&args.postmark.base)?);
     let what = if args.account { "the account's token" } else { "the server's token" };
-    let token = read_token(what)?;
+    let token = secret(what)?;
     let ledger = Api::operated(&args.target, whose)?;
     let who = ledger.who();
     let added = registry::on(&ledger, async |store| {
@@ -249,7 +161,7 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
             None => choose(args, &endpoint.account(token).servers().await.map_err(refused)?)?,
         };
         let mut added = Vec::new();
-        let bar = post::busy("asking Postmark");
+        let bar = busy("asking Postmark");
         for (server, token) in chosen {
             bar.set_message(format!("asking Postmark about server {server}"));
             let change = Change { server, what: "server.add", target: None, asked: Value::Null };
@@ -267,15 +179,6 @@ fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
         say("\nnext: `postledger connect --server ID`");
     }
     Ok(())
-}
-
-/// What Postmark refuses, with what to do.
-pub(crate) fn refused(error: postmark_api::ApiError) -> Failure {
-    let failure = Failure::new(error.to_string());
-    match error.next() {
-        Some(next) => failure.next(next),
-        None => failure,
-    }
 }
 
 /// Servers of an account, each with a token of its own.

@@ -1,14 +1,13 @@
 //! Answers as people read them.
 
-use crate::ask::recipient;
-use crate::target::Made;
 use crate::terminal::{self, visible};
-use answers::RecipientStream;
+use answers::{FindingWithEvidence, RecipientStream, Word};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
-use erasure::sweep::Swept;
+use erasure::Swept;
 use ledger::Time;
 use ledger::event::WHOLE_SERVER;
+use ledger::verdict::Verdict;
 use operator::{Listed, OnQueue, Redriven};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -126,8 +125,8 @@ pub fn row(address: &str, stream: &str, answer: &RecipientStream) -> [String; 5]
     [
         address.to_owned(),
         stream.to_owned(),
-        recipient::verdict(&answer.verdict),
-        strictest.map(recipient::reason).unwrap_or_default(),
+        verdict(&answer.verdict),
+        strictest.map(reason).unwrap_or_default(),
         strictest.map(|reason| time(reason.finding.since.0)).unwrap_or_default(),
     ]
 }
@@ -186,12 +185,32 @@ pub fn queues(queues: &[OnQueue]) -> String {
     table(["queue", "waiting", "being consumed", "dead letters"], queues.iter().map(row))
 }
 
-/// What was made of a stack.
-pub fn made(made: &Made) -> String {
-    let rows = |names: &[String], what: &str| -> Vec<[String; 2]> {
-        names.iter().map(|name| [name.clone(), what.to_owned()]).collect()
-    };
-    table(["name", "state"], [rows(&made.made, "made"), rows(&made.there, "was there")].concat())
+/// A verdict as people spell it.
+pub fn verdict(verdict: &Word<Verdict>) -> String {
+    match verdict {
+        Word::Known(verdict) => verdict.words().to_owned(),
+        Word::Other(other) => other.replace('_', " "),
+    }
+}
+
+/// A reason in words, with all that decided it.
+pub fn reason(reason: &FindingWithEvidence) -> String {
+    let mut words = reason.finding.words.clone();
+    if let Some(soft) = &reason.soft {
+        let _ = write!(
+            words,
+            ": {} of {} on {} messages since {}, last delivery {}",
+            soft.count,
+            soft.policy.count,
+            soft.messages,
+            soft.first.0.day(),
+            soft.last_delivery.map_or_else(|| "never".to_owned(), |last| last.0.day())
+        );
+    }
+    if let Some(until) = reason.finding.until {
+        let _ = write!(words, "; until {}", time(until.0));
+    }
+    words
 }
 
 /// What a comparison with the events found: every difference, in short.

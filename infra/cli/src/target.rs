@@ -1,11 +1,11 @@
 //! Where the commands ask: an embedded Postledger, or a stack on AWS.
 
-use crate::args::{OnAws, PORT, Target};
+use crate::args::{OnAws, PORT, Server, Target};
 use crate::config::{Config, Reached};
 use crate::{Failure, USAGE};
 use crate::{aws, keys};
 use ledger::ServerId;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Which of the two is meant.
@@ -56,6 +56,16 @@ pub struct Whose {
     pub config: Config,
 }
 
+impl Server {
+    /// The server that is meant.
+    ///
+    /// # Errors
+    /// Where nothing names one.
+    pub fn id(&self, whose: &Whose) -> Result<ServerId, Failure> {
+        whose.server(self.given)
+    }
+}
+
 /// Where `make local` says that its stack is: in the folder of the keys, so that it is found from anywhere.
 pub const LOCAL: &str = "local.json";
 
@@ -101,26 +111,6 @@ impl Whose {
         let told = std::fs::read_to_string(&path).map_err(|_| down())?;
         let local: Local = serde_json::from_str(&told).map_err(|_| down())?;
         Ok(OnAws { endpoint: Some(local.endpoint), region: Some(local.region), ..OnAws::default() })
-    }
-}
-
-/// What `tables create` made, and what was there before it: each by its kind (table, queue, parameter) and name.
-#[derive(Debug, Default, Serialize)]
-pub struct Made {
-    /// What it made.
-    pub made: Vec<String>,
-    /// What was there.
-    pub there: Vec<String>,
-}
-
-impl Made {
-    /// Sorts the names of a kind by whether they were just made.
-    #[cfg(feature = "aws")]
-    pub(crate) fn take(&mut self, kind: &str, all: Vec<String>, made: &[String]) {
-        for name in all {
-            let which = if made.contains(&name) { &mut self.made } else { &mut self.there };
-            which.push(format!("{kind} {name}"));
-        }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use crate::api::{Api, Request};
 use crate::args::Unknown;
-use crate::ask::recipient;
 use crate::client::agent;
 use crate::sample::{LEDGER, SERVER, Sent, sample};
 use crate::{Failure, operate, post, say, show};
@@ -113,7 +112,7 @@ pub fn ask(base: &str, ledger: &Api) -> Result<(), Failure> {
     let told: Checked = api.read(&Request::post(&["servers", &server, "check"]).json(&asked))?;
     let rows = told.results.into_iter().map(|result| {
         let why = result.reasons.first().map(|reason| reason.words.clone()).unwrap_or_default();
-        [result.address, recipient::verdict(&result.verdict), why]
+        [result.address, show::verdict(&result.verdict), why]
     });
     say(show::table(["address", "verdict", "why"], rows));
 
@@ -123,7 +122,7 @@ pub fn ask(base: &str, ledger: &Api) -> Result<(), Failure> {
     let told: Recipient = api.read(&request)?;
     let rows = told.streams.into_values().map(|answer| {
         let why = answer.reasons.first().map(|reason| reason.finding.words.clone()).unwrap_or_default();
-        [recipient::verdict(&answer.verdict), why, answer.decision]
+        [show::verdict(&answer.verdict), why, answer.decision]
     });
     say(format!("{}\n", show::table(["verdict", "why", "what decided"], rows)));
     Ok(())

@@ -2,10 +2,13 @@
 
 use crate::args::Watch as Args;
 use crate::connect::{doors, findings};
+use crate::endpoint::endpoint;
 use crate::keys::KeyRing;
-use crate::server::{endpoint, entry, vault};
+use crate::progress::busy;
+use crate::registry::entry;
 use crate::target::Whose;
-use crate::{Failure, post, registry, say};
+use crate::vault::vault;
+use crate::{Failure, registry, say};
 use account::connect::{Connect, Outcome};
 use account::rotate::Keys as _;
 use account::watch::{Report, Watch};
@@ -28,7 +31,7 @@ struct Told {
 /// # Errors
 /// Where the ledger gives no answer, or there is no such server; what Postmark does not answer is a finding.
 pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark)?, doors()?);
+    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark.base)?, doors()?);
     let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
     let verifier = Verifier::new(&whose.stack, ring.public(), [])?;
     let told = registry::with(&args.target, whose, async |store| {
@@ -39,7 +42,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         let watch =
             Watch { store, verifier: &verifier, base: None, repair: args.repair, now: platform::now() };
         let mut told = Vec::new();
-        let bar = post::busy("asking Postmark");
+        let bar = busy("asking Postmark");
         for entry in entries {
             bar.set_message(format!("asking Postmark about the webhooks of server {}", entry.server));
             let Some(token) = vault.token(entry.server).await? else {

@@ -3,7 +3,7 @@
 
 use crate::Failure;
 use crate::args::OnAws;
-use crate::target::Made;
+use crate::made::Made;
 use account::Vault;
 use account::audit::Who;
 use http::{Request, Response};

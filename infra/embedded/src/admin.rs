@@ -32,7 +32,7 @@ async fn guard(State(pass): State<Pass>, mut request: Request, next: Next) -> Re
         let refused = Problem::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "Who is asking is not known",
+            "The caller is not known",
             "this is for the user whose Postledger this is, by the secret of this run",
         );
         return ProblemResponse(refused).into_response();

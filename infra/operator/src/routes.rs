@@ -16,7 +16,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Reque
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
-use erasure::sweep::Swept;
+use erasure::Swept;
 use http::request::Parts;
 use ledger::ServerId;
 use percent_encoding::percent_decode_str;

@@ -4,8 +4,8 @@
 //! does it. Done twice, or again after a failure in the middle, it ends at the same rows.
 
 use crate::doors::{Doors, DoorsError};
+use crate::finding::Finding;
 use crate::registry::{ConnectForm, Registry, RegistryError, ServerEntry};
-use crate::watch::Finding;
 use crate::webhooks::{self, Desired, Plan, switches};
 use ledger::ServerId;
 use ledger::policy::StreamKind;

@@ -10,6 +10,7 @@ pub mod audited;
 pub mod completeness;
 pub mod connect;
 pub mod doors;
+mod finding;
 pub mod lease;
 pub mod registry;
 pub mod rotate;
@@ -19,6 +20,7 @@ pub mod watch;
 pub mod webhooks;
 
 pub use doors::{Doors, DoorsError};
+pub use finding::Finding;
 pub use lease::Lease;
 pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};
 pub use rotate::{Keys, Rotate};

@@ -8,8 +8,8 @@
 
 mod warnings;
 
+use crate::finding::Finding;
 use crate::registry::{ConnectForm, ServerEntry};
-use crate::watch::Finding;
 use ledger::ServerId;
 use postmark::RecordType;
 use postmark_api::{Auth, ServerInfo, Trigger, Triggers, Webhook};

@@ -1,6 +1,6 @@
 //! Whether addresses may be mailed on a stream.
 
-use crate::schema::{AlsoAsked, Cleaned, GivenAddress, ServerId as OfServer, StreamId};
+use crate::named::{AlsoAsked, Cleaned, GivenAddress, ServerId as OfServer, StreamId};
 use crate::words::{UnknownStream, choice};
 use crate::{Finding, Timestamp, Word};
 use ledger::ServerId;

@@ -1,6 +1,6 @@
 //! What happened: to a recipient, to a message, at a server; and a person's data.
 
-use crate::schema::{Cursor, EventId, RecipientId as OfRecipient, Scope, kept};
+use crate::named::{Cursor, EventId, RecipientId as OfRecipient, Scope, kept};
 use crate::words::Withheld;
 use crate::{Fact, Timestamp, Word};
 use ledger::counters::Measure;

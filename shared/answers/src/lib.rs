@@ -13,6 +13,7 @@
 
 mod check;
 mod history;
+mod named;
 mod operations;
 mod problem;
 mod recipient;
@@ -45,4 +46,4 @@ pub use stats::{Block, Bucket, By, Clicks, Opens, Rate, Stats, StatsOfStream};
 pub use suppressions::{Imported, ImportedCounts, ImportedLine, Suppression, Suppressions};
 pub use time::Timestamp;
 pub use token::{MadeToken, NewToken, RevokedChild, RevokedToken, Role, Server, Servers, Token, Tokens};
-pub use words::{Listable, UnknownStream, Why, Word};
+pub use words::{Listable, UNKNOWN_STREAM, UnknownStream, Why, Word};

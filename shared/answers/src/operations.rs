@@ -1,6 +1,6 @@
 //! Bodies that were set aside, what is complete, and who did what.
 
-use crate::schema::{Cursor, ServerId as OfServer};
+use crate::named::{Cursor, ServerId as OfServer};
 use crate::words::{ActorKind, Phase};
 use crate::{Timestamp, Word};
 use ledger::{Kind, ServerId, Source};

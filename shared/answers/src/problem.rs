@@ -1,15 +1,14 @@
 //! Why there is no answer: RFC 9457.
 
 use crate::ReactivatedStream;
-use crate::schema::{kind_of_problem, kinds_of_problems};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// What the `type` of every problem begins with; its code is the rest.
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-pub(crate) const CODES: [(&str, &str); 21] = [
+const CODES: [(&str, &str); 21] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -92,4 +91,15 @@ impl Problem {
     pub fn code(&self) -> &str {
         self.kind.strip_prefix(URN).unwrap_or_default()
     }
+}
+
+/// The kinds of problems.
+fn kind_of_problem(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": CODES.map(|(code, _)| format!("{URN}{code}")) })
+}
+
+/// What each kind of problem says.
+fn kinds_of_problems() -> String {
+    let said = CODES.map(|(code, words)| format!("\n- `{code}`: {words}"));
+    format!("The kind of problem.\n{}", said.concat())
 }

@@ -1,6 +1,6 @@
 //! What is known about a recipient.
 
-use crate::schema::{
+use crate::named::{
     AlsoAsked, Cleaned, Cursor, EventId, RecipientId as OfRecipient, Scope, ServerId as OfServer,
 };
 use crate::words::{FactName, SaidFor};

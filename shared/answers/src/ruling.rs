@@ -1,6 +1,6 @@
 //! Decisions of people: which addresses to bar, to allow again, and to erase.
 
-use crate::schema::{Cleaned, EventId, GivenAddress, RecipientId as OfRecipient, Scope, StreamId, reason};
+use crate::named::{Cleaned, EventId, GivenAddress, RecipientId as OfRecipient, Scope, StreamId, reason};
 use crate::words::{Awaited, Deleting, Refusal, Suppressing, Sweep, UnknownStream, Was, Why, choice};
 use crate::{Invalid, Timestamp, Word};
 use ledger::{Identity, RecipientId};

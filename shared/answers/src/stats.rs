@@ -1,6 +1,6 @@
 //! Counts and rates.
 
-use crate::schema::{Cursor, ServerId as OfServer};
+use crate::named::{Cursor, ServerId as OfServer};
 use crate::words::{Listable, counted, words_of};
 use crate::{Timestamp, Word};
 use ledger::ServerId;

@@ -1,6 +1,6 @@
 //! The addresses that a stream must not mail, and imported lists of such addresses.
 
-use crate::schema::{Cursor, RecipientId as OfRecipient};
+use crate::named::{Cursor, RecipientId as OfRecipient};
 use crate::words::{Format, ListedFor, counted};
 use crate::{Timestamp, Word};
 use ledger::RecipientId;

@@ -1,6 +1,6 @@
 //! The servers that a token may see, and the tokens.
 
-use crate::schema::{Cursor, ServerId as OfServer, TokenId, TokenText, servers_of_token};
+use crate::named::{Cursor, ServerId as OfServer, TokenId, TokenText, servers_of_token};
 use crate::words::{Listable, words_of};
 use crate::{Timestamp, Word};
 use ledger::ServerId;

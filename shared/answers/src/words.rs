@@ -216,6 +216,9 @@ impl Listable for Was {
     }
 }
 
+/// What the parameter is called that says what a stream that nobody knows means: [`UnknownStream`].
+pub const UNKNOWN_STREAM: &str = "unknown_stream";
+
 /// What to do about an unknown stream: refuse it as a typing error, or allow it because it has had no mail yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

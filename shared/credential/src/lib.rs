@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ledger::ServerId;
-use ledger::identity::digest;
+use ledger::canonical::digest;
 use platform::Config;
 use platform::config::{DENIED, PUBLIC_KEYS, STACK};
 use platform::env::EnvError;

@@ -11,11 +11,13 @@ pub mod contract;
 mod decode;
 mod known;
 mod observe;
+mod report;
 mod strip;
 pub mod sweep;
 mod traces;
 
 pub use known::Known;
+pub use report::Swept;
 pub use strip::{SWEPT_DAYS, Stripped, strip};
 
 use ledger::{Event, LedgerKey, RecipientId, ServerId, Source, Time, recipient_key};

@@ -1,6 +1,6 @@
 //! What sweeping tells of itself. A run that fails is counted by Lambda, and an alarm tells.
 
-use crate::sweep::Swept;
+use crate::report::Swept;
 use store::StoreError;
 
 /// Something that happened.

@@ -3,14 +3,14 @@
 use crate::answer::Answer;
 use crate::observe::Happened;
 use crate::question::is_question;
+use crate::request::WebhookRequest;
 use credential::{Credential, Presented, Verifier};
-use http::header::{AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, Method};
+use http::Method;
+use http::header::AUTHORIZATION;
 use ledger::{Kind, ServerId, Source};
 use platform::Clock;
 use postmark::{Body, CANONICAL_BYTES_MAX, Context, RecordType, Refusal, RefusalCode};
 use queue::{ENVELOPE_VERSION, Envelope, MESSAGE_BYTES_MAX, QueueError, QueueName, Sender, SetAside};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// The longest trace id that is kept, in bytes.
@@ -18,29 +18,6 @@ const TRACE_ID_BYTES_MAX: usize = 128;
 /// What an envelope adds to a body, at most, in bytes: its fields, the trace id and the names of what was dropped.
 const ENVELOPE_BYTES_MAX: usize = 2_048;
 const _: () = assert!(CANONICAL_BYTES_MAX + ENVELOPE_BYTES_MAX <= MESSAGE_BYTES_MAX);
-
-/// The addresses that Postmark publishes for its webhooks; a hint for an alarm, never a condition.
-const POSTMARK_IPS: [IpAddr; 4] = [
-    IpAddr::V4(Ipv4Addr::new(3, 134, 147, 250)),
-    IpAddr::V4(Ipv4Addr::new(50, 31, 156, 6)),
-    IpAddr::V4(Ipv4Addr::new(50, 31, 156, 77)),
-    IpAddr::V4(Ipv4Addr::new(18, 217, 206, 57)),
-];
-
-/// A request, whatever server or gateway took it in.
-#[derive(Clone, Copy, Debug)]
-pub struct WebhookRequest<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The path, without query.
-    pub path: &'a str,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-    /// The body, decoded if the gateway had encoded it.
-    pub body: &'a [u8],
-    /// Where it came from, as the gateway says (never as a header does).
-    pub source_ip: Option<IpAddr>,
-}
 
 /// The handler of an ingest function.
 pub struct Handler {
@@ -86,7 +63,7 @@ impl Handler {
         match self.verifier.verify(knock.headers) {
             Presented::Valid(credential) => Ok(credential),
             Presented::Wrong => {
-                Happened::WrongCredential { marked: is_marked(knock) }.emit();
+                Happened::WrongCredential { marked: knock.is_marked() }.emit();
                 Err(Answer::WrongCredential)
             }
             Presented::Nothing => {
@@ -207,13 +184,6 @@ fn server_in_path(path: &str) -> Option<ServerId> {
     (segments.next() == Some("v1")).then(|| segments.next()?.parse().ok()).flatten()
 }
 
-/// Whether a request has Postmark's marks: then a wrong credential is a mistake in a rotation, not a scanner.
-pub(crate) fn is_marked(knock: &WebhookRequest<'_>) -> bool {
-    let agent = knock.headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes() == b"Postmark");
-    let header = knock.headers.keys().any(|name| name.as_str().starts_with("x-pm-"));
-    agent || header || knock.source_ip.is_some_and(|ip| POSTMARK_IPS.contains(&ip))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,21 +198,5 @@ mod tests {
         {
             assert_eq!(server_in_path(path), None, "{path}");
         }
-    }
-
-    #[test]
-    fn a_request_is_marked_by_postmarks_agent_headers_or_addresses_and_by_nothing_else() {
-        let marked = |name: &'static str, value: &str, ip: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            let source_ip = ip.map(|ip| ip.parse().unwrap());
-            let method = Method::POST;
-            is_marked(&WebhookRequest { method: &method, path: "/", headers: &headers, body: b"", source_ip })
-        };
-        assert!(marked("user-agent", "Postmark", None));
-        assert!(marked("x-pm-retries-remaining", "3", None));
-        assert!(marked("accept", "*/*", Some("50.31.156.6")));
-        assert!(!marked("user-agent", "curl/8", Some("203.0.113.9")));
-        assert!(!marked("x-forwarded-for", "50.31.156.6", None), "a header can say anything");
     }
 }

@@ -1,7 +1,8 @@
 //! The door as a Lambda function behind API Gateway: configuration, start-up, and how a gateway's event becomes a request
 //! to the door. This is all of every ingest function except its record type.
 
-use crate::handler::{Handler, WebhookRequest};
+use crate::handler::Handler;
+use crate::request::WebhookRequest;
 use aws::{Access, Link, Opened};
 use credential::Verifier;
 use lambda_http::request::RequestContext;

@@ -14,8 +14,10 @@ mod handler;
 pub mod lambda;
 mod observe;
 mod question;
+mod request;
 
 pub use answer::Answer;
-pub use handler::{Handler, WebhookRequest};
+pub use handler::Handler;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
+pub use request::WebhookRequest;

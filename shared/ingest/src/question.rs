@@ -4,7 +4,7 @@
 //! Invariant: no webhook is treated as a question. A request that has Postmark's marks, that comes by POST with a webhook's
 //! kind of password, or that goes to a webhook's own path is never one.
 
-use crate::handler::{WebhookRequest, is_marked};
+use crate::request::WebhookRequest;
 use http::Method;
 use http::header::AUTHORIZATION;
 use ledger::ServerId;
@@ -43,7 +43,7 @@ pub(crate) fn is_question(knock: &WebhookRequest<'_>) -> bool {
     let (bearer, basic) = (bears(b"bearer "), bears(b"basic "));
     let segments: Vec<&str> = knock.path.split('/').filter(|segment| !segment.is_empty()).collect();
     let post = knock.method == Method::POST;
-    if is_door(&segments) || is_marked(knock) || (basic && post) {
+    if is_door(&segments) || knock.is_marked() || (basic && post) {
         return false;
     }
     let reads = knock.method == Method::GET || knock.method == Method::HEAD;

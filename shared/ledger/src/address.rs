@@ -3,8 +3,8 @@
 //! The key decides which events belong to one person, so its rules (version 1) are frozen: they stand in every
 //! identity. Plus tags and dots stay, since outside a few providers they are different mailboxes.
 
-use crate::event::ServerId;
-use crate::identity::{Canonical, base64url};
+use crate::canonical::{Canonical, base64url};
+use crate::server::ServerId;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};

@@ -83,9 +83,9 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canonical::digest;
     use crate::event::{Bar, Ruling, What};
     use crate::fold::fold;
-    use crate::identity::digest;
     use crate::{Event, Identity, RecipientId, ServerId, Source, Time};
 
     fn view(events: &[(&str, i64, What)]) -> View {

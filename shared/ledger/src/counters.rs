@@ -1,7 +1,8 @@
 //! What each event counts as: exactly one measure, in the hour it happened, at its server and stream.
 
 use crate::bounce::BounceClass;
-use crate::event::{Cause, Class, Event, Ruling, ServerId, What, bounce_class};
+use crate::event::{Cause, Class, Event, Ruling, What, bounce_class};
+use crate::server::ServerId;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

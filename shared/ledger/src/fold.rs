@@ -10,10 +10,12 @@
 
 use crate::RecipientId;
 use crate::bounce::BounceClass;
+use crate::canonical::{Canonical, digest};
 use crate::counters::Counters;
-use crate::event::{Bar, Cause, Class, Event, Fact, ServerId, WHOLE_SERVER};
-use crate::identity::{Canonical, Identity, digest};
+use crate::event::{Bar, Cause, Class, Event, Fact, WHOLE_SERVER};
+use crate::identity::Identity;
 use crate::policy::{SOFT_COUNT_MAX, SOFT_DAYS_MAX};
+use crate::server::ServerId;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

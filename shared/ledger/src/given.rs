@@ -19,7 +19,7 @@
 //! these spellings. A question about a mailbox looks up each of them, and the strictest answer counts.
 
 use crate::address::{LedgerKey, RecipientId, ascii_domain, lower_nfc, name_and_mailbox, recipient_key};
-use crate::event::ServerId;
+use crate::server::ServerId;
 use std::fmt;
 use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization;

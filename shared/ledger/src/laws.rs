@@ -1,9 +1,9 @@
 //! The laws of the fold and the verdict, written to be read: they are the specification.
 //! Those that hold for any set of events are in [`properties`].
 
+use crate::canonical::digest;
 use crate::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use crate::fold::{BOUNCES_MAX, EventSet, View};
-use crate::identity::digest;
 use crate::policy::{SoftBouncePolicy, StreamKind};
 use crate::verdict::{Answer, Code, Deliveries, DeliveryMark, Question, Verdict};
 use crate::{Class, Event, Identity, LedgerKey, RecipientId, ServerId, Source, Time};

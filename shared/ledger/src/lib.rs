@@ -13,6 +13,7 @@
 pub mod address;
 pub mod authority;
 pub mod bounce;
+pub mod canonical;
 pub mod counters;
 pub mod engagement;
 pub mod event;
@@ -22,11 +23,13 @@ pub mod identity;
 #[cfg(test)]
 mod laws;
 pub mod policy;
+pub mod server;
 pub mod stream;
 pub mod time;
 pub mod verdict;
 
 pub use address::{LEDGER_KEY_BYTES, LedgerKey, RecipientId, recipient_key};
-pub use event::{Class, Event, Kind, ServerId, Source};
+pub use event::{Class, Event, Kind, Source};
 pub use identity::Identity;
+pub use server::ServerId;
 pub use time::Time;

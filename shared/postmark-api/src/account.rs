@@ -1,9 +1,9 @@
 //! [`AccountApi`]: what an account's token opens.
 
-use crate::endpoint::{Call, Session};
+use crate::endpoint::{Call, Endpoint, Session};
 use crate::error::ApiError;
+use crate::lenient::number;
 use crate::lists::PAGE_MAX;
-use crate::server::number;
 use crate::token::Token;
 use http::Method;
 use serde::Deserialize;
@@ -46,11 +46,14 @@ struct ServerRow {
     api_tokens: Option<Vec<String>>,
 }
 
-impl AccountApi {
-    pub(crate) fn new(session: Session) -> AccountApi {
-        AccountApi { session }
+impl Endpoint {
+    /// What an account's token opens.
+    pub fn account(&self, token: Token) -> AccountApi {
+        AccountApi { session: self.session("X-Postmark-Account-Token", token) }
     }
+}
 
+impl AccountApi {
     /// All servers of the account, through all pages.
     pub async fn servers(&self) -> Result<Vec<AccountServer>, ApiError> {
         let mut servers = Vec::new();

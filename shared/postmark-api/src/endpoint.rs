@@ -1,11 +1,9 @@
 //! [`Endpoint`]: where Postmark is, and how often a call is tried.
 
-use crate::account::AccountApi;
 use crate::error::{ApiError, Cause};
-use crate::server::ServerApi;
+use crate::health;
 use crate::token::Token;
 use crate::transport::{Chunks, Transport, TransportError};
-use crate::webhooks;
 use crate::words;
 use crate::{Https, Timeouts};
 use bytes::{Bytes, BytesMut};
@@ -92,14 +90,9 @@ impl Endpoint {
         &self.base
     }
 
-    /// What a server's token opens.
-    pub fn server(&self, token: Token) -> ServerApi {
-        ServerApi::new(Session { endpoint: self.clone(), header: "X-Postmark-Server-Token", token })
-    }
-
-    /// What an account's token opens.
-    pub fn account(&self, token: Token) -> AccountApi {
-        AccountApi::new(Session { endpoint: self.clone(), header: "X-Postmark-Account-Token", token })
+    /// With a token, in the header that its kind is sent in.
+    pub(crate) fn session(&self, header: &'static str, token: Token) -> Session {
+        Session { endpoint: self.clone(), header, token }
     }
 }
 
@@ -283,7 +276,7 @@ impl Session {
             (500.., _) => Cause::Fault(status),
             // A failed verification: its code stands in a header only, and a proxy may have taken that away.
             (422, 0 | 1364) => {
-                let failed = webhooks::verification(&body, self.token.reveal()).map(ApiError::Unverified);
+                let failed = health::verification(&body, self.token.reveal()).map(ApiError::Unverified);
                 return Err(Failure::never(failed.unwrap_or_else(|| self.refused(status, &told))));
             }
             _ => return Err(Failure::never(self.refused(status, &told))),

@@ -1,7 +1,7 @@
 //! Why a call gave nothing, in sentences that say what to do next.
 
+use crate::health::Verification;
 use crate::transport::TransportError;
-use crate::webhooks::Verification;
 use std::fmt;
 
 /// Why a call gave nothing. Its `Display` is a sentence that quotes neither tokens nor addresses;

@@ -21,7 +21,9 @@ mod account;
 pub mod eastern;
 mod endpoint;
 mod error;
+mod health;
 mod https;
+mod lenient;
 mod lists;
 mod rows;
 mod server;
@@ -37,6 +39,7 @@ pub use account::{AccountApi, AccountServer};
 pub use bytes::Bytes;
 pub use endpoint::{ANSWER_BYTES_MAX, Endpoint, POSTMARK, Retries};
 pub use error::{ApiError, Cause};
+pub use health::{ProbeResult, TriggerMetrics, Verification, WebhookStatistics};
 pub use http;
 pub use https::{Https, Timeouts};
 pub use lists::{BounceQuery, EngagementQuery, MessageQuery, OpenQuery, PAGE_MAX, Page, Stats, WINDOW_MAX};
@@ -45,7 +48,4 @@ pub use server::{SEND_BATCH_MAX, ServerApi, ServerInfo, Stream};
 pub use suppressions::{CHANGES_MAX, Changed, Suppression, SuppressionDump, SuppressionFilter};
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};
 pub use transport::{Chunks, Transport, TransportError};
-pub use webhooks::{
-    Auth, EditWebhook, Header, NewWebhook, ProbeResult, Trigger, TriggerMetrics, Triggers, Verification,
-    Webhook, WebhookStatistics,
-};
+pub use webhooks::{Auth, EditWebhook, Header, NewWebhook, Trigger, Triggers, Webhook};

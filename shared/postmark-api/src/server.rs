@@ -1,10 +1,11 @@
 //! [`ServerApi`]: what a server's token opens. Its settings and streams, statistics and sending stand here; webhooks,
 //! suppressions and lists each have a file.
 
-use crate::endpoint::{Call, Session};
+use crate::endpoint::{Call, Endpoint, Session};
 use crate::error::ApiError;
+use crate::token::Token;
 use http::Method;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -133,11 +134,14 @@ struct StreamRow {
     archived_at: Option<String>,
 }
 
-impl ServerApi {
-    pub(crate) fn new(session: Session) -> ServerApi {
-        ServerApi { session }
+impl Endpoint {
+    /// What a server's token opens.
+    pub fn server(&self, token: Token) -> ServerApi {
+        ServerApi { session: self.session("X-Postmark-Server-Token", token) }
     }
+}
 
+impl ServerApi {
     /// The server that the token belongs to.
     pub async fn server(&self) -> Result<ServerInfo, ApiError> {
         self.session.ask::<Settings>(Call::get("/server", &[])).await.map(ServerInfo::from)
@@ -184,16 +188,6 @@ impl ServerApi {
         let call = Call::new(Method::POST, "/email/batch", &[]).body(&body).once().lenient();
         self.session.ask(call).await
     }
-}
-
-/// A number that some of Postmark's own clients take for a text.
-pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    let value = Value::deserialize(from)?;
-    let number = match &value {
-        Value::String(text) => text.trim().parse().ok(),
-        other => other.as_u64(),
-    };
-    number.ok_or_else(|| serde::de::Error::custom("not a number"))
 }
 
 #[cfg(test)]

@@ -1,20 +1,16 @@
 //! Webhooks: rows at Postmark that say which events of a stream go to which URL; their verification and statistics.
 
-mod health;
 mod wire;
 
 use crate::endpoint::Call;
 use crate::error::ApiError;
+use crate::health::{StatisticsRow, Verification, VerificationRow, WebhookStatistics};
 use crate::server::ServerApi;
-use health::{StatisticsRow, VerificationRow};
 use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::fmt;
 use wire::{Listed, WebhookRow};
-
-pub(crate) use health::verification;
-pub use health::{ProbeResult, TriggerMetrics, Verification, WebhookStatistics};
 
 /// A type of event that a webhook can be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

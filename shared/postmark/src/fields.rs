@@ -5,8 +5,9 @@ use crate::{
     ADDRESS_BYTES_MAX, Context, FUTURE_SECONDS_MAX, MESSAGE_ID_BYTES_MAX, Refusal, RefusalCode,
     WORD_BYTES_MAX,
 };
+use ledger::canonical::digest;
 use ledger::event::{Bar, Cause, Ruling, What};
-use ledger::identity::{IdentityParts, digest};
+use ledger::identity::IdentityParts;
 use ledger::{Event, Identity, Kind, LedgerKey, Time, engagement, recipient_key, stream};
 use serde_json::Value;
 

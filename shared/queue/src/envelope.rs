@@ -3,34 +3,17 @@
 //! The format is versioned. Fields may be added, since readers ignore what they do not know; a change that an
 //! older consumer would misread raises the version, which an older consumer refuses to read.
 
-use crate::erased::{ERASED_VERSION, Erased};
-use ledger::event::{Bar, Ruling, What};
+use crate::erased::Erased;
+use crate::version::{ERASED_VERSION, EnvelopeError, VERSIONS, decode_versioned, version_of};
+use ledger::event::What;
 use ledger::{Kind, ServerId, Source, Time};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::ops::RangeInclusive;
-
-/// The version that is written where nothing needs a later one.
-pub const ENVELOPE_VERSION: u32 = 1;
-/// The version of messages that name the cause for which an import bars: an older release does not know these.
-pub const CAUSE_VERSION: u32 = 3;
-/// The versions that this release reads.
-pub(crate) const VERSIONS: RangeInclusive<u32> = ENVELOPE_VERSION..=CAUSE_VERSION;
-const _: () = assert!(ENVELOPE_VERSION < ERASED_VERSION && ERASED_VERSION < CAUSE_VERSION);
-
-/// The first version whose readers know what happened.
-pub(crate) const fn version_of(what: &What) -> u32 {
-    match what {
-        What::Decision { ruling: Ruling::Suppress(Bar::Import(Some(_))) } => CAUSE_VERSION,
-        _ => ENVELOPE_VERSION,
-    }
-}
 
 /// One event on its way from the door to the ledger. Its text is ASCII.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Envelope {
-    /// [`ENVELOPE_VERSION`], [`ERASED_VERSION`] where the body was taken out, or [`CAUSE_VERSION`].
+    /// [`ENVELOPE_VERSION`](crate::ENVELOPE_VERSION), [`ERASED_VERSION`] where the body was taken out, or [`CAUSE_VERSION`](crate::CAUSE_VERSION).
     pub v: u32,
     /// The server that the credential names.
     pub server: ServerId,
@@ -63,20 +46,6 @@ pub struct Envelope {
     pub erased: Option<Box<Erased>>,
     /// The body, canonical.
     pub body: Box<RawValue>,
-}
-
-/// Why a message is no envelope. It quotes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
-    /// Not JSON, or without a field that every envelope has.
-    #[error("the message is no envelope")]
-    NotAnEnvelope,
-    /// Written by a later release.
-    #[error("the message is of a later version")]
-    LaterVersion,
-    /// The body is not JSON.
-    #[error("the body is not JSON")]
-    NotJson,
 }
 
 impl Envelope {
@@ -121,31 +90,21 @@ impl Envelope {
     pub fn raw(canonical_body: String) -> Result<Box<RawValue>, EnvelopeError> {
         RawValue::from_string(canonical_body).map_err(|_| EnvelopeError::NotJson)
     }
-}
 
-/// Reads a message of one of the given versions. An error distinguishes a later release's message from one that is no
-/// envelope at all.
-pub(crate) fn decode_versioned<T: DeserializeOwned>(
-    message: &str,
-    versions: RangeInclusive<u32>,
-) -> Result<T, EnvelopeError> {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u32,
-    }
-    match serde_json::from_str::<Version>(message) {
-        Ok(Version { v }) if versions.contains(&v) => {
-            serde_json::from_str(message).map_err(|_| EnvelopeError::NotAnEnvelope)
-        }
-        Ok(Version { v }) if v > *versions.end() => Err(EnvelopeError::LaterVersion),
-        _ => Err(EnvelopeError::NotAnEnvelope),
+    /// Itself without its body; the event, where the body could be understood.
+    #[must_use]
+    pub fn stripped(self, erased: Option<Erased>) -> Envelope {
+        let body = Envelope::raw("{}".to_owned()).unwrap_or_else(|_| unreachable!("an empty object is JSON"));
+        let v = erased.as_ref().map_or(ERASED_VERSION, Erased::version);
+        Envelope { v, erased: erased.map(Box::new), body, ..self }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger::event::Cause;
+    use crate::ENVELOPE_VERSION;
+    use ledger::event::{Bar, Cause, Ruling};
 
     /// The golden file of version 1: a later release must still read it.
     const GOLDEN: &str = include_str!("../envelope-v1.json");

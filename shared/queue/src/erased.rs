@@ -1,14 +1,9 @@
 //! What is left of an event once its recipient is erased, so that it can still be recorded as the event it is.
 
-use crate::Envelope;
-use crate::envelope::version_of;
+use crate::version::{ERASED_VERSION, version_of};
 use ledger::event::What;
 use ledger::{Event, Identity, RecipientId, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
-
-/// The version of envelopes and parts whose body is taken out: an older release would look for a recipient in what
-/// is left of the body, and make another event of it.
-pub const ERASED_VERSION: u32 = 2;
 
 /// An event without its person: all that identity, state and counters need, beside what its envelope or its part
 /// tells.
@@ -69,21 +64,11 @@ impl Erased {
     }
 }
 
-impl Envelope {
-    /// Itself without its body; the event, where the body could be understood.
-    #[must_use]
-    pub fn stripped(self, erased: Option<Erased>) -> Envelope {
-        let body = Envelope::raw("{}".to_owned()).unwrap_or_else(|_| unreachable!("an empty object is JSON"));
-        let v = erased.as_ref().map_or(ERASED_VERSION, Erased::version);
-        Envelope { v, erased: erased.map(Box::new), body, ..self }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envelope::decode_versioned;
-    use crate::{CAUSE_VERSION, ENVELOPE_VERSION, EnvelopeError, Part, SetAside};
+    use crate::version::decode_versioned;
+    use crate::{CAUSE_VERSION, ENVELOPE_VERSION, Envelope, EnvelopeError, Part, SetAside};
     use ledger::Kind;
     use ledger::event::{Bar, Cause, Ruling};
 

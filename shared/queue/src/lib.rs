@@ -15,9 +15,10 @@ mod set_aside;
 #[cfg(feature = "sqs-send")]
 pub mod sqs;
 mod trusted;
+mod version;
 
-pub use envelope::{CAUSE_VERSION, ENVELOPE_VERSION, Envelope, EnvelopeError};
-pub use erased::{ERASED_VERSION, Erased};
+pub use envelope::Envelope;
+pub use erased::Erased;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
 pub use memory::{Memory, Settings};
@@ -27,6 +28,7 @@ pub use sqs::Sqs;
 #[cfg(feature = "sqs-send")]
 pub use sqs::SqsSender;
 pub use trusted::Trusted;
+pub use version::{CAUSE_VERSION, ENVELOPE_VERSION, ERASED_VERSION, EnvelopeError};
 
 use async_trait::async_trait;
 use ledger::{Class, Kind};

@@ -1,11 +1,11 @@
 //! The messages of the quarantine queue: a body that could not be understood, whole, in numbered parts.
 
 use crate::MESSAGE_BYTES_MAX;
-use crate::envelope::{ENVELOPE_VERSION, EnvelopeError, VERSIONS, decode_versioned};
-use crate::erased::{ERASED_VERSION, Erased};
+use crate::erased::Erased;
+use crate::version::{ENVELOPE_VERSION, ERASED_VERSION, EnvelopeError, VERSIONS, decode_versioned};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ledger::identity::{Canonical, digest};
+use ledger::canonical::{Canonical, digest};
 use ledger::{Kind, ServerId, Source, Time};
 use serde::{Deserialize, Serialize};
 

@@ -15,10 +15,10 @@ use crate::{
     Recorded, SHARDS, Scan, Seen, ServerSettings, Store, StoreError, item, pack,
 };
 use faults::{Fault, Plan};
+use ledger::canonical::digest;
 use ledger::counters::{Counts, Hour, Measure};
 use ledger::event::{Bar, Cause, Ruling, What};
 use ledger::fold::{EventSet, Folded, StreamRow, View};
-use ledger::identity::digest;
 use ledger::policy::{PolicySchedule, SoftBouncePolicy, StreamKind};
 use ledger::{Class, Event, Identity, LedgerKey, RecipientId, ServerId, Source, Time};
 use platform::{CallFailed, FailureKind};

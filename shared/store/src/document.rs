@@ -4,7 +4,7 @@
 //! are frozen; none of them is another item's of the registry (`rules`, `erased`, `erasures`, and a server's number).
 
 use crate::item::{Item, Key, Value};
-use crate::{DocumentStore, ITEM_BYTES_MAX, StoreError};
+use crate::{ITEM_BYTES_MAX, StoreError};
 use ledger::ServerId;
 
 /// The most bytes of a document's text.
@@ -71,43 +71,6 @@ pub struct Document {
     pub text: String,
     /// The first is 1, and each later one is the one before and 1.
     pub version: u64,
-}
-
-/// How often a change of a document is tried again where somebody else was faster.
-const TRIES_MAX: u32 = 8;
-
-/// What becomes of a document that is changed.
-#[derive(Debug)]
-pub enum Edit<R> {
-    /// It stays as it is.
-    Keep(R),
-    /// This is its text from now on.
-    Write(String, R),
-}
-
-/// Changes a document by what it says now (`None`: there is none), again where somebody else was faster.
-///
-/// # Errors
-/// What `change` refuses; [`StoreError::contended`] where others are always faster.
-pub async fn edit<R: Send, E: From<StoreError>>(
-    store: &dyn DocumentStore,
-    collection: &Collection,
-    name: &str,
-    mut change: impl FnMut(Option<&str>) -> Result<Edit<R>, E> + Send,
-) -> Result<R, E> {
-    for _ in 0..TRIES_MAX {
-        let document = store.document(collection, name).await?;
-        match change(document.as_ref().map(|document| document.text.as_str()))? {
-            Edit::Keep(outcome) => return Ok(outcome),
-            Edit::Write(text, outcome) => {
-                let expected = document.map(|document| document.version);
-                if store.put_document(collection, name, &text, expected).await? {
-                    return Ok(outcome);
-                }
-            }
-        }
-    }
-    Err(StoreError::contended().into())
 }
 
 /// The key of a document.

@@ -3,13 +3,12 @@
 //! Keys and attribute names are frozen. What state, identity and counters need stands in attributes of its
 //! own, so that an event can be folded without its body, and a person erased without losing the ban.
 
-use crate::{
-    Erased, ErasedAs, Quarantined, RecipientItem, Recorded, Rules, ServerSettings, StoreError, pack,
-};
+use crate::{Erased, ErasedAs, Recorded, Rules, ServerSettings, StoreError, pack};
 use ledger::counters::{Counts, Measure};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
 use ledger::fold::{Folded, StreamRow, View};
 use ledger::{Class, Event, Identity, Kind, RecipientId, ServerId, Source, Time};
+use queue::Part;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -336,6 +335,15 @@ pub fn to_view(item: &Item) -> Result<View, StoreError> {
     read().ok_or(StoreError::Damaged("recipients"))
 }
 
+/// What the recipients table holds.
+#[derive(Clone, Debug)]
+pub enum RecipientItem {
+    /// A view.
+    View(Box<View>),
+    /// The row of a stream: its key and item.
+    Row(Key, Item),
+}
+
 /// What stands under a key of the recipients table.
 pub fn to_held(key: &Key, item: &Item) -> Result<RecipientItem, StoreError> {
     if key.1 == WHOLE_SERVER {
@@ -373,6 +381,17 @@ pub fn to_counts(item: &Item) -> Counts {
 pub fn add_counts(hours: &mut BTreeMap<String, Counts>, sk: &str, item: &Item) {
     let counts = hours.entry(hour_of(sk).to_owned()).or_default();
     to_counts(item).into_iter().for_each(|(measure, n)| *counts.entry(measure).or_default() += n);
+}
+
+/// A part in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The part, as it travelled.
+    pub part: Part,
+    /// When the table forgets it, if it does.
+    pub expires_at: Option<Time>,
+    /// When an operator replayed it.
+    pub replayed_at: Option<Time>,
 }
 
 /// A quarantined part's item.

@@ -12,12 +12,14 @@ pub mod contract;
 mod document;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
+mod edit;
 #[cfg(any(test, feature = "testing"))]
 mod faulty;
 mod index;
 pub mod item;
 mod memory;
 pub mod pack;
+mod page;
 mod ports;
 pub mod rebuild;
 mod rules;
@@ -35,16 +37,19 @@ pub mod prelude {
 }
 
 pub use action::{Action, Cancel, CommitError, Recorded, Seen};
-pub use document::{Collection, DOCUMENT_BYTES_MAX, Document, Edit, NAME_BYTES_MAX, edit};
+pub use document::{Collection, DOCUMENT_BYTES_MAX, Document, NAME_BYTES_MAX};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
+pub use edit::{Edit, edit};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
 pub use index::{Listing, MessageKey};
+pub use item::{Quarantined, RecipientItem};
 pub use memory::Memory;
+pub use page::{Cursor, Page, TimeRange};
 pub use ports::{
-    AccountStore, CounterStore, Cursor, DocumentStore, EventStore, FreshnessStore, IndexStore, Page,
-    QuarantineStore, Quarantined, RecipientItem, RuleStore, Scan, ServerStore, Store, TimeRange,
+    AccountStore, CounterStore, DocumentStore, EventStore, FreshnessStore, IndexStore, QuarantineStore,
+    RuleStore, Scan, ServerStore, Store,
 };
 pub use rules::{Erased, ErasedAs, Rules, ServerSettings};
 pub use streams::{DEFAULT_STREAMS, knows_server, knows_stream};

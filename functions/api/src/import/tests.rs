@@ -407,8 +407,8 @@ async fn a_request_that_is_none_is_refused_whole() {
         assert_eq!(told, (415, "content-type".to_owned()), "{kind}");
     }
     assert_eq!(bench.call(Method::POST, "import?stream=outbound", csv).await.status(), 415);
-    let large = vec![b'a'; table::BYTES_MAX + 1];
-    let many = format!("email,cause\n{}", "a@b.example,manual\n".repeat(table::ROWS_MAX + 1));
+    let large = vec![b'a'; suppression_lists::BYTES_MAX + 1];
+    let many = format!("email,cause\n{}", "a@b.example,manual\n".repeat(suppression_lists::ROWS_MAX + 1));
     for body in [&*large, many.as_bytes()] {
         let told = ask("import?stream=outbound", "text/csv", body).await;
         assert_eq!(told, (413, "too-large".to_owned()));

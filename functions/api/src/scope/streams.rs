@@ -4,13 +4,10 @@ use super::Reader;
 use crate::call::Query;
 use crate::problem::Problem;
 use account::StreamError;
-use answers::UnknownStream;
+use answers::{UNKNOWN_STREAM, UnknownStream};
 use ledger::policy::StreamKind;
 use std::collections::BTreeSet;
 use store::ServerSettings;
-
-/// What the parameter is called that says what a stream that nobody knows means.
-pub const UNKNOWN_STREAM: &str = "unknown_stream";
 
 /// What a query says that a stream means that nobody knows.
 pub fn unknown_stream(query: &Query) -> Result<UnknownStream, Problem> {

@@ -5,9 +5,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
 use std::path::PathBuf;
 
-/// The variable that holds a token.
-pub const TOKEN: &str = "POSTLEDGER_TOKEN";
-
 /// Where the read API is asked, and as whom.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Access {
@@ -102,7 +99,7 @@ pub struct Recipient {
     #[arg(long, value_name = "ID")]
     pub server: Option<ServerId>,
     /// The address, in any spelling, or `id:` and a recipient's id.
-    #[arg(value_parser = crate::ask::whom)]
+    #[arg(value_parser = crate::whom)]
     pub address: String,
     /// The stream to mail on [default: all known streams].
     #[arg(long, value_name = "STREAM", value_parser = crate::stream)]
@@ -408,7 +405,7 @@ pub struct Reactivate {
     #[arg(long)]
     pub no_postmark: bool,
     /// The address, or `id:` and a recipient's id.
-    #[arg(value_parser = crate::ask::whom)]
+    #[arg(value_parser = crate::whom)]
     pub address: String,
     /// Where the API is asked.
     #[command(flatten)]
@@ -423,7 +420,7 @@ pub struct Erase {
     #[arg(long, value_name = "ID", required_unless_present = "sweep", requires = "address")]
     pub server: Option<ServerId>,
     /// The address to erase at this server, or `id:` and a recipient's id.
-    #[arg(value_name = "ADDRESS", requires = "server", value_parser = crate::ask::whom)]
+    #[arg(value_name = "ADDRESS", requires = "server", value_parser = crate::whom)]
     pub address: Option<String>,
     /// As an operator of the stack: remove now what is left of all erased people in tables, quarantine and dead letters.
     #[arg(long)]
@@ -443,7 +440,7 @@ pub struct Export {
     #[command(flatten)]
     pub server: Server,
     /// The address, or `id:` and a recipient's id.
-    #[arg(value_parser = crate::ask::whom)]
+    #[arg(value_parser = crate::whom)]
     pub address: String,
     /// Where the API is asked.
     #[command(flatten)]
@@ -489,7 +486,7 @@ pub struct Timeline {
     #[command(flatten)]
     pub server: Server,
     /// The address, or `id:` and a recipient's id.
-    #[arg(value_parser = crate::ask::whom)]
+    #[arg(value_parser = crate::whom)]
     pub address: String,
     /// How much of it.
     #[command(flatten)]

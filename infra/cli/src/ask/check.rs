@@ -1,13 +1,13 @@
 //! The command `check`: may these addresses be mailed on a stream.
 
-use super::output::Output;
-use super::recipient;
 use crate::api::{Api, Request};
 use crate::args::Unknown;
 use crate::args::api::Check;
 use crate::format::{self, Form, Format};
+use crate::output::Output;
+use crate::progress::progress;
 use crate::target::Whose;
-use crate::{Failure, post, say, show, tell};
+use crate::{Failure, say, show, tell};
 use answers::{CheckRequest, Checked, CheckedAddress};
 use indicatif::ProgressBar;
 use ledger::ServerId;
@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io::{Read as _, stdin};
 use std::path::Path;
 use std::process::ExitCode;
-use table::Found;
+use suppression_lists::Found;
 
 /// How many addresses are asked about at once.
 const CHUNK: usize = 10_000;
@@ -52,7 +52,7 @@ fn checked(args: &Check, whose: &Whose, format: Format) -> Result<ExitCode, Fail
             None => stdin().lock().read_to_end(&mut text),
         };
         read.map_err(|error| failed(&error))?;
-        let list = table::addresses(&text).map_err(|error| failed(&error))?;
+        let list = suppression_lists::addresses(&text).map_err(|error| failed(&error))?;
         drop(text);
         if let Some(column) = list.guessed {
             tell(format!(
@@ -72,7 +72,7 @@ fn checked(args: &Check, whose: &Whose, format: Format) -> Result<ExitCode, Fail
         if list.found.is_empty() {
             return Err(failed(&"there is no address in it"));
         }
-        checking.bar = post::progress(Some(list.found.len() as u64), "checking");
+        checking.bar = progress(Some(list.found.len() as u64), "checking");
         for found in list.found {
             if !checking.take(found)? {
                 return Err(Failure::new(
@@ -112,7 +112,7 @@ struct Checking<'a> {
     counts: BTreeMap<String, u64>,
     /// The first of those that are no addresses, as they are told.
     invalid: Vec<String>,
-    /// How many had characters that are not to be seen, and the first of them, as they are told.
+    /// How many had invisible characters, and the first of them, as they are told.
     cleaned: usize,
     cleaned_told: Vec<String>,
     /// The last answer, but for its results.
@@ -214,14 +214,15 @@ impl<'a> Checking<'a> {
             return Ok(());
         }
         Err(Failure::new("the stream is not known at this server, so this is no leave to mail on it")
-            .next("mend its name; or go on with it by --unknown-stream"))
+            .next("correct its name, or accept it with --unknown-stream"))
     }
 
     fn result(&mut self, line: u64, result: &CheckedAddress) -> Result<(), Failure> {
         if let Some(meant) = &result.cleaned {
             self.cleaned += 1;
             if self.cleaned <= INVALID_TOLD {
-                self.cleaned_told.push(format!("line {line}: without what is not to be seen it is {meant}"));
+                self.cleaned_told
+                    .push(format!("line {line}: without its invisible characters it is {meant}"));
             }
         }
         let verdict = result.verdict.to_string();
@@ -240,7 +241,7 @@ impl<'a> Checking<'a> {
             Format::Table => {
                 let since = first.map(|reason| super::time(reason.since)).unwrap_or_default();
                 let why = first.map(|reason| reason.words.clone()).unwrap_or_default();
-                self.row([address, recipient::verdict(&result.verdict), why, since])
+                self.row([address, show::verdict(&result.verdict), why, since])
             }
         }
     }
@@ -295,10 +296,7 @@ impl<'a> Checking<'a> {
             tell(one);
         }
         if self.cleaned > self.cleaned_told.len() {
-            tell(format!(
-                "and {} more had characters that are not to be seen",
-                self.cleaned - self.cleaned_told.len()
-            ));
+            tell(format!("and {} more had invisible characters", self.cleaned - self.cleaned_told.len()));
         }
         if invalid > self.invalid.len() as u64 {
             tell(format!(

@@ -2,7 +2,6 @@
 
 mod check;
 mod events;
-pub(crate) mod output;
 mod pages;
 mod person;
 pub(crate) mod recipient;
@@ -16,7 +15,7 @@ use crate::format::Form;
 use crate::target::Whose;
 use crate::{Failure, tell};
 use answers::Timestamp;
-use ledger::given::{NotARecipient, Recipient};
+use ledger::given::Recipient;
 use std::process::ExitCode;
 
 /// Runs one of them.
@@ -40,20 +39,12 @@ pub fn run(command: Ask, whose: &Whose, form: Form) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
-/// An argument that names a recipient, as it was given: whoever is asked reads it once more, and asks for it so too.
-pub fn whom(given: &str) -> Result<String, NotARecipient> {
-    given.parse::<Recipient>().map(|_| given.to_owned())
-}
-
-/// Says so where an address was given with characters that are not to be seen.
+/// Says so where an address was given with invisible characters.
 pub fn tell_cleaned(given: &str) {
     if let Ok(Recipient::Address(address)) = given.parse()
         && address.cleaned()
     {
-        tell(format!(
-            "characters that are not to be seen were taken out of the address: this is about {}",
-            address.text()
-        ));
+        tell(format!("invisible characters were removed from the address: this is about {}", address.text()));
     }
 }
 

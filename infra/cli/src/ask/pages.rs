@@ -1,9 +1,9 @@
 //! Lists, page by page: as one JSON document or as tables, whatever their length, and only a page in memory.
 
-use super::output::Output;
 use crate::api::{Api, Request};
 use crate::args::api::Paging;
 use crate::format::{self, Columns, Form, Format};
+use crate::output::Output;
 use crate::{Failure, say, show, tell};
 use ledger::RecipientId;
 use serde::Deserialize;

@@ -1,11 +1,11 @@
 //! The commands `export` and `erase`: what is recorded about a person, for the person.
 
-use super::output::Output;
 use super::pages::{self, Part};
 use super::time;
 use crate::api::{Api, Request};
 use crate::args::api::{Erase, Export};
-use crate::server::asked;
+use crate::output::Output;
+use crate::prompt::asked;
 use crate::target::Whose;
 use crate::{Failure, say, show};
 use answers::Erased;
@@ -41,7 +41,7 @@ pub(super) fn erase(args: &Erase, whose: &Whose, json: bool) -> Result<(), Failu
     Ok(())
 }
 
-/// Whether two texts name one recipient in the same spelling, but for what is not to be seen.
+/// Whether two texts name one recipient in the same spelling, but for invisible characters.
 fn same(one: &str, other: &str) -> bool {
     match (one.parse(), other.parse()) {
         (Ok(Recipient::Address(one)), Ok(Recipient::Address(other))) => one.text() == other.text(),

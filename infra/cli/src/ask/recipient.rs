@@ -3,10 +3,11 @@
 use crate::api::{Api, Request};
 use crate::args::api::Recipient as Args;
 use crate::format::{self, Columns, Form};
+use crate::progress::progress;
 use crate::several::{self, Chosen};
 use crate::target::Whose;
 use crate::terminal::{USUAL_WIDTH, visible};
-use crate::{Failure, post, say, show, tell};
+use crate::{Failure, say, show, tell};
 use answers::{Entry, FindingWithEvidence, Recipient, RecipientStream, Timeline, Timestamp, Word};
 use ledger::ServerId;
 use ledger::verdict::{Code, Verdict};
@@ -79,7 +80,7 @@ fn everywhere(args: &Args, ledger: &Api, form: Form) -> Result<ExitCode, Failure
     let (mut known, mut failed, mut worst) = (Vec::new(), Vec::new(), 0);
     // Whether any server took the question for one about itself, and what one said that has no such stream.
     let (mut answered, mut no_stream) = (false, None);
-    let bar = post::progress(Some(all.len() as u64), "asking servers");
+    let bar = progress(Some(all.len() as u64), "asking servers");
     for Chosen { server, name } in &all {
         match at(args, ledger, *server) {
             Ok(At::NoStream(failure)) => no_stream = Some(failure),
@@ -93,7 +94,7 @@ fn everywhere(args: &Args, ledger: &Api, form: Form) -> Result<ExitCode, Failure
                     stream,
                     reason: first.map(|first| first.finding.code.clone()),
                     since: first.map(|first| first.finding.since),
-                    words: first.map(reason).unwrap_or_default(),
+                    words: first.map(show::reason).unwrap_or_default(),
                     verdict: answer.verdict,
                 }
             })),
@@ -118,7 +119,7 @@ fn everywhere(args: &Args, ledger: &Api, form: Form) -> Result<ExitCode, Failure
         let rows = known.iter().map(|one| {
             let since = one.since.map(|since| show::time(since.0)).unwrap_or_default();
             let name = [one.server.to_string(), one.name.clone()].join(" ");
-            [name, one.stream.clone(), verdict(&one.verdict), one.words.clone(), since]
+            [name, one.stream.clone(), show::verdict(&one.verdict), one.words.clone(), since]
         });
         let table = show::table(["server", "stream", "verdict", "why", "since"], rows);
         let next = format!("postledger recipient --server {} {}", first.server, quoted(&args.address));
@@ -214,34 +215,6 @@ impl History {
     }
 }
 
-/// A verdict as people spell it.
-pub(crate) fn verdict(verdict: &Word<Verdict>) -> String {
-    match verdict {
-        Word::Known(verdict) => verdict.words().to_owned(),
-        Word::Other(other) => other.replace('_', " "),
-    }
-}
-
-/// A reason in words, with all that decided it.
-pub(crate) fn reason(reason: &FindingWithEvidence) -> String {
-    let mut words = reason.finding.words.clone();
-    if let Some(soft) = &reason.soft {
-        let _ = write!(
-            words,
-            ": {} of {} on {} messages since {}, last delivery {}",
-            soft.count,
-            soft.policy.count,
-            soft.messages,
-            soft.first.0.day(),
-            soft.last_delivery.map_or_else(|| "never".to_owned(), |last| last.0.day())
-        );
-    }
-    if let Some(until) = reason.finding.until {
-        let _ = write!(words, "; until {}", show::time(until.0));
-    }
-    words
-}
-
 fn text(server: ServerId, told: &Recipient, history: &History) -> String {
     let mut out = String::new();
     let address = told.address.as_deref().unwrap_or("of no address that is told");
@@ -258,7 +231,7 @@ fn text(server: ServerId, told: &Recipient, history: &History) -> String {
     }
     out.push('\n');
     if told.cleaned.is_some() {
-        out += "characters that are not to be seen were taken out of the address\n";
+        out += "invisible characters were removed from the address\n";
     }
     if !told.also_asked.is_empty() {
         let others = told.also_asked.iter().map(|other| visible(other)).collect::<Vec<_>>().join(", ");
@@ -290,7 +263,7 @@ fn text(server: ServerId, told: &Recipient, history: &History) -> String {
 
 fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: &History) {
     let name = format!("{} ({})", visible(stream), answer.kind);
-    let verdict = verdict(&answer.verdict).to_uppercase();
+    let verdict = show::verdict(&answer.verdict).to_uppercase();
     let gap = USUAL_WIDTH.saturating_sub(name.chars().count() + verdict.chars().count()).max(2);
     let _ = writeln!(out, "\n{name}{}{verdict}", " ".repeat(gap));
     if !answer.stream_known {
@@ -306,7 +279,7 @@ fn of_stream(out: &mut String, stream: &str, answer: &RecipientStream, history: 
             "*" => ", on the whole server".to_owned(),
             other => format!(", on stream {}", visible(other)),
         };
-        let _ = writeln!(out, "  {}", reason(found));
+        let _ = writeln!(out, "  {}", show::reason(found));
         let _ = writeln!(out, "    since {}{scope}", show::time(found.finding.since.0));
         if let Some(said) = history.said(found).filter(|said| !words.contains(said)) {
             words.push(said);

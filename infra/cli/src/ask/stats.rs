@@ -1,11 +1,11 @@
 //! The command `stats`: counts and rates.
 
-use super::output::Output;
 use super::time;
 use crate::api::{Api, Request};
 use crate::args::By;
 use crate::args::api::Stats;
 use crate::format::{self, Columns, Form, Format};
+use crate::output::Output;
 use crate::several::{self, Done};
 use crate::target::Whose;
 use crate::{Failure, say, show, tell};

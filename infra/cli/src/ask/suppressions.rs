@@ -1,20 +1,21 @@
 //! The commands `suppressions list`, `export` and `import`.
 
-use super::output::Output;
 use super::pages::{self, Part, Shown, whom};
 use super::time;
 use crate::api::{Api, Request};
 use crate::args::api::{Import, Listed, Suppressions};
 use crate::format::{Form, Format};
+use crate::output::Output;
+use crate::progress::progress;
 use crate::target::Whose;
-use crate::{Failure, USAGE, post, say, show, tell};
+use crate::{Failure, USAGE, say, show, tell};
 use answers::{Imported, ImportedCounts, ImportedLine, Suppression};
 use ledger::event::Cause;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, stdin};
 use std::path::Path;
-use table::{About, Hints, NO_ROW, Split};
+use suppression_lists::{About, Hints, NO_ROW, Split};
 
 /// The most rows of a page.
 const PAGE: u64 = 1_000;
@@ -65,14 +66,15 @@ fn list(listed: &Listed, part: Part, whose: &Whose, form: Form) -> Result<(), Fa
         let whom = whom(row.address.as_deref(), row.recipient_id);
         [whom, time(row.since), row.causes.join(" "), row.origin.clone().unwrap_or_default()]
     };
-    let shown = Shown { head, spare: &[], none: "Nobody is on the list.", columns: &table::COLUMNS };
+    let shown =
+        Shown { head, spare: &[], none: "Nobody is on the list.", columns: &suppression_lists::COLUMNS };
     pages::print(&api, request, part, form, shown, row)
 }
 
 /// Writes the list page by page, with one header.
 fn export(api: &Api, request: &Request, mut out: Output) -> Result<(), Failure> {
     let request = request.clone().with("format", Some("csv")).with("limit", Some(PAGE));
-    let bar = post::progress(None, "exporting: rows");
+    let bar = progress(None, "exporting: rows");
     let mut cursor: Option<String> = None;
     loop {
         let told = api.ask(&request.clone().with("cursor", cursor.as_deref()))?;
@@ -108,7 +110,7 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
         File::open(&args.file).map_err(failed)?.read_to_end(&mut text).map_err(failed)?;
     }
     let cause = args.cause.map(Cause::from);
-    let split = table::split(&text, Hints { cause });
+    let split = suppression_lists::split(&text, Hints { cause });
     let Split { parts, about } =
         split.map_err(|error| Failure::new(format!("{name}: {error}")).next("nothing was sent"))?;
     drop(text);
@@ -119,7 +121,7 @@ fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
         .with("dry_run", args.dry_run.then_some(true))
         .again();
     let rows: usize = parts.iter().map(|part| part.rows).sum();
-    let bar = post::progress(Some(rows as u64), if args.dry_run { "looking at rows" } else { "importing" });
+    let bar = progress(Some(rows as u64), if args.dry_run { "looking at rows" } else { "importing" });
     let About { address_column, columns_not_read, goes_on } = about;
     let mut all =
         Imported { dry_run: args.dry_run, address_column, columns_not_read, goes_on, ..Imported::default() };

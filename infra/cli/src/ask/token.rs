@@ -1,11 +1,11 @@
 //! The commands `token new`, `list` and `revoke`.
 
-use super::output::Output;
 use super::pages::{self, Part, Shown};
 use super::time;
 use crate::api::{Api, HEADER, Request};
 use crate::args::api::{Access, Paging, TokenNew, Tokens};
 use crate::format::{Columns, Form};
+use crate::output::Output;
 use crate::target::Whose;
 use crate::{Failure, say, show, tell};
 use answers::{MadeToken, NewToken, RevokedToken, Token};

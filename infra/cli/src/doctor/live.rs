@@ -7,11 +7,14 @@
 
 use super::outcome::{Outcome, Sent};
 use super::{Found, Link, State};
+use crate::Failure;
 use crate::api::{Api, Request};
 use crate::args::Doctor;
-use crate::server::{agreed, endpoint, refused, token};
+use crate::endpoint::{endpoint, refused};
+use crate::progress::busy;
+use crate::prompt::agreed;
 use crate::target::Whose;
-use crate::{Failure, post};
+use crate::vault::token;
 use account::ServerEntry;
 use answers::{Entry, Events, Word};
 use indicatif::ProgressBar;
@@ -50,7 +53,7 @@ pub(super) fn run(
     json: bool,
 ) -> Result<Outcome, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let api = endpoint(&args.postmark)?.server(token(entry.server, &args.target, whose)?);
+    let api = endpoint(&args.postmark.base)?.server(token(entry.server, &args.target, whose)?);
     let info = match runtime.block_on(api.server()) {
         Ok(info) => info,
         Err(error) => return Ok(Outcome::problem(unanswered(error))),
@@ -93,7 +96,7 @@ pub(super) fn run(
         return Ok(Outcome::problem(Found::new("not_sent", words, "see the server's activity at Postmark")));
     };
     let wait = Duration::from_secs(args.wait);
-    let bar = if json { ProgressBar::hidden() } else { post::busy("waiting for the webhook") };
+    let bar = if json { ProgressBar::hidden() } else { busy("waiting for the webhook") };
     let arrived = arrived(ledger, entry.server, id, wait, &bar);
     bar.finish_and_clear();
     Ok(match arrived {

@@ -14,9 +14,10 @@ mod stack;
 
 use crate::api::Api;
 use crate::args::Doctor;
+use crate::progress::busy;
 use crate::target::{Place, Whose};
-use crate::{Failure, post, registry, say, show};
-use account::watch::Finding;
+use crate::{Failure, registry, say, show};
+use account::Finding;
 use ledger::ServerId;
 use outcome::Outcome;
 use serde::Serialize;
@@ -136,7 +137,7 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
     let mut links = Vec::new();
     let (keys, ring) = stack::keys(whose);
     links.push(keys);
-    let bar = post::busy("looking at the tables");
+    let bar = busy("looking at the tables");
     let (tables, ledger) = stack::tables(&args.target, whose, args.server);
     links.push(tables);
     let looked = match &ledger {

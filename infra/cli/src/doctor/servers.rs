@@ -5,9 +5,10 @@ use super::{Found, Link};
 use crate::Failure;
 use crate::args::Doctor;
 use crate::connect::doors;
+use crate::endpoint::endpoint;
 use crate::keys::{self, KeyRing};
-use crate::server::{endpoint, vault};
 use crate::target::{self, Whose};
+use crate::vault::vault;
 use account::connect::{self, ConnectError};
 use account::rotate::Keys as _;
 use account::watch::{Sent, Watch};
@@ -67,7 +68,7 @@ impl<'a> Servers<'a> {
             stack: &whose.stack,
             ring,
             vault: vault(&args.target, whose),
-            endpoint: endpoint(&args.postmark)?,
+            endpoint: endpoint(&args.postmark.base)?,
             doors: doors()?,
             base: target::doors(&args.target, whose),
             now: platform::now(),

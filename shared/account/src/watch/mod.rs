@@ -8,6 +8,7 @@ mod sent;
 pub use sent::Sent;
 
 use crate::connect::{self, ConnectError, Seen};
+use crate::finding::Finding;
 use crate::registry::{Registry, RegistryError, ServerEntry};
 use crate::vault::VaultError;
 use crate::webhooks::{self, Difference, Plan, WebhookRow};
@@ -20,21 +21,6 @@ use postmark_api::{ApiError, Auth, ServerApi, Trigger, WebhookStatistics};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{AccountStore, StoreError};
-
-/// Something that is wrong, or will be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The server.
-    pub server: ServerId,
-    /// The stream, where it is about one.
-    pub stream: Option<String>,
-    /// What it is, for machines; these do not change.
-    pub code: &'static str,
-    /// What it is, in a sentence without addresses.
-    pub words: String,
-    /// What to do.
-    pub next: String,
-}
 
 /// What was found at a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,7 +1,7 @@
 //! What a plan warns of: what a person must know or do, since it is not ours to change.
 
 use super::{ROWS_MAX, place, reaches_us, without_credential};
-use crate::watch::Finding;
+use crate::finding::Finding;
 use ledger::ServerId;
 use postmark_api::{ServerInfo, Webhook};
 

@@ -1,7 +1,7 @@
 //! The dead letters.
 
-use super::{Sweep, SweepError, Swept, is_late};
-use crate::Erasures;
+use super::{Sweep, SweepError, is_late};
+use crate::{Erasures, Swept};
 use ledger::Time;
 use queue::{QueueName, RECEIVE_MAX};
 use std::time::Duration;

@@ -2,9 +2,9 @@
 //! that the next run continues where one ended or died.
 
 use super::progress::Progress;
-use super::{Sweep, SweepError, Swept, is_late};
-use crate::Erasures;
+use super::{Sweep, SweepError, is_late};
 use crate::observe::Happened;
+use crate::{Erasures, Swept};
 use ledger::Time;
 use queue::Part;
 use serde::{Deserialize, Serialize};

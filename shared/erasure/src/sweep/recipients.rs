@@ -1,7 +1,8 @@
 //! The recorded events of recipients who are to be swept. Servers take turns, one recipient each, so that none waits for
 //! another. A document keeps how far each server is, so that the next run continues there.
 
-use super::{Sweep, SweepError, Swept, Through, is_late};
+use super::{Sweep, SweepError, Through, is_late};
+use crate::Swept;
 use crate::observe::Happened;
 use ledger::{RecipientId, ServerId};
 use serde::{Deserialize, Serialize};

@@ -1,15 +1,9 @@
 //! Webhooks as Postmark writes them: much may be absent or null, and words that are new are passed over.
 
 use super::{Auth, Header, Trigger, Triggers, Webhook};
-use serde::{Deserialize, Deserializer};
+use crate::lenient::or_default;
+use serde::Deserialize;
 use std::collections::BTreeMap;
-
-/// What is null counts as absent.
-pub(super) fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
-    from: D,
-) -> Result<T, D::Error> {
-    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
-}
 
 #[derive(Deserialize)]
 pub(super) struct Listed {

@@ -3,8 +3,8 @@
 
 use crate::lambda::{Function, Lambda, queue_settings, table_settings};
 use crate::meter::{Meter, size};
-use crate::million::{PAGE_BYTES, SINCE, STREAM, address, index, listing, view, wire};
 use crate::process::{cpu_ns, resident_kb};
+use crate::reconcile_memory::{PAGE_BYTES, SINCE, STREAM, address, index, listing, view, wire};
 use crate::wire::{Wire, at_once};
 use crate::{SERVER, STACK, server_id};
 use account::tokens_prefix;
@@ -37,19 +37,19 @@ pub struct Measured {
 }
 
 /// A running function, and what it talks to.
-pub struct Asked {
+pub struct ApiBench {
     lambda: Lambda,
     aws: Wire,
     function: Function,
     token: String,
 }
 
-impl Asked {
+impl ApiBench {
     /// Starts the function over a stack whose list has so many rows.
     ///
     /// # Panics
     /// Where it does not start.
-    pub async fn start(binary: &Path, rows: u64) -> Asked {
+    pub async fn start(binary: &Path, rows: u64) -> ApiBench {
         let new = New {
             name: "measured".to_owned(),
             role: Role::Admin,
@@ -69,7 +69,7 @@ impl Asked {
         settings.push(("POSTLEDGER_SOFT_BOUNCE_POLICY".to_owned(), SoftBouncePolicy::default().to_string()));
         let function = Function::start(binary.to_owned(), &lambda.address, &aws.url, &settings);
         lambda.asked().await;
-        Asked { lambda, aws, function, token: text }
+        ApiBench { lambda, aws, function, token: text }
     }
 
     fn pid(&self) -> u32 {

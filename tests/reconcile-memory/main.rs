@@ -4,8 +4,8 @@
 
 use clap::Parser;
 use postledger_tests::lambda::built;
-use postledger_tests::million::{Case, FUNCTION_MB, Given, Measured, TIMEOUT, run};
 use postledger_tests::process::share_of;
+use postledger_tests::reconcile_memory::{Case, FUNCTION_MB, Given, Measured, TIMEOUT, run};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;

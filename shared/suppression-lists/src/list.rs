@@ -1,8 +1,8 @@
 //! A list, opened: its text, its first record, and the others as they are held against it.
 
 use crate::content::Content;
+use crate::file::SheetError;
 use crate::json;
-use crate::read::SheetError;
 use crate::scan::{Cell, MARK, Record, Records, is_separator};
 use crate::words::plain;
 use crate::write::undone;

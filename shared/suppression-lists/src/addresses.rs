@@ -1,8 +1,8 @@
 //! The addresses of a list, whatever else stands in it: for those who ask about them.
 
+use crate::file::SheetError;
 use crate::header::{is_address, place};
 use crate::list::{Header, List, address, decoded};
-use crate::read::SheetError;
 use crate::scan::{Record, is_like_an_address};
 use crate::words::plain;
 use std::collections::BTreeSet;

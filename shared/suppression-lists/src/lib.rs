@@ -13,6 +13,7 @@ mod addresses;
 mod cause;
 mod content;
 mod date;
+mod file;
 mod header;
 mod json;
 mod list;
@@ -23,11 +24,10 @@ mod words;
 mod write;
 
 pub use addresses::{Addresses, Found, addresses};
+pub use file::{BYTES_MAX, Hints, ROWS_MAX, SheetError};
 pub use header::Format;
 pub use list::NO_ROW;
-pub use read::{
-    About, BYTES_MAX, Hints, Ignored, Invalid, ListRow, ROWS_MAX, Sheet, SheetError, Warning, read,
-};
+pub use read::{About, Ignored, Invalid, ListRow, Sheet, Warning, read};
 pub use split::{Part, Split, split};
 pub use words::gravity;
 pub use write::{CAUSES_JOINED_BY, COLUMNS, write_header, write_row};

@@ -1,6 +1,6 @@
 //! What Postmark knows of a webhook's health: its probes, and what it counted in the last 24 hours.
 
-use super::wire::or_default;
+use crate::lenient::or_default;
 use crate::words;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -100,7 +100,7 @@ pub struct TriggerMetrics {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct VerificationRow {
+pub(crate) struct VerificationRow {
     success: bool,
     #[serde(default, deserialize_with = "or_default")]
     results: Vec<ProbeRow>,
@@ -122,7 +122,7 @@ struct ProbeRow {
 
 impl VerificationRow {
     /// Messages are Postmark's words, or the endpoint's through it: they are kept as far as they may be printed.
-    pub(super) fn into_verification(self, token: &str) -> Verification {
+    pub(crate) fn into_verification(self, token: &str) -> Verification {
         let words =
             |told: Option<String>| told.and_then(|told| words::repeatable(&told, token)).unwrap_or_default();
         Verification {
@@ -150,7 +150,7 @@ pub(crate) fn verification(body: &[u8], token: &str) -> Option<Verification> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct StatisticsRow {
+pub(crate) struct StatisticsRow {
     #[serde(default, deserialize_with = "or_default")]
     statuses: BTreeMap<String, Option<String>>,
     #[serde(default)]

@@ -1,8 +1,9 @@
 //! Splits a list that is too large for one request. Each part is a complete list, with the header.
 
+use crate::file::{BYTES_MAX, Hints, ROWS_MAX, SheetError};
 use crate::header::{Format, Layout, Telling, layout, place};
 use crate::list::{List, Rest, decoded};
-use crate::read::{About, BYTES_MAX, Hints, ROWS_MAX, SheetError};
+use crate::read::About;
 use crate::scan::{Record, line_ends};
 
 /// A list in parts.

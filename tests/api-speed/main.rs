@@ -3,7 +3,7 @@
 //! more memory.
 
 use clap::Parser;
-use postledger_tests::asked::{Asked, Measured};
+use postledger_tests::api_speed::{ApiBench, Measured};
 use postledger_tests::lambda::built;
 use postledger_tests::process::median;
 use serde_json::{Value, json};
@@ -44,10 +44,10 @@ fn main() -> ExitCode {
         // Each its own process, so that neither's memory shows in the other.
         let mut checks = Vec::new();
         for (addresses, _) in CHECKS {
-            let mut asked = Asked::start(&binary, 0).await;
-            checks.push(asked.check(addresses, args.times + 1).await);
+            let mut bench = ApiBench::start(&binary, 0).await;
+            checks.push(bench.check(addresses, args.times + 1).await);
         }
-        (checks, Asked::start(&binary, args.rows).await.list(args.rows, LIMIT).await)
+        (checks, ApiBench::start(&binary, args.rows).await.list(args.rows, LIMIT).await)
     });
     let mut failed = Vec::new();
     for ((addresses, most), run) in CHECKS.iter().zip(&checks) {

@@ -1,7 +1,7 @@
 //! Reconcile's own binary over suppression lists of thousands of rows; `make reconcile-memory` has a million.
 
 use postledger_tests::lambda::built;
-use postledger_tests::million::{Case, Given, run};
+use postledger_tests::reconcile_memory::{Case, Given, run};
 
 /// A quarter of the function's memory, in kilobytes.
 const RESIDENT_KB_MAX: u64 = 64 * 1_024;

@@ -31,7 +31,7 @@
 //! `@`.
 
 use crate::content::Content;
-use crate::read::{Hints, SheetError};
+use crate::file::{Hints, SheetError};
 use crate::words::{plain, word};
 use crate::write::COLUMNS;
 use ledger::event::Cause;

@@ -2,6 +2,7 @@
 
 use crate::cause::cause;
 use crate::date::instant;
+use crate::file::{BYTES_MAX, Hints, ROWS_MAX, SheetError};
 use crate::header::{Format, Layout, Place, layout, place};
 use crate::list::{Cells, Header, List, address, cell, decoded};
 use crate::words::Word;
@@ -9,22 +10,11 @@ use ledger::Time;
 use ledger::event::Cause;
 use ledger::given::{Address, NotARecipient};
 
-/// The largest file that is read, in bytes.
-pub const BYTES_MAX: usize = 1024 * 1024;
-/// The most rows of a file that are read, its header aside.
-pub const ROWS_MAX: usize = 5_000;
 /// The most columns that are named in an answer.
 const NAMES_MAX: usize = 100;
 
 /// The warning about an address that had to be cleaned.
 const CLEANED: &str = "invisible characters were removed from the address";
-
-/// What is known of a list beside its text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
-    /// Why the addresses are on it, if the list does not say.
-    pub cause: Option<Cause>,
-}
 
 /// A list that was understood. Each of its rows is in exactly one of `rows`, `ignored` and `invalid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +65,7 @@ impl About {
 pub struct ListRow {
     /// Its first line in the file, from 1.
     pub line: u64,
-    /// The address as it was understood: without a name beside it, and without what is not to be seen.
+    /// The address as it was understood: without a name beside it, and without invisible characters.
     pub address: String,
     /// Why it is on the list.
     pub cause: Cause,
@@ -108,79 +98,6 @@ pub struct Warning {
     pub line: u64,
     /// What is not as it should be, in words that do not quote it.
     pub problem: &'static str,
-}
-
-/// Why a file is refused as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SheetError {
-    /// It is too large.
-    #[error("the file is larger than {BYTES_MAX} bytes: split it")]
-    Bytes,
-    /// It has too many rows.
-    #[error("the file has more than {ROWS_MAX} rows: split it, each part with the header")]
-    Rows,
-    /// There is nothing in it.
-    #[error("the file is empty")]
-    Empty,
-    /// It has bytes that no text has.
-    #[error("the file is not text, or is UTF-16 without a byte order mark: save it as CSV in UTF-8")]
-    NoText,
-    /// A quote in the first line is missing or stray.
-    #[error(
-        "a quote in line {line}, the first line of the list, is missing or misplaced, so its columns cannot \
-            be recognized: correct that line"
-    )]
-    Quote {
-        /// The line, from 1.
-        line: u64,
-    },
-    /// It begins as JSON and is none.
-    #[error("the file begins as JSON, but line {line} is not JSON")]
-    Json {
-        /// The line, from 1.
-        line: u64,
-    },
-    /// It is JSON, but no list.
-    #[error(
-        "the JSON of line {line} is not a list: give an array of objects with an address each, or an object \
-            with one such array"
-    )]
-    Entries {
-        /// The line, from 1.
-        line: u64,
-    },
-    /// The first line is neither a header that is known nor an address.
-    #[error(
-        "no column with addresses was found: \
-         give the columns email, cause and date, or one column of addresses and `cause`"
-    )]
-    NoHeader,
-    /// A plain list has two columns of one meaning.
-    #[error("column {column} of the header means the same as another one: keep one of them")]
-    Twice {
-        /// The second of the two, from 1.
-        column: usize,
-    },
-    /// Several columns have addresses.
-    #[error(
-        "column {column} has addresses, and so has another one: keep the one that counts, or call it email and the other one something else"
-    )]
-    Addresses {
-        /// The second of them, from 1.
-        column: usize,
-    },
-    /// It is Mailchimp's list of those who may be mailed.
-    #[error(
-        "this is Mailchimp's list of members who may be mailed: import the files of its export that are \
-            called unsubscribed and cleaned"
-    )]
-    Members,
-    /// Neither the file nor who sends it says why the addresses are suppressed.
-    #[error(
-        "the file does not say why its addresses are suppressed: give `cause` as hard_bounce, complaint, \
-            unsubscribe, manual or unknown"
-    )]
-    NoCause,
 }
 
 /// What became of one row that has no problem.
@@ -571,6 +488,13 @@ pub(crate) mod tests {
         }
     }
 
+    #[test]
+    fn an_address_that_runs_on_behind_an_invisible_character_is_warned_about() {
+        let csv = "status,reason,email,created\n5.1.1,\"two\nlines\",ida@x.example\u{feff}1714557600\n";
+        let warned = format!("2 warning: {CLEANED}");
+        assert!(told(csv, None).lines().any(|line| line == warned), "{}", told(csv, None));
+    }
+
     const HEADERS: [&str; 10] = [
         "",
         "email\n",
@@ -657,9 +581,11 @@ pub(crate) mod tests {
                 let line = line_ends(&text.as_bytes()[..at]) + 1;
                 let read = sheet.rows.iter().any(|row| row.address == address);
                 let reported = lines.contains(&line)
-                    // In the row that begins before it, which is told of as one that could not be used.
+                    // In the row that begins before it, which is told of as one that could not be used, or is used
+                    // with a warning: of an address that runs on into what was behind it.
                     || lines.iter().rev().find(|told| **told <= line).is_some_and(|told| {
                         sheet.invalid.iter().any(|row| row.line == *told)
+                            || sheet.warnings.iter().any(|warning| warning.line == *told)
                     });
                 prop_assert!(read || reported, "{} of {:?}: {:?}", address, text, sheet);
             }

@@ -1,8 +1,8 @@
 //! Lists as JSON, as the interfaces of services answer: a page with an array of entries, an array by itself, one entry a
 //! line, or several of these one behind the other. What an entry calls its values are its columns.
 
+use crate::file::SheetError;
 use crate::header::is_address;
-use crate::read::SheetError;
 use crate::scan::{Cell, Record, line_ends};
 use crate::words::plain;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};

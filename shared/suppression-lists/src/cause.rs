@@ -1,8 +1,8 @@
 //! Why a row's address is on its list, or that it is not.
 
+use crate::file::Hints;
 use crate::header::Telling;
 use crate::list::{Cells, cell, text};
-use crate::read::Hints;
 use crate::words::{MAILABLE, SOFT, Word, gravest, word};
 use ledger::event::{Bar, Cause};
 
@@ -139,7 +139,7 @@ fn flag(cell: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::SheetError;
+    use crate::file::SheetError;
     use crate::read::tests::{sheet, told};
 
     #[test]

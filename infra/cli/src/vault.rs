@@ -1,0 +1,40 @@
+//! The Postmark tokens of a ledger's servers: where they are kept, and one of them.
+
+use crate::args::Target;
+use crate::target::{Place, Whose};
+use crate::{Failure, aws};
+use account::{FileVault, Vault};
+use ledger::ServerId;
+use postmark_api::Token;
+
+/// Where the tokens of a ledger's servers are kept.
+///
+/// # Errors
+/// Where neither a home folder nor access to AWS is known.
+pub fn vault(target: &Target, whose: &Whose) -> Result<Box<dyn Vault>, Failure> {
+    match Place::of(target.url.as_deref(), &target.aws, whose)? {
+        Place::Url(_) => Ok(Box::new(FileVault::new(&whose.home()?, &whose.stack))),
+        Place::Aws(args) => aws::vault(&args, &whose.stack),
+    }
+}
+
+/// The token of a server.
+///
+/// # Errors
+/// Where it is not kept, or cannot be read.
+pub fn token(server: ServerId, target: &Target, whose: &Whose) -> Result<Token, Failure> {
+    let vault = vault(target, whose)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(kept(&*vault, server))
+}
+
+/// The token of a server that is kept in a vault.
+///
+/// # Errors
+/// Where it is not kept, or cannot be read.
+pub async fn kept(vault: &dyn Vault, server: ServerId) -> Result<Token, Failure> {
+    vault.token(server).await?.ok_or_else(|| {
+        Failure::new(format!("the Postmark token of server {server} is not known here"))
+            .next(format!("give it by `postledger server add --server {server}`"))
+    })
+}
