@@ -338,14 +338,14 @@ fn a_door_a_consumer_and_the_read_api_log_the_cause_once_and_count_it_by_kind() 
             headers.insert("authorization", HeaderValue::from_str(&credential).unwrap());
             let body = event.to_string();
             let path = "/v1/8123456/bounce";
-            let knock = WebhookRequest {
+            let webhook = WebhookRequest {
                 method: &Method::POST,
                 path,
                 headers: &headers,
                 body: body.as_bytes(),
                 source_ip: None,
             };
-            let at_door = stack.door(path).answer(knock).await.status();
+            let at_door = stack.door(path).answer(webhook).await.status();
             let call = api::call::Call {
                 method: &Method::GET,
                 path: "/v1/servers",

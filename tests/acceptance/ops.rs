@@ -692,7 +692,7 @@ fn printed() -> Vec<Value> {
             flush();
         }
     }
-    let knock = |world: &World, method: &str, headers: &[(&str, &str)]| {
+    let send = |world: &World, method: &str, headers: &[(&str, &str)]| {
         let request = world.request(method, "/v1/8123456/open");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         world.send(request.body(fixtures::read("bounce-hard.json")).unwrap()).status().as_u16()
@@ -702,12 +702,12 @@ fn printed() -> Vec<Value> {
         "8123456.1".parse().unwrap(),
         &older.password(STACK, "8123456.1".parse().unwrap()).unwrap(),
     );
-    assert_eq!(knock(&world, "POST", &[("authorization", &valid), ("x-pm-retries-remaining", "2")]), 200);
-    assert_eq!(knock(&world, "POST", &[("authorization", &by_older)]), 200);
-    assert_eq!(knock(&world, "PUT", &[("authorization", &valid)]), 405);
-    assert_eq!(knock(&world, "POST", &[]), 401);
-    assert_eq!(knock(&world, "POST", &[("authorization", "Basic eDp5")]), 503);
-    assert_eq!(knock(&world, "POST", &[("authorization", "Basic eDp5"), ("user-agent", "Postmark")]), 503);
+    assert_eq!(send(&world, "POST", &[("authorization", &valid), ("x-pm-retries-remaining", "2")]), 200);
+    assert_eq!(send(&world, "POST", &[("authorization", &by_older)]), 200);
+    assert_eq!(send(&world, "PUT", &[("authorization", &valid)]), 405);
+    assert_eq!(send(&world, "POST", &[]), 401);
+    assert_eq!(send(&world, "POST", &[("authorization", "Basic eDp5")]), 503);
+    assert_eq!(send(&world, "POST", &[("authorization", "Basic eDp5"), ("user-agent", "Postmark")]), 503);
     for fault in [Fault::Refuse, Fault::Deny] {
         let plan = Plan::new(move |_| fault);
         let refusing = World::new(|queue| Arc::new(queue::Faulty::new(queue, plan)), |key| vec![key], &[]);

@@ -56,7 +56,7 @@ fn nothing_that_is_printed_tells_an_address_a_body_or_a_credential() {
     let urls: Value = serde_json::from_slice(&urls.stdout).unwrap();
     let password = urls[0]["password"].as_str().unwrap().to_owned();
     let agent = postledger::client::agent();
-    let knock = |authorization: String, body: &str| {
+    let send = |authorization: String, body: &str| {
         let request =
             agent.post(format!("{}/v1/8123456/bounce", running.url)).header("authorization", authorization);
         drop(request.header("x-pm-webhook-trace-id", "trace-secret").send(body).unwrap());
@@ -68,12 +68,12 @@ fn nothing_that_is_printed_tells_an_address_a_body_or_a_credential() {
         r#"{"RecordType":"Bounce","Type":"hidden-type","Email":"hidden@customer.example","BouncedAt":"hidden-time"}"#,
         "hidden-garbage",
     ] {
-        knock(credential::basic(user, &password), body);
-        knock(credential::basic(user, "hidden-password"), body);
-        knock("hidden-scheme hidden-value".to_owned(), body);
+        send(credential::basic(user, &password), body);
+        send(credential::basic(user, "hidden-password"), body);
+        send("hidden-scheme hidden-value".to_owned(), body);
     }
     let delivery = String::from_utf8(fixtures::read("delivery-current.json")).unwrap();
-    knock(credential::basic(user, &password), &delivery);
+    send(credential::basic(user, &password), &delivery);
     running.ask(&["recipient", "--server", "8123456", "ida.moreau@customer.example"], b"");
     running.ask(
         &[

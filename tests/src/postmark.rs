@@ -93,11 +93,11 @@ impl Transport for Caller {
 }
 
 /// How the doors of a stack answer a request, as API Gateway would bring it.
-pub async fn knock(stack: &Stack, request: &Request<Vec<u8>>) -> ingest::Answer {
+pub async fn deliver(stack: &Stack, request: &Request<Vec<u8>>) -> ingest::Answer {
     let (path, headers): (&str, &HeaderMap) = (request.uri().path(), request.headers());
-    let knock =
+    let webhook =
         WebhookRequest { method: request.method(), path, headers, body: request.body(), source_ip: None };
-    stack.door(path).answer(knock).await
+    stack.door(path).answer(webhook).await
 }
 
 /// An answer of our doors as Postmark sees it.
@@ -109,6 +109,6 @@ pub fn seen(answer: ingest::Answer, millis: u32) -> Answer {
 #[async_trait]
 impl Hooks for Stack {
     async fn answer(&self, request: &Request<Vec<u8>>) -> Answer {
-        seen(knock(self, request).await, 50)
+        seen(deliver(self, request).await, 50)
     }
 }

@@ -342,7 +342,7 @@ pub(crate) async fn tell(
     headers.insert(http::header::AUTHORIZATION, authorization.parse().expect("a header"));
     let path = format!("/v1/{}/{}", telling.server, telling.segment);
     let method = http::Method::POST;
-    let knock = WebhookRequest {
+    let webhook = WebhookRequest {
         method: &method,
         path: &path,
         headers: &headers,
@@ -351,7 +351,7 @@ pub(crate) async fn tell(
     };
     loop {
         requests.fetch_add(1, Ordering::Relaxed);
-        match stack.door(&path).answer(knock).await {
+        match stack.door(&path).answer(webhook).await {
             Answer::Accepted | Answer::SetAside(_) => return,
             Answer::TryAgain => {}
             other => panic!("the door answered {other:?} to a genuine event"),

@@ -8,7 +8,7 @@ use crate::args::Target;
 use crate::args::{Access, Unknown};
 use crate::aws::{self, Aws};
 use crate::client::{agent, unreachable_at};
-use crate::target::{Place, Whose};
+use crate::target::{Context, Deployment};
 use crate::{Failure, USAGE};
 use account::audit::{Who, WhoKind};
 use answers::{Problem, UNKNOWN_STREAM};
@@ -134,7 +134,7 @@ impl fmt::Display for Request {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Answer {
     /// Its status.
     pub status: StatusCode,
     /// Its body.
@@ -143,14 +143,14 @@ pub struct Told {
     pub next: Option<String>,
 }
 
-impl Told {
-    fn of(response: Response<Vec<u8>>) -> Told {
+impl Answer {
+    fn of(response: Response<Vec<u8>>) -> Answer {
         let link = response.headers().get(LINK).and_then(|link| link.to_str().ok()).unwrap_or_default();
         let next = link.split_once("cursor=").map(|(_, rest)| {
             let cursor = rest.split(['&', '>']).next().unwrap_or_default();
             percent_decode_str(cursor).decode_utf8_lossy().into_owned()
         });
-        Told { status: response.status(), next, body: response.into_body() }
+        Answer { status: response.status(), next, body: response.into_body() }
     }
 
     /// Its body as JSON, to be handed on; null where it has none.
@@ -217,23 +217,23 @@ impl Api {
     ///
     /// # Errors
     /// Where a token cannot be read, none is given to a deployed stack, or there is no such stack.
-    pub fn open(access: &Access, whose: &Whose) -> Result<Api, Failure> {
-        let (config, target) = (&whose.config, &access.target);
+    pub fn open(access: &Access, context: &Context) -> Result<Api, Failure> {
+        let (config, target) = (&context.config, &access.target);
         let token = config.token(access.token_file.as_deref())?;
         if let Some(token) = token.as_ref().filter(|_| !target.is_given()) {
             config.may_send(token)?;
         }
-        let place = Place::of(target.url.as_deref(), &target.aws, whose)?;
+        let place = Deployment::of(target.url.as_deref(), &target.aws, context)?;
         match (token, place) {
-            (Some(token), Place::Url(base)) => Api::of_bearer(&base, &token.token),
-            (Some(token), Place::Aws(args)) => {
-                Api::of_bearer(&aws::doors(&args, &whose.stack)?, &token.token)
+            (Some(token), Deployment::Url(base)) => Api::of_bearer(&base, &token.token),
+            (Some(token), Deployment::Aws(args)) => {
+                Api::of_bearer(&aws::doors(&args, &context.stack)?, &token.token)
             }
-            (None, Place::Url(base)) if !pass::is_here(&base) => Err(Failure::new(
+            (None, Deployment::Url(base)) if !pass::is_here(&base) => Err(Failure::new(
                 "there is no token for this API",
             )
             .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
-            (None, place) => Api::at(place, whose),
+            (None, place) => Api::at(place, context),
         }
     }
 
@@ -241,14 +241,14 @@ impl Api {
     ///
     /// # Errors
     /// For AWS where there is no access, stack or answer; for an embedded one where this user runs none there.
-    pub fn operated(target: &Target, whose: &Whose) -> Result<Api, Failure> {
-        Api::at(Place::of(target.url.as_deref(), &target.aws, whose)?, whose)
+    pub fn operated(target: &Target, context: &Context) -> Result<Api, Failure> {
+        Api::at(Deployment::of(target.url.as_deref(), &target.aws, context)?, context)
     }
 
-    fn at(place: Place, whose: &Whose) -> Result<Api, Failure> {
+    fn at(place: Deployment, context: &Context) -> Result<Api, Failure> {
         match place {
-            Place::Url(base) => Ok(Api::of_operator(&base, &Pass::find(&whose.home()?, &base)?)),
-            Place::Aws(args) => Ok(Api::of(Way::Direct(Box::new(Aws::open(&args, &whose.stack)?)))),
+            Deployment::Url(base) => Ok(Api::of_operator(&base, &Pass::find(&context.home()?, &base)?)),
+            Deployment::Aws(args) => Ok(Api::of(Way::Direct(Box::new(Aws::open(&args, &context.stack)?)))),
         }
     }
 
@@ -342,8 +342,8 @@ impl Api {
     }
 
     /// Asks, and has every answer; what does not answer is asked again where that changes nothing.
-    pub fn answer(&self, request: &Request) -> Result<Told, Failure> {
-        let passes = |told: &Told| {
+    pub fn answer(&self, request: &Request) -> Result<Answer, Failure> {
+        let passes = |told: &Answer| {
             matches!(told.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY)
                 || matches!(told.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
         };
@@ -367,13 +367,13 @@ impl Api {
     ///
     /// # Errors
     /// Where nobody answers, or the answer is a problem: what that says.
-    pub fn ask(&self, request: &Request) -> Result<Told, Failure> {
+    pub fn ask(&self, request: &Request) -> Result<Answer, Failure> {
         let told = self.answer(request)?;
         if told.status.is_success() { Ok(told) } else { Err(self.refused(&told)) }
     }
 
     /// Why something was not answered.
-    pub fn refused(&self, told: &Told) -> Failure {
+    pub fn refused(&self, told: &Answer) -> Failure {
         if told.is_problem("unknown-server") {
             return told.failure().status(USAGE);
         }
@@ -395,17 +395,17 @@ impl Api {
         told.failure()
     }
 
-    fn once(&self, request: &Request) -> Result<Told, Failure> {
+    fn once(&self, request: &Request) -> Result<Answer, Failure> {
         let told = self.sent(request)?;
         self.answered.store(true, Ordering::Relaxed);
         Ok(told)
     }
 
-    fn sent(&self, request: &Request) -> Result<Told, Failure> {
+    fn sent(&self, request: &Request) -> Result<Answer, Failure> {
         match &self.way {
             Way::Bearer(http) => http.sent(request, &http.base),
             Way::Operator(http, doors) => http.sent(request, doors),
-            Way::Direct(aws) => Ok(Told::of(aws.answer(request.of_http("")?)?)),
+            Way::Direct(aws) => Ok(Answer::of(aws.answer(request.of_http("")?)?)),
         }
     }
 }
@@ -416,19 +416,19 @@ impl Http {
     }
 
     /// Sends a request; `meant` is where somebody was to be.
-    fn sent(&self, request: &Request, meant: &str) -> Result<Told, Failure> {
+    fn sent(&self, request: &Request, meant: &str) -> Result<Answer, Failure> {
         self.answered(request.of_http(&self.base)?).map_err(|_| unreachable_at(meant))
     }
 
     /// Sends a request with what is borne here.
-    fn answered(&self, mut request: http::Request<Vec<u8>>) -> Result<Told, ureq::Error> {
+    fn answered(&self, mut request: http::Request<Vec<u8>>) -> Result<Answer, ureq::Error> {
         for (name, value) in &self.headers {
             let value = HeaderValue::from_str(value).map_err(http::Error::from)?;
             request.headers_mut().insert(*name, value);
         }
         let (parts, mut body) = self.agent.run(request)?.into_parts();
         let body = body.with_config().limit(u64::MAX).read_to_vec()?;
-        Ok(Told::of(Response::from_parts(parts, body)))
+        Ok(Answer::of(Response::from_parts(parts, body)))
     }
 }
 
@@ -460,8 +460,8 @@ mod tests {
         let link =
             "</v1/servers/7/streams/outbound/suppressions?format=csv&cursor=a%2Db&limit=2>; rel=\"next\"";
         response.headers_mut().insert(LINK, HeaderValue::from_static(link));
-        assert_eq!(Told::of(response).next.as_deref(), Some("a-b"));
-        assert_eq!(Told::of(Response::new(Vec::new())).next, None);
+        assert_eq!(Answer::of(response).next.as_deref(), Some("a-b"));
+        assert_eq!(Answer::of(Response::new(Vec::new())).next, None);
     }
 
     #[test]
@@ -525,9 +525,9 @@ mod tests {
     #[test]
     fn a_problem_says_what_is_the_matter_and_what_to_do() {
         let body = br#"{"type":"urn:postledger:problem:role","detail":"this needs a token of role admin","next":"ask"}"#;
-        let told = Told { status: StatusCode::FORBIDDEN, body: body.to_vec(), next: None };
+        let told = Answer { status: StatusCode::FORBIDDEN, body: body.to_vec(), next: None };
         assert_eq!(told.failure().to_string(), "this needs a token of role admin\n  next: ask");
-        let told = Told { status: StatusCode::NOT_FOUND, body: b"<html>".to_vec(), next: None };
+        let told = Answer { status: StatusCode::NOT_FOUND, body: b"<html>".to_vec(), next: None };
         assert!(told.failure().to_string().contains("--url"));
     }
 }

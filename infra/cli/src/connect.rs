@@ -9,7 +9,7 @@ use crate::progress::busy;
 use crate::prompt::agreed;
 use crate::registry::entry;
 use crate::several::{self, Done};
-use crate::target::{self, Whose};
+use crate::target::{self, Context};
 use crate::terminal::visible;
 use crate::vault::{kept, vault};
 use crate::{Failure, registry, say, show};
@@ -50,17 +50,17 @@ impl From<ConnectError> for Failure {
 ///
 /// # Errors
 /// Where a server is not registered, our doors are not ready, Postmark refuses, or there is nobody to ask.
-pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+pub fn run(args: &Args, context: &Context, json: bool) -> Result<ExitCode, Failure> {
     let ways = Ways {
-        vault: vault(&args.target, whose)?,
+        vault: vault(&args.target, context)?,
         endpoint: endpoint(&args.postmark.base)?,
         doors: doors()?,
-        ring: KeyRing::open(&whose.home()?, &whose.stack)?,
-        ledger: Api::operated(&args.target, whose)?,
+        ring: KeyRing::open(&context.home()?, &context.stack)?,
+        ledger: Api::operated(&args.target, context)?,
     };
-    let chosen = several::chosen(&args.several, whose, &ways.ledger)?;
+    let chosen = several::chosen(&args.several, context, &ways.ledger)?;
     let format = if json { Format::Json } else { Format::Table };
-    several::each(chosen, format, |server| connect(args, whose, &ways, server, json))
+    several::each(chosen, format, |server| connect(args, context, &ways, server, json))
 }
 
 /// What all servers are connected by.
@@ -72,14 +72,20 @@ struct Ways {
     ledger: Api,
 }
 
-fn connect(args: &Args, whose: &Whose, ways: &Ways, server: ServerId, json: bool) -> Result<Done, Failure> {
+fn connect(
+    args: &Args,
+    context: &Context,
+    ways: &Ways,
+    server: ServerId,
+    json: bool,
+) -> Result<Done, Failure> {
     let Ways { vault, endpoint, doors, ring, ledger } = ways;
     let who = ledger.who();
     let known = registry::on(ledger, async |store| entry(store, server).await)?;
     let base = match args.doors.clone().or(known.doors) {
         Some(base) => base,
         // Asked before the registry is: on AWS it is a call of its own.
-        None => target::doors(&args.target, whose)?,
+        None => target::doors(&args.target, context)?,
     };
     registry::on(ledger, async |store| {
         let mut entry = entry(store, server).await?;

@@ -13,7 +13,7 @@ use std::io::BufRead;
 
 /// A line that tells how its body was told. A line without `body` is a body itself.
 #[derive(Deserialize)]
-struct Told<'a> {
+struct Input<'a> {
     server: Option<ServerId>,
     received_at: Option<serde_json::Value>,
     source: Option<Source>,
@@ -77,7 +77,7 @@ impl Fold {
         let mut source = Source::Webhook;
         let (mut server, mut received_at) = (server, received_at);
         let mut body = line.to_vec();
-        if let Ok(told) = serde_json::from_slice::<Told<'_>>(line)
+        if let Ok(told) = serde_json::from_slice::<Input<'_>>(line)
             && (told.body.is_some() || told.body_base64.is_some())
         {
             let bad = |what: &str| Failure::new(format!("line {}: {what}", self.bodies + 1));

@@ -12,7 +12,7 @@ use postledger::format::{self, Form, Format};
 use postledger::keys::{KeyRing, webhooks};
 use postledger::progress::progress;
 use postledger::sample::SERVER;
-use postledger::target::{self, Place, Whose};
+use postledger::target::{self, Context, Deployment};
 use postledger::{
     Failure, USAGE, ask, aws, bearer, connect, doctor, help, is_unwritten, operate, post, rebuild, reconcile,
     report, revoke, rotate, run, say, server, show, tell, terminal, trial, watch,
@@ -61,43 +61,43 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         false => Config::default(),
     };
     bearer::allows(&cli.command, &config)?;
-    let whose = Whose { home: cli.home, stack: cli.stack, config };
+    let context = Context { home: cli.home, stack: cli.stack, config };
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    let ring = || KeyRing::open(&whose.home()?, &whose.stack);
+    let ring = || KeyRing::open(&context.home()?, &context.stack);
     match cli.command {
         Command::Run(args) => {
-            let ring = KeyRing::open_or_make(&whose.home()?, &whose.stack)?;
+            let ring = KeyRing::open_or_make(&context.home()?, &context.stack)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(run::run(&args, &ring, &whose.home()?, &whose.stack))?;
+            runtime.block_on(run::run(&args, &ring, &context.home()?, &context.stack))?;
         }
-        Command::Keys(args::Keys::Prepare(target)) => prepare(target, &whose, form.json()?)?,
+        Command::Keys(args::Keys::Prepare(target)) => prepare(target, &context, form.json()?)?,
         Command::Keys(args::Keys::Rotate(args)) => {
-            return rotate::run(&args, &whose, form.json()?).map(status);
+            return rotate::run(&args, &context, form.json()?).map(status);
         }
-        Command::Keys(command) => key_command(command, ring()?, &whose, form)?,
-        Command::Url(args) => url(&args, &whose, form.json()?)?,
-        Command::Server(command) => server::run(command, &whose, form)?,
-        Command::Connect(args) => return connect::run(&args, &whose, form.json()?),
-        Command::Watch(args) => return watch::run(&args, &whose, form.json()?).map(status),
-        Command::Reconcile(args) => return reconcile::run(&args, &whose, form.json()?),
-        Command::Completeness(args) => reconcile::completeness(&args, &whose, form)?,
-        Command::Backfill(args) => return reconcile::backfill(&args, &whose, form.json()?),
-        Command::Doctor(args) => return doctor::run(&args, &whose, form.json()?).map(status),
+        Command::Keys(command) => key_command(command, ring()?, &context, form)?,
+        Command::Url(args) => url(&args, &context, form.json()?)?,
+        Command::Server(command) => server::run(command, &context, form)?,
+        Command::Connect(args) => return connect::run(&args, &context, form.json()?),
+        Command::Watch(args) => return watch::run(&args, &context, form.json()?).map(status),
+        Command::Reconcile(args) => return reconcile::run(&args, &context, form.json()?),
+        Command::Completeness(args) => reconcile::completeness(&args, &context, form)?,
+        Command::Backfill(args) => return reconcile::backfill(&args, &context, form.json()?),
+        Command::Doctor(args) => return doctor::run(&args, &context, form.json()?).map(status),
         Command::Event(args) => return event(&args),
         Command::Fold(args) => fold(&args)?,
-        Command::Ask(command) => return ask::run(command, &whose, form),
-        Command::Post(args) => return post::run(&args, &ring()?, &whose, form.json()?).map(status),
-        Command::Sample(target) => sample(&target, &whose)?,
+        Command::Ask(command) => return ask::run(command, &context, form),
+        Command::Post(args) => return post::run(&args, &ring()?, &context, form.json()?).map(status),
+        Command::Sample(target) => sample(&target, &context)?,
         Command::Queues(args::Queues { command: Some(args::OfQueues::Redrive(args)), .. }) => {
-            operate::redrive(&args, &whose, form.json()?)?;
+            operate::redrive(&args, &context, form.json()?)?;
         }
         Command::Queues(args::Queues { command: None, target }) => {
-            let queues = operate::queues(&Api::operated(&target, &whose)?)?;
+            let queues = operate::queues(&Api::operated(&target, &context)?)?;
             format::print(form, &queues, operate::ON_QUEUE, show::queues)?;
         }
-        Command::Quarantine(command) => operate::of_quarantine(command, &whose, form)?,
-        Command::Revoke(args) => revoke::run(&args, &whose, form)?,
-        Command::Rebuild(args) => return rebuild::run(&args, &whose, form.json()?).map(status),
+        Command::Quarantine(command) => operate::of_quarantine(command, &context, form)?,
+        Command::Revoke(args) => revoke::run(&args, &context, form)?,
+        Command::Rebuild(args) => return rebuild::run(&args, &context, form.json()?).map(status),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut help::command(), "postledger", &mut script);
@@ -112,17 +112,17 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
                 .next("name an emulator by --endpoint URL or POSTLEDGER_ENDPOINT")
             })?;
             let json = form.json()?;
-            let made = aws::create(&endpoint, &region, &whose.stack, by_time)?;
+            let made = aws::create(&endpoint, &region, &context.stack, by_time)?;
             say(if json { serde_json::to_string_pretty(&made)? } else { made.text() });
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, form: Form) -> Result<(), Failure> {
-    let stack = &whose.stack;
+fn key_command(command: args::Keys, mut ring: KeyRing, context: &Context, form: Form) -> Result<(), Failure> {
+    let stack = &context.stack;
     let tell = |done: String, ring: &KeyRing| {
-        let taken_up = operate::hand_out(ring, whose)?;
+        let taken_up = operate::hand_out(ring, context)?;
         if form.of_list() == Format::Table {
             say(format!("{done}\n{taken_up}\n"));
         }
@@ -135,7 +135,7 @@ fn key_command(command: args::Keys, mut ring: KeyRing, whose: &Whose, form: Form
             tell(format!("made key {id} of stack {stack}; its private half is in {path}"), &ring)?;
         }
         args::Keys::Retire { key_id, target } => {
-            operate::retire(&mut ring, &key_id, &target, whose)?;
+            operate::retire(&mut ring, &key_id, &target, context)?;
             tell(format!("retired key {key_id} of stack {stack}"), &ring)?;
         }
         args::Keys::List | args::Keys::Prepare(_) | args::Keys::Rotate(_) => {}
@@ -159,17 +159,17 @@ struct Key {
 }
 
 /// What `make deploy` asks for: keys that are there from now on, and how the template is told of them.
-fn prepare(target: OnAws, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let Place::Aws(on_aws) = Place::of(None, &target, whose)? else {
+fn prepare(target: OnAws, context: &Context, json: bool) -> Result<(), Failure> {
+    let Deployment::Aws(on_aws) = Deployment::of(None, &target, context)? else {
         return Err(Failure::new("no stack on AWS is named").next("name its region by --region or --profile"));
     };
     // Before a key is made: one that the doors do not know would be taken for the stack's from then on.
-    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    if let Some(known) = aws::public_keys(&on_aws, &whose.stack)? {
+    let ring = KeyRing::open(&context.home()?, &context.stack)?;
+    if let Some(known) = aws::public_keys(&on_aws, &context.stack)? {
         ring.must_have_one_of(&known)?;
     }
-    let ring = KeyRing::open_or_make(&whose.home()?, &whose.stack)?;
-    let (parameter, made) = aws::prepare(&on_aws, &whose.stack)?;
+    let ring = KeyRing::open_or_make(&context.home()?, &context.stack)?;
+    let (parameter, made) = aws::prepare(&on_aws, &context.stack)?;
     let public: Vec<String> = ring.public().iter().map(ToString::to_string).collect();
     let parameters = Prepared { public_keys: public.join(","), ledger_key_parameter: parameter };
     if json {
@@ -202,13 +202,15 @@ struct Prepared {
     ledger_key_parameter: String,
 }
 
-fn sample(target: &args::Target, whose: &Whose) -> Result<(), Failure> {
-    if let Place::Aws(OnAws { endpoint: None, .. }) = Place::of(target.url.as_deref(), &target.aws, whose)? {
+fn sample(target: &args::Target, context: &Context) -> Result<(), Failure> {
+    if let Deployment::Aws(OnAws { endpoint: None, .. }) =
+        Deployment::of(target.url.as_deref(), &target.aws, context)?
+    {
         return Err(Failure::new("the sample is not for a ledger on AWS, which would keep it for ever")
             .next("post it to `make local` by --local, or to `postledger run`"));
     }
-    let (ledger, doors) = (Api::operated(target, whose)?, target::doors(target, whose)?);
-    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
+    let (ledger, doors) = (Api::operated(target, context)?, target::doors(target, context)?);
+    let ring = KeyRing::open(&context.home()?, &context.stack)?;
     let (user, password) = ring.credential(ServerId::new(SERVER)?, 1)?;
     trial::run(&ledger, &doors, user, &password)?;
     // As this command was told which ledger.
@@ -218,12 +220,12 @@ fn sample(target: &args::Target, whose: &Whose) -> Result<(), Failure> {
     Ok(())
 }
 
-fn url(args: &args::Url, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    let server = args.server.id(whose)?;
-    let generation = revoke::generation(&args.target, whose, server, args.generation, true)?;
+fn url(args: &args::Url, context: &Context, json: bool) -> Result<(), Failure> {
+    let ring = KeyRing::open(&context.home()?, &context.stack)?;
+    let server = args.server.id(context)?;
+    let generation = revoke::generation(&args.target, context, server, args.generation, true)?;
     let (user, password) = ring.credential(server, generation)?;
-    let webhooks = webhooks(&target::doors(&args.target, whose)?, user, &password, &args.kind);
+    let webhooks = webhooks(&target::doors(&args.target, context)?, user, &password, &args.kind);
     if json {
         say(serde_json::to_string_pretty(&webhooks)?);
         return Ok(());

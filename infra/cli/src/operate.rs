@@ -6,7 +6,7 @@ use crate::args::{self, Quarantine, Target};
 use crate::format::{self, Columns, Form};
 use crate::keys::KeyRing;
 use crate::progress::progress;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, registry, say, show, tell};
 use account::audited::{self, Change};
 use base64::Engine as _;
@@ -56,14 +56,14 @@ pub fn set_aside(ledger: &Api, key: &str) -> Result<Listed, Failure> {
 ///
 /// # Errors
 /// Where it is not done.
-pub fn of_quarantine(command: Quarantine, whose: &Whose, form: Form) -> Result<(), Failure> {
+pub fn of_quarantine(command: Quarantine, context: &Context, form: Form) -> Result<(), Failure> {
     match command {
         Quarantine::List { days, target } => {
-            let listed = quarantine(&Api::operated(&target, whose)?, days)?;
+            let listed = quarantine(&Api::operated(&target, context)?, days)?;
             format::print(form, &listed, SET_ASIDE, show::quarantine)?;
         }
         Quarantine::Show { key, target } => {
-            let listed = set_aside(&Api::operated(&target, whose)?, &key)?;
+            let listed = set_aside(&Api::operated(&target, context)?, &key)?;
             if form.json()? {
                 say(serde_json::to_string_pretty(&listed)?);
             } else {
@@ -74,7 +74,7 @@ pub fn of_quarantine(command: Quarantine, whose: &Whose, form: Form) -> Result<(
         }
         Quarantine::Replay { key, body, overridden, target } => {
             let json = form.json()?;
-            let replayed = replay(&Api::operated(&target, whose)?, &key, body, overridden)?;
+            let replayed = replay(&Api::operated(&target, context)?, &key, body, overridden)?;
             let words = format!("event {} is on the {} queue", replayed.identity, replayed.queue);
             say(if json { serde_json::to_string_pretty(&replayed)? } else { words });
         }
@@ -95,8 +95,8 @@ fn replay(ledger: &Api, key: &str, body: Option<PathBuf>, overridden: bool) -> R
 ///
 /// # Errors
 /// Where it is not done, or not to its end.
-pub fn redrive(args: &args::Redrive, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let ledger = Api::operated(&args.target, whose)?;
+pub fn redrive(args: &args::Redrive, context: &Context, json: bool) -> Result<(), Failure> {
+    let ledger = Api::operated(&args.target, context)?;
     let bar = progress(None, "moving dead letters");
     let watched = bar.clone();
     ledger.watched(move |so_far| watched.set_position(so_far.done));
@@ -116,7 +116,7 @@ pub fn redrive(args: &args::Redrive, whose: &Whose, json: bool) -> Result<(), Fa
 ///
 /// # Errors
 /// Where there is no such key, or the ledger that is named gives no answer.
-pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) -> Result<(), Failure> {
+pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, context: &Context) -> Result<(), Failure> {
     let change = Change {
         server: ServerId::NONE,
         what: "keys.retire",
@@ -124,7 +124,7 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
         asked: Value::Null,
     };
     let open = || {
-        let ledger = Api::operated(target, whose)?;
+        let ledger = Api::operated(target, context)?;
         let (who, now) = (ledger.who(), platform::now());
         let begun = registry::on(&ledger, async |store| audited::begin(store, who, change, now).await)?;
         Ok::<_, Failure>((ledger, begun))
@@ -151,10 +151,10 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, whose: &Whose) 
 ///
 /// # Errors
 /// Where one that runs does not take them up.
-pub fn hand_out(ring: &KeyRing, whose: &Whose) -> Result<String, Failure> {
+pub fn hand_out(ring: &KeyRing, context: &Context) -> Result<String, Failure> {
     let mut told = String::new();
-    let home = whose.home()?;
-    for (port, pass) in Pass::all(&home).into_iter().filter(|(_, pass)| pass.stack == whose.stack) {
+    let home = context.home()?;
+    for (port, pass) in Pass::all(&home).into_iter().filter(|(_, pass)| pass.stack == context.stack) {
         let doors = format!("http://127.0.0.1:{port}");
         let ledger = Api::of_operator(&doors, &pass);
         if ledger.is_over() {

@@ -6,7 +6,7 @@ use crate::aws::Aws;
 use crate::client::{agent, unreachable_at};
 use crate::keys::KeyRing;
 use crate::progress::progress;
-use crate::target::{Place, Whose};
+use crate::target::{Context, Deployment};
 use crate::{Failure, bearer, revoke, say, show};
 use credential::Verifier;
 use credential::basic;
@@ -141,7 +141,7 @@ fn deliver<C: Fn(&Parcel) -> Result<String, Failure>>(
 ///
 /// # Errors
 /// Where the input is not JSON, there is no key, or nobody answers.
-pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<bool, Failure> {
+pub fn run(args: &Post, keys: &KeyRing, context: &Context, json: bool) -> Result<bool, Failure> {
     let mut all = Vec::new();
     for path in &args.files {
         let name = path.display().to_string();
@@ -152,14 +152,14 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
         all = parcels("standard input", stdin().lock())?;
     }
     let target = Target { url: args.url.clone(), aws: args.aws.clone() };
-    let server = args.server.id(whose)?;
-    let generation = revoke::generation(&target, whose, server, args.generation, false)?;
+    let server = args.server.id(context)?;
+    let generation = revoke::generation(&target, context, server, args.generation, false)?;
     let (user, password) = keys.credential(server, generation)?;
     let authorization = basic(user, &password);
     let path = |parcel: &Parcel| format!("/v1/{server}/{}", parcel.segment);
     let bar = progress(Some(all.len() as u64), "posting");
-    let answers = match Place::of(args.url.as_deref(), &args.aws, whose)? {
-        Place::Url(base) => {
+    let answers = match Deployment::of(args.url.as_deref(), &args.aws, context)? {
+        Deployment::Url(base) => {
             let base = base.trim_end_matches('/');
             let courier = || {
                 let agent = agent();
@@ -171,29 +171,29 @@ pub fn run(args: &Post, keys: &KeyRing, whose: &Whose, json: bool) -> Result<boo
             };
             deliver(&all, args.rate, &bar, courier)?
         }
-        Place::Aws(place) => {
-            bearer::as_operator(None, &whose.config)?;
-            let aws = Aws::open(&place, &whose.stack)?;
-            let verifier = Arc::new(Verifier::new(&whose.stack, keys.public(), [])?);
+        Deployment::Aws(place) => {
+            bearer::as_operator(None, &context.config)?;
+            let aws = Aws::open(&place, &context.stack)?;
+            let verifier = Arc::new(Verifier::new(&context.stack, keys.public(), [])?);
             let doors = Handlers::new(&verifier, &(aws.queue() as _), &platform::clock());
             let unusable = |_| Failure::new("the credential is not fit for a header");
             let mut headers = HeaderMap::new();
             headers.insert(AUTHORIZATION, HeaderValue::from_str(&authorization).map_err(unusable)?);
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            let knock = |parcel: &Parcel| {
+            let deliver_one = |parcel: &Parcel| {
                 let (path, body) = (path(parcel), parcel.body.as_bytes());
-                let knock = WebhookRequest {
+                let webhook = WebhookRequest {
                     method: &Method::POST,
                     path: &path,
                     headers: &headers,
                     body,
                     source_ip: None,
                 };
-                let answer = aws.block(doors.of(&path).answer(knock));
+                let answer = aws.block(doors.of(&path).answer(webhook));
                 let told = serde_json::from_str(&answer.body()).unwrap_or_default();
                 Ok(words(answer.status(), &told))
             };
-            deliver(&all, args.rate, &bar, || &knock)?
+            deliver(&all, args.rate, &bar, || &deliver_one)?
         }
     };
     bar.finish_and_clear();

@@ -5,7 +5,7 @@ use crate::api::{Api, Request};
 use crate::args::Rebuild;
 use crate::progress::progress;
 use crate::prompt::agreed;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, say, show};
 use http::Method;
 use ledger::ServerId;
@@ -16,9 +16,9 @@ use store::rebuild::Report;
 ///
 /// # Errors
 /// Where the ledger has no answer, or there is nobody to ask before a repair.
-pub fn run(args: &Rebuild, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let ledger = &Api::operated(&args.target, whose)?;
-    let server = args.server.id(whose)?;
+pub fn run(args: &Rebuild, context: &Context, json: bool) -> Result<bool, Failure> {
+    let ledger = &Api::operated(&args.target, context)?;
+    let server = args.server.id(context)?;
     let report = verify(ledger, server)?;
     if !args.repair {
         say(if json { serde_json::to_string_pretty(&report)? } else { show::rebuild(&report) });

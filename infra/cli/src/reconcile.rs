@@ -5,7 +5,7 @@ use crate::args::{Backfill, Postmark, Target};
 use crate::format::{self, Columns, Form, Format};
 use crate::progress::progress;
 use crate::several::{self, Done};
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, USAGE, args, say, show};
 use ::reconcile::{Report, Tally};
 use answers::{Completeness, CompletenessLine, Timestamp};
@@ -30,15 +30,15 @@ const EMBEDDED_SECONDS: u64 = 10;
 ///
 /// # Errors
 /// Where a server is not registered, has no token, or somebody gives no answer.
-pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
-    let ledger = Api::operated(&args.target, whose)?;
-    let chosen = several::chosen(&args.several, whose, &ledger)?;
+pub fn run(args: &args::Reconcile, context: &Context, json: bool) -> Result<ExitCode, Failure> {
+    let ledger = Api::operated(&args.target, context)?;
+    let chosen = several::chosen(&args.several, context, &ledger)?;
     several::each(chosen, if json { Format::Json } else { Format::Table }, |server| {
         let ask = ReconcileAsk {
             from: args.from.map(Timestamp),
             to: args.from.map(|_| Timestamp(args.to.unwrap_or_else(platform::now))),
             dry_run: args.dry_run,
-            ..ask(server, &args.postmark, &args.target, whose)?
+            ..ask(server, &args.postmark, &args.target, context)?
         };
         tell(&work(&ledger, server, ask, "comparing")?, args.dry_run, json)
     })
@@ -48,16 +48,16 @@ pub fn run(args: &args::Reconcile, whose: &Whose, json: bool) -> Result<ExitCode
 ///
 /// # Errors
 /// As [`run`].
-pub fn backfill(args: &Backfill, whose: &Whose, json: bool) -> Result<ExitCode, Failure> {
+pub fn backfill(args: &Backfill, context: &Context, json: bool) -> Result<ExitCode, Failure> {
     let now = platform::now();
-    let ledger = Api::operated(&args.target, whose)?;
-    let chosen = several::chosen(&args.several, whose, &ledger)?;
+    let ledger = Api::operated(&args.target, context)?;
+    let chosen = several::chosen(&args.several, context, &ledger)?;
     several::each(chosen, if json { Format::Json } else { Format::Table }, |server| {
         let ask = ReconcileAsk {
             from: Some(now.plus_days(-args.days).into()),
             to: Some(now.into()),
             backfill: true,
-            ..ask(server, &args.postmark, &args.target, whose)?
+            ..ask(server, &args.postmark, &args.target, context)?
         };
         tell(&work(&ledger, server, ask, "reading what Postmark still has")?, false, json)
     })
@@ -67,9 +67,9 @@ fn ask(
     server: ServerId,
     postmark: &Postmark,
     target: &Target,
-    whose: &Whose,
+    context: &Context,
 ) -> Result<ReconcileAsk, Failure> {
-    let token = crate::vault::token(server, target, whose)?;
+    let token = crate::vault::token(server, target, context)?;
     Ok(ReconcileAsk {
         from: None,
         to: None,
@@ -177,7 +177,7 @@ fn days_after(day: &str, days: i64) -> Result<String, Failure> {
 }
 
 /// The command `completeness`.
-pub fn completeness(args: &args::Completeness, whose: &Whose, form: Form) -> Result<(), Failure> {
+pub fn completeness(args: &args::Completeness, context: &Context, form: Form) -> Result<(), Failure> {
     let now = platform::now();
     let day = |time: Option<Time>, else_then: Time| {
         // A plain day is meant as Postmark's date, not as the instant that begins it in UTC.
@@ -189,8 +189,8 @@ pub fn completeness(args: &args::Completeness, whose: &Whose, form: Form) -> Res
             .next("give --from the earlier of the two times")
             .status(USAGE));
     }
-    let server = args.server.id(whose)?;
-    let ledger = Api::open(&args.access, whose)?;
+    let server = args.server.id(context)?;
+    let ledger = Api::open(&args.access, context)?;
     let mut told = Completeness { server, days: BTreeMap::new(), from, to };
     // The API tells of so many days at once.
     let mut first = told.from.clone();

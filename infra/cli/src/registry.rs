@@ -4,7 +4,7 @@
 use crate::Failure;
 use crate::api::{Api, Request};
 use crate::args::Target;
-use crate::target::Whose;
+use crate::target::Context;
 use account::{Registry, ServerEntry};
 use async_trait::async_trait;
 use http::Method;
@@ -23,13 +23,13 @@ use store::{
 /// Where there is no such ledger, or the work's own.
 pub fn with<T, E>(
     target: &Target,
-    whose: &Whose,
+    context: &Context,
     work: impl AsyncFnOnce(&dyn AccountStore) -> Result<T, E>,
 ) -> Result<T, Failure>
 where
     Failure: From<E>,
 {
-    on(&Api::operated(target, whose)?, work)
+    on(&Api::operated(target, context)?, work)
 }
 
 /// Does some work on the registry of a ledger, as whoever operates it.

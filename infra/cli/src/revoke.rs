@@ -5,7 +5,7 @@ use crate::api::{Api, Request};
 use crate::args::{self, Target};
 use crate::format::{self, Columns, Form};
 use crate::prompt::agreed;
-use crate::target::{Place, Whose};
+use crate::target::{Context, Deployment};
 use crate::{Failure, registry, say, show, tell};
 use account::Registry;
 use answers::Timestamp;
@@ -53,8 +53,8 @@ impl Revoked {
 ///
 /// # Errors
 /// Where it is not done, or there is nobody to ask.
-pub fn run(args: &args::Revoke, whose: &Whose, form: Form) -> Result<(), Failure> {
-    let ledger = Api::operated(&args.target, whose)?;
+pub fn run(args: &args::Revoke, context: &Context, form: Form) -> Result<(), Failure> {
+    let ledger = Api::operated(&args.target, context)?;
     let (Some(server), Some(generation), false) = (args.server, args.generation, args.list) else {
         return list(&ledger, args.server, form);
     };
@@ -248,18 +248,18 @@ impl Plan<'_> {
 /// Where the given one is revoked and `strictly` nothing else will do.
 pub fn generation(
     target: &Target,
-    whose: &Whose,
+    context: &Context,
     server: ServerId,
     given: Option<u32>,
     strictly: bool,
 ) -> Result<u32, Failure> {
-    let place = Place::of(target.url.as_deref(), &target.aws, whose)?;
+    let place = Deployment::of(target.url.as_deref(), &target.aws, context)?;
     // An address that Postmark reaches is none at which a ledger is asked.
-    if matches!(&place, Place::Url(base) if !is_this_machine(base)) {
+    if matches!(&place, Deployment::Url(base) if !is_this_machine(base)) {
         return Ok(given.unwrap_or(1));
     }
     let known = || {
-        let ledger = Api::operated(target, whose)?;
+        let ledger = Api::operated(target, context)?;
         Ok::<_, Failure>((Revoked::of(&ledger)?, registered(&ledger, server)?))
     };
     let (revoked, registered) = match known() {

@@ -8,7 +8,7 @@ use crate::keys::KeyRing;
 use crate::operate::adopt;
 use crate::progress::busy;
 use crate::prompt::agreed;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::vault::vault;
 use crate::{Failure, registry, rfc3339, say, show};
 use account::Registry;
@@ -60,10 +60,10 @@ impl From<RotateError> for Failure {
 ///
 /// # Errors
 /// Where the ledger, the doors or the keys give no answer, or there is nobody to ask.
-pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark.base)?, doors()?);
-    let mut ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    let ledger = Api::operated(&args.target, whose)?;
+pub fn run(args: &Args, context: &Context, json: bool) -> Result<bool, Failure> {
+    let (vault, endpoint, doors) = (vault(&args.target, context)?, endpoint(&args.postmark.base)?, doors()?);
+    let mut ring = KeyRing::open(&context.home()?, &context.stack)?;
+    let ledger = Api::operated(&args.target, context)?;
     let (who, embedded) = (ledger.who(), ledger.aws().is_none());
     let progress = registry::on(&ledger, async |store| {
         let mut servers = Vec::new();
@@ -102,7 +102,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         done
     })?;
     let deployed = !embedded;
-    say(if json { rfc3339::pretty(&progress, TIMES)? } else { text(&progress, deployed, &whose.stack) });
+    say(if json { rfc3339::pretty(&progress, TIMES)? } else { text(&progress, deployed, &context.stack) });
     let failed = progress.servers.iter().any(|server| server.failed.is_some());
     Ok(!failed && progress.stage != Stage::DoorsToLearn)
 }

@@ -1,13 +1,13 @@
 //! The command `server`: which servers there are at Postmark, whose they are, and their tokens.
 
 use crate::api::{Api, Request};
-use crate::args::beside::{About, Answer, ServerAdd, ServerSet, Servers};
+use crate::args::beside::{About, ServerAdd, ServerSet, Servers, YesNo};
 use crate::endpoint::{endpoint, refused};
 use crate::format::{self, Columns, Form, Format};
 use crate::progress::busy;
 use crate::prompt::{agreed, asked, secret};
 use crate::registry::{self, entry};
-use crate::target::Whose;
+use crate::target::Context;
 use crate::vault::vault;
 use crate::{Failure, rfc3339, say, show};
 use account::audited::{self, Change};
@@ -30,11 +30,11 @@ const TIMES: &[&str] = &["added_at", "from"];
 ///
 /// # Errors
 /// Where the ledger or Postmark gives no answer, or there is no such server.
-pub fn run(command: Servers, whose: &Whose, form: Form) -> Result<(), Failure> {
+pub fn run(command: Servers, context: &Context, form: Form) -> Result<(), Failure> {
     match command {
-        Servers::Add(args) => add(&args, whose, form.json()?),
+        Servers::Add(args) => add(&args, context, form.json()?),
         Servers::List(target) => {
-            let entries = registry::with(&target, whose, async |store| Registry(store).list().await)?;
+            let entries = registry::with(&target, context, async |store| Registry(store).list().await)?;
             if form.of_list() == Format::Json {
                 say(rfc3339::pretty(&entries, TIMES)?);
                 return Ok(());
@@ -46,14 +46,14 @@ pub fn run(command: Servers, whose: &Whose, form: Form) -> Result<(), Failure> {
             })
         }
         Servers::Show { server, target } => {
-            let (server, json) = (server.id(whose)?, form.json()?);
-            let shown = registry::with(&target, whose, async |store| look(store, server).await)?;
+            let (server, json) = (server.id(context)?, form.json()?);
+            let shown = registry::with(&target, context, async |store| look(store, server).await)?;
             say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
         Servers::Set(args) => {
-            let (server, json) = (args.server.id(whose)?, form.json()?);
-            let ledger = Api::operated(&args.target, whose)?;
+            let (server, json) = (args.server.id(context)?, form.json()?);
+            let ledger = Api::operated(&args.target, context)?;
             let asked = serde_json::json!({
                 "generation": args.generation, "policy": args.policy, "kind": args.policy.map(|_| format!("{:?}", args.kind)),
             });
@@ -64,24 +64,24 @@ pub fn run(command: Servers, whose: &Whose, form: Form) -> Result<(), Failure> {
             Ok(())
         }
         Servers::ForgetStream { server, stream, target } => {
-            let (server, json) = (server.id(whose)?, form.json()?);
+            let (server, json) = (server.id(context)?, form.json()?);
             let place = ["servers", &server.to_string(), "streams", &stream];
             let request = Request::operator(Method::DELETE, &place);
-            let done: Forgotten = Api::operated(&target, whose)?.read(&request)?;
+            let done: Forgotten = Api::operated(&target, context)?.read(&request)?;
             let words =
                 if done.was { "the stream is not known any more" } else { "the stream was not known" };
             say(if json { serde_json::to_string_pretty(&done)? } else { words.to_owned() });
             Ok(())
         }
         Servers::Remove { server, yes, target } => {
-            let (server, json) = (server.id(whose)?, form.json()?);
+            let (server, json) = (server.id(context)?, form.json()?);
             let question = format!("take server {server} out of the registry and forget its token?");
             if !yes && !agreed(&question)? {
                 return Err(Failure::new("nothing was changed")
                     .next("say y, or give --yes to go on without being asked"));
             }
-            let vault = vault(&target, whose)?;
-            let ledger = Api::operated(&target, whose)?;
+            let vault = vault(&target, context)?;
+            let ledger = Api::operated(&target, context)?;
             let work = async |store: &dyn AccountStore| {
                 vault.remove(server).await?;
                 Ok(Registry(store).remove(server).await?)
@@ -149,11 +149,11 @@ impl Listed {
     }
 }
 
-fn add(args: &ServerAdd, whose: &Whose, json: bool) -> Result<(), Failure> {
-    let (vault, endpoint) = (vault(&args.target, whose)?, endpoint(&args.postmark.base)?);
+fn add(args: &ServerAdd, context: &Context, json: bool) -> Result<(), Failure> {
+    let (vault, endpoint) = (vault(&args.target, context)?, endpoint(&args.postmark.base)?);
     let what = if args.account { "the account's token" } else { "the server's token" };
     let token = secret(what)?;
-    let ledger = Api::operated(&args.target, whose)?;
+    let ledger = Api::operated(&args.target, context)?;
     let who = ledger.who();
     let added = registry::on(&ledger, async |store| {
         let chosen = match args.server {
@@ -264,7 +264,7 @@ fn take(entry: &mut ServerEntry, about: &About) {
         entry.label.clone_from(label);
     }
     if let Some(native) = about.native_tracking {
-        entry.native_tracking = native == Answer::Yes;
+        entry.native_tracking = native == YesNo::Yes;
     }
     if let Some(form) = about.form {
         entry.connect = form.into();

@@ -3,7 +3,7 @@
 use crate::api::{Api, Request};
 use crate::args::Several;
 use crate::format::Format;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::terminal::visible;
 use crate::{Failure, say, tell};
 use answers::Servers;
@@ -60,13 +60,13 @@ pub fn registered(ledger: &Api) -> Result<Vec<Chosen>, Failure> {
 ///
 /// # Errors
 /// Where none is named, or those that there are cannot be asked for.
-pub fn chosen(several: &Several, whose: &Whose, ledger: &Api) -> Result<(Vec<Chosen>, bool), Failure> {
+pub fn chosen(several: &Several, context: &Context, ledger: &Api) -> Result<(Vec<Chosen>, bool), Failure> {
     if several.all {
         return Ok((registered(ledger)?, true));
     }
     let mut servers = several.server.clone();
     if servers.is_empty() {
-        servers.push(whose.server(None)?);
+        servers.push(context.server(None)?);
     }
     let mut seen = std::collections::BTreeSet::new();
     servers.retain(|server| seen.insert(*server));

@@ -9,45 +9,45 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Which of the two is meant.
-pub enum Place {
+pub enum Deployment {
     /// The embedded Postledger at a base URL.
     Url(String),
     /// A stack on AWS.
     Aws(OnAws),
 }
 
-impl Place {
+impl Deployment {
     /// What is given counts before what the environment and the settings file say, which are not read with the
     /// arguments, so that they never stand against one that is given.
     ///
     /// # Errors
     /// Where the environment names both and nothing is given, or the local stack is meant and is not up.
-    pub fn of(url: Option<&str>, aws: &OnAws, whose: &Whose) -> Result<Place, Failure> {
+    pub fn of(url: Option<&str>, aws: &OnAws, context: &Context) -> Result<Deployment, Failure> {
         if aws.local {
-            return Ok(Place::Aws(whose.local()?));
+            return Ok(Deployment::Aws(context.local()?));
         }
         if let Some(url) = url {
-            return Ok(Place::Url(url.to_owned()));
+            return Ok(Deployment::Url(url.to_owned()));
         }
         if aws.profile.is_some() || aws.endpoint.is_some() {
-            return Ok(Place::Aws(aws.clone()));
+            return Ok(Deployment::Aws(aws.clone()));
         }
         if aws.region.is_some() {
-            return Ok(Place::Aws(OnAws { endpoint: Config::endpoint(), ..aws.clone() }));
+            return Ok(Deployment::Aws(OnAws { endpoint: Config::endpoint(), ..aws.clone() }));
         }
-        Ok(match whose.config.reached()? {
+        Ok(match context.config.reached()? {
             Some(Reached::Endpoint(endpoint)) => {
-                Place::Aws(OnAws { endpoint: Some(endpoint), ..OnAws::default() })
+                Deployment::Aws(OnAws { endpoint: Some(endpoint), ..OnAws::default() })
             }
-            Some(Reached::Url(url)) => Place::Url(url),
-            None => Place::Url(format!("http://127.0.0.1:{PORT}")),
+            Some(Reached::Url(url)) => Deployment::Url(url),
+            None => Deployment::Url(format!("http://127.0.0.1:{PORT}")),
         })
     }
 }
 
 /// Whose keys and which stack are meant, whatever the command.
 #[derive(Clone)]
-pub struct Whose {
+pub struct Context {
     /// Where keys are kept, if that was said.
     pub home: Option<PathBuf>,
     /// The stack.
@@ -61,8 +61,8 @@ impl Server {
     ///
     /// # Errors
     /// Where nothing names one.
-    pub fn id(&self, whose: &Whose) -> Result<ServerId, Failure> {
-        whose.server(self.given)
+    pub fn id(&self, context: &Context) -> Result<ServerId, Failure> {
+        context.server(self.given)
     }
 }
 
@@ -76,7 +76,7 @@ struct Local {
     region: String,
 }
 
-impl Whose {
+impl Context {
     /// The server that is meant.
     ///
     /// # Errors
@@ -118,9 +118,9 @@ impl Whose {
 ///
 /// # Errors
 /// Where there is no such stack, or no answer.
-pub fn doors(target: &Target, whose: &Whose) -> Result<String, Failure> {
-    match Place::of(target.url.as_deref(), &target.aws, whose)? {
-        Place::Url(base) => Ok(base),
-        Place::Aws(args) => aws::doors(&args, &whose.stack),
+pub fn doors(target: &Target, context: &Context) -> Result<String, Failure> {
+    match Deployment::of(target.url.as_deref(), &target.aws, context)? {
+        Deployment::Url(base) => Ok(base),
+        Deployment::Aws(args) => aws::doors(&args, &context.stack),
     }
 }

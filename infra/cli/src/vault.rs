@@ -1,7 +1,7 @@
 //! The Postmark tokens of a ledger's servers: where they are kept, and one of them.
 
 use crate::args::Target;
-use crate::target::{Place, Whose};
+use crate::target::{Context, Deployment};
 use crate::{Failure, aws};
 use account::{FileVault, Vault};
 use ledger::ServerId;
@@ -11,10 +11,10 @@ use postmark_api::Token;
 ///
 /// # Errors
 /// Where neither a home folder nor access to AWS is known.
-pub fn vault(target: &Target, whose: &Whose) -> Result<Box<dyn Vault>, Failure> {
-    match Place::of(target.url.as_deref(), &target.aws, whose)? {
-        Place::Url(_) => Ok(Box::new(FileVault::new(&whose.home()?, &whose.stack))),
-        Place::Aws(args) => aws::vault(&args, &whose.stack),
+pub fn vault(target: &Target, context: &Context) -> Result<Box<dyn Vault>, Failure> {
+    match Deployment::of(target.url.as_deref(), &target.aws, context)? {
+        Deployment::Url(_) => Ok(Box::new(FileVault::new(&context.home()?, &context.stack))),
+        Deployment::Aws(args) => aws::vault(&args, &context.stack),
     }
 }
 
@@ -22,8 +22,8 @@ pub fn vault(target: &Target, whose: &Whose) -> Result<Box<dyn Vault>, Failure> 
 ///
 /// # Errors
 /// Where it is not kept, or cannot be read.
-pub fn token(server: ServerId, target: &Target, whose: &Whose) -> Result<Token, Failure> {
-    let vault = vault(target, whose)?;
+pub fn token(server: ServerId, target: &Target, context: &Context) -> Result<Token, Failure> {
+    let vault = vault(target, context)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(kept(&*vault, server))
 }

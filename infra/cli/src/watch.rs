@@ -6,7 +6,7 @@ use crate::endpoint::endpoint;
 use crate::keys::KeyRing;
 use crate::progress::busy;
 use crate::registry::entry;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::vault::vault;
 use crate::{Failure, registry, say};
 use account::connect::{Connect, Outcome};
@@ -20,7 +20,7 @@ use store::AccountStore;
 
 /// What is told of a server.
 #[derive(Serialize)]
-struct Told {
+struct Watched {
     #[serde(flatten)]
     report: Report,
     repaired: Option<Outcome>,
@@ -30,11 +30,11 @@ struct Told {
 ///
 /// # Errors
 /// Where the ledger gives no answer, or there is no such server; what Postmark does not answer is a finding.
-pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let (vault, endpoint, doors) = (vault(&args.target, whose)?, endpoint(&args.postmark.base)?, doors()?);
-    let ring = KeyRing::open(&whose.home()?, &whose.stack)?;
-    let verifier = Verifier::new(&whose.stack, ring.public(), [])?;
-    let told = registry::with(&args.target, whose, async |store| {
+pub fn run(args: &Args, context: &Context, json: bool) -> Result<bool, Failure> {
+    let (vault, endpoint, doors) = (vault(&args.target, context)?, endpoint(&args.postmark.base)?, doors()?);
+    let ring = KeyRing::open(&context.home()?, &context.stack)?;
+    let verifier = Verifier::new(&context.stack, ring.public(), [])?;
+    let told = registry::with(&args.target, context, async |store| {
         let entries = match args.server {
             Some(server) => vec![entry(store, server).await?],
             None => Registry(store).list().await?,
@@ -46,7 +46,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
         for entry in entries {
             bar.set_message(format!("asking Postmark about the webhooks of server {}", entry.server));
             let Some(token) = vault.token(entry.server).await? else {
-                told.push(Told { report: Watch::without_token(&entry), repaired: None });
+                told.push(Watched { report: Watch::without_token(&entry), repaired: None });
                 continue;
             };
             let api = endpoint.server(token);
@@ -56,7 +56,7 @@ pub fn run(args: &Args, whose: &Whose, json: bool) -> Result<bool, Failure> {
                 repaired = Some(repair(store, &entry, &api, &doors, &ring).await?);
                 report = watch.look(&entry, &api).await?;
             }
-            told.push(Told { report, repaired });
+            told.push(Watched { report, repaired });
         }
         bar.finish_and_clear();
         Ok::<_, Failure>(told)
@@ -91,7 +91,7 @@ async fn repair(
     Ok(connect.carry_out(&entry, &base, plan).await?)
 }
 
-fn text(told: &Told) -> String {
+fn text(told: &Watched) -> String {
     let report = &told.report;
     let found = match report.findings.len() {
         1 => "1 finding".to_owned(),

@@ -34,7 +34,7 @@ pub async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let app = Router::new().fallback(knock).with_state(stack);
+    let app = Router::new().fallback(route).with_state(stack);
     listen::serve(listener, limits, |peer| app.clone().layer(Extension(ConnectInfo(peer))), stop).await;
 }
 
@@ -94,7 +94,7 @@ fn decoded<'a>(parts: &Parts, path: &'a str) -> Result<Cow<'a, str>, Response> {
 }
 
 /// Who asks is settled before the body is read: a stranger has nothing kept in memory.
-async fn knock(
+async fn route(
     State(stack): State<Arc<Stack>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,

@@ -187,7 +187,7 @@ impl Connect<'_> {
         base: &str,
         mut plan: Plan,
     ) -> Result<Outcome, ConnectError> {
-        self.knock(base, &plan).await?;
+        self.probe_doors(base, &plan).await?;
         let registry = Registry(self.store);
         let mut entry = ServerEntry { doors: Some(base.trim_end_matches('/').to_owned()), ..entry.clone() };
         registry.put(&entry).await?;
@@ -246,7 +246,7 @@ impl Connect<'_> {
     }
 
     /// Asks each door that a row of the plan will lead to.
-    async fn knock(&self, base: &str, plan: &Plan) -> Result<(), ConnectError> {
+    async fn probe_doors(&self, base: &str, plan: &Plan) -> Result<(), ConnectError> {
         self.doors.healthy(base).await?;
         let urls: BTreeSet<&str> = (plan.create.iter().map(|row| &*row.url))
             .chain(plan.change.iter().map(|change| &*change.to.url))

@@ -35,9 +35,9 @@ pub struct Handler {
 
 impl Handler {
     /// Answers a request. Nothing foreseeable is an error: all of it has a status.
-    pub async fn answer(&self, knock: WebhookRequest<'_>) -> Answer {
-        match self.admit(&knock) {
-            Ok(credential) => self.take_in(knock, credential).await,
+    pub async fn answer(&self, request: WebhookRequest<'_>) -> Answer {
+        match self.admit(&request) {
+            Ok(credential) => self.take_in(request, credential).await,
             Err(answer) => answer,
         }
     }
@@ -46,24 +46,24 @@ impl Handler {
     ///
     /// # Errors
     /// The answer, where it is not to be taken in.
-    pub fn admit(&self, knock: &WebhookRequest<'_>) -> Result<Credential, Answer> {
-        let reading = knock.method == Method::GET || knock.method == Method::HEAD;
-        if reading && knock.path.trim_end_matches('/') == "/health" {
+    pub fn admit(&self, request: &WebhookRequest<'_>) -> Result<Credential, Answer> {
+        let reading = request.method == Method::GET || request.method == Method::HEAD;
+        if reading && request.path.trim_end_matches('/') == "/health" {
             return Err(Answer::Healthy);
         }
-        if is_question(knock) {
+        if is_question(request) {
             Happened::Question.emit();
             return Err(Answer::NoSuchRoute);
         }
-        let bears_credential = knock.headers.get(AUTHORIZATION).is_some_and(|header| !header.is_empty());
-        if knock.method != Method::POST && bears_credential {
+        let bears_credential = request.headers.get(AUTHORIZATION).is_some_and(|header| !header.is_empty());
+        if request.method != Method::POST && bears_credential {
             Happened::WrongMethod.emit();
             return Err(Answer::WrongMethod);
         }
-        match self.verifier.verify(knock.headers) {
+        match self.verifier.verify(request.headers) {
             Presented::Valid(credential) => Ok(credential),
             Presented::Wrong => {
-                Happened::WrongCredential { marked: knock.is_marked() }.emit();
+                Happened::WrongCredential { marked: request.is_marked() }.emit();
                 Err(Answer::WrongCredential)
             }
             Presented::Nothing => {
@@ -74,7 +74,7 @@ impl Handler {
     }
 
     /// Takes in what was admitted.
-    pub async fn take_in(&self, knock: WebhookRequest<'_>, credential: Credential) -> Answer {
+    pub async fn take_in(&self, request: WebhookRequest<'_>, credential: Credential) -> Answer {
         let received_at = (self.clock)();
         let context = Context {
             server: credential.user().server,
@@ -82,7 +82,7 @@ impl Handler {
             source: Source::Webhook,
             keep_engagement_detail: self.keep_engagement_detail,
         };
-        match self.message(&knock, &credential, &context) {
+        match self.message(&request, &credential, &context) {
             Ok((kind, message, accepted)) => match self.queue.send(QueueName::of(kind), &message).await {
                 Ok(()) => {
                     accepted.emit();
@@ -90,26 +90,26 @@ impl Handler {
                 }
                 Err(error) => enqueue_failed(QueueName::of(kind), error),
             },
-            Err(refusal) => self.set_aside(knock.body, &credential, &context, refusal).await,
+            Err(refusal) => self.set_aside(request.body, &credential, &context, refusal).await,
         }
     }
 
     /// The message of an event that is understood, and what to log once it is enqueued.
     fn message(
         &self,
-        knock: &WebhookRequest<'_>,
+        request: &WebhookRequest<'_>,
         credential: &Credential,
         context: &Context,
     ) -> Result<(Kind, String, Happened), Refusal> {
-        let examined = postmark::examine(knock.body, context)?;
-        if server_in_path(knock.path).is_some_and(|named| named != context.server) {
+        let examined = postmark::examine(request.body, context)?;
+        if server_in_path(request.path).is_some_and(|named| named != context.server) {
             let words = "the URL names another server than the credential";
             return Err(Refusal::new(RefusalCode::ServerMismatch, "the path", words));
         }
         if self.route.is_some_and(|route| route.kind() != examined.kind) {
             Happened::Misrouted.emit();
         }
-        let header = |name: &str| knock.headers.get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
         let envelope = Envelope {
             v: ENVELOPE_VERSION,
             server: context.server,
@@ -131,7 +131,7 @@ impl Handler {
         let message = envelope.encode();
         let accepted = Happened::Accepted {
             kind: examined.kind,
-            bytes: knock.body.len(),
+            bytes: request.body.len(),
             lag_seconds: (context.received_at.micros() - examined.at.micros()) as f64 / 1e6,
             slot: credential.slot(),
             retries_remaining: envelope.retries_remaining,

@@ -60,11 +60,11 @@ async fn start(config: &Config, route: Option<RecordType>) -> Result<Handler, Er
 
 /// Answers a gateway's request.
 pub async fn answer(door: &Handler, request: Request) -> Response<Body> {
-    door.answer(knock(&request)).await.response()
+    door.answer(webhook_request(&request)).await.response()
 }
 
 /// What a gateway's request is to the door.
-fn knock(request: &Request) -> WebhookRequest<'_> {
+fn webhook_request(request: &Request) -> WebhookRequest<'_> {
     let raw_path = request.raw_http_path();
     let source_ip = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
@@ -241,16 +241,16 @@ mod tests {
         let mut event = event("POST", "/v1//8123456/bounce");
         event["headers"]["x-forwarded-for"] = "192.0.2.1".into();
         let gateways = request(&event);
-        let knock = knock(&gateways);
-        assert_eq!(knock.path, "/v1//8123456/bounce");
-        assert_eq!(knock.source_ip, Some("3.134.147.250".parse().unwrap()));
+        let webhook = webhook_request(&gateways);
+        assert_eq!(webhook.path, "/v1//8123456/bounce");
+        assert_eq!(webhook.source_ip, Some("3.134.147.250".parse().unwrap()));
     }
 
     #[test]
     fn a_request_without_a_raw_path_or_context_has_its_uris_path() {
         let mut plain = Request::new(Body::Empty);
         *plain.uri_mut() = "https://example.com/health?x=1".parse().unwrap();
-        let knock = knock(&plain);
-        assert_eq!((knock.path, knock.source_ip, knock.body), ("/health", None, &[][..]));
+        let webhook = webhook_request(&plain);
+        assert_eq!((webhook.path, webhook.source_ip, webhook.body), ("/health", None, &[][..]));
     }
 }

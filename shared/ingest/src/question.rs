@@ -34,19 +34,19 @@ const WORDS: [&str; 17] = [
 const TOKENS: &str = "tokens";
 
 /// Whether a request is a question for the read API.
-pub(crate) fn is_question(knock: &WebhookRequest<'_>) -> bool {
+pub(crate) fn is_question(request: &WebhookRequest<'_>) -> bool {
     let bears = |scheme: &[u8]| {
         let begins =
             |header: &[u8]| header.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
-        knock.headers.get_all(AUTHORIZATION).iter().any(|header| begins(header.as_bytes()))
+        request.headers.get_all(AUTHORIZATION).iter().any(|header| begins(header.as_bytes()))
     };
     let (bearer, basic) = (bears(b"bearer "), bears(b"basic "));
-    let segments: Vec<&str> = knock.path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let post = knock.method == Method::POST;
-    if is_door(&segments) || knock.is_marked() || (basic && post) {
+    let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let post = request.method == Method::POST;
+    if is_door(&segments) || request.is_marked() || (basic && post) {
         return false;
     }
-    let reads = knock.method == Method::GET || knock.method == Method::HEAD;
+    let reads = request.method == Method::GET || request.method == Method::HEAD;
     bearer || (is_versioned(&segments) && (reads || names_a_route(&segments)))
 }
 

@@ -321,12 +321,7 @@ mod tests {
         api.delivery_stats().await.unwrap();
         assert_eq!(
             script.lines(),
-            [
-                "GET /bounces/692560173",
-                "PUT /bounces/692560173/activate",
-                "GET /messages/outbound/m-1/details",
-                "GET /deliverystats",
-            ]
+            ["PUT /bounces/692560173/activate", "GET /messages/outbound/m-1/details", "GET /deliverystats",]
         );
     }
 }

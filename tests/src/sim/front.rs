@@ -1,7 +1,7 @@
 //! What stands between Postmark and our doors: the network, a gateway, a firewall, and the deployment of the moment.
 
 use super::faults::Fault;
-use crate::postmark::{Hooks, knock, seen};
+use crate::postmark::{Hooks, deliver, seen};
 use async_trait::async_trait;
 use embedded::Stack;
 use fastrand::Rng;
@@ -88,7 +88,7 @@ impl Front {
             Some(Fault::Throttled) => refused(status(429)),
             Some(Fault::Forbidden) => refused(status(403)),
             fault => {
-                let door = knock(&stack, request).await;
+                let door = deliver(&stack, request).await;
                 let lost = fault == Some(Fault::AnswersLost);
                 let answer = if lost { Answer::Timeout } else { seen(door, millis) };
                 let refused = matches!(door, ingest::Answer::TryAgain | ingest::Answer::WrongCredential);

@@ -63,14 +63,14 @@ pub enum KeepError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct TakenPlace {
+struct TakenSlot {
     id: String,
     at: Time,
 }
 
 /// A place that is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Slot {
     /// Its number.
     pub number: u32,
     /// The token that has it.
@@ -85,16 +85,16 @@ pub async fn places(
     owner: &Owner,
     below: Option<u32>,
     limit: usize,
-) -> Result<Vec<Place>, StoreError> {
+) -> Result<Vec<Slot>, StoreError> {
     let prefix = owner.prefix();
     let before = below.map_or_else(|| format!("{prefix}~"), |number| owner.name(number));
     let found = store.last_documents(&Collection::TokenIndex, Some(&before), limit).await?;
     let own = found.iter().map_while(|(name, document)| Some((name.strip_prefix(&prefix)?, document)));
     let damaged = || StoreError::Damaged("registry");
     own.map(|(number, document)| {
-        let TakenPlace { id, at } = serde_json::from_str(&document.text).map_err(|_| damaged())?;
+        let TakenSlot { id, at } = serde_json::from_str(&document.text).map_err(|_| damaged())?;
         let number = number.parse().map_err(|_| damaged())?;
-        Ok(Place { number, id, at, version: document.version })
+        Ok(Slot { number, id, at, version: document.version })
     })
     .collect()
 }
@@ -109,8 +109,8 @@ pub async fn tokens<'a>(
 }
 
 /// All places of an owner, the highest first.
-async fn all_places(store: &dyn Store, owner: &Owner) -> Result<Vec<Place>, StoreError> {
-    let mut all: Vec<Place> = Vec::new();
+async fn all_places(store: &dyn Store, owner: &Owner) -> Result<Vec<Slot>, StoreError> {
+    let mut all: Vec<Slot> = Vec::new();
     loop {
         let below = all.last().map(|place| place.number);
         let page = places(store, owner, below, PAGE).await?;
@@ -136,7 +136,7 @@ async fn free(store: &dyn Store, owner: &Owner, now: Time) -> Result<Option<(u32
     }
     let taken = places(store, owner, None, TOKENS_OF_ONE_MAX).await?;
     let held = tokens(store, taken.iter().map(|place| place.id.as_str())).await?;
-    let opens = |place: &Place, token: &Option<Token>| match token {
+    let opens = |place: &Slot, token: &Option<Token>| match token {
         Some(token) => token.revoked_at.is_none() && token.expires_at.is_none_or(|end| end > now),
         None => place.at.plus_seconds(HELD_SECONDS) > now,
     };
@@ -165,7 +165,7 @@ pub(super) async fn take(store: &dyn Store, token: &Token) -> Result<(), KeepErr
 }
 
 async fn take_one(store: &dyn Store, owner: &Owner, token: &Token) -> Result<(), KeepError> {
-    let held = TakenPlace { id: token.id.clone(), at: token.created_at };
+    let held = TakenSlot { id: token.id.clone(), at: token.created_at };
     for _ in 0..TRIES_MAX {
         let (number, version) = free(store, owner, token.created_at).await?.ok_or(KeepError::Full)?;
         if put(store, owner, number, &held, version).await? {
@@ -179,7 +179,7 @@ async fn put(
     store: &dyn Store,
     owner: &Owner,
     number: u32,
-    held: &TakenPlace,
+    held: &TakenSlot,
     version: Option<u64>,
 ) -> Result<bool, StoreError> {
     let text = serde_json::to_string(held).unwrap_or_else(|_| unreachable!("a place is plain JSON"));
@@ -223,7 +223,7 @@ pub async fn complete(store: &dyn Store) -> Result<(), StoreError> {
         let here: BTreeSet<&str> = here.iter().map(|place| place.id.as_str()).collect();
         let new = tokens.into_iter().filter(|token| !here.contains(token.id.as_str()));
         for (next, token) in (next..).zip(new) {
-            let held = TakenPlace { id: token.id.clone(), at: token.created_at };
+            let held = TakenSlot { id: token.id.clone(), at: token.created_at };
             if !put(store, &owner, next, &held, None).await? {
                 // Somebody else does the same: whoever asks next finds it done, or goes on.
                 return Err(StoreError::contended());

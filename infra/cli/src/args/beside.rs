@@ -52,7 +52,7 @@ pub enum Servers {
 
 /// Yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Answer {
+pub enum YesNo {
     /// Yes.
     Yes,
     /// No.
@@ -106,7 +106,7 @@ pub struct About {
     pub label: Option<String>,
     /// Whether the client tracks opens and clicks by other means, so that webhooks for them are not needed here.
     #[arg(long, value_enum, value_name = "YES|NO")]
-    pub native_tracking: Option<Answer>,
+    pub native_tracking: Option<YesNo>,
     /// Whether it has one webhook for each event type, or one for all [default when added: per-type].
     #[arg(long = "webhooks", value_enum, value_name = "FORM")]
     pub form: Option<Form>,

@@ -6,7 +6,7 @@ use crate::args::api::Check;
 use crate::format::{self, Form, Format};
 use crate::output::Output;
 use crate::progress::progress;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, say, show, tell};
 use answers::{CheckRequest, Checked, CheckedAddress};
 use indicatif::ProgressBar;
@@ -33,13 +33,13 @@ const INVALID_TOLD: usize = 20;
 const NOT_ASKED: u8 = 2;
 
 /// The command.
-pub(super) fn run(args: &Check, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
-    checked(args, whose, form.0.unwrap_or(Format::Csv)).map_err(|failure| failure.status(NOT_ASKED))
+pub(super) fn run(args: &Check, context: &Context, form: Form) -> Result<ExitCode, Failure> {
+    checked(args, context, form.0.unwrap_or(Format::Csv)).map_err(|failure| failure.status(NOT_ASKED))
 }
 
-fn checked(args: &Check, whose: &Whose, format: Format) -> Result<ExitCode, Failure> {
-    let (server, stream) = (args.server.id(whose)?, args.stream.as_str());
-    let api = Api::open(&args.access, whose)?;
+fn checked(args: &Check, context: &Context, format: Format) -> Result<ExitCode, Failure> {
+    let (server, stream) = (args.server.id(context)?, args.stream.as_str());
+    let api = Api::open(&args.access, context)?;
     let mut checking = Checking::new(&api, server, stream, args.unknown, format);
     let mut whole = true;
     if args.addresses.is_empty() {

@@ -5,7 +5,7 @@ use super::time;
 use crate::api::{Api, Request};
 use crate::args::api::{self as args, Activity, Message, Timeline};
 use crate::format::{self, Columns, Form, Format};
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, registry, say, show};
 use account::audit;
 use answers::{Audit, Entry, EntryWithRecipient, Step};
@@ -41,10 +41,10 @@ const EVENT_OF: Columns = &[
 const STEP: Columns = &["at", "who.kind", "who.name", "what", "phase", "target", "id", "before", "after"];
 
 /// The command `timeline`.
-pub(super) fn timeline(args: &Timeline, whose: &Whose, form: Form) -> Result<(), Failure> {
+pub(super) fn timeline(args: &Timeline, context: &Context, form: Form) -> Result<(), Failure> {
     super::tell_cleaned(&args.address);
-    let server = args.server.id(whose)?.to_string();
-    let api = Api::open(&args.access, whose)?;
+    let server = args.server.id(context)?.to_string();
+    let api = Api::open(&args.access, context)?;
     let request = Request::get(&["servers", &server, "recipients", &args.address, "timeline"]);
     let head = ["time", "stream", "event", "message", "told by"];
     let row = |entry: &Entry| {
@@ -59,9 +59,9 @@ pub(super) fn timeline(args: &Timeline, whose: &Whose, form: Form) -> Result<(),
 ///
 /// # Errors
 /// Where the API cannot be asked, or there is no such message.
-pub(super) fn message(args: &Message, whose: &Whose, form: Form) -> Result<(), Failure> {
-    let server = args.server.id(whose)?;
-    let api = Api::open(&args.access, whose)?;
+pub(super) fn message(args: &Message, context: &Context, form: Form) -> Result<(), Failure> {
+    let server = args.server.id(context)?;
+    let api = Api::open(&args.access, context)?;
     let request = Request::get(&["servers", &server.to_string(), "messages", &args.id]);
     // It is no list that may be empty: without an event there is no such message, or no such server.
     let first = api.answer(&request)?;
@@ -79,9 +79,9 @@ pub(super) fn message(args: &Message, whose: &Whose, form: Form) -> Result<(), F
 ///
 /// # Errors
 /// Where the API cannot be asked, or the stack has no index by time.
-pub(super) fn activity(args: &Activity, whose: &Whose, form: Form) -> Result<(), Failure> {
-    let server = args.server.id(whose)?.to_string();
-    let api = Api::open(&args.access, whose)?;
+pub(super) fn activity(args: &Activity, context: &Context, form: Form) -> Result<(), Failure> {
+    let server = args.server.id(context)?.to_string();
+    let api = Api::open(&args.access, context)?;
     let request = Request::get(&["servers", &server, "activity"])
         .with("stream", args.stream.as_ref())
         .unknown(args.unknown)
@@ -118,7 +118,7 @@ fn event(entry: &Entry) -> String {
 }
 
 /// The command `audit`.
-pub(super) fn audit(args: &args::Audit, whose: &Whose, form: Form) -> Result<(), Failure> {
+pub(super) fn audit(args: &args::Audit, context: &Context, form: Form) -> Result<(), Failure> {
     let head = ["when", "who", "what", "how far", "to what", "more"];
     let row = |step: &Step| {
         let who = format!("{} {}", step.who.kind, step.who.name);
@@ -132,7 +132,7 @@ pub(super) fn audit(args: &args::Audit, whose: &Whose, form: Form) -> Result<(),
     };
     let spare = ["more"];
     let Some(server) = args.server else {
-        let items = of_stack(args, whose)?;
+        let items = of_stack(args, context)?;
         if form.of_list() == Format::Json {
             say(serde_json::to_string_pretty(&Audit { items, next: None })?);
             return Ok(());
@@ -142,17 +142,17 @@ pub(super) fn audit(args: &args::Audit, whose: &Whose, form: Form) -> Result<(),
             false => show::fitting(head, items.iter().map(row), &spare),
         });
     };
-    let api = Api::open(&args.access, whose)?;
+    let api = Api::open(&args.access, context)?;
     let request = Request::get(&["servers", &server.to_string(), "audit"]);
     let shown = Shown { head, spare: &spare, none: UNCHANGED, columns: STEP };
     pages::print(&api, request, Part::of(&args.paging, PAGE), form, shown, row)
 }
 
 /// What was changed of the stack as a whole, the latest first: few things, and none of a server that a token is for.
-fn of_stack(args: &args::Audit, whose: &Whose) -> Result<Vec<Step>, Failure> {
+fn of_stack(args: &args::Audit, context: &Context) -> Result<Vec<Step>, Failure> {
     let collection = Collection::Audit(ServerId::NONE);
     let documents =
-        registry::with(&args.access.target, whose, async |store| store.documents(&collection).await)?;
+        registry::with(&args.access.target, context, async |store| store.documents(&collection).await)?;
     let most =
         if args.paging.all { usize::MAX } else { usize::try_from(args.paging.limit).unwrap_or(usize::MAX) };
     let latest = documents.iter().rev().filter_map(|(_, document)| audit::read(&document.text));

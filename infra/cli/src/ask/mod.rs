@@ -12,29 +12,29 @@ mod token;
 
 use crate::args::Ask;
 use crate::format::Form;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, tell};
 use answers::Timestamp;
 use ledger::given::Recipient;
 use std::process::ExitCode;
 
 /// Runs one of them.
-pub fn run(command: Ask, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
+pub fn run(command: Ask, context: &Context, form: Form) -> Result<ExitCode, Failure> {
     let status = |good: bool| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     match command {
-        Ask::Recipient(args) => return recipient::run(&args, whose, form),
-        Ask::Check(args) => return check::run(&args, whose, form),
-        Ask::Suppressions(command) => return suppressions::run(command, whose, form).map(status),
-        Ask::Suppress(args) => return ruling::suppress(&args, whose, form.json()?).map(status),
-        Ask::Reactivate(args) => return ruling::reactivate(&args, whose, form.json()?).map(status),
-        Ask::Erase(args) => person::erase(&args, whose, form.json()?)?,
-        Ask::Export(args) => person::export(&args, whose)?,
-        Ask::Stats(args) => return stats::run(&args, whose, form),
-        Ask::Timeline(args) => events::timeline(&args, whose, form)?,
-        Ask::Message(args) => events::message(&args, whose, form)?,
-        Ask::Activity(args) => events::activity(&args, whose, form)?,
-        Ask::Audit(args) => events::audit(&args, whose, form)?,
-        Ask::Token(command) => token::run(command, whose, form)?,
+        Ask::Recipient(args) => return recipient::run(&args, context, form),
+        Ask::Check(args) => return check::run(&args, context, form),
+        Ask::Suppressions(command) => return suppressions::run(command, context, form).map(status),
+        Ask::Suppress(args) => return ruling::suppress(&args, context, form.json()?).map(status),
+        Ask::Reactivate(args) => return ruling::reactivate(&args, context, form.json()?).map(status),
+        Ask::Erase(args) => person::erase(&args, context, form.json()?)?,
+        Ask::Export(args) => person::export(&args, context)?,
+        Ask::Stats(args) => return stats::run(&args, context, form),
+        Ask::Timeline(args) => events::timeline(&args, context, form)?,
+        Ask::Message(args) => events::message(&args, context, form)?,
+        Ask::Activity(args) => events::activity(&args, context, form)?,
+        Ask::Audit(args) => events::audit(&args, context, form)?,
+        Ask::Token(command) => token::run(command, context, form)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use crate::api::{Api, Request};
 use crate::args::api::{Erase, Export};
 use crate::output::Output;
 use crate::prompt::asked;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, say, show};
 use answers::Erased;
 use http::Method;
@@ -17,10 +17,10 @@ use ledger::given::Recipient;
 const PAGE: u64 = 100;
 
 /// The command `export`.
-pub(super) fn export(args: &Export, whose: &Whose) -> Result<(), Failure> {
+pub(super) fn export(args: &Export, context: &Context) -> Result<(), Failure> {
     super::tell_cleaned(&args.address);
-    let server = args.server.id(whose)?.to_string();
-    let api = Api::open(&args.access, whose)?;
+    let server = args.server.id(context)?.to_string();
+    let api = Api::open(&args.access, context)?;
     let request = Request::get(&["servers", &server, "recipients", &args.address, "export"]);
     pages::json(&api, request, Part::whole(PAGE), Output::stdout())
 }
@@ -29,12 +29,12 @@ pub(super) fn export(args: &Export, whose: &Whose) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Where the API cannot be asked, or it is not agreed to.
-pub(super) fn erase(args: &Erase, whose: &Whose, json: bool) -> Result<(), Failure> {
+pub(super) fn erase(args: &Erase, context: &Context, json: bool) -> Result<(), Failure> {
     if let (Some(server), Some(address)) = (args.server, &args.address) {
-        person(args, server, address, whose, json)?;
+        person(args, server, address, context, json)?;
     }
     if args.sweep {
-        let ledger = Api::operated(&args.access.target, whose)?;
+        let ledger = Api::operated(&args.access.target, context)?;
         let swept = ledger.read(&Request::operator(Method::POST, &["sweep"]))?;
         say(if json { serde_json::to_string_pretty(&swept)? } else { show::swept(&swept) });
     }
@@ -50,9 +50,15 @@ fn same(one: &str, other: &str) -> bool {
     }
 }
 
-fn person(args: &Erase, server: ServerId, address: &str, whose: &Whose, json: bool) -> Result<(), Failure> {
+fn person(
+    args: &Erase,
+    server: ServerId,
+    address: &str,
+    context: &Context,
+    json: bool,
+) -> Result<(), Failure> {
     super::tell_cleaned(address);
-    let api = Api::open(&args.access, whose)?;
+    let api = Api::open(&args.access, context)?;
     if !args.yes {
         let question = "this takes the person's data out of the ledger for good; type the address again: ";
         if !same(&asked(question, "--yes")?, address) {

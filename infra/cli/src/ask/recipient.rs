@@ -5,7 +5,7 @@ use crate::args::api::Recipient as Args;
 use crate::format::{self, Columns, Form};
 use crate::progress::progress;
 use crate::several::{self, Chosen};
-use crate::target::Whose;
+use crate::target::Context;
 use crate::terminal::{USUAL_WIDTH, visible};
 use crate::{Failure, say, show, tell};
 use answers::{Entry, FindingWithEvidence, Recipient, RecipientStream, Timeline, Timestamp, Word};
@@ -27,11 +27,11 @@ const PAGES_MAX: usize = 20;
 ///
 /// # Errors
 /// Where the ledger cannot be asked, or does not know the server or stream.
-pub(super) fn run(args: &Args, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
-    let ledger = Api::open(&args.access, whose)?;
+pub(super) fn run(args: &Args, context: &Context, form: Form) -> Result<ExitCode, Failure> {
+    let ledger = Api::open(&args.access, context)?;
     let named = match args.server {
         Some(server) => Some(server),
-        None => whose.config.server()?,
+        None => context.config.server()?,
     };
     let Some(server) = named else { return everywhere(args, &ledger, form) };
     let json = form.json()?;

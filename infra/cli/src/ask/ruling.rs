@@ -3,7 +3,7 @@
 use super::tell_cleaned;
 use crate::api::{Api, Request};
 use crate::args::api::{Reactivate, Suppress};
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, say, show};
 use answers::{
     Decision, Invalid, ReactivateRequest, Reactivated, ReactivatedStream, SuppressRequest, Suppressed,
@@ -14,9 +14,9 @@ use http::StatusCode;
 const CHUNK: usize = 500;
 
 /// The command `suppress`. Whether all of it was done.
-pub(super) fn suppress(args: &Suppress, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let server = args.server.id(whose)?;
-    let api = Api::open(&args.access, whose)?;
+pub(super) fn suppress(args: &Suppress, context: &Context, json: bool) -> Result<bool, Failure> {
+    let server = args.server.id(context)?;
+    let api = Api::open(&args.access, context)?;
     let request = Request::post(&["servers", &server.to_string(), "suppressions"]);
     let mut all = Suppressed::default();
     for (chunk, first) in args.addresses.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
@@ -86,9 +86,9 @@ fn decision(Decision { event, recorded }: Decision) -> String {
 }
 
 /// The command `reactivate`. Whether all of it was done.
-pub(super) fn reactivate(args: &Reactivate, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let server = args.server.id(whose)?.to_string();
-    let api = Api::open(&args.access, whose)?;
+pub(super) fn reactivate(args: &Reactivate, context: &Context, json: bool) -> Result<bool, Failure> {
+    let server = args.server.id(context)?.to_string();
+    let api = Api::open(&args.access, context)?;
     tell_cleaned(&args.address);
     let body = ReactivateRequest {
         stream: args.stream.clone(),

@@ -7,7 +7,7 @@ use crate::args::api::Stats;
 use crate::format::{self, Columns, Form, Format};
 use crate::output::Output;
 use crate::several::{self, Done};
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, say, show, tell};
 use answers::Rate;
 use ledger::ServerId;
@@ -29,9 +29,9 @@ struct Counted {
 }
 
 /// The command.
-pub(super) fn run(args: &Stats, whose: &Whose, form: Form) -> Result<ExitCode, Failure> {
-    let api = Api::open(&args.access, whose)?;
-    let chosen = several::chosen(&args.several, whose, &api)?;
+pub(super) fn run(args: &Stats, context: &Context, form: Form) -> Result<ExitCode, Failure> {
+    let api = Api::open(&args.access, context)?;
+    let chosen = several::chosen(&args.several, context, &api)?;
     let format = form.of_list();
     let mut out = Output::stdout();
     if format == Format::Csv {

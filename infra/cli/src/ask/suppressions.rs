@@ -7,7 +7,7 @@ use crate::args::api::{Import, Listed, Suppressions};
 use crate::format::{Form, Format};
 use crate::output::Output;
 use crate::progress::progress;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, USAGE, say, show, tell};
 use answers::{Imported, ImportedCounts, ImportedLine, Suppression};
 use ledger::event::Cause;
@@ -23,16 +23,16 @@ const PAGE: u64 = 1_000;
 const INVALID_TOLD: usize = 20;
 
 /// Runs one of them. Whether all rows could be used.
-pub(super) fn run(command: Suppressions, whose: &Whose, form: Form) -> Result<bool, Failure> {
+pub(super) fn run(command: Suppressions, context: &Context, form: Form) -> Result<bool, Failure> {
     match command {
-        Suppressions::List { listed, paging } => list(&listed, Part::of(&paging, PAGE), whose, form)?,
+        Suppressions::List { listed, paging } => list(&listed, Part::of(&paging, PAGE), context, form)?,
         Suppressions::Export { file, listed } => {
             let out = match file.as_deref().filter(|path| *path != Path::new("-")) {
                 Some(path) => Output::file(path)?,
                 None => Output::stdout(),
             };
-            let request = request(&listed, whose)?;
-            let api = Api::open(&listed.access, whose)?;
+            let request = request(&listed, context)?;
+            let api = Api::open(&listed.access, context)?;
             match form.0.unwrap_or(Format::Csv) {
                 Format::Csv => export(&api, &request, out)?,
                 Format::Json => pages::json(&api, request, Part::whole(PAGE), out)?,
@@ -43,13 +43,13 @@ pub(super) fn run(command: Suppressions, whose: &Whose, form: Form) -> Result<bo
                 }
             }
         }
-        Suppressions::Import(args) => return import(&args, whose, form.json()?),
+        Suppressions::Import(args) => return import(&args, context, form.json()?),
     }
     Ok(true)
 }
 
-fn request(listed: &Listed, whose: &Whose) -> Result<Request, Failure> {
-    let server = listed.server.id(whose)?.to_string();
+fn request(listed: &Listed, context: &Context) -> Result<Request, Failure> {
+    let server = listed.server.id(context)?.to_string();
     Ok(Request::get(&["servers", &server, "streams", &listed.stream, "suppressions"])
         .unknown(listed.unknown)
         .with("cause", listed.cause.map(|cause| cause.name()))
@@ -58,9 +58,9 @@ fn request(listed: &Listed, whose: &Whose) -> Result<Request, Failure> {
         .with("to", listed.to))
 }
 
-fn list(listed: &Listed, part: Part, whose: &Whose, form: Form) -> Result<(), Failure> {
-    let request = request(listed, whose)?;
-    let api = Api::open(&listed.access, whose)?;
+fn list(listed: &Listed, part: Part, context: &Context, form: Form) -> Result<(), Failure> {
+    let request = request(listed, context)?;
+    let api = Api::open(&listed.access, context)?;
     let head = ["address", "since", "why", "put there by"];
     let row = |row: &Suppression| {
         let whom = whom(row.address.as_deref(), row.recipient_id);
@@ -98,9 +98,9 @@ fn export(api: &Api, request: &Request, mut out: Output) -> Result<(), Failure> 
 }
 
 /// The command `import`.
-fn import(args: &Import, whose: &Whose, json: bool) -> Result<bool, Failure> {
-    let server = args.server.id(whose)?.to_string();
-    let api = Api::open(&args.access, whose)?;
+fn import(args: &Import, context: &Context, json: bool) -> Result<bool, Failure> {
+    let server = args.server.id(context)?.to_string();
+    let api = Api::open(&args.access, context)?;
     let name = args.file.display();
     let failed = |error: std::io::Error| Failure::new(format!("{name}: {error}"));
     let mut text = Vec::new();

@@ -6,7 +6,7 @@ use crate::api::{Api, HEADER, Request};
 use crate::args::api::{Access, Paging, TokenNew, Tokens};
 use crate::format::{Columns, Form};
 use crate::output::Output;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, say, show, tell};
 use answers::{MadeToken, NewToken, RevokedToken, Token};
 use serde_json::Value;
@@ -29,19 +29,25 @@ const TOKEN: Columns = &[
 ];
 
 /// Runs one of them.
-pub(super) fn run(command: Tokens, whose: &Whose, form: Form) -> Result<(), Failure> {
+pub(super) fn run(command: Tokens, context: &Context, form: Form) -> Result<(), Failure> {
     match command {
-        Tokens::New(args) => new(&args, whose, form.json()?),
-        Tokens::List { paging, access } => list(&paging, &access, whose, form),
+        Tokens::New(args) => new(&args, context, form.json()?),
+        Tokens::List { paging, access } => list(&paging, &access, context, form),
         Tokens::Revoke { id, keep_children, access } => {
-            revoke(&id, keep_children, &access, whose, form.json()?)
+            revoke(&id, keep_children, &access, context, form.json()?)
         }
     }
 }
 
-fn revoke(id: &str, keep_children: bool, access: &Access, whose: &Whose, json: bool) -> Result<(), Failure> {
+fn revoke(
+    id: &str,
+    keep_children: bool,
+    access: &Access,
+    context: &Context,
+    json: bool,
+) -> Result<(), Failure> {
     let request = Request::delete(&["tokens", id]).with("children", keep_children.then_some("keep"));
-    let api = Api::open(access, whose)?;
+    let api = Api::open(access, context)?;
     let told = api.answer(&request)?;
     if told.is_problem("not-found") {
         return Err(no_such(&api, id)?);
@@ -78,7 +84,7 @@ fn no_such(api: &Api, id: &str) -> Result<Failure, Failure> {
     })
 }
 
-fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
+fn new(args: &TokenNew, context: &Context, json: bool) -> Result<(), Failure> {
     let body = NewToken {
         name: args.name.clone(),
         role: args.role.into(),
@@ -87,7 +93,7 @@ fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
         reveal_addresses: args.reveal.then_some(true),
         expires_at: args.expires.map(|expires| expires.to_string()),
     };
-    let api = Api::open(&args.access, whose)?;
+    let api = Api::open(&args.access, context)?;
     // A token that could not be kept would be lost: first it is seen that it can be.
     if let Some(path) = args.out.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
         return Err(Failure::new(format!(
@@ -129,8 +135,8 @@ fn new(args: &TokenNew, whose: &Whose, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(paging: &Paging, access: &Access, whose: &Whose, form: Form) -> Result<(), Failure> {
-    let api = Api::open(access, whose)?;
+fn list(paging: &Paging, access: &Access, context: &Context, form: Form) -> Result<(), Failure> {
+    let api = Api::open(access, context)?;
     let (request, part) = (Request::get(&["tokens"]), Part::of(paging, PAGE));
     let row = |token: &Token| {
         let servers = token.servers.as_ref().map_or_else(

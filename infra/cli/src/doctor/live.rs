@@ -13,7 +13,7 @@ use crate::args::Doctor;
 use crate::endpoint::{endpoint, refused};
 use crate::progress::busy;
 use crate::prompt::agreed;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::vault::token;
 use account::ServerEntry;
 use answers::{Entry, Events, Word};
@@ -47,13 +47,13 @@ pub(super) fn keeps_from(link: &Link) -> bool {
 /// Where this command itself cannot go on; what Postmark or the ledger refuses is in the outcome.
 pub(super) fn run(
     args: &Doctor,
-    whose: &Whose,
+    context: &Context,
     ledger: &Api,
     entry: &ServerEntry,
     json: bool,
 ) -> Result<Outcome, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let api = endpoint(&args.postmark.base)?.server(token(entry.server, &args.target, whose)?);
+    let api = endpoint(&args.postmark.base)?.server(token(entry.server, &args.target, context)?);
     let info = match runtime.block_on(api.server()) {
         Ok(info) => info,
         Err(error) => return Ok(Outcome::problem(unanswered(error))),

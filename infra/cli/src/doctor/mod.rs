@@ -15,7 +15,7 @@ mod stack;
 use crate::api::Api;
 use crate::args::Doctor;
 use crate::progress::busy;
-use crate::target::{Place, Whose};
+use crate::target::{Context, Deployment};
 use crate::{Failure, registry, say, show};
 use account::Finding;
 use ledger::ServerId;
@@ -122,7 +122,7 @@ impl Link {
 
 /// What was found out.
 #[derive(Debug, Serialize)]
-struct Told {
+struct Diagnosis {
     well: bool,
     links: Vec<Link>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,22 +133,22 @@ struct Told {
 ///
 /// # Errors
 /// Where `--live` is not agreed to, or not allowed; all else that is wrong is told as such.
-pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
+pub fn run(args: &Doctor, context: &Context, json: bool) -> Result<bool, Failure> {
     let mut links = Vec::new();
-    let (keys, ring) = stack::keys(whose);
+    let (keys, ring) = stack::keys(context);
     links.push(keys);
     let bar = busy("looking at the tables");
-    let (tables, ledger) = stack::tables(&args.target, whose, args.server);
+    let (tables, ledger) = stack::tables(&args.target, context, args.server);
     links.push(tables);
     let looked = match &ledger {
         Some(ledger) => {
-            let servers = Servers::new(args, whose, ring.as_ref(), bar.clone())?;
+            let servers = Servers::new(args, context, ring.as_ref(), bar.clone())?;
             let looked = registry::on(ledger, async |store| Ok::<_, Failure>(servers.look(store).await))?;
             links.extend(looked.links.iter().cloned());
             bar.set_message("looking at queues, schedules and quarantine");
             links.push(stack::queues(ledger));
-            let place = Place::of(args.target.url.as_deref(), &args.target.aws, whose)?;
-            links.push(schedules::link(&place, &whose.stack, &looked));
+            let place = Deployment::of(args.target.url.as_deref(), &args.target.aws, context)?;
+            links.push(schedules::link(&place, &context.stack, &looked));
             links.push(looked.completeness.clone());
             links.push(stack::quarantine(ledger, args.server));
             Some(looked)
@@ -165,13 +165,13 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
         say(text(&links));
     }
     let live = match args.live {
-        true => Some(live(args, whose, &links, ledger.as_ref(), looked.as_ref(), json)?),
+        true => Some(live(args, context, &links, ledger.as_ref(), looked.as_ref(), json)?),
         false => None,
     };
     let well = links.iter().all(|link| link.state != State::Problem && link.state != State::NotLookedAt)
         && live.as_ref().is_none_or(|live| live.link.state == State::Ok);
     if json {
-        say(serde_json::to_string_pretty(&Told { well, links, live })?);
+        say(serde_json::to_string_pretty(&Diagnosis { well, links, live })?);
     } else {
         if let Some(live) = &live {
             say(live.text().trim_end());
@@ -184,7 +184,7 @@ pub fn run(args: &Doctor, whose: &Whose, json: bool) -> Result<bool, Failure> {
 /// Sends a mail, where the chain holds.
 fn live(
     args: &Doctor,
-    whose: &Whose,
+    context: &Context,
     links: &[Link],
     ledger: Option<&Api>,
     looked: Option<&Looked>,
@@ -197,7 +197,7 @@ fn live(
         .collect();
     let entry = looked.and_then(|looked| looked.answering.first());
     match (ledger, entry, broken.is_empty()) {
-        (Some(ledger), Some(entry), true) => live::run(args, whose, ledger, entry, json),
+        (Some(ledger), Some(entry), true) => live::run(args, context, ledger, entry, json),
         _ => Ok(Outcome::not_sent(&broken.join(", "))),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::servers::{History, Looked};
 use super::{Found, Link, State};
-use crate::target::Place;
+use crate::target::Deployment;
 use crate::{aws, show};
 use account::ServerEntry;
 use ledger::Time;
@@ -17,7 +17,7 @@ const RECONCILE_LATE_SECONDS: i64 = 6 * 3_600;
 const WATCH_LATE_SECONDS: i64 = 2 * 3_600;
 
 /// The link.
-pub(super) fn link(place: &Place, stack: &str, looked: &Looked) -> Link {
+pub(super) fn link(place: &Deployment, stack: &str, looked: &Looked) -> Link {
     let now = platform::now();
     let history = match &looked.history {
         Ok(history) => history,
@@ -26,7 +26,7 @@ pub(super) fn link(place: &Place, stack: &str, looked: &Looked) -> Link {
         }
     };
     let last = last(&looked.servers, history);
-    let Place::Aws(on_aws) = place else {
+    let Deployment::Aws(on_aws) = place else {
         let words = format!(
             "an embedded Postledger starts nothing by itself: run `postledger reconcile` and `postledger watch` as you \
              like; {last}"

@@ -7,7 +7,7 @@ use crate::args::Doctor;
 use crate::connect::doors;
 use crate::endpoint::endpoint;
 use crate::keys::{self, KeyRing};
-use crate::target::{self, Whose};
+use crate::target::{self, Context};
 use crate::vault::vault;
 use account::connect::{self, ConnectError};
 use account::rotate::Keys as _;
@@ -59,18 +59,18 @@ pub(super) struct Looked {
 impl<'a> Servers<'a> {
     pub(super) fn new(
         args: &Doctor,
-        whose: &'a Whose,
+        context: &'a Context,
         ring: Option<&'a KeyRing>,
         bar: ProgressBar,
     ) -> Result<Servers<'a>, Failure> {
         Ok(Servers {
             only: args.server,
-            stack: &whose.stack,
+            stack: &context.stack,
             ring,
-            vault: vault(&args.target, whose),
+            vault: vault(&args.target, context),
             endpoint: endpoint(&args.postmark.base)?,
             doors: doors()?,
-            base: target::doors(&args.target, whose),
+            base: target::doors(&args.target, context),
             now: platform::now(),
             bar,
         })

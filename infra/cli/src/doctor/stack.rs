@@ -4,7 +4,7 @@ use super::{Found, Link};
 use crate::api::{Api, Request};
 use crate::args::Target;
 use crate::keys::KeyRing;
-use crate::target::Whose;
+use crate::target::Context;
 use crate::{Failure, operate, registry, show};
 use credential::KEYS_MAX;
 use ledger::{ServerId, Time};
@@ -38,13 +38,13 @@ fn open_to_others(path: &Path) -> Option<Found> {
 }
 
 /// The operator's keys; they are given where they can be used.
-pub(super) fn keys(whose: &Whose) -> (Link, Option<KeyRing>) {
-    if let Ok(home) = whose.home()
-        && let Some(open) = open_to_others(&KeyRing::path_in(&home, &whose.stack))
+pub(super) fn keys(context: &Context) -> (Link, Option<KeyRing>) {
+    if let Ok(home) = context.home()
+        && let Some(open) = open_to_others(&KeyRing::path_in(&home, &context.stack))
     {
         return (Link::of("keys", "", vec![open]), None);
     }
-    let opened = whose.home().and_then(|home| KeyRing::open(&home, &whose.stack));
+    let opened = context.home().and_then(|home| KeyRing::open(&home, &context.stack));
     let ring = match opened {
         Ok(ring) => ring,
         Err(failure) => {
@@ -54,7 +54,7 @@ pub(super) fn keys(whose: &Whose) -> (Link, Option<KeyRing>) {
     let (path, count) = (ring.path().display().to_string(), ring.public().len());
     let mut findings = Vec::new();
     if count == 0 {
-        let words = format!("stack {} has no key in {path}", whose.stack);
+        let words = format!("stack {} has no key in {path}", context.stack);
         let next = "make one by `postledger keys new`, or name another folder by --home or stack by --stack";
         findings.push(Found::new("no_keys", words, next));
     }
@@ -72,9 +72,9 @@ pub(super) fn keys(whose: &Whose) -> (Link, Option<KeyRing>) {
 }
 
 /// The tables, by one read of each; the ledger is given where it answers.
-pub(super) fn tables(target: &Target, whose: &Whose, server: Option<ServerId>) -> (Link, Option<Api>) {
+pub(super) fn tables(target: &Target, context: &Context, server: Option<ServerId>) -> (Link, Option<Api>) {
     let broken = |findings| (Link::of("tables", "", findings), None);
-    let ledger = match Api::operated(target, whose) {
+    let ledger = match Api::operated(target, context) {
         Ok(ledger) => ledger,
         Err(failure) => return broken(vec![Found::failure("ledger_unanswered", failure)]),
     };
