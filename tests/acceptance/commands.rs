@@ -232,7 +232,7 @@ fn assert_shown_in_readme(command: &str, printed: &str) {
 }
 
 #[test]
-fn a_second_process_can_ask_post_rule_and_replay() {
+fn a_second_process_is_told_of_a_recipient_what_readme_shows() {
     let running = Running::start("ask", &[]);
     let told = running.json(&["recipient", "--server", "8123456", "no.such.user@customer.example", "--json"]);
     let outbound = &told["streams"]["outbound"];
@@ -251,7 +251,11 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         &format!("postledger {}", asked.join(" ")),
         &text(&running.ask(asked, b"").stdout),
     );
+}
 
+#[test]
+fn a_second_process_is_told_what_held_at_a_time_in_the_past() {
+    let running = Running::start("ask-past", &[]);
     let past = [
         "recipient",
         "--server",
@@ -262,29 +266,47 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         "--json",
     ];
     assert_eq!(running.json(&past)["streams"]["outbound"]["verdict"], "send", "before it bounced");
+}
 
+#[test]
+fn what_a_second_process_posts_is_told_by_its_answers_and_a_clean_shutdown_drains_it() {
+    let running = Running::start("posted", &[]);
     let posted =
         [fixtures::read("delivery-current.json"), fixtures::read("bounce-hard.json"), b"{}".to_vec()]
             .concat();
     let output = running.ask(&["post", "--server", "8123456", "--json", "--rate", "1000"], &posted);
     let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answers, json!({ "200 accepted": 2, "200 set_aside unknown_record_type": 1 }));
+    let (out, _) = running.stop();
+    assert!(out.contains("All that came in is in the ledger or in quarantine."), "a clean shutdown drains");
+}
 
+/// The key of what was set aside for a reason.
+fn set_aside(running: &Running, reason: &str) -> String {
     let listed = running.json(&["quarantine", "list", "--json"]);
-    let find = |reason: &str| {
-        let one = listed.as_array().unwrap().iter().find(|one| one["reason"] == reason).unwrap();
-        one["key"].as_str().unwrap().to_owned()
-    };
-    let malformed = find("not_json");
+    let one = listed.as_array().unwrap().iter().find(|one| one["reason"] == reason).unwrap();
+    one["key"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_was_set_aside_is_shown_and_not_replayed_as_it_is() {
+    let running = Running::start("aside", &[]);
+    let malformed = set_aside(&running, "not_json");
     let shown = text(&running.ask(&["quarantine", "show", &malformed], b"").stdout);
     assert!(shown.contains("{\"RecordType\":\"Bounce\","), "{shown}");
     let refused = running.ask(&["quarantine", "replay", &malformed], b"");
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("not_json"));
     assert!(
-        !running.ask(&["quarantine", "replay", &find("probe")], b"").status.success(),
+        !running.ask(&["quarantine", "replay", &set_aside(&running, "probe")], b"").status.success(),
         "a probe is never recorded"
     );
+}
+
+#[test]
+fn what_was_set_aside_is_replayed_by_a_mended_body_once() {
+    let running = Running::start("mended", &[]);
+    let malformed = set_aside(&running, "not_json");
     let mended = running.home.path().join("mended.json");
     let mut body: Value = serde_json::from_slice(&fixtures::read("bounce-type-blocked.json")).unwrap();
     body["Email"] = json!("mended@customer.example");
@@ -293,7 +315,13 @@ fn a_second_process_can_ask_post_rule_and_replay() {
         running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
     assert!(replayed.status.success(), "{}", text(&replayed.stderr));
     assert!(running.json(&["quarantine", "show", &malformed, "--json"])["replayed_at"].is_string());
+    let again = running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
+    assert!(text(&again.stderr).contains("already"), "a second replay is asked for twice");
+}
 
+#[test]
+fn a_rule_decides_the_verdict_and_its_reason_is_in_the_timeline() {
+    let running = Running::start("ruled", &[]);
     for (rule, verdict) in [("suppress", "do_not_send"), ("reactivate", "send")] {
         let at = ["--server", "8123456", "--stream", "*", "--no-postmark", "--reason", "asked"];
         let ruled = running.ask(&[&[rule], &at[..], &["ida.moreau@customer.example"]].concat(), b"");
@@ -307,21 +335,34 @@ fn a_second_process_can_ask_post_rule_and_replay() {
             timeline["items"].as_array().unwrap().iter().filter_map(|entry| entry["note"].as_str());
         assert!(noted.any(|note| note.ends_with(": asked")), "the reason is in the timeline");
     }
+}
+
+#[test]
+fn a_stream_that_is_not_known_may_be_a_slip_and_is_asked_about_where_it_is_meant() {
+    let running = Running::start("slip", &[]);
     let slip = ["recipient", "--server", "8123456", "ida.moreau@customer.example", "--stream", "outboud"];
     assert_eq!(running.ask(&slip, b"").status.code(), Some(2), "an unknown stream may be a slip");
     let meant = [&slip[..], &["--unknown-stream"]].concat();
     assert!(text(&running.ask(&meant, b"").stdout).contains("CAUTION"));
-    let again = running.ask(&["quarantine", "replay", &malformed, "--body", mended.to_str().unwrap()], b"");
-    assert!(text(&again.stderr).contains("already"), "a second replay is asked for twice");
-    let backwards = ["stats", "--server", "8123456", "--from", "2026-11-22", "--to", "2026-11-01"];
-    let told = text(&running.ask(&backwards, b"").stderr);
-    assert!(told.contains("from comes after to"), "{told}");
+}
 
+#[test]
+fn stats_are_of_the_last_thirty_days_and_refuse_a_range_that_ends_before_it_begins() {
+    let running = Running::start("stats", &[]);
+    let posted = running.ask(&["post", "--server", "8123456"], &fixtures::read("bounce-hard.json"));
+    assert!(posted.status.success(), "{}", text(&posted.stderr));
+    let bounced = ["recipient", "--server", "8123456", "greta.duval@customer.example", "--json"];
+    // It is on its way: asked until it is there.
+    let asked = std::time::Instant::now();
+    while running.json(&bounced)["known"] != true {
+        assert!(asked.elapsed().as_secs() < 30, "it never came");
+    }
     let stats = running.json(&["stats", "--server", "8123456", "--json", "--stream", "outbound"]);
     let total = &stats["streams"]["outbound"]["total"]["counts"]["bounce_hard"];
     assert_eq!(total, 1, "the sample's hard bounce (the fixture's is older than 30 days)");
-    let (out, _) = running.stop();
-    assert!(out.contains("All that came in is in the ledger or in quarantine."), "a clean shutdown drains");
+    let backwards = ["stats", "--server", "8123456", "--from", "2026-11-22", "--to", "2026-11-01"];
+    let told = text(&running.ask(&backwards, b"").stderr);
+    assert!(told.contains("from comes after to"), "{told}");
 }
 
 #[test]

@@ -5,8 +5,7 @@ use account::MemoryVault;
 use account::{FileVault, Registry, Vault as _};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use credential::Verifier;
-use credential::{User, basic};
+use credential::{Verifier, basic};
 use embedded::{Parts, Stack};
 use futures_util::StreamExt as _;
 use ledger::{LedgerKey, ServerId, Time};
@@ -117,6 +116,13 @@ impl Clinic {
         }
     }
 
+    /// With one server, whose webhooks lead to it.
+    fn connected(name: &str) -> Clinic {
+        let clinic = Clinic::new(name, Quirks::usual(), "Live");
+        clinic.connect();
+        clinic
+    }
+
     fn id(&self) -> ServerId {
         ServerId::new(self.server).unwrap()
     }
@@ -166,6 +172,12 @@ impl Clinic {
         assert_eq!(skipped, unseen, "{code}");
     }
 
+    /// Fails where anything is wrong still.
+    fn is_mended(&self) {
+        let told = self.doctor(&[]);
+        assert_eq!(told["well"], true, "all of it is mended: {told:#}");
+    }
+
     fn put_token(&self, token: &str) {
         let vault = FileVault::new(self.home.path(), STACK);
         self.runtime.block_on(vault.put(self.id(), &Token::new(token).unwrap())).unwrap();
@@ -185,6 +197,23 @@ impl Clinic {
         let told: Value = serde_json::from_slice(&answer.into_body().into_vec()).unwrap();
         let row = |row: &Value| (row["ID"].as_u64().unwrap(), row["Url"].as_str().unwrap().to_owned());
         told["Webhooks"].as_array().unwrap().iter().map(row).collect()
+    }
+
+    fn bounce_webhook(&self) -> u64 {
+        let (webhook, _) = self.webhooks().into_iter().find(|(_, url)| url.ends_with("/bounce")).unwrap();
+        webhook
+    }
+
+    /// Brings a body as a webhook for bounces brings it, and waits until it is consumed.
+    fn bring(&self, body: &[u8]) {
+        let keys = KeyRing::open(self.home.path(), STACK).unwrap();
+        let (user, password) = keys.credential(self.id(), 1).unwrap();
+        let request = http::Request::post(format!("/v1/{}/bounce", self.server))
+            .header("authorization", basic(user, &password))
+            .body(body.to_vec())
+            .unwrap();
+        self.runtime.block_on(self.stack.answer(&request));
+        self.runtime.block_on(self.stack.drained()).unwrap();
     }
 }
 
@@ -254,11 +283,8 @@ fn a_healthy_chain_is_well_link_by_link_and_what_an_embedded_one_has_not_is_said
 }
 
 #[test]
-fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_looked_at() {
-    let clinic = Clinic::new("doctor-broken", Quirks::usual(), "Live");
-    clinic.connect();
-
-    // Keys.
+fn keys_that_others_can_read_or_that_are_gone_are_named_and_doors_and_webhooks_are_not_looked_at() {
+    let clinic = Clinic::connected("doctor-keys");
     let ring = clinic.home.path().join("test.keys.json");
     let mode = |mode| std::fs::set_permissions(&ring, std::fs::Permissions::from_mode(mode)).unwrap();
     mode(0o644);
@@ -269,24 +295,31 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
     clinic.finds("keys", "no_keys", &["doors", "webhooks"]);
     std::fs::write(&ring, &kept).unwrap();
     mode(0o600);
+    clinic.is_mended();
+}
 
-    // Nobody there.
+#[test]
+fn where_nobody_answers_for_the_ledger_nothing_behind_the_tables_is_looked_at() {
+    let clinic = Clinic::connected("doctor-nobody");
     let all = ["registry", "doors", "webhooks", "queues", "schedules", "completeness", "quarantine"];
     clinic.finds_with(&["--url", "http://127.0.0.1:1"], "tables", "ledger_unanswered", &all);
+}
 
-    // Tokens.
+#[test]
+fn a_token_that_is_none_or_another_servers_is_named_and_webhooks_are_not_looked_at() {
+    let clinic = Clinic::connected("doctor-token");
     clinic.put_token("no-such-token");
     clinic.finds("registry", "token_refused", &["webhooks"]);
-    let (_, other) = {
-        let mut simulator = clinic.simulator.lock().unwrap();
-        let other = simulator.add_server("Other");
-        (other.id, other.token)
-    };
+    let other = clinic.simulator.lock().unwrap().add_server("Other").token;
     clinic.put_token(&other);
     clinic.finds("registry", "wrong_token", &["webhooks"]);
     clinic.put_token(&clinic.token);
+    clinic.is_mended();
+}
 
-    // Doors.
+#[test]
+fn doors_that_are_silent_or_none_or_that_refuse_the_newest_key_are_named() {
+    let clinic = Clinic::connected("doctor-doors");
     clinic.lead_to("http://127.0.0.1:1");
     clinic.finds("doors", "doors_silent", &[]);
     clinic.lead_to(&clinic.postmark);
@@ -296,19 +329,33 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
     let new = keys.add().unwrap();
     clinic.finds("doors", "doors_refuse", &[]);
     keys.retire(new.id()).unwrap();
+    clinic.is_mended();
+}
 
-    // Webhooks.
-    let (webhook, _) = clinic.webhooks().into_iter().find(|(_, url)| url.ends_with("/bounce")).unwrap();
+#[test]
+fn a_webhook_that_is_paused_or_missing_is_named_and_connect_mends_it() {
+    let clinic = Clinic::connected("doctor-webhook");
+    let webhook = clinic.bounce_webhook();
     clinic.simulator.lock().unwrap().pause_trigger(webhook, Record::Bounce);
     clinic.finds("webhooks", "trigger_unverified", &[]);
     clinic.simulator.lock().unwrap().delete_webhook(webhook);
     clinic.finds("webhooks", "webhook_missing", &[]);
-    let unsent =
-        clinic.doctor(&["--server", &clinic.server.to_string(), "--live", "--from", "a@sender.example"]);
-    assert_eq!(unsent["live"]["state"], "not_looked_at", "nothing is sent along a chain that does not hold");
     clinic.connect();
+    clinic.is_mended();
+}
 
-    // Queues.
+#[test]
+fn no_mail_is_sent_where_a_webhook_is_missing() {
+    let clinic = Clinic::connected("doctor-unsent");
+    let webhook = clinic.bounce_webhook();
+    clinic.simulator.lock().unwrap().delete_webhook(webhook);
+    let unsent = live(&clinic, &[]);
+    assert_eq!(unsent["live"]["state"], "not_looked_at", "nothing is sent along a chain that does not hold");
+}
+
+#[test]
+fn dead_letters_are_named_until_they_are_gone() {
+    let clinic = Clinic::connected("doctor-dead");
     clinic.runtime.block_on(clinic.queue.send(QueueName::CriticalDead, "dead")).unwrap();
     clinic.finds("queues", "dead_letters", &[]);
     let dead = clinic.runtime.block_on(clinic.queue.receive(QueueName::CriticalDead, 1)).unwrap();
@@ -316,8 +363,12 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
         .runtime
         .block_on(clinic.queue.delete(QueueName::CriticalDead, &[dead[0].receipt.clone()]))
         .unwrap();
+    clinic.is_mended();
+}
 
-    // Completeness.
+#[test]
+fn a_day_of_which_something_is_unexplained_is_named() {
+    let clinic = Clinic::connected("doctor-incomplete");
     let day = eastern::day(platform::now());
     let lines = json!({ "expected": 5, "received": 2, "recovered": 0, "unrecoverable": 0, "unexplained": 3 });
     let kept =
@@ -326,24 +377,24 @@ fn each_broken_link_is_named_with_its_next_step_and_what_hangs_on_it_is_not_look
     clinic.runtime.block_on(clinic.store.put_document(&collection, &day, &kept, None)).unwrap();
     clinic.finds("completeness", "unexplained", &[]);
     clinic.runtime.block_on(clinic.store.delete_document(&collection, &day, 1)).unwrap();
+    clinic.is_mended();
+}
 
-    // Quarantine.
-    assert_eq!(clinic.doctor(&[])["well"], true, "all of it is mended");
-    let user = User { server: clinic.id(), generation: 1 };
-    let (_, password) = keys.credential(clinic.id(), 1).unwrap();
-    let request = http::Request::post(format!("/v1/{}/bounce", clinic.server))
-        .header("authorization", basic(user, &password))
-        .body(b"{".to_vec())
-        .unwrap();
-    clinic.runtime.block_on(clinic.stack.answer(&request));
-    clinic.runtime.block_on(clinic.stack.drained()).unwrap();
+#[test]
+fn a_body_that_was_set_aside_is_named() {
+    let clinic = Clinic::connected("doctor-aside");
+    clinic.bring(b"{");
     clinic.finds("quarantine", "set_aside", &[]);
+}
+
+#[test]
+fn a_revoked_password_that_webhooks_still_come_with_is_named() {
+    let clinic = Clinic::connected("doctor-revoked");
     clinic.runtime.block_on(clinic.store.revoke(clinic.id(), 1, Time::from_micros(0))).unwrap();
     let mut bounce: Value = serde_json::from_slice(&crate::fixtures::read("bounce-hard.json")).unwrap();
     bounce["ServerID"] = clinic.server.into();
     bounce["BouncedAt"] = clinic.simulator.lock().unwrap().now().to_string().into();
-    clinic.runtime.block_on(clinic.stack.answer(&request.map(|_| bounce.to_string().into_bytes())));
-    clinic.runtime.block_on(clinic.stack.drained()).unwrap();
+    clinic.bring(bounce.to_string().as_bytes());
     clinic.finds("quarantine", "revoked_in_use", &[]);
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod advisories;
 mod api;
 mod api_commands;
 mod api_fuzz;

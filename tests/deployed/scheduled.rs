@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+/// A time that is over: what is to start then is started at once.
+const LONG_PAST: &str = "at(2026-01-01T00:00:00)";
+
 /// A Postmark as a process; its clock stands still unless it is moved.
 pub(crate) struct Postmark {
     child: Child,
@@ -80,14 +83,43 @@ fn metrics(stack: &Deployed, function: &str) -> Vec<Value> {
     lines.filter(|line: &Value| line["_aws"].is_object()).collect()
 }
 
+/// What a look at the server finds.
+fn look(stack: &Deployed) -> Value {
+    stack.invoke("watch", &json!({})).unwrap()[0].clone()
+}
+
+/// Compares the ledger with Postmark; there were so many runs then.
+fn compare(stack: &Deployed, runs: u64) {
+    let all = json!({ "servers": 1, "done": 1 });
+    assert_eq!(stack.invoke("reconcile", &json!({})).unwrap(), all);
+    stack.wait_until("the run is counted", || stack.counted("reconcile", "ReconcileRun") == runs);
+    stack.settled();
+}
+
 #[test]
 fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_it_found() {
     let postmark = Postmark::days_ago(3);
     let (server, at) = (postmark.server.to_string(), format!("PostmarkUrl={}", postmark.url));
-    let long_past = "at(2026-01-01T00:00:00)";
-    let started = format!("ReconcileSchedule={long_past}");
+    let started = format!("ReconcileSchedule={LONG_PAST}");
     let stack = Deployed::with("asked", &[&at, "Schedules=ENABLED", &started, "WatchRepair=false"]);
-    for (function, expression) in [("reconcile", long_past), ("watch", "rate(15 minutes)")] {
+    let asked = ["--server", &server, "--postmark", &postmark.url];
+
+    each_schedule_is_on_and_leads_to_its_function(&stack);
+    mail_of_three_days_is_sent_while_no_webhook_is_there(&postmark);
+    stack.wait_until("its schedule starts reconcile", || stack.counted("reconcile", "ReconcileRun") == 1);
+    a_server_is_added_as_if_it_had_been_there_from_the_first_mail_on(&stack, &postmark, &asked);
+    a_function_that_is_only_asked_whether_it_starts_does_nothing(&stack);
+    a_server_is_silent_until_it_is_connected(&stack, &postmark, &asked);
+    what_was_lost_is_fetched_and_what_is_known_is_told_once(&stack, &server);
+    what_a_paused_type_would_have_told_is_seen_by_its_absence(&stack, &postmark, &asked);
+    a_postmark_that_refuses_is_found_and_counted(&stack, &postmark);
+    nothing_was_refused_under_roles_that_allow_what_they_name_and_no_more(&stack);
+    each_metric_of_these_functions_was_printed(&stack);
+}
+
+/// Proves that the template's schedules are as its parameters say.
+fn each_schedule_is_on_and_leads_to_its_function(stack: &Deployed) {
+    for (function, expression) in [("reconcile", LONG_PAST), ("watch", "rate(15 minutes)")] {
         let schedule = stack.schedule(function);
         assert_eq!(
             (&schedule["ScheduleExpression"], &schedule["State"]),
@@ -96,47 +128,57 @@ fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_i
         let target = schedule["Target"]["Arn"].as_str().unwrap();
         assert!(target.ends_with(&format!(":function:asked-{function}")), "{target}");
     }
+}
 
-    // Mail of three days, while no webhook is there.
+/// Proves nothing by itself: nobody is told of this mail, and what follows proves that it is found.
+fn mail_of_three_days_is_sent_while_no_webhook_is_there(postmark: &Postmark) {
     for to in ["ida+hard", "ben+delivered.open1", "eve+delivered.complaint"] {
         postmark.send(&format!("{to}@customer.example"));
     }
     postmark.advance_to_minutes_ago(120);
     postmark.send("zoe+delivered@customer.example");
     postmark.advance_to_minutes_ago(40);
-    stack.wait_until("its schedule starts reconcile", || stack.counted("reconcile", "ReconcileRun") == 1);
+}
 
-    let asked = ["--server", &server, "--postmark", &postmark.url];
-    let added = stack.ask_with(&[&["server", "add"], &asked[..]].concat(), postmark.token.as_bytes());
+/// Proves that the command registers a server of the deployed stack, whose days begin before the mail.
+fn a_server_is_added_as_if_it_had_been_there_from_the_first_mail_on(
+    stack: &Deployed,
+    postmark: &Postmark,
+    asked: &[&str],
+) {
+    let added = stack.ask_with(&[&["server", "add"], asked].concat(), postmark.token.as_bytes());
     assert!(added.status.success(), "{}", text(&added.stderr));
     let registry = Registry(&stack.store);
     let four_days_ago = platform::now().plus_days(-4);
     let since = |entry: &mut ServerEntry| entry.added_at = four_days_ago;
     stack.block(registry.update(server_id(postmark.server), since)).unwrap();
+}
 
+/// Proves that the check after a deployment starts each function and has no effect.
+fn a_function_that_is_only_asked_whether_it_starts_does_nothing(stack: &Deployed) {
     let check = json!({ "check": true });
     for function in ["reconcile", "watch", "erase"] {
         assert_eq!(stack.invoke(function, &check).unwrap(), json!({ "status": "ok" }), "it starts");
     }
     assert_eq!(stack.counted("reconcile", "ReconcileRun"), 1, "and does nothing when it is only asked that");
-    let look = || stack.invoke("watch", &json!({})).unwrap()[0].clone();
-    let looked = look();
+}
+
+/// Proves that `watch` finds that webhooks are missing, and that `connect` mends it.
+fn a_server_is_silent_until_it_is_connected(stack: &Deployed, postmark: &Postmark, asked: &[&str]) {
+    let looked = look(stack);
     assert!(looked["drift"].as_u64().unwrap() > 0 && looked["silent"] == true, "{looked}");
-    let connected = stack.ask(&[&["connect", "--yes"], &asked[..]].concat());
+    let connected = stack.ask(&[&["connect", "--yes"], asked].concat());
     assert!(connected.status.success(), "{}{}", text(&connected.stdout), text(&connected.stderr));
     postmark.send("amy+delivered@customer.example");
     postmark.advance_to_minutes_ago(30);
     stack.settled();
-    let looked = look();
+    let looked = look(stack);
     assert!(looked["drift"] == 0 && looked["silent"] == false, "{looked}");
+}
 
-    let all = json!({ "servers": 1, "done": 1 });
-    let compared = |runs: u64| {
-        assert_eq!(stack.invoke("reconcile", &json!({})).unwrap(), all);
-        stack.wait_until("the run is counted", || stack.counted("reconcile", "ReconcileRun") == runs);
-        stack.settled();
-    };
-    compared(2);
+/// Proves that `reconcile` fetches what no webhook told, and that a second run finds nothing more.
+fn what_was_lost_is_fetched_and_what_is_known_is_told_once(stack: &Deployed, server: &str) {
+    compare(stack, 2);
     for (to, verdict) in [
         ("ida+hard", "do_not_send"),
         ("eve+delivered.complaint", "do_not_send"),
@@ -144,15 +186,21 @@ fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_i
         ("amy+delivered", "send"),
     ] {
         let address = format!("{to}@customer.example");
-        let told = stack.told(&["recipient", "--server", &server, &address, "--stream", "outbound"]);
+        let told = stack.told(&["recipient", "--server", server, &address, "--stream", "outbound"]);
         assert!(told["known"] == true && told["streams"]["outbound"]["verdict"] == verdict, "{told}");
     }
     let repaired = stack.counted("reconcile", "DriftRepaired");
     assert!(repaired >= 2, "{repaired}");
-    compared(3);
+    compare(stack, 3);
     assert_eq!(stack.counted("reconcile", "DriftRepaired"), repaired, "what is known is told once");
+}
 
-    // A type is paused, and what it would have told is seen by its absence.
+/// Proves that `watch` names what Postmark paused and mends it, and that `reconcile` sees what was not told.
+fn what_a_paused_type_would_have_told_is_seen_by_its_absence(
+    stack: &Deployed,
+    postmark: &Postmark,
+    asked: &[&str],
+) {
     let webhooks: Value = serde_json::from_str(&postmark.call("GET", "/webhooks", &Value::Null)).unwrap();
     let tells = |one: &&Value| {
         one["MessageStream"] == "outbound" && one["Triggers"]["SubscriptionChange"]["Enabled"] == true
@@ -162,18 +210,23 @@ fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_i
     let lifted = json!({ "Suppressions": [{ "EmailAddress": "ida+hard@customer.example" }] });
     postmark.call("POST", "/message-streams/outbound/suppressions/delete", &lifted);
     postmark.advance_to_minutes_ago(20);
-    assert_eq!(look()["unverified"], json!({ "SubscriptionChange": 1 }));
-    compared(4);
+    assert_eq!(look(stack)["unverified"], json!({ "SubscriptionChange": 1 }));
+    compare(stack, 4);
     assert_eq!(stack.counted("reconcile", "DriftExtra"), 1);
-    let repaired = stack.ask(&[&["watch", "--repair"], &asked[..]].concat());
+    let repaired = stack.ask(&[&["watch", "--repair"], asked].concat());
     assert!(text(&repaired.stdout).contains("trigger_reverified"), "{}", text(&repaired.stderr));
-    assert_eq!(look()["unverified"], json!({}));
+    assert_eq!(look(stack)["unverified"], json!({}));
+}
 
+/// Proves that a Postmark that does not answer is a finding, and a metric that an alarm can look at.
+fn a_postmark_that_refuses_is_found_and_counted(stack: &Deployed, postmark: &Postmark) {
     postmark.call("PUT", "/simulator/faults", &json!({ "maintenance": true }));
-    assert_eq!(look()["findings"][0]["code"], "postmark_unanswered");
+    assert_eq!(look(stack)["findings"][0]["code"], "postmark_unanswered");
     stack.wait_until("the refusal is counted", || stack.counted("watch", "PostmarkApiErrors") > 0);
+}
 
-    // Under roles that allow what they name and no more, nothing was refused.
+/// Proves that the roles of the two functions name all that was needed above.
+fn nothing_was_refused_under_roles_that_allow_what_they_name_and_no_more(stack: &Deployed) {
     for function in ["reconcile", "watch"] {
         for line in stack.printed(function) {
             assert!(
@@ -182,7 +235,11 @@ fn what_was_lost_before_there_were_webhooks_is_fetched_and_each_run_tells_what_i
             );
         }
     }
-    let lines = [metrics(&stack, "reconcile"), metrics(&stack, "watch")].concat();
+}
+
+/// Proves that all that the two functions may count was counted, as AWS demands it, but what was nothing here.
+fn each_metric_of_these_functions_was_printed(stack: &Deployed) {
+    let lines = [metrics(stack, "reconcile"), metrics(stack, "watch")].concat();
     let seen = checked(&lines, "local");
     let mut expected = emitted_by(&["functions/reconcile", "functions/watch"]);
     assert!(expected.remove("Unexplained"), "there was nothing that is not explained");

@@ -46,6 +46,16 @@ const fn of_kind(kind: FailureKind) -> &'static str {
         FailureKind::Conflict => "try again",
         FailureKind::Invalid => "this is a bug in Postledger: look for a newer version, or report the code",
         FailureKind::Fault => "wait and try again; https://health.aws.amazon.com says more",
+        FailureKind::DiskFull => {
+            "make room on the disk that holds the database: what was answered is kept, and the rest is sent again"
+        }
+        FailureKind::DiskReadOnly => {
+            "give the user that runs Postledger write access to the folder, or mount its disk for writing"
+        }
+        FailureKind::DiskDamaged => {
+            "stop Postledger, keep a copy of the folder, and restore the latest backup: `postledger restore FILE --data DIR`"
+        }
+        FailureKind::Disk => "look for the disk's errors in the system's log (`journalctl -k`)",
         FailureKind::Other => "look the code up in AWS's documentation; if it stays, report it",
     }
 }

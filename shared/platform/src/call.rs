@@ -1,5 +1,5 @@
-//! Why a call of AWS failed: its kind, AWS's own code, and nothing of what was sent. AWS's messages are read for this
-//! and never kept: they may hold names, keys and addresses.
+//! Why a call of AWS, or of the database on this machine, failed: its kind, its own code, and nothing of what was sent.
+//! Messages are read for this and never kept: they may hold names, keys and addresses.
 
 use std::error::Error;
 use std::fmt;
@@ -32,13 +32,21 @@ pub enum FailureKind {
     Invalid,
     /// AWS has a fault.
     Fault,
+    /// The disk of this machine is full.
+    DiskFull,
+    /// The disk of this machine, or the database's folder, cannot be written to.
+    DiskReadOnly,
+    /// The database on this machine is damaged.
+    DiskDamaged,
+    /// The disk of this machine fails in another way.
+    Disk,
     /// A code that this release does not know.
     Other,
 }
 
 impl FailureKind {
     /// All kinds.
-    pub const ALL: [FailureKind; 12] = [
+    pub const ALL: [FailureKind; 16] = [
         FailureKind::Throttled,
         FailureKind::AccessDenied,
         FailureKind::Credentials,
@@ -50,6 +58,10 @@ impl FailureKind {
         FailureKind::Conflict,
         FailureKind::Invalid,
         FailureKind::Fault,
+        FailureKind::DiskFull,
+        FailureKind::DiskReadOnly,
+        FailureKind::DiskDamaged,
+        FailureKind::Disk,
         FailureKind::Other,
     ];
 
@@ -67,6 +79,10 @@ impl FailureKind {
             FailureKind::Conflict => "conflict",
             FailureKind::Invalid => "invalid",
             FailureKind::Fault => "fault",
+            FailureKind::DiskFull => "disk_full",
+            FailureKind::DiskReadOnly => "disk_read_only",
+            FailureKind::DiskDamaged => "disk_damaged",
+            FailureKind::Disk => "disk",
             FailureKind::Other => "other",
         }
     }
@@ -85,18 +101,26 @@ impl FailureKind {
             FailureKind::Conflict => "others are writing the same",
             FailureKind::Invalid => "AWS does not take the request",
             FailureKind::Fault => "AWS has a fault",
+            FailureKind::DiskFull => "the disk is full",
+            FailureKind::DiskReadOnly => "the database's folder cannot be written to",
+            FailureKind::DiskDamaged => "the database is damaged",
+            FailureKind::Disk => "the disk fails",
             FailureKind::Other => "AWS refuses, for a reason that this version does not know",
         }
     }
 
-    /// Whether trying again may help, with nothing changed.
+    /// Whether trying again may help, with nothing changed here. A disk may be mended at any time: what waits for it is kept.
     pub const fn passes(self) -> bool {
         match self {
             FailureKind::Throttled
             | FailureKind::Connection
             | FailureKind::Timeout
             | FailureKind::Conflict
-            | FailureKind::Fault => true,
+            | FailureKind::Fault
+            | FailureKind::DiskFull
+            | FailureKind::DiskReadOnly
+            | FailureKind::DiskDamaged
+            | FailureKind::Disk => true,
             FailureKind::AccessDenied
             | FailureKind::Credentials
             | FailureKind::ClockSkew
@@ -108,7 +132,7 @@ impl FailureKind {
     }
 }
 
-/// A call of AWS that failed. It never quotes what was sent, nor AWS's message.
+/// A call that failed. It never quotes what was sent, nor the message that came back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CallFailed {
     kind: FailureKind,
@@ -122,7 +146,7 @@ impl CallFailed {
         CallFailed { kind, code: None, action: None }
     }
 
-    /// With AWS's own code, such as `AccessDeniedException`; left out where it is not 1 to 64 letters, digits and dots.
+    /// With its own code, such as `AccessDeniedException` or `SQLITE_FULL`; left out where it is not 1 to 64 letters, digits and dots.
     #[must_use]
     pub fn with_code(self, code: &str) -> CallFailed {
         CallFailed { code: word(code, "."), ..self }

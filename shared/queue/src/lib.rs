@@ -12,6 +12,8 @@ mod erased;
 mod faulty;
 mod memory;
 mod set_aside;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 #[cfg(feature = "sqs-send")]
 pub mod sqs;
 mod trusted;
@@ -23,6 +25,8 @@ pub use erased::Erased;
 pub use faulty::Faulty;
 pub use memory::{Memory, Settings};
 pub use set_aside::{PART_BYTES_MAX, Part, SetAside};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
 #[cfg(feature = "sqs")]
 pub use sqs::Sqs;
 #[cfg(feature = "sqs-send")]

@@ -55,8 +55,13 @@ impl Item {
     }
 
     /// Sets an attribute, whatever it was.
-    pub fn set(&mut self, name: &'static str, value: Value) {
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
         self.0.insert(name.into(), value);
+    }
+
+    /// Takes an attribute away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
     }
 
     /// Adds to a number; an absent one counts as 0.
@@ -66,7 +71,8 @@ impl Item {
         }
     }
 
-    fn get(&self, name: &str) -> Option<&Value> {
+    /// An attribute.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 

@@ -17,12 +17,15 @@ mod edit;
 mod faulty;
 mod index;
 pub mod item;
+mod local;
 mod memory;
 pub mod pack;
 mod page;
 mod ports;
 pub mod rebuild;
 mod rules;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod streams;
 pub mod tables;
 pub mod webhook_activity;
@@ -52,6 +55,8 @@ pub use ports::{
     RuleStore, Scan, ServerStore, Store,
 };
 pub use rules::{Erased, ErasedAs, Rules, ServerSettings};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
 pub use streams::{DEFAULT_STREAMS, knows_server, knows_stream};
 
 use platform::{CallFailed, FailureKind};

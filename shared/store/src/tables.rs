@@ -39,6 +39,8 @@ pub enum Projection {
 pub struct Index {
     /// Its name.
     pub name: &'static str,
+    /// The table whose items it holds.
+    pub table: Table,
     /// The attribute of its partition key; items without it are not in the index.
     pub pk: &'static str,
     /// The attribute of its sort key: an instant in microseconds.
@@ -48,14 +50,24 @@ pub struct Index {
 }
 
 /// All events of a message, in order of time: few, so that their bodies are fetched by key.
-pub(crate) const BY_MESSAGE: Index =
-    Index { name: "by_message", pk: "message", sk: "at", projection: Projection::KeysOnly };
+pub(crate) const BY_MESSAGE: Index = Index {
+    name: "by_message",
+    table: Table::Events,
+    pk: "message",
+    sk: "at",
+    projection: Projection::KeysOnly,
+};
 /// All events of a stream's day, in order of time: pages of a list that must not fetch each item.
 pub(crate) const BY_TIME: Index =
-    Index { name: "by_time", pk: "slot", sk: "at", projection: Projection::All };
+    Index { name: "by_time", table: Table::Events, pk: "slot", sk: "at", projection: Projection::All };
 /// Whom a stream must not mail.
-pub(crate) const SUPPRESSED: Index =
-    Index { name: "suppressed", pk: "suppressed", sk: "since", projection: Projection::All };
+pub(crate) const SUPPRESSED: Index = Index {
+    name: "suppressed",
+    table: Table::Recipients,
+    pk: "suppressed",
+    sk: "since",
+    projection: Projection::All,
+};
 
 impl Table {
     /// All tables.

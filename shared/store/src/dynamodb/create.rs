@@ -49,7 +49,7 @@ impl DynamoDb {
         let (text, number) = (ScalarAttributeType::S, ScalarAttributeType::N);
         let mut attributes = vec![attribute(PK, text.clone())?, attribute(SK, text.clone())?];
         let mut indexes = Vec::new();
-        for Index { name, pk, sk, projection } in table.indexes(self.tables.by_time) {
+        for Index { name, pk, sk, projection, .. } in table.indexes(self.tables.by_time) {
             attributes.push(attribute(pk, text.clone())?);
             attributes.push(attribute(sk, number.clone())?);
             let projection = match projection {

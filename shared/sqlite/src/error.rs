@@ -1,0 +1,58 @@
+//! Why the database cannot be opened or used, in one sentence that quotes nothing of what it holds.
+
+use platform::{CallFailed, FailureKind};
+use rusqlite::ErrorCode;
+use std::path::PathBuf;
+
+/// Why a database cannot be opened. Its words name the folder, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("another Postledger is running on {path}: stop it, or choose another folder", path = .0.display())]
+    Locked(PathBuf),
+    /// The folder or a file in it cannot be read or written.
+    #[error("{path} cannot be used: {1}", path = .0.display())]
+    Unusable(PathBuf, CallFailed),
+    /// There is a file of that name that is no database of ours.
+    #[error("{path} is not a database of Postledger", path = .0.display())]
+    Foreign(PathBuf),
+    /// A newer release wrote it: its version, and the one that this release writes.
+    #[error("{path} was written by a newer version of Postledger (its version is {1}, this one knows {2}): install that one", path = .0.display())]
+    Newer(PathBuf, i64, i64),
+    /// What was checked is not whole.
+    #[error("{path} is damaged: restore the latest backup", path = .0.display())]
+    Damaged(PathBuf),
+}
+
+/// What a failure of SQLite means to whoever called.
+pub fn failed(error: &rusqlite::Error) -> CallFailed {
+    let rusqlite::Error::SqliteFailure(failure, _) = error else {
+        return CallFailed::new(FailureKind::Invalid).with_code("SQLITE_MISUSE");
+    };
+    let (kind, code) = match failure.code {
+        ErrorCode::DiskFull => (FailureKind::DiskFull, "SQLITE_FULL"),
+        ErrorCode::ReadOnly => (FailureKind::DiskReadOnly, "SQLITE_READONLY"),
+        ErrorCode::PermissionDenied => (FailureKind::DiskReadOnly, "SQLITE_PERM"),
+        ErrorCode::CannotOpen => (FailureKind::DiskReadOnly, "SQLITE_CANTOPEN"),
+        ErrorCode::AuthorizationForStatementDenied => (FailureKind::DiskReadOnly, "SQLITE_AUTH"),
+        ErrorCode::DatabaseCorrupt => (FailureKind::DiskDamaged, "SQLITE_CORRUPT"),
+        ErrorCode::NotADatabase => (FailureKind::DiskDamaged, "SQLITE_NOTADB"),
+        ErrorCode::SystemIoFailure => (FailureKind::Disk, "SQLITE_IOERR"),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (FailureKind::Conflict, "SQLITE_BUSY"),
+        ErrorCode::OutOfMemory => (FailureKind::Fault, "SQLITE_NOMEM"),
+        _ => (FailureKind::Invalid, "SQLITE_ERROR"),
+    };
+    CallFailed::new(kind).with_code(code)
+}
+
+/// What a failure of a file means.
+pub fn of_file(error: &std::io::Error) -> CallFailed {
+    use std::io::ErrorKind;
+    let kind = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureKind::DiskFull,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => FailureKind::DiskReadOnly,
+        ErrorKind::NotFound | ErrorKind::NotADirectory => FailureKind::NotFound,
+        _ => FailureKind::Disk,
+    };
+    CallFailed::new(kind)
+}

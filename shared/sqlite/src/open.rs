@@ -1,0 +1,213 @@
+//! Opening the file: its lock, its settings, its schema and the copy of it.
+
+use crate::error::{OpenError, failed, of_file};
+use platform::{CallFailed, FailureKind};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The name of the database in its folder.
+pub const FILE: &str = "ledger.db";
+/// The name of the file that one process at a time has locked.
+pub const LOCK: &str = "ledger.lock";
+/// What says that a SQLite file is a ledger: `PLDG`.
+pub const APPLICATION_ID: i64 = 0x504c_4447;
+/// Each step of the schema; the version is their number.
+const STEPS: &[&str] = &[include_str!("../schema/1.sql")];
+/// The version of the schema that this release writes.
+pub const VERSION: i64 = STEPS.len() as i64;
+
+/// How long a reader waits for a lock that another program holds, in milliseconds: `sqlite3`, say.
+const BUSY_MS: u64 = 5_000;
+/// From how many pages on the log is taken into the file while writing goes on.
+const CHECKPOINT_PAGES: u32 = 4_000;
+/// How much memory each connection keeps pages in, in KiB, as SQLite writes it.
+const CACHE: i64 = -16_384;
+
+/// Locks a folder for this process, and makes it where there is none.
+pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
+    let unusable = |error: std::io::Error| OpenError::Unusable(folder.to_owned(), of_file(&error));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join(LOCK))
+        .map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+fn unusable(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
+    move |error| {
+        let failed = failed(&error);
+        match (failed.kind(), failed.code()) {
+            (_, Some("SQLITE_NOTADB")) => OpenError::Foreign(path.to_owned()),
+            (FailureKind::DiskDamaged, _) => OpenError::Damaged(path.to_owned()),
+            _ => OpenError::Unusable(path.to_owned(), failed),
+        }
+    }
+}
+
+/// The connection of the writer, to a database whose schema is up to date.
+pub(crate) fn writable(path: &Path) -> Result<Connection, OpenError> {
+    // SQLite gives the files beside it the same rights.
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+    let file = file.map_err(|error| OpenError::Unusable(path.to_owned(), of_file(&error)))?;
+    let fresh = file.metadata().is_ok_and(|file| file.len() == 0);
+    drop(file);
+    let unusable = unusable(path);
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(&unusable)?;
+    let pragma = |name: &str| -> rusqlite::Result<i64> {
+        connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+    };
+    let (application, version) =
+        (pragma("application_id").map_err(&unusable)?, pragma("user_version").map_err(&unusable)?);
+    if application != APPLICATION_ID && !fresh {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    if version > VERSION {
+        return Err(OpenError::Newer(path.to_owned(), version, VERSION));
+    }
+    settle(&connection).map_err(&unusable)?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; \
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"
+        ))
+        .map_err(&unusable)?;
+    if version < VERSION {
+        if !fresh {
+            let before = path.with_extension(format!("before-{VERSION}.db"));
+            copy(path, &before)
+                .map_err(|_| OpenError::Unusable(before, CallFailed::new(FailureKind::Disk)))?;
+        }
+        upgrade(&mut connection, version).map_err(&unusable)?;
+    }
+    connection
+        .execute("UPDATE messages SET visible_at = 0, receipt = NULL WHERE visible_at > 0", [])
+        .map_err(&unusable)?;
+    Ok(connection)
+}
+
+fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.execute_batch(&format!("PRAGMA cache_size = {CACHE}; PRAGMA temp_store = MEMORY"))
+}
+
+/// Brings the schema up to date, all or nothing.
+fn upgrade(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// A connection that cannot write.
+pub(crate) fn readable(path: &Path) -> Result<Connection, OpenError> {
+    let unusable = unusable(path);
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(&unusable)?;
+    settle(&connection).map_err(&unusable)?;
+    Ok(connection)
+}
+
+/// What a copy holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Events.
+    pub events: u64,
+    /// Recipients with a view.
+    pub recipients: u64,
+    /// Parts in quarantine.
+    pub quarantined: u64,
+    /// Messages on the queues.
+    pub messages: u64,
+}
+
+/// Why there is no copy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// The file cannot be written, or the database not read.
+    #[error("{path} cannot be written: {1}", path = .0.display())]
+    Unwritable(PathBuf, CallFailed),
+    /// There is something of that name.
+    #[error("{path} exists: choose a new name", path = .0.display())]
+    Exists(PathBuf),
+    /// What was copied is not whole.
+    #[error("the copy {path} is not whole: {1} (look at the disk, and make another one)", path = .0.display())]
+    NotWhole(PathBuf, String),
+}
+
+/// Copies a database into a new file, while it is used, and checks the copy.
+///
+/// # Errors
+/// [`BackupError`].
+pub(crate) fn copy(path: &Path, to: &Path) -> Result<Checked, BackupError> {
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
+    let unwritable = |error: rusqlite::Error| BackupError::Unwritable(to.to_owned(), failed(&error));
+    // An empty file of its own rights: SQLite fills it.
+    OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(to)
+        .map_err(|error| BackupError::Unwritable(to.to_owned(), of_file(&error)))?;
+    let copied = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|from| from.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(drop));
+    let checked = copied.map_err(unwritable).and_then(|()| check(to));
+    if checked.is_err() {
+        let _ = std::fs::remove_file(to);
+        return checked;
+    }
+    // It is on the disk before anybody hears of it.
+    File::open(to)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| BackupError::Unwritable(to.to_owned(), of_file(&error)))?;
+    checked
+}
+
+/// Whether a database is whole, and what it holds.
+///
+/// # Errors
+/// [`BackupError`].
+pub fn check(path: &Path) -> Result<Checked, BackupError> {
+    let unwritable = |error: rusqlite::Error| BackupError::Unwritable(path.to_owned(), failed(&error));
+    let copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unwritable)?;
+    let whole: String =
+        copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(unwritable)?;
+    if whole != "ok" {
+        return Err(BackupError::NotWhole(
+            path.to_owned(),
+            "SQLite finds pages that contradict each other".to_owned(),
+        ));
+    }
+    let count = |what: &str| -> Result<u64, BackupError> {
+        let count: i64 = copy
+            .query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0))
+            .map_err(unwritable)?;
+        Ok(count.unsigned_abs())
+    };
+    Ok(Checked {
+        events: count("events")?,
+        recipients: count("recipients WHERE sk = '*'")?,
+        quarantined: count("quarantine")?,
+        messages: count("messages")?,
+    })
+}

@@ -1,0 +1,132 @@
+//! The one writer: a thread that takes what waits, commits it together, and answers then.
+
+use crate::error::failed;
+use platform::{CallFailed, FailureKind};
+use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// How many writes are committed together, at most.
+const TOGETHER_MAX: usize = 256;
+
+/// What a write must outlive before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// This process: what may be done again after a loss of power, such as that a message was received or deleted.
+    Process,
+    /// A loss of power.
+    Power,
+}
+
+/// Tells whoever asked what became of it: `None`: it is committed, or was not to be kept.
+type Tell = Box<dyn FnOnce(Option<CallFailed>) + Send>;
+/// A write: whether it is to be kept, and whom to tell.
+type Work = Box<dyn FnOnce(&Connection) -> (bool, Tell) + Send>;
+
+/// The writer's thread.
+pub(crate) struct Writer {
+    waiting: Option<Sender<(Durability, Work)>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection) -> Writer {
+        let (waiting, work) = channel();
+        let thread = std::thread::spawn(move || run(connection, &work));
+        Writer { waiting: Some(waiting), thread: Mutex::new(Some(thread)) }
+    }
+
+    pub(crate) fn submit(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Connection) -> (bool, Tell) + Send + 'static,
+    ) {
+        if let Some(waiting) = &self.waiting {
+            // Where the thread is gone, the work and with it the way back are dropped: whoever waits is told so.
+            let _ = waiting.send((durability, Box::new(work)));
+        }
+    }
+}
+
+/// The file is closed before its lock is given back.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.waiting = None;
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(connection: Connection, work: &Receiver<(Durability, Work)>) {
+    let mut syncs = Durability::Power;
+    while let Ok(first) = work.recv() {
+        let mut together = vec![first];
+        while together.len() < TOGETHER_MAX
+            && let Ok(more) = work.try_recv()
+        {
+            together.push(more);
+        }
+        let needed = together.iter().map(|(durability, _)| *durability).max().unwrap_or(Durability::Power);
+        if needed != syncs {
+            let level = if needed == Durability::Power { "FULL" } else { "NORMAL" };
+            if connection.execute_batch(&format!("PRAGMA synchronous = {level}")).is_ok() {
+                syncs = needed;
+            }
+        }
+        let (told, committed) = commit(&connection, together);
+        for tell in told {
+            tell(committed.clone());
+        }
+    }
+    // What the log holds goes into the file, so that one file is all there is.
+    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// Does all that waits in one transaction, each within a savepoint of its own.
+fn commit(connection: &Connection, together: Vec<(Durability, Work)>) -> (Vec<Tell>, Option<CallFailed>) {
+    let mut told = Vec::with_capacity(together.len());
+    let done = (|| -> rusqlite::Result<()> {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for (_, work) in together {
+            connection.prepare_cached("SAVEPOINT one")?.execute([])?;
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
+            let keep = outcome.as_ref().is_ok_and(|(keep, _)| *keep);
+            told.extend(outcome.ok().map(|(_, tell)| tell));
+            if connection.is_autocommit() {
+                // SQLite has taken the whole transaction back: the disk is full, for one.
+                return Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+                    None,
+                ));
+            }
+            if !keep {
+                connection.prepare_cached("ROLLBACK TO one")?.execute([])?;
+            }
+            connection.prepare_cached("RELEASE one")?.execute([])?;
+        }
+        connection.execute_batch("COMMIT")
+    })();
+    let committed = match done {
+        Ok(()) => None,
+        Err(error) => {
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+            let failed = failed(&error);
+            tracing::error!(
+                call.kind = failed.kind().name(),
+                call.code = failed.code(),
+                "nothing could be written to the database"
+            );
+            Some(if failed.kind() == FailureKind::Invalid {
+                CallFailed::new(FailureKind::Disk)
+            } else {
+                failed
+            })
+        }
+    };
+    (told, committed)
+}
