@@ -11,6 +11,7 @@ EVENTS ?= 1000000
 EVENTS_AWS ?= 50000
 EVENTS_BLAST ?= 100000
 EVENTS_SIM ?= 1000000
+KILLS ?= 250
 SEED ?= 1
 STARTS ?= 21
 # How many rows the suppression lists of `make reconcile-memory` and `make api-speed` have.
@@ -43,7 +44,7 @@ export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws soak-disk blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -164,6 +165,10 @@ soak: ## a million events through door and consumers while everything goes wrong
 soak-aws: aws ## 50,000 events through SQS, consumers that are killed and DynamoDB, while calls go wrong on the wire (EVENTS_AWS=)
 	$(CARGO) build --locked --release --workspace --bins
 	target/release/soak-aws --events $(EVENTS_AWS)
+
+soak-disk: ## a million events over HTTP into a ledger in a folder whose process is killed 250 times; must equal `postledger fold` (EVENTS=, KILLS=)
+	$(CARGO) build --locked --release --package postledger --package postledger-tests
+	target/release/soak-disk --events $(EVENTS) --kills $(KILLS) --postledger $(POSTLEDGER)
 
 sim: ## a month of a busy agency under each generation of Postmark's rules, while much goes wrong; nothing may be missing (EVENTS_SIM=, SEED=)
 	$(CARGO) build --locked --release --package postledger-tests --bin sim

@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 52] = [
+const COMMANDS: [(&str, Given); 54] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -51,6 +51,8 @@ const COMMANDS: [(&str, Given); 52] = [
     ("revoke --server 8123456 --generation 1", Refused),
     ("keys rotate --yes", Refused),
     ("run --once --port 0", Nothing),
+    ("backup copy.db --data ledger", Nothing),
+    ("restore copy.db --data ledger", Nothing),
     ("sample", Refused),
     ("server add --server 8123456", Refused),
     ("server forget-stream --server 8123456 --stream slip", Refused),

@@ -591,7 +591,7 @@ async fn the_scheduled_watch_looks_at_all_servers_one_run_at_a_time() {
         store: beside.store.clone(),
         vault: Arc::new(vault),
         postmark: endpoint,
-        verifier: beside.keys.verifier(),
+        verifier: Arc::new(beside.keys.verifier()),
         base: None,
         repair: true,
         clock: beside.stack.operator.clock.clone(),

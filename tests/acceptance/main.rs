@@ -27,6 +27,7 @@ mod examples;
 mod fixtures;
 mod given;
 mod house;
+mod lasting;
 mod lists;
 mod masked;
 mod odd_bodies;

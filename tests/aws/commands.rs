@@ -187,7 +187,7 @@ async fn a_stack_on_aws_is_posted_to_asked_ruled_and_replayed_as_an_embedded_one
     assert_eq!(told["streams"]["outbound"]["verdict"], "do_not_send");
     let (stop, stopped) = watch::channel(false);
     let (queue, consumer) = (operator.queue().await, operator.consumer().await);
-    let consuming = tokio::spawn(pump::run(queue, consumer, QueueName::Critical, stopped));
+    let consuming = tokio::spawn(pump::run(queue, consumer, QueueName::Critical, Arc::default(), stopped));
     let told = operator.json(&[&["reactivate"], &rule[..], &ida].concat());
     assert_eq!(told["decision"]["recorded"], true);
     stop.send(true).unwrap();

@@ -49,7 +49,7 @@ async fn main() {
     let shown = bar.clone();
     let fold = |file: &std::path::Path| {
         bar.finish_with_message("taken in and consumed; now `postledger fold`");
-        fold_by(&postledger, file)
+        fold_by(&postledger, file, None)
     };
     let done = soak.run(&args.folder, fold, move |done| shown.set_position(done)).await;
     let outcome = &done.outcome;

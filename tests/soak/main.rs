@@ -43,7 +43,7 @@ async fn main() {
             &args.folder,
             |file| {
                 bar.finish_with_message("taken in; now `postledger fold`");
-                fold_by(&postledger, file)
+                fold_by(&postledger, file, None)
             },
             move |done| shown.set_position(done),
         )

@@ -76,7 +76,10 @@ pub fn values(metric: &str, dimension: &str) -> BTreeSet<String> {
         (_, "Slot") => of(&["current", "previous"]),
         ("EventsRejected", _) => of(&["auth", "method"]),
         ("CommitRetried", _) => of(&["cancelled", "drift"]),
-        ("CallsFailed", _) => of(&FailureKind::ALL.map(FailureKind::name)),
+        ("CallsFailed", _) => {
+            let kinds = FailureKind::ALL.into_iter().filter(|kind| !kind.is_of_disk());
+            kinds.map(|kind| kind.name().to_owned()).collect()
+        }
         ("Quarantined", _) => {
             let source = read("shared/postmark/src/lib.rs");
             let codes =

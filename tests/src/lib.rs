@@ -25,6 +25,7 @@ pub mod reconcile_memory;
 pub mod sim;
 pub mod soak;
 pub mod soak_aws;
+pub mod soak_disk;
 pub mod template;
 pub mod tls;
 pub mod wire;

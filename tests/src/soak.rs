@@ -224,16 +224,18 @@ impl Soak {
 /// Where the file cannot be read.
 pub fn fold_file(file: &Path) -> Vec<String> {
     let lines = std::io::BufReader::new(std::fs::File::open(file).expect("the bodies"));
-    Fold::read(lines, None, crate::now(), |_| {}).expect("a readable file").lines().collect()
+    let key = LedgerKey::for_tests();
+    Fold::read(lines, None, crate::now(), &key, |_| {}).expect("a readable file").lines().collect()
 }
 
 /// What the real command `postledger fold` prints of a file.
 ///
 /// # Panics
 /// Where it cannot be run.
-pub fn fold_by(postledger: &Path, file: &Path) -> Vec<String> {
+pub fn fold_by(postledger: &Path, file: &Path, ledger_key: Option<&Path>) -> Vec<String> {
     let output = Command::new(postledger)
         .args(["fold", "--received-at", "2026-10-01T00:00:00Z"])
+        .args(ledger_key.iter().flat_map(|key| [Path::new("--ledger-key"), key]))
         .stdin(std::fs::File::open(file).expect("the bodies"))
         .stderr(Stdio::inherit())
         .output()
@@ -270,6 +272,16 @@ pub fn write_bodies(file: &Path, generator: &Generator, order: &[(u64, u8)]) {
         .expect("a writable file");
     }
     out.flush().expect("a writable file");
+}
+
+/// The bodies that must be set aside.
+pub(crate) fn poisonous(generator: &Generator, order: &[(u64, u8)]) -> BTreeSet<Vec<u8>> {
+    let tellings = order.iter().map(|(event, copy)| generator.telling(*event, *copy));
+    let is_poison = |telling: &Telling| {
+        let context = postmark::Context { received_at: generator.now, ..context(telling) };
+        postmark::examine(&telling.body, &context).is_err()
+    };
+    tellings.filter(is_poison).map(|telling| telling.body).collect()
 }
 
 /// The quarantine ids of what must be set aside.
@@ -384,7 +396,7 @@ async fn consume(
         let faulty_queue: Arc<dyn Queue> = Arc::new(queue::Faulty::new(queue.clone(), plan.clone()));
         let consumer = Arc::new(consumer(Arc::new(store::Faulty::new(store.clone(), plan.clone()))));
         tokio::select! {
-            () = pump::run(faulty_queue, consumer, name, stop.clone()) => {
+            () = pump::run(faulty_queue, consumer, name, Arc::default(), stop.clone()) => {
                 let depth = queue.depth(name).await.expect("depth");
                 if depth.visible + depth.in_flight == 0 {
                     return;

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use store::prelude::*;
-use store::{DynamoDb, RecipientItem, Scan};
+use store::{RecipientItem, Scan};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -174,7 +174,7 @@ impl SoakAws {
         let kept = store.quarantined_on(&crate::now().day()).await.expect("quarantine");
         let kept: BTreeSet<String> = kept.into_iter().map(|kept| kept.part.id).collect();
         assert_eq!(kept, poison, "quarantine is exactly the poison");
-        let (ours, recorded) = stored_lines(&store).await;
+        let (ours, recorded) = stored_lines(&*store).await;
         same_lines(ours, fold(&file));
         let meter = wire.metered();
         assert_eq!(meter.inconsistent, 0, "every read is consistent");
@@ -209,7 +209,7 @@ async fn of_stack(url: &str) -> Sqs {
 }
 
 /// The lines of the stored ledger, in the order of `postledger fold`, and how many events are recorded.
-pub async fn stored_lines(store: &DynamoDb) -> (Vec<String>, u64) {
+pub async fn stored_lines(store: &dyn Scan) -> (Vec<String>, u64) {
     let (mut views, mut counters, mut recorded) = (Vec::<View>::new(), Counters::default(), 0);
     for server in SERVERS.map(server_id) {
         let mut after = None;

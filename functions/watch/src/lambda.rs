@@ -55,7 +55,7 @@ fn start(config: &Config) -> Result<Rounds, Error> {
         store: Arc::new(DynamoDb::new(link.clone(), Tables::configured(config)?)),
         vault: Arc::new(ParameterVault::configured(link, config)?),
         postmark: Endpoint::configured(config)?,
-        verifier: Verifier::configured(config)?,
+        verifier: Arc::new(Verifier::configured(config)?),
         base: config.text(BASE).map(str::to_owned),
         repair: config.parsed(WATCH_REPAIR, true)?,
         clock: platform::clock(),

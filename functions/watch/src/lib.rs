@@ -41,7 +41,7 @@ pub struct Rounds {
     /// Postmark.
     pub postmark: Endpoint,
     /// Tells whether webhooks' passwords are right.
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
     /// Where webhooks of servers lead that `connect` did not connect.
     pub base: Option<String>,
     /// Whether paused triggers are verified again.
@@ -72,7 +72,8 @@ impl Rounds {
             servers.rotate_left(first);
         }
         let in_time = || until.is_none_or(|until| Instant::now() < until);
-        let looks = servers.iter().map(|entry| async move { in_time().then_some(self.one(entry).await) });
+        let looks =
+            servers.into_iter().map(|entry| async move { in_time().then_some(self.one(&entry).await) });
         let mut reports = Vec::new();
         let mut left = 0;
         let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);

@@ -15,6 +15,7 @@ use answers::UnknownStream;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
 use queue::QueueName;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// The port of the embedded mode.
@@ -151,8 +152,18 @@ pub struct Circumstances {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the whole ledger in this process, with sample events.
+    /// Run the whole ledger in this process, in memory or in a folder.
+    ///
+    /// In memory it posts sample events, and all of it is gone when it stops. With --data it lasts: a kill, a crash or a loss of power loses nothing that was answered with 200.
     Run(Run),
+    /// Copy a ledger in a folder into one file, while it runs.
+    ///
+    /// The copy is checked, and has the ledger key, the signing keys and the Postmark tokens in it, sealed by a passphrase.
+    Backup(Backup),
+    /// Put a backup into an empty folder.
+    ///
+    /// Put the old folder's erasures.log into it first, where you have it: whoever was erased since the backup is erased again, and what was revoked is revoked.
+    Restore(Backup),
     /// Make, list, rotate and retire the keys that sign passwords.
     #[command(subcommand)]
     Keys(Keys),
@@ -199,7 +210,7 @@ pub enum Command {
     /// Compute states and counters from bodies: the reference.
     ///
     /// Bodies are read from standard input, one on each line. Every store must hold exactly this, byte for byte.
-    Fold(Circumstances),
+    Fold(Fold),
     /// The read API's answers, and the changes that it makes.
     #[command(flatten)]
     Ask(Ask),
@@ -248,24 +259,70 @@ pub enum Command {
     },
 }
 
+/// `fold`.
+#[derive(Debug, Args)]
+pub struct Fold {
+    /// What a line does not say.
+    #[command(flatten)]
+    pub circumstances: Circumstances,
+    /// Make recipient ids with the ledger key in this file, such as ledger.key of a folder [default: a fixed key that protects nothing].
+    #[arg(long, value_name = "FILE")]
+    pub ledger_key: Option<PathBuf>,
+}
+
 /// `run`.
 #[derive(Debug, Args)]
 pub struct Run {
+    /// Keep the ledger in this folder, so that it lasts [default: in memory, gone when it stops].
+    #[arg(long, value_name = "DIR", conflicts_with = "once")]
+    pub data: Option<PathBuf>,
     /// Post the sample events, print the ledger and exit.
     #[arg(long)]
     pub once: bool,
-    /// The port on 127.0.0.1; 0 takes any free one.
-    #[arg(long, default_value_t = PORT, value_name = "N")]
-    pub port: u16,
+    /// Post the sample events into a ledger that --data has just created [default: only without --data].
+    #[arg(long, requires = "data", conflicts_with = "no_sample")]
+    pub sample: bool,
     /// Start with an empty ledger.
     #[arg(long)]
     pub no_sample: bool,
-    /// Print logs and metrics to standard error, at this level [possible: error, warn, info, debug].
+    /// The port on 127.0.0.1 for webhooks and the API; 0 takes any free one.
+    #[arg(long, default_value_t = PORT, value_name = "N")]
+    pub port: u16,
+    /// The address and port for webhooks and the API, such as 0.0.0.0:8630, in place of --port.
+    #[arg(long, value_name = "ADDR", conflicts_with = "port")]
+    pub listen: Option<SocketAddr>,
+    /// Speak TLS with this certificate and those above it, as PEM [default: plain HTTP, for a proxy that speaks TLS].
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM; only its owner may read the file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Believe the X-Forwarded-For of the proxy at this address; can be given again.
+    #[arg(long = "trusted-proxy", value_name = "IP")]
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Serve metrics for Prometheus at /metrics of this address and port, such as 127.0.0.1:9630; it asks for no password.
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
+    /// Print logs to standard error, at this level, and without --metrics metrics too [possible: error, warn, info, debug] [default with --data: info].
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "info")]
     pub logs: Option<String>,
-    /// The Postmark that changes of suppression lists are sent to.
+    /// The Postmark that is asked, and that changes of suppression lists are sent to.
     #[command(flatten)]
     pub postmark: Postmark,
+}
+
+/// `backup` and `restore`: which folder, and where the passphrase is.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The file of the backup.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The folder of the ledger: what `postledger run --data` was given.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Read the passphrase from this file, which only its owner may read [env: POSTLEDGER_PASSPHRASE holds the passphrase itself] [default: ask on the terminal].
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// `keys`.

@@ -46,6 +46,8 @@ impl As {
             )
             | Command::Completeness(_) => (As::Bearer, None),
             Command::Run(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
             | Command::Event(_)
             | Command::Fold(_)
             | Command::Completions { .. }

@@ -18,6 +18,8 @@ use toml::{Table, Value};
 /// The variable that holds a token.
 pub const TOKEN: &str = "POSTLEDGER_TOKEN";
 
+/// The variable that holds the passphrase of a backup.
+const PASSPHRASE: &str = "POSTLEDGER_PASSPHRASE";
 /// The variable that names a server.
 const SERVER: &str = "POSTLEDGER_SERVER";
 /// The variable that says where Postledger is.
@@ -220,6 +222,20 @@ impl File {
             private::read(path).map_err(|error| Failure::new(error.to_string()))?;
         }
         Ok(Some(File { path: path.to_owned(), trusted, server, url: words("url")?, token }))
+    }
+}
+
+/// The passphrase of a backup, as a file or the environment has it.
+///
+/// # Errors
+/// Where the file cannot be read, or others can read it.
+pub fn passphrase(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    match file {
+        Some(file) => {
+            let text = private::read(file).map_err(|error| Failure::new(error.to_string()))?;
+            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        None => Ok(env::text(PASSPHRASE)),
     }
 }
 

@@ -52,14 +52,14 @@ impl Fold {
         mut lines: impl BufRead,
         server: Option<ServerId>,
         received_at: Time,
+        key: &LedgerKey,
         mut progress: impl FnMut(u64),
     ) -> Result<Fold, Failure> {
         let mut fold = Fold::default();
-        let key = LedgerKey::for_tests();
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line)? > 0 {
             if !line.trim_ascii().is_empty() {
-                fold.line(line.trim_ascii(), server, received_at, &key)?;
+                fold.line(line.trim_ascii(), server, received_at, key)?;
                 progress(fold.bodies);
             }
             line.clear();

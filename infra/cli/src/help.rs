@@ -12,8 +12,8 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
     ),
     ("Decide", &["suppress", "reactivate", "erase", "export", "token"]),
     ("Connect Postmark", &["server", "connect", "url", "watch", "reconcile", "backfill", "completeness"]),
-    ("Operate", &["doctor", "queues", "quarantine", "rebuild", "keys", "revoke"]),
-    ("Try and develop", &["run", "sample", "event", "post", "fold", "tables", "completions", "man"]),
+    ("Operate", &["run", "backup", "restore", "doctor", "queues", "quarantine", "rebuild", "keys", "revoke"]),
+    ("Try and develop", &["sample", "event", "post", "fold", "tables", "completions", "man"]),
 ];
 
 /// How wide a name is shown.

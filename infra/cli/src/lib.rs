@@ -8,6 +8,7 @@ pub mod args;
 pub mod ask;
 #[cfg_attr(not(feature = "aws"), path = "without_aws.rs")]
 pub mod aws;
+pub mod backup;
 pub mod bearer;
 pub mod client;
 pub mod config;

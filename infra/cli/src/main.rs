@@ -2,7 +2,7 @@
 //! 0 done, 1 it could not be done, 2 wrong usage, a body that would be set aside, or a check that could not be made.
 
 use clap::FromArgMatches as _;
-use ledger::ServerId;
+use ledger::{LedgerKey, ServerId};
 use postledger::api::Api;
 use postledger::args::OnAws;
 use postledger::args::{self, Cli, Command};
@@ -14,8 +14,8 @@ use postledger::progress::progress;
 use postledger::sample::SERVER;
 use postledger::target::{self, Context, Deployment};
 use postledger::{
-    Failure, USAGE, ask, aws, bearer, connect, doctor, help, is_unwritten, operate, post, rebuild, reconcile,
-    report, revoke, rotate, run, say, server, show, tell, terminal, trial, watch,
+    Failure, USAGE, ask, aws, backup, bearer, connect, doctor, help, is_unwritten, operate, post, rebuild,
+    reconcile, report, revoke, rotate, run, say, server, show, tell, terminal, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -70,6 +70,8 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(run::run(&args, &ring, &context.home()?, &context.stack))?;
         }
+        Command::Backup(args) => backup::backup(&args, &context, form.json()?)?,
+        Command::Restore(args) => backup::restore(&args, &context, form.json()?)?,
         Command::Keys(args::Keys::Prepare(target)) => prepare(target, &context, form.json()?)?,
         Command::Keys(args::Keys::Rotate(args)) => {
             return rotate::run(&args, &context, form.json()?).map(status);
@@ -262,10 +264,18 @@ fn event(args: &args::Event) -> Result<ExitCode, Failure> {
     }
 }
 
-fn fold(args: &args::Circumstances) -> Result<(), Failure> {
+fn fold(args: &args::Fold) -> Result<(), Failure> {
+    let key = match &args.ledger_key {
+        Some(path) => {
+            let text = platform::private::read(path).map_err(|error| Failure::new(error.to_string()))?;
+            text.parse().map_err(|error| Failure::new(format!("{}: {error}", path.display())))?
+        }
+        None => LedgerKey::for_tests(),
+    };
     let bar = progress(None, "folding");
+    let args = &args.circumstances;
     let received_at = args.received_at.unwrap_or_else(platform::now);
-    let fold = Fold::read(stdin().lock(), args.server, received_at, |bodies| bar.set_position(bodies))?;
+    let fold = Fold::read(stdin().lock(), args.server, received_at, &key, |bodies| bar.set_position(bodies))?;
     bar.finish_and_clear();
     fold.lines().for_each(say);
     Ok(())

@@ -1,16 +1,18 @@
-//! The command `run`: the whole ledger in one process, with a sample, until Ctrl-C.
+//! The command `run`: the whole ledger in one process until Ctrl-C: in memory with a sample, or in a folder so that it lasts.
 
 use crate::api::Api;
 use crate::args::{PORT, Run};
 use crate::keys::{KeyRing, webhooks};
 use crate::sample::SERVER;
 use crate::terminal::Visible;
-use crate::{Failure, say, trial};
-use account::FileVault;
+use crate::{Failure, endpoint, say, trial};
+use account::{FileVault, Vault};
 use credential::Verifier;
-use embedded::{Limits, Parts, Pass, Stack, server};
+use embedded::{Folder, FolderError, Front, Limits, Parts, Pass, Stack, Timers, server, tls};
 use ledger::{LedgerKey, ServerId};
-use queue::{Memory as MemoryQueue, Settings};
+use platform::metrics::Exposition;
+use queue::{Memory as MemoryQueue, Queue, Settings, Sqlite as SqliteQueue};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,79 +20,194 @@ use store::Memory as MemoryStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// How long a clean shutdown may take.
 const SHUTDOWN: Duration = Duration::from_secs(20);
-/// What is said at the end, however it comes.
+/// How long what has come in may still be consumed at the end, where it would be kept anyway.
+const LAST_BATCHES: Duration = Duration::from_secs(5);
+/// What is said at the end of a ledger in memory, however it comes.
 const GONE: &str = "It was kept in memory only, and is gone now.";
 /// How often metrics are printed, where logs are asked for.
 const METRICS_EVERY: Duration = Duration::from_secs(1);
+/// How often those that are served are tidied.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How long a received message stays invisible here: no consumer takes longer.
+const SETTINGS: Settings = Settings {
+    visibility: Duration::from_secs(60),
+    receives_max: queue::RECEIVES_MAX,
+    duplicate_one_in: 0,
+    shuffle: None,
+};
+
+impl From<FolderError> for Failure {
+    fn from(error: FolderError) -> Failure {
+        Failure::new(error.to_string())
+    }
+}
+
+impl From<tls::TlsError> for Failure {
+    fn from(error: tls::TlsError) -> Failure {
+        Failure::new(error.to_string())
+    }
+}
+
+/// Where it listens, and what for.
+struct Listening {
+    doors: TcpListener,
+    address: SocketAddr,
+    /// Where this machine reaches the doors.
+    base: String,
+    admin: TcpListener,
+    front: Front,
+    metrics: Option<(TcpListener, Exposition)>,
+}
+
+async fn bind(address: SocketAddr, instead: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(format!("port {} on {} cannot be had: {error}", address.port(), address.ip()))
+            .next(format!("stop what listens there, or choose another: {instead}"))
+    })
+}
+
+impl Listening {
+    async fn start(args: &Run, stack: &str) -> Result<Listening, Failure> {
+        let asked = args.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, args.port).into());
+        let instead = "`postledger run --port N` (0: any that is free)";
+        let doors = bind(asked, instead).await?;
+        let address = doors.local_addr()?;
+        let tls = match (&args.tls_cert, &args.tls_key) {
+            (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
+            _ => None,
+        };
+        let here = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let metrics = match args.metrics {
+            None => None,
+            Some(address) => {
+                let exposition = Exposition::start(stack)
+                    .ok_or_else(|| Failure::new("this process collects its metrics already"))?;
+                Some((bind(address, "`--metrics 127.0.0.1:0`").await?, exposition))
+            }
+        };
+        Ok(Listening {
+            base: format!("{scheme}://{}", SocketAddr::from((here, address.port()))),
+            doors,
+            address,
+            admin: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+            front: Front { limits: Limits::default(), tls, proxies: args.trusted_proxies.clone().into() },
+            metrics,
+        })
+    }
+}
+
+/// A ledger: in memory, or in a folder.
+struct Ledger {
+    stack: Arc<Stack>,
+    /// What is left undone where nobody starts it from outside.
+    timers: Option<Timers>,
+    /// Whether it was made just now.
+    is_new: bool,
+}
+
+impl Ledger {
+    async fn open(args: &Run, keys: &KeyRing, home: &Path, name: &str) -> Result<Ledger, Failure> {
+        let verifier = Arc::new(Verifier::new(name, keys.public(), [])?);
+        let vault: Arc<dyn Vault> = Arc::new(FileVault::new(home, name));
+        let postmark = endpoint::endpoint(&args.postmark.base)?;
+        let clock = platform::clock();
+        let parts = Parts {
+            name: name.to_owned(),
+            verifier,
+            queue: Arc::new(MemoryQueue::new(SETTINGS)),
+            store: Arc::new(MemoryStore::default()),
+            ledger_key: LedgerKey::for_tests(),
+            vault: vault.clone(),
+            postmark: postmark.clone(),
+            clock: clock.clone(),
+        };
+        let Some(path) = &args.data else {
+            return Ok(Ledger { stack: Arc::new(Stack::new(parts)), timers: None, is_new: true });
+        };
+        let Folder { database, store, ledger_key, is_new } = Folder::open(path, name, clock.clone()).await?;
+        let queue: Arc<dyn Queue> = Arc::new(SqliteQueue::new(database, SETTINGS, clock.clone()));
+        let stack = Arc::new(Stack::new(Parts {
+            queue: queue.clone(),
+            store: store.clone(),
+            ledger_key: ledger_key.clone(),
+            ..parts
+        }));
+        let of = stack.clone();
+        let timers = Timers {
+            store,
+            queue,
+            vault,
+            postmark,
+            verifier: Arc::new(move || of.verifier()),
+            ledger_key,
+            clock,
+        };
+        Ok(Ledger { stack, timers: Some(timers), is_new })
+    }
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// Where keys or port cannot be had, or the sample cannot be posted.
+/// Where keys, folder or port cannot be had, or the sample cannot be posted.
 pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result<(), Failure> {
-    if let Some(level) = &args.logs {
+    let lasts = args.data.is_some();
+    let logs = args.logs.as_deref().or(lasts.then_some("info"));
+    if let Some(level) = logs {
         // The collector keeps 100 values of a histogram and would complain of each further one.
         platform::logs::init(&format!("{level},metrics_cloudwatch_embedded=off"), || {
             Visible(std::io::stderr())
         });
+    }
+    let prints_metrics = args.logs.is_some() && args.metrics.is_none();
+    if prints_metrics {
         platform::metrics::init(stack);
     }
-    let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| {
-        let failure = Failure::new(format!("port {} on 127.0.0.1 cannot be had: {error}", args.port));
-        failure.next(
-            "stop what listens there, or choose another: `postledger run --port N` (0: any that is free)",
-        )
-    })?;
+    let listening = Listening::start(args, stack).await?;
     // From here on nobody ends it without being told what that means.
     let mut stopping = Stopping::new()?;
-    let doors = listener.local_addr()?;
-    let base = format!("http://{doors}");
-    let admin = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let ledger = Ledger::open(args, keys, home, stack).await?;
+    let Listening { doors, address, base, admin, front, metrics } = listening;
     let pass = Pass::new(stack, &format!("http://{}", admin.local_addr()?))?;
-    let verifier = Arc::new(Verifier::new(stack, keys.public(), [])?);
-    let name = stack.to_owned();
-    let stack = Arc::new(Stack::new(Parts {
-        name: name.clone(),
-        verifier,
-        queue: Arc::new(MemoryQueue::new(Settings {
-            visibility: Duration::from_secs(60),
-            ..Settings::default()
-        })),
-        store: Arc::new(MemoryStore::default()),
-        ledger_key: LedgerKey::for_tests(),
-        vault: Arc::new(FileVault::new(home, &name)),
-        postmark: crate::endpoint::endpoint(&args.postmark.base)?,
-        clock: platform::clock(),
-    }));
+    let stack = ledger.stack.clone();
     let (close, closed) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
-    let mut pumps = stack.consume(&stopped);
-    let limits = Limits::default();
-    let serving = tokio::spawn(server::serve(stack.clone(), listener, limits, until(closed.clone())));
-    let operating =
-        tokio::spawn(server::serve_admin(stack.clone(), admin, limits, pass.clone(), until(closed)));
+    let pumps = stack.consume(&stopped);
+    let mut timers = ledger.timers.as_ref().map(Timers::start).unwrap_or_default();
+    let mut serving = JoinSet::new();
+    let limits = front.limits;
+    serving.spawn(server::serve(stack.clone(), doors, front, until(closed.clone())));
+    serving.spawn(server::serve_admin(stack.clone(), admin, limits, pass.clone(), until(closed.clone())));
+    if let Some((listener, exposition)) = metrics {
+        say(format!("Metrics are at http://{}/metrics.", listener.local_addr()?));
+        timers.spawn(tidy(exposition.clone()));
+        serving.spawn(server::serve_metrics(listener, move || exposition.text(), until(closed)));
+    }
     // Its commands find it from now on, as long as it runs.
-    let _kept = pass.keep(home, doors.port())?;
-    if args.logs.is_some() {
-        tokio::spawn(print_metrics());
+    let _kept = pass.keep(home, address.port())?;
+    if prints_metrics {
+        timers.spawn(print_metrics());
     }
+    say(opening(args, &base, address));
 
-    say(format!(
-        "Postledger is up at {base}, for this machine only. What it takes in, it forgets when it stops."
-    ));
     let server = ServerId::new(SERVER)?;
+    let shows_sample = if lasts { args.sample && ledger.is_new } else { !args.no_sample };
     let (user, password) = keys.credential(server, 1)?;
-    say(format!("\nWebhook URLs of the sample server {SERVER}, to put into Postmark:\n"));
-    for webhook in webhooks(&base, user, &password, "all") {
-        say(format!("  {}", webhook.url_with_credential));
+    if !lasts || shows_sample {
+        say(format!("\nWebhook URLs of the sample server {SERVER}, to put into Postmark:\n"));
+        for webhook in webhooks(&base, user, &password, "all") {
+            say(format!("  {}", webhook.url_with_credential));
+        }
+        say(format!("\n  or apart: user {user}, password {password}"));
     }
-    say(format!("\n  or apart: user {user}, password {password}"));
 
     let mut cut_short = false;
-    if !args.no_sample {
+    if shows_sample {
         let (base, password, once, pass) = (base.clone(), password.clone(), args.once, pass);
         let trial = tokio::task::spawn_blocking(move || {
             let ledger = Api::of_operator(&base, &pass);
@@ -105,49 +222,93 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
     if !args.once && !cut_short {
         let usual = base.ends_with(&format!(":{PORT}"));
         let target = if usual { String::new() } else { format!(" --url {base}") };
-        trial::tell_what_next(&base, user, &password, &target);
-        say("\nCtrl-C stops it; what it holds is gone then.");
+        if shows_sample || !lasts {
+            trial::tell_what_next(&base, user, &password, &target);
+        }
+        let then = if lasts { "" } else { "; what it holds is gone then" };
+        say(format!("\nCtrl-C stops it{then}."));
         stopping.asked().await;
     }
     if !args.once || cut_short {
         say("\nStopping: finishing what has come in. Ctrl-C again does not wait for that.");
     }
-
-    let finished = tokio::time::timeout(SHUTDOWN, async {
-        // First nobody is let in any more, then what came in is consumed, then the consumers may go.
-        let _ = close.send(true);
-        let served = serving.await;
-        stack.drained().await?;
-        let _ = stop.send(true);
-        while pumps.join_next().await.is_some() {}
-        served.and(operating.await).map_err(|_| Failure::new("a server stopped by a fault of its own"))
-    });
-    let finished = tokio::select! {
-        finished = finished => finished,
-        () = stopping.asked() => {
-            return Err(Failure::new(format!("stopped before all was finished. {GONE}")));
-        }
+    timers.shutdown().await;
+    let _ = close.send(true);
+    let ended = tokio::time::timeout(SHUTDOWN, end(&stack, serving, pumps, stop, lasts));
+    let ended = tokio::select! {
+        ended = ended => Some(ended),
+        () = stopping.asked() => None,
     };
-    match finished {
-        Ok(finished) => finished?,
-        Err(_) => {
-            return Err(Failure::new(format!("not everything could be finished in time. {GONE}")));
+    let kept =
+        args.data.as_deref().map(|folder| format!("What was answered is kept in {}.", folder.display()));
+    let kept = kept.as_deref().unwrap_or(GONE);
+    match ended {
+        Some(Ok(ended)) => ended?,
+        Some(Err(_)) => {
+            return Err(Failure::new(format!("not everything could be finished in time. {kept}")));
         }
+        None => return Err(Failure::new(format!("stopped before all was finished. {kept}"))),
     }
     let queues = stack.operator.queues().await.map_err(|error| Failure::new(error.to_string()))?;
-    match queues.iter().map(|on| on.dead).sum::<usize>() {
-        0 => say("All that came in is in the ledger or in quarantine."),
-        dead => say(format!(
+    let waiting = queues.iter().map(|on| on.waiting + on.in_flight).sum::<usize>();
+    let dead = queues.iter().map(|on| on.dead).sum::<usize>();
+    match (waiting, dead) {
+        (0, 0) => say("All that came in is in the ledger or in quarantine."),
+        (waiting, dead) if lasts => {
+            say(format!(
+                "{waiting} messages wait for the next start, {dead} dead letters for `postledger queues redrive`."
+            ));
+        }
+        (_, dead) => say(format!(
             "{dead} messages could not be consumed and are lost with this process; see the logs."
         )),
     }
-    say(GONE);
-    if args.logs.is_some() {
+    say(kept);
+    if prints_metrics {
         platform::metrics::flush(Visible(std::io::stderr()));
     }
     if args.once && cut_short {
         return Err(Failure::new("it was stopped before the sample was shown").next("run it again"));
     }
+    Ok(())
+}
+
+/// What is said once it is up.
+fn opening(args: &Run, base: &str, address: SocketAddr) -> String {
+    let whom =
+        if address.ip().is_loopback() { "for this machine only" } else { "for whoever reaches this machine" };
+    match &args.data {
+        None => format!("Postledger is up at {base}, {whom}. What it takes in, it forgets when it stops."),
+        Some(folder) => format!(
+            "Postledger is up at {base}, {whom}. It keeps its ledger in {}.\nAdd a server by `postledger server add`, and \
+             connect its webhooks by `postledger connect`.",
+            folder.display()
+        ),
+    }
+}
+
+/// Ends in order: first nobody is let in any more, then what came in is consumed (a part of it, where the rest is kept), then
+/// the consumers go.
+async fn end(
+    stack: &Stack,
+    mut serving: JoinSet<()>,
+    mut pumps: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    lasts: bool,
+) -> Result<(), Failure> {
+    while let Some(served) = serving.join_next().await {
+        served.map_err(|_| Failure::new("a server stopped by a fault of its own"))?;
+    }
+    if lasts {
+        if let Ok(drained) = tokio::time::timeout(LAST_BATCHES, stack.drained()).await {
+            drained?;
+        }
+        pumps.shutdown().await;
+        return Ok(());
+    }
+    stack.drained().await?;
+    let _ = stop.send(true);
+    while pumps.join_next().await.is_some() {}
     Ok(())
 }
 
@@ -159,6 +320,14 @@ async fn print_metrics() {
     loop {
         tokio::time::sleep(METRICS_EVERY).await;
         platform::metrics::flush(Visible(std::io::stderr()));
+    }
+}
+
+/// Nobody may ask for days: what was measured meanwhile is summed all the same.
+async fn tidy(exposition: Exposition) {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        exposition.tidy();
     }
 }
 

@@ -1,21 +1,28 @@
 //! The embedded mode: the seven doors, the queues, the consumer and the tables in one process. One port is for webhooks
 //! and tokens; whoever operates it has a listener and a secret apart ([`pass`]).
 //!
-//! Nothing here is a copy: the doors and the consumer are those of the Lambda functions, over the memory
-//! implementations of the ports. What API Gateway and the event source mapping do on AWS, [`server`] and
-//! [`pump`] do here. What is taken in lives as long as the process.
+//! Nothing here is a copy: the doors and the consumer are those of the Lambda functions, over implementations of the ports
+//! in memory or in the database of a [`Folder`]. What API Gateway, the event source mapping and the schedules do on AWS,
+//! [`server`], [`pump`] and [`Timers`] do here.
 
 pub mod admin;
+mod folder;
 mod handlers;
+pub mod journal;
 mod listen;
 pub mod pass;
 pub mod pump;
+pub mod seal;
 pub mod server;
+mod timers;
+pub mod tls;
 
-pub use listen::Limits;
+pub use folder::{FINGERPRINT, Folder, FolderError, KEY, STACK};
+pub use listen::{Front, Limits};
 pub use pass::{Pass, PassError};
 
 pub use handlers::Handlers;
+pub use timers::Timers;
 
 use account::Vault;
 use consumer::Consumer;
@@ -26,6 +33,7 @@ use ledger::policy::SoftBouncePolicy;
 use operator::Operator;
 use platform::Clock;
 use postmark_api::Endpoint;
+use pump::Pulse;
 use queue::{Queue, QueueError, QueueName, Trusted};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -68,6 +76,8 @@ pub struct Stack {
     pub operator: Arc<Operator>,
     /// The consumer.
     pub consumer: Arc<Consumer>,
+    verifier: RwLock<Arc<Verifier>>,
+    pulse: Arc<Pulse>,
 }
 
 impl Stack {
@@ -77,6 +87,8 @@ impl Stack {
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
+            verifier: RwLock::new(verifier.clone()),
+            pulse: Arc::default(),
             doors: RwLock::new(Handlers::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
             operator: Arc::new(Operator::new(operator::Parts {
@@ -102,6 +114,17 @@ impl Stack {
         let queue = self.operator.queue.clone() as Arc<dyn queue::Sender>;
         let doors = Handlers::new(&verifier, &queue, &self.operator.clock);
         *self.doors.write().unwrap_or_else(PoisonError::into_inner) = doors;
+        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+    }
+
+    /// What verifies credentials now.
+    pub fn verifier(&self) -> Arc<Verifier> {
+        self.verifier.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether what comes in is consumed.
+    pub fn is_consuming(&self) -> bool {
+        self.pulse.is_felt()
     }
 
     /// Consumes until `stop` says so and all queues are empty.
@@ -113,6 +136,7 @@ impl Stack {
                     self.operator.queue.clone(),
                     self.consumer.clone(),
                     name,
+                    self.pulse.clone(),
                     stop.clone(),
                 ));
             }

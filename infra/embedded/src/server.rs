@@ -1,7 +1,7 @@
 //! What API Gateway does: one HTTP server before all doors and the read API. Beside it, on a listener of its own, the
 //! operator's routes.
 
-use crate::listen::{self, Limits};
+use crate::listen::{self, Front, Limits};
 use crate::{Pass, Stack, admin};
 use api::Caller;
 use api::call::{Call, is_webhook, response};
@@ -11,13 +11,14 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode};
 use ingest::WebhookRequest;
 use percent_encoding::percent_decode_str;
 use postmark::BODY_BYTES_MAX;
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -31,11 +32,23 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 pub async fn serve(
     stack: Arc<Stack>,
     listener: TcpListener,
-    limits: Limits,
+    front: impl Into<Front>,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let app = Router::new().fallback(route).with_state(stack);
-    listen::serve(listener, limits, |peer| app.clone().layer(Extension(ConnectInfo(peer))), stop).await;
+    let front = front.into();
+    let app = Router::new().fallback(route).layer(Extension(front.clone())).with_state(stack);
+    listen::serve(listener, &front, |peer| app.clone().layer(Extension(ConnectInfo(peer))), stop).await;
+}
+
+/// Serves metrics as text at `/metrics`, until `stop` resolves.
+pub async fn serve_metrics(
+    listener: TcpListener,
+    text: impl Fn() -> String + Clone + Send + Sync + 'static,
+    stop: impl Future<Output = ()> + Send,
+) {
+    let answer = move || async move { ([(CONTENT_TYPE, METRICS_TYPE)], text()) };
+    let app = Router::new().route("/metrics", axum::routing::get(answer));
+    listen::serve(listener, &Front::default(), |_| app.clone(), stop).await;
 }
 
 /// Serves the operator's routes of a stack to whoever bears its pass, until `stop` resolves.
@@ -47,7 +60,7 @@ pub async fn serve_admin(
     stop: impl Future<Output = ()> + Send,
 ) {
     let app = admin::routes(stack, pass);
-    listen::serve(listener, limits, |_| app.clone(), stop).await;
+    listen::serve(listener, &limits.into(), |_| app.clone(), stop).await;
 }
 
 /// A request's body, if it comes whole and in time.
@@ -60,6 +73,13 @@ pub fn is_api(path: &str) -> bool {
     API.iter()
         .any(|known| path == *known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with('/')))
 }
+
+/// The path that tells whether what comes in is consumed.
+const READY: &str = "/ready";
+/// Where a proxy says from where it took a request.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Prometheus's text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Where the read API's paths begin.
 pub const API: [&str; 3] = ["/v1/openapi.json", "/v1/servers", "/v1/tokens"];
@@ -93,14 +113,45 @@ fn decoded<'a>(parts: &Parts, path: &'a str) -> Result<Cow<'a, str>, Response> {
     })
 }
 
+/// Whether what comes in is consumed: for whoever keeps the process running. `/health` tells that it lives.
+fn ready(stack: &Stack) -> Response {
+    let (status, word) = match stack.is_consuming() {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not_consuming"),
+    };
+    (status, axum::Json(serde_json::json!({ "status": word }))).into_response()
+}
+
+/// Where a request comes from: its peer, or where a proxy that is believed took it from.
+fn client(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let forwarded = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let mut from = peer;
+    for hop in hops.into_iter().rev() {
+        // Only a proxy that is believed says from where it took a request.
+        if !proxies.contains(&from) {
+            break;
+        }
+        match hop.parse() {
+            Ok(hop) => from = hop,
+            Err(_) => break,
+        }
+    }
+    from
+}
+
 /// Who asks is settled before the body is read: a stranger has nothing kept in memory.
 async fn route(
     State(stack): State<Arc<Stack>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(front): Extension<Front>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
+    if path == READY && parts.method == Method::GET {
+        return ready(&stack);
+    }
     if is_api(path) {
         return read_api(&stack, &parts, body).await;
     }
@@ -109,7 +160,7 @@ async fn route(
         path,
         headers: &parts.headers,
         body: &[],
-        source_ip: Some(peer.ip()),
+        source_ip: Some(client(&front.proxies, peer.ip(), &parts.headers)),
     };
     let door = stack.door(path);
     let credential = match door.admit(&head) {
@@ -139,5 +190,35 @@ async fn read_api(stack: &Stack, parts: &Parts, body: Body) -> Response {
     match body_of(body).await {
         Some(body) => ask(stack, caller, parts, parts.uri.path(), &body).await,
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_forwarded_counts_only_behind_a_proxy_that_is_named() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let from = |proxies: &[&str], peer: &str, forwarded: &[&str]| {
+            let proxies: Vec<IpAddr> = proxies.iter().map(|proxy| ip(proxy)).collect();
+            let mut headers = HeaderMap::new();
+            for value in forwarded {
+                headers.append(FORWARDED_FOR, value.parse().unwrap());
+            }
+            client(&proxies, ip(peer), &headers).to_string()
+        };
+        assert_eq!(from(&[], "203.0.113.9", &["50.31.156.6"]), "203.0.113.9", "anybody can write a header");
+        assert_eq!(from(&["127.0.0.1"], "203.0.113.9", &["50.31.156.6"]), "203.0.113.9");
+        assert_eq!(from(&["127.0.0.1"], "127.0.0.1", &["50.31.156.6"]), "50.31.156.6");
+        let told = ["50.31.156.6, 203.0.113.9"];
+        assert_eq!(
+            from(&["127.0.0.1"], "127.0.0.1", &told),
+            "203.0.113.9",
+            "what the client wrote is not believed"
+        );
+        assert_eq!(from(&["127.0.0.1", "203.0.113.9"], "127.0.0.1", &told), "50.31.156.6");
+        assert_eq!(from(&["127.0.0.1"], "127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(from(&["127.0.0.1"], "127.0.0.1", &["unknown"]), "127.0.0.1");
     }
 }

@@ -61,7 +61,12 @@ struct TokenFile {
 impl FileVault {
     /// The tokens of a stack in a folder: the one that its keys are in. Nothing is read yet.
     pub fn new(home: &Path, stack: &str) -> FileVault {
-        FileVault { path: home.join(format!("{stack}.tokens.json")) }
+        FileVault { path: FileVault::path_in(home, stack) }
+    }
+
+    /// Where a folder keeps the tokens of a stack.
+    pub fn path_in(home: &Path, stack: &str) -> PathBuf {
+        home.join(format!("{stack}.tokens.json"))
     }
 
     fn damaged(&self) -> VaultError {

@@ -92,6 +92,12 @@ impl LedgerKey {
         LedgerKey::new(&Self::BYTES_FOR_TESTS)
     }
 
+    /// What tells this key from another one without revealing it: 22 characters of base64url. Frozen: databases bear it.
+    pub fn fingerprint(&self) -> String {
+        let tag = ring::hmac::sign(&self.0, b"postledger/ledger-key/fingerprint/1");
+        URL_SAFE_NO_PAD.encode(&tag.as_ref()[..16])
+    }
+
     /// The id of a recipient key at a server: the first 16 bytes of HMAC-SHA256 over version, server and key.
     pub fn recipient_id(&self, server: ServerId, recipient_key: &str) -> RecipientId {
         let mut message = Canonical::default();
@@ -243,6 +249,12 @@ mod tests {
         for other in ["", "x", &text[1..]] {
             assert_eq!(other.parse::<LedgerKey>().err(), Some(NotALedgerKey));
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_pinned_and_another_keys_is_another() {
+        assert_eq!(LedgerKey::for_tests().fingerprint(), "axaj_ORHbQXkpGrThiBPEg");
+        assert_ne!(LedgerKey::new(b"another").fingerprint(), LedgerKey::for_tests().fingerprint());
     }
 
     #[test]

@@ -109,6 +109,14 @@ impl FailureKind {
         }
     }
 
+    /// Whether it is the disk of this machine that fails, which no function on AWS has.
+    pub const fn is_of_disk(self) -> bool {
+        matches!(
+            self,
+            FailureKind::DiskFull | FailureKind::DiskReadOnly | FailureKind::DiskDamaged | FailureKind::Disk
+        )
+    }
+
     /// Whether trying again may help, with nothing changed here. A disk may be mended at any time: what waits for it is kept.
     pub const fn passes(self) -> bool {
         match self {
@@ -146,7 +154,7 @@ impl CallFailed {
         CallFailed { kind, code: None, action: None }
     }
 
-    /// With its own code, such as `AccessDeniedException` or `SQLITE_FULL`; left out where it is not 1 to 64 letters, digits and dots.
+    /// With its own code, such as `AccessDeniedException` or `SqliteFull`; left out where it is not 1 to 64 letters, digits and dots.
     #[must_use]
     pub fn with_code(self, code: &str) -> CallFailed {
         CallFailed { code: word(code, "."), ..self }

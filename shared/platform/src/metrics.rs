@@ -124,6 +124,38 @@ pub fn init(stage: &str) {
     });
 }
 
+/// Metrics of this process, as text that Prometheus and whatever reads its format can take.
+#[cfg(feature = "prometheus")]
+#[derive(Clone)]
+pub struct Exposition(metrics_exporter_prometheus::PrometheusHandle);
+
+#[cfg(feature = "prometheus")]
+impl Exposition {
+    /// Collects metrics from here on, under a stack's name, in place of [`init`]; nothing where something else collects them.
+    pub fn start(stack: &str) -> Option<Exposition> {
+        let builder = metrics_exporter_prometheus::PrometheusBuilder::new().add_global_label("stack", stack);
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        ::metrics::set_global_recorder(recorder).ok()?;
+        for (name, unit, _, what) in METRICS {
+            ::metrics::describe_counter!(*name, *unit, *what);
+            ::metrics::describe_histogram!(*name, *unit, *what);
+        }
+        Some(Exposition(handle))
+    }
+
+    /// Sums what was measured since: to be done now and then, whether or not anybody asks.
+    pub fn tidy(&self) {
+        self.0.run_upkeep();
+    }
+
+    /// All of them, as they are now.
+    pub fn text(&self) -> String {
+        self.tidy();
+        self.0.render()
+    }
+}
+
 /// Prints what has been counted since the last time, each document as a line of its own, all in one write.
 pub fn flush(mut out: impl Write) {
     let mut lines = Vec::new();

@@ -5,7 +5,7 @@
 
 use crate::{Depth, Message, Queue, QueueError, QueueName, RECEIVE_MAX, Sender, Settings, check_body};
 use async_trait::async_trait;
-use platform::{CallFailed, Clock};
+use platform::Clock;
 use sqlite::rusqlite::{self, Connection, params};
 use sqlite::{Database, Durability};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ impl Sqlite {
 }
 
 fn failed(error: rusqlite::Error) -> QueueError {
-    CallFailed::from(sqlite::failed(&error)).into()
+    sqlite::failed(&error).into()
 }
 
 #[async_trait]

@@ -27,20 +27,20 @@ pub enum OpenError {
 /// What a failure of SQLite means to whoever called.
 pub fn failed(error: &rusqlite::Error) -> CallFailed {
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
-        return CallFailed::new(FailureKind::Invalid).with_code("SQLITE_MISUSE");
+        return CallFailed::new(FailureKind::Invalid).with_code("SqliteMisuse");
     };
     let (kind, code) = match failure.code {
-        ErrorCode::DiskFull => (FailureKind::DiskFull, "SQLITE_FULL"),
-        ErrorCode::ReadOnly => (FailureKind::DiskReadOnly, "SQLITE_READONLY"),
-        ErrorCode::PermissionDenied => (FailureKind::DiskReadOnly, "SQLITE_PERM"),
-        ErrorCode::CannotOpen => (FailureKind::DiskReadOnly, "SQLITE_CANTOPEN"),
-        ErrorCode::AuthorizationForStatementDenied => (FailureKind::DiskReadOnly, "SQLITE_AUTH"),
-        ErrorCode::DatabaseCorrupt => (FailureKind::DiskDamaged, "SQLITE_CORRUPT"),
-        ErrorCode::NotADatabase => (FailureKind::DiskDamaged, "SQLITE_NOTADB"),
-        ErrorCode::SystemIoFailure => (FailureKind::Disk, "SQLITE_IOERR"),
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (FailureKind::Conflict, "SQLITE_BUSY"),
-        ErrorCode::OutOfMemory => (FailureKind::Fault, "SQLITE_NOMEM"),
-        _ => (FailureKind::Invalid, "SQLITE_ERROR"),
+        ErrorCode::DiskFull => (FailureKind::DiskFull, "SqliteFull"),
+        ErrorCode::ReadOnly => (FailureKind::DiskReadOnly, "SqliteReadonly"),
+        ErrorCode::PermissionDenied => (FailureKind::DiskReadOnly, "SqlitePerm"),
+        ErrorCode::CannotOpen => (FailureKind::DiskReadOnly, "SqliteCantopen"),
+        ErrorCode::AuthorizationForStatementDenied => (FailureKind::DiskReadOnly, "SqliteAuth"),
+        ErrorCode::DatabaseCorrupt => (FailureKind::DiskDamaged, "SqliteCorrupt"),
+        ErrorCode::NotADatabase => (FailureKind::DiskDamaged, "SqliteNotadb"),
+        ErrorCode::SystemIoFailure => (FailureKind::Disk, "SqliteIoerr"),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (FailureKind::Conflict, "SqliteBusy"),
+        ErrorCode::OutOfMemory => (FailureKind::Fault, "SqliteNomem"),
+        _ => (FailureKind::Invalid, "SqliteError"),
     };
     CallFailed::new(kind).with_code(code)
 }

@@ -11,10 +11,14 @@
 
 mod error;
 mod open;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use error::{OpenError, failed, of_file};
-pub use open::{APPLICATION_ID, BackupError, Checked, FILE, LOCK, VERSION, check};
+pub use open::{
+    APPLICATION_ID, BackupError, Checked, FILE, LOCK, VERSION, about_file, check, copy, say_in_file,
+};
 pub use rusqlite;
 pub use writer::Durability;
 
@@ -151,11 +155,25 @@ impl Database {
         answered.await.unwrap_or_else(|_| Err(CallFailed::new(FailureKind::Fault).into()))
     }
 
-    /// Copies the whole database into a new file, while it is used.
+    /// What the database says of itself under a name, if it does.
     ///
     /// # Errors
-    /// [`BackupError`].
-    pub fn copy_to(&self, path: &Path) -> Result<Checked, BackupError> {
-        open::copy(&self.parts.path, path)
+    /// Where it cannot be read.
+    pub async fn about(&self, name: &'static str) -> Result<Option<String>, CallFailed> {
+        self.read(move |connection| open::about(connection, name).map_err(|error| failed(&error))).await
+    }
+
+    /// Has the database say something of itself, in place of what it said under that name.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub async fn say(&self, name: &'static str, value: String) -> Result<(), CallFailed> {
+        let say = move |connection: &Connection| {
+            connection
+                .execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", [name, &value])
+                .map(drop)
+                .map_err(|error| failed(&error))
+        };
+        self.write(Durability::Power, say).await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{OpenError, failed, of_file};
 use platform::{CallFailed, FailureKind};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ fn unusable(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
     move |error| {
         let failed = failed(&error);
         match (failed.kind(), failed.code()) {
-            (_, Some("SQLITE_NOTADB")) => OpenError::Foreign(path.to_owned()),
+            (_, Some("SqliteNotadb")) => OpenError::Foreign(path.to_owned()),
             (FailureKind::DiskDamaged, _) => OpenError::Damaged(path.to_owned()),
             _ => OpenError::Unusable(path.to_owned(), failed),
         }
@@ -56,10 +56,14 @@ fn unusable(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
 
 /// The connection of the writer, to a database whose schema is up to date.
 pub(crate) fn writable(path: &Path) -> Result<Connection, OpenError> {
+    with_schema(path, STEPS)
+}
+
+fn with_schema(path: &Path, steps: &[&str]) -> Result<Connection, OpenError> {
+    let newest = steps.len() as i64;
     // SQLite gives the files beside it the same rights.
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
     let file = file.map_err(|error| OpenError::Unusable(path.to_owned(), of_file(&error)))?;
-    let fresh = file.metadata().is_ok_and(|file| file.len() == 0);
     drop(file);
     let unusable = unusable(path);
     let mut connection = Connection::open_with_flags(
@@ -72,11 +76,15 @@ pub(crate) fn writable(path: &Path) -> Result<Connection, OpenError> {
     };
     let (application, version) =
         (pragma("application_id").map_err(&unusable)?, pragma("user_version").map_err(&unusable)?);
+    // Nothing is in it: it is new, or its first start was cut off.
+    let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)";
+    let is_empty: bool = connection.query_row(is_empty, [], |row| row.get(0)).map_err(&unusable)?;
+    let fresh = is_empty && application == 0 && version == 0;
     if application != APPLICATION_ID && !fresh {
         return Err(OpenError::Foreign(path.to_owned()));
     }
-    if version > VERSION {
-        return Err(OpenError::Newer(path.to_owned(), version, VERSION));
+    if version > newest {
+        return Err(OpenError::Newer(path.to_owned(), version, newest));
     }
     settle(&connection).map_err(&unusable)?;
     connection
@@ -85,13 +93,13 @@ pub(crate) fn writable(path: &Path) -> Result<Connection, OpenError> {
              PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"
         ))
         .map_err(&unusable)?;
-    if version < VERSION {
+    if version < newest {
         if !fresh {
-            let before = path.with_extension(format!("before-{VERSION}.db"));
+            let before = path.with_extension(format!("before-{newest}.db"));
             copy(path, &before)
                 .map_err(|_| OpenError::Unusable(before, CallFailed::new(FailureKind::Disk)))?;
         }
-        upgrade(&mut connection, version).map_err(&unusable)?;
+        upgrade(&mut connection, steps, version).map_err(&unusable)?;
     }
     connection
         .execute("UPDATE messages SET visible_at = 0, receipt = NULL WHERE visible_at > 0", [])
@@ -106,14 +114,16 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Brings the schema up to date, all or nothing.
-fn upgrade(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+fn upgrade(connection: &mut Connection, steps: &[&str], version: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+    for step in steps.iter().skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    transaction.pragma_update(None, "user_version", steps.len() as i64)?;
+    transaction.commit()?;
+    // Into the file itself: without its log it is a ledger all the same, though an empty one.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// A connection that cannot write.
@@ -124,6 +134,47 @@ pub(crate) fn readable(path: &Path) -> Result<Connection, OpenError> {
             .map_err(&unusable)?;
     settle(&connection).map_err(&unusable)?;
     Ok(connection)
+}
+
+/// What a database says of itself under a name.
+pub(crate) fn about(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()
+}
+
+/// What a database that is not open here says of itself under a name, if it does.
+///
+/// # Errors
+/// Where it is no database of ours, or cannot be read.
+pub fn about_file(path: &Path, name: &str) -> Result<Option<String>, OpenError> {
+    let connection = readable(path)?;
+    let application: i64 =
+        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(unusable(path))?;
+    if application != APPLICATION_ID {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    about(&connection, name).map_err(unusable(path))
+}
+
+/// Has a copy say something of itself; nothing any more where there is no value.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn say_in_file(path: &Path, says: &[(&str, Option<&str>)]) -> Result<(), OpenError> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unusable(path))?;
+    connection
+        .execute_batch("PRAGMA secure_delete = ON; PRAGMA synchronous = FULL")
+        .map_err(unusable(path))?;
+    for (name, value) in says {
+        let done = match value {
+            Some(value) => {
+                connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", [name, value])
+            }
+            None => connection.execute("DELETE FROM meta WHERE name = ?1", [name]),
+        };
+        done.map_err(unusable(path))?;
+    }
+    Ok(())
 }
 
 /// What a copy holds.
@@ -157,7 +208,7 @@ pub enum BackupError {
 ///
 /// # Errors
 /// [`BackupError`].
-pub(crate) fn copy(path: &Path, to: &Path) -> Result<Checked, BackupError> {
+pub fn copy(path: &Path, to: &Path) -> Result<Checked, BackupError> {
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -210,4 +261,42 @@ pub fn check(path: &Path) -> Result<Checked, BackupError> {
         quarantined: count("quarantine")?,
         messages: count("messages")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: &str = "CREATE TABLE later (what TEXT NOT NULL) STRICT";
+
+    #[test]
+    fn an_older_schema_is_brought_up_to_date_and_a_copy_is_kept_from_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let first = writable(&path).unwrap();
+        first.execute("INSERT INTO messages (queue, body) VALUES ('bulk', 'one')", []).unwrap();
+        drop(first);
+        let next = with_schema(&path, &[STEPS[0], LATER]).unwrap();
+        next.execute("INSERT INTO later SELECT body FROM messages", []).unwrap();
+        let before = folder.path().join("ledger.before-2.db");
+        assert_eq!(check(&before).unwrap().messages, 1);
+        assert!(readable(&before).unwrap().prepare("SELECT * FROM later").is_err());
+        drop(next);
+        assert!(
+            matches!(writable(&path), Err(OpenError::Newer(_, 2, 1))),
+            "there is no way back but the copy"
+        );
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_schema_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        drop(writable(&path).unwrap());
+        assert!(
+            with_schema(&path, &[STEPS[0], "CREATE TABLE later (a TEXT); CREATE TABLE events (a TEXT)"])
+                .is_err()
+        );
+        drop(writable(&path).unwrap());
+    }
 }

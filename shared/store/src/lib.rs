@@ -56,7 +56,7 @@ pub use ports::{
 };
 pub use rules::{Erased, ErasedAs, Rules, ServerSettings};
 #[cfg(feature = "sqlite")]
-pub use sqlite::Sqlite;
+pub use sqlite::{Entry, Journal, Sqlite};
 pub use streams::{DEFAULT_STREAMS, knows_server, knows_stream};
 
 use platform::{CallFailed, FailureKind};

@@ -2,29 +2,51 @@
 //! or worth looking at, and JSON for the rest.
 
 use crate::StoreError;
-use crate::item::{Item, Key, Value};
+use crate::item::{self, Item, Key, Value};
 use crate::local::{Backend, Items, ItemsMut, Local, Range, Show, Span};
 use crate::tables::{EXPIRES_AT, Table};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ledger::Time;
+use ledger::{RecipientId, ServerId, Time};
 use platform::CallFailed;
 use sqlite::rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use sqlite::rusqlite::{self, Connection, OptionalExtension as _, Row, params};
 use sqlite::{Database, Durability};
 use std::borrow::Cow;
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// All tables of a ledger, in one file.
 pub type Sqlite = Local<InFile>;
 
 /// What keeps the items.
-pub struct InFile(Database);
+pub struct InFile {
+    database: Database,
+    /// Is told of erasures and revocations before they are committed.
+    journal: Option<Journal>,
+}
+
+/// Keeps what must outlive the database: it returns once that is on the disk.
+pub type Journal = Arc<dyn Fn(&[Entry]) -> Result<(), CallFailed> + Send + Sync>;
+
+/// An erasure or a revocation, by ids alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A recipient of a server was erased.
+    Erased(ServerId, RecipientId),
+    /// These generations of servers' credentials are revoked, and no others: from when on.
+    Revoked(Vec<(ServerId, u32, Time)>),
+}
 
 impl Sqlite {
     /// The tables of an open database.
     pub fn new(database: Database) -> Sqlite {
-        Local::over(InFile(database))
+        Local::over(InFile { database, journal: None })
+    }
+
+    /// The same, with a journal of erasures and revocations.
+    pub fn with_journal(database: Database, journal: Journal) -> Sqlite {
+        Local::over(InFile { database, journal: Some(journal) })
     }
 }
 
@@ -33,18 +55,58 @@ impl Backend for InFile {
         &self,
         work: impl FnOnce(&dyn Items) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.0.read(move |connection| work(&Tables(connection))).await
+        self.database.read(move |connection| work(&Tables::of(connection))).await
     }
 
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut dyn ItemsMut) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.0.write(Durability::Power, move |connection| work(&mut Tables(connection))).await
+        let journal = self.journal.clone();
+        let write = move |connection: &Connection| {
+            let mut tables = Tables::of(connection);
+            let done = work(&mut tables)?;
+            if let Some(journal) = journal.filter(|_| !tables.entries.is_empty()) {
+                journal(&tables.entries)?;
+            }
+            Ok(done)
+        };
+        self.database.write(Durability::Power, write).await
     }
 }
 
-struct Tables<'a>(&'a Connection);
+struct Tables<'a> {
+    connection: &'a Connection,
+    /// What the journal is to be told of.
+    entries: Vec<Entry>,
+}
+
+impl<'a> Tables<'a> {
+    fn of(connection: &'a Connection) -> Tables<'a> {
+        Tables { connection, entries: Vec::new() }
+    }
+
+    /// Notes what the journal is to be told of.
+    fn note(&mut self, table: Table, key: &Key, item: Option<&Item>) -> Result<(), StoreError> {
+        if table != Table::Registry {
+            return Ok(());
+        }
+        if key.0 == item::ERASURES_PK
+            && let Some(item) = item
+        {
+            let erased = item::to_erasure(key, item)?;
+            self.entries.push(Entry::Erased(erased.server, erased.recipient));
+        }
+        if *key == item::rules_key() {
+            let revoked = |item: Option<&Item>| item.map(item::to_rules).unwrap_or_default().revocations();
+            let (before, now) = (revoked(self.get(table, key)?.as_ref()), revoked(item));
+            if before != now {
+                self.entries.push(Entry::Revoked(now));
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The attributes of a table's items that have columns; one more column, `rest`, has all others.
 const fn columns(table: Table) -> &'static [&'static str] {
@@ -77,7 +139,7 @@ fn selected(table: Table) -> String {
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {
-    CallFailed::from(sqlite::failed(&error)).into()
+    sqlite::failed(&error).into()
 }
 
 impl ToSql for Value {
@@ -110,7 +172,7 @@ fn rest<'a>(attributes: impl Iterator<Item = (&'a str, &'a Value)>) -> Option<St
 }
 
 /// An item from its row; nothing where it is not what is written.
-fn item(table: Table, row: &Row<'_>) -> rusqlite::Result<Option<(Key, Item)>> {
+fn read(table: Table, row: &Row<'_>) -> rusqlite::Result<Option<(Key, Item)>> {
     let mut item = Item::default();
     for (at, column) in columns(table).iter().enumerate() {
         let value = match row.get_ref(at + 2)? {
@@ -154,10 +216,10 @@ impl Tables<'_> {
         parameters: &[&dyn ToSql],
         show: Show<'_>,
     ) -> Result<(), StoreError> {
-        let mut statement = self.0.prepare_cached(query).map_err(failed)?;
+        let mut statement = self.connection.prepare_cached(query).map_err(failed)?;
         let mut rows = statement.query(parameters).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            let (key, item) = item(table, row).map_err(failed)?.ok_or(StoreError::Damaged(table.name()))?;
+            let (key, item) = read(table, row).map_err(failed)?.ok_or(StoreError::Damaged(table.name()))?;
             if !show(&key, &item)? {
                 break;
             }
@@ -169,8 +231,8 @@ impl Tables<'_> {
 impl Items for Tables<'_> {
     fn get(&self, table: Table, key: &Key) -> Result<Option<Item>, StoreError> {
         let query = format!("SELECT {} FROM {} WHERE pk = ?1 AND sk = ?2", selected(table), table.name());
-        let mut statement = self.0.prepare_cached(&query).map_err(failed)?;
-        let found = statement.query_row(params![key.0, key.1], |row| item(table, row)).optional();
+        let mut statement = self.connection.prepare_cached(&query).map_err(failed)?;
+        let found = statement.query_row(params![key.0, key.1], |row| read(table, row)).optional();
         match found.map_err(failed)? {
             None => Ok(None),
             Some(None) => Err(StoreError::Damaged(table.name())),
@@ -229,10 +291,11 @@ impl Items for Tables<'_> {
 
 impl ItemsMut for Tables<'_> {
     fn set(&mut self, table: Table, key: &Key, item: Option<Item>) -> Result<(), StoreError> {
+        self.note(table, key, item.as_ref())?;
         let name = table.name();
         let Some(item) = item else {
             let delete = format!("DELETE FROM {name} WHERE pk = ?1 AND sk = ?2");
-            let mut statement = self.0.prepare_cached(&delete).map_err(failed)?;
+            let mut statement = self.connection.prepare_cached(&delete).map_err(failed)?;
             return statement.execute(params![key.0, key.1]).map(drop).map_err(failed);
         };
         let columns = columns(table);
@@ -250,7 +313,7 @@ impl ItemsMut for Tables<'_> {
         let mut parameters: Vec<&dyn ToSql> = vec![&key.0, &key.1];
         parameters.extend(own.iter().map(|value| value as &dyn ToSql));
         parameters.push(&rest);
-        let mut statement = self.0.prepare_cached(&put).map_err(failed)?;
+        let mut statement = self.connection.prepare_cached(&put).map_err(failed)?;
         statement.execute(&parameters[..]).map(drop).map_err(failed)
     }
 
@@ -258,7 +321,7 @@ impl ItemsMut for Tables<'_> {
         let name = table.name();
         let due = format!("SELECT rowid FROM {name} WHERE {EXPIRES_AT} <= ?1 LIMIT ?2");
         let delete = format!("DELETE FROM {name} WHERE rowid IN ({due})");
-        let mut statement = self.0.prepare_cached(&delete).map_err(failed)?;
+        let mut statement = self.connection.prepare_cached(&delete).map_err(failed)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         statement.execute(params![by.seconds(), limit]).map_err(failed)
     }
@@ -268,7 +331,6 @@ impl ItemsMut for Tables<'_> {
 mod tests {
     use super::*;
     use crate::Scan;
-    use std::sync::Arc;
 
     crate::store_contract!(async |_: &str| {
         Some(Arc::new(Sqlite::new(Database::temporary().unwrap())) as Arc<dyn Scan>)

@@ -1,0 +1,307 @@
+//! The commands `backup` and `restore`: a ledger in a folder as one file, and back.
+
+use crate::args::Backup;
+use crate::config::passphrase;
+use crate::keys::KeyRing;
+use crate::progress::busy;
+use crate::target::Context;
+use crate::{Failure, prompt, say, tell};
+use account::FileVault;
+use embedded::journal::{self, What};
+use embedded::{FINGERPRINT, Folder, KEY, STACK, seal};
+use erasure::sweep::Sweep;
+use ledger::{LedgerKey, Time};
+use platform::private::{self, PrivateError};
+use queue::{Settings, Sqlite as SqliteQueue};
+use serde::{Deserialize, Serialize};
+use sqlite::{Checked, FILE, about_file, say_in_file};
+use std::path::Path;
+use std::sync::Arc;
+use store::Store;
+use store::prelude::*;
+
+/// The names under which a copy says what only a backup has.
+const SEALED: &str = "sealed";
+const BACKED_UP_AT: &str = "backed_up_at";
+
+/// What is sealed: the texts of the files.
+#[derive(Serialize, Deserialize)]
+struct Secrets {
+    ledger_key: String,
+    /// The keys that sign webhooks' passwords.
+    keys: Option<String>,
+    /// The servers' Postmark tokens.
+    tokens: Option<String>,
+}
+
+/// What a backup is told as.
+#[derive(Serialize)]
+struct Made<'a> {
+    file: &'a Path,
+    at: String,
+    #[serde(flatten)]
+    holds: Holds,
+}
+
+#[derive(Serialize)]
+struct Holds {
+    events: u64,
+    recipients: u64,
+    quarantined: u64,
+    messages: u64,
+}
+
+impl From<Checked> for Holds {
+    fn from(checked: Checked) -> Holds {
+        let Checked { events, recipients, quarantined, messages } = checked;
+        Holds { events, recipients, quarantined, messages }
+    }
+}
+
+impl Holds {
+    fn text(&self) -> String {
+        format!(
+            "{} events of {} recipients, {} parts in quarantine, {} messages on the queues",
+            self.events, self.recipients, self.quarantined, self.messages
+        )
+    }
+}
+
+macro_rules! failures {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Failure {
+                Failure::new(error.to_string())
+            }
+        }
+    )*};
+}
+failures!(sqlite::OpenError, sqlite::BackupError, seal::SealError, erasure::sweep::SweepError);
+
+/// The text of a private file; nothing where there is none.
+fn kept(path: &Path) -> Result<Option<String>, Failure> {
+    match private::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(PrivateError::Missing(_)) => Ok(None),
+        Err(error) => Err(Failure::new(error.to_string())),
+    }
+}
+
+/// Copies the ledger of a folder into a file, running or not.
+///
+/// # Errors
+/// Where there is no ledger, the file is there, or the copy is not whole.
+pub fn backup(args: &Backup, context: &Context, json: bool) -> Result<(), Failure> {
+    let database = args.data.join(FILE);
+    if !database.exists() {
+        return Err(Failure::new(format!("there is no ledger in {}", args.data.display()))
+            .next("give the folder that `postledger run --data` was given"));
+    }
+    let stack = about_file(&database, STACK)?.unwrap_or_else(|| context.stack.clone());
+    let key = args.data.join(KEY);
+    let ledger_key = kept(&key)?.ok_or_else(|| {
+        Failure::new(format!(
+            "the ledger key {} is missing: a backup without it could not be used",
+            key.display()
+        ))
+    })?;
+    let home = context.home()?;
+    let secrets = Secrets {
+        ledger_key,
+        keys: kept(&KeyRing::path_in(&home, &stack))?,
+        tokens: kept(&FileVault::path_in(&home, &stack))?,
+    };
+    if secrets.keys.is_none() {
+        tell(format!(
+            "the keys that sign webhooks' passwords are not in {}: give --home as `postledger run` has it, or back them up apart",
+            home.display()
+        ));
+    }
+    let passphrase = match passphrase(args.passphrase_file.as_deref())? {
+        Some(passphrase) => passphrase,
+        None => prompt::new_passphrase()?,
+    };
+    let sealed = seal::seal(&passphrase, &serde_json::to_string(&secrets)?)?;
+    let bar = busy("copying the ledger");
+    let at = platform::now().to_string();
+    let checked = sqlite::copy(&database, &args.file)?;
+    let says = [(SEALED, Some(sealed.as_str())), (BACKED_UP_AT, Some(at.as_str()))];
+    say_in_file(&args.file, &says).inspect_err(|_| drop(std::fs::remove_file(&args.file)))?;
+    bar.finish_and_clear();
+    let made = Made { file: &args.file, at, holds: checked.into() };
+    say(match json {
+        true => serde_json::to_string_pretty(&made)?,
+        false => format!(
+            "{} is whole: {}. Keys and tokens are in it, sealed by the passphrase.\nIt keeps everybody who is erased \
+             after now: delete it when its time is over.",
+            args.file.display(),
+            made.holds.text()
+        ),
+    });
+    Ok(())
+}
+
+/// What a restore is told as.
+#[derive(Serialize)]
+struct Restored<'a> {
+    data: &'a Path,
+    backed_up_at: Option<String>,
+    #[serde(flatten)]
+    holds: Holds,
+    /// How many were erased again.
+    erased: usize,
+    /// How many generations of credentials are revoked now.
+    revoked: usize,
+    /// When the journal says anything for the last time.
+    journal_until: Option<String>,
+}
+
+/// Puts a backup into an empty folder.
+///
+/// # Errors
+/// Where the folder is not empty, the file is no backup or not whole, or the passphrase is another one.
+pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failure> {
+    must_be_empty(&args.data)?;
+    let is_none = || {
+        Failure::new(format!("{} is not a backup of Postledger", args.file.display()))
+            .next("give a file that `postledger backup` made")
+    };
+    if !args.file.is_file() {
+        return Err(is_none());
+    }
+    let checked = sqlite::check(&args.file)?;
+    let sealed = about_file(&args.file, SEALED)?.ok_or_else(is_none)?;
+    let stack = about_file(&args.file, STACK)?.ok_or_else(is_none)?;
+    let backed_up_at = about_file(&args.file, BACKED_UP_AT)?;
+    let passphrase = match passphrase(args.passphrase_file.as_deref())? {
+        Some(passphrase) => passphrase,
+        None => prompt::passphrase("the passphrase of the backup")?,
+    };
+    let secrets: Secrets = serde_json::from_str(&seal::open(&passphrase, &sealed)?)?;
+    let key: LedgerKey = secrets.ledger_key.parse().map_err(|_| is_none())?;
+    if about_file(&args.file, FINGERPRINT)?.as_deref() != Some(&key.fingerprint()) {
+        return Err(Failure::new(
+            "the ledger key in the backup is not the one that its ledger was made with",
+        ));
+    }
+    let home = context.home()?;
+    let files = [
+        (KeyRing::path_in(&home, &stack), &secrets.keys),
+        (FileVault::path_in(&home, &stack), &secrets.tokens),
+    ];
+    for (path, text) in &files {
+        let there = kept(path)?;
+        if there.is_some() && there != **text {
+            return Err(Failure::new(format!(
+                "{} is there already, and holds other keys or tokens",
+                path.display()
+            ))
+            .next("choose another folder by --home DIR, or move that file away"));
+        }
+    }
+    let bar = busy("restoring the ledger");
+    let unwritten = |path: &Path, error: std::io::Error| {
+        Failure::new(format!("{} cannot be written: {error}", path.display()))
+    };
+    let key_path = args.data.join(KEY);
+    private::write(&key_path, secrets.ledger_key.as_bytes()).map_err(|error| unwritten(&key_path, error))?;
+    for (path, text) in &files {
+        if let Some(text) = text {
+            private::write(path, text.as_bytes()).map_err(|error| unwritten(path, error))?;
+        }
+    }
+    // Under another name first: a folder with half a ledger in it must not look like one.
+    let (new, database) = (args.data.join("ledger.new.db"), args.data.join(FILE));
+    sqlite::copy(&args.file, &new)?;
+    say_in_file(&new, &[(SEALED, None), (BACKED_UP_AT, None)])?;
+    std::fs::rename(&new, &database).map_err(|error| unwritten(&database, error))?;
+    let lines = journal::read(&args.data).map_err(|error| {
+        Failure::new(format!("{} cannot be read: {error}", args.data.join(journal::FILE).display()))
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let (erased, revoked) = runtime.block_on(catch_up(&args.data, &stack, &lines))?;
+    bar.finish_and_clear();
+    let restored = Restored {
+        data: &args.data,
+        backed_up_at,
+        holds: checked.into(),
+        erased,
+        revoked,
+        journal_until: lines.last().map(|line| line.at.clone()),
+    };
+    say(if json { serde_json::to_string_pretty(&restored)? } else { restored.text() });
+    Ok(())
+}
+
+/// That nothing but a journal is in a folder.
+fn must_be_empty(folder: &Path) -> Result<(), Failure> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Failure::new(format!("{}: {error}", folder.display()))),
+    };
+    for entry in entries {
+        if entry?.file_name() != journal::FILE {
+            return Err(Failure::new(format!("{} is not empty", folder.display())).next(format!(
+                "choose a folder in which there is nothing, or only the {} of the ledger that is lost",
+                journal::FILE
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Erases and revokes what the journal says was erased and revoked. How many recipients, and how many generations are revoked.
+async fn catch_up(folder: &Path, stack: &str, lines: &[journal::Line]) -> Result<(usize, usize), Failure> {
+    let clock = platform::clock();
+    let Folder { database, store, ledger_key, .. } = Folder::open(folder, stack, clock.clone()).await?;
+    let known: Vec<_> =
+        store.erased().await?.iter().map(|erased| (erased.server, erased.recipient)).collect();
+    let mut erased = 0;
+    for line in lines {
+        if let What::Erased { server, recipient } = line.what
+            && !known.contains(&(server, recipient))
+        {
+            let at: Time = line.at.parse().map_err(|_| Failure::new("a line of the journal has no time"))?;
+            store.erase(server, recipient, at).await?;
+            erased += 1;
+        }
+    }
+    let last = lines.iter().rev().find_map(|line| match &line.what {
+        What::Revoked(revoked) => Some(revoked),
+        What::Erased { .. } => None,
+    });
+    for revoked in last.into_iter().flatten() {
+        let from: Time =
+            revoked.from.parse().map_err(|_| Failure::new("a line of the journal has no time"))?;
+        store.revoke(revoked.server, revoked.generation, from).await?;
+    }
+    let queue = Arc::new(SqliteQueue::new(database, Settings::default(), clock.clone()));
+    let sweep = Sweep { store: store.clone() as Arc<dyn Store>, queue, ledger_key, clock };
+    while erased > 0 && !sweep.run(None).await?.finished {}
+    Ok((erased, store.rules().await?.revocations().len()))
+}
+
+impl Restored<'_> {
+    fn text(&self) -> String {
+        let since = self.backed_up_at.as_deref().unwrap_or("a time that it does not tell");
+        let known = match &self.journal_until {
+            Some(until) => format!(
+                "{} recipients were erased again, by the journal that ends at {until}; whoever was erased after that is not known.",
+                self.erased
+            ),
+            None => format!(
+                "There was no {} beside it: whoever was erased after {since} is in the ledger again. Erase them once more.",
+                journal::FILE
+            ),
+        };
+        format!(
+            "{} holds what the backup of {since} has: {}.\n{known}\n{} passwords are revoked.\nNot in it: events that came \
+             after {since}. Start it, then fetch what Postmark still has by `postledger backfill`; opens and clicks after \
+             the first, and lists' changes that were undone meanwhile, cannot be fetched.",
+            self.data.display(),
+            self.holds.text(),
+            self.revoked
+        )
+    }
+}
