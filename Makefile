@@ -12,6 +12,7 @@ EVENTS_AWS ?= 50000
 EVENTS_BLAST ?= 100000
 EVENTS_SIM ?= 1000000
 KILLS ?= 250
+EVENTS_DISK ?= 100000
 SEED ?= 1
 STARTS ?= 21
 # How many rows the suppression lists of `make reconcile-memory` and `make api-speed` have.
@@ -44,14 +45,14 @@ export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws soak-disk blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws soak-disk disk-speed blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample; Ctrl-C stops it (ARGS="--port 9000")
-	$(EMBEDDED) run $(ARGS)
+run: ## the whole ledger in one process on 127.0.0.1:8630, with a sample at first; it is kept in data/ (ARGS="--port 9000")
+	$(EMBEDDED) run --data data --sample $(ARGS)
 
 demo: ## as `make run`, but once: post the sample, show the ledger, exit
 	$(EMBEDDED) run --once --port 0
@@ -169,6 +170,10 @@ soak-aws: aws ## 50,000 events through SQS, consumers that are killed and Dynamo
 soak-disk: ## a million events over HTTP into a ledger in a folder whose process is killed 250 times; must equal `postledger fold` (EVENTS=, KILLS=)
 	$(CARGO) build --locked --release --package postledger --package postledger-tests
 	target/release/soak-disk --events $(EVENTS) --kills $(KILLS) --postledger $(POSTLEDGER)
+
+disk-speed: ## a ledger in a folder beside one in memory and bare SQLite: events a second, waits, growth, start, memory (EVENTS_DISK=)
+	$(CARGO) build --locked --release --package postledger --package postledger-tests
+	target/release/disk-speed --events $(EVENTS_DISK) --postledger $(POSTLEDGER)
 
 sim: ## a month of a busy agency under each generation of Postmark's rules, while much goes wrong; nothing may be missing (EVENTS_SIM=, SEED=)
 	$(CARGO) build --locked --release --package postledger-tests --bin sim

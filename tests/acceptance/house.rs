@@ -280,6 +280,31 @@ fn make_test_needs_no_node_and_ci_runs_what_does() {
 }
 
 #[test]
+fn no_function_compiles_the_database_of_one_machine() {
+    let functions = std::fs::read_dir(root().join("functions")).unwrap();
+    let names = functions.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut trees = 0;
+    for name in names.filter(|name| name != "README.md") {
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args([
+            "tree",
+            "--locked",
+            "--edges=normal,build",
+            "--prefix=none",
+            "--format={p}",
+            "--package",
+            &name,
+        ]);
+        let output = tree.current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).unwrap();
+        assert!(tree.contains("tokio v") && !tree.contains("sqlite"), "{name}");
+        trees += 1;
+    }
+    assert!(trees >= 12);
+}
+
+#[test]
 fn one_folder_in_functions_is_one_function_and_their_mains_differ_by_a_word() {
     let mut folders: BTreeSet<String> = std::fs::read_dir(root().join("functions"))
         .unwrap()

@@ -110,6 +110,40 @@ fn it_tells_that_it_lives_and_that_it_consumes() {
 }
 
 #[test]
+fn it_speaks_tls_by_a_certificate_and_serves_metrics_without_addresses() {
+    let house = House::new("lasting-tls");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (house.path("cert.pem"), house.path("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    platform::private::write(&key, made.signing_key.serialize_pem().as_bytes()).unwrap();
+    let tls = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let more = [&tls[..], &["--metrics", "127.0.0.1:0"]].concat();
+    let process = Process::start_with(&built().join("postledger"), house.0.path(), &more);
+    let root = ureq::tls::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let roots = ureq::tls::RootCerts::new_with_certs(&[root]);
+    let trusting =
+        ureq::Agent::config_builder().tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build());
+    let trusting: ureq::Agent = trusting.build().into();
+    let health = format!("https://localhost:{}/health", process.address.port());
+    assert_eq!(trusting.get(&health).call().unwrap().status(), 200);
+    assert!(agent().get(format!("{}/health", process.url())).call().is_err(), "not in clear text");
+    let metrics = process.said.iter().find_map(|line| line.strip_prefix("Metrics are at "));
+    let text = agent()
+        .get(metrics.unwrap().trim_end_matches('.'))
+        .call()
+        .unwrap()
+        .body_mut()
+        .read_to_string()
+        .unwrap();
+    assert!(text.contains("# TYPE") || text.is_empty(), "{text}");
+    process.stop();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let data = house.path("data");
+    let args = [&["run", "--port", "0", "--data", data.to_str().unwrap()], &tls[..]].concat();
+    assert!(house.refused(&args).contains("chmod 600"));
+}
+
+#[test]
 fn a_second_process_on_the_same_folder_is_told_so_in_one_sentence() {
     let house = House::new("lasting-second");
     let process = house.start();
@@ -196,7 +230,12 @@ fn whoever_was_erased_since_the_backup_is_erased_again_where_the_journal_is_ther
     process.drain();
     let (data, file) = (house.path("data"), house.path("copy.db"));
     let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let new = ["token", "new", "--name", "n", "--role", "viewer", "--servers", "8123456", "--json"];
+    let made = process.json(&new);
+    process.json(&["revoke", "--server", "8123456", "--generation", "4", "--yes", "--json"]);
     assert!(house.ask(&["backup", file, "--data", data]).status.success());
+    process.json(&["token", "revoke", made["id"].as_str().unwrap(), "--json"]);
+    process.json(&["revoke", "--server", "8123456", "--generation", "4", "--undo", "--yes", "--json"]);
     process.json(&["erase", "--server", "8123456", WHO, "--yes", "--json"]);
     process.json(&["revoke", "--server", "8123456", "--generation", "3", "--yes", "--json"]);
     process.stop();
@@ -222,12 +261,37 @@ fn whoever_was_erased_since_the_backup_is_erased_again_where_the_journal_is_ther
     check.args(asked).env("POSTLEDGER_HOME", other.path("home")).env("POSTLEDGER_URL", process.url());
     let said = text(&run(&mut check, b"").stdout);
     assert!(said.contains("do_not_send"), "the ban stays: {said}");
+    let servers = agent().get(format!("{}/v1/servers", process.url()));
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    assert_eq!(servers.header("authorization", bearer).call().unwrap().status(), 401, "it was revoked since");
+    let revoked = process.json(&["revoke", "--list", "--json"]).to_string();
+    assert!(revoked.contains(r#""generation":3"#) && !revoked.contains(r#""generation":4"#), "{revoked}");
     process.stop();
 
     let without = House::new("lasting-erased-unknown");
     let into = without.path("data");
     let done = text(&without.ask(&["restore", file, "--data", into.to_str().unwrap()]).stdout);
     assert!(done.contains("There was no erasures.log beside it"), "{done}");
+}
+
+#[test]
+fn a_restore_that_was_cut_off_is_no_ledger_and_is_done_anew() {
+    let house = House::new("lasting-cut-off");
+    let process = house.start();
+    post(&process, &house, BOUNCE);
+    process.drain();
+    let (data, file) = (house.path("data"), house.path("copy.db"));
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    assert!(house.ask(&["backup", file, "--data", data]).status.success());
+    process.stop();
+    let other = House::new("lasting-cut-off-again");
+    let into = other.path("data");
+    std::fs::create_dir_all(into.join("restoring")).unwrap();
+    std::fs::write(into.join("restoring").join("ledger.db"), "half of it").unwrap();
+    assert!(other.does_not_start().contains("run `postledger restore` again"));
+    let done = other.ask(&["restore", file, "--data", into.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    other.start().stop();
 }
 
 #[test]
@@ -255,6 +319,6 @@ fn what_is_in_the_file_is_shown_to_people_by_its_views() {
     assert_eq!(one("SELECT address FROM v_events"), WHO);
     assert_eq!(one("SELECT type FROM v_events"), "HardBounce");
     assert_eq!(one("SELECT causes || ' ' || stream FROM v_suppressed"), "hard_bounce outbound");
-    assert_eq!(one("SELECT CAST(count AS TEXT) FROM v_counts WHERE measure = 'bounced_hard'"), "1");
+    assert_eq!(one("SELECT CAST(count AS TEXT) FROM v_counts WHERE measure = 'bounce_hard'"), "1");
     assert_eq!(one("SELECT reason FROM v_quarantine"), "not_json");
 }

@@ -31,6 +31,7 @@ mod lasting;
 mod lists;
 mod masked;
 mod odd_bodies;
+mod one_machine;
 mod operator;
 mod ops;
 mod privacy;

@@ -12,6 +12,7 @@ pub mod clients;
 pub mod command;
 pub mod contention;
 pub mod deployed;
+pub mod disk_speed;
 pub mod emf;
 pub mod emulator;
 pub mod fuzz_api;

@@ -33,7 +33,7 @@ pub struct SoakDisk {
 }
 
 /// How many requests are under way at once.
-const DOORS: usize = 16;
+pub(crate) const DOORS: usize = 16;
 /// How long to wait before a request that got no answer is sent again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long the end may take: what is still queued is consumed then.
@@ -44,7 +44,11 @@ pub struct Process {
     child: Child,
     postledger: PathBuf,
     folder: PathBuf,
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
+    args: Vec<String>,
+    /// What it said at its first start, until it was up.
+    pub said: Vec<String>,
 }
 
 impl Process {
@@ -53,30 +57,55 @@ impl Process {
     /// # Panics
     /// Where it does not start.
     pub fn start(postledger: &Path, folder: &Path) -> Process {
+        Process::start_with(postledger, folder, &[])
+    }
+
+    /// The same with more options.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start_with(postledger: &Path, folder: &Path, more: &[&str]) -> Process {
+        let data = folder.join("data");
+        let data = ["--logs", "error", "--data", data.to_str().expect("UTF-8")];
+        Process::on(postledger, folder, &[&data[..], more].concat())
+    }
+
+    /// The same in memory.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn in_memory(postledger: &Path, folder: &Path) -> Process {
+        Process::on(postledger, folder, &[])
+    }
+
+    fn on(postledger: &Path, folder: &Path, args: &[&str]) -> Process {
         // A port that nobody has now, so that it is the same one after each start.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = free.local_addr().expect("an address");
         drop(free);
-        let child = Process::spawn(postledger, folder, address);
-        Process { child, postledger: postledger.to_owned(), folder: folder.to_owned(), address }
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let (child, said) = Process::spawn(postledger, folder, address, &args);
+        Process { child, postledger: postledger.to_owned(), folder: folder.to_owned(), address, args, said }
     }
 
-    fn spawn(postledger: &Path, folder: &Path, address: SocketAddr) -> Child {
+    fn spawn(postledger: &Path, folder: &Path, address: SocketAddr, args: &[String]) -> (Child, Vec<String>) {
         let mut child = Command::new(postledger)
-            .args(["run", "--logs", "error", "--listen", &address.to_string(), "--data"])
-            .arg(folder.join("data"))
+            .args(["run", "--no-sample", "--listen", &address.to_string()])
+            .args(args)
             .env("POSTLEDGER_HOME", folder.join("home"))
             .env_remove("POSTLEDGER_STACK")
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the command postledger: build it by `cargo build --release -p postledger`");
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().expect("its output"));
-        out.read_line(&mut line).expect("its output");
-        assert!(line.contains("is up at"), "it did not start: {line}");
-        std::thread::spawn(move || out.lines().map_while(Result::ok).for_each(drop));
-        child
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut said = Vec::new();
+        while !said.last().is_some_and(|line: &String| line.contains("is up at")) {
+            let line = lines.next().and_then(Result::ok);
+            said.push(line.unwrap_or_else(|| panic!("it did not start: {said:?}")));
+        }
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        (child, said)
     }
 
     /// Kills it as nothing can be caught, and starts it again. How long the start took.
@@ -87,7 +116,7 @@ impl Process {
         self.child.kill().expect("a process");
         self.child.wait().expect("a process");
         let start = Instant::now();
-        self.child = Process::spawn(&self.postledger, &self.folder, self.address);
+        (self.child, _) = Process::spawn(&self.postledger, &self.folder, self.address, &self.args);
         start.elapsed()
     }
 
@@ -234,7 +263,7 @@ pub fn agent() -> Agent {
 }
 
 /// Sends it as Postmark does, again and again until the answer is 200.
-fn tell(agent: &Agent, url: &str, authorization: &str, body: &[u8], requests: &AtomicU64) {
+pub(crate) fn tell(agent: &Agent, url: &str, authorization: &str, body: &[u8], requests: &AtomicU64) {
     loop {
         requests.fetch_add(1, Ordering::Relaxed);
         let sent = agent

@@ -6,15 +6,17 @@ use crate::keys::KeyRing;
 use crate::progress::busy;
 use crate::target::Context;
 use crate::{Failure, prompt, say, tell};
+use ::api::token::Token;
 use account::FileVault;
 use embedded::journal::{self, What};
-use embedded::{FINGERPRINT, Folder, KEY, STACK, seal};
+use embedded::{FINGERPRINT, Folder, KEY, RESTORING, STACK, seal};
 use erasure::sweep::Sweep;
 use ledger::{LedgerKey, Time};
 use platform::private::{self, PrivateError};
 use queue::{Settings, Sqlite as SqliteQueue};
 use serde::{Deserialize, Serialize};
 use sqlite::{Checked, FILE, about_file, say_in_file};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use store::Store;
@@ -161,7 +163,6 @@ struct Restored<'a> {
 /// # Errors
 /// Where the folder is not empty, the file is no backup or not whole, or the passphrase is another one.
 pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failure> {
-    must_be_empty(&args.data)?;
     let is_none = || {
         Failure::new(format!("{} is not a backup of Postledger", args.file.display()))
             .next("give a file that `postledger backup` made")
@@ -173,6 +174,7 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
     let sealed = about_file(&args.file, SEALED)?.ok_or_else(is_none)?;
     let stack = about_file(&args.file, STACK)?.ok_or_else(is_none)?;
     let backed_up_at = about_file(&args.file, BACKED_UP_AT)?;
+    must_be_empty(&args.data, &stack)?;
     let passphrase = match passphrase(args.passphrase_file.as_deref())? {
         Some(passphrase) => passphrase,
         None => prompt::passphrase("the passphrase of the backup")?,
@@ -203,23 +205,39 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
     let unwritten = |path: &Path, error: std::io::Error| {
         Failure::new(format!("{} cannot be written: {error}", path.display()))
     };
-    let key_path = args.data.join(KEY);
-    private::write(&key_path, secrets.ledger_key.as_bytes()).map_err(|error| unwritten(&key_path, error))?;
+    // In a folder of its own, until nobody who was erased is in it: what is cut off before that is not taken for a ledger.
+    let restoring = args.data.join(RESTORING);
+    match std::fs::remove_dir_all(&restoring) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(unwritten(&restoring, error));
+        }
+        _ => {}
+    }
+    private::write(&restoring.join(KEY), secrets.ledger_key.as_bytes())
+        .map_err(|error| unwritten(&restoring, error))?;
+    let lines = journal::read(&args.data).map_err(|error| {
+        Failure::new(format!("{} cannot be read: {error}", args.data.join(journal::FILE).display()))
+    })?;
+    let new = restoring.join(FILE);
+    sqlite::copy(&args.file, &new)?;
+    say_in_file(&new, &[(SEALED, None), (BACKED_UP_AT, None)])?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let (erased, revoked) =
+        runtime.block_on(catch_up(&restoring, &stack, &lines, backed_up_at.as_deref()))?;
+    drop(runtime);
+    if restoring.join(format!("{FILE}-wal")).exists() {
+        return Err(Failure::new("the restored ledger could not be closed").next("restore it again"));
+    }
     for (path, text) in &files {
         if let Some(text) = text {
             private::write(path, text.as_bytes()).map_err(|error| unwritten(path, error))?;
         }
     }
-    // Under another name first: a folder with half a ledger in it must not look like one.
-    let (new, database) = (args.data.join("ledger.new.db"), args.data.join(FILE));
-    sqlite::copy(&args.file, &new)?;
-    say_in_file(&new, &[(SEALED, None), (BACKED_UP_AT, None)])?;
-    std::fs::rename(&new, &database).map_err(|error| unwritten(&database, error))?;
-    let lines = journal::read(&args.data).map_err(|error| {
-        Failure::new(format!("{} cannot be read: {error}", args.data.join(journal::FILE).display()))
-    })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let (erased, revoked) = runtime.block_on(catch_up(&args.data, &stack, &lines))?;
+    for name in [KEY, FILE] {
+        let path = args.data.join(name);
+        std::fs::rename(restoring.join(name), &path).map_err(|error| unwritten(&path, error))?;
+    }
+    std::fs::remove_dir_all(&restoring).map_err(|error| unwritten(&restoring, error))?;
     bar.finish_and_clear();
     let restored = Restored {
         data: &args.data,
@@ -233,15 +251,21 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
     Ok(())
 }
 
-/// That nothing but a journal is in a folder.
-fn must_be_empty(folder: &Path) -> Result<(), Failure> {
+/// That there is nothing in a folder but a journal, and what a restore leaves there that was cut off.
+fn must_be_empty(folder: &Path, stack: &str) -> Result<(), Failure> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Failure::new(format!("{}: {error}", folder.display()))),
     };
+    let restoring = folder.join(RESTORING).exists();
+    // The folder of the keys may be the same one. What is in these is compared before it is written.
+    let [keys, tokens] = [KeyRing::path_in(folder, stack), FileVault::path_in(folder, stack)];
+    let of_restore = [folder.join(RESTORING), folder.join(KEY), keys, tokens];
     for entry in entries {
-        if entry?.file_name() != journal::FILE {
+        let path = entry?.path();
+        let expected = path == folder.join(journal::FILE) || (restoring && of_restore.contains(&path));
+        if !expected {
             return Err(Failure::new(format!("{} is not empty", folder.display())).next(format!(
                 "choose a folder in which there is nothing, or only the {} of the ledger that is lost",
                 journal::FILE
@@ -252,34 +276,54 @@ fn must_be_empty(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Erases and revokes what the journal says was erased and revoked. How many recipients, and how many generations are revoked.
-async fn catch_up(folder: &Path, stack: &str, lines: &[journal::Line]) -> Result<(usize, usize), Failure> {
+async fn catch_up(
+    folder: &Path,
+    stack: &str,
+    lines: &[journal::Line],
+    backed_up_at: Option<&str>,
+) -> Result<(usize, usize), Failure> {
     let clock = platform::clock();
     let Folder { database, store, ledger_key, .. } = Folder::open(folder, stack, clock.clone()).await?;
     let known: Vec<_> =
         store.erased().await?.iter().map(|erased| (erased.server, erased.recipient)).collect();
-    let mut erased = 0;
+    let time = |text: &str| -> Result<Time, Failure> {
+        text.parse().map_err(|_| Failure::new("a line of the journal has no time"))
+    };
+    let mut erased = BTreeSet::new();
     for line in lines {
-        if let What::Erased { server, recipient } = line.what
-            && !known.contains(&(server, recipient))
-        {
-            let at: Time = line.at.parse().map_err(|_| Failure::new("a line of the journal has no time"))?;
-            store.erase(server, recipient, at).await?;
-            erased += 1;
+        match &line.what {
+            What::Erased { server, recipient } if !known.contains(&(*server, *recipient)) => {
+                store.erase(*server, *recipient, time(&line.at)?).await?;
+                erased.insert((*server, *recipient));
+            }
+            What::TokenRevoked { id, children_kept } => {
+                Token::revoke(&*store, id, *children_kept, time(&line.at)?).await?;
+            }
+            What::Erased { .. } | What::Revoked(_) => {}
         }
     }
     let last = lines.iter().rev().find_map(|line| match &line.what {
-        What::Revoked(revoked) => Some(revoked),
-        What::Erased { .. } => None,
+        What::Revoked(revoked) => Some((line, revoked)),
+        _ => None,
     });
-    for revoked in last.into_iter().flatten() {
-        let from: Time =
-            revoked.from.parse().map_err(|_| Failure::new("a line of the journal has no time"))?;
-        store.revoke(revoked.server, revoked.generation, from).await?;
+    if let Some((line, revoked)) = last {
+        for revoked in revoked {
+            store.revoke(revoked.server, revoked.generation, time(&revoked.from)?).await?;
+        }
+        // It says all that was revoked then. What the backup has beside it was taken back since, where it is the older one.
+        let is_older = backed_up_at.and_then(|at| at.parse::<Time>().ok()) < time(&line.at).ok();
+        for (server, generation, _) in store.rules().await?.revocations() {
+            let stands = revoked.iter().any(|one| (one.server, one.generation) == (server, generation));
+            if is_older && !stands {
+                store.unrevoke(server, generation).await?;
+            }
+        }
     }
+    let revoked = store.rules().await?.revocations().len();
     let queue = Arc::new(SqliteQueue::new(database, Settings::default(), clock.clone()));
-    let sweep = Sweep { store: store.clone() as Arc<dyn Store>, queue, ledger_key, clock };
-    while erased > 0 && !sweep.run(None).await?.finished {}
-    Ok((erased, store.rules().await?.revocations().len()))
+    let sweep = Sweep { store: store as Arc<dyn Store>, queue, ledger_key, clock };
+    while !erased.is_empty() && !sweep.run(None).await?.finished {}
+    Ok((erased.len(), revoked))
 }
 
 impl Restored<'_> {

@@ -66,9 +66,8 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
     let ring = || KeyRing::open(&context.home()?, &context.stack);
     match cli.command {
         Command::Run(args) => {
-            let ring = KeyRing::open_or_make(&context.home()?, &context.stack)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(run::run(&args, &ring, &context.home()?, &context.stack))?;
+            runtime.block_on(run::run(&args, &context.home()?, &context.stack))?;
         }
         Command::Backup(args) => backup::backup(&args, &context, form.json()?)?,
         Command::Restore(args) => backup::restore(&args, &context, form.json()?)?,

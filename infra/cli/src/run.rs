@@ -104,6 +104,8 @@ impl Listening {
 /// A ledger: in memory, or in a folder.
 struct Ledger {
     stack: Arc<Stack>,
+    /// What signs webhooks' passwords.
+    keys: KeyRing,
     /// What is left undone where nobody starts it from outside.
     timers: Option<Timers>,
     /// Whether it was made just now.
@@ -111,14 +113,19 @@ struct Ledger {
 }
 
 impl Ledger {
-    async fn open(args: &Run, keys: &KeyRing, home: &Path, name: &str) -> Result<Ledger, Failure> {
-        let verifier = Arc::new(Verifier::new(name, keys.public(), [])?);
+    async fn open(args: &Run, home: &Path, name: &str) -> Result<Ledger, Failure> {
+        let clock = platform::clock();
+        let folder = match &args.data {
+            Some(path) => Some(Folder::open(path, name, clock.clone()).await?),
+            None => None,
+        };
+        // Made where there are none, once nothing stands in the way of the ledger.
+        let keys = KeyRing::open_or_make(home, name)?;
         let vault: Arc<dyn Vault> = Arc::new(FileVault::new(home, name));
         let postmark = endpoint::endpoint(&args.postmark.base)?;
-        let clock = platform::clock();
         let parts = Parts {
             name: name.to_owned(),
-            verifier,
+            verifier: Arc::new(Verifier::new(name, keys.public(), [])?),
             queue: Arc::new(MemoryQueue::new(SETTINGS)),
             store: Arc::new(MemoryStore::default()),
             ledger_key: LedgerKey::for_tests(),
@@ -126,10 +133,9 @@ impl Ledger {
             postmark: postmark.clone(),
             clock: clock.clone(),
         };
-        let Some(path) = &args.data else {
-            return Ok(Ledger { stack: Arc::new(Stack::new(parts)), timers: None, is_new: true });
+        let Some(Folder { database, store, ledger_key, is_new }) = folder else {
+            return Ok(Ledger { stack: Arc::new(Stack::new(parts)), keys, timers: None, is_new: true });
         };
-        let Folder { database, store, ledger_key, is_new } = Folder::open(path, name, clock.clone()).await?;
         let queue: Arc<dyn Queue> = Arc::new(SqliteQueue::new(database, SETTINGS, clock.clone()));
         let stack = Arc::new(Stack::new(Parts {
             queue: queue.clone(),
@@ -147,7 +153,7 @@ impl Ledger {
             ledger_key,
             clock,
         };
-        Ok(Ledger { stack, timers: Some(timers), is_new })
+        Ok(Ledger { stack, keys, timers: Some(timers), is_new })
     }
 }
 
@@ -155,7 +161,7 @@ impl Ledger {
 ///
 /// # Errors
 /// Where keys, folder or port cannot be had, or the sample cannot be posted.
-pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result<(), Failure> {
+pub async fn run(args: &Run, home: &Path, stack: &str) -> Result<(), Failure> {
     let lasts = args.data.is_some();
     let logs = args.logs.as_deref().or(lasts.then_some("info"));
     if let Some(level) = logs {
@@ -171,7 +177,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
     let listening = Listening::start(args, stack).await?;
     // From here on nobody ends it without being told what that means.
     let mut stopping = Stopping::new()?;
-    let ledger = Ledger::open(args, keys, home, stack).await?;
+    let ledger = Ledger::open(args, home, stack).await?;
     let Listening { doors, address, base, admin, front, metrics } = listening;
     let pass = Pass::new(stack, &format!("http://{}", admin.local_addr()?))?;
     let stack = ledger.stack.clone();
@@ -197,7 +203,7 @@ pub async fn run(args: &Run, keys: &KeyRing, home: &Path, stack: &str) -> Result
 
     let server = ServerId::new(SERVER)?;
     let shows_sample = if lasts { args.sample && ledger.is_new } else { !args.no_sample };
-    let (user, password) = keys.credential(server, 1)?;
+    let (user, password) = ledger.keys.credential(server, 1)?;
     if !lasts || shows_sample {
         say(format!("\nWebhook URLs of the sample server {SERVER}, to put into Postmark:\n"));
         for webhook in webhooks(&base, user, &password, "all") {

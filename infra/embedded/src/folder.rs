@@ -17,6 +17,8 @@ use store::Sqlite;
 
 /// The file of the ledger key.
 pub const KEY: &str = "ledger.key";
+/// The folder, within that of a ledger, in which a backup is restored before it is put in its place.
+pub const RESTORING: &str = "restoring";
 /// The name under which the database says which key it was made with.
 pub const FINGERPRINT: &str = "ledger_key";
 /// The name under which the database says which stack it is of.
@@ -60,6 +62,9 @@ pub enum FolderError {
         /// The one that was asked for.
         asked: String,
     },
+    /// A restore into it did not come to its end.
+    #[error("a backup was being restored into {path} and that was cut off: run `postledger restore` again", path = .0.display())]
+    HalfRestored(PathBuf),
     /// The system has no random numbers to give.
     #[error("this machine gives no random numbers")]
     NoRandom,
@@ -83,6 +88,9 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub async fn open(folder: &Path, stack: &str, clock: Clock) -> Result<Folder, FolderError> {
+        if folder.join(RESTORING).exists() {
+            return Err(FolderError::HalfRestored(folder.to_owned()));
+        }
         let database = Database::open(folder)?;
         let path = folder.join(KEY);
         let known = database.about(FINGERPRINT).await?;

@@ -40,6 +40,13 @@ pub enum What {
     },
     /// These generations of credentials are revoked from then on, and no others.
     Revoked(Vec<Revoked>),
+    /// A token of the read API was revoked.
+    TokenRevoked {
+        /// Its id.
+        id: String,
+        /// Whether those that were made with it stay.
+        children_kept: bool,
+    },
 }
 
 /// A generation of a server's credential that is revoked.
@@ -57,6 +64,9 @@ impl From<&Entry> for What {
     fn from(entry: &Entry) -> What {
         match entry {
             Entry::Erased(server, recipient) => What::Erased { server: *server, recipient: *recipient },
+            Entry::TokenRevoked { id, children_kept } => {
+                What::TokenRevoked { id: id.clone(), children_kept: *children_kept }
+            }
             Entry::Revoked(all) => {
                 let revoked = |(server, generation, from): &(ServerId, u32, Time)| Revoked {
                     server: *server,

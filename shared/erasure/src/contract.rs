@@ -115,3 +115,13 @@ mod in_memory {
 
     crate::erasure_contract!(async |_: &str| Arc::new(store::Memory::default()) as Arc<dyn Scan>);
 }
+
+#[cfg(test)]
+mod in_a_file {
+    use super::*;
+
+    crate::erasure_contract!(async |_: &str| {
+        let database = sqlite::Database::temporary().unwrap();
+        Arc::new(store::Sqlite::new(database)) as Arc<dyn Scan>
+    });
+}

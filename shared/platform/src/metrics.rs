@@ -38,7 +38,7 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
         "CallsFailed",
         Unit::Count,
         Some("Kind"),
-        "calls of AWS that failed, by why: missing permission, clock, TLS",
+        "calls of AWS, or of the database on one machine, that failed, by why",
     ),
     (
         "CallsRefused",

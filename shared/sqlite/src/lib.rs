@@ -40,8 +40,9 @@ pub struct Database {
 
 struct Parts {
     path: PathBuf,
-    writer: Writer,
     readers: Mutex<Vec<Connection>>,
+    /// Closed after the readers: whoever is last takes the log away, and a reader cannot.
+    writer: Writer,
     free: Semaphore,
     /// Held as long as the database is open. Dropped last, but for its folder.
     _lock: std::fs::File,
@@ -57,8 +58,8 @@ impl Parts {
         let readers = (0..READERS).map(|_| open::readable(&path)).collect::<Result<Vec<_>, _>>()?;
         Ok(Parts {
             path,
-            writer: Writer::start(writer),
             readers: Mutex::new(readers),
+            writer: Writer::start(writer),
             free: Semaphore::new(READERS),
             _lock: lock,
             #[cfg(feature = "testing")]

@@ -95,7 +95,12 @@ fn with_schema(path: &Path, steps: &[&str]) -> Result<Connection, OpenError> {
         .map_err(&unusable)?;
     if version < newest {
         if !fresh {
-            let before = path.with_extension(format!("before-{newest}.db"));
+            let named = |n: u32| match n {
+                1 => path.with_extension(format!("before-{newest}.db")),
+                n => path.with_extension(format!("before-{newest}.{n}.db")),
+            };
+            // One that is there is from an upgrade that was tried before.
+            let before = (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1));
             copy(path, &before)
                 .map_err(|_| OpenError::Unusable(before, CallFailed::new(FailureKind::Disk)))?;
         }

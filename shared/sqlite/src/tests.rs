@@ -37,6 +37,7 @@ async fn a_second_process_is_told_in_one_sentence_and_the_folder_is_free_once_th
     assert_eq!(told.to_string().matches(['.', '\n']).filter(|mark| *mark == "\n").count(), 0);
     write(&first, "one".to_owned()).await.unwrap();
     drop(first);
+    assert!(!folder.path().join(format!("{FILE}-wal")).exists(), "one file is all there is");
     let next = Database::open(folder.path()).unwrap();
     assert_eq!(bodies(&next).await.unwrap(), ["one"]);
 }

@@ -1,10 +1,10 @@
 //! The tables in one SQLite file: the same items under the same keys, with a column for each attribute that is searched for
 //! or worth looking at, and JSON for the rest.
 
-use crate::StoreError;
 use crate::item::{self, Item, Key, Value};
 use crate::local::{Backend, Items, ItemsMut, Local, Range, Show, Span};
 use crate::tables::{EXPIRES_AT, Table};
+use crate::{Collection, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::{RecipientId, ServerId, Time};
@@ -36,6 +36,13 @@ pub enum Entry {
     Erased(ServerId, RecipientId),
     /// These generations of servers' credentials are revoked, and no others: from when on.
     Revoked(Vec<(ServerId, u32, Time)>),
+    /// A token of the read API was revoked, and whether those that were made with it stay.
+    TokenRevoked {
+        /// Its id.
+        id: String,
+        /// Whether those that were made with it stay.
+        children_kept: bool,
+    },
 }
 
 impl Sqlite {
@@ -97,6 +104,12 @@ impl<'a> Tables<'a> {
             let erased = item::to_erasure(key, item)?;
             self.entries.push(Entry::Erased(erased.server, erased.recipient));
         }
+        if key.0 == Collection::Tokens.pk() {
+            let (before, now) = (revoked_token(self.get(table, key)?.as_ref()), revoked_token(item));
+            if let Some(children_kept) = now.filter(|_| before != now) {
+                self.entries.push(Entry::TokenRevoked { id: key.1.clone(), children_kept });
+            }
+        }
         if *key == item::rules_key() {
             let revoked = |item: Option<&Item>| item.map(item::to_rules).unwrap_or_default().revocations();
             let (before, now) = (revoked(self.get(table, key)?.as_ref()), revoked(item));
@@ -106,6 +119,13 @@ impl<'a> Tables<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a token's document says that it is revoked, and if so whether those that were made with it stay.
+fn revoked_token(item: Option<&Item>) -> Option<bool> {
+    let token: serde_json::Value = serde_json::from_str(item?.text("document")?).ok()?;
+    let revoked = token.get("revoked_at").is_some_and(|at| !at.is_null());
+    revoked.then(|| token.get("children_kept") == Some(&serde_json::Value::Bool(true)))
 }
 
 /// The attributes of a table's items that have columns; one more column, `rest`, has all others.

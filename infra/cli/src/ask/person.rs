@@ -80,8 +80,8 @@ fn person(
     ));
     say(
         "what stays: that something happened, when, on which stream and message, without the person; counts; and \
-         that whoever must not be mailed is not.\nbackups of the tables keep what was in them for up to 35 days, and \
-         Postmark has its own records",
+         that whoever must not be mailed is not.\nbackups keep what was in them: those of tables on AWS for up to 35 \
+         days, files made by `postledger backup` until you delete them. Postmark has its own records",
     );
     Ok(())
 }
