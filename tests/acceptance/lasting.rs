@@ -213,7 +213,7 @@ fn a_backup_is_made_while_it_runs_and_restored_elsewhere_it_answers_the_same() {
     assert!(said.contains("the passphrase is not the one"), "{said}");
     let done = other.ask(&["restore", file, "--data", into]);
     assert!(done.status.success(), "{}", text(&done.stderr));
-    assert!(text(&done.stdout).contains("1 events of 1 recipients"), "{}", text(&done.stdout));
+    assert!(text(&done.stdout).contains("events: 1, recipients: 1"), "{}", text(&done.stdout));
     let process = other.start();
     assert_eq!(without_time(told(&process)), without_time(before));
     post(&process, &house, BOUNCE);
@@ -272,6 +272,59 @@ fn whoever_was_erased_since_the_backup_is_erased_again_where_the_journal_is_ther
     let into = without.path("data");
     let done = text(&without.ask(&["restore", file, "--data", into.to_str().unwrap()]).stdout);
     assert!(done.contains("There was no erasures.log beside it"), "{done}");
+}
+
+#[test]
+fn where_a_ledger_is_lost_no_empty_one_takes_its_place() {
+    let house = House::new("lasting-lost");
+    house.start().stop();
+    let (data, home) = (house.path("data"), house.path("home"));
+    let keys = std::fs::read(home.join("local.keys.json")).unwrap();
+    std::fs::rename(&home, house.path("elsewhere")).unwrap();
+    assert!(house.does_not_start().contains("are not in"), "no new keys for a ledger that is known");
+    assert!(!home.join("local.keys.json").exists());
+    std::fs::remove_dir_all(&home).unwrap_or_default();
+    std::fs::rename(house.path("elsewhere"), &home).unwrap();
+    assert_eq!(std::fs::read(home.join("local.keys.json")).unwrap(), keys);
+    let (file, bytes) = (data.join("ledger.db"), std::fs::read(data.join("ledger.db")).unwrap());
+    std::fs::write(&file, "").unwrap();
+    assert!(house.does_not_start().contains("is gone"));
+    std::fs::remove_file(&file).unwrap();
+    assert!(house.does_not_start().contains("is gone"));
+    std::fs::remove_file(data.join("ledger.key")).unwrap();
+    assert!(house.does_not_start().contains("is gone"), "the journal is left");
+    assert!(!file.exists() && bytes.len() > 4_096);
+}
+
+#[test]
+fn a_backup_says_what_is_in_it_and_is_no_ledger() {
+    let house = House::new("lasting-whole");
+    house.start().stop();
+    let (data, file) = (house.path("data"), house.path("copy.db"));
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let none = house.path("none");
+    let said = house.refused(&["backup", file, "--data", data, "--home", none.to_str().unwrap()]);
+    assert!(said.contains("--without-keys"), "{said}");
+    let made = house.ask(&["backup", file, "--data", data]);
+    let said = text(&made.stdout);
+    assert!(said.contains("the ledger key, signing keys and no Postmark tokens"), "{said}");
+    let other = House::new("lasting-whole-other");
+    std::fs::create_dir_all(other.path("data")).unwrap();
+    std::fs::copy(file, other.path("data").join("ledger.db")).unwrap();
+    assert!(other.does_not_start().contains("is a backup"));
+    let third = House::new("lasting-whole-third");
+    std::fs::create_dir_all(third.path("data")).unwrap();
+    let foreign = r#"{"at":"2026-11-30T10:43:35Z","ledger":{"ledger_key":"AAAAAAAAAAAAAAAAAAAAAA"}}"#;
+    std::fs::write(third.path("data").join("erasures.log"), foreign).unwrap();
+    let into = third.path("data");
+    let said = third.refused(&["restore", file, "--data", into.to_str().unwrap()]);
+    assert!(said.contains("another ledger's"), "{said}");
+    assert!(third.does_not_start().contains("run `postledger restore` again"));
+    let bytes = std::fs::read(file).unwrap();
+    let cut = house.path("cut.db");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let said = other.refused(&["restore", cut.to_str().unwrap(), "--data", into.to_str().unwrap()]);
+    assert!(said.contains("is not a whole backup"), "{said}");
 }
 
 #[test]

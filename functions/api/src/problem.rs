@@ -305,6 +305,11 @@ pub(crate) fn failed(error: &(dyn std::error::Error + 'static), what: &'static s
         "{what}"
     );
     let mut problem = Problem::unavailable();
+    // On one machine: whoever reads it can do something about it, or knows whom to ask.
+    if let Some(kind) = CallFailed::behind(error).map(CallFailed::kind).filter(|kind| kind.is_of_disk()) {
+        problem.0.detail = format!("nothing could be read or written: {}", kind.words());
+        problem.0.next = "the operator of the ledger has to look after the disk; then try again".to_owned();
+    }
     problem.0.call = CallFailed::behind(error).cloned();
     problem.0.fault = problem.0.call.is_none().then(|| error.to_string());
     problem

@@ -323,6 +323,9 @@ pub struct Backup {
     /// Read the passphrase from this file, which only its owner may read [env: POSTLEDGER_PASSPHRASE holds the passphrase itself] [default: ask on the terminal].
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// Make a backup though the keys that sign webhooks' passwords are not in --home; after a restore, webhooks need new passwords.
+    #[arg(long)]
+    pub without_keys: bool,
 }
 
 /// `keys`.

@@ -9,7 +9,7 @@ use crate::{Failure, prompt, say, tell};
 use ::api::token::Token;
 use account::FileVault;
 use embedded::journal::{self, What};
-use embedded::{FINGERPRINT, Folder, KEY, RESTORING, STACK, seal};
+use embedded::{FINGERPRINT, Folder, KEY, RESTORING, SEALED, STACK, seal};
 use erasure::sweep::Sweep;
 use ledger::{LedgerKey, Time};
 use platform::private::{self, PrivateError};
@@ -17,13 +17,13 @@ use queue::{Settings, Sqlite as SqliteQueue};
 use serde::{Deserialize, Serialize};
 use sqlite::{Checked, FILE, about_file, say_in_file};
 use std::collections::BTreeSet;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use store::Store;
 use store::prelude::*;
 
-/// The names under which a copy says what only a backup has.
-const SEALED: &str = "sealed";
+/// The name under which a copy says when it was made.
 const BACKED_UP_AT: &str = "backed_up_at";
 
 /// What is sealed: the texts of the files.
@@ -34,6 +34,17 @@ struct Secrets {
     keys: Option<String>,
     /// The servers' Postmark tokens.
     tokens: Option<String>,
+}
+
+impl Secrets {
+    fn text(&self) -> String {
+        let of = |text: &Option<String>, what: &str| match text {
+            Some(_) => what.to_owned(),
+            None => format!("no {what}"),
+        };
+        let (keys, tokens) = (of(&self.keys, "signing keys"), of(&self.tokens, "Postmark tokens"));
+        format!("the ledger key, {keys} and {tokens}")
+    }
 }
 
 /// What a backup is told as.
@@ -63,7 +74,7 @@ impl From<Checked> for Holds {
 impl Holds {
     fn text(&self) -> String {
         format!(
-            "{} events of {} recipients, {} parts in quarantine, {} messages on the queues",
+            "events: {}, recipients: {}, parts in quarantine: {}, messages on the queues: {}",
             self.events, self.recipients, self.quarantined, self.messages
         )
     }
@@ -113,10 +124,11 @@ pub fn backup(args: &Backup, context: &Context, json: bool) -> Result<(), Failur
         keys: kept(&KeyRing::path_in(&home, &stack))?,
         tokens: kept(&FileVault::path_in(&home, &stack))?,
     };
-    if secrets.keys.is_none() {
-        tell(format!(
-            "the keys that sign webhooks' passwords are not in {}: give --home as `postledger run` has it, or back them up apart",
-            home.display()
+    if secrets.keys.is_none() && !args.without_keys {
+        let failure =
+            Failure::new(format!("the keys that sign webhooks' passwords are not in {}", home.display()));
+        return Err(failure.next(
+            "give --home as `postledger run` has it; or --without-keys, if every webhook may get a new password then",
         ));
     }
     let passphrase = match passphrase(args.passphrase_file.as_deref())? {
@@ -134,10 +146,11 @@ pub fn backup(args: &Backup, context: &Context, json: bool) -> Result<(), Failur
     say(match json {
         true => serde_json::to_string_pretty(&made)?,
         false => format!(
-            "{} is whole: {}. Keys and tokens are in it, sealed by the passphrase.\nIt keeps everybody who is erased \
-             after now: delete it when its time is over.",
+            "{} is whole: {}.\nSealed by the passphrase, it has {}.\nIt keeps everybody who is erased after now: delete it \
+             when its time is over.",
             args.file.display(),
-            made.holds.text()
+            made.holds.text(),
+            secrets.text()
         ),
     });
     Ok(())
@@ -156,6 +169,10 @@ struct Restored<'a> {
     revoked: usize,
     /// When the journal says anything for the last time.
     journal_until: Option<String>,
+    /// Lines of the journal that cannot be read.
+    journal_lines_unread: Vec<usize>,
+    /// Which secrets the backup had.
+    has: String,
 }
 
 /// Puts a backup into an empty folder.
@@ -168,20 +185,45 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
             .next("give a file that `postledger backup` made")
     };
     if !args.file.is_file() {
-        return Err(is_none());
+        return Err(Failure::new(format!("{}: there is no such file", args.file.display())));
     }
-    let checked = sqlite::check(&args.file)?;
+    let checked = sqlite::check(&args.file).map_err(|_| {
+        Failure::new(format!("{} is not a whole backup of Postledger", args.file.display()))
+            .next("use another one: what was cut off while it was made, or was damaged, cannot be restored")
+    })?;
     let sealed = about_file(&args.file, SEALED)?.ok_or_else(is_none)?;
     let stack = about_file(&args.file, STACK)?.ok_or_else(is_none)?;
     let backed_up_at = about_file(&args.file, BACKED_UP_AT)?;
     must_be_empty(&args.data, &stack)?;
+    // From now on the folder is no place for a new ledger, whatever happens here.
+    let restoring = args.data.join(RESTORING);
+    let unwritten = |path: &Path, error: std::io::Error| {
+        Failure::new(format!("{} cannot be written: {error}", path.display()))
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&restoring)
+        .map_err(|error| unwritten(&restoring, error))?;
+    let said = journal::read(&args.data).map_err(|error| {
+        Failure::new(format!("{} cannot be read: {error}", args.data.join(journal::FILE).display()))
+    })?;
+    let of = about_file(&args.file, FINGERPRINT)?;
+    if said.exists && said.ledger_key != of {
+        let failure =
+            Failure::new(format!("the {} in {} is another ledger's", journal::FILE, args.data.display()));
+        return Err(failure.next("put the journal there that was beside the ledger of this backup, or none"));
+    }
     let passphrase = match passphrase(args.passphrase_file.as_deref())? {
         Some(passphrase) => passphrase,
         None => prompt::passphrase("the passphrase of the backup")?,
     };
-    let secrets: Secrets = serde_json::from_str(&seal::open(&passphrase, &sealed)?)?;
+    let opened = seal::open(&passphrase, &sealed).map_err(|error| {
+        Failure::from(error).next("try again with the passphrase that `postledger backup` was given")
+    })?;
+    let secrets: Secrets = serde_json::from_str(&opened)?;
     let key: LedgerKey = secrets.ledger_key.parse().map_err(|_| is_none())?;
-    if about_file(&args.file, FINGERPRINT)?.as_deref() != Some(&key.fingerprint()) {
+    if of.as_deref() != Some(&key.fingerprint()) {
         return Err(Failure::new(
             "the ledger key in the backup is not the one that its ledger was made with",
         ));
@@ -202,28 +244,26 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
         }
     }
     let bar = busy("restoring the ledger");
-    let unwritten = |path: &Path, error: std::io::Error| {
-        Failure::new(format!("{} cannot be written: {error}", path.display()))
-    };
     // In a folder of its own, until nobody who was erased is in it: what is cut off before that is not taken for a ledger.
-    let restoring = args.data.join(RESTORING);
-    match std::fs::remove_dir_all(&restoring) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(unwritten(&restoring, error));
+    for name in [FILE, KEY, journal::FILE] {
+        for name in [name.to_owned(), format!("{name}-wal"), format!("{name}-shm"), format!("{name}.partial")]
+        {
+            match std::fs::remove_file(restoring.join(&name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(unwritten(&restoring, error));
+                }
+                _ => {}
+            }
         }
-        _ => {}
     }
     private::write(&restoring.join(KEY), secrets.ledger_key.as_bytes())
         .map_err(|error| unwritten(&restoring, error))?;
-    let lines = journal::read(&args.data).map_err(|error| {
-        Failure::new(format!("{} cannot be read: {error}", args.data.join(journal::FILE).display()))
-    })?;
     let new = restoring.join(FILE);
     sqlite::copy(&args.file, &new)?;
     say_in_file(&new, &[(SEALED, None), (BACKED_UP_AT, None)])?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (erased, revoked) =
-        runtime.block_on(catch_up(&restoring, &stack, &lines, backed_up_at.as_deref()))?;
+        runtime.block_on(catch_up(&restoring, &stack, &said.lines, backed_up_at.as_deref()))?;
     drop(runtime);
     if restoring.join(format!("{FILE}-wal")).exists() {
         return Err(Failure::new("the restored ledger could not be closed").next("restore it again"));
@@ -245,8 +285,20 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
         holds: checked.into(),
         erased,
         revoked,
-        journal_until: lines.last().map(|line| line.at.clone()),
+        journal_until: said
+            .exists
+            .then(|| said.lines.last().map_or_else(|| "its beginning".to_owned(), |line| line.at.clone())),
+        journal_lines_unread: said.unread.clone(),
+        has: secrets.text(),
     };
+    if !restored.journal_lines_unread.is_empty() {
+        tell(format!(
+            "lines {:?} of {} cannot be read. Pieces that a crash has left were never answered; if somebody has edited the \
+             file, what was erased or revoked there is not known",
+            restored.journal_lines_unread,
+            journal::FILE
+        ));
+    }
     say(if json { serde_json::to_string_pretty(&restored)? } else { restored.text() });
     Ok(())
 }
@@ -299,7 +351,7 @@ async fn catch_up(
             What::TokenRevoked { id, children_kept } => {
                 Token::revoke(&*store, id, *children_kept, time(&line.at)?).await?;
             }
-            What::Erased { .. } | What::Revoked(_) => {}
+            What::Erased { .. } | What::Revoked(_) | What::Ledger { .. } => {}
         }
     }
     let last = lines.iter().rev().find_map(|line| match &line.what {
@@ -331,7 +383,7 @@ impl Restored<'_> {
         let since = self.backed_up_at.as_deref().unwrap_or("a time that it does not tell");
         let known = match &self.journal_until {
             Some(until) => format!(
-                "{} recipients were erased again, by the journal that ends at {until}; whoever was erased after that is not known.",
+                "Erased again: {}, by the journal that ends at {until}. Whoever was erased after that is not known.",
                 self.erased
             ),
             None => format!(
@@ -340,11 +392,12 @@ impl Restored<'_> {
             ),
         };
         format!(
-            "{} holds what the backup of {since} has: {}.\n{known}\n{} passwords are revoked.\nNot in it: events that came \
+            "{} holds what the backup of {since} has: {}.\nIt had {}.\n{known}\nRevoked passwords: {}.\nNot in it: events that came \
              after {since}. Start it, then fetch what Postmark still has by `postledger backfill`; opens and clicks after \
              the first, and lists' changes that were undone meanwhile, cannot be fetched.",
             self.data.display(),
             self.holds.text(),
+            self.has,
             self.revoked
         )
     }

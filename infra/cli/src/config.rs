@@ -233,7 +233,14 @@ pub fn passphrase(file: Option<&Path>) -> Result<Option<String>, Failure> {
     match file {
         Some(file) => {
             let text = private::read(file).map_err(|error| Failure::new(error.to_string()))?;
-            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+            let passphrase = text.trim_end_matches(['\r', '\n']);
+            if passphrase.trim().is_empty() {
+                return Err(Failure::new(format!(
+                    "{} is empty: it has to hold the passphrase",
+                    file.display()
+                )));
+            }
+            Ok(Some(passphrase.to_owned()))
         }
         None => Ok(env::text(PASSPHRASE)),
     }

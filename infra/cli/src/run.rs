@@ -115,12 +115,23 @@ struct Ledger {
 impl Ledger {
     async fn open(args: &Run, home: &Path, name: &str) -> Result<Ledger, Failure> {
         let clock = platform::clock();
+        credential::checked_stack(name)?;
         let folder = match &args.data {
             Some(path) => Some(Folder::open(path, name, clock.clone()).await?),
             None => None,
         };
-        // Made where there are none, once nothing stands in the way of the ledger.
-        let keys = KeyRing::open_or_make(home, name)?;
+        // Made where there are none, once nothing stands in the way of the ledger, and for a new one alone: webhooks have
+        // passwords by those that a ledger had before.
+        let is_known = folder.as_ref().is_some_and(|folder| !folder.is_new);
+        let keys = if is_known { KeyRing::open(home, name)? } else { KeyRing::open_or_make(home, name)? };
+        if keys.public().is_empty() {
+            let failure =
+                Failure::new(format!("the keys that sign webhooks' passwords are not in {}", home.display()));
+            return Err(failure.next(
+                "give --home as before; or make new ones by `postledger keys new`, and give the webhooks new passwords by \
+                 `postledger connect` afterwards",
+            ));
+        }
         let vault: Arc<dyn Vault> = Arc::new(FileVault::new(home, name));
         let postmark = endpoint::endpoint(&args.postmark.base)?;
         let parts = Parts {
@@ -200,6 +211,17 @@ pub async fn run(args: &Run, home: &Path, stack: &str) -> Result<(), Failure> {
         timers.spawn(print_metrics());
     }
     say(opening(args, &base, address));
+    if ledger.is_new && lasts {
+        say("The ledger is new: nothing was there before.");
+    }
+    if args.sample && !ledger.is_new {
+        say("The sample is not posted: the ledger is not new.");
+    }
+    if !address.ip().is_loopback() && args.tls_cert.is_none() {
+        say(
+            "It speaks plain HTTP to whoever reaches it: put a proxy with TLS before it, or give --tls-cert and --tls-key.",
+        );
+    }
 
     let server = ServerId::new(SERVER)?;
     let shows_sample = if lasts { args.sample && ledger.is_new } else { !args.no_sample };

@@ -17,6 +17,10 @@ use store::Sqlite;
 
 /// The file of the ledger key.
 pub const KEY: &str = "ledger.key";
+/// The file of a ledger key that its database does not know of yet.
+const NEW_KEY: &str = "ledger.key.new";
+/// The name under which a backup has its secrets, sealed.
+pub const SEALED: &str = "sealed";
 /// The folder, within that of a ledger, in which a backup is restored before it is put in its place.
 pub const RESTORING: &str = "restoring";
 /// The name under which the database says which key it was made with.
@@ -62,6 +66,17 @@ pub enum FolderError {
         /// The one that was asked for.
         asked: String,
     },
+    /// The ledger is gone, and something is left of it.
+    #[error(
+        "the ledger in {path} is gone, and its key or journal is left: restore the latest backup into another folder, with \
+         the journal {journal} in it, or choose an empty folder for a new ledger. An empty ledger would know of nobody who must not be mailed",
+        path = .0.display(),
+        journal = journal::FILE
+    )]
+    Lost(PathBuf),
+    /// The database is a backup.
+    #[error("{path} is a backup: put it elsewhere, and run `postledger restore FILE --data DIR`", path = .0.display())]
+    Backup(PathBuf),
     /// A restore into it did not come to its end.
     #[error("a backup was being restored into {path} and that was cut off: run `postledger restore` again", path = .0.display())]
     HalfRestored(PathBuf),
@@ -91,30 +106,54 @@ impl Folder {
         if folder.join(RESTORING).exists() {
             return Err(FolderError::HalfRestored(folder.to_owned()));
         }
+        let (path, new) = (folder.join(KEY), folder.join(NEW_KEY));
+        // Asked before a database is made: an empty one must not take the place of one that is lost.
+        let is_left = path.exists() || folder.join(journal::FILE).exists();
+        if is_left && std::fs::metadata(folder.join(sqlite::FILE)).map_or(0, |file| file.len()) == 0 {
+            return Err(FolderError::Lost(folder.to_owned()));
+        }
         let database = Database::open(folder)?;
-        let path = folder.join(KEY);
+        if database.about(SEALED).await?.is_some() {
+            return Err(FolderError::Backup(database.path().to_owned()));
+        }
         let known = database.about(FINGERPRINT).await?;
         let of = database.about(STACK).await?;
         if let Some(known) = of.clone().filter(|known| known != stack) {
             return Err(FolderError::OtherStack { known, asked: stack.to_owned() });
         }
-        let ledger_key = match (read(&path)?, &known) {
-            (None, Some(_)) => return Err(FolderError::NoKey(path)),
-            (Some(key), Some(known)) if key.fingerprint() != *known => {
-                return Err(FolderError::ForeignKey(path));
+        let ledger_key = match &known {
+            Some(known) => {
+                // A first start that was cut off has the key under its first name still.
+                if !path.exists() && read(&new)?.is_some_and(|key| key.fingerprint() == *known) {
+                    put(&new, &path)?;
+                }
+                let key = read(&path)?.ok_or_else(|| FolderError::NoKey(path.clone()))?;
+                if key.fingerprint() != *known {
+                    return Err(FolderError::ForeignKey(path));
+                }
+                key
             }
-            (Some(key), _) => key,
-            (None, None) => make(&path)?,
+            None if is_left => return Err(FolderError::Lost(folder.to_owned())),
+            None => {
+                // The key is on the disk before the database says which it is, and nothing is recorded before that.
+                let key = make(&new)?;
+                database.say(STACK, stack.to_owned()).await?;
+                database.say(FINGERPRINT, key.fingerprint()).await?;
+                put(&new, &path)?;
+                key
+            }
         };
+        journal::begin(folder, &ledger_key, clock())
+            .map_err(|error| FolderError::Unwritten(folder.join(journal::FILE), error.to_string()))?;
         let is_new = known.is_none();
-        if is_new {
-            // The key is on the disk before anything is recorded under it.
-            database.say(STACK, stack.to_owned()).await?;
-            database.say(FINGERPRINT, ledger_key.fingerprint()).await?;
-        }
         let store = Arc::new(Sqlite::with_journal(database.clone(), journal::of(folder, clock)));
         Ok(Folder { database, store, ledger_key, is_new })
     }
+}
+
+/// Gives a file its name.
+fn put(from: &Path, to: &Path) -> Result<(), FolderError> {
+    std::fs::rename(from, to).map_err(|error| FolderError::Unwritten(to.to_owned(), error.to_string()))
 }
 
 /// The key of a file; nothing where there is none.

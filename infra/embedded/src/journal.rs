@@ -4,13 +4,13 @@
 //! One line of JSON each, appended and synced before the database commits it. A line of what was not committed after all
 //! does no harm: it says what somebody has asked for.
 
-use ledger::{RecipientId, ServerId, Time};
+use ledger::{LedgerKey, RecipientId, ServerId, Time};
 use platform::Clock;
 use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
 use std::sync::Arc;
 use store::{Entry, Journal};
 
@@ -31,6 +31,11 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
+    /// It begins: of the ledger whose key has this fingerprint.
+    Ledger {
+        /// The fingerprint.
+        ledger_key: String,
+    },
     /// A recipient of a server was erased.
     Erased {
         /// The server.
@@ -87,27 +92,114 @@ pub(crate) fn of(folder: &Path, clock: Clock) -> Journal {
     })
 }
 
-fn append(path: &PathBuf, entries: &[Entry], now: Time) -> io::Result<()> {
-    let mut lines = String::new();
-    for entry in entries {
-        let line = Line { at: now.to_string(), what: entry.into() };
-        lines.push_str(&serde_json::to_string(&line)?);
-        lines.push('\n');
-    }
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    file.write_all(lines.as_bytes())?;
-    file.sync_all()
-}
-
-/// What a folder's journal says; a last line that was cut off is none.
+/// Begins the journal of a ledger, where there is none yet.
 ///
 /// # Errors
-/// Where it cannot be read, or a line in the midst of it is none.
-pub fn read(folder: &Path) -> io::Result<Vec<Line>> {
-    let text = match std::fs::read_to_string(folder.join(FILE)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+/// Where it cannot be written.
+pub(crate) fn begin(folder: &Path, key: &LedgerKey, now: Time) -> io::Result<()> {
+    let path = folder.join(FILE);
+    if path.exists() {
+        return Ok(());
+    }
+    write(&path, &[What::Ledger { ledger_key: key.fingerprint() }], now)
+}
+
+fn append(path: &Path, entries: &[Entry], now: Time) -> io::Result<()> {
+    let entries: Vec<What> = entries.iter().map(What::from).collect();
+    write(path, &entries, now)
+}
+
+fn write(path: &Path, entries: &[What], now: Time) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let length = file.metadata()?.len();
+    let mut lines = String::new();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    if last != *b"\n" {
+        // The one before was cut off, by a crash: it stays apart from this one.
+        lines.push('\n');
+    }
+    for what in entries {
+        lines.push_str(&serde_json::to_string(&Line { at: now.to_string(), what: what.clone() })?);
+        lines.push('\n');
+    }
+    let written = file.write_all(lines.as_bytes()).and_then(|()| file.sync_all());
+    // A piece of a line must not stay behind: a disk that is full takes some of it.
+    written.inspect_err(|_| drop(file.set_len(length)))
+}
+
+/// What a journal says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Whether there is one.
+    pub exists: bool,
+    /// Its lines, but for the first.
+    pub lines: Vec<Line>,
+    /// The fingerprint of the key of the ledger that it is of, by its first line.
+    pub ledger_key: Option<String>,
+    /// The lines that cannot be read, from 1: pieces of what was never answered, or what somebody else wrote.
+    pub unread: Vec<usize>,
+}
+
+/// What a folder's journal says.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read(folder: &Path) -> io::Result<Said> {
+    let text = match std::fs::read(folder.join(FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Said::default()),
         text => text?,
     };
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).map_err(io::Error::from)).collect()
+    let mut said = Said { exists: true, ..Said::default() };
+    for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(Line { what: What::Ledger { ledger_key }, .. }) => said.ledger_key = Some(ledger_key),
+            Ok(line) => said.lines.push(line),
+            Err(_) if line.trim_ascii().is_empty() => {}
+            Err(_) => said.unread.push(number + 1),
+        }
+    }
+    Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revoked(id: &str) -> Entry {
+        Entry::TokenRevoked { id: id.to_owned(), children_kept: false }
+    }
+
+    fn ids(folder: &Path) -> Vec<String> {
+        let id = |line: Line| match line.what {
+            What::TokenRevoked { id, .. } => id,
+            other => panic!("{other:?}"),
+        };
+        read(folder).unwrap().lines.into_iter().map(id).collect()
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_spoils_no_other_and_one_without_its_end_counts() {
+        let folder = std::env::temp_dir().join(format!("postledger-journal-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (path, now) = (folder.join(FILE), Time::from_micros(1_800_000_000_000_000));
+        begin(&folder, &LedgerKey::for_tests(), now).unwrap();
+        begin(&folder, &LedgerKey::new(b"another"), now).unwrap();
+        append(&path, &[revoked("one"), revoked("two")], now).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(ids(&folder), ["one", "two"], "only the end of the line is missing");
+        for cut in 2..60 {
+            std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+            append(&path, &[revoked("three")], now).unwrap();
+            let said = read(&folder).unwrap();
+            assert_eq!(ids(&folder), ["one", "three"], "{cut}");
+            assert_eq!(said.unread, [3], "{cut}");
+            assert_eq!(said.ledger_key, Some(LedgerKey::for_tests().fingerprint()));
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(read(&folder).unwrap(), Said::default());
+    }
 }

@@ -17,7 +17,7 @@ pub mod server;
 mod timers;
 pub mod tls;
 
-pub use folder::{FINGERPRINT, Folder, FolderError, KEY, RESTORING, STACK};
+pub use folder::{FINGERPRINT, Folder, FolderError, KEY, RESTORING, SEALED, STACK};
 pub use listen::{Front, Limits};
 pub use pass::{Pass, PassError};
 

@@ -107,7 +107,10 @@ impl FromStr for User {
 }
 
 /// The name of a stack, as signatures bear it.
-fn checked_stack(stack: &str) -> Result<String, CredentialError> {
+///
+/// # Errors
+/// [`CredentialError::Stack`] where it is none.
+pub fn checked_stack(stack: &str) -> Result<String, CredentialError> {
     let taken = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if (1..=32).contains(&stack.len()) && stack.chars().all(taken) {
         Ok(stack.to_owned())

@@ -12,7 +12,10 @@ pub enum OpenError {
     Locked(PathBuf),
     /// The folder or a file in it cannot be read or written.
     #[error("{path} cannot be used: {1}", path = .0.display())]
-    Unusable(PathBuf, CallFailed),
+    Unusable(PathBuf, String),
+    /// The folder is a file.
+    #[error("{path} is a file: give a folder", path = .0.display())]
+    NotAFolder(PathBuf),
     /// There is a file of that name that is no database of ours.
     #[error("{path} is not a database of Postledger", path = .0.display())]
     Foreign(PathBuf),
@@ -27,7 +30,7 @@ pub enum OpenError {
 /// What a failure of SQLite means to whoever called.
 pub fn failed(error: &rusqlite::Error) -> CallFailed {
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
-        return CallFailed::new(FailureKind::Invalid).with_code("SqliteMisuse");
+        return CallFailed::new(FailureKind::Disk).with_code("SqliteMisuse");
     };
     let (kind, code) = match failure.code {
         ErrorCode::DiskFull => (FailureKind::DiskFull, "SqliteFull"),
@@ -40,7 +43,7 @@ pub fn failed(error: &rusqlite::Error) -> CallFailed {
         ErrorCode::SystemIoFailure => (FailureKind::Disk, "SqliteIoerr"),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (FailureKind::Conflict, "SqliteBusy"),
         ErrorCode::OutOfMemory => (FailureKind::Fault, "SqliteNomem"),
-        _ => (FailureKind::Invalid, "SqliteError"),
+        _ => (FailureKind::Disk, "SqliteError"),
     };
     CallFailed::new(kind).with_code(code)
 }

@@ -57,9 +57,9 @@ impl Parts {
         let writer = open::writable(&path)?;
         let readers = (0..READERS).map(|_| open::readable(&path)).collect::<Result<Vec<_>, _>>()?;
         Ok(Parts {
+            writer: Writer::start(writer, path.clone()),
             path,
             readers: Mutex::new(readers),
-            writer: Writer::start(writer),
             free: Semaphore::new(READERS),
             _lock: lock,
             #[cfg(feature = "testing")]
@@ -84,7 +84,7 @@ impl Database {
     /// [`OpenError`].
     #[cfg(feature = "testing")]
     pub fn temporary() -> Result<Database, OpenError> {
-        let unusable = |error| OpenError::Unusable(std::env::temp_dir(), error::of_file(&error));
+        let unusable = |error: std::io::Error| OpenError::Unusable(std::env::temp_dir(), error.to_string());
         let folder = tempfile::tempdir().map_err(unusable)?;
         let parts = Parts::open(folder.path())?;
         Ok(Database { parts: Arc::new(Parts { _folder: Some(folder), ..parts }) })
@@ -144,7 +144,7 @@ impl Database {
     {
         let (answer, answered) = oneshot::channel();
         self.parts.writer.submit(durability, move |connection| {
-            let done = work(connection);
+            let done = connection.map_err(E::from).and_then(work);
             let keep = done.is_ok();
             let tell = move |failed: Option<CallFailed>| {
                 // Whoever asked may have gone away.

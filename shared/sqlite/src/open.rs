@@ -1,7 +1,7 @@
 //! Opening the file: its lock, its settings, its schema and the copy of it.
 
-use crate::error::{OpenError, failed, of_file};
-use platform::{CallFailed, FailureKind};
+use crate::error::{OpenError, failed};
+use platform::FailureKind;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -27,19 +27,24 @@ const CACHE: i64 = -16_384;
 
 /// Locks a folder for this process, and makes it where there is none.
 pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
-    let unusable = |error: std::io::Error| OpenError::Unusable(folder.to_owned(), of_file(&error));
+    if folder.exists() && !folder.is_dir() {
+        return Err(OpenError::NotAFolder(folder.to_owned()));
+    }
+    let file = folder.join(LOCK);
+    let unusable = |error: std::io::Error| OpenError::Unusable(folder.to_owned(), error.to_string());
+    let locked = |error: std::io::Error| OpenError::Unusable(file.clone(), error.to_string());
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
     let lock = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .mode(0o600)
-        .open(folder.join(LOCK))
-        .map_err(unusable)?;
+        .open(&file)
+        .map_err(locked)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
+        Err(TryLockError::Error(error)) => Err(locked(error)),
     }
 }
 
@@ -49,7 +54,7 @@ fn unusable(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
         match (failed.kind(), failed.code()) {
             (_, Some("SqliteNotadb")) => OpenError::Foreign(path.to_owned()),
             (FailureKind::DiskDamaged, _) => OpenError::Damaged(path.to_owned()),
-            _ => OpenError::Unusable(path.to_owned(), failed),
+            _ => OpenError::Unusable(path.to_owned(), failed.to_string()),
         }
     }
 }
@@ -63,7 +68,7 @@ fn with_schema(path: &Path, steps: &[&str]) -> Result<Connection, OpenError> {
     let newest = steps.len() as i64;
     // SQLite gives the files beside it the same rights.
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
-    let file = file.map_err(|error| OpenError::Unusable(path.to_owned(), of_file(&error)))?;
+    let file = file.map_err(|error| OpenError::Unusable(path.to_owned(), error.to_string()))?;
     drop(file);
     let unusable = unusable(path);
     let mut connection = Connection::open_with_flags(
@@ -101,8 +106,7 @@ fn with_schema(path: &Path, steps: &[&str]) -> Result<Connection, OpenError> {
             };
             // One that is there is from an upgrade that was tried before.
             let before = (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1));
-            copy(path, &before)
-                .map_err(|_| OpenError::Unusable(before, CallFailed::new(FailureKind::Disk)))?;
+            copy(path, &before).map_err(|error| OpenError::Unusable(before, error.to_string()))?;
         }
         upgrade(&mut connection, steps, version).map_err(&unusable)?;
     }
@@ -200,7 +204,7 @@ pub struct Checked {
 pub enum BackupError {
     /// The file cannot be written, or the database not read.
     #[error("{path} cannot be written: {1}", path = .0.display())]
-    Unwritable(PathBuf, CallFailed),
+    Unwritable(PathBuf, String),
     /// There is something of that name.
     #[error("{path} exists: choose a new name", path = .0.display())]
     Exists(PathBuf),
@@ -217,26 +221,29 @@ pub fn copy(path: &Path, to: &Path) -> Result<Checked, BackupError> {
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let unwritable = |error: rusqlite::Error| BackupError::Unwritable(to.to_owned(), failed(&error));
-    // An empty file of its own rights: SQLite fills it.
-    OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(to)
-        .map_err(|error| BackupError::Unwritable(to.to_owned(), of_file(&error)))?;
-    let copied = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .and_then(|from| from.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(drop));
-    let checked = copied.map_err(unwritable).and_then(|()| check(to));
-    if checked.is_err() {
-        let _ = std::fs::remove_file(to);
-        return checked;
+    // Under another name until it is whole: what is cut off does not look like a copy.
+    let mut partial = to.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let of_file = |error: std::io::Error| BackupError::Unwritable(to.to_owned(), error.to_string());
+    match std::fs::remove_file(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(of_file(error)),
+        _ => {}
     }
+    // An empty file of its own rights: SQLite fills it.
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(&partial).map_err(of_file)?;
+    let unwritten =
+        |error: rusqlite::Error| BackupError::Unwritable(to.to_owned(), failed(&error).to_string());
+    let copied = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|from| from.execute("VACUUM INTO ?1", [partial.to_string_lossy()]).map(drop));
+    let checked = copied.map_err(unwritten).and_then(|()| check(&partial));
     // It is on the disk before anybody hears of it.
-    File::open(to)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| BackupError::Unwritable(to.to_owned(), of_file(&error)))?;
-    checked
+    let synced = checked.and_then(|checked| {
+        let file = File::open(&partial).and_then(|file| file.sync_all());
+        file.and_then(|()| std::fs::rename(&partial, to)).map_err(of_file)?;
+        Ok(checked)
+    });
+    synced.inspect_err(|_| drop(std::fs::remove_file(&partial)))
 }
 
 /// Whether a database is whole, and what it holds.
@@ -244,7 +251,8 @@ pub fn copy(path: &Path, to: &Path) -> Result<Checked, BackupError> {
 /// # Errors
 /// [`BackupError`].
 pub fn check(path: &Path) -> Result<Checked, BackupError> {
-    let unwritable = |error: rusqlite::Error| BackupError::Unwritable(path.to_owned(), failed(&error));
+    let unwritable =
+        |error: rusqlite::Error| BackupError::Unwritable(path.to_owned(), failed(&error).to_string());
     let copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unwritable)?;
     let whole: String =
         copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(unwritable)?;

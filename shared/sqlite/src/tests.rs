@@ -160,6 +160,7 @@ fn a_folder_that_cannot_be_written_to_is_named() {
     fs::write(&path, "").unwrap();
     let told = Database::open(&path.join("ledger")).err().unwrap();
     assert!(matches!(&told, OpenError::Unusable(path, _) if path.ends_with("ledger")), "{told}");
+    assert_eq!(Database::open(&path).err().unwrap(), OpenError::NotAFolder(path));
 }
 
 /// What a loss of power leaves: the file as it was last synced, and the log up to some byte, or with a hole in it.
@@ -243,4 +244,35 @@ async fn a_copy_is_made_while_it_is_written_to_and_is_whole_and_never_over_anoth
     assert!(checked.messages <= 200);
     assert_eq!(check(&to).unwrap(), checked);
     assert_eq!(copy(database.path(), &to), Err(BackupError::Exists(to)));
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_away_takes_nothing_more() {
+    let folder = folder();
+    let database = Database::open(folder.path()).unwrap();
+    write(&database, "before".to_owned()).await.unwrap();
+    let away = folder.path().join("away.db");
+    fs::rename(database.path(), &away).unwrap();
+    let told = write(&database, "lost".to_owned()).await.unwrap_err();
+    assert_eq!((told.kind(), told.code()), (FailureKind::DiskDamaged, Some("DatabaseMoved")));
+    fs::rename(&away, database.path()).unwrap();
+    write(&database, "after".to_owned()).await.unwrap();
+    assert_eq!(bodies(&database).await.unwrap(), ["before", "after"]);
+}
+
+#[tokio::test]
+async fn while_another_program_writes_it_is_told_as_that_and_taken_later() {
+    let folder = folder();
+    let database = Database::open(folder.path()).unwrap();
+    database
+        .write(Durability::Power, |connection| {
+            connection.busy_timeout(std::time::Duration::from_millis(20)).map_err(|error| failed(&error))
+        })
+        .await
+        .unwrap();
+    let other = Connection::open(database.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(write(&database, "now".to_owned()).await.unwrap_err().kind(), FailureKind::Conflict);
+    other.execute_batch("ROLLBACK").unwrap();
+    write(&database, "later".to_owned()).await.unwrap();
 }

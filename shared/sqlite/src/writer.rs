@@ -3,7 +3,9 @@
 use crate::error::failed;
 use platform::{CallFailed, FailureKind};
 use rusqlite::Connection;
+use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -22,8 +24,8 @@ pub enum Durability {
 
 /// Tells whoever asked what became of it: `None`: it is committed, or was not to be kept.
 type Tell = Box<dyn FnOnce(Option<CallFailed>) + Send>;
-/// A write: whether it is to be kept, and whom to tell.
-type Work = Box<dyn FnOnce(&Connection) -> (bool, Tell) + Send>;
+/// A write, or why nothing can be written: whether it is to be kept, and whom to tell.
+type Work = Box<dyn FnOnce(Result<&Connection, CallFailed>) -> (bool, Tell) + Send>;
 
 /// The writer's thread.
 pub(crate) struct Writer {
@@ -32,16 +34,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection) -> Writer {
+    pub(crate) fn start(connection: Connection, path: PathBuf) -> Writer {
         let (waiting, work) = channel();
-        let thread = std::thread::spawn(move || run(connection, &work));
+        let thread = std::thread::spawn(move || run(connection, &path, &work));
         Writer { waiting: Some(waiting), thread: Mutex::new(Some(thread)) }
     }
 
     pub(crate) fn submit(
         &self,
         durability: Durability,
-        work: impl FnOnce(&Connection) -> (bool, Tell) + Send + 'static,
+        work: impl FnOnce(Result<&Connection, CallFailed>) -> (bool, Tell) + Send + 'static,
     ) {
         if let Some(waiting) = &self.waiting {
             // Where the thread is gone, the work and with it the way back are dropped: whoever waits is told so.
@@ -60,7 +62,8 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: Connection, work: &Receiver<(Durability, Work)>) {
+fn run(connection: Connection, path: &Path, work: &Receiver<(Durability, Work)>) {
+    let opened = identity(path);
     let mut syncs = Durability::Power;
     while let Ok(first) = work.recv() {
         let mut together = vec![first];
@@ -76,7 +79,10 @@ fn run(connection: Connection, work: &Receiver<(Durability, Work)>) {
                 syncs = needed;
             }
         }
-        let (told, committed) = commit(&connection, together);
+        // A file that was moved away, or another one in its place: what is written now would be lost at the end.
+        let is_there = identity(path) == opened;
+        let (told, committed) =
+            if is_there { commit(&connection, together) } else { refuse(together, moved()) };
         for tell in told {
             tell(committed.clone());
         }
@@ -85,14 +91,38 @@ fn run(connection: Connection, work: &Receiver<(Durability, Work)>) {
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
+/// What tells a file from another one.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+fn moved() -> CallFailed {
+    CallFailed::new(FailureKind::DiskDamaged).with_code("DatabaseMoved")
+}
+
+/// Refuses all that waits.
+fn refuse(together: Vec<(Durability, Work)>, why: CallFailed) -> (Vec<Tell>, Option<CallFailed>) {
+    tracing::error!(
+        call.kind = why.kind().name(),
+        call.code = why.code(),
+        "nothing could be written to the database"
+    );
+    let told = together.into_iter().map(|(_, work)| work(Err(why.clone())).1).collect();
+    (told, Some(why))
+}
+
 /// Does all that waits in one transaction, each within a savepoint of its own.
 fn commit(connection: &Connection, together: Vec<(Durability, Work)>) -> (Vec<Tell>, Option<CallFailed>) {
+    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        return refuse(together, failed(&error));
+    }
     let mut told = Vec::with_capacity(together.len());
+    let mut left = together.into_iter();
     let done = (|| -> rusqlite::Result<()> {
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        for (_, work) in together {
+        for (_, work) in left.by_ref() {
             connection.prepare_cached("SAVEPOINT one")?.execute([])?;
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(Ok(connection))));
             let keep = outcome.as_ref().is_ok_and(|(keep, _)| *keep);
             told.extend(outcome.ok().map(|(_, tell)| tell));
             if connection.is_autocommit() {
@@ -109,24 +139,11 @@ fn commit(connection: &Connection, together: Vec<(Durability, Work)>) -> (Vec<Te
         }
         connection.execute_batch("COMMIT")
     })();
-    let committed = match done {
-        Ok(()) => None,
-        Err(error) => {
-            if !connection.is_autocommit() {
-                let _ = connection.execute_batch("ROLLBACK");
-            }
-            let failed = failed(&error);
-            tracing::error!(
-                call.kind = failed.kind().name(),
-                call.code = failed.code(),
-                "nothing could be written to the database"
-            );
-            Some(if failed.kind() == FailureKind::Invalid {
-                CallFailed::new(FailureKind::Disk)
-            } else {
-                failed
-            })
-        }
-    };
-    (told, committed)
+    let Err(error) = done else { return (told, None) };
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    let (more, why) = refuse(left.collect(), failed(&error));
+    told.extend(more);
+    (told, why)
 }
