@@ -15,7 +15,7 @@ use ledger::{LedgerKey, Time};
 use platform::private::{self, PrivateError};
 use queue::{Settings, Sqlite as SqliteQueue};
 use serde::{Deserialize, Serialize};
-use sqlite::{Checked, FILE, about_file, say_in_file};
+use sqlite::{Checked, FILE, about_file};
 use std::collections::BTreeSet;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -138,9 +138,8 @@ pub fn backup(args: &Backup, context: &Context, json: bool) -> Result<(), Failur
     let sealed = seal::seal(&passphrase, &serde_json::to_string(&secrets)?)?;
     let bar = busy("copying the ledger");
     let at = platform::now().to_string();
-    let checked = sqlite::copy(&database, &args.file)?;
     let says = [(SEALED, Some(sealed.as_str())), (BACKED_UP_AT, Some(at.as_str()))];
-    say_in_file(&args.file, &says).inspect_err(|_| drop(std::fs::remove_file(&args.file)))?;
+    let checked = sqlite::copy(&database, &args.file, &says)?;
     bar.finish_and_clear();
     let made = Made { file: &args.file, at, holds: checked.into() };
     say(match json {
@@ -258,9 +257,7 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
     }
     private::write(&restoring.join(KEY), secrets.ledger_key.as_bytes())
         .map_err(|error| unwritten(&restoring, error))?;
-    let new = restoring.join(FILE);
-    sqlite::copy(&args.file, &new)?;
-    say_in_file(&new, &[(SEALED, None), (BACKED_UP_AT, None)])?;
+    sqlite::copy(&args.file, &restoring.join(FILE), &[(SEALED, None), (BACKED_UP_AT, None)])?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (erased, revoked) =
         runtime.block_on(catch_up(&restoring, &stack, &said.lines, backed_up_at.as_deref()))?;
@@ -275,7 +272,7 @@ pub fn restore(args: &Backup, context: &Context, json: bool) -> Result<(), Failu
     }
     for name in [KEY, FILE] {
         let path = args.data.join(name);
-        std::fs::rename(restoring.join(name), &path).map_err(|error| unwritten(&path, error))?;
+        private::rename(&restoring.join(name), &path).map_err(|error| unwritten(&path, error))?;
     }
     std::fs::remove_dir_all(&restoring).map_err(|error| unwritten(&restoring, error))?;
     bar.finish_and_clear();

@@ -117,8 +117,7 @@ impl Folder {
             return Err(FolderError::Backup(database.path().to_owned()));
         }
         let known = database.about(FINGERPRINT).await?;
-        let of = database.about(STACK).await?;
-        if let Some(known) = of.clone().filter(|known| known != stack) {
+        if let Some(known) = database.about(STACK).await?.filter(|known| known != stack) {
             return Err(FolderError::OtherStack { known, asked: stack.to_owned() });
         }
         let ledger_key = match &known {
@@ -153,7 +152,7 @@ impl Folder {
 
 /// Gives a file its name.
 fn put(from: &Path, to: &Path) -> Result<(), FolderError> {
-    std::fs::rename(from, to).map_err(|error| FolderError::Unwritten(to.to_owned(), error.to_string()))
+    private::rename(from, to).map_err(|error| FolderError::Unwritten(to.to_owned(), error.to_string()))
 }
 
 /// The key of a file; nothing where there is none.

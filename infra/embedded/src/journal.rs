@@ -5,7 +5,7 @@
 //! does no harm: it says what somebody has asked for.
 
 use ledger::{LedgerKey, RecipientId, ServerId, Time};
-use platform::Clock;
+use platform::{Clock, private};
 use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -101,7 +101,8 @@ pub(crate) fn begin(folder: &Path, key: &LedgerKey, now: Time) -> io::Result<()>
     if path.exists() {
         return Ok(());
     }
-    write(&path, &[What::Ledger { ledger_key: key.fingerprint() }], now)
+    write(&path, &[What::Ledger { ledger_key: key.fingerprint() }], now)?;
+    private::sync_folder(&path)
 }
 
 fn append(path: &Path, entries: &[Entry], now: Time) -> io::Result<()> {

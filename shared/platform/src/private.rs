@@ -75,7 +75,25 @@ pub fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
 /// Where it cannot be written.
 pub fn put(file: &File, new: &Path, path: &Path) -> io::Result<()> {
     file.sync_all()?;
-    fs::rename(new, path)
+    rename(new, path)
+}
+
+/// Gives a file another name, and returns once that is on the disk too: a loss of power must not leave it without one.
+///
+/// # Errors
+/// Where it cannot be renamed or synced.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_folder(to)
+}
+
+/// Returns once the name of a file is on the disk.
+///
+/// # Errors
+/// Where its folder cannot be synced.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Writes a whole file for its owner alone, in place of the one that was there.

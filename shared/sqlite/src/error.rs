@@ -42,6 +42,7 @@ pub fn failed(error: &rusqlite::Error) -> CallFailed {
         ErrorCode::NotADatabase => (FailureKind::DiskDamaged, "SqliteNotadb"),
         ErrorCode::SystemIoFailure => (FailureKind::Disk, "SqliteIoerr"),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (FailureKind::Conflict, "SqliteBusy"),
+        ErrorCode::OperationAborted => (FailureKind::Disk, "SqliteAbort"),
         ErrorCode::OutOfMemory => (FailureKind::Fault, "SqliteNomem"),
         _ => (FailureKind::Disk, "SqliteError"),
     };

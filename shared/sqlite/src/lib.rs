@@ -16,9 +16,7 @@ mod tests;
 mod writer;
 
 pub use error::{OpenError, failed, of_file};
-pub use open::{
-    APPLICATION_ID, BackupError, Checked, FILE, LOCK, VERSION, about_file, check, copy, say_in_file,
-};
+pub use open::{APPLICATION_ID, BackupError, Checked, FILE, LOCK, VERSION, about_file, check, copy};
 pub use rusqlite;
 pub use writer::Durability;
 
@@ -147,8 +145,9 @@ impl Database {
             let done = connection.map_err(E::from).and_then(work);
             let keep = done.is_ok();
             let tell = move |failed: Option<CallFailed>| {
-                // Whoever asked may have gone away.
-                let _ = answer.send(failed.map_or(done, |failed| Err(failed.into())));
+                // A failure of its own says more than that of the commit. Whoever asked may have gone away.
+                let _ =
+                    answer.send(done.and_then(|done| failed.map_or(Ok(done), |failed| Err(failed.into()))));
             };
             (keep, Box::new(tell))
         });

@@ -1,7 +1,7 @@
 //! Opening the file: its lock, its settings, its schema and the copy of it.
 
 use crate::error::{OpenError, failed};
-use platform::FailureKind;
+use platform::{FailureKind, private};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -106,7 +106,7 @@ fn with_schema(path: &Path, steps: &[&str]) -> Result<Connection, OpenError> {
             };
             // One that is there is from an upgrade that was tried before.
             let before = (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1));
-            copy(path, &before).map_err(|error| OpenError::Unusable(before, error.to_string()))?;
+            copy(path, &before, &[]).map_err(|error| OpenError::Unusable(before, error.to_string()))?;
         }
         upgrade(&mut connection, steps, version).map_err(&unusable)?;
     }
@@ -165,23 +165,15 @@ pub fn about_file(path: &Path, name: &str) -> Result<Option<String>, OpenError> 
 }
 
 /// Has a copy say something of itself; nothing any more where there is no value.
-///
-/// # Errors
-/// Where it cannot be written.
-pub fn say_in_file(path: &Path, says: &[(&str, Option<&str>)]) -> Result<(), OpenError> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(unusable(path))?;
-    connection
-        .execute_batch("PRAGMA secure_delete = ON; PRAGMA synchronous = FULL")
-        .map_err(unusable(path))?;
+fn say(path: &Path, says: &[(&str, Option<&str>)]) -> rusqlite::Result<()> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch("PRAGMA secure_delete = ON; PRAGMA synchronous = FULL")?;
     for (name, value) in says {
-        let done = match value {
-            Some(value) => {
-                connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", [name, value])
-            }
-            None => connection.execute("DELETE FROM meta WHERE name = ?1", [name]),
+        match value {
+            Some(value) => connection
+                .execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", [name, value])?,
+            None => connection.execute("DELETE FROM meta WHERE name = ?1", [name])?,
         };
-        done.map_err(unusable(path))?;
     }
     Ok(())
 }
@@ -213,11 +205,12 @@ pub enum BackupError {
     NotWhole(PathBuf, String),
 }
 
-/// Copies a database into a new file, while it is used, and checks the copy.
+/// Copies a database into a new file, while it is used, has the copy say something of itself, and checks it. It has its name
+/// only when all of that is done.
 ///
 /// # Errors
 /// [`BackupError`].
-pub fn copy(path: &Path, to: &Path) -> Result<Checked, BackupError> {
+pub fn copy(path: &Path, to: &Path, says: &[(&str, Option<&str>)]) -> Result<Checked, BackupError> {
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -235,12 +228,13 @@ pub fn copy(path: &Path, to: &Path) -> Result<Checked, BackupError> {
     let unwritten =
         |error: rusqlite::Error| BackupError::Unwritable(to.to_owned(), failed(&error).to_string());
     let copied = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .and_then(|from| from.execute("VACUUM INTO ?1", [partial.to_string_lossy()]).map(drop));
+        .and_then(|from| from.execute("VACUUM INTO ?1", [partial.to_string_lossy()]))
+        .and_then(|_| say(&partial, says));
     let checked = copied.map_err(unwritten).and_then(|()| check(&partial));
     // It is on the disk before anybody hears of it.
     let synced = checked.and_then(|checked| {
         let file = File::open(&partial).and_then(|file| file.sync_all());
-        file.and_then(|()| std::fs::rename(&partial, to)).map_err(of_file)?;
+        file.and_then(|()| private::rename(&partial, to)).map_err(of_file)?;
         Ok(checked)
     });
     synced.inspect_err(|_| drop(std::fs::remove_file(&partial)))
@@ -306,10 +300,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         drop(writable(&path).unwrap());
-        assert!(
-            with_schema(&path, &[STEPS[0], "CREATE TABLE later (a TEXT); CREATE TABLE events (a TEXT)"])
-                .is_err()
-        );
+        for _ in 0..2 {
+            let fails = "CREATE TABLE later (a TEXT); CREATE TABLE events (a TEXT)";
+            assert!(with_schema(&path, &[STEPS[0], fails]).is_err());
+        }
+        assert!(folder.path().join("ledger.before-2.2.db").exists(), "each try has its copy");
         drop(writable(&path).unwrap());
     }
 }

@@ -239,11 +239,11 @@ async fn a_copy_is_made_while_it_is_written_to_and_is_whole_and_never_over_anoth
     };
     let to = folder.path().join("copy.db");
     let (path, copied) = (database.path().to_owned(), to.clone());
-    let checked = tokio::task::spawn_blocking(move || copy(&path, &copied)).await.unwrap().unwrap();
+    let checked = tokio::task::spawn_blocking(move || copy(&path, &copied, &[])).await.unwrap().unwrap();
     writing.await.unwrap();
     assert!(checked.messages <= 200);
     assert_eq!(check(&to).unwrap(), checked);
-    assert_eq!(copy(database.path(), &to), Err(BackupError::Exists(to)));
+    assert_eq!(copy(database.path(), &to, &[]), Err(BackupError::Exists(to)));
 }
 
 #[tokio::test]
@@ -275,4 +275,21 @@ async fn while_another_program_writes_it_is_told_as_that_and_taken_later() {
     assert_eq!(write(&database, "now".to_owned()).await.unwrap_err().kind(), FailureKind::Conflict);
     other.execute_batch("ROLLBACK").unwrap();
     write(&database, "later".to_owned()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_must_outlive_a_loss_of_power_is_synced_whatever_was_written_before() {
+    let folder = folder();
+    let database = Database::open(folder.path()).unwrap();
+    let level = |durability| {
+        let level = |connection: &Connection| {
+            let level = "PRAGMA synchronous";
+            connection.query_row(level, [], |row| row.get::<_, i64>(0)).map_err(|error| failed(&error))
+        };
+        database.write(durability, level)
+    };
+    let (normal, full) = (1, 2);
+    assert_eq!(level(Durability::Power).await, Ok(full));
+    assert_eq!(level(Durability::Process).await, Ok(normal));
+    assert_eq!(level(Durability::Power).await, Ok(full));
 }

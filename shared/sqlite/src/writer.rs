@@ -73,22 +73,30 @@ fn run(connection: Connection, path: &Path, work: &Receiver<(Durability, Work)>)
             together.push(more);
         }
         let needed = together.iter().map(|(durability, _)| *durability).max().unwrap_or(Durability::Power);
-        if needed != syncs {
-            let level = if needed == Durability::Power { "FULL" } else { "NORMAL" };
-            if connection.execute_batch(&format!("PRAGMA synchronous = {level}")).is_ok() {
-                syncs = needed;
-            }
-        }
-        // A file that was moved away, or another one in its place: what is written now would be lost at the end.
-        let is_there = identity(path) == opened;
-        let (told, committed) =
-            if is_there { commit(&connection, together) } else { refuse(together, moved()) };
+        let (told, committed) = if identity(path) != opened {
+            // It was moved away, or another one is in its place: what is written now would be lost at the end.
+            refuse(together, moved())
+        } else if let Err(error) = sync(&connection, needed, &mut syncs) {
+            refuse(together, failed(&error))
+        } else {
+            commit(&connection, together)
+        };
         for tell in told {
             tell(committed.clone());
         }
     }
     // What the log holds goes into the file, so that one file is all there is.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// Has commits synced as is needed. One that fails must not be followed by a commit that is answered as synced.
+fn sync(connection: &Connection, needed: Durability, syncs: &mut Durability) -> rusqlite::Result<()> {
+    if needed != *syncs {
+        let level = if needed == Durability::Power { "FULL" } else { "NORMAL" };
+        connection.execute_batch(&format!("PRAGMA synchronous = {level}"))?;
+        *syncs = needed;
+    }
+    Ok(())
 }
 
 /// What tells a file from another one.
@@ -126,9 +134,10 @@ fn commit(connection: &Connection, together: Vec<(Durability, Work)>) -> (Vec<Te
             let keep = outcome.as_ref().is_ok_and(|(keep, _)| *keep);
             told.extend(outcome.ok().map(|(_, tell)| tell));
             if connection.is_autocommit() {
-                // SQLite has taken the whole transaction back: the disk is full, for one.
+                // SQLite has taken the whole transaction back: the disk is full, for one. Whose work that was has the
+                // cause; the others are told this.
                 return Err(rusqlite::Error::SqliteFailure(
-                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK),
                     None,
                 ));
             }
