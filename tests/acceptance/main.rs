@@ -45,3 +45,4 @@ mod streams;
 mod sweep;
 mod template;
 mod tenants;
+mod timers;

@@ -1,7 +1,6 @@
 //! The soak of a ledger in a folder as a command: `make soak-disk`.
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use postledger_tests::soak_disk::SoakDisk;
 use std::path::PathBuf;
 
@@ -29,11 +28,7 @@ fn main() {
     let args = Args::parse();
     let _ = std::fs::remove_dir_all(&args.folder);
     std::fs::create_dir_all(&args.folder).expect("a folder");
-    let bar = ProgressBar::new(args.events);
-    bar.set_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta}").expect("a template"),
-    );
-    bar.set_message("answered");
+    let bar = postledger::progress::progress(Some(args.events), "answered");
     let soak = SoakDisk { seed: args.seed, events: args.events, kills: args.kills };
     let done = soak.run(&args.folder, &args.postledger, |done| bar.set_position(done));
     bar.finish_and_clear();
