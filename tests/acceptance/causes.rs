@@ -203,8 +203,12 @@ fn told(status: u16, code: &str, message: &str, target: Option<String>, body: &s
 }
 
 fn link(endpoint: &str) -> Link {
-    let limits =
-        Limits { attempt: Duration::from_millis(400), operation: Duration::from_secs(2), attempts_max: 2 };
+    let limits = Limits {
+        connect: Duration::from_secs(1),
+        attempt: Duration::from_millis(400),
+        operation: Duration::from_secs(2),
+        attempts_max: 2,
+    };
     Link::new(Access::of_emulator(endpoint, "eu-west-1"), limits)
 }
 

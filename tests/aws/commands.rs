@@ -8,7 +8,7 @@ use postledger::sample::sample;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::emulator::{Emulator, fresh_name, tables};
 use postledger_tests::{SERVER, World, server_id};
-use queue::sqs::LIMITS;
+use aws::Limits;
 use queue::{Queue, QueueName, Sender, Sqs};
 use serde_json::{Value, json};
 use std::process::Output;
@@ -67,7 +67,7 @@ impl Operator {
     }
 
     async fn queue(&self) -> Arc<Sqs> {
-        Arc::new(Sqs::of_stack(Emulator::shared().link(LIMITS), &self.stack).await.unwrap())
+        Arc::new(Sqs::of_stack(Emulator::shared().link(Limits::COMMAND), &self.stack).await.unwrap())
     }
 
     fn store(&self) -> Arc<DynamoDb> {
@@ -75,7 +75,7 @@ impl Operator {
     }
 
     async fn ledger_key(&self) -> LedgerKey {
-        let link = Emulator::shared().link(LIMITS);
+        let link = Emulator::shared().link(Limits::COMMAND);
         link.parameter(&ledger_key_parameter(&self.stack)).await.unwrap().parse().unwrap()
     }
 
@@ -267,7 +267,7 @@ async fn what_is_missing_is_said_in_one_sentence_with_the_next_step() {
     let recipient = ["recipient", "--server", "8123456", "ida.moreau@customer.example"];
     let operator = Operator::new();
     assert_told(&operator.on_aws(&recipient, b""), "has no critical queue", "tables create");
-    let link = Emulator::shared().link(LIMITS);
+    let link = Emulator::shared().link(Limits::COMMAND);
     Sqs::create(&link, &operator.stack, Duration::from_secs(60), 3).await.unwrap();
     assert_told(&operator.on_aws(&recipient, b""), "has no ledger key", "tables create");
     let parameter = ledger_key_parameter(&operator.stack);

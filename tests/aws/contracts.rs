@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use postledger_tests::emulator::{Emulator, fresh_name, make_tables, tables};
 use postledger_tests::wire::{Mishap, Wire};
 use postledger_tests::{SERVER, server_id};
-use queue::sqs::LIMITS;
+use aws::Limits;
 use queue::{Depth, Message, Queue, QueueError, QueueName, Sender, Sqs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -160,7 +160,7 @@ impl queue::contract::Harness for OnSqs {
 }
 
 async fn queues_for(_case: &str) -> OnSqs {
-    let (link, stack) = (Emulator::shared().link(LIMITS), fresh_name());
+    let (link, stack) = (Emulator::shared().link(Limits::COMMAND), fresh_name());
     Sqs::create(&link, &stack, Duration::from_secs(600), RECEIVES_MAX).await.unwrap();
     let sqs = Sqs::of_stack(link, &stack).await.unwrap();
     OnSqs(Arc::new(Remembering { sqs, received: Mutex::default() }))

@@ -1,6 +1,7 @@
 //! An ingest function's own binary, as Lambda runs it: between a Runtime API and SQS. What each answer is for each
 //! request is tested where the door is.
 
+use aws::Limits;
 use axum::http::{Method, StatusCode};
 use axum::serve::ListenerExt as _;
 use credential::{PrivateKey, User, basic};
@@ -57,7 +58,7 @@ async fn the_binary_enqueues_a_bounce_and_asks_for_it_again_while_sqs_is_down() 
     let emulator = Emulator::shared();
     let stack = fresh_name();
     make_queues(&emulator.url, &stack).await;
-    let sqs = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), &stack).await.unwrap();
+    let sqs = Sqs::of_stack(link(&emulator.url, Limits::COMMAND), &stack).await.unwrap();
     let down = Arc::new(AtomicBool::new(false));
     let told = down.clone();
     let plan = move |_: &str| if told.load(Ordering::Relaxed) { Mishap::Fault } else { Mishap::None };

@@ -4,6 +4,7 @@
 use crate::command::{Folder, command, postledger, run, text};
 use crate::emulator::{Emulator, REGION, link, root, tables};
 use crate::lambda::packages;
+use aws::Limits;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use credential::{User, basic};
@@ -85,10 +86,10 @@ impl Deployed {
             .build()
             .expect("threads");
         let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
-        let put = link(&emulator.url, queue::sqs::LIMITS);
+        let put = link(&emulator.url, Limits::COMMAND);
         runtime.block_on(put.put_parameter(&ledger_key_parameter(name), &key)).expect("a parameter");
         let said = deployed(name, &home, parameters);
-        let queue = Sqs::of_stack(link(&emulator.url, queue::sqs::LIMITS), name);
+        let queue = Sqs::of_stack(link(&emulator.url, Limits::COMMAND), name);
         Deployed {
             name,
             api: Mutex::new(doors(&on_aws(), name).expect("its outputs")),

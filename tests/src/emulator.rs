@@ -91,7 +91,7 @@ pub fn fresh_name() -> String {
 /// Where the endpoint does not do it.
 pub async fn make_stack(url: &str, stack: &str, by_time: bool, visibility: Duration, receives_max: u32) {
     make_tables(url, stack, by_time).await;
-    let link = link(url, queue::sqs::LIMITS);
+    let link = link(url, Limits::COMMAND);
     Sqs::create(&link, stack, visibility, receives_max).await.expect("queues");
     let key = URL_SAFE_NO_PAD.encode(LedgerKey::BYTES_FOR_TESTS);
     link.put_parameter(&ledger_key_parameter(stack), &key).await.expect("a parameter");
@@ -102,7 +102,7 @@ pub async fn make_stack(url: &str, stack: &str, by_time: bool, visibility: Durat
 /// # Panics
 /// Where the endpoint does not do it.
 pub async fn make_queues(url: &str, stack: &str) {
-    let link = link(url, queue::sqs::LIMITS);
+    let link = link(url, Limits::COMMAND);
     Sqs::create(&link, stack, queue::VISIBILITY, queue::RECEIVES_MAX).await.expect("queues");
 }
 
@@ -118,5 +118,5 @@ pub async fn make_tables(url: &str, stack: &str, by_time: bool) -> DynamoDb {
 
 /// The tables of a stack at an endpoint.
 pub fn tables(url: &str, stack: &str, by_time: bool) -> DynamoDb {
-    DynamoDb::new(link(url, store::dynamodb::LIMITS), Tables::of_stack(stack, by_time))
+    DynamoDb::new(link(url, Limits::COMMAND), Tables::of_stack(stack, by_time))
 }

@@ -12,6 +12,7 @@ use crate::soak::{Outcome, STACK, poison_of, same_lines, tell, write_bodies};
 use crate::wire::{Mishap, Wire};
 use crate::{clock, server_id};
 use account::MemoryVault;
+use aws::Limits;
 use credential::PrivateKey;
 use credential::Verifier;
 use embedded::pump::batch_max;
@@ -200,7 +201,7 @@ async fn of_stack(url: &str) -> Sqs {
     let mut tries = 0;
     loop {
         // The wire's mishaps may meet this, too.
-        match Sqs::of_stack(link(url, queue::sqs::LIMITS), STACK).await {
+        match Sqs::of_stack(link(url, Limits::COMMAND), STACK).await {
             Ok(sqs) => return sqs,
             Err(error) => assert!(tries < 20, "{error}"),
         }

@@ -9,7 +9,7 @@ use crate::made::Made;
 use crate::{Failure, next_step};
 use account::audit::{Who, WhoKind};
 use account::{ParameterVault, Vault, tokens_prefix};
-use aws::{Access, AccessError, Link, Outputs, OutputsError, ParameterError};
+use aws::{Access, AccessError, Limits, Link, Outputs, OutputsError, ParameterError};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use base64::Engine as _;
@@ -153,7 +153,7 @@ impl Aws {
         let runtime = runtime()?;
         let (meant, who, operator) = runtime.block_on(async {
             let (access, meant) = meant(args, stack).await?;
-            let link = Link::new(access.clone(), store::dynamodb::LIMITS);
+            let link = Link::new(access.clone(), Limits::COMMAND);
             let who = Who { kind: WhoKind::Aws, name: caller(&link).await };
             let operator = operator(access, link, &meant, stack).await?;
             Ok::<_, Failure>((meant, who, Arc::new(operator)))
@@ -271,7 +271,7 @@ impl Deployed {
 
     /// As `tables create` made it: by name.
     async fn by_name(access: &Access, meant: &Meant) -> Result<Deployed, Failure> {
-        let link = Link::new(access.clone(), queue::sqs::LIMITS);
+        let link = Link::new(access.clone(), Limits::COMMAND);
         let urls = Sqs::urls_of_stack(&link, &meant.stack).await.map_err(|error| meant.queue(&error))?;
         Ok(Deployed {
             tables: Tables::of_stack(&meant.stack, false),
@@ -317,7 +317,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
         Failure::new(format!("the parameter {parameter} of {meant} is {error}"))
             .next("put back the key that the stack was made with: every recipient's id is made with it")
     })?;
-    let queues = Sqs::new(Link::new(access, queue::sqs::LIMITS), deployed.urls);
+    let queues = Sqs::new(Link::new(access, Limits::COMMAND), deployed.urls);
     // An emulator's messages are all sent by its one account.
     let known = if meant.endpoint.is_some() { Trusted::All } else { deployed.trusted.clone() };
     let queue = Arc::new(AsOperator::new(queues, link.clone(), known));
@@ -343,7 +343,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
 /// Where there is no access.
 pub fn vault(args: &OnAws, stack: &str) -> Result<Box<dyn Vault>, Failure> {
     let access = runtime()?.block_on(access(args))?;
-    let link = Link::new(access, store::dynamodb::LIMITS);
+    let link = Link::new(access, Limits::COMMAND);
     Ok(Box::new(ParameterVault::new(link, &tokens_prefix(stack))))
 }
 
@@ -351,7 +351,7 @@ pub fn vault(args: &OnAws, stack: &str) -> Result<Box<dyn Vault>, Failure> {
 pub fn doors(args: &OnAws, stack: &str) -> Result<String, Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;
-        let outputs = Link::new(access, store::dynamodb::LIMITS).outputs(stack).await;
+        let outputs = Link::new(access, Limits::COMMAND).outputs(stack).await;
         let outputs = outputs.map_err(|error| meant.outputs(&error))?;
         let output = |name: &str| outputs.get(name).ok_or_else(|| meant.untold(name));
         Ok(match &meant.endpoint {
@@ -366,7 +366,7 @@ pub fn doors(args: &OnAws, stack: &str) -> Result<String, Failure> {
 pub fn outputs(args: &OnAws, stack: &str) -> Result<Option<Outputs>, Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;
-        match Link::new(access, store::dynamodb::LIMITS).outputs(stack).await {
+        match Link::new(access, Limits::COMMAND).outputs(stack).await {
             Ok(outputs) => Ok(Some(outputs)),
             Err(OutputsError::Missing(_)) if meant.endpoint.is_some() => Ok(None),
             Err(error) => Err(meant.outputs(&error)),
@@ -378,7 +378,7 @@ pub fn outputs(args: &OnAws, stack: &str) -> Result<Option<Outputs>, Failure> {
 pub fn public_keys(args: &OnAws, stack: &str) -> Result<Option<String>, Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;
-        match Link::new(access, store::dynamodb::LIMITS).outputs(stack).await {
+        match Link::new(access, Limits::COMMAND).outputs(stack).await {
             Ok(mut outputs) => Ok(outputs.remove("PublicKeys")),
             Err(OutputsError::Missing(_)) => Ok(None),
             Err(error) => Err(meant.outputs(&error)),
@@ -390,7 +390,7 @@ pub fn public_keys(args: &OnAws, stack: &str) -> Result<Option<String>, Failure>
 pub fn prepare(args: &OnAws, stack: &str) -> Result<(String, bool), Failure> {
     runtime()?.block_on(async {
         let (access, meant) = meant(args, stack).await?;
-        put_ledger_key(&Link::new(access, store::dynamodb::LIMITS), &meant).await
+        put_ledger_key(&Link::new(access, Limits::COMMAND), &meant).await
     })
 }
 
@@ -411,7 +411,7 @@ async fn put_ledger_key(link: &Link, meant: &Meant) -> Result<(String, bool), Fa
 pub fn create(endpoint: &str, region: &str, stack: &str, by_time: bool) -> Result<Made, Failure> {
     let meant =
         Meant { stack: stack.to_owned(), region: region.to_owned(), endpoint: Some(endpoint.to_owned()) };
-    let link = Link::new(Access::of_emulator(endpoint, region), store::dynamodb::LIMITS);
+    let link = Link::new(Access::of_emulator(endpoint, region), Limits::COMMAND);
     let mut done = Made::default();
     runtime()?.block_on(async {
         let tables = Tables::of_stack(stack, by_time);

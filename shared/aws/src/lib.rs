@@ -39,8 +39,6 @@ use aws_types::region::Region;
 use platform::{CallFailed, FailureKind};
 use std::time::Duration;
 
-/// How long a connection may take to open.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest first pause between attempts, doubled for each further one: the SDK's own second would leave
 /// the last attempt no time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -48,12 +46,24 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How long calls may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// A connection's opening.
+    pub connect: Duration,
     /// One attempt.
     pub attempt: Duration,
     /// A call, all its attempts included; below the timeout of whoever calls.
     pub operation: Duration,
     /// How often a call is attempted.
     pub attempts_max: u32,
+}
+
+impl Limits {
+    /// Those of a command: nothing ends it as Lambda ends a function, and it may call from the end of a slow line.
+    pub const COMMAND: Limits = Limits {
+        connect: Duration::from_secs(5),
+        attempt: Duration::from_secs(15),
+        operation: Duration::from_secs(60),
+        attempts_max: 4,
+    };
 }
 
 /// The deadline that Lambda tells a function, in milliseconds since 1970; one in the past is now.
@@ -80,7 +90,7 @@ impl Link {
     pub fn new(access: Access, limits: Limits) -> Link {
         // One connector, so that what `warm` opens is what calls find open. It has the connect timeout; a
         // client would hand its own to a connector that it makes for itself.
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let settings = HttpConnectorSettings::builder().connect_timeout(limits.connect).build();
         let connector = Connector::builder()
             .connector_settings(settings)
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -91,7 +101,7 @@ impl Link {
     /// What an SDK's client is made of.
     pub fn config(&self, service: Service) -> SdkConfig {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(self.limits.connect)
             .operation_attempt_timeout(self.limits.attempt)
             .operation_timeout(self.limits.operation)
             .build();

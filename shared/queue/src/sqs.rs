@@ -17,9 +17,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long calls may take: below any function's timeout.
-pub const LIMITS: Limits =
-    Limits { attempt: Duration::from_secs(2), operation: Duration::from_secs(6), attempts_max: 3 };
-const _: () = assert!(aws::CONNECT_TIMEOUT.as_millis() < LIMITS.attempt.as_millis());
+pub const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(6),
+    attempts_max: 3,
+};
+const _: () = assert!(LIMITS.connect.as_millis() < LIMITS.attempt.as_millis());
 const _: () =
     assert!(LIMITS.attempt.as_millis() * LIMITS.attempts_max as u128 <= LIMITS.operation.as_millis());
 

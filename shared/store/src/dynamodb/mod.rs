@@ -46,8 +46,12 @@ use std::time::Duration;
 use wire::{attribute, failed, from_wire, key_of, to_wire};
 
 /// How long calls may take: below any function's timeout. A batch gives a call up sooner where it must answer.
-pub const LIMITS: Limits =
-    Limits { attempt: Duration::from_secs(3), operation: Duration::from_secs(10), attempts_max: 3 };
+pub const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(3),
+    operation: Duration::from_secs(10),
+    attempts_max: 3,
+};
 const _: () =
     assert!(LIMITS.attempt.as_millis() * LIMITS.attempts_max as u128 <= LIMITS.operation.as_millis());
 
