@@ -45,7 +45,7 @@ export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 CLIENTS = tests/api/clients
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools likeness clients soak soak-aws soak-disk disk-speed blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools browser-tools browser-checks likeness clients soak soak-aws soak-disk disk-speed blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -74,6 +74,9 @@ test: ## formatting, lints, and every test of every crate that needs no Node (AR
 	@# What is installed is fetched while the tests compile.
 	@$(MAKE) --no-print-directory --jobs=2 compile lint-templates aws api-tools
 	$(LINTED) test --locked $(EVERYTHING) $(ARGS)
+
+browser-checks: browser-tools ## the portal's tests by themselves: each check passes good pages and fails bad ones, in a real browser; no product is needed
+	.tools/browser/bin/python tests/browser/self_test.py $(ARGS)
 
 likeness: node ## the simulator by itself, by its own lock: its tests, and its likeness with Postmark by Postmark's own client
 	$(LINTED) test --locked --manifest-path $(SIMULATOR)/Cargo.toml --target-dir target
@@ -133,15 +136,22 @@ node: .tools/node/postmark ## what `make likeness` needs: Node and Postmark's ow
 
 sam: .tools/sam/ready ## what builds, checks and deploys: cargo-lambda, cfn-lint and AWS's sam, into .tools (once)
 
+browser-tools: .tools/browser/ready .tools/chromium/ready ## what the portal is looked at with: Playwright, axe-core and a Chromium, into .tools (once)
+
 .tools/aws/ready: infra/local/requirements.txt
 .tools/api/ready: tests/api/requirements.txt
 .tools/sam/ready: infra/requirements.txt
 .tools/node/ready: $(LIKENESS)/requirements.txt
-.tools/aws/ready .tools/api/ready .tools/sam/ready .tools/node/ready:
+.tools/browser/ready: tests/browser/requirements.txt
+.tools/aws/ready .tools/api/ready .tools/sam/ready .tools/node/ready .tools/browser/ready:
 	@python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or later with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python $(PIP_INSTALL) $< --no-deps
+	@touch $@
+
+.tools/chromium/ready: tests/browser/install.py .tools/browser/ready
+	.tools/browser/bin/python $< $(@D)
 	@touch $@
 
 .tools/node/postmark: .tools/node/ready $(addprefix $(LIKENESS)/,package.json package-lock.json .npmrc)

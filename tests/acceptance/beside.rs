@@ -133,6 +133,7 @@ impl Beside {
             vault: Arc::new(MemoryVault::default()),
             postmark: unreached(),
             clock: clock.clone(),
+            portal: None,
         }));
         let front = Arc::new(Front { stack: stack.clone(), down: AtomicBool::new(false) });
         let server = server_id(made.id.cast_signed());

@@ -315,6 +315,7 @@ fn stack(endpoint: &str, key: &PrivateKey) -> Stack {
         vault: Arc::new(account::MemoryVault::default()),
         postmark: unreached(),
         clock: clock(),
+        portal: None,
     })
 }
 

@@ -74,6 +74,7 @@ impl Clinic {
             vault: Arc::new(MemoryVault::default()),
             postmark: unreached(),
             clock: Arc::new(clock),
+            portal: None,
         }));
         let (stop, stopped) = watch::channel(false);
         let listen = || {
@@ -82,9 +83,7 @@ impl Clinic {
             (listener, base)
         };
         let (api, postmark) = listen();
-        let served = Served::new(&runtime, &stack);
-        served.operated_from(home.path());
-        let base = served.base;
+        let base = Served::new(&runtime, &stack, home.path()).base;
         let in_process = InProcess::new(simulator.clone(), stack.clone());
         let app = axum::Router::new().fallback(async move |request: Request| {
             let (parts, body) = request.into_parts();

@@ -199,6 +199,7 @@ impl Ledger {
             policy: SoftBouncePolicy::default(),
             trusted: queue::Trusted::All,
             clock: clock(),
+            portal: None,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::lambda::built;
+use postledger_tests::open_metrics;
 use postledger_tests::soak_disk::{Process, SoakDisk, agent};
 use std::path::Path;
 use std::process::Output;
@@ -110,15 +111,14 @@ fn it_tells_that_it_lives_and_that_it_consumes() {
 }
 
 #[test]
-fn it_speaks_tls_by_a_certificate_and_serves_metrics_without_addresses() {
+fn it_speaks_tls_by_a_certificate() {
     let house = House::new("lasting-tls");
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (certificate, key) = (house.path("cert.pem"), house.path("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     platform::private::write(&key, made.signing_key.serialize_pem().as_bytes()).unwrap();
     let tls = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
-    let more = [&tls[..], &["--metrics", "127.0.0.1:0"]].concat();
-    let process = Process::start_with(&built().join("postledger"), house.0.path(), &more);
+    let process = Process::start_with(&built().join("postledger"), house.0.path(), &tls);
     let root = ureq::tls::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
     let roots = ureq::tls::RootCerts::new_with_certs(&[root]);
     let trusting =
@@ -127,20 +127,48 @@ fn it_speaks_tls_by_a_certificate_and_serves_metrics_without_addresses() {
     let health = format!("https://localhost:{}/health", process.address.port());
     assert_eq!(trusting.get(&health).call().unwrap().status(), 200);
     assert!(agent().get(format!("{}/health", process.url())).call().is_err(), "not in clear text");
-    let metrics = process.said.iter().find_map(|line| line.strip_prefix("Metrics are at "));
-    let text = agent()
-        .get(metrics.unwrap().trim_end_matches('.'))
-        .call()
-        .unwrap()
-        .body_mut()
-        .read_to_string()
-        .unwrap();
-    assert!(text.contains("# TYPE") || text.is_empty(), "{text}");
     process.stop();
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let data = house.path("data");
     let args = [&["run", "--port", "0", "--data", data.to_str().unwrap()], &tls[..]].concat();
     assert!(house.refused(&args).contains("chmod 600"));
+}
+
+#[test]
+fn it_serves_its_metrics_as_openmetrics_without_addresses() {
+    let house = House::new("lasting-metrics");
+    let more = ["--metrics", "127.0.0.1:0"];
+    let process = Process::start_with(&built().join("postledger"), house.0.path(), &more);
+    let at = process.said.iter().find_map(|line| line.strip_prefix("Metrics are at ")).unwrap();
+    let metrics = || {
+        let mut answer = agent().get(at.trim_end_matches('.')).call().unwrap();
+        assert_eq!(answer.headers()["content-type"], open_metrics::MEDIA_TYPE);
+        let text = answer.body_mut().read_to_string().unwrap();
+        assert!(!text.contains('@') && !text.contains("8123456"), "{text}");
+        open_metrics::parse(&text)
+    };
+    metrics();
+    post(&process, &house, "no JSON");
+    // From the future, so that the time from the event to its receipt is negative, and so is the sum of those times.
+    let mut ahead: serde_json::Value = serde_json::from_str(BOUNCE).unwrap();
+    ahead["BouncedAt"] = platform::now().plus_seconds(500).to_string().into();
+    post(&process, &house, &ahead.to_string());
+    process.drain();
+    let samples = metrics();
+    let value = |name: &str, label: Option<(&str, &str)>| {
+        let has = |sample: &&open_metrics::Sample| {
+            assert_eq!(sample.labels["stack"], "local");
+            sample.name == name
+                && label.is_none_or(|(label, value)| sample.labels.get(label).is_some_and(|has| has == value))
+        };
+        samples.iter().find(has).map(|sample| sample.value)
+    };
+    assert_eq!(value("EventsAccepted_total", Some(("RecordType", "Bounce"))), Some(1.0));
+    assert_eq!(value("SetAside_total", None), Some(1.0));
+    assert_eq!(value("SourceLag_count", None), Some(1.0));
+    assert!(value("SourceLag", Some(("quantile", "0"))).is_some_and(|least| least < 0.0));
+    assert_eq!(value("SourceLag_sum", None), None, "a sum is not negative");
+    process.stop();
 }
 
 #[test]
@@ -294,6 +322,28 @@ fn where_a_ledger_is_lost_no_empty_one_takes_its_place() {
     std::fs::remove_file(data.join("ledger.key")).unwrap();
     assert!(house.does_not_start().contains("is gone"), "the journal is left");
     assert!(!file.exists() && bytes.len() > 4_096);
+}
+
+#[test]
+fn a_backup_is_not_put_beside_its_ledger_nor_sealed_by_blanks() {
+    let house = House::new("lasting-beside");
+    house.start().stop();
+    let (data, file) = (house.path("data"), house.path("copy.db"));
+    std::fs::create_dir(data.join("backups")).unwrap();
+    std::os::unix::fs::symlink(&data, house.path("same")).unwrap();
+    let data = data.to_str().unwrap();
+    for beside in ["data/copy.db", "data/backups/copy.db", "same/copy.db", "home/../data/copy.db"] {
+        let said = house.refused(&["backup", house.path(beside).to_str().unwrap(), "--data", data]);
+        assert!(
+            said.contains("is in the folder of the ledger") && said.contains("next: choose a file in"),
+            "{said}"
+        );
+        assert!(!house.path(beside).exists());
+    }
+    let mut blank = command();
+    blank.args(["backup", file.to_str().unwrap(), "--data", data]).env("POSTLEDGER_HOME", house.path("home"));
+    let said = text(&run(blank.env("POSTLEDGER_PASSPHRASE", " correct h    "), b"").stderr);
+    assert!(said.contains("fewer than 12 characters") && !file.exists(), "{said}");
 }
 
 #[test]

@@ -88,6 +88,17 @@ fn the_proxies_lead_to_where_it_listens_and_take_bodies_that_it_reads() {
     assert!(nginx.contains("X-Forwarded-For $proxy_add_x_forwarded_for"));
     let most = nginx.split_once("client_max_body_size ").unwrap().1.split_once("m;").unwrap().0;
     assert!(most.parse::<usize>().unwrap() * 1024 * 1024 > embedded::server::REQUEST_BYTES_MAX);
+    let idle = caddy.split_once("keepalive ").unwrap().1.split_once("s\n").unwrap().0;
+    let closed_after = embedded::Limits::default().head.as_secs();
+    assert!(idle.parse::<u64>().unwrap() < closed_after, "a connection is let go of before it is closed");
+    assert!(nginx.contains("proxy_set_header Connection close;"), "no connection of nginx is idle");
+    for (file, words) in [
+        (read("docs/one-machine.md"), format!("It closes them after {closed_after} seconds")),
+        (caddy.clone(), format!("closes an idle connection after {closed_after} seconds")),
+        (nginx.clone(), format!("closes an idle connection after {closed_after} seconds")),
+    ] {
+        assert!(file.contains(&words), "{words}");
+    }
     for file in [&caddy, &nginx] {
         assert_eq!(file.matches('{').count(), file.matches('}').count());
         assert!(file.contains("--trusted-proxy 127.0.0.1") && file.contains("docs/one-machine.md"));

@@ -65,6 +65,7 @@ impl Beside {
             vault: Arc::new(MemoryVault::default()),
             postmark: unreached(),
             clock: clock.clone(),
+            portal: None,
         }));
         let endpoint = Endpoint::new(Arc::new(InProcess::new(simulator.clone(), Arc::new(Nobody))))
             .with_retries(Retries { attempts: 3, first_pause: Duration::ZERO, most_pause: Duration::ZERO });

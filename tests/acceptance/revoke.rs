@@ -47,10 +47,8 @@ fn a_revoked_password_is_asked_about_listed_known_to_others_and_taken_back_witho
     let asked = ask(&["revoke", "--generation", "1"]);
     assert_eq!(asked.status.code(), Some(1), "there is nobody to ask");
     let told = text(&asked.stdout);
-    assert!(
-        told.contains("Denied=8123456.1") && told.contains("30 days") && told.contains("--undo"),
-        "{told}"
-    );
+    assert!(told.contains("8123456.1") && told.contains("30 days") && told.contains("--undo"), "{told}");
+    assert!(!told.contains("Denied"), "that is a parameter on AWS: {told}");
     assert!(text(&asked.stderr).contains("--yes"), "{}", text(&asked.stderr));
     assert_eq!(running.json(&["revoke", "--list", "--json"]), json!([]), "nothing was revoked");
 
@@ -63,7 +61,8 @@ fn a_revoked_password_is_asked_about_listed_known_to_others_and_taken_back_witho
     assert_eq!((&again["new"], &again["from"]), (&json!(false), &done["from"]), "the next one knows of it");
     let listed = running.json(&["revoke", "--list", "--json"]);
     assert_eq!((&listed[0]["server"], &listed[0]["next_generation"]), (&json!(8_123_456), &json!(2)));
-    assert!(out(&running.ask(&["revoke", "--list"], b"")).contains("Denied=8123456.1"));
+    let listed = out(&running.ask(&["revoke", "--list"], b""));
+    assert!(listed.contains("8123456") && !listed.contains("Denied"), "{listed}");
 
     let refused = ask(&["url", "--generation", "1"]);
     assert_eq!(refused.status.code(), Some(1));
@@ -79,7 +78,8 @@ fn a_revoked_password_is_asked_about_listed_known_to_others_and_taken_back_witho
 
     let key = aside["key"].as_str().unwrap();
     assert!(!running.ask(&["quarantine", "replay", key], b"").status.success(), "it is still revoked");
-    assert!(out(&ask(&["revoke", "--generation", "1", "--undo", "--yes"])).contains("quarantine replay"));
+    let undone = out(&ask(&["revoke", "--generation", "1", "--undo", "--yes"]));
+    assert!(undone.contains("quarantine replay") && !undone.contains("Denied"), "{undone}");
     assert_eq!(running.json(&["revoke", "--list", "--json"]), json!([]));
     assert!(!ask(&["revoke", "--generation", "1", "--undo", "--yes"]).status.success(), "it is done");
     assert!(out(&running.ask(&["quarantine", "replay", key], b"")).contains("critical queue"));

@@ -456,6 +456,7 @@ fn writers(collection: Collection) -> &'static [&'static str] {
         // Both learn which streams Postmark lists.
         Collection::Servers => &["ReconcileRole", "WatchRole"],
         Collection::Rotation => &[],
+        Collection::Users | Collection::Sessions | Collection::SignIns | Collection::Links | Collection::Limits => &[],
     }
 }
 

@@ -20,6 +20,7 @@ pub mod generator;
 pub mod heavy;
 pub mod lambda;
 pub mod meter;
+pub mod open_metrics;
 pub mod postmark;
 pub mod process;
 pub mod reconcile_memory;
@@ -38,7 +39,7 @@ use api::token::{New, Role, Token};
 use consumer::{Consumer, Incoming};
 use credential::{PrivateKey, User, basic};
 use credential::{PublicKey, Verifier};
-use embedded::{Limits, Parts, Pass, Stack, pump, server};
+use embedded::{Limits, Parts, Socket, Stack, pump, server};
 use http::{Request, Response};
 use ledger::fold::{Reference, View};
 use ledger::policy::StreamKind;
@@ -46,7 +47,7 @@ use ledger::{LedgerKey, ServerId, Time};
 use platform::Clock;
 use queue::{Queue, QueueName};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -98,41 +99,34 @@ pub struct World {
 pub struct Served {
     /// Where its doors and its read API listen.
     pub base: String,
-    /// What opens its operator's routes.
-    pub pass: Pass,
-    port: u16,
+    /// Where its operator's routes listen.
+    pub socket: PathBuf,
 }
 
 impl Served {
-    /// Serves a stack as long as the runtime lasts.
+    /// Serves a stack as long as the runtime lasts, to commands whose keys are in a folder.
     ///
     /// # Panics
-    /// Where the machine has no port or random number to give.
-    pub fn new(runtime: &Runtime, stack: &Arc<Stack>) -> Served {
-        let listen = || runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
-        let (doors, admin) = (listen(), listen());
-        let at = |listener: &TcpListener| listener.local_addr().expect("its address");
-        let (port, base) = (at(&doors).port(), format!("http://{}", at(&doors)));
-        let pass = Pass::new(&stack.name, &format!("http://{}", at(&admin))).expect("random numbers");
+    /// Where the machine has no port to give, or the folder cannot be written.
+    pub fn new(runtime: &Runtime, stack: &Arc<Stack>, home: &Path) -> Served {
+        let _inside = runtime.enter();
+        let doors = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let address = doors.local_addr().expect("its address");
+        let admin = Socket::bind(home, address.port()).expect("a socket");
+        let socket = admin.path().to_owned();
         let limits = Limits::default();
         runtime.spawn(server::serve(stack.clone(), doors, limits, std::future::pending()));
-        runtime.spawn(server::serve_admin(
-            stack.clone(),
-            admin,
-            limits,
-            pass.clone(),
-            std::future::pending(),
-        ));
-        Served { base, pass, port }
+        runtime.spawn(server::serve_admin(stack.clone(), admin, limits, std::future::pending()));
+        Served { base: format!("http://{address}"), socket }
     }
 
-    /// Lets commands that have this folder operate it.
+    /// Lets commands that have another folder operate it too.
     ///
     /// # Panics
     /// Where the folder cannot be written.
     pub fn operated_from(&self, home: &Path) {
-        // It goes with the folder.
-        std::mem::forget(self.pass.keep(home, self.port).expect("a folder"));
+        let name = self.socket.file_name().expect("a name");
+        std::os::unix::fs::symlink(&self.socket, home.join(name)).expect("a folder");
     }
 }
 
@@ -168,8 +162,10 @@ impl World {
             vault: Arc::new(MemoryVault::default()),
             postmark: unreached(),
             clock: clock(),
+            portal: None,
         }));
-        let served = Served::new(&runtime, &stack);
+        let home = Folder::new(&format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed)));
+        let served = Served::new(&runtime, &stack, home.path());
         World {
             runtime,
             stack,
@@ -177,13 +173,12 @@ impl World {
             store,
             key,
             served,
-            home: Folder::new(&format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed))),
+            home,
         }
     }
 
     /// The real command, which operates this world.
     pub fn command(&self) -> Command {
-        self.served.operated_from(self.home.path());
         let mut command = command::command();
         command.env("POSTLEDGER_HOME", self.home.path()).env("POSTLEDGER_URL", self.base());
         command
@@ -194,9 +189,9 @@ impl World {
         self.served.operated_from(home);
     }
 
-    /// What opens its operator's routes.
-    pub fn pass(&self) -> &Pass {
-        &self.served.pass
+    /// Where its operator's routes listen.
+    pub fn socket(&self) -> &Path {
+        &self.served.socket
     }
 
     /// Where it listens.

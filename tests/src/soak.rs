@@ -149,6 +149,7 @@ impl Soak {
             vault: Arc::new(MemoryVault::default()),
             postmark: unreached(),
             clock: clock(),
+            portal: None,
         }));
 
         let start = Instant::now();

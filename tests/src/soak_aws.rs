@@ -129,6 +129,7 @@ impl SoakAws {
             vault: Arc::new(MemoryVault::default()),
             postmark: unreached(),
             clock: clock(),
+            portal: None,
         }));
         wire.metered();
 

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -89,8 +89,11 @@ impl Process {
     }
 
     fn spawn(postledger: &Path, folder: &Path, address: SocketAddr, args: &[String]) -> (Child, Vec<String>) {
+        // The portal's port would follow from a port that is chosen at random: somebody may have it.
+        let portal = args.iter().any(|arg| arg == "--portal");
         let mut child = Command::new(postledger)
             .args(["run", "--no-sample", "--listen", &address.to_string()])
+            .args((!portal).then_some("--no-portal"))
             .args(args)
             .env("POSTLEDGER_HOME", folder.join("home"))
             .env_remove("POSTLEDGER_STACK")
@@ -130,17 +133,25 @@ impl Process {
         self.child.id()
     }
 
+    /// Runs another command on its ledger, as its operator.
+    ///
+    /// # Panics
+    /// Where it cannot be run.
+    pub fn ask(&self, args: &[&str]) -> Output {
+        Command::new(&self.postledger)
+            .args(args)
+            .env("POSTLEDGER_HOME", self.folder.join("home"))
+            .env("POSTLEDGER_URL", self.url())
+            .output()
+            .expect("a process")
+    }
+
     /// Runs another command on its ledger, as its operator; what it prints as JSON.
     ///
     /// # Panics
     /// Where it fails.
     pub fn json(&self, args: &[&str]) -> serde_json::Value {
-        let output = Command::new(&self.postledger)
-            .args(args)
-            .env("POSTLEDGER_HOME", self.folder.join("home"))
-            .env("POSTLEDGER_URL", self.url())
-            .output()
-            .expect("a process");
+        let output = self.ask(args);
         assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("JSON")
     }

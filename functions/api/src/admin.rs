@@ -1,9 +1,9 @@
-//! What admins see beside their mail: what was set aside and why, what reconcile found.
+//! What there is beside the mail: for admins what was set aside and why, for all what reconcile found.
 
 use crate::call::{Answer, Call};
 use crate::cursor;
 use crate::problem::Problem;
-use crate::scope::Admin;
+use crate::scope::{Admin, Reader};
 use account::completeness::{Line, OfStream};
 use answers::{Completeness, CompletenessLine, CompletenessOfStream, Quarantine, SetAside};
 use ledger::Time;
@@ -83,18 +83,18 @@ fn of_kept(kept: &Quarantined) -> SetAside {
 }
 
 /// What reconcile found, by Eastern day and stream.
-pub(crate) async fn completeness(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+pub(crate) async fn completeness(reader: &Reader<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     let query = call.query(&["from", "to"])?;
     let day =
         |name| query.read(name, "a day such as 2026-11-21", |text| begins(text).map(|_| text.to_owned()));
-    let to = day("to")?.unwrap_or_else(|| admin.now().day());
+    let to = day("to")?.unwrap_or_else(|| reader.now().day());
     let back = |days: i64| begins(&to).map_or_else(|| to.clone(), |to| to.plus_days(-days).day());
     let from = day("from")?.unwrap_or_else(|| back(COMPLETENESS_DAYS[0]));
     if from > to || from < back(COMPLETENESS_DAYS[1]) {
         let words = format!("from and to: expected at most {} days, in order", COMPLETENESS_DAYS[1]);
         return Err(Problem::bad_request(words));
     }
-    let told = admin.completeness(&from, &to).await?;
+    let told = reader.completeness(&from, &to).await?;
     let of_day = |streams: BTreeMap<String, OfStream>| {
         streams.into_iter().map(|(stream, of)| (stream, of_stream(of))).collect()
     };

@@ -36,6 +36,7 @@ pub(crate) async fn audit(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, 
 pub fn step(entry: audit::Entry) -> Step {
     let kind = match entry.who.kind {
         WhoKind::Token => "token",
+        WhoKind::User => "user",
         WhoKind::Aws => "aws",
         WhoKind::Local => "local",
         WhoKind::Operator => "operator",

@@ -1,7 +1,7 @@
 //! What this crate's tests stand on: the API over tables and queues in memory, and a clock that stands still until it
 //! is moved.
 
-use crate::scope::{Caller, Parts};
+use crate::scope::{Caller, Parts, Portal};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
 use account::{MemoryVault, Streams, Vault as _};
@@ -13,6 +13,7 @@ use ledger::fold::EventSet;
 use ledger::identity::IdentityParts;
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
+use people::MemoryOutbox;
 use postmark::Context;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
 use queue::{Queue, QueueName};
@@ -108,6 +109,7 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<Memory>,
     pub(crate) queue: Arc<queue::Memory>,
     pub(crate) vault: Arc<MemoryVault>,
+    pub(crate) outbox: Arc<MemoryOutbox>,
     /// By how many seconds the clock was moved.
     moved: Arc<AtomicI64>,
 }
@@ -139,6 +141,7 @@ impl Bench {
         let moved = Arc::new(AtomicI64::default());
         let clock = moved.clone();
         let vault = Arc::new(MemoryVault::default());
+        let outbox = Arc::new(MemoryOutbox::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
         let postmark = Endpoint::new(transport).with_retries(once);
         let api = Api::new(Parts {
@@ -150,8 +153,9 @@ impl Bench {
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
             clock: Arc::new(move || now().plus_seconds(clock.load(Ordering::Relaxed))),
+            portal: Some(Portal { url: "https://portal.example".to_owned(), outbox: outbox.clone() }),
         });
-        Bench { api, store, queue, vault, moved }
+        Bench { api, store, queue, vault, outbox, moved }
     }
 
     /// Lets time pass.

@@ -1,15 +1,19 @@
-//! The read API as a Lambda function behind API Gateway: configuration and start-up.
+//! The read API as a Lambda function behind API Gateway: configuration and start-up. The portal's function begins the same
+//! way, so what both reach a ledger by is made here.
 
 use crate::call::Call;
+use crate::scope::Portal;
 use crate::{Api, Parts};
-use account::{ParameterVault, Streams};
+use account::{ParameterVault, Streams, Vault};
 use aws::{Access, Link, Opened};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use ledger::policy::SoftBouncePolicy;
+use people::QueuedMail;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::config::{
-    BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, POSTMARK,
-    QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STAGE, TOKENS_PREFIX,
+    BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL,
+    PORTAL_URL, POSTMARK, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STAGE,
+    TOKENS_PREFIX,
 };
 use platform::{Config, Variable};
 use postmark_api::Endpoint;
@@ -27,6 +31,8 @@ const VARIABLES: &[Variable] = &[
     CRITICAL_QUEUE_URL,
     EVENTS_TABLE,
     LEDGER_KEY_PARAMETER,
+    MAIL_QUEUE_URL,
+    PORTAL_URL,
     POSTMARK,
     QUARANTINE_TABLE,
     RECIPIENTS_TABLE,
@@ -70,7 +76,7 @@ async fn answer(api: &Api, request: Request) -> Response<Body> {
 
 /// The query as it was sent. The library makes one URL of path and query, where a `?` or `#` of a decoded path would begin
 /// another query, or swallow the one that there is; beside it the query is told taken apart.
-fn query(request: &Request, path: &str) -> String {
+pub fn query(request: &Request, path: &str) -> String {
     if !path.contains(['?', '#']) {
         return request.uri().query().unwrap_or_default().to_owned();
     }
@@ -83,23 +89,41 @@ fn query(request: &Request, path: &str) -> String {
 
 async fn start(config: &Config) -> Result<Api, Error> {
     let link = Link::new(Access::of_function()?, LIMITS);
+    let vault = Arc::new(ParameterVault::configured(link.clone(), config)?);
+    Ok(Api::new(parts(config, link, vault, Endpoint::configured(config)?).await?))
+}
+
+/// What a function reaches a ledger by: its tables over a link, its queues, its key, and where its users sign in. The servers'
+/// tokens and Postmark are given, since not every function reaches them.
+///
+/// # Errors
+/// A variable that is missing or unusable, or a ledger key that cannot be had.
+pub async fn parts(
+    config: &Config,
+    link: Link,
+    vault: Arc<dyn Vault>,
+    postmark: Endpoint,
+) -> Result<Parts, Error> {
+    let queues = Link::new(Access::of_function()?, queue::sqs::LIMITS);
     let store = DynamoDb::new(link.clone(), Tables::configured(config)?);
     Opened::tell("tables", store.warm().await);
-    let postmark = Endpoint::configured(config)?;
-    let vault = Arc::new(ParameterVault::configured(link.clone(), config)?);
-    Ok(Api::new(Parts {
+    Ok(Parts {
         store: Arc::new(store),
-        queue: Arc::new(Sqs::new(
-            Link::new(Access::of_function()?, queue::sqs::LIMITS),
-            configured_urls(config)?,
-        )),
+        queue: Arc::new(Sqs::new(queues.clone(), configured_urls(config)?)),
         ledger_key: ledger_key(&link, config).await?,
         streams: Streams::new(vault.clone(), postmark.clone()),
         postmark,
         vault,
         policy: config.parsed(SOFT_BOUNCE_POLICY, SoftBouncePolicy::default())?,
         clock: platform::clock(),
-    }))
+        portal: portal(config, queues),
+    })
+}
+
+/// Where users sign in, if the stack has a portal.
+fn portal(config: &Config, queues: Link) -> Option<Portal> {
+    let url = config.text(PORTAL_URL)?.trim_end_matches('/').to_owned();
+    Some(Portal { url, outbox: QueuedMail::configured(queues, config) })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - Nobody reaches anything but through [`scope`]: what a caller may see is a type that it was given, checked.
 //! - What is out of scope answers as what is not there.
-//! - Whoever is not to see addresses sees none anywhere: every answer to it goes through [`mask`].
+//! - Whoever is not to see recipients' addresses sees none anywhere: every answer to it goes through [`mask`].
 //! - Every answer is as `openapi.json` describes it, and every problem is an RFC 9457 document.
 //! - No request path scans a table, and no list is held in memory beyond its page.
 //!
@@ -38,10 +38,11 @@ mod stats;
 mod suppressions;
 pub mod token;
 mod tokens;
+mod users;
 
 pub use audited::step;
 #[cfg(feature = "lambda")]
-pub use lambda::run;
+pub use lambda::{parts, query, run};
 pub use scope::{Caller, Parts};
 
 use call::{Answer, Call, response};
@@ -55,6 +56,7 @@ use scope::{Gate, Reader};
 pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Answers what is asked of a ledger.
+#[derive(Clone)]
 pub struct Api {
     parts: Parts,
 }
@@ -75,12 +77,21 @@ impl Api {
         self.counted(call, Some(caller)).await
     }
 
+    /// Answers somebody for a page of the portal, which counts its own answers: the API's alarm is about those who ask it.
+    pub async fn answer_to_page(&self, caller: Caller, call: &Call<'_>) -> Response<Vec<u8>> {
+        self.answered(call, Some(caller)).await
+    }
+
     async fn counted(&self, call: &Call<'_>, caller: Option<Caller>) -> Response<Vec<u8>> {
-        let is_operator = caller.as_ref().is_some_and(|caller| caller.token().is_none());
-        let whole = |problem: Problem| if is_operator { problem.for_operators() } else { problem };
-        let answer = response(self.routed(call, caller).await.map_err(whole));
+        let answer = self.answered(call, caller).await;
         observe::answered(answer.status());
         answer
+    }
+
+    async fn answered(&self, call: &Call<'_>, caller: Option<Caller>) -> Response<Vec<u8>> {
+        let is_operator = caller.as_ref().is_some_and(|caller| caller.token().is_none());
+        let whole = |problem: Problem| if is_operator { problem.for_operators() } else { problem };
+        response(self.routed(call, caller).await.map_err(whole))
     }
 
     /// Who asks, by a request's head alone, so that its body need not be read before that is known; `None` where
@@ -117,7 +128,8 @@ impl Api {
             },
             None => stack::answer(&gate, route, call, &name).await,
         };
-        if gate.caller().reveals() {
+        // Who manages users has to know them: they are no recipients.
+        if gate.caller().reveals() || route.is_of_users() {
             return answer;
         }
         let typed = Typed::of(&name, call.body);
@@ -163,10 +175,18 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Erase => erase::erase(&reader.admin()?, call, name).await,
         Route::Export => history::export(&reader.admin()?, call, name).await,
         Route::Quarantine => admin::quarantine(&reader.admin()?, call).await,
-        Route::Completeness => admin::completeness(&reader.admin()?, call).await,
+        Route::Completeness => admin::completeness(reader, call).await,
         Route::Audit => audited::audit(&reader.admin()?, call).await,
-        Route::OpenApi | Route::Servers | Route::Tokens | Route::NewToken | Route::RevokeToken => {
-            Err(Problem::not_found())
-        }
+        Route::OpenApi
+        | Route::Servers
+        | Route::Tokens
+        | Route::NewToken
+        | Route::RevokeToken
+        | Route::Users
+        | Route::InviteUsers
+        | Route::ChangeUser
+        | Route::RemoveUser
+        | Route::SignOutUser
+        | Route::NewPortalLink => Err(Problem::not_found()),
     }
 }

@@ -109,6 +109,23 @@ impl Problem {
         .next("start again without a cursor")
     }
 
+    /// Nobody grants what it has not.
+    pub fn beyond_own(detail: &'static str) -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "beyond-own",
+            "A token cannot grant what it does not have",
+            detail,
+        )
+        .next("ask for no more than this token has, or use a token that has more")
+    }
+
+    /// There is no portal to sign in to.
+    pub fn no_portal() -> Problem {
+        Problem::conflict("no-portal", "There is no portal", "this ledger is served without a portal")
+            .next("`postledger run` serves one; on AWS it is part of the deployment")
+    }
+
     /// There is nothing of that name, or it is not this caller's to know.
     pub fn not_found() -> Problem {
         Problem::new(

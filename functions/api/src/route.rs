@@ -46,11 +46,23 @@ pub enum Route {
     NewToken,
     /// Revokes a token.
     RevokeToken,
+    /// The users of the portal.
+    Users,
+    /// Invites users.
+    InviteUsers,
+    /// Changes what a user may do and see.
+    ChangeUser,
+    /// Removes a user.
+    RemoveUser,
+    /// Ends a user's sessions.
+    SignOutUser,
+    /// Makes a link to the portal.
+    NewPortalLink,
 }
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 20] = [
+    pub const ALL: [Route; 26] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -71,6 +83,12 @@ impl Route {
         Route::Tokens,
         Route::NewToken,
         Route::RevokeToken,
+        Route::Users,
+        Route::InviteUsers,
+        Route::ChangeUser,
+        Route::RemoveUser,
+        Route::SignOutUser,
+        Route::NewPortalLink,
     ];
 
     /// Its path, with the places that vary in braces.
@@ -95,6 +113,10 @@ impl Route {
             Route::Audit => "/v1/servers/{server}/audit",
             Route::Tokens | Route::NewToken => "/v1/tokens",
             Route::RevokeToken => "/v1/tokens/{id}",
+            Route::Users | Route::InviteUsers => "/v1/users",
+            Route::ChangeUser | Route::RemoveUser => "/v1/users/{id}",
+            Route::SignOutUser => "/v1/users/{id}/sessions",
+            Route::NewPortalLink => "/v1/portal-links",
         }
     }
 
@@ -106,10 +128,18 @@ impl Route {
             | Route::Reactivate
             | Route::Import
             | Route::Erase
-            | Route::NewToken => Method::POST,
-            Route::RevokeToken => Method::DELETE,
+            | Route::NewToken
+            | Route::InviteUsers
+            | Route::NewPortalLink => Method::POST,
+            Route::ChangeUser => Method::PUT,
+            Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
             _ => Method::GET,
         }
+    }
+
+    /// Whether it is about those who sign in to the portal.
+    pub const fn is_of_users(self) -> bool {
+        matches!(self, Route::Users | Route::InviteUsers | Route::ChangeUser)
     }
 
     /// The least role that it takes; `None`: anybody may ask.
@@ -123,18 +153,24 @@ impl Route {
             | Route::Message
             | Route::Activity
             | Route::Suppressions
-            | Route::Stats => Some(Role::Viewer),
+            | Route::Stats
+            | Route::Completeness
+            | Route::NewPortalLink => Some(Role::Viewer),
             Route::Suppress
             | Route::Reactivate
             | Route::Import
             | Route::Erase
             | Route::Export
             | Route::Quarantine
-            | Route::Completeness
             | Route::Audit
             | Route::Tokens
             | Route::NewToken
-            | Route::RevokeToken => Some(Role::Admin),
+            | Route::RevokeToken
+            | Route::Users
+            | Route::InviteUsers
+            | Route::ChangeUser
+            | Route::RemoveUser
+            | Route::SignOutUser => Some(Role::Admin),
         }
     }
 

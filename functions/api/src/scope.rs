@@ -5,12 +5,14 @@
 //! is out of scope is not found, whether it is there or not.
 
 mod admin;
+mod people;
 mod reader;
 mod streams;
 mod tokens;
 
 pub use admin::{Admin, SetAside};
 pub use answers::UnknownStream;
+pub use people::{People, SignedIn, user_who};
 pub use reader::Reader;
 pub use streams::{Stream, unknown_stream};
 pub use tokens::{Place, Tokens};
@@ -18,6 +20,7 @@ pub use tokens::{Place, Tokens};
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::token::{Grant, Role, Token, TokenRefused};
+use ::people::{Outbox, Secret, User};
 use account::audit::{Who, WhoKind};
 use account::{Registry, ServerEntry, Streams, Vault};
 use http::header::AUTHORIZATION;
@@ -30,6 +33,9 @@ use queue::Queue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Store;
+
+/// Of how many servers the registry is asked one by one; of more it is read as a whole.
+const ASKED_ONE_BY_ONE: usize = 20;
 
 /// What a ledger is reached by.
 #[derive(Clone)]
@@ -50,6 +56,24 @@ pub struct Parts {
     pub policy: SoftBouncePolicy,
     /// What time it is.
     pub clock: Clock,
+    /// Where users sign in, if they do.
+    pub portal: Option<Portal>,
+}
+
+/// The portal, as the API knows of it.
+#[derive(Clone)]
+pub struct Portal {
+    /// Its base URL, without a slash at the end.
+    pub url: String,
+    /// Where mail to its users is put down.
+    pub outbox: Arc<dyn Outbox>,
+}
+
+impl Portal {
+    /// A link that opens a session.
+    pub fn link(&self, secret: &Secret) -> String {
+        format!("{}/link/{}", self.url, secret.text())
+    }
 }
 
 /// Who asks.
@@ -145,10 +169,13 @@ impl<'a> Gate<'a> {
         }
         let token = match who.kind {
             WhoKind::Token => Token::get(&*self.parts.store, &who.name).await?,
-            WhoKind::Aws | WhoKind::Local | WhoKind::Operator => None,
+            WhoKind::User | WhoKind::Aws | WhoKind::Local | WhoKind::Operator => None,
         };
-        let told = match token {
-            Some(token) if token.role < Role::Operator => who.clone(),
+        // One who was removed may have been anybody.
+        let user = User::get(&*self.parts.store, &who.name).await?;
+        let told = match (token, user) {
+            (Some(token), _) if token.role < Role::Operator => who.clone(),
+            (None, Some(user)) if !user.access.is_operator() => Who { kind: WhoKind::User, ..who.clone() },
             _ => Who::operator(),
         };
         known.insert(who.name, told.clone());
@@ -174,13 +201,23 @@ impl<'a> Gate<'a> {
 
     /// The servers in scope, with what the registry has of them.
     pub async fn servers(&self) -> Result<Vec<(ServerId, Option<ServerEntry>, BTreeSet<String>)>, Problem> {
-        let store = &*self.parts.store;
-        let mut entries: BTreeMap<ServerId, Option<ServerEntry>> =
-            Registry(store).list().await?.into_iter().map(|entry| (entry.server, Some(entry))).collect();
-        if let Some(servers) = &self.caller.grant.servers {
-            entries.retain(|server, _| servers.contains(server));
-            for server in servers {
-                entries.entry(*server).or_default();
+        let registry = Registry(&*self.parts.store);
+        let mut entries: BTreeMap<ServerId, Option<ServerEntry>> = BTreeMap::new();
+        match &self.caller.grant.servers {
+            Some(servers) if servers.len() <= ASKED_ONE_BY_ONE => {
+                for server in servers {
+                    entries.insert(*server, registry.get(*server).await?);
+                }
+            }
+            scope => {
+                let all = registry.list().await?;
+                entries.extend(all.into_iter().map(|entry| (entry.server, Some(entry))));
+                if let Some(servers) = scope {
+                    entries.retain(|server, _| servers.contains(server));
+                    for server in servers {
+                        entries.entry(*server).or_default();
+                    }
+                }
             }
         }
         let mut all = Vec::new();
@@ -188,6 +225,19 @@ impl<'a> Gate<'a> {
             all.push((server, entry, self.parts.store.streams(server).await?));
         }
         Ok(all)
+    }
+
+    /// Opens the users, for whoever may manage some.
+    pub fn people(&self) -> Result<People<'_>, Problem> {
+        if self.caller.role() < Role::Admin {
+            return Err(Problem::role("admin or operator"));
+        }
+        Ok(People { gate: self })
+    }
+
+    /// Opens what makes links to the portal: whoever bears a token may let somebody see what it sees.
+    pub fn links(&self) -> People<'_> {
+        People { gate: self }
     }
 
     /// Opens the tokens, for whoever may make some.

@@ -1,10 +1,10 @@
-//! What is asked of the stack as a whole: which servers there are for the caller, and its [`tokens`].
+//! What is asked of the stack as a whole: which servers there are for the caller, its [`tokens`] and its [`users`].
 
 use crate::call::{Answer, Call};
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::scope::Gate;
-use crate::tokens;
+use crate::{tokens, users};
 use answers::{Server, Servers, Word};
 use ledger::policy::StreamKind;
 use std::collections::BTreeMap;
@@ -23,6 +23,12 @@ pub(crate) async fn answer(
         Route::Tokens => tokens::list(&gate.tokens()?, call).await,
         Route::NewToken => tokens::make(&gate.tokens()?, call).await,
         Route::RevokeToken => tokens::revoke(&gate.tokens()?, call, name).await,
+        Route::Users => users::list(&gate.people()?, call).await,
+        Route::InviteUsers => users::invite(&gate.people()?, call).await,
+        Route::ChangeUser => users::change(&gate.people()?, call, name).await,
+        Route::RemoveUser => users::remove(&gate.people()?, call, name).await,
+        Route::SignOutUser => users::sign_out(&gate.people()?, call, name).await,
+        Route::NewPortalLink => users::portal_link(&gate.links(), call).await,
         _ => Err(Problem::not_found()),
     }
 }

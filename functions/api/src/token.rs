@@ -233,15 +233,10 @@ impl Token {
         if token.revoked_at.is_some() {
             return Ok(Err(TokenRefused::Revoked));
         }
-        let ended = |token: &Token| token.expires_at.is_some_and(|expires| expires <= now);
-        if ended(&token) {
+        if token.has_ended(now) {
             return Ok(Err(TokenRefused::Expired));
         }
-        let closed = |token: &Token| match token.revoked_at {
-            Some(_) => !token.children_kept,
-            None => ended(token),
-        };
-        if token.ancestors(store).await?.iter().any(closed) {
+        if !token.is_open(store, now).await? {
             return Ok(Err(TokenRefused::Orphaned));
         }
         let today = now.day();
@@ -261,6 +256,20 @@ impl Token {
             }
         }
         Ok(Ok(token))
+    }
+
+    fn has_ended(&self, now: Time) -> bool {
+        self.expires_at.is_some_and(|expires| expires <= now)
+    }
+
+    /// Whether it opens anything: not where it has ended or was revoked, or one that it descends from was.
+    pub async fn is_open(&self, store: &dyn DocumentStore, now: Time) -> Result<bool, StoreError> {
+        let closed = |token: &Token| match token.revoked_at {
+            Some(_) => !token.children_kept,
+            None => token.has_ended(now),
+        };
+        let closes = self.revoked_at.is_some() || self.has_ended(now);
+        Ok(!closes && !self.ancestors(store).await?.iter().any(closed))
     }
 
     /// One token.

@@ -1,6 +1,7 @@
 //! Watching as a Lambda function that a schedule starts: configuration and start-up.
 
 use crate::Rounds;
+use crate::observe::Happened;
 use account::ParameterVault;
 use account::watch::WatchError;
 use aws::{Access, Link, scheduled};
@@ -43,10 +44,21 @@ pub async fn run() -> Result<(), Error> {
     let config = Config::of_function(VARIABLES);
     let rounds = &start(&config).inspect_err(|error| platform::logs::cannot_start(&**error))?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let work = async |until| Ok::<_, WatchError>(rounds.all(Some(until)).await?.unwrap_or_default());
+        let work = async |until| {
+            let looked = rounds.all(Some(until)).await;
+            sweep(rounds).await;
+            Ok::<_, WatchError>(looked?.unwrap_or_default())
+        };
         scheduled(&event.payload, event.context.deadline, RESERVE, work).await
     }))
     .await
+}
+
+/// Takes away what is over of those who sign in to the portal: sessions, codes, links. What is left the next run takes.
+async fn sweep(rounds: &Rounds) {
+    if let Err(error) = people::sweep(&*rounds.store, (rounds.clock)()).await {
+        Happened::NotSwept { error: &error }.emit();
+    }
 }
 
 fn start(config: &Config) -> Result<Rounds, Error> {

@@ -1,6 +1,8 @@
 //! What watching tells of itself: one type whose `emit` both logs and counts.
 
 use account::watch::{Report, WatchError};
+#[cfg(feature = "lambda")]
+use store::StoreError;
 
 /// Something that happened.
 pub(crate) enum Happened<'a> {
@@ -8,6 +10,9 @@ pub(crate) enum Happened<'a> {
     Looked { report: &'a Report },
     /// A server could not be looked at: the ledger or its token gave no answer.
     Failed { error: &'a WatchError },
+    /// What is over of people's sessions could not be taken away.
+    #[cfg(feature = "lambda")]
+    NotSwept { error: &'a StoreError },
     /// Another run is under way.
     Busy,
     /// A run is over; how many servers there was no time for, and what Postmark sent since the last one.
@@ -41,6 +46,17 @@ impl Happened<'_> {
                     call.action = call.action,
                     error = %error,
                     "a server could not be checked; the next run does it"
+                );
+            }
+            #[cfg(feature = "lambda")]
+            Happened::NotSwept { error } => {
+                let call = platform::counted(error);
+                tracing::warn!(
+                    call.kind = call.kind,
+                    call.code = call.code,
+                    call.action = call.action,
+                    error = %error,
+                    "sessions that are over could not be taken away; the next run does it"
                 );
             }
             Happened::Busy => tracing::info!("another run is under way; this one does nothing"),

@@ -7,22 +7,22 @@
 use crate::args::Target;
 use crate::args::{Access, Unknown};
 use crate::aws::{self, Aws};
-use crate::client::{agent, unreachable_at};
+use crate::client::{agent, agent_at, unreachable_at};
 use crate::target::{Context, Deployment};
 use crate::{Failure, USAGE};
 use account::audit::{Who, WhoKind};
 use answers::{Problem, UNKNOWN_STREAM};
 use embedded::admin::ACTOR;
-use embedded::pass::{self, Pass};
+use embedded::socket::{self, is_here};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Method, Response, StatusCode};
-use operator::{OnQueue, Step};
+use operator::Step;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
-use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use ureq::Agent;
@@ -67,6 +67,11 @@ impl Request {
     /// Tells something there.
     pub fn post(segments: &[&str]) -> Request {
         Request::new(Method::POST, segments, false)
+    }
+
+    /// Tells what is to stand there; told twice, it is the same.
+    pub fn put(segments: &[&str]) -> Request {
+        Request::new(Method::PUT, segments, true)
     }
 
     /// Takes away what stands there.
@@ -185,6 +190,8 @@ impl Answer {
     }
 }
 
+/// What a request on a socket names: the address leads nowhere else.
+const AT_SOCKET: &str = "http://127.0.0.1";
 const WRONG_BASE: &str =
     "name the stack's API by --url or POSTLEDGER_URL: the address that its webhook URLs begin with";
 
@@ -195,18 +202,18 @@ pub struct Api {
     answered: AtomicBool,
 }
 
-/// A listener, and what is borne there.
+/// A listener, and the header that is borne there.
 #[derive(Clone)]
 pub struct Http {
     agent: Agent,
     base: String,
-    headers: Vec<(&'static str, String)>,
+    header: (&'static str, String),
 }
 
 enum Way {
     /// Over HTTP, by a token.
     Bearer(Http),
-    /// Over HTTP, as whoever operates an embedded Postledger; and where its doors are.
+    /// Over HTTP on its socket, as whoever operates an embedded Postledger; and where its doors are.
     Operator(Http, String),
     /// In this process, by access to AWS.
     Direct(Box<Aws>),
@@ -229,7 +236,7 @@ impl Api {
             (Some(token), Deployment::Aws(args)) => {
                 Api::of_bearer(&aws::doors(&args, &context.stack)?, &token.token)
             }
-            (None, Deployment::Url(base)) if !pass::is_here(&base) => Err(Failure::new(
+            (None, Deployment::Url(base)) if !is_here(&base) => Err(Failure::new(
                 "there is no token for this API",
             )
             .next("give one by POSTLEDGER_TOKEN or --token-file FILE; `postledger token new` makes one")),
@@ -247,7 +254,7 @@ impl Api {
 
     fn at(place: Deployment, context: &Context) -> Result<Api, Failure> {
         match place {
-            Deployment::Url(base) => Ok(Api::of_operator(&base, &Pass::find(&context.home()?, &base)?)),
+            Deployment::Url(base) => Ok(Api::of_operator(&base, &socket::find(&context.home()?, &base)?)),
             Deployment::Aws(args) => Ok(Api::of(Way::Direct(Box::new(Aws::open(&args, &context.stack)?)))),
         }
     }
@@ -268,18 +275,19 @@ impl Api {
             ))
             .next("make one by `postledger token new`, and give it as it was printed"));
         }
-        if base.starts_with("http://") && !pass::is_here(base) {
+        if base.starts_with("http://") && !is_here(base) {
             return Err(Failure::new("a token is not sent over plain http://, where others could read it")
                 .next("name the API by its https:// address"));
         }
-        Ok(Api::of(Way::Bearer(Http::new(base, vec![(AUTHORIZATION.as_str(), format!("Bearer {token}"))]))))
+        let header = (AUTHORIZATION.as_str(), format!("Bearer {token}"));
+        Ok(Api::of(Way::Bearer(Http::new(agent(), base, header))))
     }
 
-    /// Asks the embedded Postledger whose doors are at a base URL, as whoever operates it.
-    pub fn of_operator(doors: &str, pass: &Pass) -> Api {
+    /// Asks the embedded Postledger whose doors are at a base URL by its socket, as whoever operates it.
+    pub fn of_operator(doors: &str, socket: &Path) -> Api {
         let actor = utf8_percent_encode(&user(), PLAIN).to_string();
-        let headers = vec![(AUTHORIZATION.as_str(), pass.header()), (ACTOR, actor)];
-        Api::of(Way::Operator(Http::new(&pass.admin, headers), doors.to_owned()))
+        let http = Http::new(agent_at(socket), AT_SOCKET, (ACTOR, actor));
+        Api::of(Way::Operator(http, doors.to_owned()))
     }
 
     fn of(way: Way) -> Api {
@@ -299,30 +307,6 @@ impl Api {
         match self.aws() {
             Some(aws) => aws.who(),
             None => Who { kind: WhoKind::Local, name: user() },
-        }
-    }
-
-    /// Whether the Postledger that this way led to has ended: it was killed, which leaves its pass behind, and nobody
-    /// listens there any more, or somebody else does. One that is in trouble has not ended.
-    pub fn is_over(&self) -> bool {
-        let Way::Operator(http, _) = &self.way else { return false };
-        let Ok(request) = Request::operator(Method::GET, &["queues"]).of_http(&http.base) else {
-            return true;
-        };
-        match http.answered(request) {
-            Ok(told) if told.status.is_success() => told.read::<Vec<OnQueue>>().is_err(),
-            // Another run, perhaps of another user, has this port now, and refuses the secret of the one that ended.
-            Ok(told) => told.problem().is_none_or(|problem| matches!(problem.code(), "" | "unauthorized")),
-            Err(ureq::Error::Io(error)) => error.kind() == ErrorKind::ConnectionRefused,
-            // Whatever it is, it does not speak as one of ours does.
-            Err(
-                ureq::Error::ConnectionFailed
-                | ureq::Error::Protocol(_)
-                | ureq::Error::Http(_)
-                | ureq::Error::TooManyRedirects
-                | ureq::Error::RedirectFailed,
-            ) => true,
-            Err(_) => false,
         }
     }
 
@@ -411,8 +395,8 @@ impl Api {
 }
 
 impl Http {
-    fn new(base: &str, headers: Vec<(&'static str, String)>) -> Http {
-        Http { agent: agent(), base: base.trim_end_matches('/').to_owned(), headers }
+    fn new(agent: Agent, base: &str, header: (&'static str, String)) -> Http {
+        Http { agent, base: base.trim_end_matches('/').to_owned(), header }
     }
 
     /// Sends a request; `meant` is where somebody was to be.
@@ -422,10 +406,8 @@ impl Http {
 
     /// Sends a request with what is borne here.
     fn answered(&self, mut request: http::Request<Vec<u8>>) -> Result<Answer, ureq::Error> {
-        for (name, value) in &self.headers {
-            let value = HeaderValue::from_str(value).map_err(http::Error::from)?;
-            request.headers_mut().insert(*name, value);
-        }
+        let (name, value) = &self.header;
+        request.headers_mut().insert(*name, HeaderValue::from_str(value).map_err(http::Error::from)?);
         let (parts, mut body) = self.agent.run(request)?.into_parts();
         let body = body.with_config().limit(u64::MAX).read_to_vec()?;
         Ok(Answer::of(Response::from_parts(parts, body)))
@@ -442,7 +424,6 @@ pub fn user() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read as _, Write as _};
 
     #[test]
     fn a_segment_is_one_segment_whatever_is_in_it() {
@@ -480,46 +461,6 @@ mod tests {
             let told = Api::of_bearer(base, token).err().map(|failure| failure.to_string());
             assert!(told.is_some_and(|told| !told.contains("secret")), "{base}");
         }
-    }
-
-    /// A listener on this machine that says the same to everybody, whatever is asked.
-    fn answering(answer: String) -> String {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let _ = stream.read(&mut [0; 4096]);
-                let _ = stream.write_all(answer.as_bytes());
-            }
-        });
-        base
-    }
-
-    #[test]
-    fn only_one_that_nobody_or_somebody_else_answers_for_has_ended() {
-        let http = |status: &str, body: &str| {
-            format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
-        };
-        let problem = |code: &str| format!(r#"{{"type":"urn:postledger:problem:{code}","detail":"no"}}"#);
-        for (answer, over) in [
-            (http("200 OK", "[]"), false),
-            (http("503 Service Unavailable", &problem("unavailable")), false),
-            (http("429 Too Many Requests", &problem("too-many")), false),
-            (http("500 Internal Server Error", &problem("fault")), false),
-            (http("401 Unauthorized", &problem("unauthorized")), true),
-            (http("401 Unauthorized", ""), true),
-            (http("404 Not Found", "<html>"), true),
-            ("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n".to_owned(), true),
-            (http("200 OK", "<html>"), true),
-            (http("500 Internal Server Error", "{}"), true),
-            ("SSH-2.0-OpenSSH_9.6\r\n".to_owned(), true),
-        ] {
-            let pass = Pass::new("local", &answering(answer.clone())).unwrap();
-            assert_eq!(Api::of_operator("http://127.0.0.1:1", &pass).is_over(), over, "{answer}");
-        }
-        let closed = Pass::new("local", "http://127.0.0.1:1").unwrap();
-        assert!(Api::of_operator("http://127.0.0.1:1", &closed).is_over());
     }
 
     #[test]

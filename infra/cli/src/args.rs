@@ -4,6 +4,7 @@ pub mod api;
 pub mod beside;
 pub mod doctor;
 pub mod reconcile;
+pub mod user;
 
 pub use api::{Access, Ask};
 pub use beside::{Connect, Rotate, Servers, Watch};
@@ -300,15 +301,47 @@ pub struct Run {
     /// Believe the X-Forwarded-For of the proxy at this address; can be given again.
     #[arg(long = "trusted-proxy", value_name = "IP")]
     pub trusted_proxies: Vec<IpAddr>,
-    /// Serve metrics for Prometheus at /metrics of this address and port, such as 127.0.0.1:9630; it asks for no password.
+    /// Serve metrics as OpenMetrics, which Prometheus reads, at /metrics of this address and port, such as 127.0.0.1:9630; it asks for no password.
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
+    /// Where the portal is served.
+    #[command(flatten)]
+    pub portal: PortalArgs,
     /// Print logs to standard error, at this level, and without --metrics metrics too [possible: error, warn, info, debug] [default with --data: info].
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "info")]
     pub logs: Option<String>,
     /// The Postmark that is asked, and that changes of suppression lists are sent to.
     #[command(flatten)]
     pub postmark: Postmark,
+}
+
+/// `run`: the portal, on which people see their mail in a browser.
+#[derive(Debug, Args)]
+pub struct PortalArgs {
+    /// The address and port of the portal [default: 127.0.0.1, two ports above that of the webhooks].
+    #[arg(long, value_name = "ADDR", conflicts_with = "no_portal")]
+    pub portal: Option<SocketAddr>,
+    /// Serve no portal.
+    #[arg(long)]
+    pub no_portal: bool,
+    /// The URL at which people reach the portal, if a proxy stands before it, such as https://mail.agency.example.
+    #[arg(long, value_name = "URL", conflicts_with = "no_portal")]
+    pub portal_url: Option<String>,
+    /// What the portal is called: the name of your agency.
+    #[arg(long, value_name = "NAME", default_value = "Postledger")]
+    pub portal_name: String,
+    /// The address that codes to sign in come from; Postmark must know it as a sender of the server below.
+    #[arg(long, value_name = "ADDRESS", requires = "mail_token_file")]
+    pub mail_from: Option<String>,
+    /// The token of your own Postmark server that sends codes and invitations, in a file that only its owner may read. Never use a client's server: whoever sees that server's activity could read the codes.
+    #[arg(long, value_name = "FILE", requires = "mail_from")]
+    pub mail_token_file: Option<PathBuf>,
+    /// The message stream of that server.
+    #[arg(long, value_name = "STREAM", default_value = "outbound", requires = "mail_from")]
+    pub mail_stream: String,
+    /// Write codes and invitations into this folder as .eml files, in place of sending them.
+    #[arg(long, value_name = "DIR", conflicts_with = "mail_from")]
+    pub mail_folder: Option<PathBuf>,
 }
 
 /// `backup` and `restore`: which folder, and where the passphrase is.

@@ -334,6 +334,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
         policy: deployed.policy,
         trusted: deployed.trusted,
         clock: platform::clock(),
+        portal: None,
     }))
 }
 

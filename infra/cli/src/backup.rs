@@ -12,6 +12,7 @@ use embedded::journal::{self, What};
 use embedded::{FINGERPRINT, Folder, KEY, RESTORING, SEALED, STACK, seal};
 use erasure::sweep::Sweep;
 use ledger::{LedgerKey, Time};
+use people::{Access, User, UserError};
 use platform::private::{self, PrivateError};
 use queue::{Settings, Sqlite as SqliteQueue};
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,8 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use store::Store;
 use store::prelude::*;
+use store::{DocumentStore, Store};
 
 /// The name under which a copy says when it was made.
 const BACKED_UP_AT: &str = "backed_up_at";
@@ -100,15 +101,31 @@ fn kept(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
+/// Whether a file would be in a folder, however both are named.
+fn is_within(file: &Path, folder: &Path) -> bool {
+    let of = file.parent().filter(|of| !of.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (of.canonicalize(), folder.canonicalize()) {
+        (Ok(of), Ok(folder)) => of.starts_with(folder),
+        _ => false,
+    }
+}
+
 /// Copies the ledger of a folder into a file, running or not.
 ///
 /// # Errors
-/// Where there is no ledger, the file is there, or the copy is not whole.
+/// Where there is no ledger, the file is there or would be in the ledger's own folder, or the copy is not whole.
 pub fn backup(args: &Backup, context: &Context, json: bool) -> Result<(), Failure> {
     let database = args.data.join(FILE);
     if !database.exists() {
         return Err(Failure::new(format!("there is no ledger in {}", args.data.display()))
             .next("give the folder that `postledger run --data` was given"));
+    }
+    if is_within(&args.file, &args.data) {
+        let what = format!(
+            "{} is in the folder of the ledger: what is lost with that is no backup",
+            args.file.display()
+        );
+        return Err(Failure::new(what).next("choose a file in another folder, best on another disk"));
     }
     let stack = about_file(&database, STACK)?.unwrap_or_else(|| context.stack.clone());
     let key = args.data.join(KEY);
@@ -348,9 +365,15 @@ async fn catch_up(
             What::TokenRevoked { id, children_kept } => {
                 Token::revoke(&*store, id, *children_kept, time(&line.at)?).await?;
             }
-            What::Erased { .. } | What::Revoked(_) | What::Ledger { .. } => {}
+            // What the backup has is newer where the line is older.
+            What::UserAccess { id, access } if backed_up_at.is_none_or(|at| *at < *line.at) => {
+                restrict(&*store, id, access.as_ref()).await?;
+            }
+            What::Erased { .. } | What::UserAccess { .. } | What::Revoked(_) | What::Ledger { .. } => {}
         }
     }
+    // Who was signed in then is not by that signed in now.
+    people::end_all(&*store).await?;
     let last = lines.iter().rev().find_map(|line| match &line.what {
         What::Revoked(revoked) => Some((line, revoked)),
         _ => None,
@@ -373,6 +396,22 @@ async fn catch_up(
     let sweep = Sweep { store: store as Arc<dyn Store>, queue, ledger_key, clock };
     while !erased.is_empty() && !sweep.run(None).await?.finished {}
     Ok((erased.len(), revoked))
+}
+
+/// Gives a user what it may do since the backup, or removes it.
+async fn restrict(
+    store: &dyn DocumentStore,
+    id: &str,
+    access: Option<&serde_json::Value>,
+) -> Result<(), Failure> {
+    let Some(access) = access else { return Ok(User::remove(store, id).await?) };
+    // What cannot be read gives nobody anything.
+    let access: Access = serde_json::from_value(access.clone()).unwrap_or_else(|_| Access::nothing());
+    match User::change(store, id, |user| user.access = access.clone()).await {
+        // Invited since: the journal has no addresses.
+        Ok(_) | Err(UserError::Unknown) => Ok(()),
+        Err(UserError::Store(error)) => Err(error.into()),
+    }
 }
 
 impl Restored<'_> {

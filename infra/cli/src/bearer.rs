@@ -4,6 +4,7 @@
 //! one, before it does anything.
 
 use crate::Failure;
+use crate::args::user::Users;
 use crate::args::api::{Audit, Erase};
 use crate::args::{Ask, Command, Keys, Quarantine, Servers, Tables};
 use crate::config::{Config, TOKEN};
@@ -26,7 +27,8 @@ impl As {
         let operator = (As::Operator, None);
         match command {
             Command::Ask(
-                Ask::Audit(Audit { server: None, access, .. })
+                Ask::User(Users::Link { access, .. })
+                | Ask::Audit(Audit { server: None, access, .. })
                 | Ask::Erase(Erase { sweep: true, access, .. }),
             ) => (As::Operator, access.token_file.as_ref()),
             Command::Ask(
@@ -42,7 +44,8 @@ impl As {
                 | Ask::Message(_)
                 | Ask::Activity(_)
                 | Ask::Audit(_)
-                | Ask::Token(_),
+                | Ask::Token(_)
+                | Ask::User(_),
             )
             | Command::Completeness(_) => (As::Bearer, None),
             Command::Run(_)

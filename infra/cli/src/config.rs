@@ -7,7 +7,7 @@
 //!   it only beside a token of its own, and only that token is sent there.
 
 use crate::{Failure, USAGE};
-use embedded::pass::is_here;
+use embedded::socket::is_here;
 use ledger::ServerId;
 use platform::env;
 use platform::private;

@@ -143,6 +143,11 @@ impl KeyRing {
         ))
     }
 
+    /// Whose keys they are.
+    pub fn stack(&self) -> &str {
+        &self.stack
+    }
+
     /// Where the keys are kept.
     pub fn path(&self) -> &Path {
         &self.path

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod made;
 pub mod next_step;
 pub mod operate;
+pub mod portal;
 pub mod output;
 pub mod post;
 pub mod progress;
@@ -41,6 +42,7 @@ pub mod show;
 pub mod target;
 pub mod terminal;
 pub mod trial;
+pub mod unix;
 pub mod vault;
 pub mod watch;
 
@@ -129,13 +131,9 @@ failures!(
     serde_json::Error
 );
 
-impl From<embedded::PassError> for Failure {
-    fn from(error: embedded::PassError) -> Failure {
-        let failure = Failure::new(error.to_string());
-        match error.next() {
-            Some(next) => failure.next(next),
-            None => failure,
-        }
+impl From<embedded::SocketError> for Failure {
+    fn from(error: embedded::SocketError) -> Failure {
+        Failure::new(error.to_string()).next(error.next())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What whoever operates a ledger looks at and changes: `queues`, `queues redrive`, `quarantine`, `keys retire`; and keys
 //! that are handed out to those who run.
 
-use crate::api::{Api, Request};
+use crate::api::{Answer, Api, Request};
 use crate::args::{self, Quarantine, Target};
 use crate::format::{self, Columns, Form};
 use crate::keys::KeyRing;
@@ -11,10 +11,10 @@ use crate::{Failure, registry, say, show, tell};
 use account::audited::{self, Change};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use embedded::Pass;
+use embedded::admin::OTHER_STACK;
+use embedded::socket;
 use http::Method;
 use ledger::ServerId;
-use operator::documents::Done;
 use operator::{Listed, OnQueue, Redrive, Redriven, Replay, Replayed};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -153,22 +153,20 @@ pub fn retire(ring: &mut KeyRing, key_id: &str, target: &Target, context: &Conte
 /// Where one that runs does not take them up.
 pub fn hand_out(ring: &KeyRing, context: &Context) -> Result<String, Failure> {
     let mut told = String::new();
-    let home = context.home()?;
-    for (port, pass) in Pass::all(&home).into_iter().filter(|(_, pass)| pass.stack == context.stack) {
+    for (port, socket) in socket::all(&context.home()?) {
         let doors = format!("http://127.0.0.1:{port}");
-        let ledger = Api::of_operator(&doors, &pass);
-        if ledger.is_over() {
-            continue;
-        }
-        adopt(&ledger, ring).map_err(|error| {
-            let left = Pass::path(&home, port);
-            Failure::new(format!("the Postledger at {doors} does not take up the keys: {error}")).next(format!(
-                "restart it: until then it refuses passwords of the new key; where none of yours runs there any more, \
-                 remove {}",
-                left.display()
-            ))
-        })?;
-        told += &format!("the Postledger at {doors} has taken that up\n");
+        let ledger = Api::of_operator(&doors, &socket);
+        let error = match offer(&ledger, ring) {
+            Ok(answer) if answer.status.is_success() => {
+                told += &format!("the Postledger at {doors} has taken that up\n");
+                continue;
+            }
+            Ok(answer) if answer.is_problem(OTHER_STACK) => continue,
+            Ok(answer) => ledger.refused(&answer),
+            Err(error) => error,
+        };
+        return Err(Failure::new(format!("the Postledger at {doors} does not take up the keys: {error}"))
+            .next("restart it: until then it refuses passwords of the new key"));
     }
     Ok(told + "a stack on AWS takes it up by `make deploy`: deploy before its URLs go to Postmark")
 }
@@ -176,8 +174,13 @@ pub fn hand_out(ring: &KeyRing, context: &Context) -> Result<String, Failure> {
 /// Has the doors of an embedded Postledger take the passwords of these keys from now on, and of no others.
 ///
 /// # Errors
-/// Where it gives no answer.
+/// Where it gives no answer, or runs another stack.
 pub fn adopt(ledger: &Api, ring: &KeyRing) -> Result<(), Failure> {
+    let answer = offer(ledger, ring)?;
+    if answer.status.is_success() { Ok(()) } else { Err(ledger.refused(&answer)) }
+}
+
+fn offer(ledger: &Api, ring: &KeyRing) -> Result<Answer, Failure> {
     let keys: Vec<String> = ring.public().iter().map(ToString::to_string).collect();
-    ledger.read::<Done>(&Request::operator(Method::PUT, &["keys"]).json(&keys)).map(drop)
+    ledger.answer(&Request::operator(Method::PUT, &["stacks", ring.stack(), "keys"]).json(&keys))
 }

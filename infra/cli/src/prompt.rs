@@ -1,7 +1,7 @@
 //! What is asked on the terminal.
 
 use crate::Failure;
-use embedded::seal::PASSPHRASE_MIN;
+use embedded::seal::{self, PASSPHRASE_MIN};
 use postmark_api::Token;
 use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 
@@ -62,11 +62,39 @@ pub fn passphrase(what: &str) -> Result<String, Failure> {
 /// A passphrase for a new backup, asked for twice.
 ///
 /// # Errors
-/// Where there is nobody to ask, or the two differ.
+/// Where there is nobody to ask, it is blank or too short, or the two differ.
 pub fn new_passphrase() -> Result<String, Failure> {
-    let first = passphrase(&format!("a passphrase for the backup, of at least {PASSPHRASE_MIN} characters"))?;
-    if passphrase("the same once more")? != first {
+    chosen(passphrase)
+}
+
+fn chosen(mut ask: impl FnMut(&str) -> Result<String, Failure>) -> Result<String, Failure> {
+    let first = ask(&format!("a passphrase for the backup, of at least {PASSPHRASE_MIN} characters"))?;
+    seal::check(&first)
+        .map_err(|error| Failure::from(error).next("try again; blanks around it do not count"))?;
+    if ask("the same once more")? != first {
         return Err(Failure::new("the two differ").next("try again"));
     }
     Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_passphrase_is_long_enough_and_given_twice_alike() {
+        let answers = |first: &'static str, second: &'static str| {
+            let mut left = vec![second, first];
+            let chosen = chosen(|_| Ok(left.pop().unwrap().to_owned()));
+            (chosen.map_err(|failure| failure.to_string()), left.len())
+        };
+        assert_eq!(answers("correct horse", "correct horse"), (Ok("correct horse".to_owned()), 0));
+        assert!(answers("correct horse", "correct house").0.unwrap_err().contains("differ"));
+        for short in ["", "            ", "correct", "  correct h  ", "\t12345678901\u{a0}"] {
+            let (told, left) = answers(short, short);
+            assert!(told.unwrap_err().contains("fewer than 12 characters"), "{short:?}");
+            assert_eq!(left, 1, "it is not asked for once more: {short:?}");
+        }
+        assert!(answers("pâté de foie", "pâté de foie").0.is_ok(), "characters, not bytes");
+    }
 }

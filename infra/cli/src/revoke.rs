@@ -85,7 +85,12 @@ fn list(ledger: &Api, server: Option<ServerId>, form: Form) -> Result<(), Failur
             return "no password is revoked".to_owned();
         }
         let table = show::table(["server", "generation", "revoked from", "use instead"], rows);
-        format!("{table}\n\nto have the doors refuse them, deploy with Denied={}", all.denied(None))
+        match ledger.aws() {
+            Some(_) => {
+                format!("{table}\n\nto have the doors refuse them, deploy with Denied={}", all.denied(None))
+            }
+            None => table,
+        }
     })
 }
 
@@ -108,7 +113,8 @@ fn revoke(
     let from = args.from.unwrap_or_else(platform::now);
     let revoked = Revoked::of(ledger)?;
     let registered = registered(ledger, server)?;
-    let plan = Plan { server, generation, from, registered, revoked: &revoked };
+    let on_aws = ledger.aws().is_some();
+    let plan = Plan { server, generation, from, registered, revoked: &revoked, on_aws };
     if !json {
         say(plan.words());
     }
@@ -153,10 +159,10 @@ fn undo(
     }
     let password = ["revocations", &server.to_string(), &generation.to_string()];
     ledger.read::<Revoke>(&Request::operator(Method::DELETE, &password))?;
+    let denied = if ledger.aws().is_some() { "; take it out of `Denied` where it stands there" } else { "" };
     let words = format!(
         "{server}.{generation} is good again; what came in with it since is kept for {REVOKED_DAYS} days: see it by \
-         `postledger quarantine list --days {REVOKED_DAYS}`, and record it by `postledger quarantine replay KEY`; take \
-         it out of `Denied` where it stands there"
+         `postledger quarantine list --days {REVOKED_DAYS}`, and record it by `postledger quarantine replay KEY`{denied}"
     );
     let told = json!({ "server": server, "generation": generation, "was": from.to_string() });
     say(if json { serde_json::to_string_pretty(&told)? } else { words });
@@ -176,6 +182,8 @@ struct Plan<'a> {
     from: Time,
     registered: Option<u32>,
     revoked: &'a Revoked,
+    /// Whether the doors can be deployed with a list of what they refuse.
+    on_aws: bool,
 }
 
 impl Plan<'_> {
@@ -229,13 +237,19 @@ impl Plan<'_> {
                  Postmark"
             ),
         };
-        let denied = self.revoked.denied(Some((server, generation)));
+        let at_the_door = if self.on_aws {
+            format!(
+                "- to end it at the door as well, once Postmark has the next one: deploy with the template's parameter \
+                 Denied={} (a refused webhook is offered again for about an hour)\n",
+                self.revoked.denied(Some((server, generation)))
+            )
+        } else {
+            String::new()
+        };
         format!(
             "revoking {server}.{generation} from {}:\n- what comes in with it later is not recorded; Postmark is told that \
              it was taken in, and it is kept in quarantine for {REVOKED_DAYS} days, then forgotten\n- {in_use}\n- until \
-             {REVOKED_DAYS} days have passed, `--undo` takes it back without loss\n- to end it at the door as well, once \
-             Postmark has the next one: deploy with the template's parameter Denied={denied} (a refused webhook is \
-             offered again for about an hour; the embedded mode has no such list)\n",
+             {REVOKED_DAYS} days have passed, `--undo` takes it back without loss\n{at_the_door}",
             show::time(from)
         )
     }
@@ -314,7 +328,7 @@ mod tests {
     }
 
     fn plan(revoked: &Revoked, generation: u32, registered: Option<u32>) -> Plan<'_> {
-        Plan { server: server(), generation, from: at(50), registered, revoked }
+        Plan { server: server(), generation, from: at(50), registered, revoked, on_aws: true }
     }
 
     #[test]
@@ -344,6 +358,8 @@ mod tests {
         {
             assert!(words.contains(part), "{part}: {words}");
         }
+        let here = Plan { on_aws: false, ..plan(&known, 2, Some(2)) }.words();
+        assert!(here.contains("--undo") && !here.contains("Denied") && !here.contains("deploy"), "{here}");
         let words = plan(&known, 1, Some(2)).words();
         assert!(
             words.contains("already") && words.contains("generation 2") && words.contains("--undo"),

@@ -5,11 +5,14 @@ use crate::args::{PORT, Run};
 use crate::keys::{KeyRing, webhooks};
 use crate::sample::SERVER;
 use crate::terminal::Visible;
-use crate::{Failure, endpoint, say, trial};
+use crate::{Failure, endpoint, portal, say, trial};
 use account::{FileVault, Vault};
+use api::scope::Portal as Known;
 use credential::Verifier;
-use embedded::{Folder, FolderError, Front, Limits, Parts, Pass, Stack, Timers, server, tls};
+use embedded::portal::NoMail;
+use embedded::{Folder, FolderError, Front, Limits, Parts, Socket, Stack, Timers, server, socket, tls};
 use ledger::{LedgerKey, ServerId};
+use people::Outbox;
 use platform::metrics::Exposition;
 use queue::{Memory as MemoryQueue, Queue, Settings, Sqlite as SqliteQueue};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -58,12 +61,12 @@ struct Listening {
     address: SocketAddr,
     /// Where this machine reaches the doors.
     base: String,
-    admin: TcpListener,
     front: Front,
     metrics: Option<(TcpListener, Exposition)>,
 }
 
-async fn bind(address: SocketAddr, instead: &str) -> Result<TcpListener, Failure> {
+/// Listens at an address; `instead` says how another one is chosen.
+pub async fn bind(address: SocketAddr, instead: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::new(format!("port {} on {} cannot be had: {error}", address.port(), address.ip()))
             .next(format!("stop what listens there, or choose another: {instead}"))
@@ -71,11 +74,18 @@ async fn bind(address: SocketAddr, instead: &str) -> Result<TcpListener, Failure
 }
 
 impl Listening {
-    async fn start(args: &Run, stack: &str) -> Result<Listening, Failure> {
+    /// What is spoken.
+    fn scheme(&self) -> &'static str {
+        if self.front.tls.is_some() { "https" } else { "http" }
+    }
+
+    async fn start(args: &Run, home: &Path, stack: &str) -> Result<Listening, Failure> {
         let asked = args.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, args.port).into());
         let instead = "`postledger run --port N` (0: any that is free)";
         let doors = bind(asked, instead).await?;
         let address = doors.local_addr()?;
+        // Before anything is made: where its commands could not reach it, it is not started.
+        socket::path(home, address.port())?;
         let tls = match (&args.tls_cert, &args.tls_key) {
             (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
             _ => None,
@@ -94,7 +104,6 @@ impl Listening {
             base: format!("{scheme}://{}", SocketAddr::from((here, address.port()))),
             doors,
             address,
-            admin: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
             front: Front { limits: Limits::default(), tls, proxies: args.trusted_proxies.clone().into() },
             metrics,
         })
@@ -108,12 +117,19 @@ struct Ledger {
     keys: KeyRing,
     /// What is left undone where nobody starts it from outside.
     timers: Option<Timers>,
+    /// What sends the portal's mail, where there is any.
+    mail: Option<portal::Work>,
     /// Whether it was made just now.
     is_new: bool,
 }
 
 impl Ledger {
-    async fn open(args: &Run, home: &Path, name: &str) -> Result<Ledger, Failure> {
+    async fn open(
+        args: &Run,
+        home: &Path,
+        name: &str,
+        portal: Option<&portal::Listening>,
+    ) -> Result<Ledger, Failure> {
         let clock = platform::clock();
         credential::checked_stack(name)?;
         let folder = match &args.data {
@@ -134,6 +150,10 @@ impl Ledger {
         }
         let vault: Arc<dyn Vault> = Arc::new(FileVault::new(home, name));
         let postmark = endpoint::endpoint(&args.postmark.base)?;
+        let (outbox, mail) = match portal {
+            Some(_) => portal::outbox(&args.portal, &postmark)?,
+            None => (Arc::new(NoMail) as Arc<dyn Outbox>, None),
+        };
         let parts = Parts {
             name: name.to_owned(),
             verifier: Arc::new(Verifier::new(name, keys.public(), [])?),
@@ -143,9 +163,10 @@ impl Ledger {
             vault: vault.clone(),
             postmark: postmark.clone(),
             clock: clock.clone(),
+            portal: portal.map(|portal| Known { url: portal.url.clone(), outbox }),
         };
         let Some(Folder { database, store, ledger_key, is_new }) = folder else {
-            return Ok(Ledger { stack: Arc::new(Stack::new(parts)), keys, timers: None, is_new: true });
+            return Ok(Ledger { stack: Arc::new(Stack::new(parts)), keys, timers: None, mail, is_new: true });
         };
         let queue: Arc<dyn Queue> = Arc::new(SqliteQueue::new(database, SETTINGS, clock.clone()));
         let stack = Arc::new(Stack::new(Parts {
@@ -164,7 +185,7 @@ impl Ledger {
             ledger_key,
             clock,
         };
-        Ok(Ledger { stack, keys, timers: Some(timers), is_new })
+        Ok(Ledger { stack, keys, timers: Some(timers), mail, is_new })
     }
 }
 
@@ -185,28 +206,52 @@ pub async fn run(args: &Run, home: &Path, stack: &str) -> Result<(), Failure> {
     if prints_metrics {
         platform::metrics::init(stack);
     }
-    let listening = Listening::start(args, stack).await?;
+    let listening = Listening::start(args, home, stack).await?;
     // From here on nobody ends it without being told what that means.
     let mut stopping = Stopping::new()?;
-    let ledger = Ledger::open(args, home, stack).await?;
-    let Listening { doors, address, base, admin, front, metrics } = listening;
-    let pass = Pass::new(stack, &format!("http://{}", admin.local_addr()?))?;
+    let on_portal = portal::Listening::start(args, listening.scheme()).await?;
+    let mut ledger = Ledger::open(args, home, stack, on_portal.as_ref()).await?;
+    let Listening { doors, address, base, front, metrics } = listening;
+    // Its commands find it from now on, as long as it runs.
+    let socket = Socket::bind(home, address.port())?;
+    let path = socket.path().to_owned();
     let stack = ledger.stack.clone();
     let (close, closed) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
     let pumps = stack.consume(&stopped);
     let mut timers = ledger.timers.as_ref().map(Timers::start).unwrap_or_default();
     let mut serving = JoinSet::new();
+    let server = ServerId::new(SERVER)?;
     let limits = front.limits;
+    let shows_sample = if lasts { args.sample && ledger.is_new } else { !args.no_sample };
+    let lets_in =
+        (args.sample || !lasts && !args.no_sample) && on_portal.as_ref().is_some_and(|one| one.is_here);
+    let at_portal = match on_portal {
+        None => None,
+        Some(on) => {
+            let operator = &stack.operator;
+            if shows_sample && lets_in {
+                let now = (operator.clock)();
+                portal::sample_people(&*operator.store, &operator.ledger_key, now).await?;
+            }
+            if let Some(mail) = ledger.mail.take() {
+                timers.spawn(mail);
+            }
+            timers.spawn(embedded::portal::sweep(operator.store.clone(), operator.clock.clone()));
+            let made = Arc::new(portal::portal(&args.portal, &stack, lets_in.then_some(server)));
+            let (told, listener) = on.told(made.settings.known.outbox.sends());
+            let front = Front { limits, tls: front.tls.clone(), proxies: front.proxies.clone() };
+            serving.spawn(embedded::portal::serve_portal(made, listener, front, until(closed.clone())));
+            Some(told)
+        }
+    };
     serving.spawn(server::serve(stack.clone(), doors, front, until(closed.clone())));
-    serving.spawn(server::serve_admin(stack.clone(), admin, limits, pass.clone(), until(closed.clone())));
+    serving.spawn(server::serve_admin(stack.clone(), socket, limits, until(closed.clone())));
     if let Some((listener, exposition)) = metrics {
         say(format!("Metrics are at http://{}/metrics.", listener.local_addr()?));
         timers.spawn(tidy(exposition.clone()));
         serving.spawn(server::serve_metrics(listener, move || exposition.text(), until(closed)));
     }
-    // Its commands find it from now on, as long as it runs.
-    let _kept = pass.keep(home, address.port())?;
     if prints_metrics {
         timers.spawn(print_metrics());
     }
@@ -223,8 +268,6 @@ pub async fn run(args: &Run, home: &Path, stack: &str) -> Result<(), Failure> {
         );
     }
 
-    let server = ServerId::new(SERVER)?;
-    let shows_sample = if lasts { args.sample && ledger.is_new } else { !args.no_sample };
     let (user, password) = ledger.keys.credential(server, 1)?;
     if !lasts || shows_sample {
         say(format!("\nWebhook URLs of the sample server {SERVER}, to put into Postmark:\n"));
@@ -236,9 +279,9 @@ pub async fn run(args: &Run, home: &Path, stack: &str) -> Result<(), Failure> {
 
     let mut cut_short = false;
     if shows_sample {
-        let (base, password, once, pass) = (base.clone(), password.clone(), args.once, pass);
+        let (base, password, once) = (base.clone(), password.clone(), args.once);
         let trial = tokio::task::spawn_blocking(move || {
-            let ledger = Api::of_operator(&base, &pass);
+            let ledger = Api::of_operator(&base, &path);
             trial::run(&ledger, &base, user, &password)?;
             if once { trial::ask(&base, &ledger) } else { Ok(()) }
         });
@@ -252,6 +295,9 @@ pub async fn run(args: &Run, home: &Path, stack: &str) -> Result<(), Failure> {
         let target = if usual { String::new() } else { format!(" --url {base}") };
         if shows_sample || !lasts {
             trial::tell_what_next(&base, user, &password, &target);
+        }
+        if let Some(told) = at_portal {
+            say(told.words(lets_in));
         }
         let then = if lasts { "" } else { "; what it holds is gone then" };
         say(format!("\nCtrl-C stops it{then}."));

@@ -45,6 +45,13 @@ pub enum What {
     },
     /// These generations of credentials are revoked from then on, and no others.
     Revoked(Vec<Revoked>),
+    /// What a user of the portal may do became another, or the user was removed.
+    UserAccess {
+        /// The user's id.
+        id: String,
+        /// What it may do since; nothing where it was removed.
+        access: Option<serde_json::Value>,
+    },
     /// A token of the read API was revoked.
     TokenRevoked {
         /// Its id.
@@ -71,6 +78,9 @@ impl From<&Entry> for What {
             Entry::Erased(server, recipient) => What::Erased { server: *server, recipient: *recipient },
             Entry::TokenRevoked { id, children_kept } => {
                 What::TokenRevoked { id: id.clone(), children_kept: *children_kept }
+            }
+            Entry::UserAccess { id, access } => {
+                What::UserAccess { id: id.clone(), access: access.clone() }
             }
             Entry::Revoked(all) => {
                 let revoked = |(server, generation, from): &(ServerId, u32, Time)| Revoked {

@@ -1,5 +1,5 @@
 //! The embedded mode: the seven doors, the queues, the consumer and the tables in one process. One port is for webhooks
-//! and tokens; whoever operates it has a listener and a secret apart ([`pass`]).
+//! and tokens; whoever operates it has a [`socket`] apart.
 //!
 //! Nothing here is a copy: the doors and the consumer are those of the Lambda functions, over implementations of the ports
 //! in memory or in the database of a [`Folder`]. What API Gateway, the event source mapping and the schedules do on AWS,
@@ -10,21 +10,23 @@ mod folder;
 mod handlers;
 pub mod journal;
 mod listen;
-pub mod pass;
+pub mod portal;
 pub mod pump;
 pub mod seal;
 pub mod server;
+pub mod socket;
 mod timers;
 pub mod tls;
 
 pub use folder::{FINGERPRINT, Folder, FolderError, KEY, RESTORING, SEALED, STACK};
 pub use listen::{Front, Limits};
-pub use pass::{Pass, PassError};
+pub use socket::{Socket, SocketError};
 
 pub use handlers::Handlers;
 pub use timers::Timers;
 
 use account::Vault;
+use api::scope::Portal;
 use consumer::Consumer;
 use credential::Verifier;
 use ingest::Handler;
@@ -65,6 +67,8 @@ pub struct Parts {
     pub postmark: Endpoint,
     /// What time it is.
     pub clock: Clock,
+    /// Where users sign in, if they do.
+    pub portal: Option<Portal>,
 }
 
 /// A whole Postledger.
@@ -83,7 +87,7 @@ pub struct Stack {
 impl Stack {
     /// Puts a stack together.
     pub fn new(parts: Parts) -> Stack {
-        let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock } = parts;
+        let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock, portal } = parts;
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         Stack {
             name,
@@ -100,6 +104,7 @@ impl Stack {
                 policy: SoftBouncePolicy::default(),
                 trusted: Trusted::All,
                 clock,
+                portal,
             })),
         }
     }

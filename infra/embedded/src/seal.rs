@@ -40,14 +40,20 @@ fn key(passphrase: &str, salt: &[u8]) -> Result<LessSafeKey, SealError> {
     UnboundKey::new(&CHACHA20_POLY1305, &key).map(LessSafeKey::new).map_err(|_| SealError::NoRandom)
 }
 
+/// That a passphrase is long enough to seal by. Blanks around it make it no longer.
+///
+/// # Errors
+/// [`SealError::Short`].
+pub fn check(passphrase: &str) -> Result<(), SealError> {
+    if passphrase.trim().chars().count() < PASSPHRASE_MIN { Err(SealError::Short) } else { Ok(()) }
+}
+
 /// Seals a text; what comes out is text too.
 ///
 /// # Errors
 /// [`SealError::Short`], [`SealError::NoRandom`].
 pub fn seal(passphrase: &str, text: &str) -> Result<String, SealError> {
-    if passphrase.chars().count() < PASSPHRASE_MIN {
-        return Err(SealError::Short);
-    }
+    check(passphrase)?;
     let random: [u8; SALT_BYTES + NONCE_BYTES] =
         ring::rand::generate(&SystemRandom::new()).map_err(|_| SealError::NoRandom)?.expose();
     let (salt, nonce) = random.split_at(SALT_BYTES);

@@ -1,19 +1,19 @@
-//! What API Gateway does: one HTTP server before all doors and the read API. Beside it, on a listener of its own, the
+//! What API Gateway does: one HTTP server before all doors and the read API. Beside it, on a socket of its own, the
 //! operator's routes.
 
 use crate::listen::{self, Front, Limits};
-use crate::{Pass, Stack, admin};
+use crate::{Socket, Stack, admin};
 use api::Caller;
 use api::call::{Call, is_webhook, response};
 use api::problem::Problem;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ingest::WebhookRequest;
 use percent_encoding::percent_decode_str;
 use postmark::BODY_BYTES_MAX;
@@ -51,21 +51,29 @@ pub async fn serve_metrics(
     listen::serve(listener, &Front::default(), |_| app.clone(), stop).await;
 }
 
-/// Serves the operator's routes of a stack to whoever bears its pass, until `stop` resolves.
+/// Serves the operator's routes of a stack to whoever can open its socket, until `stop` resolves.
 pub async fn serve_admin(
     stack: Arc<Stack>,
-    listener: TcpListener,
+    socket: Socket,
     limits: Limits,
-    pass: Pass,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let app = admin::routes(stack, pass);
-    listen::serve(listener, &limits.into(), |_| app.clone(), stop).await;
+    let app = admin::routes(stack);
+    listen::serve(socket, &limits.into(), |()| app.clone(), stop).await;
 }
 
 /// A request's body, if it comes whole and in time.
 async fn body_of(body: Body) -> Option<Bytes> {
     tokio::time::timeout(BODY_TIME, to_bytes(body, REQUEST_BYTES_MAX)).await.ok()?.ok()
+}
+
+/// An answer that is given without a look at the body: where one is still to come, the connection ends with the answer, and
+/// whoever asks is told, so that they send nothing more on it.
+fn unread(mut answer: Response, body: &Body) -> Response {
+    if !body.is_end_stream() {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// Whether API Gateway would route a path to the read API: every other one is a door's.
@@ -78,11 +86,12 @@ pub fn is_api(path: &str) -> bool {
 const READY: &str = "/ready";
 /// Where a proxy says from where it took a request.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// Prometheus's text format.
-const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The text format of OpenMetrics.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Where the read API's paths begin.
-pub const API: [&str; 3] = ["/v1/openapi.json", "/v1/servers", "/v1/tokens"];
+pub const API: [&str; 5] =
+    ["/v1/openapi.json", "/v1/servers", "/v1/tokens", "/v1/users", "/v1/portal-links"];
 
 /// Asks the read API: as `caller`, or as whoever bears the request's token.
 async fn ask(stack: &Stack, caller: Option<Caller>, parts: &Parts, path: &str, body: &[u8]) -> Response {
@@ -123,7 +132,7 @@ fn ready(stack: &Stack) -> Response {
 }
 
 /// Where a request comes from: its peer, or where a proxy that is believed took it from.
-fn client(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(crate) fn client(proxies: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let forwarded = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
     let mut from = peer;
@@ -165,7 +174,7 @@ async fn route(
     let door = stack.door(path);
     let credential = match door.admit(&head) {
         Ok(credential) => credential,
-        Err(answer) => return answer.response::<Body>(),
+        Err(answer) => return unread(answer.response::<Body>(), &body),
     };
     match body_of(body).await {
         Some(body) => {
@@ -185,7 +194,7 @@ async fn read_api(stack: &Stack, parts: &Parts, body: Body) -> Response {
     let head = Call { method: &parts.method, path: &path, query, headers: &parts.headers, body: &[] };
     let caller = match stack.operator.api.caller(&head).await {
         Ok(caller) => caller,
-        Err(refused) => return refused.map(Body::from),
+        Err(refused) => return unread(refused.map(Body::from), &body),
     };
     match body_of(body).await {
         Some(body) => ask(stack, caller, parts, parts.uri.path(), &body).await,

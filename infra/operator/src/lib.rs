@@ -21,8 +21,9 @@ pub use progress::{Step, Watched};
 use account::audit::Who;
 use account::audited::{self, Change};
 use account::{Registry, Streams, Vault};
-use answers::Timestamp;
+use answers::{PortalLink, Timestamp};
 use api::Api;
+use api::scope::Portal;
 use api::problem::Problem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +32,7 @@ use erasure::sweep::{Sweep, SweepError};
 use http::StatusCode;
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Identity, LedgerKey, ServerId, Source, Time};
+use people::{Link, LinkFor, User};
 use platform::Clock;
 use postmark::Context;
 use postmark_api::{Endpoint, Https, Timeouts, Token};
@@ -106,6 +108,8 @@ pub struct Parts {
     pub trusted: Trusted,
     /// What time it is.
     pub clock: Clock,
+    /// Where users sign in, if they do.
+    pub portal: Option<Portal>,
 }
 
 /// What an operator reaches a ledger by.
@@ -124,6 +128,8 @@ pub struct Operator {
     pub clock: Clock,
     /// The read API.
     pub api: Api,
+    /// Where users sign in, if they do.
+    pub portal: Option<Portal>,
     /// Who watches long pieces of work.
     pub watched: Watched,
 }
@@ -131,7 +137,7 @@ pub struct Operator {
 impl Operator {
     /// Made of its parts.
     pub fn new(parts: Parts) -> Operator {
-        let Parts { store, queue, vault, postmark, ledger_key, policy, trusted, clock } = parts;
+        let Parts { store, queue, vault, postmark, ledger_key, policy, trusted, clock, portal } = parts;
         let streams = Streams::new(vault.clone(), postmark.clone());
         let api = Api::new(api::Parts {
             store: store.clone(),
@@ -142,8 +148,10 @@ impl Operator {
             ledger_key: ledger_key.clone(),
             policy,
             clock: clock.clone(),
+            portal: portal.clone(),
         });
-        Operator { store, queue, streams, trusted, ledger_key, clock, api, watched: Watched::default() }
+        let watched = Watched::default();
+        Operator { store, queue, streams, trusted, ledger_key, clock, api, portal, watched }
     }
 
     /// Does a change, noted before it begins and when it has ended.
@@ -332,6 +340,21 @@ impl Operator {
         let work = async { Ok(self.store.unrevoke(server, generation).await?) };
         self.noted(who, change, work, |()| json!({ "was": from.to_string() })).await?;
         Ok(Revoked { server, generation, from: from.into() })
+    }
+
+    /// Makes a link that signs a user in once, without mail.
+    async fn user_link(&self, who: &Who, id: &str) -> Result<PortalLink, Problem> {
+        let portal = self.portal.as_ref().ok_or_else(Problem::no_portal)?;
+        let nobody = || missing("there is no such user", "`postledger user list` shows those that there are");
+        let user = User::get(&*self.store, id).await?.ok_or_else(nobody)?;
+        let target = Some(user.id.clone());
+        let change = Change { server: ServerId::NONE, what: "user.link", target, asked: Value::Null };
+        let work = async {
+            let to = LinkFor::User { id: user.id.clone() };
+            let (secret, expires_at) = Link::make(&*self.store, to, (self.clock)()).await?;
+            Ok(PortalLink { url: portal.link(&secret), expires_at: expires_at.into() })
+        };
+        self.noted(who, change, work, |_| Value::Null).await
     }
 
     /// Takes what is left of erased recipients out of tables, quarantine and dead letters. It may be done again.

@@ -8,6 +8,7 @@ use crate::messages::{
 };
 use crate::{OTHER_RELEASE, Operator, missing};
 use account::audit::Who;
+use answers::PortalLink;
 use api::Caller;
 use api::call::{Call, response};
 use api::problem::Problem;
@@ -43,6 +44,7 @@ pub fn routes(operator: Arc<Operator>) -> Router {
         .route("/revocations", get(revoked).post(revoke))
         .route("/revocations/{server}/{generation}", delete(unrevoke))
         .route("/sweep", post(sweep))
+        .route("/users/{id}/link", post(user_link))
         .route("/servers/{server}/streams", get(streams))
         .route("/servers/{server}/streams/{stream}", delete(forget_stream))
         .route("/servers/{server}/settings", get(settings).put(put_settings))
@@ -172,6 +174,14 @@ async fn unrevoke(
     At((server, generation)): At<(ServerId, u32)>,
 ) -> Answer<Revoked> {
     Ok(Json(operator.unrevoke(&who, server, generation).await?))
+}
+
+async fn user_link(
+    State(operator): Here,
+    Extension(who): Extension<Who>,
+    At(id): At<String>,
+) -> Answer<PortalLink> {
+    Ok(Json(operator.user_link(&who, &id).await?))
 }
 
 async fn sweep(State(operator): Here) -> Answer<Swept> {

@@ -23,9 +23,10 @@ fn operator(queue: Arc<dyn Queue>) -> Operator {
         ledger_key: ledger_key.clone(),
         policy: ledger::policy::SoftBouncePolicy::default(),
         clock: clock.clone(),
+        portal: None,
     });
     let (trusted, watched) = (Trusted::All, Watched::default());
-    Operator { store, queue, streams, trusted, ledger_key, clock, api, watched }
+    Operator { store, queue, streams, trusted, ledger_key, clock, api, portal: None, watched }
 }
 
 async fn redrive(operator: &Operator, dry_run: bool) -> Result<Redriven, Problem> {

@@ -22,7 +22,7 @@ const TOKEN_TOLD: [&str; 6] = ["role", "servers", "reveal_addresses", "created_a
 pub struct Who {
     /// How it is known who it is.
     pub kind: WhoKind,
-    /// A token's id, an AWS principal, or a user's name on this machine.
+    /// A token's id, a portal user's id, an AWS principal, or a user's name on this machine.
     pub name: String,
 }
 
@@ -32,6 +32,8 @@ pub struct Who {
 pub enum WhoKind {
     /// By a token of the read API.
     Token,
+    /// As a user who is signed in to the portal.
+    User,
     /// By credentials of AWS.
     Aws,
     /// As whoever uses the machine that the embedded mode runs on.

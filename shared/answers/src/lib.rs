@@ -15,6 +15,7 @@ mod check;
 mod history;
 mod named;
 mod operations;
+mod people;
 mod problem;
 mod recipient;
 mod ruling;
@@ -31,6 +32,9 @@ pub use history::{
 };
 pub use operations::{
     Actor, Audit, Completeness, CompletenessLine, CompletenessOfStream, Quarantine, SetAside, Step,
+};
+pub use people::{
+    InviteRequest, Invited, NewStanding, PortalLink, PortalLinkRequest, Standing, User, UserAccess, Users,
 };
 pub use problem::{Problem, URN};
 pub use recipient::{

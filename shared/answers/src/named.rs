@@ -82,6 +82,8 @@ macro_rules! unnamed {
 unnamed! {
     /// An address in any spelling.
     GivenAddress { "type": "string", "examples": ["ida.moreau@customer.example"] }
+    /// The id of a user: a keyed hash of the address.
+    UserId { "type": "string", "pattern": "^[A-Za-z0-9_-]{22}$", "examples": ["kZxV0n3qT5uYwB7cD9eFgA"] }
     /// The id of a token.
     TokenId { "type": "string", "pattern": "^[A-Za-z0-9_-]{12}$" }
     /// A token.

@@ -2,8 +2,9 @@
 
 use crate::{
     Activity, Audit, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
-    MadeToken, NewToken, Problem, Quarantine, ReactivateRequest, Reactivated, Recipient, RevokedToken,
-    Servers, Stats, SuppressRequest, Suppressed, Suppressions, Timeline, Tokens,
+    InviteRequest, Invited, MadeToken, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
+    ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
+    Suppressions, Timeline, Tokens, User, UserAccess, Users,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -21,11 +22,15 @@ pub fn schemas() -> Map<String, Value> {
             $($generator.subschema_for::<$type>();)+
         };
     }
-    of!(requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken);
+    of!(
+        requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken, InviteRequest, UserAccess,
+        PortalLinkRequest
+    );
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
-        Imported, Erased, Export, Quarantine, Completeness, Audit, Tokens, MadeToken, RevokedToken, Problem
+        Imported, Erased, Export, Quarantine, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
+        PortalLink, Problem
     );
     let mut all = Map::new();
     for (definitions, tidy) in [

@@ -194,7 +194,7 @@ words! {
     /// Whether bodies that were set aside were swept.
     Sweep ["pending", "swept"];
     /// How a person or program was identified.
-    ActorKind ["token", "aws", "local", "operator"];
+    ActorKind ["token", "user", "aws", "local", "operator"];
     /// How far a change is.
     Phase ["begun", "done", "failed"];
     /// The formats of lists that are understood.

@@ -9,6 +9,7 @@ mod call;
 mod failure;
 #[cfg(feature = "operator")]
 mod identity;
+mod message;
 #[cfg(feature = "operator")]
 mod outputs;
 mod parameter;

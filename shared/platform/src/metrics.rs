@@ -103,6 +103,7 @@ pub const METRICS: &[(&str, Unit, Option<&str>, &str)] = &[
         None,
         "answers 5xx of the read API: what its alarm counts, and the doors' does not",
     ),
+    ("PortalErrors5xx", Unit::Count, None, "answers 5xx of the portal"),
 ];
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
@@ -124,7 +125,7 @@ pub fn init(stage: &str) {
     });
 }
 
-/// Metrics of this process, as text that Prometheus and whatever reads its format can take.
+/// Metrics of this process, as text of OpenMetrics: Prometheus takes it, and so does what else reads that standard.
 #[cfg(feature = "prometheus")]
 #[derive(Clone)]
 pub struct Exposition(metrics_exporter_prometheus::PrometheusHandle);
@@ -149,11 +150,36 @@ impl Exposition {
         self.0.run_upkeep();
     }
 
-    /// All of them, as they are now.
+    /// All of them, as they are now: OpenMetrics 1.0.
     pub fn text(&self) -> String {
         self.tidy();
-        self.0.render()
+        open_metrics(&self.0.render())
     }
+}
+
+/// OpenMetrics 1.0 from Prometheus's older text format, of which the exporter writes no other. They differ so: what a counter
+/// has counted is a sample of its name with `_total`, a sum is not negative (an event may be from the future), no line is
+/// empty, and the text says where it ends.
+#[cfg(feature = "prometheus")]
+fn open_metrics(text: &str) -> String {
+    let (mut counter, mut out) = ("", String::with_capacity(text.len() + 1024));
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        if let Some(family) = line.strip_prefix("# TYPE ") {
+            counter = family.strip_suffix(" counter").unwrap_or_default();
+        }
+        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap_or(line.len()));
+        let is_negative = rest.rsplit(' ').next().is_some_and(|value| value.starts_with('-'));
+        if name.ends_with("_sum") && is_negative {
+            continue;
+        }
+        out.push_str(name);
+        if name == counter {
+            out.push_str("_total");
+        }
+        out.push_str(rest);
+        out.push('\n');
+    }
+    out + "# EOF\n"
 }
 
 /// Prints what has been counted since the last time, each document as a line of its own, all in one write.
@@ -192,6 +218,21 @@ mod tests {
         assert_eq!((&accepted["EventsAccepted"], &accepted["RecordType"]), (&2.into(), &"Bounce".into()));
         let unit = &accepted["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"];
         assert_eq!(unit, "Count");
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn openmetrics_differs_from_the_older_text_where_the_standard_does() {
+        let older = "# HELP Delivered first-seen deliveries\n# TYPE Delivered counter\nDelivered{stack=\"a b\"} 3\n\n\
+             # TYPE SourceLag summary\nSourceLag{quantile=\"0.5\"} -1.5\nSourceLag_sum -2.5\nSourceLag_count 2\n\n";
+        let text = "# HELP Delivered first-seen deliveries\n# TYPE Delivered counter\nDelivered_total{stack=\"a b\"} 3\n\
+             # TYPE SourceLag summary\nSourceLag{quantile=\"0.5\"} -1.5\nSourceLag_count 2\n# EOF\n";
+        assert_eq!(open_metrics(older), text);
+        assert_eq!(open_metrics(""), "# EOF\n");
+        for (name, _, _, what) in METRICS {
+            let fits = |text: &str| !text.contains(['"', '\\', '\n']);
+            assert!(fits(what), "{name}: in OpenMetrics this would have to be escaped");
+        }
     }
 
     #[test]

@@ -47,5 +47,5 @@ pub use rows::ROW_BYTES_MAX;
 pub use server::{SEND_BATCH_MAX, ServerApi, ServerInfo, Stream};
 pub use suppressions::{CHANGES_MAX, Changed, Suppression, SuppressionDump, SuppressionFilter};
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};
-pub use transport::{Chunks, Transport, TransportError};
+pub use transport::{Chunks, Nowhere, Transport, TransportError};
 pub use webhooks::{Auth, EditWebhook, Header, NewWebhook, Trigger, Triggers, Webhook};

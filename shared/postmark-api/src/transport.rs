@@ -28,3 +28,14 @@ pub enum TransportError {
     #[error("the connection broke: {0}")]
     Broken(String),
 }
+
+/// No way to Postmark: for what never asks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+#[async_trait]
+impl Transport for Nowhere {
+    async fn call(&self, _: http::Request<Bytes>) -> Result<http::Response<Chunks>, TransportError> {
+        Err(TransportError::NotConnected("Postmark is not asked from here".to_owned()))
+    }
+}

@@ -10,9 +10,8 @@ pub use sdk::Sqs;
 use crate::{QueueError, QueueName, Sender, check_body};
 use async_trait::async_trait;
 use aws::{Limits, Link, Opened, Service};
+use platform::Config;
 use platform::env::EnvError;
-use platform::{CallFailed, Config, FailureKind};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -66,17 +65,8 @@ impl SqsSender {
 impl Sender for SqsSender {
     async fn send(&self, to: QueueName, body: &str) -> Result<(), QueueError> {
         check_body(body)?;
-        let message = SendMessage { queue_url: self.url(to)?, message_body: body };
-        let input = serde_json::to_vec(&message).map_err(|_| CallFailed::from(FailureKind::Invalid))?;
-        Ok(self.link.json(Service::Sqs, "AmazonSQS.SendMessage", input).await.map(drop)?)
+        Ok(self.link.send_message(self.url(to)?, body).await?)
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SendMessage<'a> {
-    queue_url: &'a str,
-    message_body: &'a str,
 }
 
 #[cfg(test)]
@@ -87,6 +77,7 @@ mod tests {
     use axum::http::header::CONNECTION;
     use axum::http::{HeaderMap, Method, StatusCode};
     use axum::serve::ListenerExt as _;
+    use platform::{CallFailed, FailureKind};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 

@@ -132,6 +132,24 @@ async fn a_disk_that_is_full_refuses_and_keeps_and_takes_again_once_there_is_roo
 }
 
 #[tokio::test]
+async fn a_disk_that_is_for_reading_only_is_told_as_that() {
+    let folder = folder();
+    let database = Database::open(folder.path()).unwrap();
+    // As where it is mounted so: permissions do not bind root, as whom tests may run.
+    let work = |connection: &Connection| {
+        let only_reads = |on: bool| connection.pragma_update(None, "query_only", on);
+        only_reads(true).map_err(|error| failed(&error))?;
+        let told = put(connection, "never");
+        only_reads(false).map_err(|error| failed(&error))?;
+        told
+    };
+    let told = database.write(Durability::Power, work).await.unwrap_err();
+    assert_eq!((told.kind(), told.code()), (FailureKind::DiskReadOnly, Some("SqliteReadonly")));
+    write(&database, "after".to_owned()).await.unwrap();
+    assert_eq!(bodies(&database).await.unwrap(), ["after"]);
+}
+
+#[tokio::test]
 async fn a_page_that_is_damaged_is_told_as_that() {
     let folder = folder();
     let database = Database::open(folder.path()).unwrap();

@@ -39,6 +39,16 @@ pub enum Collection {
     Audit(ServerId),
     /// How far sweeping what is left of the erased is.
     Sweep,
+    /// Who may sign in to the portal, by a keyed hash of the address.
+    Users,
+    /// Who is signed in, by the hash of a cookie.
+    Sessions,
+    /// Codes that were asked for, by the hash of a cookie.
+    SignIns,
+    /// Links that open a session, by the hash of what each bears.
+    Links,
+    /// How often codes were asked for, by whom.
+    Limits,
 }
 
 impl Collection {
@@ -55,6 +65,11 @@ impl Collection {
             Collection::TokenIndex => "token-index".to_owned(),
             Collection::Audit(server) => format!("audit#{server}"),
             Collection::Sweep => "sweep".to_owned(),
+            Collection::Users => "users".to_owned(),
+            Collection::Sessions => "sessions".to_owned(),
+            Collection::SignIns => "sign-ins".to_owned(),
+            Collection::Links => "links".to_owned(),
+            Collection::Limits => "limits".to_owned(),
         }
     }
 
@@ -154,6 +169,11 @@ mod tests {
             (Collection::TokenIndex, "token-index"),
             (Collection::Audit(server), "audit#8123456"),
             (Collection::Sweep, "sweep"),
+            (Collection::Users, "users"),
+            (Collection::Sessions, "sessions"),
+            (Collection::SignIns, "sign-ins"),
+            (Collection::Links, "links"),
+            (Collection::Limits, "limits"),
         ];
         for (collection, pk) in frozen {
             assert_eq!(collection.pk(), pk);

@@ -43,6 +43,13 @@ pub enum Entry {
         /// Whether those that were made with it stay.
         children_kept: bool,
     },
+    /// What a user of the portal may do is another than before, or the user is gone.
+    UserAccess {
+        /// The user's id.
+        id: String,
+        /// What it may do now, as its document says it; nothing where it is gone.
+        access: Option<serde_json::Value>,
+    },
 }
 
 impl Sqlite {
@@ -110,6 +117,12 @@ impl<'a> Tables<'a> {
                 self.entries.push(Entry::TokenRevoked { id: key.1.clone(), children_kept });
             }
         }
+        if key.0 == Collection::Users.pk() {
+            let (before, now) = (access_of(self.get(table, key)?.as_ref()), access_of(item));
+            if before.is_some() && before != now {
+                self.entries.push(Entry::UserAccess { id: key.1.clone(), access: now });
+            }
+        }
         if *key == item::rules_key() {
             let revoked = |item: Option<&Item>| item.map(item::to_rules).unwrap_or_default().revocations();
             let (before, now) = (revoked(self.get(table, key)?.as_ref()), revoked(item));
@@ -126,6 +139,12 @@ fn revoked_token(item: Option<&Item>) -> Option<bool> {
     let token: serde_json::Value = serde_json::from_str(item?.text("document")?).ok()?;
     let revoked = token.get("revoked_at").is_some_and(|at| !at.is_null());
     revoked.then(|| token.get("children_kept") == Some(&serde_json::Value::Bool(true)))
+}
+
+/// What a user's document says that it may do. No address is in it.
+fn access_of(item: Option<&Item>) -> Option<serde_json::Value> {
+    let user: serde_json::Value = serde_json::from_str(item?.text("document")?).ok()?;
+    user.get("access").cloned()
 }
 
 /// The attributes of a table's items that have columns; one more column, `rest`, has all others.

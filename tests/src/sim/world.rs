@@ -325,6 +325,7 @@ fn stack(
         vault: Arc::new(MemoryVault::default()),
         postmark: unreached(),
         clock: clock.clock(),
+        portal: None,
     }))
 }
 

@@ -5,7 +5,6 @@ use crate::decision;
 use crate::problem::{self, Problem};
 use crate::token::{ERASURES_A_DAY, Token};
 use account::audit::{Entry, Phase, WhoKind};
-use account::completeness::{Completeness, completeness};
 use ledger::{Event, RecipientId, Time};
 use postmark::Decision;
 use postmark_api::ServerApi;
@@ -93,11 +92,6 @@ impl<'a> Admin<'a> {
         };
         let own = kept.into_iter().filter(|kept| kept.part.server == self.server).map(place).collect();
         Ok(SetAside { own, instant: instant.filter(|_| behind.is_some()), behind })
-    }
-
-    /// What reconcile found complete, from one Eastern day to another, both included.
-    pub async fn completeness(&self, from: &str, to: &str) -> Result<Completeness, Problem> {
-        Ok(completeness(self.store(), self.server, from, to).await?)
     }
 
     fn store(&self) -> &dyn Store {

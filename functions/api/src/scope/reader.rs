@@ -3,6 +3,7 @@
 use super::{Admin, Caller, Gate, Stream};
 use crate::problem::Problem;
 use crate::token::Role;
+use account::completeness::{Completeness, completeness};
 use account::{Registry, ServerEntry};
 use ledger::counters::Counts;
 use ledger::fold::View;
@@ -83,6 +84,11 @@ impl<'a> Reader<'a> {
     /// What the registry has of it.
     pub async fn entry(&self) -> Result<Option<ServerEntry>, Problem> {
         Ok(Registry(self.store()).get(self.server).await?)
+    }
+
+    /// What reconcile found complete, from one Eastern day to another, both included.
+    pub async fn completeness(&self, from: &str, to: &str) -> Result<Completeness, Problem> {
+        Ok(completeness(self.store(), self.server, from, to).await?)
     }
 
     /// See [`Store::streams`].

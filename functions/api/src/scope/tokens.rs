@@ -43,13 +43,14 @@ impl Tokens<'_> {
             // As what is not there: which servers there are is not told.
             Exceeds::Servers if grant.servers.is_some() => Problem::not_found(),
             Exceeds::Servers | Exceeds::Role => Problem::role("operator"),
-            Exceeds::Reveal => {
-                beyond("addresses are masked for this token, so it cannot create one that shows them").next(
-                    "leave `reveal_addresses` out, or ask the person who gave you the token for one that \
+            Exceeds::Reveal => Problem::beyond_own(
+                "addresses are masked for this token, so it cannot create one that shows them",
+            )
+            .next(
+                "leave `reveal_addresses` out, or ask the person who gave you the token for one that \
                 shows them",
-                )
-            }
-            Exceeds::Expiry => beyond("the new token would be valid for longer than this one")
+            ),
+            Exceeds::Expiry => Problem::beyond_own("the new token would be valid for longer than this one")
                 .next("leave `expires_at` out, so that it expires with this token, or give an earlier time"),
         })
     }
@@ -201,17 +202,6 @@ impl Tokens<'_> {
     fn store(&self) -> &dyn Store {
         &*self.gate.parts.store
     }
-}
-
-/// A token cannot grant what it does not have.
-fn beyond(detail: &'static str) -> Problem {
-    Problem::new(
-        http::StatusCode::FORBIDDEN,
-        "beyond-own",
-        "A token cannot grant what it does not have",
-        detail,
-    )
-    .next("ask for no more than this token has, or use a token that has more")
 }
 
 fn full(error: KeepError) -> Problem {

@@ -1,5 +1,6 @@
 //! The arguments of the commands that ask the read API, and of those that change a ledger through it.
 
+use super::user::Users;
 use super::{By, Server, Several, Target, Unknown};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::{ServerId, Time};
@@ -89,6 +90,9 @@ pub enum Ask {
     /// The tokens that let others ask the API: create, list, revoke.
     #[command(subcommand)]
     Token(Tokens),
+    /// The people who may sign in to the portal: invite, list, change, remove, link.
+    #[command(subcommand)]
+    User(Users),
 }
 
 /// `recipient`.

@@ -9,6 +9,7 @@ mod ruling;
 mod stats;
 mod suppressions;
 mod token;
+mod user;
 
 use crate::args::Ask;
 use crate::format::Form;
@@ -35,6 +36,7 @@ pub fn run(command: Ask, context: &Context, form: Form) -> Result<ExitCode, Fail
         Ask::Activity(args) => events::activity(&args, context, form)?,
         Ask::Audit(args) => events::audit(&args, context, form)?,
         Ask::Token(command) => token::run(command, context, form)?,
+        Ask::User(command) => user::run(command, context, form)?,
     }
     Ok(ExitCode::SUCCESS)
 }

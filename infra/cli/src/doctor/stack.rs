@@ -184,7 +184,7 @@ pub(super) fn quarantine(ledger: &Api, server: Option<ServerId>) -> Link {
     let words = format!("yesterday and today (UTC): {told}, and {probes} probes, which are expected");
     let mut findings = Vec::new();
     for ((server, generation), (count, last)) in revoked {
-        findings.push(still_told(server, generation, count, last));
+        findings.push(still_told(server, generation, count, last, ledger.aws().is_some()));
     }
     if open.keys().any(|reason| reason != consumer::REVOKED) {
         let words = format!("bodies were set aside and not replayed: {told}");
@@ -195,15 +195,19 @@ pub(super) fn quarantine(ledger: &Api, server: Option<ServerId>) -> Link {
 }
 
 /// Webhooks that still come with a revoked password.
-fn still_told(server: ServerId, generation: u32, count: usize, last: Time) -> Found {
+fn still_told(server: ServerId, generation: u32, count: usize, last: Time, on_aws: bool) -> Found {
     let words = format!(
         "webhooks still come with the password of generation {generation}, which is revoked: {count} since yesterday \
          (UTC), the last at {}; none of them is recorded",
         show::time(last)
     );
+    let else_then = match on_aws {
+        true => "if somebody else does, deploy with `Denied` as `postledger revoke --list` says",
+        false => "what somebody else sends stays set aside",
+    };
     let next = format!(
-        "if Postmark sends them, `postledger connect --server {server}` gives it the password in use; if somebody else \
-         does, deploy with `Denied` as `postledger revoke --list` says; `postledger revoke --undo` takes it back"
+        "if Postmark sends them, `postledger connect --server {server}` gives it the password in use; {else_then}; \
+         `postledger revoke --undo` takes it back"
     );
     Found::new("revoked_in_use", words, next).at(server)
 }

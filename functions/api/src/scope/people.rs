@@ -1,0 +1,300 @@
+//! The users of the portal, for whoever may manage some.
+
+use super::{Caller, Gate, Portal};
+use crate::problem::Problem;
+use crate::token::{Grant, Role, Token};
+use ::people::{Access, Link, LinkFor, Secret, Session, SessionOf, Standing, User};
+use account::audit::{Entry, Who, WhoKind};
+use ledger::{LedgerKey, ServerId, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{DocumentStore, StoreError};
+
+/// The users that a caller may see and change: an operator all; an admin the standings of viewers at its own servers (and
+/// sees those of admins there).
+pub struct People<'a> {
+    pub(super) gate: &'a Gate<'a>,
+}
+
+/// What somebody may do and see at each server.
+type Standings = BTreeMap<ServerId, Standing>;
+
+impl People<'_> {
+    /// Who asks.
+    pub fn caller(&self) -> &Caller {
+        &self.gate.caller
+    }
+
+    /// Whom the caller may know others as.
+    pub(crate) fn gate(&self) -> &Gate<'_> {
+        self.gate
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Time {
+        (self.gate.parts.clock)()
+    }
+
+    /// Where users sign in, and what mails them.
+    pub fn portal(&self) -> Option<&Portal> {
+        self.gate.parts.portal.as_ref()
+    }
+
+    pub(crate) fn key(&self) -> &LedgerKey {
+        &self.gate.parts.ledger_key
+    }
+
+    pub(crate) fn store(&self) -> &dyn DocumentStore {
+        &*self.gate.parts.store
+    }
+
+    fn reaches(&self, server: ServerId) -> bool {
+        self.caller().grant.servers.as_ref().is_none_or(|servers| servers.contains(&server))
+    }
+
+    /// What of a user's access the caller may know; nothing where it is nobody that it manages.
+    pub fn seen(&self, access: &Access) -> Option<Access> {
+        match access {
+            Access::Operator { .. } => (self.caller().role() == Role::Operator).then(|| access.clone()),
+            Access::Servers(all) if self.caller().role() == Role::Operator => {
+                // One with no server left is an operator's to remove.
+                Some(Access::Servers(all.clone()))
+            }
+            Access::Servers(all) => {
+                let seen: Standings = all
+                    .iter()
+                    .filter(|(server, _)| self.reaches(**server))
+                    .map(|(server, standing)| (*server, *standing))
+                    .collect();
+                (!seen.is_empty()).then_some(Access::Servers(seen))
+            }
+        }
+    }
+
+    /// What a user has after the caller says what it shall have at the servers that the caller reaches; elsewhere it stays.
+    pub fn merged(&self, before: Option<&Access>, wanted: &Access) -> Access {
+        match (before, wanted) {
+            (Some(Access::Servers(before)), Access::Servers(wanted)) => {
+                let elsewhere = before.iter().filter(|(server, _)| !self.reaches(**server));
+                let here = wanted.iter();
+                Access::Servers(
+                    elsewhere.chain(here).map(|(server, standing)| (*server, *standing)).collect(),
+                )
+            }
+            _ => wanted.clone(),
+        }
+    }
+
+    /// What a user has after the caller gives it this beside what it had.
+    pub fn added(&self, before: Option<&Access>, given: &Access) -> Access {
+        match (before, given) {
+            (Some(Access::Servers(before)), Access::Servers(given)) => {
+                Access::Servers(before.iter().chain(given).map(|(server, one)| (*server, *one)).collect())
+            }
+            // An operator has all of it already.
+            (Some(operator @ Access::Operator { .. }), Access::Servers(_)) => operator.clone(),
+            _ => given.clone(),
+        }
+    }
+
+    /// Whose mail somebody is invited to see, in words: the clients' names, or the agency's own stack.
+    pub async fn named(&self, access: &Access) -> Result<String, Problem> {
+        let mut names = BTreeSet::new();
+        for server in access.servers().into_iter().flat_map(BTreeMap::keys) {
+            let entry = account::Registry(&*self.gate.parts.store).get(*server).await?;
+            names.insert(entry.map_or_else(|| format!("server {server}"), |entry| entry.client));
+        }
+        Ok(names.into_iter().collect::<Vec<_>>().join(", "))
+    }
+
+    /// That a user's access may be changed so by the caller: nobody gives what it has not, and nobody changes what is above
+    /// what it may give.
+    ///
+    /// # Errors
+    /// [`Problem::not_found`] for servers that are not the caller's, [`Problem::role`], or that nobody grants what it has
+    /// not.
+    pub fn may_change(&self, before: Option<&Access>, after: &Access) -> Result<(), Problem> {
+        let own = self.caller().grant();
+        match (before, after) {
+            (Some(Access::Operator { .. }), _) | (_, Access::Operator { .. }) => {
+                if own.role < Role::Operator || own.servers.is_some() {
+                    return Err(Problem::role("operator"));
+                }
+                let reveals = matches!(after, Access::Operator { reveal_addresses: true });
+                if reveals && !own.reveal_addresses {
+                    return Err(beyond());
+                }
+                Ok(())
+            }
+            (before, Access::Servers(after)) => {
+                let none = Standings::new();
+                let before = before.and_then(Access::servers).unwrap_or(&none);
+                let touched: BTreeSet<ServerId> = before.keys().chain(after.keys()).copied().collect();
+                for server in touched {
+                    self.may_give(server, before.get(&server), after.get(&server))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn may_give(
+        &self,
+        server: ServerId,
+        before: Option<&Standing>,
+        after: Option<&Standing>,
+    ) -> Result<(), Problem> {
+        if before == after {
+            return Ok(());
+        }
+        let own = self.caller().grant();
+        // As what is not there: which servers there are is not told.
+        if !self.reaches(server) {
+            return Err(Problem::not_found());
+        }
+        for standing in [before, after].into_iter().flatten() {
+            if !own.manages(standing.role) || standing.role == Role::Operator {
+                return Err(Problem::role("operator"));
+            }
+        }
+        let reveals = |standing: Option<&Standing>| standing.is_some_and(|one| one.reveal_addresses);
+        if reveals(after) && !reveals(before) && !own.reveal_addresses {
+            return Err(beyond());
+        }
+        Ok(())
+    }
+
+    /// A user that the caller manages, and what of its access the caller may know.
+    ///
+    /// # Errors
+    /// [`Problem::not_found`], or the ledger's own.
+    pub async fn get(&self, id: &str) -> Result<(User, Access), Problem> {
+        let user = User::get(self.store(), id).await?.ok_or_else(Problem::not_found)?;
+        let seen = self.seen(&user.access).ok_or_else(Problem::not_found)?;
+        Ok((user, seen))
+    }
+
+    /// Notes a step of a change of a user: at each server that it is about, and for operators at the stack.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn note(&self, entry: &Entry, about: &BTreeSet<ServerId>) -> Result<(), StoreError> {
+        entry.note(self.store(), ServerId::NONE).await?;
+        for server in about {
+            entry.at(*server).note(self.store(), *server).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a link that lets a user in without mail.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn link(&self, user: &str) -> Result<(Secret, Time), Problem> {
+        let who = LinkFor::User { id: user.to_owned() };
+        Ok(Link::make(self.store(), who, self.now()).await?)
+    }
+}
+
+fn beyond() -> Problem {
+    Problem::beyond_own("addresses are masked for you, so that you cannot let others see them")
+        .next("leave `reveal_addresses` out, or ask an operator")
+}
+
+impl Caller {
+    /// A user at one server; nothing where it may not know of it.
+    pub fn of_user(user: &User, server: ServerId) -> Option<Caller> {
+        Caller::with(user_who(user), &user.access, server)
+    }
+
+    /// Somebody whom an agency's system let in by a token, at one server.
+    pub fn of_link(token: &str, access: &Access, server: ServerId) -> Option<Caller> {
+        Caller::with(Who { kind: WhoKind::Token, name: token.to_owned() }, access, server)
+    }
+
+    /// Somebody at one server: what an access opens there.
+    fn with(who: Who, access: &Access, server: ServerId) -> Option<Caller> {
+        let Standing { role, reveal_addresses } = access.at(server)?;
+        let servers = Some(BTreeSet::from([server]));
+        Some(Caller { who, grant: Grant { role, servers, reveal_addresses, expires_at: None } })
+    }
+
+    /// Somebody at all servers that an access names, with the least that it may do at any of them.
+    pub fn everywhere(who: Who, access: &Access) -> Caller {
+        let grant = match access {
+            Access::Operator { reveal_addresses } => {
+                Grant { reveal_addresses: *reveal_addresses, ..Grant::ALL }
+            }
+            Access::Servers(servers) => Grant {
+                role: Role::Viewer,
+                servers: Some(servers.keys().copied().collect()),
+                reveal_addresses: false,
+                expires_at: None,
+            },
+        };
+        Caller { who, grant }
+    }
+}
+
+/// A user, as changes are noted.
+pub fn user_who(user: &User) -> Who {
+    Who { kind: WhoKind::User, name: user.id.clone() }
+}
+
+/// Somebody who is signed in to the portal.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// The user, where it is one.
+    pub user: Option<User>,
+    /// What they may do and see.
+    pub access: Access,
+    /// Who it is, as changes are noted.
+    pub who: Who,
+}
+
+impl SignedIn {
+    /// Whom a browser's cookie lets in now.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn find(
+        store: &dyn DocumentStore,
+        secret: &Secret,
+        now: Time,
+    ) -> Result<Option<SignedIn>, StoreError> {
+        let Some(session) = Session::find(store, secret, now).await? else {
+            return Ok(None);
+        };
+        let found = match session.of.clone() {
+            SessionOf::User { id, .. } => {
+                let user = User::get(store, &id).await?.filter(|user| session.is_of(user));
+                let Some(user) = user else { return Ok(None) };
+                user.seen(store, now).await?;
+                let (access, who) = (user.access.clone(), user_who(&user));
+                SignedIn { session, user: Some(user), access, who }
+            }
+            SessionOf::Token { id, access } => {
+                let opens = match Token::get(store, &id).await? {
+                    Some(token) => token.is_open(store, now).await?,
+                    None => false,
+                };
+                if !opens {
+                    return Ok(None);
+                }
+                SignedIn { session, user: None, access, who: Who { kind: WhoKind::Token, name: id } }
+            }
+        };
+        Ok(Some(found))
+    }
+
+    /// As somebody at one server; nothing where they may not know of it.
+    pub fn at(&self, server: ServerId) -> Option<Caller> {
+        Caller::with(self.who.clone(), &self.access, server)
+    }
+
+    /// As somebody at all of their servers, to list them.
+    pub fn everywhere(&self) -> Caller {
+        Caller::everywhere(self.who.clone(), &self.access)
+    }
+}

@@ -1,0 +1,385 @@
+//! The users of the portal: listed, invited, changed, removed; and links for those whom an agency's system lets in.
+
+use crate::call::{Answer, Call};
+use crate::cursor;
+use crate::problem::Problem;
+use crate::scope::People;
+use crate::token::Role;
+use account::audit::{Entry, Phase, Who};
+use answers::{InviteRequest, Invited, NewStanding, PortalLink, PortalLinkRequest, UserAccess};
+use http::StatusCode;
+use ledger::ServerId;
+use ledger::given::Address;
+use people::{Access, Link, LinkFor, Mail, OutboxError, Standing, User, UserError};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use store::StoreError;
+
+/// The most people that are invited at once.
+const INVITED_MAX: usize = 100;
+/// The most servers that somebody's access names.
+const SERVERS_MAX: usize = 1_000;
+/// How many users a page has, unless more are asked for, and at most.
+const LIMITS: [usize; 2] = [100, 500];
+
+/// A user as a caller is told of it, who may know so much of its access.
+async fn told(
+    people: &People<'_>,
+    user: &User,
+    seen: &Access,
+    known: &mut BTreeMap<String, Who>,
+) -> Result<answers::User, Problem> {
+    let by = people.gate().known_as(Who::by_name(&user.invited_by), known).await?;
+    let servers = seen.servers().into_iter().flatten().map(|(server, standing)| answers::Standing {
+        server: *server,
+        role: standing.role.into(),
+        reveal_addresses: standing.reveal_addresses,
+    });
+    Ok(answers::User {
+        id: user.id.clone(),
+        address: user.address.clone(),
+        operator: seen.is_operator(),
+        reveal_addresses: matches!(seen, Access::Operator { reveal_addresses: true }),
+        servers: servers.collect(),
+        invited_at: user.invited_at.into(),
+        invited_by: by.name,
+        joined_at: user.joined_at.map(Into::into),
+        last_seen_at: user.last_seen_at.map(Into::into),
+    })
+}
+
+/// What is noted of somebody's access.
+fn noted(access: &Access) -> Value {
+    match access {
+        Access::Operator { reveal_addresses } => {
+            json!({ "role": Role::Operator, "reveal_addresses": reveal_addresses })
+        }
+        Access::Servers(servers) => {
+            let standings = servers.iter().map(|(server, standing)| {
+                let Standing { role, reveal_addresses } = standing;
+                json!({ "server": server, "role": role, "reveal_addresses": reveal_addresses })
+            });
+            json!({ "standings": standings.collect::<Vec<_>>() })
+        }
+    }
+}
+
+/// The servers that a change of somebody's access is about.
+fn about(before: Option<&Access>, after: Option<&Access>) -> BTreeSet<ServerId> {
+    let of = |access: Option<&Access>| {
+        let servers = access.and_then(Access::servers).cloned().unwrap_or_default();
+        servers.into_iter().collect::<BTreeMap<_, _>>()
+    };
+    let (before, after) = (of(before), of(after));
+    let all = before.keys().chain(after.keys()).copied().collect::<BTreeSet<_>>();
+    all.into_iter().filter(|server| before.get(server) != after.get(server)).collect()
+}
+
+/// The access that a request means.
+fn wanted(operator: bool, reveal_addresses: bool, servers: &[NewStanding]) -> Result<Access, Problem> {
+    if operator {
+        if !servers.is_empty() {
+            let words = "servers: an operator is one at every server, so none is named";
+            return Err(Problem::bad_request(words));
+        }
+        return Ok(Access::Operator { reveal_addresses });
+    }
+    if reveal_addresses {
+        let words = "reveal_addresses: give it for each of `servers`; by itself it is for operators";
+        return Err(Problem::bad_request(words));
+    }
+    standings(servers).map(Access::Servers)
+}
+
+fn standings(servers: &[NewStanding]) -> Result<BTreeMap<ServerId, Standing>, Problem> {
+    let wrong = |what: &str| Problem::bad_request(format!("servers: {what}"));
+    if servers.len() > SERVERS_MAX {
+        return Err(wrong(&format!("expected at most {SERVERS_MAX}")));
+    }
+    let mut all = BTreeMap::new();
+    for NewStanding { server, role, reveal_addresses } in servers {
+        let server = ServerId::new(*server).ok().filter(|server| *server != ServerId::NONE);
+        let server = server.ok_or_else(|| wrong("expected Postmark's server ids"))?;
+        if *role == Role::Operator {
+            return Err(wrong("role: expected viewer or admin; an operator is one at every server")
+                .next("leave `servers` out, and set `operator` to true"));
+        }
+        let standing = Standing { role: *role, reveal_addresses: *reveal_addresses };
+        if all.insert(server, standing).is_some() {
+            return Err(wrong(&format!("server {server} is named twice")));
+        }
+    }
+    Ok(all)
+}
+
+/// Lists those whom the caller manages, by address.
+pub(crate) async fn list(people: &People<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+    let query = call.query(&["cursor", "limit"])?;
+    let limit = query.limit(LIMITS[0], LIMITS[1])?;
+    let after: Option<String> = cursor::read(query.text("cursor"))?;
+    let mut all: Vec<(User, Access)> = User::all(people.store())
+        .await?
+        .into_iter()
+        .filter_map(|user| people.seen(&user.access).map(|seen| (user, seen)))
+        .collect();
+    all.sort_by_cached_key(|(user, _)| place(user));
+    let mut left = all.iter().filter(|(user, _)| after.as_ref().is_none_or(|after| place(user) > *after));
+    let (mut items, mut known, mut last) = (Vec::new(), BTreeMap::new(), None);
+    for (user, seen) in left.by_ref().take(limit) {
+        items.push(told(people, user, seen, &mut known).await?);
+        last = Some(place(user));
+    }
+    let next = left.next().and(last).map(|last| cursor::write(&last));
+    Ok(Answer::json(&answers::Users { items, next }))
+}
+
+/// Where a user stands in a list.
+fn place(user: &User) -> String {
+    format!("{} {}", user.address.to_lowercase(), user.id)
+}
+
+/// Invites several. Somebody who is there already may do and see this too.
+///
+/// # Errors
+/// As [`People::may_change`]; then nobody is invited.
+pub(crate) async fn invite(people: &People<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    let InviteRequest { addresses, operator, reveal_addresses, servers } = call.json()?;
+    let access = wanted(operator, reveal_addresses, &servers)?;
+    if access.servers().is_some_and(BTreeMap::is_empty) {
+        return Err(Problem::bad_request("servers: name at least one, or set `operator` to true"));
+    }
+    if !(1..=INVITED_MAX).contains(&addresses.len()) {
+        return Err(Problem::bad_request(format!("addresses: expected 1 to {INVITED_MAX}")));
+    }
+    let mut planned: BTreeMap<String, (User, Option<Access>)> = BTreeMap::new();
+    for (nth, address) in addresses.iter().enumerate() {
+        let wrong = |_| Problem::bad_request(format!("the body, at /addresses/{nth}: not an address"));
+        let address = address.parse::<Address>().map_err(wrong)?.text().to_owned();
+        let invited =
+            User::invited(people.key(), &address, access.clone(), &people.caller().who().name, people.now())?;
+        let known = User::get(people.store(), &invited.id).await?;
+        let before = known.as_ref().map(|known| known.access.clone());
+        people.may_change(None, &access)?;
+        let after = people.added(before.as_ref(), &access);
+        // Who has all of it already stays as they are, and is not told of.
+        if before.as_ref() != Some(&after) {
+            people.may_change(before.as_ref(), &after)?;
+        }
+        planned.insert(invited.id.clone(), (known.unwrap_or(invited), before));
+    }
+    let sends = people.portal().is_some_and(|portal| portal.outbox.sends());
+    let (mut items, mut known) = (Vec::new(), BTreeMap::new());
+    for (user, before) in planned.into_values() {
+        let after = people.added(before.as_ref(), &access);
+        let is_new = before.is_none();
+        let change = if is_new { "user.invite" } else { "user.access" };
+        let user = match before.as_ref() == Some(&after) {
+            true => user,
+            false => changed(people, change, user, before, after).await?,
+        };
+        if let Some(portal) = people.portal().filter(|_| is_new && sends) {
+            let (to, link) = (user.address.clone(), portal.url.clone());
+            let mail = Mail::Invitation { to, of: people.named(&user.access).await?, link };
+            portal.outbox.put(mail).await.map_err(not_put)?;
+        }
+        let seen = people.seen(&user.access).unwrap_or_else(|| access.clone());
+        items.push(told(people, &user, &seen, &mut known).await?);
+    }
+    Ok(Answer::with_status(StatusCode::CREATED, &Invited { items, mailed: sends }))
+}
+
+/// Gives a user an access in the place of what it had, noted before and after.
+async fn changed(
+    people: &People<'_>,
+    what: &str,
+    user: User,
+    before: Option<Access>,
+    after: Access,
+) -> Result<User, Problem> {
+    let now = people.now();
+    let servers = about(before.as_ref(), Some(&after));
+    let begun = Entry::begun(people.caller().who().clone(), what, now)?;
+    let begun = Entry {
+        target: Some(user.id.clone()),
+        before: before.as_ref().map_or(Value::Null, noted),
+        after: noted(&after),
+        ..begun
+    };
+    people.note(&begun, &servers).await?;
+    let work = async {
+        if before.is_none() {
+            // It was made with this very access.
+            return match user.keep(people.store()).await? {
+                true => Ok(user),
+                false => Err(Problem::from(StoreError::contended())),
+            };
+        }
+        let (expected, after) = (before.clone(), after.clone());
+        let written = User::change(people.store(), &user.id, |user| {
+            // What somebody else changed meanwhile is not written over.
+            if Some(&user.access) == expected.as_ref() {
+                user.access = after.clone();
+            }
+        });
+        let written = written.await.map_err(of_user)?;
+        if written.access == after { Ok(written) } else { Err(Problem::from(StoreError::contended())) }
+    };
+    match work.await {
+        Ok(user) => {
+            people.note(&begun.now(Phase::Done, Value::Null, people.now()), &servers).await?;
+            Ok(user)
+        }
+        Err(problem) => {
+            // The change's own failure is what matters.
+            let failed = begun.now(Phase::Failed, json!({ "problem": problem.code() }), people.now());
+            let _ = people.note(&failed, &servers).await;
+            Err(problem)
+        }
+    }
+}
+
+fn not_put(error: OutboxError) -> Problem {
+    tracing::warn!(error = %error.0, "a mail could not be put down");
+    Problem::unavailable()
+}
+
+fn of_user(error: UserError) -> Problem {
+    match error {
+        UserError::Unknown => Problem::not_found(),
+        UserError::Store(error) => error.into(),
+    }
+}
+
+/// Changes what somebody may do and see at the caller's servers.
+///
+/// # Errors
+/// [`Problem::not_found`], or as [`People::may_change`].
+pub(crate) async fn change(people: &People<'_>, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    let UserAccess { operator, reveal_addresses, servers } = call.json()?;
+    let wanted = wanted(operator, reveal_addresses, &servers)?;
+    let (user, _) = people.get(id).await?;
+    let after = people.merged(Some(&user.access), &wanted);
+    if after.servers().is_some_and(BTreeMap::is_empty) {
+        let words = "servers: the user would have no server left";
+        return Err(Problem::bad_request(words).next("name at least one, or remove the user by DELETE"));
+    }
+    people.may_change(Some(&user.access), &after)?;
+    let before = Some(user.access.clone());
+    let user = changed(people, "user.access", user, before, after).await?;
+    let seen = people.seen(&user.access).ok_or_else(Problem::not_found)?;
+    Ok(Answer::json(&told(people, &user, &seen, &mut BTreeMap::new()).await?))
+}
+
+/// Removes somebody from the caller's servers, and altogether where no server is left.
+///
+/// # Errors
+/// [`Problem::not_found`], or as [`People::may_change`].
+pub(crate) async fn remove(people: &People<'_>, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    let (user, seen) = people.get(id).await?;
+    let left = match &user.access {
+        Access::Operator { .. } => None,
+        Access::Servers(_) => {
+            let left = people.merged(Some(&user.access), &Access::Servers(BTreeMap::new()));
+            Some(left).filter(|left| left.servers().is_some_and(|servers| !servers.is_empty()))
+        }
+    };
+    match left {
+        Some(left) => {
+            people.may_change(Some(&user.access), &left)?;
+            let before = Some(user.access.clone());
+            changed(people, "user.access", user, before, left).await?;
+        }
+        None => {
+            let none = match &user.access {
+                Access::Operator { .. } => Access::Operator { reveal_addresses: false },
+                Access::Servers(_) => Access::Servers(BTreeMap::new()),
+            };
+            people.may_change(Some(&user.access), &none)?;
+            let servers = about(Some(&seen), None);
+            let begun = Entry::begun(people.caller().who().clone(), "user.remove", people.now())?;
+            let begun = Entry { target: Some(user.id.clone()), before: noted(&seen), ..begun };
+            people.note(&begun, &servers).await?;
+            User::remove(people.store(), &user.id).await?;
+            people.note(&begun.now(Phase::Done, Value::Null, people.now()), &servers).await?;
+        }
+    }
+    Ok(Answer::done())
+}
+
+/// Ends all sessions of somebody.
+///
+/// # Errors
+/// [`Problem::not_found`], or as [`People::may_change`]: who may not change somebody may not sign them out.
+pub(crate) async fn sign_out(people: &People<'_>, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    let (user, seen) = people.get(id).await?;
+    // Oneself at any time; else whoever could take all of it away.
+    let is_self = people.caller().who() == &crate::scope::user_who(&user);
+    if !is_self {
+        let none = match &seen {
+            Access::Operator { .. } => Access::Operator { reveal_addresses: false },
+            Access::Servers(_) => people.merged(Some(&user.access), &Access::Servers(BTreeMap::new())),
+        };
+        people.may_change(Some(&user.access), &none)?;
+    }
+    let servers = about(Some(&seen), None);
+    let begun = Entry::begun(people.caller().who().clone(), "user.sign_out", people.now())?;
+    let begun = Entry { target: Some(user.id.clone()), ..begun };
+    people.note(&begun, &servers).await?;
+    User::sign_out(people.store(), &user.id).await.map_err(of_user)?;
+    people.note(&begun.now(Phase::Done, Value::Null, people.now()), &servers).await?;
+    Ok(Answer::done())
+}
+
+/// Makes a link for somebody whom the bearer of a token lets in.
+///
+/// # Errors
+/// That there is no portal, or as [`crate::token::Grant::grants`] has it.
+pub(crate) async fn portal_link(people: &People<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
+    call.query(&[])?;
+    let PortalLinkRequest { servers } = call.json()?;
+    let standings = standings(&servers)?;
+    if standings.is_empty() {
+        return Err(Problem::bad_request("servers: name at least one"));
+    }
+    let own = people.caller().grant().clone();
+    for (server, standing) in &standings {
+        if !own.covers(Some(&[*server].into())) {
+            return Err(Problem::not_found());
+        }
+        // A token hands itself on, as whoever bears it could: no more than it has, and as much as that.
+        if standing.role > own.role {
+            return Err(Problem::role(standing.role.name()));
+        }
+        if standing.reveal_addresses && !own.reveal_addresses {
+            return Err(Problem::beyond_own(
+                "addresses are masked for this token, so that no link of it can show them",
+            ));
+        }
+    }
+    let portal = people.portal().ok_or_else(Problem::no_portal)?;
+    let token = people.caller().token().ok_or_else(|| {
+        Problem::conflict(
+            "unusable",
+            "It cannot be done",
+            "a portal link is made with a token, and ends with it",
+        )
+        .next("make a token by `postledger token new`; for a user, `postledger user link ADDRESS`")
+    })?;
+    let access = Access::Servers(standings);
+    let about = about(None, Some(&access));
+    let begun = Entry::begun(people.caller().who().clone(), "portal.link", people.now())?;
+    let begun = Entry { target: Some(token.to_owned()), after: noted(&access), ..begun };
+    people.note(&begun, &about).await?;
+    let who = LinkFor::Token { id: token.to_owned(), access };
+    let (secret, expires_at) = Link::make(people.store(), who, people.now()).await?;
+    people.note(&begun.now(Phase::Done, Value::Null, people.now()), &about).await?;
+    let url = portal.link(&secret);
+    Ok(Answer::with_status(StatusCode::CREATED, &PortalLink { url, expires_at: expires_at.into() }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! The pages: which there are, whom each is for, and which module makes it.
+
+mod account;
+mod activity;
+mod audit;
+mod chart;
+mod check;
+mod counted;
+mod happened;
+mod message;
+mod overview;
+mod people;
+mod rates;
+mod recipient;
+mod servers;
+mod shared;
+mod smtp;
+mod statistics;
+mod summary;
+mod suppressions;
+mod truth;
+
+use crate::Portal;
+use crate::request::Request;
+use crate::respond::Answer;
+use crate::visit::{Failed, Visit};
+use answers::Role;
+use http::Method;
+
+/// A page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Page {
+    /// The servers that somebody may see.
+    Servers,
+    /// What is going on at a server.
+    Overview,
+    /// What happened at it.
+    Activity,
+    /// Finds a recipient by its address.
+    Find,
+    /// Whether a recipient may be mailed, and why not.
+    Recipient,
+    /// What happened to a message.
+    Message,
+    /// Whom a stream must not mail.
+    Suppressions,
+    /// Whether many addresses may be mailed.
+    Check,
+    /// Counts and rates.
+    Statistics,
+    /// What is complete, what was set aside.
+    Truth,
+    /// Who may see a server.
+    People,
+    /// Who did what at a server.
+    Audit,
+    /// Everybody who may sign in.
+    AllPeople,
+    /// One's own time zone and sessions.
+    Account,
+}
+
+/// Whom a page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Whoever is signed in.
+    Anybody,
+    /// Whoever has at least this role at its server.
+    At(Role),
+    /// Operators.
+    Operator,
+}
+
+impl Page {
+    /// All of them.
+    pub const ALL: [Page; 14] = [
+        Page::Servers,
+        Page::Overview,
+        Page::Activity,
+        Page::Find,
+        Page::Recipient,
+        Page::Message,
+        Page::Suppressions,
+        Page::Check,
+        Page::Statistics,
+        Page::Truth,
+        Page::People,
+        Page::Audit,
+        Page::AllPeople,
+        Page::Account,
+    ];
+
+    /// Its path, with the places that vary in braces.
+    pub const fn pattern(self) -> &'static str {
+        match self {
+            Page::Servers => "/",
+            Page::Overview => "/servers/{server}",
+            Page::Activity => "/servers/{server}/activity",
+            Page::Find => "/servers/{server}/recipients",
+            Page::Recipient => "/servers/{server}/recipients/{id}",
+            Page::Message => "/servers/{server}/messages/{id}",
+            Page::Suppressions => "/servers/{server}/suppressions",
+            Page::Check => "/servers/{server}/check",
+            Page::Statistics => "/servers/{server}/statistics",
+            Page::Truth => "/servers/{server}/truth",
+            Page::People => "/servers/{server}/people",
+            Page::Audit => "/servers/{server}/audit",
+            Page::AllPeople => "/people",
+            Page::Account => "/account",
+        }
+    }
+
+    /// Whom it is for.
+    pub const fn standing(self) -> Standing {
+        match self {
+            Page::Servers | Page::Account => Standing::Anybody,
+            Page::AllPeople => Standing::Operator,
+            Page::People | Page::Audit => Standing::At(Role::Admin),
+            _ => Standing::At(Role::Viewer),
+        }
+    }
+
+    /// The last part of its path, by which the list of a server's pages knows it.
+    const fn here(self) -> &'static str {
+        match self {
+            Page::Activity => "activity",
+            Page::Find | Page::Recipient => "recipients",
+            Page::Message => "messages",
+            Page::Suppressions => "suppressions",
+            Page::Check => "check",
+            Page::Statistics => "statistics",
+            Page::Truth => "truth",
+            Page::People => "people",
+            Page::Audit => "audit",
+            Page::Servers | Page::Overview | Page::AllPeople | Page::Account => "",
+        }
+    }
+
+    /// The page of a path, with what stands in its places.
+    fn of(segments: &[&str]) -> Option<(Page, Vec<String>)> {
+        Page::ALL.into_iter().find_map(|page| {
+            let pattern: Vec<&str> = page.pattern().split('/').filter(|part| !part.is_empty()).collect();
+            if pattern.len() != segments.len() {
+                return None;
+            }
+            let mut places = Vec::new();
+            for (part, segment) in pattern.into_iter().zip(segments) {
+                if part.starts_with('{') {
+                    places.push((*segment).to_owned());
+                } else if part != *segment {
+                    return None;
+                }
+            }
+            Some((page, places))
+        })
+    }
+}
+
+/// The answer of a page.
+///
+/// # Errors
+/// That nobody is signed in, that there is no such page or it is not theirs to know, or the API's own.
+pub(crate) async fn routed(
+    portal: &Portal,
+    request: &Request<'_>,
+    segments: &[&str],
+) -> Result<Answer, Failed> {
+    let visit = match Visit::of(portal, request).await {
+        Ok(visit) => visit,
+        // The first page leads to the one where one signs in.
+        Err(failed) if segments.is_empty() && !request.is_unsafe() => {
+            return match failed.status.as_u16() {
+                401 => Ok(crate::respond::see("/sign-in")),
+                _ => Err(failed),
+            };
+        }
+        Err(failed) => return Err(failed),
+    };
+    let (page, places) = Page::of(segments).ok_or_else(Failed::not_found)?;
+    let posts = match *request.method {
+        Method::GET | Method::HEAD => false,
+        Method::POST => true,
+        _ => return Err(Failed::not_found()),
+    };
+    let place = |nth: usize| places.get(nth).map_or("", String::as_str);
+    let (server, id) = (place(0), place(1));
+    match page {
+        Page::Servers if !posts => return servers::page(&visit).await,
+        Page::Account => return account::routed(&visit, posts).await,
+        Page::AllPeople if visit.is_operator() => return people::everybody(&visit, posts).await,
+        Page::Servers | Page::AllPeople => return Err(Failed::not_found()),
+        _ => {}
+    }
+    let at = visit.server(server, page.here()).await?;
+    if page.standing() == Standing::At(Role::Admin) && !at.is_admin() {
+        return Err(Failed::not_found());
+    }
+    match (page, posts) {
+        (Page::Overview, false) => overview::page(&at).await,
+        (Page::Activity, false) => activity::page(&at).await,
+        (Page::Find, true) => recipient::find(&at).await,
+        (Page::Find, false) => recipient::empty(&at),
+        (Page::Recipient, false) => recipient::page(&at, id).await,
+        (Page::Message, false) => message::page(&at, id).await,
+        (Page::Suppressions, false) => suppressions::page(&at).await,
+        (Page::Check, posts) => check::page(&at, posts).await,
+        (Page::Statistics, false) => statistics::page(&at).await,
+        (Page::Truth, false) => truth::page(&at).await,
+        (Page::People, posts) => people::of_server(&at, posts).await,
+        (Page::Audit, false) => audit::page(&at).await,
+        _ => Err(Failed::not_found()),
+    }
+}

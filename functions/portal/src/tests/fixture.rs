@@ -1,0 +1,433 @@
+//! Ledgers that pages are tried over: one as it may be on any day, and one in which every text that somebody else may write is
+//! an attack.
+
+use crate::bench::{Bench, at, now, server};
+use account::audit::{Entry, Phase, Who, WhoKind};
+use account::completeness::{Line, OfStream};
+use account::{Registry, ServerEntry};
+use answers::Role;
+use ledger::event::{Bar, Cause, Ruling};
+use ledger::fold::EventSet;
+use ledger::identity::IdentityParts;
+use ledger::policy::StreamKind;
+use ledger::{Identity, LedgerKey, ServerId, Source};
+use postmark::{Context, Decision, Observed};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use store::prelude::*;
+use store::{Action, Collection, Recorded, Seen};
+
+/// What an attack would run, were it not shown as what it is.
+pub(crate) const RUNS: &str = "pwn";
+/// A text of more than anybody types, with marks that turn the direction of what follows.
+const LONG_BYTES: usize = 64 * 1024;
+/// More than is told of a text in a list.
+const LONGER_THAN_TOLD: usize = 3_000;
+
+/// What the texts of a ledger are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Texts {
+    /// Each with the name of whose it is, between marks.
+    Plain(&'static str),
+    /// Attacks.
+    Hostile,
+}
+
+impl Texts {
+    /// The `n`th text of a field.
+    pub(crate) fn of(self, field: &str, n: usize) -> String {
+        match self {
+            Texts::Plain(whose) => format!("¤{whose} {field} {n}¤"),
+            Texts::Hostile => attack(field, n),
+        }
+    }
+
+    /// The `n`th address.
+    pub(crate) fn address(self, n: usize) -> String {
+        match self {
+            Texts::Plain(whose) => format!("person{n}.{whose}@{whose}-customer.example"),
+            Texts::Hostile => match n % 5 {
+                0 => format!("\"<script>{RUNS}_address({n})</script>\"@customer.example"),
+                1 => format!("'onmouseover='{RUNS}_address({n})'x='@customer.example"),
+                4 if n == 4 => format!("=cmd|'{RUNS}'!A0@customer.example"),
+                2 => format!("\u{202e}gpj.{RUNS}{n}\u{200f}@customer.example"),
+                3 => format!("{{{{7*7}}}}{n}<img/src=x/onerror={RUNS}_address()>@customer.example"),
+                _ => format!("person{n}@customer.example"),
+            },
+        }
+    }
+
+    fn message(self, n: usize) -> String {
+        match self {
+            Texts::Plain(whose) => format!("7dc0521c-a785-4c7b-{:04x}-{n:012x}", whose.len()),
+            Texts::Hostile => match n % 4 {
+                0 => format!("\"><img src=x onerror={RUNS}_message({n})>"),
+                1 => format!("<{RUNS}{n}.old.mail.example>"),
+                2 => format!("../../servers?q={n}#'{RUNS}_message()"),
+                _ => format!("7dc0521c-a785-4c7b-b689-{n:012x}"),
+            },
+        }
+    }
+
+    fn type_of_bounce(self, n: usize) -> String {
+        match self {
+            Texts::Plain(_) => ["HardBounce", "SoftBounce", "Blocked", "SpamNotification"][n % 4].to_owned(),
+            Texts::Hostile if n.is_multiple_of(2) => "HardBounce".to_owned(),
+            Texts::Hostile => format!("<b onclick={RUNS}_type({n})>"),
+        }
+    }
+
+    fn whose(self) -> &'static str {
+        match self {
+            Texts::Plain(whose) => whose,
+            Texts::Hostile => RUNS,
+        }
+    }
+}
+
+/// The `n`th attack of a field.
+fn attack(field: &str, n: usize) -> String {
+    let run = format!("{RUNS}_{field}({n})");
+    match n % 7 {
+        6 => format!("=HYPERLINK(\"https://evil.example\",\"{run}\")"),
+        0 => format!(
+            "</title></textarea></style></script>--><script>{run}</script>\"><img src=x onerror={run}>' onmouseover='{run}"
+        ),
+        1 => format!("javascript:{run}//\"autofocus onfocus={run} x=\""),
+        2 => format!(
+            "{{{{7*7}}}} ${{7*7}} {{% {run} %}} <svg/onload={run}> &lt;script&gt;{run}&lt;/script&gt; %3Cscript%3E"
+        ),
+        3 => format!(
+            "\u{202e}{run}\u{2066}\u{200f} \u{feff}<iframe srcdoc=\"&lt;script&gt;{run}&lt;/script&gt;\">"
+        ),
+        4 => {
+            let one = format!("<a href=javascript:{run}>\u{202e}x\u{1f469}\u{200d}\u{1f4bb}</a>");
+            let bytes = if field == "subject" { LONG_BYTES } else { LONGER_THAN_TOLD };
+            one.repeat(bytes / one.len() + 1)
+        }
+        _ => format!(
+            "data:text/html,<script>{run}</script>\u{0}\u{8}\u{1b}[31m\r\nSet-Cookie: pl=x\r\n\r\n<style>*{{color:red}}</style>"
+        ),
+    }
+}
+
+/// What a ledger was filled with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filled {
+    /// Addresses, and the ids that they have there.
+    pub(crate) recipients: Vec<(String, String)>,
+    pub(crate) messages: Vec<String>,
+    pub(crate) streams: Vec<String>,
+}
+
+/// Fills a server: its entry in the registry, events of all kinds, what is suppressed, what was set aside, what is complete,
+/// what was changed, and who may see it.
+pub(crate) async fn fill(bench: &Bench, id: i64, texts: Texts) -> Filled {
+    let mut filled = Filled::default();
+    registered(bench, id, texts, &mut filled).await;
+    for n in 0..20 {
+        recipient(bench, id, texts, n, &mut filled).await;
+    }
+    busy_recipient(bench, id, texts, &mut filled).await;
+    if texts == Texts::Hostile {
+        of_an_early_release(bench, id, &mut filled).await;
+    }
+    completeness(bench, id, texts).await;
+    set_aside(bench, id, texts).await;
+    changes(bench, id, texts, &filled).await;
+    people(bench, id, texts).await;
+    filled.recipients.dedup();
+    filled
+}
+
+async fn registered(bench: &Bench, id: i64, texts: Texts, filled: &mut Filled) {
+    let (client, label) = match texts {
+        Texts::Plain(whose) => (format!("¤{whose}¤"), format!("¤Shop of {whose}¤")),
+        Texts::Hostile => (attack("client", 0), attack("label", 0)),
+    };
+    let mut entry = ServerEntry::new(server(id), &client, &label, now().plus_days(-90));
+    let long = format!("longest-{}", "x".repeat(120));
+    let own = format!("{}-news", texts.whose());
+    for (stream, kind) in [
+        ("outbound", StreamKind::Transactional),
+        ("javascript.alert", StreamKind::Broadcast),
+        (own.as_str(), StreamKind::Broadcast),
+        (long.as_str(), StreamKind::Broadcast),
+    ] {
+        entry.streams.insert(stream.to_owned(), kind.into());
+        filled.streams.push(stream.to_owned());
+    }
+    Registry(&*bench.store).put(&entry).await.unwrap();
+}
+
+/// What came of mail to one recipient.
+async fn recipient(bench: &Bench, id: i64, texts: Texts, n: usize, filled: &mut Filled) {
+    let (address, message) = (texts.address(n), texts.message(n));
+    let stream = filled.streams[n % filled.streams.len()].clone();
+    let time = |minutes: i64| bench.now().plus_seconds(-(n as i64) * 7_200 - minutes * 60).to_string();
+    let body = |kind: &str, clock: &str, minutes: i64, more: Value| {
+        let mut body = json!({
+            "RecordType": kind, "MessageStream": stream, "ServerID": id, "MessageID": message,
+            "Tag": texts.of("tag", n), clock: time(minutes), "Recipient": address, "Email": address,
+            "Metadata": { "order": texts.of("metadata", n), texts.whose(): "x" },
+            "Geo": { "Country": texts.of("country", n), "Region": texts.of("region", n) },
+            "Client": { "Name": texts.of("client_name", n), "Family": texts.of("family", n), "Company": "x" },
+            "OS": { "Name": texts.of("os", n), "Family": texts.of("os_family", n) },
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let said = |more: Value| {
+        let mut said = json!({
+            "Subject": texts.of("subject", n), "Description": texts.of("description", n),
+            "Details": texts.of("details", n), "Name": texts.of("name", n), "From": texts.of("from", n),
+        });
+        said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        said
+    };
+    let mut bodies = vec![
+        (body("Delivery", "DeliveredAt", 50, said(json!({}))), Source::Webhook),
+        (
+            body(
+                "Open",
+                "ReceivedAt",
+                40,
+                json!({ "FirstOpen": true, "UserAgent": texts.of("user_agent", n) }),
+            ),
+            Source::Webhook,
+        ),
+        (
+            body(
+                "Click",
+                "ReceivedAt",
+                30,
+                json!({ "OriginalLink": texts.of("link", n), "UserAgent": texts.of("user_agent", n + 1) }),
+            ),
+            Source::Webhook,
+        ),
+    ];
+    if n.is_multiple_of(2) {
+        let bounce =
+            json!({ "ID": 1_000 + n, "Type": texts.type_of_bounce(n / 2), "Inactive": n.is_multiple_of(4) });
+        bodies.push((body("Bounce", "BouncedAt", 20, said(bounce)), Source::Webhook));
+    }
+    if n.is_multiple_of(3) {
+        let reason = ["HardBounce", "SpamComplaint", "ManualSuppression"][n / 3 % 3];
+        let origin = ["Recipient", "Customer", "Admin"][n / 3 % 3];
+        let change = json!({ "SuppressSending": true, "SuppressionReason": reason, "Origin": origin });
+        bodies.push((body("SubscriptionChange", "ChangedAt", 19, change), Source::Webhook));
+    }
+    if n.is_multiple_of(5) {
+        let complaint = json!({ "ID": 9_000 + n, "Type": "SpamComplaint", "Inactive": true });
+        bodies.push((body("SpamComplaint", "BouncedAt", 18, said(complaint)), Source::Webhook));
+    }
+    if n % 7 == 1 {
+        let seen = Observed {
+            stream: &stream,
+            address: &address,
+            cause: Some(Cause::Manual),
+            at: bench.now().plus_seconds(-60),
+        };
+        bodies.push((seen.body(), Source::Reconcile));
+    }
+    if n % 4 == 1 {
+        let decision = Decision {
+            id: &Identity::of(
+                server(id),
+                recipient_id(id, &address),
+                now(),
+                &IdentityParts::Decision { id: &n.to_string() },
+            )
+            .to_string(),
+            stream: if n.is_multiple_of(5) { "*" } else { &stream },
+            address: &address,
+            ruling: Ruling::Suppress(Bar::Decision),
+            reason: &texts.of("reason", n),
+            actor: &texts.of("actor", n),
+            at: bench.now().plus_seconds(-30),
+        };
+        bodies.push((decision.body(), Source::Operator));
+    }
+    for (body, source) in bodies {
+        record(bench, id, body, source).await;
+    }
+    filled.recipients.push((address.clone(), recipient_id(id, &address).to_string()));
+    filled.messages.push(message);
+}
+
+/// One to whom more happened than a page shows at once.
+async fn busy_recipient(bench: &Bench, id: i64, texts: Texts, filled: &mut Filled) {
+    let address = texts.address(4);
+    for n in 0..130 {
+        let at = bench.now().plus_seconds(-900 - 600 * n);
+        let n = usize::try_from(n).unwrap();
+        let body = json!({
+            "RecordType": "Bounce", "MessageStream": "outbound", "ServerID": id, "MessageID": format!("busy-{n}"),
+            "ID": 50_000 + n, "Type": "SoftBounce", "Inactive": false, "Email": address, "BouncedAt": at.to_string(),
+            "Tag": texts.of("tag", n), "Subject": texts.of("subject", n), "Description": texts.of("description", n),
+            "Details": texts.of("details", n),
+        });
+        record(bench, id, body, Source::Webhook).await;
+    }
+    filled.recipients.push((address.clone(), recipient_id(id, &address).to_string()));
+}
+
+/// An early release took any text for a stream's name.
+async fn of_an_early_release(bench: &Bench, id: i64, filled: &mut Filled) {
+    let stream = format!("\"><img src=x onerror={RUNS}_stream()>&amp;#?/%2f");
+    let body = json!({
+        "RecordType": "Bounce", "MessageStream": "outbound", "ServerID": id, "MessageID": "early", "ID": 77_777,
+        "Type": "HardBounce", "Inactive": true, "Email": "early@customer.example",
+        "BouncedAt": bench.now().plus_seconds(-600).to_string(),
+    });
+    record_on(bench, id, body, Source::Webhook, Some(&stream)).await;
+    filled.streams.push(stream);
+    let id_of = recipient_id(id, "early@customer.example").to_string();
+    filled.recipients.push(("early@customer.example".to_owned(), id_of));
+}
+
+async fn completeness(bench: &Bench, id: i64, texts: Texts) {
+    for day in 1..5 {
+        let line =
+            Line { expected: 1_234, received: 1_200, recovered: 30, unrecoverable: 3, unexplained: day };
+        let of = OfStream {
+            as_of: now(),
+            lines: [("Delivery".to_owned(), line), ("Bounce".to_owned(), line)].into(),
+        };
+        let mut streams: BTreeMap<String, OfStream> = [("outbound".to_owned(), of.clone())].into();
+        if texts == Texts::Hostile {
+            let of = OfStream { lines: [(attack("record_type", 0), line)].into(), ..of };
+            streams.insert(attack("complete_stream", 2), of);
+        }
+        let name = now().plus_days(-(day as i64)).day();
+        let text = serde_json::to_string(&streams).unwrap();
+        assert!(
+            bench
+                .store
+                .put_document(&Collection::Completeness(server(id)), &name, &text, None)
+                .await
+                .unwrap()
+        );
+    }
+}
+
+async fn set_aside(bench: &Bench, id: i64, texts: Texts) {
+    for n in 0..4 {
+        let aside = queue::SetAside {
+            server: server(id),
+            generation: 1,
+            key_id: String::new(),
+            received_at: bench.now().plus_seconds(-3_600 * (1 + n)),
+            source: Source::Webhook,
+            reason: ["not_json", "bad_field", "probe", "missing_field"][n as usize].to_owned(),
+            detail: texts.of("detail", n as usize),
+            record_type: (n == 1).then_some(ledger::Kind::Bounce),
+            dropped: Vec::new(),
+            body: texts.of("body", n as usize).into_bytes(),
+            erased: None,
+        };
+        for part in aside.parts() {
+            bench.store.quarantine(part, None).await.unwrap();
+        }
+    }
+}
+
+async fn changes(bench: &Bench, id: i64, texts: Texts, filled: &Filled) {
+    let whos = [
+        Who { kind: WhoKind::Local, name: texts.of("who", 0) },
+        Who { kind: WhoKind::User, name: bench.id_of(crate::bench::ADMIN) },
+        Who { kind: WhoKind::Aws, name: texts.of("who", 2) },
+    ];
+    let whats = [
+        "suppress",
+        "reactivate",
+        "import",
+        "erase",
+        "user.invite",
+        "user.access",
+        "portal.link",
+        "token.new",
+    ];
+    for (n, what) in whats.into_iter().enumerate() {
+        let at = bench.now().plus_seconds(-500 * (1 + n as i64));
+        let begun = Entry::begun(whos[n % 3].clone(), what, at).unwrap();
+        let begun = Entry {
+            target: Some(filled.recipients[n].1.clone()),
+            before: json!({ "role": "viewer", "stream": texts.of("before", n) }),
+            after: json!({ "addresses": n, "stream": texts.of("after", n), "list": [texts.of("list", n)] }),
+            ..begun
+        };
+        let phase = if n == 3 { Phase::Failed } else { Phase::Done };
+        let after = json!({ "done": 1, "problem": texts.of("problem", n) });
+        for entry in [begun.clone(), begun.now(phase, after, at.plus_seconds(1))] {
+            entry.note(&*bench.store, server(id)).await.unwrap();
+        }
+    }
+}
+
+async fn people(bench: &Bench, id: i64, texts: Texts) {
+    for n in 0..6_usize {
+        let address = match texts {
+            Texts::Plain(whose) => format!("user{n}@{whose}-office.example"),
+            Texts::Hostile => format!("\"><b onclick={RUNS}_user({n})>\u{202e}\"@office.example"),
+        };
+        let role = if n.is_multiple_of(2) { Role::Viewer } else { Role::Admin };
+        bench.invite(&address, at(id, role, n < 3)).await;
+    }
+}
+
+fn recipient_id(id: i64, address: &str) -> ledger::RecipientId {
+    LedgerKey::for_tests().recipient_id(server(id), &ledger::recipient_key(address))
+}
+
+/// Records a body as if it had come in, and folds the view anew.
+pub(crate) async fn record(bench: &Bench, id: i64, body: Value, source: Source) {
+    record_on(bench, id, body, source, None).await;
+}
+
+async fn record_on(bench: &Bench, id: i64, body: Value, source: Source, stream: Option<&str>) {
+    let (store, server): (_, ServerId) = (&bench.store, server(id));
+    let context = Context { server, received_at: bench.now(), source, keep_engagement_detail: false };
+    let text = body.to_string();
+    let (examined, mut event) = postmark::event(text.as_bytes(), &context, &LedgerKey::for_tests())
+        .unwrap_or_else(|refusal| panic!("{refusal}: {}", &text[..text.len().min(2_000)]));
+    if let Some(stream) = stream {
+        event.stream = stream.to_owned();
+    }
+    store.note_stream(server, &event.stream).await.unwrap();
+    let before = store.state_events(server, event.recipient).await.unwrap();
+    let set = |events: &[Recorded]| events.iter().map(|one| one.event.clone()).collect::<EventSet>();
+    let view = set(&before).view();
+    let read = view.as_ref().map(|view| view.folded);
+    let new = Recorded {
+        event: event.clone(),
+        body: Some(examined.canonical),
+        dropped: examined.dropped,
+        expires_at: None,
+    };
+    let copy = store.event(server, event.recipient, event.class(), event.identity).await.unwrap();
+    let mut actions = match copy.map(|copy| copy.event) {
+        None => vec![Action::Record(new.clone())],
+        Some(copy) if event.rank() < copy.rank() => vec![Action::Replace(new.clone(), Seen::from(&copy))],
+        Some(_) => return,
+    };
+    let mut after = before;
+    after.push(new);
+    if event.class() == ledger::Class::State
+        && let (gone, Some(view)) = (view, set(&after).view())
+    {
+        for stream in gone.iter().flat_map(|gone| gone.rows().into_keys()) {
+            if !view.rows().contains_key(stream) {
+                actions.push(Action::DeleteRow(server, event.recipient, stream.to_owned()));
+            }
+        }
+        for (stream, row) in view.rows() {
+            let address = view.address.clone();
+            actions.push(Action::PutRow(server, event.recipient, stream.to_owned(), row, address));
+        }
+        actions.push(Action::PutView(view, read));
+    }
+    let counts = [(ledger::counters::Measure::of(&event.what), 1)].into();
+    actions.push(Action::Count(ledger::counters::Hour::of(&event), 0, counts));
+    store.commit(&actions).await.unwrap();
+}

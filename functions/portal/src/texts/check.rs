@@ -1,0 +1,61 @@
+//! Texts of the check of many addresses.
+
+use super::Texts;
+use std::fmt::Display;
+
+texts! {
+    check_title() "Check addresses before you mail them";
+    check_intro() "Each address is looked up in all its spellings, and the strictest answer counts. Nothing is stored, and nothing is sent.";
+    check_now_only() "This check is always about now: nobody can mail yesterday. To see an address as it was at another time, look it up as a recipient.";
+    check_stream() "Stream to mail on";
+    check_stream_choose() "Choose a stream";
+    check_stream_hint() "Each stream has its own suppression list, and what is too risky for a campaign may be fine for a receipt.";
+    check_stream_typed() "This server has more streams than can be listed. Type the name of one.";
+    check_addresses() "Addresses";
+    check_addresses_hint(most) "One on each line, or separated by commas, semicolons or tabs; at most {most}.";
+    check_button() "Check";
+    check_csv_button() "Check, and download the result as CSV";
+    check_again() "Check again";
+    check_problem_title() "Nothing was checked";
+    check_problem_empty() "There is no address here. Paste at least one.";
+    check_problem_too_many(count, most, over) "These are {count} entries, and at most {most} can be checked at once. Take out {over}, or check them in parts.";
+    check_problem_too_long() "These entries are too long to be checked at once. Check them in parts.";
+    check_problem_no_stream() "Choose the stream that you want to mail on.";
+    check_problem_stream(stream) "This server has no stream called “{stream}”. Choose one of its streams.";
+    check_problem_near(names) "Did you mean {names}?";
+    check_failed() "The check did not succeed, so nothing is known about these addresses. Do not mail them because of this page. What you typed is still here: try again in a moment.";
+    check_result_all(count, stream) "Nothing speaks against any of these {count} addresses on {stream}.";
+    check_result_all_one(stream) "Nothing speaks against this address on {stream}.";
+    check_result_some(send, count, stream) "Nothing speaks against {send} of these {count} addresses on {stream}.";
+    check_result_none(count, stream) "Something speaks against each of these {count} addresses on {stream}.";
+    check_result_none_one(stream) "Something speaks against this address on {stream}.";
+    check_counts() "Number of addresses by answer";
+    check_answer() "Answer";
+    check_count() "Addresses";
+    check_not_address() "not an address";
+    check_stop_title(count) "Do not mail: {count}";
+    check_risky_title(count) "Mail with care: {count}";
+    check_invalid_title(count) "Not addresses: {count}";
+    check_send_title(count) "May be mailed: {count}";
+    check_stop_intro() "Leave these out of your mailing.";
+    check_risky_intro() "Nothing forbids mailing these, but something warns against it. Read why, then decide.";
+    check_invalid_intro() "These entries cannot be mailed. Correct them where they come from.";
+    check_address() "Address";
+    check_entry() "Entry";
+    check_place() "Place in your list";
+    check_why() "Why";
+    check_wrong() "What is wrong";
+    check_more_about() "Look it up";
+    check_more_about_one(address) "Look it up: {address}";
+    check_cleaned(address) "Understood as {address}, without characters that cannot be seen.";
+    check_more(count) "And {count} more: the CSV has them all.";
+    check_as_of() "How current this answer is";
+    check_as_of_at() "Answered";
+    check_as_of_newest(stream) "Newest event on {stream}";
+    check_as_of_none() "None is recorded yet, so nothing can speak against an address by what happened on this stream.";
+    check_as_of_queue() "Bounces, complaints and suppressions that came in and are not recorded yet, of all servers";
+    check_queue_none() "none";
+    check_queue_unknown() "not known";
+    check_queue_waiting(count) "{count}. They may change an answer: check again in a moment.";
+    check_queue_waiting_for(count, seconds) "{count}; the oldest has waited for at most {seconds} s. They may change an answer: check again in a moment.";
+}

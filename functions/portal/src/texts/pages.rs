@@ -1,0 +1,150 @@
+//! Texts that stand around every page, and those of each page.
+
+use super::Texts;
+use std::fmt::Display;
+
+// Around every page.
+texts! {
+    skip() "Skip to the content";
+    your_servers() "Servers";
+    all_people() "People";
+    account() "Account";
+    server_numbered(server) "Server {server}";
+    server_sample() "The sample";
+    nav_pages() "Pages of this server";
+    nav_overview() "Overview";
+    nav_recipients() "Recipient";
+    nav_activity() "Activity";
+    nav_suppressions() "Suppressions";
+    nav_check() "Check addresses";
+    nav_statistics() "Statistics";
+    nav_truth() "Completeness";
+    nav_people() "People";
+    nav_audit() "Changes";
+    as_of_title() "Look at another time";
+    as_of_at() "As it was at";
+    as_of_known() "With what was known by";
+    as_of_hint(zone) "Times in {zone}. Leave both empty for now.";
+    as_of_button() "Look";
+    as_of_now() "Back to now";
+    as_of_banner() "You are looking at another time:";
+    as_of_banner_at(at) "as it was at {at}";
+    as_of_banner_known(at) "with what was known by {at}";
+    times_in(zone) "Times are shown in {zone}; UTC appears when you point at one.";
+    times_in_utc() "Times are shown in UTC. You can choose your time zone on your account page.";
+    next_page() "Next page";
+    first_page() "First page";
+    download_csv() "Download all as CSV";
+    nothing_here() "There is nothing here.";
+    yes() "yes";
+    no() "no";
+}
+
+// The servers.
+texts! {
+    servers_title() "Your servers";
+    servers_search() "Find a server";
+    servers_search_button() "Find";
+    servers_name() "Server";
+    servers_client() "Client";
+    servers_streams() "Message streams";
+    servers_none() "There is no server that you may see. Ask the person who invited you.";
+    servers_none_found() "No server of yours is called that.";
+}
+
+// The recipient.
+texts! {
+    find_title() "May this address be mailed?";
+    find_label() "Address";
+    find_button() "Look it up";
+    find_hint() "The whole address, in any spelling. The ledger keeps addresses as keyed hashes, so it cannot be searched for parts of one.";
+    find_problem(reason) "This is not an address: {reason}.";
+    recipient_unnamed() "this recipient";
+    recipient_unknown(who) "You may mail {who}: nothing is recorded about it, so nothing speaks against it.";
+    recipient_all(who) "You may mail {who}: nothing speaks against it.";
+    recipient_all_risky(who, why) "You may mail {who}, but with care, because {why}.";
+    recipient_no_stream(who, why) "Do not mail {who} on any stream, because {why}.";
+    recipient_some(who, send, stop, why) "You may mail {who} on {send}, but not on {stop}, because {why}.";
+    recipient_some_risky(who, send, risky, why) "You may mail {who} on {send}, and with care on {risky}, because {why}.";
+    recipient_risky_and_not(who, risky, stop, why) "You may mail {who} with care on {risky}, but not on {stop}, because {why}.";
+    recipient_mixed(who, send, risky, stop, why) "You may mail {who} on {send}, with care on {risky}, but not on {stop}, because {why}.";
+    because_listed_hard() "it is on Postmark’s suppression list after a hard bounce";
+    because_listed_complaint() "it is on Postmark’s suppression list after a spam complaint";
+    because_listed_unsubscribe() "it is on Postmark’s suppression list since its owner unsubscribed";
+    because_listed_manual() "somebody put it on Postmark’s suppression list by hand";
+    because_listed_unknown() "it is on Postmark’s suppression list for a reason that Postmark did not give";
+    because_barred() "somebody here decided that it must not be mailed";
+    because_import() "it was on a list that you imported";
+    because_import_hard() "it was on a list of hard bounces that you imported";
+    because_import_complaint() "it was on a list of spam complaints that you imported";
+    because_import_unsubscribe() "it was on a list of unsubscribed people that you imported";
+    because_import_manual() "it was on a list that you imported, put there by hand";
+    because_complained() "its owner reported mail as spam before";
+    because_hard() "mail to it bounced for good";
+    because_invalid() "it is not a valid address";
+    because_removal() "a bounce asked for it to be taken off the list";
+    because_soft() "mail to it bounced too often for reasons that may pass";
+    because_truncated() "it bounced for reasons that may pass, with more events than can be read to judge them";
+    because_other(words) "the ledger says: {words}";
+    recipient_soft_incomplete() "Deliveries that could have cleared soft bounces may have expired, so this may be stricter than it need be.";
+    recipient_spellings(all) "The same mailbox under other spellings was looked up too: {all}.";
+    recipient_streams() "Stream by stream";
+    recipient_why() "Why";
+    recipient_remedies() "What can be done";
+    recipient_timeline() "What happened";
+    recipient_timeline_later() "Later events";
+    recipient_truncated() "There is more about this recipient than is shown here.";
+    recipient_nothing() "Nothing is recorded about it.";
+    every_stream() "every stream";
+    and(most, last) "{most} and {last}";
+    verdict_send() "may be mailed";
+    verdict_risky() "mail with care";
+    verdict_stop() "do not mail";
+    reason_nothing() "Nothing speaks against it.";
+    reason_since() "since";
+    reason_until() "ends by itself on";
+    reason_elsewhere(stream) "seen on {stream}";
+    reason_whole_server() "on the whole server";
+    reason_said() "The receiving server said:";
+    reason_message() "message";
+    remedy_but() "It does not mend:";
+    remedy_hard() "It bounced for good";
+    remedy_hard_todo() "Ask the person, by other means than mail, whether the address is right. If the mailbox exists again, an admin can reactivate the address.";
+    remedy_hard_but() "reactivating creates no mailbox. If it is still missing, the next mail bounces and the address is barred again, and repeated hard bounces harm your name with mailbox providers.";
+    remedy_complaint() "Its owner reported spam";
+    remedy_complaint_todo() "Do not mail campaigns to it again. Look at which mail it was, and whether its owner asked for it. Only a person who has their written consent may take it off the list again.";
+    remedy_complaint_but() "Postmark keeps an address that complained on its list until its support is convinced of the consent; mailbox providers remember the complaint either way.";
+    remedy_unsubscribe() "Its owner unsubscribed";
+    remedy_unsubscribe_todo() "Respect it. If they change their mind, they subscribe again themselves, or an admin reactivates the address with their consent.";
+    remedy_unsubscribe_but() "other streams are not touched: transactional mail can still reach them.";
+    remedy_manual() "Somebody put it on Postmark’s list";
+    remedy_manual_todo() "Ask in your team who did it and why. An admin can reactivate the address.";
+    remedy_manual_but() "what made them do it.";
+    remedy_barred() "It is barred by a decision or an imported list of yours";
+    remedy_barred_todo() "The note of the decision says why. An admin can reactivate the address.";
+    remedy_barred_but() "Postmark’s own list: if it is on that too, both must be lifted.";
+    remedy_invalid() "The address is not valid";
+    remedy_invalid_todo() "Correct it where it comes from: a form, an import, a typing error.";
+    remedy_invalid_but() "reactivating it changes nothing: no server accepts it.";
+    remedy_removal() "A bounce asked for its removal";
+    remedy_removal_todo() "Take it off your mailing lists. If its owner wants mail nevertheless, an admin can reactivate it.";
+    remedy_removal_but() "the system that asked may do so again.";
+    remedy_soft() "It bounced several times for reasons that may pass";
+    remedy_soft_todo() "Wait: the pause ends by itself. A delivery, for example of a receipt, ends it earlier.";
+    remedy_soft_but() "a mailbox that is full or abandoned stays so. Reactivating it only starts the count anew.";
+    event_delivery() "Delivered";
+    event_bounce(kind) "Bounced: {kind}";
+    event_complaint() "Reported as spam";
+    event_open() "Opened";
+    event_open_machine() "Opened by a program (filter or privacy proxy)";
+    event_click() "Clicked a link";
+    event_click_machine() "Link followed by a program";
+    event_listed() "Put on Postmark’s suppression list";
+    event_lifted() "Taken off Postmark’s suppression list";
+    event_observed() "Seen on Postmark’s suppression list";
+    event_decision() "Decision of yours";
+    event_subject(subject) "Subject: {subject}";
+    event_tag(tag) "Tag: {tag}";
+    event_link(link) "Link: {link}";
+    event_withheld(what) "Not shown to you: {what}";
+}

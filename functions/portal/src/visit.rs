@@ -1,0 +1,449 @@
+//! Somebody who is signed in and looks at a page: who it is, as of when they look, and how their page asks the ledger.
+
+use crate::moment::{Moment, Zone};
+use crate::request::{Fields, Request};
+use crate::respond::{self, Answer};
+use crate::texts::Texts;
+use crate::{Portal, no_headers};
+use answers::Problem;
+use api::Caller;
+use api::call::Call;
+use api::scope::SignedIn;
+use askama::Template;
+use http::{Method, StatusCode};
+use ledger::{ServerId, Time};
+use people::Secret;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::StoreError;
+
+/// What is kept as it is in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Why there is no page, or not this one.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// The status.
+    pub status: StatusCode,
+    /// What kind of failure it is; from the API, its code.
+    pub why: Why,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Debug)]
+pub enum Why {
+    /// The API says so.
+    Problem(Box<Problem>),
+    /// There is no such page, or it is not theirs to know.
+    NotFound,
+    /// Nobody is signed in, and nothing that was sent is lost: these fields of the form are shown again.
+    SignedOut,
+    /// Another site sent it.
+    OtherSite,
+    /// A page cannot be made, by a fault of ours.
+    Fault(&'static str),
+}
+
+impl Failed {
+    /// There is no such page.
+    pub fn not_found() -> Failed {
+        Failed { status: StatusCode::NOT_FOUND, why: Why::NotFound }
+    }
+
+    /// Nobody is signed in.
+    pub fn signed_out() -> Failed {
+        Failed { status: StatusCode::UNAUTHORIZED, why: Why::SignedOut }
+    }
+
+    /// Another site sent it.
+    pub fn other_site() -> Failed {
+        Failed { status: StatusCode::FORBIDDEN, why: Why::OtherSite }
+    }
+
+    /// A fault of ours.
+    pub fn fault(what: &'static str) -> Failed {
+        tracing::error!(what, "a page cannot be made");
+        Failed { status: StatusCode::INTERNAL_SERVER_ERROR, why: Why::Fault(what) }
+    }
+
+    /// What is said of it: a title, what is the matter, and what to do.
+    pub fn words(&self, t: Texts) -> [String; 3] {
+        match &self.why {
+            Why::Problem(problem) if self.status == StatusCode::NOT_FOUND => {
+                let _ = problem;
+                [t.not_found_title(), t.not_found_detail(), t.not_found_next()]
+            }
+            Why::Problem(problem) => [problem.title.clone(), problem.detail.clone(), problem.next.clone()],
+            Why::NotFound => [t.not_found_title(), t.not_found_detail(), t.not_found_next()],
+            Why::SignedOut => [t.signed_out_title(), t.signed_out_detail(), t.signed_out_next()],
+            Why::OtherSite => [t.other_site_title(), t.other_site_detail(), t.other_site_next()],
+            Why::Fault(_) => [t.fault_title(), t.fault_detail(), t.fault_next()],
+        }
+    }
+
+    /// The page that says so.
+    pub(crate) fn page(&self, portal: &Portal, request: &Request<'_>) -> Answer {
+        let t = portal.texts();
+        let frame = Frame::outside(portal);
+        let [title, detail, next] = self.words(t);
+        let kept = match self.why {
+            // What was typed is not gone: it is shown, to be sent again.
+            Why::SignedOut | Why::OtherSite if request.is_unsafe() => typed(request.body),
+            _ => Vec::new(),
+        };
+        let signs_in = matches!(self.why, Why::SignedOut);
+        let page = ErrorPage { t, frame, title, detail, next, kept, signs_in };
+        respond::page(self.status, &page).unwrap_or_else(|_| {
+            respond::with(self.status, "text/plain; charset=utf-8", b"a page cannot be written".to_vec())
+        })
+    }
+}
+
+/// What somebody typed into a form, field by field; nothing that is secret.
+fn typed(body: &[u8]) -> Vec<[String; 2]> {
+    const SECRET: [&str; 2] = ["code", "link"];
+    form_urlencoded::parse(body)
+        .map(|(name, value)| [name.into_owned(), value.into_owned()])
+        .filter(|[name, value]| !value.is_empty() && !SECRET.contains(&name.as_str()))
+        .collect()
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Failed {
+        let call = platform::counted(&error);
+        tracing::error!(call.kind = call.kind, call.code = call.code, error = %error, "the ledger does not answer");
+        Failed { status: StatusCode::SERVICE_UNAVAILABLE, why: Why::Fault("the ledger does not answer") }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    t: Texts,
+    frame: Frame,
+    title: String,
+    detail: String,
+    next: String,
+    kept: Vec<[String; 2]>,
+    signs_in: bool,
+}
+
+/// What stands around every page.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// What the portal is called.
+    pub name: String,
+    /// Where its style is.
+    pub style: &'static str,
+    /// Where its script is.
+    pub script: &'static str,
+    /// Who is signed in, as they are called on their pages; nothing where nobody is.
+    pub who: Option<String>,
+    /// Whether they are an operator.
+    pub is_operator: bool,
+    /// The server that the page is about.
+    pub server: Option<FrameServer>,
+    /// The zone that times are in.
+    pub zone: String,
+}
+
+/// The server that a page is about.
+#[derive(Clone, Debug)]
+pub(crate) struct FrameServer {
+    /// Its number.
+    pub id: ServerId,
+    /// What it is called.
+    pub label: String,
+    /// Whether its number is not its name.
+    pub shows_id: bool,
+    /// Whether the viewer is an admin there.
+    pub is_admin: bool,
+    /// Which of its pages this is, by the last part of its path.
+    pub here: &'static str,
+    /// As of when it is looked at.
+    pub as_of: AsOf,
+    /// As they stand in the fields of the form.
+    pub fields: [String; 2],
+}
+
+impl Frame {
+    /// Around a page that anybody may see.
+    pub(crate) fn outside(portal: &Portal) -> Frame {
+        Frame {
+            name: portal.settings.name.clone(),
+            style: crate::statics::STYLE.path(),
+            script: crate::statics::SCRIPT.path(),
+            who: None,
+            is_operator: false,
+            server: None,
+            zone: Zone::default().name().to_owned(),
+        }
+    }
+
+    /// The path of a page of its server, with what says as of when.
+    pub(crate) fn of_server(&self, tail: &str) -> String {
+        let Some(server) = &self.server else { return "/".to_owned() };
+        let id = server.id;
+        let slash = if tail.is_empty() { "" } else { "/" };
+        server.as_of.on(&format!("/servers/{id}{slash}{tail}"))
+    }
+}
+
+/// As of when somebody looks: what had happened by an instant, and what was known by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AsOf {
+    /// What had happened by then.
+    pub at: Option<Time>,
+    /// What had come in by then.
+    pub known_at: Option<Time>,
+}
+
+impl AsOf {
+    /// As a query says it.
+    pub(crate) fn read(asked: &Fields, zone: &Zone) -> AsOf {
+        let time = |name| asked.text(name).and_then(|text| zone.read(text));
+        AsOf { at: time("at"), known_at: time("known_at") }
+    }
+
+    /// Whether it is now.
+    pub(crate) fn is_now(&self) -> bool {
+        *self == AsOf::default()
+    }
+
+    /// A path, looked at as of the same.
+    pub(crate) fn on(&self, path: &str) -> String {
+        let pairs = [("at", self.at), ("known_at", self.known_at)];
+        let mut path = path.to_owned();
+        for (name, at) in pairs.into_iter().filter_map(|(name, at)| Some((name, at?))) {
+            let sign = if path.contains('?') { '&' } else { '?' };
+            path += &format!("{sign}{name}={at}");
+        }
+        path
+    }
+}
+
+/// Somebody who is signed in.
+pub(crate) struct Visit<'a> {
+    /// The portal.
+    pub portal: &'a Portal,
+    /// What they ask.
+    pub request: &'a Request<'a>,
+    /// Who it is.
+    pub who: SignedIn,
+    /// What their cookie holds.
+    pub secret: Secret,
+    /// The zone that they see times in.
+    pub zone: Zone,
+    /// What time it is.
+    pub now: Time,
+}
+
+impl<'a> Visit<'a> {
+    /// Whoever a request's cookie lets in.
+    ///
+    /// # Errors
+    /// [`Failed::signed_out`], or the ledger's own.
+    pub(crate) async fn of(portal: &'a Portal, request: &'a Request<'a>) -> Result<Visit<'a>, Failed> {
+        let name = portal.settings.cookie(crate::sign_in::SESSION);
+        let secret = request.cookie(&name).and_then(Secret::read).ok_or_else(Failed::signed_out)?;
+        let now = (portal.clock)();
+        let who = SignedIn::find(&*portal.store, &secret, now).await?.ok_or_else(Failed::signed_out)?;
+        let zone = Zone::named(who.user.as_ref().and_then(|user| user.zone.as_deref()));
+        Ok(Visit { portal, request, who, secret, zone, now })
+    }
+
+    /// The texts.
+    pub(crate) fn t(&self) -> Texts {
+        self.portal.texts()
+    }
+
+    /// Whether they are an operator.
+    pub(crate) fn is_operator(&self) -> bool {
+        self.who.access.is_operator()
+    }
+
+    /// What stands around a page of theirs.
+    pub(crate) fn frame(&self) -> Frame {
+        let who = match &self.who.user {
+            Some(user) => user.address.clone(),
+            None => self.t().by_link(),
+        };
+        Frame {
+            who: Some(who),
+            is_operator: self.is_operator(),
+            zone: self.zone.name().to_owned(),
+            ..Frame::outside(self.portal)
+        }
+    }
+
+    /// An instant, to be shown.
+    pub(crate) fn show(&self, at: impl Into<answers::Timestamp>) -> Moment {
+        self.zone.show(at)
+    }
+
+    /// Asks the API as somebody.
+    ///
+    /// # Errors
+    /// The API's own.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, caller: Caller, ask: Ask) -> Result<T, Failed> {
+        let text = self.ask_text(caller, ask).await?;
+        serde_json::from_slice(&text).map_err(|_| Failed::fault("the API's answer is not understood"))
+    }
+
+    /// Asks the API as somebody, for whatever it answers.
+    ///
+    /// # Errors
+    /// The API's own.
+    pub(crate) async fn ask_text(&self, caller: Caller, ask: Ask) -> Result<Vec<u8>, Failed> {
+        let headers = no_headers();
+        let call = Call {
+            method: &ask.method,
+            path: &ask.path,
+            query: &ask.query,
+            headers: &headers,
+            body: &ask.body,
+        };
+        let answer = self.portal.api.answer_to_page(caller, &call).await;
+        let (status, body) = (answer.status(), answer.into_body());
+        if status.is_success() {
+            return Ok(body);
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => Err(Failed { status, why: Why::Problem(Box::new(problem)) }),
+            Err(_) => Err(Failed::fault("the API's problem is not understood")),
+        }
+    }
+
+    /// The server of a path, if they may see it.
+    ///
+    /// # Errors
+    /// [`Failed::not_found`] where they may not, or there is none; the API's own.
+    pub(crate) async fn server(&'a self, id: &str, here: &'static str) -> Result<AtServer<'a>, Failed> {
+        let server: ServerId = id.parse().map_err(|_| Failed::not_found())?;
+        let caller = self.who.at(server).ok_or_else(Failed::not_found)?;
+        let servers: answers::Servers = self.ask(caller.clone(), Ask::get("/v1/servers")).await?;
+        let found = servers.items.into_iter().find(|one| one.server == server);
+        let known = found.ok_or_else(Failed::not_found)?;
+        // An operator may see every server, so a number that nothing is known of is a slip.
+        let is_known = known.client.is_some() || known.label.is_some() || !known.streams.is_empty();
+        if self.is_operator() && !is_known {
+            return Err(Failed::not_found());
+        }
+        let as_of = AsOf::read(&self.request.asked(), &self.zone);
+        Ok(AtServer { visit: self, server, caller, known, as_of, here })
+    }
+}
+
+/// A question to the API.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    method: Method,
+    path: String,
+    query: String,
+    body: Vec<u8>,
+}
+
+impl Ask {
+    /// What is at a path, as the API takes it: decoded.
+    pub(crate) fn get(path: impl Into<String>) -> Ask {
+        Ask::of(Method::GET, path)
+    }
+
+    /// Something that is done at a path.
+    pub(crate) fn of(method: Method, path: impl Into<String>) -> Ask {
+        Ask { method, path: path.into(), query: String::new(), body: Vec::new() }
+    }
+
+    /// With a parameter, where there is a value.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: Option<impl ToString>) -> Ask {
+        if let Some(value) = value {
+            let sign = if self.query.is_empty() { "" } else { "&" };
+            let value = value.to_string();
+            self.query += &format!("{sign}{name}={}", utf8_percent_encode(&value, SEGMENT));
+        }
+        self
+    }
+
+    /// With a body.
+    #[must_use]
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Ask {
+        self.body = serde_json::to_vec(body).unwrap_or_else(|_| unreachable!("a request is plain JSON"));
+        self
+    }
+}
+
+/// A segment of a path of ours.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// Somebody who looks at a server.
+pub(crate) struct AtServer<'a> {
+    /// Who looks.
+    pub visit: &'a Visit<'a>,
+    /// The server.
+    pub server: ServerId,
+    /// Who asks the API about it.
+    pub caller: Caller,
+    /// What the API tells of it.
+    pub known: answers::Server,
+    /// As of when.
+    pub as_of: AsOf,
+    here: &'static str,
+}
+
+impl AtServer<'_> {
+    /// Whether they are an admin there.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.caller.role() >= answers::Role::Admin
+    }
+
+    /// What the server is called: its label, its client, or its number.
+    pub(crate) fn label(&self) -> String {
+        let known = &self.known;
+        let named = known.label.clone().or_else(|| known.client.clone());
+        let t = self.visit.t();
+        named.unwrap_or_else(|| match self.visit.portal.settings.sample {
+            Some(sample) if sample == self.server => t.server_sample(),
+            _ => t.server_numbered(self.server),
+        })
+    }
+
+    /// What stands around a page of it.
+    pub(crate) fn frame(&self) -> Frame {
+        let field = |at: Option<Time>| at.map(|at| self.visit.zone.field(at)).unwrap_or_default();
+        Frame {
+            server: Some(FrameServer {
+                id: self.server,
+                label: self.label(),
+                shows_id: self.known.label.is_some() || self.known.client.is_some(),
+                is_admin: self.is_admin(),
+                here: self.here,
+                as_of: self.as_of,
+                fields: [field(self.as_of.at), field(self.as_of.known_at)],
+            }),
+            ..self.visit.frame()
+        }
+    }
+
+    /// A question about this server: the tail of its path in the API.
+    pub(crate) fn get(&self, tail: &str) -> Ask {
+        Ask::get(format!("/v1/servers/{}/{tail}", self.server))
+    }
+
+    /// Asks it.
+    ///
+    /// # Errors
+    /// The API's own.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, Failed> {
+        self.visit.ask(self.caller.clone(), ask).await
+    }
+
+    /// A path of a page of this server, looked at as of the same.
+    pub(crate) fn path(&self, tail: &str) -> String {
+        let slash = if tail.is_empty() { "" } else { "/" };
+        self.as_of.on(&format!("/servers/{}{slash}{tail}", self.server))
+    }
+}

@@ -1,0 +1,18 @@
+// What no page needs, and makes some quicker: copying a text, and a warning before typed text is lost.
+"use strict";
+
+for (const button of document.querySelectorAll("button[data-copies]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const from = document.getElementById(button.dataset.copies);
+    await navigator.clipboard.writeText(from.value ?? from.textContent);
+    button.textContent = button.dataset.done;
+  });
+}
+
+for (const form of document.querySelectorAll("form[data-kept]")) {
+  let typed = false;
+  form.addEventListener("input", () => { typed = true; });
+  form.addEventListener("submit", () => { typed = false; });
+  addEventListener("beforeunload", (event) => { if (typed) event.preventDefault(); });
+}

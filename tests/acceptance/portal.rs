@@ -1,0 +1,181 @@
+//! The portal of one machine, by the real program over HTTP: who is let in and who is not, and what a restore brings back.
+//! What holds for every page is tested in its own crate; what people see, in a browser.
+
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use postledger_tests::command::{Folder, command, run, text};
+use postledger_tests::lambda::built;
+use postledger_tests::soak_disk::{Process, agent};
+use serde_json::Value;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Output;
+use std::time::{Duration, Instant};
+use ureq::Agent;
+
+/// The link of the header that a page of ours would send.
+const OWN_PAGE: [&str; 2] = ["sec-fetch-site", "same-origin"];
+
+/// A ledger with a portal, on this machine.
+struct House {
+    folder: Folder,
+    process: Process,
+    portal: String,
+    agent: Agent,
+}
+
+impl House {
+    fn new(name: &str, more: &[&str]) -> House {
+        let folder = Folder::new(name);
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let portal = free.local_addr().unwrap().to_string();
+        drop(free);
+        let args = [&["--portal", portal.as_str()], more].concat();
+        let process = Process::start_with(&built().join("postledger"), folder.path(), &args);
+        House { folder, process, portal: format!("http://{portal}"), agent: agent() }
+    }
+
+    fn get(&self, path: &str, cookie: &str) -> http::Response<String> {
+        let asked = self.agent.get(format!("{}{path}", self.portal)).header(COOKIE.as_str(), cookie);
+        let (parts, mut body) = asked.call().unwrap().into_parts();
+        http::Response::from_parts(parts, body.read_to_string().unwrap())
+    }
+
+    fn post(&self, path: &str, cookie: &str, form: &[(&str, &str)]) -> http::Response<String> {
+        let [name, value] = OWN_PAGE;
+        let asked = self.agent.post(format!("{}{path}", self.portal)).header(name, value);
+        let sent = asked.header(COOKIE.as_str(), cookie).send_form(form.iter().copied()).unwrap();
+        let (parts, mut body) = sent.into_parts();
+        http::Response::from_parts(parts, body.read_to_string().unwrap())
+    }
+}
+
+/// The cookie of a name that an answer sets.
+fn cookie(answer: &http::Response<String>, name: &str) -> String {
+    let set = answer.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap());
+    let of = |set: &str| {
+        let pair = set.split(';').next()?;
+        (pair.split_once('=')?.0 == name).then(|| pair.to_owned())
+    };
+    set.filter_map(of).next().unwrap_or_else(|| panic!("no cookie {name} in {:?}", answer.headers()))
+}
+
+fn invite(process: &Process, args: &[&str]) -> Value {
+    process.json(&[&["user", "invite"], args, &["--json"]].concat())
+}
+
+#[test]
+fn a_link_of_the_command_line_lets_somebody_in_once() {
+    let house = House::new("portal-link", &[]);
+    invite(&house.process, &["ida@agency.example", "--operator", "--reveal"]);
+    let made = house.process.json(&["user", "link", "ida@agency.example", "--json"]);
+    let path = made["url"].as_str().unwrap().strip_prefix(&house.portal).unwrap();
+    for _ in 0..2 {
+        assert_eq!(house.get(path, "").status(), 200, "looking at it spends nothing");
+    }
+    let let_in = house.post(path, "", &[]);
+    assert_eq!((let_in.status().as_u16(), &let_in.headers()[LOCATION]), (303, &"/".parse().unwrap()));
+    let session = cookie(&let_in, "pl");
+    assert_eq!(house.get("/", &session).status(), 200);
+    assert_eq!(house.post(path, "", &[]).status(), 410, "it was used");
+    assert_eq!(house.get("/", "").status(), 303, "without it nobody is in");
+    house.process.json(&["user", "list", "--json"]);
+    assert!(
+        house.process.ask(&["user", "remove", "ida@agency.example"]).status.success(),
+        "an operator is removed by this machine's user"
+    );
+    assert_eq!(house.get("/account", &session).status(), 401, "whoever is removed is out at once");
+}
+
+#[test]
+fn a_code_comes_by_mail_and_signs_in_the_browser_that_asked() {
+    let mails = Folder::new("portal-mails");
+    let folder = mails.path().to_str().unwrap().to_owned();
+    let house = House::new("portal-mail", &["--mail-folder", &folder]);
+    let told = invite(&house.process, &["vera@client.example", "--viewer-of", "8123456"]);
+    assert_eq!(told["mailed"], true);
+    let asked = house.post("/sign-in", "", &[("address", "Vera@client.example")]);
+    let browser = cookie(&asked, "pl-asked");
+    let code = eventually(|| {
+        let files = std::fs::read_dir(&folder).unwrap().flatten();
+        let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        let found = texts.filter(|text| text.contains("X-Postledger: sign-in")).find_map(|text| {
+            let subject = text.lines().find_map(|line| line.strip_prefix("Subject: Your code: "))?;
+            Some(subject.to_owned())
+        });
+        found
+    });
+    let elsewhere = house.post("/sign-in/code", "", &[("code", &code)]);
+    assert_eq!(elsewhere.status(), 403, "another browser has not asked");
+    let let_in = house.post("/sign-in/code", &browser, &[("code", &code)]);
+    let session = cookie(&let_in, "pl");
+    let page = house.get("/servers/8123456", &session);
+    assert_eq!(page.status(), 200);
+    assert!(!page.body().contains("/servers/8123456/people"), "a viewer manages nobody");
+    assert_eq!(house.get("/servers/8123457", &session).status(), 404);
+}
+
+#[test]
+fn over_plain_http_from_elsewhere_nobody_signs_in() {
+    let house = House::new("portal-plain", &["--portal-url", "http://mail.agency.example"]);
+    let page = house.get("/sign-in", "");
+    assert_eq!(page.status(), 403);
+    assert!(page.body().contains("https://"), "{}", page.body());
+}
+
+#[test]
+fn a_restore_brings_back_no_session_and_nobody_who_was_removed_since() {
+    let house = House::new("portal-backup", &[]);
+    invite(&house.process, &["gone@client.example", "--viewer-of", "8123456"]);
+    invite(&house.process, &["boss@agency.example", "--operator"]);
+    invite(&house.process, &["stays@client.example", "--viewer-of", "8123456"]);
+    let made = house.process.json(&["user", "link", "stays@client.example", "--json"]);
+    let path = made["url"].as_str().unwrap().strip_prefix(&house.portal).unwrap();
+    let session = cookie(&house.post(path, "", &[]), "pl");
+    let (data, file) = (house.folder.path().join("data"), house.folder.path().join("copy.db"));
+    let (data, file) = (data.to_str().unwrap().to_owned(), file.to_str().unwrap().to_owned());
+    let ask = |folder: &Folder, args: &[&str]| -> Output {
+        let mut command = command();
+        command.args(args).env("POSTLEDGER_HOME", folder.path().join("home"));
+        run(command.env("POSTLEDGER_PASSPHRASE", "correct horse battery"), b"")
+    };
+    let backup = ask(&house.folder, &["backup", &file, "--data", &data]);
+    assert!(backup.status.success(), "{}", text(&backup.stderr));
+    assert!(house.process.ask(&["user", "remove", "gone@client.example"]).status.success());
+    let set = ["user", "set", "boss@agency.example", "--viewer-of", "8123456"];
+    assert!(house.process.ask(&set).status.success());
+    let House { process, folder, .. } = house;
+    process.stop();
+    let journal = std::fs::read_to_string(folder.path().join("data").join("erasures.log")).unwrap();
+    assert!(!journal.contains('@'), "ids alone: {journal}");
+
+    let again = Folder::new("portal-backup-again");
+    let into = again.path().join("data");
+    std::fs::create_dir_all(&into).unwrap();
+    std::fs::write(into.join("erasures.log"), journal).unwrap();
+    let done = ask(&again, &["restore", &file, "--data", into.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let portal = free.local_addr().unwrap().to_string();
+    drop(free);
+    let process = Process::start_with(&built().join("postledger"), again.path(), &["--portal", &portal]);
+    let users = process.json(&["user", "list", "--json"]);
+    let users: Vec<(&str, bool)> = users["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| (user["address"].as_str().unwrap(), user["operator"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(users, [("boss@agency.example", false), ("stays@client.example", false)]);
+    let asked = agent().get(format!("http://{portal}/account")).header(COOKIE.as_str(), &session);
+    assert_eq!(asked.call().unwrap().status(), 401, "nobody is signed in after a restore");
+}
+
+fn eventually<T>(look: impl Fn() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,137 @@
+"""The portal's pages, as the tests go through them, and how somebody signs in.
+
+Each page is looked at as each of its roles, over each of its ledgers (product.py). `path` may hold `{names}` in braces, which the
+ledger gives values to. A page's `status` is what it must answer. One that is on show only after something was done there has
+`act`, which does it: `act(visit, ledger)`. A page that is not `private` may be kept by browsers.
+
+What stands behind a colon in a name is a state of that page. Pages have titles of their own; states of one may share it.
+"""
+
+import dataclasses
+
+from harness import NOBODY
+
+FULL, EMPTY, HOSTILE = LEDGERS = ("full", "empty", "hostile")
+VIEWER, ADMIN, OPERATOR = "viewer", "admin", "operator"
+ADMINS, EVERYBODY = (ADMIN, OPERATOR), (VIEWER, ADMIN, OPERATOR)
+# In a quick run: as whom pages are looked at over other ledgers than the full one.
+QUICK_ROLES = {HOSTILE: (ADMIN,)}
+OF_SERVER = "/servers/{server}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    name: str
+    path: str
+    roles: tuple = (NOBODY,)
+    ledgers: tuple = LEDGERS
+    status: int = 200
+    act: object = None
+    private: bool = True
+
+
+def by_link(page, link):
+    """Signs in by a one-use link. It leads to a form, to keep programs that follow links from using it up."""
+    page.goto(link)
+    button = page.locator("main form[method=post] button")
+    if button.count() == 1:
+        button.click()
+        page.wait_for_load_state("load")
+
+
+def sends(button, **fields):
+    """Fills a form's fields, by their ids, and sends it by its button."""
+
+    def act(visit, ledger):
+        for name, text in fields.items():
+            field = visit.page.locator(f"#{name}")
+            text = ledger.value(text[1:-1]) if text.startswith("{") else text
+            if field.evaluate("field => field.localName") == "select":
+                field.select_option(text)
+            else:
+                field.fill(text)
+        clicks(visit, visit.page.get_by_role("button", name=button, exact=True).last)
+
+    return act
+
+
+def clicks(visit, target):
+    """Clicks what leads to another page, and waits for that."""
+    with visit.page.expect_navigation():
+        target.click()
+
+
+def opens_all(visit, _):
+    """Opens every part that is folded, as somebody does who wants to see all."""
+    for summary in visit.page.locator("main details:not([open]) > summary").all():
+        summary.click()
+
+
+PAGES = [
+    # Of signing in.
+    Page("sign-in", "/sign-in"),
+    Page("sign-in: no address", "/sign-in", ledgers=(FULL,), act=sends("Send a code", address="x@[y"), status=400),
+    Page("code", "/sign-in/code", ledgers=(FULL,)),
+    Page("code: not the code", "/sign-in/code", ledgers=(FULL,), act=sends("Sign in", code="00000000"), status=403),
+    Page("code: a link elsewhere", "/sign-in/{link}", ledgers=(FULL,)),
+    Page("link", "/link/{link}", ledgers=(FULL,)),
+    Page("link: used up", "/link/used-up", ledgers=(FULL,), status=410),
+    Page("signed out", "/account", ledgers=(FULL,), status=401),
+    Page("not found", "/nothing/here", EVERYBODY, ledgers=(FULL,), status=404),
+    Page("confirm", "/confirm?back=/people", EVERYBODY, ledgers=(FULL, HOSTILE)),
+    Page("confirm: sent", "/confirm?back=/people", (ADMIN,), ledgers=(FULL,), act=sends("Send me a code")),
+    # Of everything that somebody may see.
+    Page("servers", "/", EVERYBODY),
+    Page("account", "/account", EVERYBODY),
+    Page("all people", "/people", (OPERATOR,)),
+    Page("all people: found", "/people", (OPERATOR,), act=lambda visit, ledger: finds_people(visit, ledger)),
+    Page("all people: none to invite", "/people", (OPERATOR,), ledgers=(FULL,), status=400,
+         act=sends("Invite", addresses="nobody at all", servers="x")),
+    Page("somebody", "/people?user={person}", (OPERATOR,)),
+    Page("somebody: to be removed", "/people?remove={person}", (OPERATOR,), ledgers=(FULL, HOSTILE)),
+    # Of a server.
+    Page("overview", OF_SERVER, EVERYBODY),
+    Page("activity", OF_SERVER + "/activity", EVERYBODY),
+    Page("activity: bounces", OF_SERVER + "/activity?show=bounced", (VIEWER,), ledgers=(FULL, HOSTILE)),
+    Page("find", OF_SERVER + "/recipients", EVERYBODY, ledgers=(FULL, EMPTY)),
+    Page("find: no address", OF_SERVER + "/recipients", (ADMIN,), ledgers=(FULL, HOSTILE), status=400,
+         act=sends("Look it up", address='<script>"no address')),
+    Page("recipient", OF_SERVER + "/recipients/{recipient}", EVERYBODY),
+    Page("recipient: at another time", OF_SERVER + "/recipients/{recipient}?at=2026-01-01T00:00:00Z&known_at=2026-01-02T00:00:00Z", (ADMIN,)),
+    Page("message", OF_SERVER + "/messages/{message}", EVERYBODY, ledgers=(FULL, HOSTILE)),
+    Page("no message", OF_SERVER + "/messages/none", (VIEWER,), ledgers=(FULL, EMPTY), status=404),
+    Page("suppressions", OF_SERVER + "/suppressions?stream={stream}", EVERYBODY),
+    Page("suppressions: a day that is none", OF_SERVER + "/suppressions?from=yesterday", (ADMIN,), ledgers=(FULL,), status=400),
+    Page("check", OF_SERVER + "/check", EVERYBODY),
+    Page("check: result", OF_SERVER + "/check", EVERYBODY, act=lambda visit, ledger: checks_addresses(visit, ledger)),
+    Page("check: nothing to check", OF_SERVER + "/check", (ADMIN,), ledgers=(FULL,), status=400,
+         act=sends("Check", stream="outbound", addresses=" ")),
+    Page("statistics", OF_SERVER + "/statistics", EVERYBODY, act=opens_all),
+    Page("statistics: by hour", OF_SERVER + "/statistics?by=hour", (ADMIN,), ledgers=(FULL, HOSTILE)),
+    Page("statistics: backwards", OF_SERVER + "/statistics?from=2026-02-02&to=2026-02-01", (ADMIN,), ledgers=(FULL,), status=400),
+    Page("truth", OF_SERVER + "/truth", EVERYBODY, act=opens_all),
+    Page("people", OF_SERVER + "/people", ADMINS),
+    Page("people: none to invite", OF_SERVER + "/people", (ADMIN,), ledgers=(FULL,), status=400, act=sends("Invite", addresses="nobody at all")),
+    Page("person", OF_SERVER + "/people?user={person}", ADMINS, ledgers=(FULL, HOSTILE)),
+    Page("person: to be removed", OF_SERVER + "/people?remove={person}", ADMINS, ledgers=(FULL, HOSTILE)),
+    Page("audit", OF_SERVER + "/audit", ADMINS),
+    # What a viewer may not know of.
+    Page("people: not for a viewer", OF_SERVER + "/people", (VIEWER,), ledgers=(FULL,), status=404),
+]
+
+
+def finds_people(visit, ledger):
+    visit.page.get_by_label("Find by address").fill("example")
+    clicks(visit, visit.page.get_by_role("button", name="Find", exact=True))
+
+
+def checks_addresses(visit, ledger):
+    # Of few streams one is chosen, of many it is typed.
+    stream = visit.page.locator("#stream")
+    if stream.evaluate("field => field.localName") == "select":
+        stream.select_option(index=1)
+    else:
+        stream.fill("outbound")
+    visit.page.locator("#addresses").fill(ledger.value("checked"))
+    clicks(visit, visit.page.get_by_role("button", name="Check", exact=True))
+    opens_all(visit, ledger)
