@@ -43,9 +43,11 @@ LINTED = env -u MAKEFLAGS RUSTC_WORKSPACE_WRAPPER=clippy-driver \
 # Many tests wait, for a process or an emulator: twice as many at once as there are cores.
 export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 CLIENTS = tests/api/clients
+# The portal as people see it, with the program as it is tested: nothing of it is compiled anew for this.
+BROWSERS = .tools/browser/bin/python tests/browser/run.py --postledger target/debug/postledger
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools browser-tools browser-checks likeness clients soak soak-aws soak-disk disk-speed blast sim sim-faults cost \
+.PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools browser-tools browser-checks browsers picture likeness clients soak soak-aws soak-disk disk-speed blast sim sim-faults cost \
 	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
@@ -72,8 +74,17 @@ local-status: ## whether `make local` is up, and where
 
 test: ## formatting, lints, and every test of every crate that needs no Node (ARGS="--test deployed": a part)
 	@# What is installed is fetched while the tests compile.
-	@$(MAKE) --no-print-directory --jobs=2 compile lint-templates aws api-tools
+	@$(MAKE) --no-print-directory --jobs=2 compile lint-templates aws api-tools browser-tools
 	$(LINTED) test --locked $(EVERYTHING) $(ARGS)
+
+browsers: browser-tools ## the portal in a real browser, every page as every role under every setting, and every journey (ARGS="--only recipient")
+	$(LINTED) build --locked $(EVERYTHING) --bin postledger
+	$(BROWSERS) --tier full $(ARGS)
+
+picture: browser-tools ## the picture of the README: a recipient's page of the sample, into docs/recipient.png
+	$(LINTED) build --locked $(EVERYTHING) --bin postledger
+	$(BROWSERS) --only the_picture
+	python3 tests/browser/picture.py target/browser/recipient.png docs/recipient.png
 
 browser-checks: browser-tools ## the portal's tests by themselves: each check passes good pages and fails bad ones, in a real browser; no product is needed
 	.tools/browser/bin/python tests/browser/self_test.py $(ARGS)

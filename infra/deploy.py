@@ -6,7 +6,7 @@
 `sam package` and `sam deploy` do the work. Around it, each step in a file of its own in deployment/:
 
 - before: the binaries must run where they go; what a failed deployment left is cleared away or told; keys are made that are
-  not there yet; consumers are as many as the account's quota allows;
+  not there yet; consumers are as many as the account's quota allows; what a portal costs is said;
 - after: the stack of alarms and dashboard (AWS), or what an emulator leaves out; every function is asked whether it works; a
   production stack is protected from deletion; what went up is kept as a release.
 
@@ -19,7 +19,7 @@ import os
 import pathlib
 import tempfile
 
-from deployment import adoption, alarms, binaries, checks, emulated, releases, stacks
+from deployment import adoption, alarms, binaries, checks, emulated, portal, releases, stacks
 from deployment.console import refuse, refuse_error, sam, say
 from deployment.parameters import Keys, all_of, chosen, pairs
 from deployment.template import parse, retained
@@ -111,6 +111,7 @@ class Deployment:
         known = stacks.outputs_of(self.stack).get("PublicKeys") or self.shelf.last_known_keys()
         keys = Keys(self.stack, self.region, known, self.arguments)
         parameters = all_of(self.config, given, self.stack, now, keys)
+        portal.prepare(self.stack, self.region, parameters, stacks.parameters_of(now))
         if self.arguments.endpoint:
             emulated.make_bucket(self.config["deploy"]["parameters"]["s3_bucket"], self.region)
         replaced = self.shelf.to_be_replaced()
@@ -193,16 +194,19 @@ class Deployment:
     def finish(self, template, replaced):
         """What comes after CloudFormation is done: refuses where what was deployed does not work."""
         outputs = stacks.outputs_of(self.stack)
-        # The API's own host is closed where the operator says so; the operator's own host may not lead here yet.
+        # An API's own host is closed where the operator says so; the operator's own host may not lead here yet.
         parameters = stacks.parameters_of(stacks.described(self.stack))
-        url = None if parameters.get("DomainOnly") == "true" else checks.own_url(outputs, self.region)
-        domain = (outputs["ApiUrl"], outputs.get("DomainTarget")) if parameters.get("DomainName") else None
+        closed = {"ApiId": parameters.get("DomainOnly") == "true", "PortalApiId": "PortalDomainTarget" in outputs}
+        apis = [outputs[name] for name in closed if name in outputs and not closed[name]]
+        urls = [checks.own_url(api, self.region) for api in apis]
+        domains = [(outputs[url], outputs[target]) for url, target in (("ApiUrl", "DomainTarget"), ("PortalUrl", "PortalDomainTarget"))
+                   if target in outputs]
         if self.arguments.endpoint:
-            emulated.add_what_is_left_out(outputs, self.arguments.endpoint)
-            url, domain = emulated.base(self.arguments.endpoint, outputs), None
+            emulated.add_what_is_left_out(self.stack, outputs, self.arguments.endpoint)
+            urls, domains = [emulated.base(self.arguments.endpoint, api) for api in apis], []
         if outputs["Stage"] == "prod":
             stacks.protect(self.stack)
-        problems = checks.problems_of(self.stack, url, domain)
+        problems = checks.problems_of(self.stack, urls, domains)
         if problems:
             refuse(f"stack {self.stack} is deployed and does not work:\n  " + "\n  ".join(problems),
                    f"`make rollback ENV={self.arguments.env}` deploys the previous release in about a minute; or fix it and deploy again")
@@ -228,6 +232,10 @@ class Deployment:
         ask = " ".join(where)
         if not self.arguments.adopt:
             say(f"next: {postledger} server add --server YOUR_SERVER_ID {ask}, then connect --server YOUR_SERVER_ID")
+            if "PortalUrl" in outputs:
+                api = self.arguments.endpoint and emulated.portal_url(self.arguments.endpoint, outputs["PortalApiId"])
+                say(f"the portal is at {api or outputs['PortalUrl']}; its first operator: {postledger} user invite ADDRESS --operator {ask}, "
+                    f"then user link ADDRESS")
         elif "DomainTarget" not in outputs:
             say(f"next, at once: its API has a new address, and webhooks in Postmark go to the old one, where nothing answers. For each "
                 f"server of\n  {postledger} server list {ask}\nrun\n  {postledger} connect --server SERVER_ID --doors "

@@ -1,8 +1,8 @@
 """Whether what was deployed works: every function is asked something that costs nothing and changes nothing.
 
-A door and the read API are asked as API Gateway asks them, the consumer gets a batch of no messages, and what a schedule starts
-gets an event that only asks whether it starts. So each has been started, with its settings, its role and its keys, before a
-webhook finds out. At last the API is asked over HTTP: what leads to the doors is there too.
+A door, the read API and the portal are asked as API Gateway asks them, what a queue leads to gets a batch of no messages, and
+what a schedule starts gets an event that only asks whether it starts. So each has been started, with its settings, its role and
+its keys, before a webhook finds out. At last the APIs are asked over HTTP: what leads to the doors is there too.
 """
 
 import base64
@@ -33,7 +33,9 @@ def question(function):
         return asked_as_gateway("/health"), is_ok
     if function == "api":
         return asked_as_gateway("/v1/openapi.json"), is_ok
-    if function == "consumer":
+    if function == "portal":
+        return asked_as_gateway("/health"), is_ok
+    if function in ("consumer", "mail"):
         return {"Records": []}, lambda answer: answer == {"batchItemFailures": []}
     return {"check": True}, lambda answer: answer == {"status": "ok"}
 
@@ -49,24 +51,24 @@ def functions_of(stack):
                   if one["ResourceType"] == "AWS::Lambda::Function")
 
 
-def own_url(outputs, region):
-    """Where API Gateway itself has a stack's API, whatever host name of the operator's leads there."""
-    return f"https://{outputs['ApiId']}.execute-api.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+def own_url(api, region):
+    """Where API Gateway itself has an API, whatever host name of the operator's leads there."""
+    return f"https://{api}.execute-api.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
 
 
-def problems_of(stack, url, domain):
-    """What is wrong with the functions of a stack, and with the way to them: its API's own URL, and the operator's host name
-    with the name that its DNS record is to lead to. Either may be none."""
+def problems_of(stack, urls, domains):
+    """What is wrong with the functions of a stack, and with the ways to them: its APIs' own URLs, and the operator's host names,
+    each with the name that its DNS record is to lead to."""
     functions = functions_of(stack)
     problems = [f"{name}: {problem}" for name in functions if (problem := problem_of(name, name.removeprefix(f"{stack}-")))]
     if not functions:
         problems.append(f"stack {stack} has no functions")
-    if url and (unreached := unreachable(url, HTTP_SECONDS)):
-        problems.append(f"{url}/health: {unreached}")
-    if domain and (unreached := unreachable(domain[0], 0)):
-        # A warning alone: after the first deployment nobody can have made the record yet.
-        say(f"warning: {domain[0]} does not lead to this stack: {unreached}\n  next: make its DNS record a CNAME to {domain[1]}, and "
-            f"wait until it is known, before webhooks go there")
+    problems += [f"{url}/health: {unreached}" for url in urls if (unreached := unreachable(url, HTTP_SECONDS))]
+    for url, target in domains:
+        if unreached := unreachable(url, 0):
+            # A warning alone: after the first deployment nobody can have made the record yet.
+            say(f"warning: {url} does not lead to this stack: {unreached}\n  next: make its DNS record a CNAME to {target}, and "
+                f"wait until it is known, before anybody is sent there")
     say(f"checked {len(functions)} functions: " + (f"{len(problems)} problems" if problems else "all answered correctly"))
     return problems
 

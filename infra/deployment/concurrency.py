@@ -1,9 +1,14 @@
-"""How many consumers may run at once beside the doors.
+"""How many consumers and pages of the portal may run at once beside the doors.
 
 Lambda has one quota for all functions of an account in a region: 1,000 as a rule, but 10 or 50 in many a young account.
 Consumers that take all of it leave none for the doors, and a webhook that finds no door has few tries. So the consumers
 together get a third of what no function has reserved; the other two thirds are for the doors, the read API and what else
 the account runs. Lambda takes no less than two for a queue.
+
+The portal gets a tenth. Where that much can be reserved, it is: then its function never runs more often at once. Lambda
+reserves nothing where less than a hundred would be left, so in a small account API Gateway alone bounds the portal: it takes
+as many requests at once, and a second. A page takes about a tenth of a second. The function that mails its people is a
+consumer of two.
 """
 
 from .console import client, code_of, say
@@ -12,6 +17,12 @@ from .console import client, code_of, say
 WANTED = {"CriticalConcurrency": 10, "BulkConcurrency": 10, "QuarantineConcurrency": 2}
 LEAST = 2
 SHARE = 3
+# What the portal gets at most, of what share, and what Lambda leaves unreserved.
+PORTAL_MOST, PORTAL_SHARE, UNRESERVED_LEAST = 20, 10, 100
+# How many requests the portal takes at once and a second: where its function is bounded, and at least where it is not. A page
+# is one, and its style and script two more at the first visit.
+PORTAL_REQUESTS, PORTAL_REQUESTS_LEAST = 50, 3
+MAIL = 2
 
 
 def fitted(unreserved):
@@ -23,14 +34,27 @@ def fitted(unreserved):
             "QuarantineConcurrency": WANTED["QuarantineConcurrency"]}
 
 
+def of_portal(unreserved, reserved):
+    """What the portal gets, where so many executions are not reserved, and so many for the portal already."""
+    room = unreserved + reserved
+    share = min(room // PORTAL_SHARE, PORTAL_MOST)
+    if room - share >= UNRESERVED_LEAST:
+        return {"PortalConcurrency": share, "PortalRequests": PORTAL_REQUESTS}
+    return {"PortalConcurrency": 0, "PortalRequests": max(share, PORTAL_REQUESTS_LEAST)}
+
+
 def advice(unreserved, parameters):
-    """What to say of a quota and the consumers that are deployed; nothing where there is room."""
+    """What to say of a quota and what is deployed; nothing where there is room."""
     consumers = sum(int(parameters[name]) for name in WANTED)
-    if consumers * SHARE <= unreserved:
+    portal = 0
+    if "PortalRequests" in parameters and int(parameters["PortalConcurrency"]) == 0:
+        portal = int(parameters["PortalRequests"]) + MAIL
+    taken = consumers + portal
+    if consumers * SHARE <= unreserved and (not portal or taken * 2 <= unreserved):
         return None
-    room = f"this account runs {unreserved} functions at once in this region, and {consumers} of them may be consumers: "
-    room += (f"{unreserved - consumers} are left for doors and read API" if consumers < unreserved
-             else "under load, none is left for the doors")
+    room = f"this account runs {unreserved} functions at once in this region, and {consumers} of them may be consumers"
+    room += f", {portal} the portal's: " if portal else ": "
+    room += f"{unreserved - taken} are left for doors and read API" if taken < unreserved else "under load, none is left for the doors"
     return (f"{room}\n  next: ask AWS to raise it, which costs nothing: Service Quotas, AWS Lambda, Concurrent executions; "
             f"then deploy again")
 
@@ -51,14 +75,18 @@ def quota():
     return limits().get("ConcurrentExecutions")
 
 
-def parameters(given):
-    """The template's parameters for this account's quota. What was given stays as it was given."""
+def parameters(given, before):
+    """The template's parameters for this account's quota, where a stack was deployed with some before. What was given stays as
+    it was given."""
     unreserved = limits().get("UnreservedConcurrentExecutions")
     if unreserved is None:
         say("warning: you may not read this account's quota of Lambda (lambda:GetAccountSettings); the number of consumers is "
             "the template's default")
         return {}
-    chosen = {name: given.get(name, str(number)) for name, number in fitted(unreserved).items()}
+    fitting = fitted(unreserved)
+    if given.get("Portal") == "true":
+        fitting.update(of_portal(unreserved, int(before.get("PortalConcurrency") or 0)))
+    chosen = {name: given.get(name, str(number)) for name, number in fitting.items()}
     lowered = [f"{name} {chosen[name]} instead of {WANTED[name]}" for name in WANTED
                if name not in given and int(chosen[name]) < WANTED[name]]
     if lowered:

@@ -1,6 +1,7 @@
 """What an emulator needs beside the template: a bucket for packages, and what its CloudFormation leaves out."""
 
 import os
+import urllib.parse
 
 from .console import client
 
@@ -23,20 +24,33 @@ def make_bucket(name, region):
         pass
 
 
-def base(endpoint, outputs):
-    """Where a stack's API is: it has no host name of its own there."""
-    return f"{endpoint.rstrip('/')}/_aws/execute-api/{outputs['ApiId']}/%24default"
+def base(endpoint, api):
+    """Where an API is, for whoever finds no host of its own."""
+    return f"{endpoint.rstrip('/')}/_aws/execute-api/{api}/%24default"
 
 
-def add_what_is_left_out(outputs, endpoint):
+def portal_url(endpoint, api):
+    """Where a portal is: at a host of its own, which browsers find on this machine, since its pages link to each other by paths."""
+    port = urllib.parse.urlsplit(endpoint).port
+    return f"http://{api}.execute-api.localhost" + (f":{port}" if port else "")
+
+
+def add_what_is_left_out(stack, outputs, endpoint):
     # CloudFormation there ignores TimeToLiveSpecification.
     dynamodb = client("dynamodb")
     for table in (outputs["EventsTable"], outputs["QuarantineTable"]):
         specification = {"AttributeName": "expires_at", "Enabled": True}
         if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
-    # The URL that the template makes of the API's id leads nowhere.
+    # The URLs that the template makes of APIs' ids lead nowhere.
+    tell(outputs["WatchFunction"], "POSTLEDGER_BASE", base(endpoint, outputs["ApiId"]))
+    if "PortalApiId" in outputs:
+        for function in ("api", "portal"):
+            tell(f"{stack}-{function}", "POSTLEDGER_PORTAL_URL", portal_url(endpoint, outputs["PortalApiId"]))
+
+
+def tell(function, variable, value):
+    """Sets a variable of a function."""
     functions = client("lambda")
-    told = functions.get_function_configuration(FunctionName=outputs["WatchFunction"])["Environment"]["Variables"]
-    told["POSTLEDGER_BASE"] = base(endpoint, outputs)
-    functions.update_function_configuration(FunctionName=outputs["WatchFunction"], Environment={"Variables": told})
+    told = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    functions.update_function_configuration(FunctionName=function, Environment={"Variables": {**told, variable: value}})

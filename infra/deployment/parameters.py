@@ -32,7 +32,7 @@ def all_of(config, given, stack, now, keys):
     keys.check(parameters[KEYS])
     if "Operators" not in parameters:
         parameters["Operators"] = operators(now, keys.endpoint is not None)
-    return {**parameters, **concurrency.parameters(parameters)}
+    return {**parameters, **concurrency.parameters(parameters, parameters_of(now))}
 
 
 class Keys:

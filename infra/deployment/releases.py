@@ -20,11 +20,13 @@ from .stacks import described, outputs_of, parameters_of
 from .template import packages, parse
 
 # Who may come in and where is as it is now, whatever is deployed again: webhooks are signed by today's keys, and go to
-# today's host. How many consumers run at once hangs on today's quota.
-AS_NOW = ("PublicKeys", "Denied", "Operators", "DomainName", "CertificateArn", "DomainOnly")
+# today's host; people find the portal where it is, and its index keeps what it has. How many functions run at once hangs on
+# today's quota.
+AS_NOW = ("PublicKeys", "Denied", "Operators", "DomainName", "CertificateArn", "DomainOnly", "Portal", "PortalDomainName",
+          "PortalCertificateArn")
 # Without these no webhook is let in or finds the way.
 MUST_KNOW = ("PublicKeys", "DomainName")
-BY_QUOTA = ("CriticalConcurrency", "BulkConcurrency", "QuarantineConcurrency")
+BY_QUOTA = ("CriticalConcurrency", "BulkConcurrency", "QuarantineConcurrency", "PortalConcurrency", "PortalRequests")
 SAM_STACK = "aws-sam-cli-managed-default"
 # How many of the latest are listed.
 SHOWN = 20
@@ -169,6 +171,9 @@ def parameters_again(release, now):
         elif name in MUST_KNOW and now.get(name):
             refuse(f"release {release['release']} does not know the parameter {name}, which is set and which webhooks depend on",
                    "`make releases` lists the others")
+    if now.get("Portal") == "true" and "Portal" not in knows:
+        say("warning: this release has no portal: people cannot sign in until a newer one is deployed, and events that come in until "
+            "then are not in the index by time")
     return parameters
 
 

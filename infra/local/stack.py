@@ -50,14 +50,16 @@ def up(arguments):
         running = start(arguments.port)
     deploy = [ROOT / ".tools/sam/bin/python", ROOT / "infra/deploy.py", "local", "--endpoint", running["endpoint"]]
     if not quietly("deploying infra/app.yaml", [*deploy, "--home", HOME, "--postledger", arguments.postledger,
-                                                     "--functions", arguments.functions]):
+                                                     "--functions", arguments.functions, "--set", "Portal=true"]):
         fail("the stack could not be deployed", fresh)
     TOLD.write_text(json.dumps(running))
     say("starting the functions with a sample")
     if subprocess.run([arguments.postledger, "sample", "--local"]).returncode:
         fail("the sample was not recorded", fresh)
     say(f"\nIt stays up at {running['endpoint']}, for this machine only; `make local-stop` ends it. Webhook URLs of any "
-        f"server:\n  {arguments.postledger} url --local --server 8123456")
+        f"server:\n  {arguments.postledger} url --local --server 8123456\nLet yourself in to its portal:\n"
+        f"  {arguments.postledger} user invite --local you@agency.example --operator\n"
+        f"  {arguments.postledger} user link --local you@agency.example")
 
 
 def start(port):

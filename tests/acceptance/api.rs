@@ -93,9 +93,22 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
         Route::NewToken => {
             (ADDRESS, json!({ "name": "new", "role": "viewer", "servers": [server] }).to_string())
         }
+        Route::InviteUsers => {
+            let addresses = [format!("u{cell}@client.example")];
+            let servers = [json!({ "server": server, "role": "viewer" })];
+            (ADDRESS, json!({ "addresses": addresses, "servers": servers }).to_string())
+        }
+        Route::ChangeUser | Route::NewPortalLink => {
+            let servers = [json!({ "server": server, "role": "viewer" })];
+            (ADDRESS, json!({ "servers": servers }).to_string())
+        }
         _ => (ADDRESS, String::new()),
     };
     let id = match (route, server) {
+        (Route::ChangeUser | Route::RemoveUser | Route::SignOutUser, NOWHERE) => "A".repeat(22),
+        (Route::ChangeUser | Route::RemoveUser | Route::SignOutUser, server) => {
+            world.user(&format!("m{cell}@client.example"), server)
+        }
         (Route::RevokeToken, NOWHERE) => "AAAAAAAAAAAA".to_owned(),
         (Route::RevokeToken, server) => world.token_until(Role::Viewer, Some(&[server]), false, None).0.id,
         _ => String::new(),
@@ -146,17 +159,30 @@ fn bearers(world: &World) -> Vec<Bearer> {
 /// What must be answered, by the rules alone.
 fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
     let well = match route {
-        Route::NewToken => 201,
+        Route::NewToken | Route::InviteUsers | Route::NewPortalLink => 201,
+        Route::RemoveUser | Route::SignOutUser => 204,
         _ => 200,
     };
     let Some(needed) = route.role() else { return well };
     let Some((role, scope)) = bearer.may else { return 401 };
     let inside = scope.is_none_or(|scope| scope == server);
     match route {
-        Route::Servers | Route::Tokens | Route::NewToken | Route::RevokeToken if role < needed => 403,
-        Route::Servers | Route::Tokens => well,
-        // A token may be made for a server that is yet to come.
-        Route::NewToken => {
+        Route::Servers
+        | Route::Tokens
+        | Route::NewToken
+        | Route::RevokeToken
+        | Route::Users
+        | Route::InviteUsers
+        | Route::ChangeUser
+        | Route::RemoveUser
+        | Route::SignOutUser
+            if role < needed =>
+        {
+            403
+        }
+        Route::Servers | Route::Tokens | Route::Users => well,
+        // A token may be made, and somebody invited, for a server that is yet to come.
+        Route::NewToken | Route::InviteUsers | Route::NewPortalLink => {
             if inside {
                 well
             } else {

@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 54] = [
+const COMMANDS: [(&str, Given); 60] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -70,6 +70,12 @@ const COMMANDS: [(&str, Given); 54] = [
     ("token list", Used),
     ("token new --name n --role viewer --servers 8123456", Used),
     ("token revoke abc", Used),
+    ("user invite --viewer-of 8123456 ida@client.example", Used),
+    ("user link abc", Refused),
+    ("user list", Used),
+    ("user remove abc", Used),
+    ("user set --viewer-of 8123456 abc", Used),
+    ("user sign-out abc", Used),
     ("url --server 8123456", Refused),
     ("watch", Refused),
 ];
@@ -85,7 +91,7 @@ fn all(of: &clap::Command, before: &str) -> BTreeSet<String> {
 
 fn names(words: &str) -> String {
     let is_name = |word: &&str| !word.starts_with('-') && !word.contains('@') && *word != "abc";
-    let subject = ["keys", "quarantine", "queues", "server", "suppressions", "tables", "token"];
+    let subject = ["keys", "quarantine", "queues", "server", "suppressions", "tables", "token", "user"];
     let count = if subject.iter().any(|one| words.starts_with(&format!("{one} "))) { 2 } else { 1 };
     words.split(' ').take(count).filter(is_name).collect::<Vec<_>>().join(" ")
 }

@@ -210,6 +210,47 @@ fn batches_are_as_full_as_events_that_come_evenly_make_them() {
     }
 }
 
+/// How many calls Lambda makes in a month at a queue to which nothing comes.
+fn waiting() -> f64 {
+    POLLS * HOURS * 3_600.0 / POLL_SECONDS
+}
+
+/// What a portal adds to a month's bill by the prices of a region, for an agency of a size.
+fn bill_of_portal(of: &Column, price: &Column) -> Vec<(&'static str, f64)> {
+    let (events, views) = (of.get("events a month"), Column::of("The portal", 0));
+    let million = |amount: f64, of: &str| amount / 1e6 * price.get(of);
+    let app = template("app.yaml");
+    let days = app["Parameters"]["RetentionDays"]["Default"].as_f64().unwrap();
+    let kept = events * days / (HOURS / 24.0) / 1e9;
+    let memory = app["Resources"]["PortalFunction"]["Properties"]["MemorySize"].as_f64().unwrap() / 1_024.0;
+    let [_, (series, watched)] = series_and_watched();
+    let pages = views.get("pages looked at in a month");
+    let seconds = views.get("milliseconds of a page") / 1_000.0;
+    vec![
+        ("the index by time: writes", million(events, "DynamoDB: million write units, on demand")),
+        (
+            "the index by time: storage, once 400 days are full",
+            kept * of.get("bytes stored: the event") * price.get("DynamoDB: GB-month stored"),
+        ),
+        (
+            "pages",
+            million(pages, "API Gateway: million requests to an HTTP API")
+                + million(pages, "Lambda: million requests")
+                + million(pages * memory * seconds, "Lambda: million GB-seconds, x86")
+                + million(
+                    pages * views.get("read units of a page"),
+                    "DynamoDB: million read units, on demand",
+                ),
+        ),
+        ("waiting at the queue of mails", million(waiting(), "SQS: million requests")),
+        (
+            "alarms and metrics, at most",
+            series as f64 * price.get("CloudWatch: metric and month")
+                + watched as f64 * price.get("CloudWatch: metric watched by an alarm and month"),
+        ),
+    ]
+}
+
 /// A month's bill by the prices of a region, for an agency of a size.
 fn bill(of: &Column, price: &Column) -> Vec<(&'static str, f64)> {
     let events = of.get("events a month");
@@ -235,9 +276,9 @@ fn bill(of: &Column, price: &Column) -> Vec<(&'static str, f64)> {
     let days = template("app.yaml")["Parameters"]["RetentionDays"]["Default"].as_f64().unwrap();
     let kept = events * days / (HOURS / 24.0) / 1e9;
     let event = of.get("bytes stored: the event");
-    let (series, watched) = series_and_watched();
+    let [(series, watched), _] = series_and_watched();
     // Three queues are waited at; reconcile, watch and erase run by the clock.
-    let idle = 3.0 * POLLS * HOURS * 3_600.0 / POLL_SECONDS;
+    let idle = 3.0 * waiting();
     let scheduled = lambda(HOURS, memory("Reconcile"), 30_000.0)
         + lambda(4.0 * HOURS, memory("Watch"), 10_000.0)
         + lambda(HOURS / 24.0, memory("Erase"), 10_000.0);
@@ -296,8 +337,10 @@ fn readme_names_the_bill_of_the_three_sizes_in_us_east_1() {
     assert!(readme.contains(&expected), "README.md says: {expected}");
 }
 
-#[test]
-fn the_bill_is_what_prices_and_units_make() {
+/// The lines of a bill's table: three sizes, each in two regions, and what they come to.
+fn lines_of(
+    bill: impl Fn(&Column, &Column) -> Vec<(&'static str, f64)>,
+) -> (Vec<(&'static str, Vec<f64>)>, Vec<f64>) {
     let (mut lines, mut totals) = (BTreeMap::<usize, (&str, Vec<f64>)>::new(), Vec::new());
     for size in 0..3 {
         for region in 0..2 {
@@ -308,20 +351,43 @@ fn the_bill_is_what_prices_and_units_make() {
             }
         }
     }
-    let millions: Vec<f64> = (0..6)
-        .map(|place| Column::of("What one event takes", place / 2).get("events a month") / 1e6)
-        .collect();
-    let per_million = totals.iter().zip(millions).map(|(usd, millions)| usd / millions).collect();
-    let all = lines.into_values().chain([("**together**", totals), ("for a million events", per_million)]);
-    let expected: Vec<String> = all
+    (lines.into_values().collect(), totals)
+}
+
+/// Whether the first table under a heading of the document is of these lines.
+fn assert_told<'a>(heading: &str, lines: impl IntoIterator<Item = (&'a str, Vec<f64>)>) {
+    let expected: Vec<String> = lines
+        .into_iter()
         .map(|(name, usd)| {
             let usd: Vec<String> = usd.iter().map(|usd| format!("{usd:.2}")).collect();
             format!("| {name} | {} |", usd.join(" | "))
         })
         .collect();
     let document = read("docs/costs.md");
-    let (_, section) = document.split_once("\n## The bill\n").unwrap();
+    let (_, section) = document.split_once(&format!("\n{heading}\n")).unwrap();
     let table = section.lines().skip_while(|line| !line.starts_with('|'));
     let told: Vec<&str> = table.take_while(|line| line.starts_with('|')).skip(2).collect();
     assert!(told == expected, "docs/costs.md tells another bill than this one:\n{}", expected.join("\n"));
+}
+
+#[test]
+fn the_bill_is_what_prices_and_units_make() {
+    let (lines, totals) = lines_of(bill);
+    let millions: Vec<f64> = (0..6)
+        .map(|place| Column::of("What one event takes", place / 2).get("events a month") / 1e6)
+        .collect();
+    let per_million = totals.iter().zip(millions).map(|(usd, millions)| usd / millions).collect();
+    let all = lines.into_iter().chain([("**together**", totals), ("for a million events", per_million)]);
+    assert_told("## The bill", all);
+}
+
+#[test]
+fn what_a_portal_adds_is_what_prices_and_units_make_and_a_deployment_says_the_price_of_its_index() {
+    let (lines, totals) = lines_of(bill_of_portal);
+    assert_told("### What it adds", lines.into_iter().chain([("**together**", totals)]));
+    let source = read("infra/deployment/portal.py");
+    for (place, region) in ["us-east-1", "eu-west-1"].into_iter().enumerate() {
+        let price = Column::of("Prices", place).get("DynamoDB: million write units, on demand");
+        assert!(source.contains(&format!("\"{region}\": {price}")), "{region}: {price}");
+    }
 }

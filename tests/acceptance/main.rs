@@ -14,6 +14,7 @@ mod beside;
 mod beside_commands;
 mod blast;
 mod body_memory;
+mod browser;
 mod causes;
 mod circles;
 mod clients;

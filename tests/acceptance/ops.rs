@@ -29,6 +29,7 @@ const GIVEN: &[(&str, &str)] = &[
     ("Stack", "us-prod"),
     ("Stage", "prod"),
     ("ApiId", "a1b2c3"),
+    ("PortalApiId", "d4e5f6"),
     ("SilenceHours", "6"),
     ("SetAsideMax", "0"),
     ("HeartbeatHours", "2"),
@@ -86,11 +87,26 @@ const OF_AWS: &[(&str, &str, &[&str])] = &[
     ("AWS/Logs", "LogGroupName", &["IncomingBytes", "EMFParsingErrors", "EMFValidationErrors"]),
 ];
 
-/// A text of the template, with what it refers to.
+/// A text of the template, with what it refers to, of a stack with a portal.
 fn resolved(value: &Value) -> String {
+    resolved_with(value, true, &BTreeMap::new())
+}
+
+/// A text of the template, with what it refers to; `own` are the variables of its own.
+fn resolved_with(value: &Value, has_portal: bool, own: &BTreeMap<String, String>) -> String {
     let of = |name: &str| GIVEN.iter().find(|(given, _)| *given == name).map(|(_, text)| (*text).to_owned());
     if let Some(name) = value["Ref"].as_str() {
         return of(name).unwrap_or_else(|| panic!("{name} is not given"));
+    }
+    if let Some([condition, with, without]) = value["Fn::If"].as_array().map(Vec::as_slice) {
+        assert_eq!(condition, "HasPortal");
+        return resolved_with(if has_portal { with } else { without }, has_portal, own);
+    }
+    if let Some([text, variables]) = value["Fn::Sub"].as_array().map(Vec::as_slice) {
+        let variables = variables.as_object().unwrap().iter();
+        let own =
+            variables.map(|(name, value)| (name.clone(), resolved_with(value, has_portal, own))).collect();
+        return resolved_with(&json!({ "Fn::Sub": text }), has_portal, &own);
     }
     let Some(text) = value["Fn::Sub"].as_str() else {
         return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -102,7 +118,7 @@ fn resolved(value: &Value) -> String {
         resolved += &match name.strip_prefix('!') {
             Some(literal) => format!("${{{literal}}}"),
             None if name.starts_with("AWS::") => "eu-west-1".to_owned(),
-            None => of(name).unwrap_or_else(|| name.to_owned()),
+            None => own.get(name).cloned().or_else(|| of(name)).unwrap_or_else(|| name.to_owned()),
         };
         resolved += rest;
     }
@@ -129,15 +145,24 @@ struct Ops {
 }
 
 impl Ops {
+    /// As they are where there is a portal.
     fn read() -> Ops {
+        Ops::of(true)
+    }
+
+    fn of(has_portal: bool) -> Ops {
         let template = template("ops.yaml");
         let (mut alarms, mut dashboard) = (BTreeMap::new(), Value::Null);
         for (name, resource) in template["Resources"].as_object().unwrap() {
+            if resource["Condition"] == "HasPortal" && !has_portal {
+                continue;
+            }
             match resource["Type"].as_str().unwrap() {
                 "AWS::CloudWatch::Alarm" => drop(alarms.insert(name.clone(), resource["Properties"].clone())),
                 "AWS::CloudWatch::Dashboard" => {
-                    dashboard =
-                        serde_json::from_str(&resolved(&resource["Properties"]["DashboardBody"])).unwrap();
+                    let body = &resource["Properties"]["DashboardBody"];
+                    let body = resolved_with(body, has_portal, &BTreeMap::new());
+                    dashboard = serde_json::from_str(&body).unwrap();
                 }
                 other => panic!("{name} is a {other}"),
             }
@@ -286,9 +311,12 @@ fn every_metric_that_an_alarm_or_widget_names_is_there_with_that_dimension_and_u
             match key {
                 "FunctionName" => function(&of_stack(value)),
                 "LogGroupName" => function(&of_stack(value.strip_prefix("/aws/lambda/").unwrap())),
-                "QueueName" => QueueName::ALL.into_iter().any(|queue| queue.name() == of_stack(value)),
+                "QueueName" => {
+                    let of_ledger = QueueName::ALL.into_iter().map(QueueName::name);
+                    of_ledger.chain(["mail", "mail-dlq"]).any(|queue| queue == of_stack(value))
+                }
                 "TableName" => Table::ALL.into_iter().any(|table| table.name() == of_stack(value)),
-                "ApiId" => value == "a1b2c3",
+                "ApiId" => ["a1b2c3", "d4e5f6"].contains(&value),
                 _ => value.is_empty(),
             },
             "{by}: {key} {value}"
@@ -306,6 +334,28 @@ fn every_metric_is_shown_and_so_is_every_alarm() {
     let listed: BTreeSet<&str> = ops.widgets("alarm").flat_map(|widget| texts(&widget["alarms"])).collect();
     let expected: BTreeSet<String> = ops.alarms.keys().map(|alarm| format!("{alarm}.Arn")).collect();
     assert_eq!(listed, expected.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn a_stack_without_a_portal_pays_for_no_alarm_of_one_and_asks_no_log_that_is_not_there() {
+    let (without, with) = (Ops::of(false), Ops::read());
+    let listed: BTreeSet<&str> =
+        without.widgets("alarm").flat_map(|widget| texts(&widget["alarms"])).collect();
+    let expected: BTreeSet<String> = without.alarms.keys().map(|alarm| format!("{alarm}.Arn")).collect();
+    assert_eq!(listed, expected.iter().map(String::as_str).collect());
+    let of_portal: BTreeSet<&str> =
+        with.alarms.keys().filter(|name| !without.alarms.contains_key(*name)).map(String::as_str).collect();
+    assert_eq!(of_portal, ["MailUnsent", "PortalFailing"].into());
+    let named = without.of_widgets();
+    for Named { by, dimensions, .. } in without.of_alarms().iter().chain(&named) {
+        for value in dimensions.values() {
+            assert!(!["portal", "mail"].iter().any(|word| value.contains(word)), "{by}: {value}");
+        }
+    }
+    for widget in without.widgets("log") {
+        let query = widget["query"].as_str().unwrap();
+        assert!(!query.contains("-portal'") && !query.contains("-mail'"), "{query}");
+    }
 }
 
 /// What Lambda itself tells of an invocation that it ended, in JSON logs: names of its own, which a query may read.
@@ -780,23 +830,33 @@ fn every_line_of_metrics_is_what_awss_specification_demands_and_all_metrics_are_
     assert_eq!(broken, [false, true, true, true]);
 }
 
-/// How many series there are at most, and how many metrics alarms watch.
-pub(crate) fn series_and_watched() -> (usize, usize) {
+/// How many series there are at most, and how many metrics alarms watch: of a stack without a portal, and what a portal adds.
+pub(crate) fn series_and_watched() -> [(usize, usize); 2] {
     let of = |(name, _, dimension, _): &(&str, _, Option<&str>, _)| {
         dimension.map_or(1, |dimension| values(name, dimension).len())
     };
-    (METRICS.iter().map(of).sum(), Ops::read().of_alarms().len())
+    let series = |is_of_portal: bool| {
+        METRICS.iter().filter(|(name, ..)| name.starts_with("Portal") == is_of_portal).map(of).sum()
+    };
+    let (without, with) = (Ops::of(false).of_alarms().len(), Ops::read().of_alarms().len());
+    [(series(false), without), (series(true), with - without)]
 }
 
 #[test]
 fn series_alarms_and_dashboard_cost_what_is_told_and_no_more_than_thirty_five_dollars_a_month() {
-    let (series, watched) = series_and_watched();
+    let [(series, watched), (series_more, watched_more)] = series_and_watched();
     let cents = 30 * series + 10 * watched + 300;
-    assert!(cents <= 3_500, "{series} series and {watched} watched metrics cost {cents} cents");
+    let more = 30 * series_more + 10 * watched_more;
+    assert!(
+        cents + more <= 3_500,
+        "{series} series and {watched} watched metrics cost {cents} cents, a portal {more}"
+    );
+    let usd = |cents: usize| format!("{}.{:02} USD", cents / 100, cents % 100);
     let told = format!(
-        "at most {series} series at 0.30 USD, {watched} metrics watched by alarms at 0.10 and a dashboard at 3.00: {}.{:02} USD a month",
-        cents / 100,
-        cents % 100
+        "at most {series} series at 0.30 USD, {watched} metrics watched by alarms at 0.10 and a dashboard at 3.00: {} a month \
+         for each stage in a region. A portal adds {series_more} series and {watched_more} watched metrics: {}",
+        usd(cents),
+        usd(more)
     );
     let readme = read("infra/README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(readme.contains(&told), "infra/README.md says: {told}");

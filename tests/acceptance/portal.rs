@@ -97,11 +97,10 @@ fn a_code_comes_by_mail_and_signs_in_the_browser_that_asked() {
     let code = eventually(|| {
         let files = std::fs::read_dir(&folder).unwrap().flatten();
         let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
-        let found = texts.filter(|text| text.contains("X-Postledger: sign-in")).find_map(|text| {
+        texts.filter(|text| text.contains("X-Postledger: sign-in")).find_map(|text| {
             let subject = text.lines().find_map(|line| line.strip_prefix("Subject: Your code: "))?;
             Some(subject.to_owned())
-        });
-        found
+        })
     });
     let elsewhere = house.post("/sign-in/code", "", &[("code", &code)]);
     assert_eq!(elsewhere.status(), 403, "another browser has not asked");

@@ -79,6 +79,10 @@ fn with(named: &[(&str, bool)]) -> App {
         ("HasDomain", false),
         ("IsDomainOnly", false),
         ("IsDebug", false),
+        ("HasPortal", true),
+        ("HasPortalDomain", false),
+        ("HasPortalReserve", false),
+        ("HasMail", true),
     ];
     App::new(&[usual.as_slice(), named].concat())
 }
@@ -92,6 +96,10 @@ const ASKING: [&str; 2] = ["reconcile", "watch"];
 
 /// The template's name for a folder in `functions`: `IngestSpamComplaint`.
 fn logical(folder: &str) -> String {
+    if folder == "portal" {
+        // Its own name is a parameter's.
+        return "PortalFunction".to_owned();
+    }
     let capitalised = |word: &str| word[..1].to_uppercase() + &word[1..];
     folder.split('-').map(capitalised).collect()
 }
@@ -152,6 +160,9 @@ fn every_record_type_has_its_route_and_every_other_path_leads_to_the_function_fo
     let mut found = BTreeMap::new();
     for (name, route) in app.all("AWS::ApiGatewayV2::Route") {
         let key = route["Properties"]["RouteKey"].as_str().unwrap();
+        if route["Properties"]["ApiId"]["Ref"] == "PortalApi" {
+            continue;
+        }
         let target = route["Properties"]["Target"]["Fn::Sub"].as_str().unwrap();
         let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
         let uri = &app.properties(integration)["IntegrationUri"]["Fn::GetAtt"];
@@ -292,7 +303,9 @@ fn assert_retained(app: &App, name: &str) {
 #[test]
 fn every_queue_is_encrypted_takes_tls_only_outlives_the_stack_and_has_a_dead_letter_queue() {
     let app = plain();
-    let queues = app.all("AWS::SQS::Queue");
+    let mut queues = app.all("AWS::SQS::Queue");
+    // Mail is not of the ledger.
+    queues.retain(|name, _| !name.starts_with("Mail"));
     assert_eq!(queues.len(), QueueName::ALL.len());
     let policy = app.properties("QueuesTlsOnly");
     let statement = &policy["PolicyDocument"]["Statement"][0];
@@ -330,8 +343,10 @@ fn whoever_waits_waits_longer_than_what_it_waits_for() {
     for folder in folders() {
         let name = logical(&folder);
         let timeout = seconds(&app.properties(&name)["Timeout"]);
-        if folder == "api" {
-            let integration = &app.properties("ApiIntegration")["TimeoutInMillis"];
+        if let Some(integration) =
+            ["Api", "Portal"].iter().find(|one| name.trim_end_matches("Function") == **one)
+        {
+            let integration = &app.properties(&format!("{integration}Integration"))["TimeoutInMillis"];
             let integration = Duration::from_millis(integration.as_u64().unwrap());
             assert!(store::dynamodb::LIMITS.operation < integration && integration < timeout);
         }
@@ -418,8 +433,15 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
         those.map(|(name, statement)| (name, statement["Resource"].to_string())).collect()
     };
     let of_table = |name: &str| format!(r#"{{"Fn::GetAtt":["{name}","Arn"]}}"#);
-    let deletes = BTreeMap::from([("ConsumerRole".to_owned(), of_table("RecipientsTable"))]);
-    assert_eq!(whoever("dynamodb:Delete"), deletes, "only the consumer deletes, and only rows of recipients");
+    let registry = ["ApiRole", "PortalFunctionRole", "WatchRole"]
+        .map(|role| (role.to_owned(), of_table("RegistryTable")));
+    let mut deletes = BTreeMap::from(registry);
+    deletes.insert("ConsumerRole".to_owned(), of_table("RecipientsTable"));
+    assert_eq!(
+        whoever("dynamodb:Delete"),
+        deletes,
+        "rows of recipients, and who signs in; nothing that happened"
+    );
     for role in ASKING.map(|folder| format!("{}Role", logical(folder))) {
         assert_eq!(whoever("dynamodb:Put")[&role], of_table("RegistryTable"), "{role} writes documents only");
         assert!(!whoever("dynamodb:Update").contains_key(&role), "{role}");
@@ -437,10 +459,10 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
     assert_eq!(reads["WatchRole"], format!("[{told}]"), "watch sees no event and no recipient");
     let dead = QueueName::LIVE.map(|name| of_table(&format!("{}Dlq", logical(name.name())))).join(",");
     let deletes = BTreeMap::from([
-        ("ConsumerRole".to_owned(), dead.replace("Dlq", "Queue")),
-        ("EraseRole".to_owned(), dead),
+        ("ConsumerRole".to_owned(), format!("[{}]", dead.replace("Dlq", "Queue"))),
+        ("EraseRole".to_owned(), format!("[{dead}]")),
+        ("MailRole".to_owned(), of_table("MailQueue")),
     ]);
-    let deletes = deletes.into_iter().map(|(role, queues)| (role, format!("[{queues}]"))).collect();
     assert_eq!(whoever("sqs:DeleteMessage"), deletes, "erase deletes dead letters only");
     assert!(!app.properties("EraseRole").to_string().contains("postmark"), "erase asks nobody outside");
 }
@@ -451,12 +473,25 @@ fn writers(collection: Collection) -> &'static [&'static str] {
         Collection::Reconcile | Collection::Completeness(_) => &["ReconcileRole"],
         Collection::Watch => &["ConsumerRole", "WatchRole"],
         Collection::Lease => &["ReconcileRole", "WatchRole"],
-        Collection::Tokens | Collection::TokenIndex | Collection::Audit(_) => &["ApiRole"],
+        Collection::Tokens | Collection::TokenIndex => &["ApiRole"],
+        // People are invited by either; whom the portal lets in it notes itself.
+        Collection::Audit(_) | Collection::Users | Collection::Links => &["ApiRole", "PortalFunctionRole"],
+        Collection::Sessions | Collection::SignIns | Collection::Limits => &["PortalFunctionRole"],
         Collection::Sweep => &["EraseRole"],
         // Both learn which streams Postmark lists.
         Collection::Servers => &["ReconcileRole", "WatchRole"],
         Collection::Rotation => &[],
-        Collection::Users | Collection::Sessions | Collection::SignIns | Collection::Links | Collection::Limits => &[],
+    }
+}
+
+/// Which functions delete documents of a collection.
+fn deleters(collection: Collection) -> &'static [&'static str] {
+    match collection {
+        Collection::Users => &["ApiRole", "PortalFunctionRole"],
+        Collection::Sessions => &["PortalFunctionRole", "WatchRole"],
+        // What is over.
+        Collection::SignIns | Collection::Links | Collection::Limits => &["WatchRole"],
+        _ => &[],
     }
 }
 
@@ -475,6 +510,11 @@ fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
         Collection::TokenIndex,
         Collection::Audit(none),
         Collection::Sweep,
+        Collection::Users,
+        Collection::Sessions,
+        Collection::SignIns,
+        Collection::Links,
+        Collection::Limits,
     ];
     let mut expected: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
     let mut may = |role: &str, action: &'static str, keys: &str| {
@@ -485,6 +525,7 @@ fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
         // A collection of each server has its number in its partition.
         let keys = pk.strip_suffix(&none.to_string()).map_or(pk.clone(), |stem| format!("{stem}*"));
         writers(collection).iter().for_each(|role| may(role, "PutItem", &keys));
+        deleters(collection).iter().for_each(|role| may(role, "DeleteItem", &keys));
     }
     // Streams and settings of a server are in the partition of its number, which no other partition begins with.
     for role in ["ConsumerRole", "ReconcileRole", "WatchRole"] {
@@ -530,12 +571,16 @@ fn the_consumer_believes_reconcile_the_read_api_and_operators_and_no_door() {
     let operators = &app.template["Parameters"]["Operators"];
     assert!(operators.get("Default").is_none(), "nobody is an operator by default");
     // Whoever may send at all is a door, or is believed; erase sends to dead letters only, which are told by their doors.
-    let mut senders = BTreeSet::new();
+    let (mut senders, mut mailers) = (BTreeSet::new(), BTreeSet::new());
     for (name, role) in app.all("AWS::IAM::Role") {
         let statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
         for statement in statements.iter().filter(|one| one["Action"].to_string().contains("sqs:SendMessage"))
         {
-            if statement["Resource"].to_string().contains("Queue\"") {
+            let resource = statement["Resource"].to_string();
+            if resource.contains("MailQueue") {
+                assert_eq!(resource.matches("GetAtt").count(), 1, "{name}: {resource}");
+                mailers.insert(name);
+            } else if resource.contains("Queue\"") {
                 senders.insert(name.to_owned());
             }
         }
@@ -543,6 +588,196 @@ fn the_consumer_believes_reconcile_the_read_api_and_operators_and_no_door() {
     let doors = folders().into_iter().filter(|folder| folder.starts_with("ingest-"));
     let doors = doors.map(|folder| format!("{}Role", logical(&folder)));
     assert_eq!(senders, doors.chain(["ApiRole".to_owned(), "ReconcileRole".to_owned()]).collect());
+    assert_eq!(
+        mailers,
+        ["ApiRole", "PortalFunctionRole"].into(),
+        "and what browsers talk to puts mail down only"
+    );
+}
+
+#[test]
+fn what_browsers_talk_to_reaches_no_token_of_postmarks_and_the_one_for_mail_is_read_by_its_sender_alone() {
+    let app = plain();
+    let (mut of_servers, mut of_mail) = (BTreeSet::new(), BTreeSet::new());
+    for (name, role) in app.all("AWS::IAM::Role") {
+        let may = role["Properties"]["Policies"].to_string();
+        if may.contains(":parameter/postledger/${AWS::StackName}/postmark/*") {
+            of_servers.insert(name);
+        }
+        if may.contains(":parameter/postledger/${AWS::StackName}/mail\"") {
+            of_mail.insert(name);
+        }
+    }
+    assert_eq!(of_servers, ["ApiRole", "ReconcileRole", "WatchRole"].into());
+    assert_eq!(of_mail, ["MailRole"].into());
+    let told = &app.properties("Mail")["Environment"]["Variables"]["POSTLEDGER_MAIL_TOKEN_PARAMETER"];
+    assert_eq!(told["Fn::Sub"], "/postledger/${AWS::StackName}/mail");
+}
+
+#[test]
+fn the_portal_is_an_api_of_its_own_in_which_every_path_is_its_functions() {
+    let app = plain();
+    let (api, stage) = (app.properties("PortalApi"), app.properties("PortalStage"));
+    assert_eq!((&api["ProtocolType"], &stage["StageName"]), (&json!("HTTP"), &json!("$default")));
+    let mut routes = Vec::new();
+    for (name, route) in app.all("AWS::ApiGatewayV2::Route") {
+        if route["Properties"]["ApiId"]["Ref"] == "PortalApi" {
+            routes.push((name, route["Properties"]["RouteKey"].as_str().unwrap()));
+        }
+    }
+    assert_eq!(routes, [("PortalRoute", "$default")]);
+    let integration = app.properties("PortalIntegration");
+    assert_eq!(
+        (&integration["ApiId"]["Ref"], &integration["PayloadFormatVersion"]),
+        (&json!("PortalApi"), &json!("2.0"))
+    );
+    assert_eq!(integration["IntegrationUri"]["Fn::GetAtt"][0], "PortalFunction");
+    let permission = app.properties("PortalPermission");
+    let arn = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
+    assert!(
+        arn.ends_with(":${PortalApi}/*/$default") && permission["FunctionName"]["Ref"] == "PortalFunction",
+        "{arn}"
+    );
+    let limits = &stage["DefaultRouteSettings"];
+    for name in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+        assert_eq!(limits[name]["Ref"], "PortalRequests", "a throttle of its own");
+    }
+    let format = stage["AccessLogSettings"]["Format"].as_str().unwrap();
+    let format: BTreeMap<String, String> = serde_json::from_str(format).unwrap();
+    let expected = [
+        "$context.requestId",
+        "$context.httpMethod",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.integrationErrorMessage",
+        "$context.identity.sourceIp",
+    ];
+    let logged: BTreeSet<&str> = format.values().map(String::as_str).collect();
+    assert_eq!(logged, expected.into(), "neither path nor query: links that let people in are paths");
+}
+
+#[test]
+fn a_stack_has_nothing_of_a_portal_unless_it_is_asked_for_and_with_it_the_index_by_time() {
+    let raw = template("app.yaml");
+    assert_eq!(raw["Parameters"]["Portal"]["Default"], "false");
+    for (name, resource) in raw["Resources"].as_object().unwrap() {
+        let condition = resource["Condition"].as_str();
+        let of_portal = name.starts_with("Portal") || name.starts_with("Mail");
+        let is_conditional =
+            condition.is_some_and(|one| ["HasPortal", "HasPortalDomain", "HasMail"].contains(&one));
+        assert_eq!(of_portal, is_conditional, "{name}: {condition:?}");
+    }
+    let is = |name: &str| json!({ "Fn::Equals": [{ "Ref": name }, "true"] });
+    let given = |name: &str| json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": name }, ""] }] });
+    let conditions = &raw["Conditions"];
+    assert_eq!(conditions["HasPortal"], is("Portal"));
+    assert_eq!(conditions["HasByTime"], json!({ "Fn::Or": [is("ByTime"), is("Portal")] }));
+    assert_eq!(conditions["HasMail"], json!({ "Fn::And": [is("Portal"), given("MailFrom")] }));
+    assert_eq!(
+        conditions["HasPortalDomain"],
+        json!({ "Fn::And": [is("Portal"), given("PortalDomainName")] })
+    );
+    // Whoever writes, reads or rewrites events knows of the index, and so do commands.
+    for by_time in [true, false] {
+        let app = with(&[("HasByTime", by_time)]);
+        for function in ["Consumer", "Api", "Erase"] {
+            let told = &app.properties(function)["Environment"]["Variables"]["POSTLEDGER_BY_TIME"];
+            assert_eq!(*told, by_time.to_string(), "{function}");
+        }
+        assert_eq!(app.template["Outputs"]["ByTime"]["Value"], by_time.to_string());
+    }
+    let without = with(&[("HasPortal", false), ("HasMail", false)]);
+    let told = &without.properties("Api")["Environment"]["Variables"];
+    for variable in ["POSTLEDGER_PORTAL_URL", "POSTLEDGER_MAIL_QUEUE_URL"] {
+        assert!(told.get(variable).is_none(), "{variable}");
+    }
+}
+
+#[test]
+fn people_find_the_portal_where_links_and_mails_say_that_it_is() {
+    let own = "https://${PortalApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}";
+    for (has_domain, url) in [(false, own), (true, "https://${PortalDomainName}")] {
+        let app = with(&[("HasPortalDomain", has_domain)]);
+        for function in ["Api", "PortalFunction"] {
+            let told = &app.properties(function)["Environment"]["Variables"]["POSTLEDGER_PORTAL_URL"];
+            assert_eq!(told["Fn::Sub"], url, "{function}");
+        }
+        assert_eq!(app.template["Outputs"]["PortalUrl"]["Value"]["Fn::Sub"], url);
+        // There is one place to sign in at, which people learn to know.
+        assert_eq!(app.properties("PortalApi")["DisableExecuteApiEndpoint"], has_domain);
+    }
+    let app = plain();
+    let [configuration] =
+        app.properties("PortalDomain")["DomainNameConfigurations"].as_array().unwrap().as_slice()
+    else {
+        panic!("one name, one certificate");
+    };
+    assert_eq!(
+        (&configuration["EndpointType"], &configuration["SecurityPolicy"]),
+        (&json!("REGIONAL"), &json!("TLS_1_2"))
+    );
+    let mapping = app.properties("PortalDomainMapping");
+    assert!(mapping.get("ApiMappingKey").is_none(), "paths are the same as at the API's own host");
+    assert_eq!(
+        (&mapping["ApiId"]["Ref"], &mapping["Stage"]["Ref"]),
+        (&json!("PortalApi"), &json!("PortalStage"))
+    );
+}
+
+#[test]
+fn the_portal_cannot_take_more_functions_at_once_than_it_is_given() {
+    let reserved = |has| {
+        with(&[("HasPortalReserve", has)])
+            .properties("PortalFunction")
+            .get("ReservedConcurrentExecutions")
+            .cloned()
+    };
+    assert_eq!(reserved(true), Some(json!({ "Ref": "PortalConcurrency" })));
+    assert_eq!(
+        reserved(false),
+        None,
+        "none is reserved, which Lambda refuses in a small account; 0 would switch it off"
+    );
+    let app = plain();
+    assert_eq!(*app.default("PortalConcurrency"), 0);
+    assert_eq!(app.properties("MailMapping")["ScalingConfig"]["MaximumConcurrency"], 2);
+}
+
+#[test]
+fn mail_is_tried_while_a_code_lasts_and_forgotten_soon() {
+    let app = plain();
+    let (queue, dead, function) =
+        (app.properties("MailQueue"), app.properties("MailDlq"), app.properties("Mail"));
+    let (timeout, visibility) = (seconds(&function["Timeout"]), seconds(&queue["VisibilityTimeout"]));
+    assert!(timeout * 6 <= visibility, "as SQS asks of whoever consumes by Lambda");
+    let receives = u32::try_from(queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap()).unwrap();
+    let code = Duration::from_secs(people::CODE_LASTS.unsigned_abs());
+    assert!(receives >= 3 && visibility * (receives - 1) < code, "the last try is before a code is over");
+    let [kept, kept_dead] = [queue, dead].map(|queue| seconds(&queue["MessageRetentionPeriod"]));
+    assert!(visibility * receives < kept, "it is given up before it is forgotten, so that somebody is told");
+    let hours = |hours: u64| Duration::from_secs(3_600 * hours);
+    assert!(kept < kept_dead && kept_dead <= hours(6), "addresses are in it");
+    let policy = app.properties("MailTlsOnly");
+    assert_eq!(policy["PolicyDocument"], app.properties("QueuesTlsOnly")["PolicyDocument"]);
+    for (name, queue) in [("MailQueue", queue), ("MailDlq", dead)] {
+        assert_eq!(queue["SqsManagedSseEnabled"], true, "{name}");
+        assert!(policy["Queues"].as_array().unwrap().contains(&json!({ "Ref": name })), "{name}");
+        assert!(
+            app.template["Resources"][name].get("DeletionPolicy").is_none(),
+            "{name}: worth nothing later"
+        );
+    }
+    let source = dead["RedriveAllowPolicy"]["sourceQueueArns"][0]["Fn::Sub"].as_str().unwrap();
+    assert!(
+        source.ends_with(":${AWS::StackName}-mail")
+            && queue["QueueName"]["Fn::Sub"] == "${AWS::StackName}-mail"
+    );
+    let mapping = app.properties("MailMapping");
+    assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    assert_eq!(
+        (&mapping["EventSourceArn"]["Fn::GetAtt"][0], &mapping["FunctionName"]["Ref"]),
+        (&json!("MailQueue"), &json!("Mail"))
+    );
 }
 
 #[test]
@@ -699,6 +934,9 @@ fn what_the_command_line_reads_is_among_the_outputs() {
         "ApiId",
         "ApiUrl",
         "LedgerKeyParameter",
+        "MailQueueUrl",
+        "PortalApiId",
+        "PortalUrl",
         "PostmarkUrl",
         "ReconcileFunction",
         "ReconcileTimer",

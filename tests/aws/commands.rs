@@ -1,5 +1,6 @@
 //! The real command against a stack on AWS, as the emulator has it.
 
+use aws::Limits;
 use consumer::Consumer;
 use embedded::pump;
 use ledger::{LedgerKey, recipient_key};
@@ -8,7 +9,6 @@ use postledger::sample::sample;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::emulator::{Emulator, fresh_name, tables};
 use postledger_tests::{SERVER, World, server_id};
-use aws::Limits;
 use queue::{Queue, QueueName, Sender, Sqs};
 use serde_json::{Value, json};
 use std::process::Output;

@@ -1,10 +1,10 @@
 //! The contract suites, unchanged, over SQS and DynamoDB as the emulator has them.
 
 use async_trait::async_trait;
+use aws::Limits;
 use postledger_tests::emulator::{Emulator, fresh_name, make_tables, tables};
 use postledger_tests::wire::{Mishap, Wire};
 use postledger_tests::{SERVER, server_id};
-use aws::Limits;
 use queue::{Depth, Message, Queue, QueueError, QueueName, Sender, Sqs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -388,11 +388,12 @@ def still(page):
     return [f"it moves, in spite of prefers-reduced-motion: {some(moving)}"] if moving else []
 
 
-def screenshot(page, name):
-    """The whole page as target/browser/NAME.png, for people to look at. Gives its path."""
+def screenshot(page, name, height=None):
+    """The whole page, or so much of it from the top, as target/browser/NAME.png, for people to look at. Gives its path."""
     path = harness.SCREENSHOTS / f"{re.sub(r'[^A-Za-z0-9-]+', '-', name).strip('-')}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=path, full_page=True, animations="disabled")
+    clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height} if height else None
+    page.screenshot(path=path, full_page=True, clip=clip, animations="disabled")
     return path
 
 

@@ -32,7 +32,7 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 LINK_SECONDS = 30
 # How long an element may take to be there, or a page.
-WAIT_SECONDS = 15
+WAIT_SECONDS = 30
 # The role of somebody who has not signed in.
 NOBODY = "nobody"
 # What a script of the page would call, to have a violation recorded. Chromium also prints each on the console; but one that is
@@ -54,12 +54,12 @@ class Broken(Exception):
 class Product(contextlib.AbstractContextManager):
     """The program under test, from its start to its end.
 
-    In the command, `{folder}` is an empty folder that is removed at the end. `base` is what the expression's first group found
-    in all that the program has printed by then, and `said()` is that.
+    In the command, `{folder}` is an empty folder that is removed at the end, and where it runs. With `variables` its environment
+    has these and no others. `said()` is all that it has printed, and `base` what the expression's first group found in it.
     """
 
-    def __init__(self, command, says):
-        self._command, self._says = command, re.compile(says)
+    def __init__(self, command, says, variables=None):
+        self._command, self._says, self._variables = command, re.compile(says), variables
         self._folder = self._process = self._listener = None
         self._said = []
         self._heard = threading.Condition()
@@ -68,8 +68,8 @@ class Product(contextlib.AbstractContextManager):
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="postledger-browser-")
         command = [word.replace("{folder}", self._folder.name) for word in shlex.split(self._command)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self._process = subprocess.Popen(command, cwd=self._folder.name, env=self._variables, stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         # Read to the end, so that the program never waits for a reader.
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()

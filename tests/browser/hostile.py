@@ -42,18 +42,21 @@ def attack(number):
     )[number % 6]
 
 
+def ago(**time):
+    """An instant, as it is written."""
+    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(**time)).isoformat()
+
+
 def bodies(server):
     """What its webhooks tell: of each address something of each kind, and of one of them more than a page shows."""
-    now = datetime.datetime.now(datetime.timezone.utc)
     all_bodies = []
     for number in range(42):
         address, message, stream = (of[number % len(of)] for of in (ADDRESSES, MESSAGES, STREAMS))
 
         def body(kind, clock, minutes, **more):
-            at = now - datetime.timedelta(hours=16 * number, minutes=minutes)
             return {
                 "RecordType": kind, "MessageStream": stream, "ServerID": server, "MessageID": message, "Tag": attack(number),
-                clock: at.isoformat(), "Recipient": address, "Email": address, "Metadata": {attack(number + 1): attack(number + 2)},
+                clock: ago(hours=16 * number, minutes=minutes), "Recipient": address, "Email": address, "Metadata": {attack(number + 1): attack(number + 2)},
                 "Subject": attack(number), "Description": attack(number + 1), "Details": attack(number + 2), "Name": attack(number + 3),
                 "From": attack(number + 4), "UserAgent": attack(number + 5), "OriginalLink": attack(number + 1),
                 "Client": {"Name": attack(number), "Family": attack(number)}, "OS": {"Name": attack(number), "Family": attack(number)},
@@ -80,6 +83,5 @@ def bodies(server):
 
 def plain(server):
     """What the webhooks of another server tell."""
-    at = datetime.datetime.now(datetime.timezone.utc).isoformat()
     return [{"RecordType": "Delivery", "MessageStream": "outbound", "ServerID": server, "MessageID": THEIR_MESSAGE, "Recipient": THEIRS,
-             "DeliveredAt": at, "Tag": "secret", "Details": "secret", "Metadata": {}}]
+             "DeliveredAt": ago(hours=1), "Tag": "secret", "Details": "secret", "Metadata": {}}]

@@ -1,22 +1,345 @@
 """What people do in the portal, from the beginning to the end: each journey is a function, and its name says what holds.
 
-A journey gets a `Run` (run.py): `run.visit(role)` opens a visit as somebody who has signed in, or as nobody; `run.link(role)`
-gives a one-use link that nobody has used; `run.states` has the ids of what is in the ledger. It fails by any exception, and
-by whatever a visit records (harness.Watch).
+A journey gets a `Run` (run.py): `run.visit(role)` opens a visit as somebody who has signed in, or as nobody; `run.enter(role)` one
+with a session of its own; `run.ledgers` has the ledgers (product.py), with their commands and the mail that they send;
+`run.somebody()` is an address that nobody has yet. It fails by any exception, and by whatever a visit records (harness.Watch).
 """
 
-from checks import axe, fits, headings, keyboard, require, titles
+import csv
+import datetime
+import io
+import re
+
+from checks import Failed, keyboard, require, screenshot
 from harness import NOBODY
+from pages import FULL, HOSTILE, PAGES, clicks
+from product import OTHER_SERVER, SERVER
+
+BOUNCED = "no.such.user@customer.example"
+OF_SERVER = f"/servers/{SERVER}"
+# How many times the keyboard is pressed until something must have the focus.
+PRESSES_MAX = 150
+# The picture of a recipient's page is wide enough to be read beside a text, and cut so much below what can be done.
+PICTURE_WIDTH, PICTURE_BELOW = 1100, 28
 
 
-def the_page_for_signing_in_can_be_used_by_everybody(run):
+def needs(holds, what):
+    if not holds:
+        raise Failed(what)
+
+
+def shows(visit, *texts):
+    """What is on show says all of these."""
+    page = visit.page
+    said = f"{page.title()}\n{page.locator('body').inner_text()}"
+    for text in texts:
+        needs(text in said, f"{text!r} is not on {visit.path()}, which says: {said[:1500]}")
+
+
+def shows_not(visit, *texts):
+    said = visit.page.content()
+    for text in texts:
+        needs(text not in said, f"{text!r} is on {visit.path()}, and must not be")
+
+
+def button(visit, name):
+    return visit.page.get_by_role("button", name=name, exact=True)
+
+
+def link(visit, name, **how):
+    return visit.page.get_by_role("link", name=name, **{"exact": True, **how})
+
+
+def asks_for_a_code(visit, address):
+    visit.open("/sign-in")
+    visit.page.get_by_label("Your address").fill(address)
+    clicks(visit, button(visit, "Send a code"))
+
+
+def gives(visit, code):
+    visit.page.get_by_label("Code").fill(code)
+    clicks(visit, button(visit, "Sign in"))
+
+
+def downloads(visit, target):
+    """What is downloaded by a click, as rows of a table with a header."""
+    with visit.page.expect_download() as coming:
+        target.click()
+    with open(coming.value.path(), encoding="utf-8", newline="") as file:
+        text = file.read()
+    return coming.value.suggested_filename, list(csv.DictReader(io.StringIO(text)))
+
+
+def an_invited_person_finds_out_why_an_address_may_not_be_mailed_and_leaves_nothing_behind(run):
+    ledger, address = run.ledgers[FULL], run.somebody()
+    operator = run.enter("operator")
+    operator.open(f"{OF_SERVER}/people")
+    operator.page.get_by_label("Addresses", exact=True).fill(address)
+    operator.page.get_by_label("What they may do").select_option("viewer")
+    clicks(operator, button(operator, "Invite"))
+    shows(operator, "One person is invited.", address)
+    needs(ledger.base in ledger.mail(address, "invitation"), "the invitation does not say where the portal is")
+
+    visit = run.visit(NOBODY)
+    asks_for_a_code(visit, address)
+    gives(visit, ledger.code(address)[0])
+    shows(visit, "Your servers", address)
+
+    # From the first page to the answer: to the server, and by the address.
+    clicks(visit, visit.page.get_by_role("link", name=re.compile("sample|8123456")).first)
+    visit.page.get_by_label("Address", exact=True).fill(BOUNCED)
+    clicks(visit, button(visit, "Look it up"))
+    verdict = visit.page.locator("h1").inner_text()
+    needs(all(word in verdict for word in ("not on outbound", "hard bounce")), f"the answer is {verdict!r}")
+
+    # The evidence, what happened, and the message that it was.
+    visit.page.locator(".card.stop .evidence a").first.click()
+    told = visit.page.locator(":target")
+    needs("Bounced" in told.inner_text(), f"the evidence is {told.inner_text()!r}")
+    clicks(visit, told.get_by_role("link", name="message"))
+    shows(visit, "Not delivered: it bounced.", ledger.values["message"])
+
+    clicks(visit, link(visit, "Suppressions"))
+    name, rows = downloads(visit, link(visit, "Download all as CSV"))
+    needs(name.endswith(".csv") and f"{SERVER}" in name, f"the file is called {name}")
+    mine = [row for row in rows if row["recipient_id"] == ledger.values["recipient"]]
+    needs(len(mine) == 1 and mine[0]["causes"] == "hard_bounce" and mine[0]["since"], f"the file has {rows}")
+    # Somebody who may not see whole addresses has none in the file either.
+    needs(BOUNCED not in str(rows) and "customer.example" in mine[0]["address"], f"the file has {mine}")
+
+    clicks(visit, button(visit, "Sign out"))
+    visit.watch.allow(401)
+    for _ in range(2):
+        visit.page.go_back()
+        shows(visit, "You are signed out")
+        shows_not(visit, address, BOUNCED, "customer.example")
+
+
+def five_wrong_codes_spend_a_code_and_the_next_one_opens(run):
+    ledger, address = run.ledgers[FULL], run.somebody()
+    ledger.invite("viewer", address)
+    visit = run.visit(NOBODY)
+    asks_for_a_code(visit, address)
+    right = ledger.code(address)[0].replace(" ", "")
+    visit.watch.allow(403)
+    for wrong in range(1, 6):
+        gives(visit, f"{(int(right) + wrong) % 100_000_000:08}")
+        shows(visit, "That is not the code." if wrong < 5 else "Too many wrong codes were entered.")
+    # The right one comes too late.
+    gives(visit, right)
+    shows_not(visit, "Your servers")
+    clicks(visit, link(visit, "Ask for another code"))
+    asks_for_a_code(visit, address)
+    gives(visit, ledger.code(address)[0])
+    shows(visit, "Your servers", address)
+
+
+def a_mailed_link_opens_in_the_browser_that_asked_and_in_no_other(run):
+    ledger, address = run.ledgers[FULL], run.somebody()
+    ledger.invite("viewer", address)
+    visit, other = run.visit(NOBODY), run.visit(NOBODY)
+    asks_for_a_code(visit, address)
+    mailed = ledger.code(address)[1]
+    other.open(mailed)
+    shows(other, "works only in the browser that asked for it")
+    needs(button(other, "Sign in").count() == 1 and other.page.get_by_label("Code").count() == 1, "there is no field for the code")
+    visit.open(mailed)
+    clicks(visit, button(visit, "Sign in"))
+    shows(visit, "Your servers", address)
+    # It is spent.
+    visit.open(mailed)
+    shows(visit, "works only in the browser that asked for it")
+
+
+def a_link_of_the_command_line_opens_once(run):
+    ledger, address = run.ledgers[FULL], run.somebody()
+    ledger.invite("viewer", address)
+    opens = ledger.link(address)
+    # Programs that follow links before people do spend nothing.
+    run.visit(NOBODY).open(opens)
+    visit, late = run.visit(NOBODY), run.visit(NOBODY)
+    late.open(opens)
+    visit.open(opens)
+    clicks(visit, button(visit, "Sign in"))
+    shows(visit, "Your servers", address)
+    late.watch.allow(410)
+    clicks(late, button(late, "Sign in"))
+    shows(late, "This link can no longer be used")
+    run.visit(NOBODY).open(opens, status=410)
+
+
+def who_is_removed_is_told_at_the_next_click_and_keeps_what_was_typed(run):
+    ledger, address = run.ledgers[FULL], run.somebody()
+    ledger.invite("viewer", address)
+    visit = run.visit(NOBODY)
+    visit.open(ledger.link(address))
+    clicks(visit, button(visit, "Sign in"))
+    visit.open(f"{OF_SERVER}/check")
+    visit.page.get_by_label("Stream to mail on").select_option("outbound")
+    typed = "ida.moreau@customer.example\nsomebody.new@customer.example"
+    visit.page.get_by_label("Addresses", exact=True).fill(typed)
+
+    operator = run.enter("operator")
+    operator.open(f"{OF_SERVER}/people")
+    clicks(operator, link(operator, address))
+    clicks(operator, link(operator, "Remove…"))
+    shows(operator, f"Remove {address}")
+    clicks(operator, button(operator, "Remove"))
+    shows(operator, "They are removed.")
+
+    visit.watch.allow(401)
+    clicks(visit, button(visit, "Check"))
+    shows(visit, "You are signed out", "What you typed", *typed.split("\n"))
+    shows_not(visit, "Nothing speaks against")
+    clicks(visit, link(visit, "Sign in"))
+    visit.open("/account", status=401)
+
+
+def tabs_to(visit, target):
+    """Presses Tab until something has the focus."""
+    for _ in range(PRESSES_MAX):
+        visit.page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise Failed(f"{target} is not reached by {PRESSES_MAX} times Tab on {visit.path()}")
+
+
+def presses(visit, key):
+    with visit.page.expect_navigation():
+        visit.page.keyboard.press(key)
+
+
+def looks_up_an_address_by_keyboard(run, **changes):
+    visit = run.visit(NOBODY, **changes)
+    visit.open("/sign-in")
+    tabs_to(visit, button(visit, "Enter as a client’s viewer"))
+    presses(visit, "Enter")
+    tabs_to(visit, visit.page.locator(f"main a[href='{OF_SERVER}']"))
+    presses(visit, "Enter")
+    # The first that Tab reaches skips to the content.
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Enter")
+    tabs_to(visit, visit.page.get_by_label("Address", exact=True))
+    visit.page.keyboard.type(BOUNCED)
+    presses(visit, "Enter")
+    shows(visit, "not on outbound", "hard bounce")
+    # The answer is the first heading, and what it rests on is reached too.
+    tabs_to(visit, visit.page.locator(".card.stop .evidence a").first)
+
+
+def an_address_is_looked_up_by_keyboard_alone(run):
+    looks_up_an_address_by_keyboard(run)
+
+
+def an_address_is_looked_up_by_keyboard_without_scripts(run):
+    looks_up_an_address_by_keyboard(run, scripts=False)
+
+
+def a_day_before_the_bounce_the_address_could_be_mailed(run):
+    ledger, visit = run.ledgers[FULL], run.visit("viewer")
+    page = f"{OF_SERVER}/recipients/{ledger.values['recipient']}"
+    visit.open(page)
+    at = visit.page.locator(".card.stop .evidence time").first.get_attribute("datetime")
+    bounced = datetime.datetime.fromisoformat(at)
+    for hours, says in ((-24, "may be mailed"), (1, "do not mail")):
+        visit.open(page)
+        visit.page.locator("footer summary").click()
+        then = f"{bounced + datetime.timedelta(hours=hours):%Y-%m-%dT%H:%M}"
+        visit.page.get_by_label("As it was at").fill(then)
+        clicks(visit, button(visit, "Look"))
+        # It was known only later: then as now, what the ledger says of a time does not depend on when it is asked.
+        shows(visit, "You are looking at another time", then.replace("T", " "))
+        card = visit.page.locator(".card", has=visit.page.get_by_role("heading", name=re.compile("^outbound")))
+        needs(says in card.inner_text(), f"{hours} h from the bounce it says {card.inner_text()!r}")
+    clicks(visit, link(visit, "Back to now"))
+    shows_not(visit, "You are looking at another time")
+
+
+def the_file_of_statistics_says_what_their_tables_say(run):
+    visit = run.visit("admin")
+    visit.open(f"{OF_SERVER}/statistics")
+    volume, bounces = ([[cell.strip() for cell in row.locator("th, td").all_text_contents()]
+                        for row in visit.page.locator(f"#{figure}-h ~ details tbody tr").all()] for figure in ("volume", "bounces"))
+    _, rows = downloads(visit, link(visit, "Download all as CSV").first)
+    rows.reverse()
+    needs(len(rows) == len(volume) == len(bounces) > 20, f"{len(rows)} rows of the file, {len(volume)} and {len(bounces)} of tables")
+    bounced = 0
+    for row, counted, rated in zip(rows, volume, bounces):
+        delivered, failed, complained = (int(cell.replace(",", "")) for cell in counted[1:4])
+        rate = float(row["bounce_rate"]) if row["bounce_rate"] else None
+        needs(int(row["delivered"]) == delivered and int(row["complaint"]) == complained, f"the file has {row}, the table {counted}")
+        needs(int(rated[1]) == failed and (rate is None) == (failed + delivered == 0), f"the file has {row}, the tables {counted} and {rated}")
+        needs(rate is None or abs(rate - failed / (failed + delivered)) < 1e-6, f"the file has {row}, the table {rated}")
+        needs(rate is None or abs(rate - float(rated[3].rstrip("%")) / 100) < 0.001, f"the file has {row}, the table {rated}")
+        bounced += failed
+    needs(bounced > 0, "nothing bounced, so that nothing was compared")
+
+
+def no_page_of_another_server_is_reached_by_its_url(run):
+    ledger = run.ledgers[HOSTILE]
+    visit, operator = run.visit("admin", HOSTILE), run.visit("operator", HOSTILE)
+    theirs = {"server": OTHER_SERVER, "recipient": ledger.values["their_recipient"], "message": ledger.values["their_message"]}
+    paths = {page.path for page in PAGES if page.path.startswith("/servers/{server}")}
+    reached = 0
+    for path in sorted(paths):
+        filled = re.sub(r"{(\w+)}", lambda found: str(theirs.get(found.group(1)) or ledger.value(found.group(1))), path)
+        nowhere = filled.replace(str(OTHER_SERVER), "9000002")
+        own, none = (ask(visit, one) for one in (filled, nowhere))
+        needs(own.status == 404 and own.text() == none.text(), f"{filled} answers {own.status}, and not as a server that there is not")
+        posted = visit.context.request.post(f"{visit.base}{filled}", form={"address": "x@y.example", "addresses": "x@y.example"},
+                                            headers={"sec-fetch-site": "same-origin"})
+        needs(posted.status == 404, f"{filled} takes a form: {posted.status}")
+        # That it is there is known to those who may see it.
+        reached += ask(operator, filled).status == 200
+    needs(reached > len(paths) / 2, f"an operator reaches {reached} of {len(paths)} pages")
+    visit.open("/")
+    shows_not(visit, "Another shop", str(OTHER_SERVER))
+
+
+def ask(visit, path):
+    return visit.context.request.get(f"{visit.base}{path}", max_redirects=0)
+
+
+def what_others_write_is_shown_as_what_it_is(run):
+    ledger, visit = run.ledgers[HOSTILE], run.visit("admin", HOSTILE)
+    for page in (OF_SERVER, f"{OF_SERVER}/activity", f"{OF_SERVER}/recipients/{ledger.values['recipient']}", f"{OF_SERVER}/people",
+                 f"{OF_SERVER}/audit"):
+        visit.open(page)
+        shows(visit, "<script>" if "audit" not in page else "<svg data-pwn")
+    needs(not visit.page.evaluate("document.documentElement.dataset.pwn || ''"), "what somebody else wrote was run")
+
+
+def the_keyboard_reaches_everything_on_the_pages_that_have_most(run):
+    ledger, visit = run.ledgers[FULL], run.visit("admin")
+    for page in (OF_SERVER, f"{OF_SERVER}/recipients/{ledger.values['recipient']}", f"{OF_SERVER}/check", f"{OF_SERVER}/statistics"):
+        visit.open(page)
+        require(keyboard(visit.page))
     visit = run.visit(NOBODY)
     visit.open("/sign-in")
-    require(axe(visit.page) + headings(visit.page) + titles(visit.page, ()) + keyboard(visit.page))
-    visit.page.set_viewport_size({"width": 320, "height": 640})
-    require(fits(visit.page))
+    require(keyboard(visit.page))
+
+
+def the_picture_of_the_readme_is_taken(run):
+    ledger, visit = run.ledgers[FULL], run.visit("admin", width=PICTURE_WIDTH)
+    visit.open(f"{OF_SERVER}/recipients/{ledger.values['recipient']}")
+    shows(visit, BOUNCED)
+    if visit.setting.scripts:
+        last = visit.page.locator(".remedy").last.bounding_box()
+        screenshot(visit.page, "recipient", round(last["y"] + last["height"]) + PICTURE_BELOW)
 
 
 JOURNEYS = [
-    the_page_for_signing_in_can_be_used_by_everybody,
+    an_invited_person_finds_out_why_an_address_may_not_be_mailed_and_leaves_nothing_behind,
+    five_wrong_codes_spend_a_code_and_the_next_one_opens,
+    a_mailed_link_opens_in_the_browser_that_asked_and_in_no_other,
+    a_link_of_the_command_line_opens_once,
+    who_is_removed_is_told_at_the_next_click_and_keeps_what_was_typed,
+    an_address_is_looked_up_by_keyboard_alone,
+    an_address_is_looked_up_by_keyboard_without_scripts,
+    a_day_before_the_bounce_the_address_could_be_mailed,
+    the_file_of_statistics_says_what_their_tables_say,
+    no_page_of_another_server_is_reached_by_its_url,
+    what_others_write_is_shown_as_what_it_is,
+    the_keyboard_reaches_everything_on_the_pages_that_have_most,
+    the_picture_of_the_readme_is_taken,
 ]

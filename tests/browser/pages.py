@@ -63,18 +63,19 @@ def clicks(visit, target):
 
 def opens_all(visit, _):
     """Opens every part that is folded, as somebody does who wants to see all."""
-    for summary in visit.page.locator("main details:not([open]) > summary").all():
-        summary.click()
+    for part in visit.page.locator("main details").all():
+        if part.get_attribute("open") is None:
+            part.locator("> summary").click()
 
 
 PAGES = [
     # Of signing in.
     Page("sign-in", "/sign-in"),
-    Page("sign-in: no address", "/sign-in", ledgers=(FULL,), act=sends("Send a code", address="x@[y"), status=400),
+    Page("sign-in: no address", "/sign-in", ledgers=(FULL,), act=sends("Send a code", address="x@1"), status=400),
     Page("code", "/sign-in/code", ledgers=(FULL,)),
     Page("code: not the code", "/sign-in/code", ledgers=(FULL,), act=sends("Sign in", code="00000000"), status=403),
     Page("code: a link elsewhere", "/sign-in/{link}", ledgers=(FULL,)),
-    Page("link", "/link/{link}", ledgers=(FULL,)),
+    Page("sign-in: by a link", "/link/{link}", ledgers=(FULL,)),
     Page("link: used up", "/link/used-up", ledgers=(FULL,), status=410),
     Page("signed out", "/account", ledgers=(FULL,), status=401),
     Page("not found", "/nothing/here", EVERYBODY, ledgers=(FULL,), status=404),
@@ -96,8 +97,10 @@ PAGES = [
     Page("find", OF_SERVER + "/recipients", EVERYBODY, ledgers=(FULL, EMPTY)),
     Page("find: no address", OF_SERVER + "/recipients", (ADMIN,), ledgers=(FULL, HOSTILE), status=400,
          act=sends("Look it up", address='<script>"no address')),
-    Page("recipient", OF_SERVER + "/recipients/{recipient}", EVERYBODY),
-    Page("recipient: at another time", OF_SERVER + "/recipients/{recipient}?at=2026-01-01T00:00:00Z&known_at=2026-01-02T00:00:00Z", (ADMIN,)),
+    Page("recipient", OF_SERVER + "/recipients/{recipient}", EVERYBODY, ledgers=(FULL, HOSTILE)),
+    Page("recipient: looked up", OF_SERVER + "/recipients", (VIEWER,), act=sends("Look it up", address="{address}")),
+    Page("recipient: at another time", OF_SERVER + "/recipients/{recipient}?at=2026-01-01T00:00:00Z&known_at=2026-01-02T00:00:00Z", (ADMIN,),
+         ledgers=(FULL, HOSTILE)),
     Page("message", OF_SERVER + "/messages/{message}", EVERYBODY, ledgers=(FULL, HOSTILE)),
     Page("no message", OF_SERVER + "/messages/none", (VIEWER,), ledgers=(FULL, EMPTY), status=404),
     Page("suppressions", OF_SERVER + "/suppressions?stream={stream}", EVERYBODY),
@@ -116,7 +119,7 @@ PAGES = [
     Page("person: to be removed", OF_SERVER + "/people?remove={person}", ADMINS, ledgers=(FULL, HOSTILE)),
     Page("audit", OF_SERVER + "/audit", ADMINS),
     # What a viewer may not know of.
-    Page("people: not for a viewer", OF_SERVER + "/people", (VIEWER,), ledgers=(FULL,), status=404),
+    Page("not found: not for a viewer", OF_SERVER + "/people", (VIEWER,), ledgers=(FULL,), status=404),
 ]
 
 

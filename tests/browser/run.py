@@ -262,8 +262,13 @@ class Runner:
         workers = [threading.Thread(target=work) for _ in range(min(self._workers, len(self.cases)))]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            worker.join()
+        try:
+            for worker in workers:
+                worker.join()
+        except BaseException as ended:
+            # Whoever ends this does not wait for what is left.
+            broken.append(ended)
+            raise
         if broken:
             raise broken[0]
         self.seconds = time.monotonic() - start
@@ -345,9 +350,14 @@ class Runner:
         if case.page.act is None:
             visit.open(path, case.page.status)
             return
+        if visit.setting.print:
+            # What is done is done on the screen: nobody presses a button on paper.
+            visit.page.emulate_media(media="screen")
         visit.open(path)
         visit.watch.allow(case.page.status)
         case.page.act(visit, ledger)
+        if visit.setting.print:
+            visit.page.emulate_media(media="print")
         status = visit.loaded()[0].status
         if status != case.page.status:
             raise harness.Broken(f"{visit.path()} answered {status} instead of {case.page.status}")

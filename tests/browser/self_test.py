@@ -21,6 +21,7 @@ import checks
 import harness
 import install
 import pages
+import picture
 import run
 from harness import NARROW, NOBODY, Setting
 
@@ -32,6 +33,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; m
 a { color: #0a4f8a } .skip { position: absolute; left: -100rem } .skip:focus { left: 1rem }
 a, button, input, select, summary { display: inline-block; min-height: 1.75rem; font: inherit }
 :focus-visible { outline: 3px solid #0a4f8a; outline-offset: 2px }
+form { display: grid; gap: .5rem; justify-items: start } fieldset { margin: 0 } form, details, table, .line { margin: .5rem 0 }
 .scroll { overflow-x: auto } td, th { padding: .25rem .75rem; white-space: nowrap; text-align: left }
 @media (prefers-color-scheme: dark) { body { color: #eee; background: #161616 } a { color: #9cd0ff } :focus-visible { outline-color: #9cd0ff } }
 """
@@ -357,6 +359,55 @@ class Texts(OnPages):
             checks.require(["one", "two"])
 
 
+class Apart(OnPages):
+    DRAWING = '<svg role="img" aria-label="Bounces" viewBox="0 0 200 40" width="200">{}</svg>'
+
+    def drawn(self, *texts):
+        drawn = "".join(f'<text x="{x}" y="{y}" font-size="10">{words}</text>' for x, y, words in texts)
+        return html(BODY.replace("<h2>Search", f"{self.DRAWING.format(drawn)}<h2>Search"))
+
+    def test_texts_of_a_drawing_stand_apart(self):
+        self.assert_good(checks.texts_apart, self.drawn((0, 10, "warning level"), (0, 25, "critical level"), (100, 10, "limit")))
+        self.assert_bad(checks.texts_apart, "stands upon another one", self.drawn((0, 12, "warning level"), (0, 15, "critical level")))
+        self.assert_bad(checks.texts_apart, "leaves it", self.drawn((170, 20, "28 November 16:00")))
+
+    def test_what_stands_beside_each_other_keeps_a_distance(self):
+        self.assert_good(checks.spaced)
+        self.styled("form { gap: 0 }")
+        self.assert_bad(checks.spaced, "0 px apart, less than 5", html())
+
+    def test_what_stands_in_one_line_is_of_one_height(self):
+        line = '<div class="line"><input aria-label="From"> <button>Show</button></div>'
+        self.styled(".line { display: flex; gap: 1rem } .line * { height: 2.5rem; box-sizing: border-box }")
+        self.assert_good(checks.spaced, html(BODY.replace("<h2>Search", f"{line}<h2>Search")))
+        self.styled(".line { display: flex; gap: 1rem; align-items: end } .line input { height: 2.5rem } .line button { height: 2.2rem }")
+        self.assert_bad(checks.spaced, "not of one height", html(BODY.replace("<h2>Search", f"{line}<h2>Search")))
+
+    def test_a_button_that_is_stretched(self):
+        self.styled("form button { height: 6rem }")
+        self.assert_bad(checks.spaced, "is stretched", html())
+
+
+class Harmless(OnPages):
+    def test_what_others_wrote_is_a_text(self):
+        self.assert_good(checks.harmless, html(BODY.replace("hard bounce", "&lt;img data-pwn onerror=x&gt;")))
+
+    def test_what_others_wrote_is_an_element(self):
+        site.answers["/x.png"] = (200, {"content-type": "image/png"}, "")
+        for attack in ('<b data-pwn>x</b>', '<b onclick="x">x</b>', '<b style="color: red">x</b>'):
+            visit = self.visit()
+            site.answers["/"] = html(BODY.replace("hard bounce", attack))
+            visit.open("/")
+            self.assertIn("is a part of the page", " ".join(checks.harmless(visit.page)), attack)
+
+    def test_what_others_wrote_is_run(self):
+        site.answers["/x.js"] = (200, {"content-type": "text/javascript"}, "document.documentElement.dataset.pwn = 1")
+        visit = self.visit()
+        site.answers["/"] = html(head='<script src="/x.js"></script>')
+        visit.open("/")
+        self.assertIn("was run", " ".join(checks.harmless(visit.page)))
+
+
 class Watching(OnPages):
     def findings(self, body="", head="", setting=harness.USUAL, path="/", **answers):
         site.answers["/"] = html(BODY + body, head=head)
@@ -411,6 +462,9 @@ class Watching(OnPages):
 
     def test_answers_of_500_and_above(self):
         self.assert_found("answer 503", self.findings('<img alt="" src="/a.png">', a_png=(503, {}, "")))
+
+    def test_windows_that_open_by_themselves(self):
+        self.assert_found("a window of the kind alert was opened: 'pwned'", self.findings(**self.script("alert('pwned')")))
 
     def test_requests_that_failed(self):
         self.assert_found("request failed (net::ERR_EMPTY_RESPONSE)", self.findings('<img alt="" src="/cut.png">'))
@@ -470,7 +524,7 @@ class Settings(OnPages):
 
     def test_two_visits_share_nothing(self):
         site.answers["/private"] = html(title="Private")
-        session = browser.signed_in(f"{site.base}/link?a", pages.sign_in)
+        session = browser.signed_in(lambda page: pages.by_link(page, f"{site.base}/link?a"))
         with browser.visit(session=session) as visit:
             visit.open("/private")
         with browser.visit() as visit:
@@ -478,18 +532,23 @@ class Settings(OnPages):
 
     def test_a_link_that_does_not_sign_in(self):
         site.answers["/private"] = html(title="Private")
-        browser.signed_in(f"{site.base}/link?once", pages.sign_in)
+        def sign_in(page):
+            pages.by_link(page, f"{site.base}/link?once")
+        browser.signed_in(sign_in)
         with self.assertRaisesRegex(harness.Broken, "while signing in|left no cookie"):
-            browser.signed_in(f"{site.base}/link?once", pages.sign_in)
+            browser.signed_in(sign_in)
 
 
 class Starting(unittest.TestCase):
-    SERVES = ("import os, sys, time; print('starting'); print('portal at http://127.0.0.1:8633/', os.listdir(sys.argv[1]), flush=True); "
+    SERVES = ("import os, sys, time; print('starting'); print('portal at\\n http://127.0.0.1:8633/', os.listdir(sys.argv[1]), flush=True); "
               "open(sys.argv[1] + '/ledger', 'w'); time.sleep(60)")
+    # On a line after what announces it.
+    SAYS = r"portal at\s+(http://[0-9.:]+)"
 
     def test_a_product_is_started_found_and_stopped(self):
-        with harness.Product(f'{sys.executable} -c "{self.SERVES}" {{folder}}', run.SAYS) as product:
+        with harness.Product(f'{sys.executable} -c "{self.SERVES}" {{folder}}', self.SAYS) as product:
             self.assertEqual(product.base, "http://127.0.0.1:8633")
+            self.assertTrue(product.said().startswith("starting\nportal at\n"), product.said())
             process, folder = product._process, pathlib.Path(product._folder.name)
             self.assertIsNone(process.poll())
         self.assertIsNotNone(process.poll())
@@ -497,7 +556,7 @@ class Starting(unittest.TestCase):
 
     def test_a_product_that_does_not_come_up_is_quoted(self):
         with self.assertRaisesRegex(harness.Broken, "(?s)ended before it said where it listens.*the port is taken"):
-            with harness.Product(f'{sys.executable} -c "print(\'the port is taken\')"', run.SAYS):
+            with harness.Product(f'{sys.executable} -c "print(\'the port is taken\')"', self.SAYS):
                 pass
 
     def test_links_are_given_once_each_and_then_by_a_command(self):
@@ -512,12 +571,14 @@ class Starting(unittest.TestCase):
 
 class Running(OnPages):
     def results(self, **options):
-        given = {"listed": [pages.Page("start", "/"), pages.Page("other", "/other", ("viewer",)), pages.Page("item", "/{id}", state="one")],
-                 "journeyed": [goes_on], "states": {"one": {"id": "item"}}, "workers": 2, **options}
+        given = {"listed": [pages.Page("start", "/"), pages.Page("other", "/other", ("viewer",)), pages.Page("item", "/{id}")],
+                 "journeyed": [goes_on], "workers": 2, **options}
+        values = given.pop("values", {"id": "item"})
         site.answers["/item"] = html(title="An item")
         links = harness.Links(site.base, {"viewer": f"{site.base}/link?{self.id()}"})
         site.answers["/private"] = html(title="Private")
-        runner = run.Runner(site.base, links, **given)
+        ledgers = {name: run.Given(site.base, links, values) for name in given.pop("ledgers", [pages.FULL])}
+        runner = run.Runner(ledgers, **given)
         return {result.name if runner.tier == "quick" else (result.name, result.setting): result for result in runner.run()}
 
     def test_quick_takes_each_once(self):
@@ -529,7 +590,7 @@ class Running(OnPages):
         self.assertTrue(results["other"].role == "viewer" and "KB axe 0" in results["other"].line().replace("  ", " "))
 
     def test_full_takes_each_under_every_setting_and_makes_pictures(self):
-        picture = harness.SCREENSHOTS / "start-nobody-dark-320.png"
+        picture = harness.SCREENSHOTS / "start-nobody-full-dark-320.png"
         picture.unlink(missing_ok=True)
         results = self.results(tier="full", only="^(start|goes_on)")
         self.assertEqual(len(results), len(harness.ALL_SETTINGS) + 2)
@@ -571,6 +632,35 @@ class Running(OnPages):
         with self.assertRaisesRegex(harness.Broken, "two pages are called start"):
             self.results(listed=[pages.Page("start", "/"), pages.Page("start", "/other")])
 
+    def test_a_page_is_on_show_after_something_was_done_there(self):
+        site.answers["/refused"] = (400, {}, html(title="Refused"))
+
+        def goes(visit, ledger):
+            self.assertEqual(ledger.value("id"), "item")
+            visit.page.get_by_role("link", name="Other").click()
+            visit.page.wait_for_load_state("load")
+
+        def is_refused(visit, _):
+            visit.page.goto(f"{site.base}/refused")
+        results = self.results(journeyed=[], listed=[
+            pages.Page("start: other", "/", act=goes), pages.Page("refused", "/", act=is_refused, status=400),
+            pages.Page("not refused", "/", act=is_refused)])
+        self.assertEqual(results["start: other"].problems + results["refused"].problems, [])
+        self.assertIn("answered 400 instead of 200", results["not refused"].problems[0])
+
+    def test_states_of_a_page_may_share_its_title_and_other_pages_may_not(self):
+        listed = [pages.Page("start", "/"), pages.Page("start: again", "/"), pages.Page("another", "/")]
+        results = self.results(journeyed=[], listed=listed, workers=1)
+        self.assertEqual(results["start: again"].problems, [])
+        self.assertIn("another page has the title", results["another"].problems[0])
+
+    def test_quick_looks_at_other_ledgers_as_few_roles(self):
+        listed = [pages.Page("start", "/", ("viewer", "admin"))]
+        cases = {tier: [(case.ledger, case.role) for case in run.Runner(dict.fromkeys(pages.LEDGERS), tier=tier, listed=listed, journeyed=[],
+                                                                       only="light 1280$").cases] for tier in ("quick", "full")}
+        self.assertEqual(cases["quick"], [("full", "viewer"), ("full", "admin"), ("hostile", "admin")])
+        self.assertEqual(cases["full"], [(ledger, role) for ledger in pages.LEDGERS for role in ("viewer", "admin")])
+
     def test_a_journey_that_fails_has_its_line(self):
         results = self.results(listed=[], journeyed=[fails, stumbles])
         self.assertIn("no headings of level 1", results["fails"].problems[0])
@@ -578,21 +668,22 @@ class Running(OnPages):
         self.assertIn("console: ", results["stumbles"].problems[0])
 
     def test_what_a_page_needs_and_nobody_gave(self):
-        results = self.results(states={}, journeyed=[])
-        self.assertIn("needs 'id' of the state 'one'", results["item"].problems[0])
+        results = self.results(values={}, journeyed=[])
+        self.assertIn("needs 'id', which is not known of the ledger 'full'", results["item"].problems[0])
         results = self.results(listed=[pages.Page("other", "/other", ("admin",))], journeyed=[])
         self.assertIn("no link left to sign in by as admin", results["other"].problems[0])
 
     def test_the_program_prints_lines_or_json_and_its_status_tells(self):
         site.answers["/sign-in"] = html(title="Sign in")
         command = [sys.executable, str(run.HERE / "run.py"), "--base", site.base, "--pictures", str(harness.SCREENSHOTS)]
-        good = subprocess.run([*command, "--only", "sign"], capture_output=True, text=True)
+        only = ["--only", "^sign-in nobody"]
+        good = subprocess.run([*command, *only], capture_output=True, text=True)
         self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
-        self.assertRegex(good.stdout, r"\[\d/2\] ok   sign-in +nobody +light 1280 +\d+ ms +\d\.\d KB axe 0\n")
-        self.assertTrue(good.stdout.endswith("\n2 passed, 0 failed\n"), good.stdout)
+        self.assertRegex(good.stdout, r"\[1/1\] ok   sign-in +nobody +full +light 1280 +\d+ ms +\d\.\d KB axe 0\n")
+        self.assertTrue(good.stdout.endswith("\n1 passed, 0 failed\n"), good.stdout)
         site.answers["/sign-in"] = html(title="")
-        bad = subprocess.run([*command, "--json"], capture_output=True, text=True)
-        self.assertEqual((bad.returncode, json.loads(bad.stdout)["failed"]), (1, 2), bad.stdout + bad.stderr)
+        bad = subprocess.run([*command, *only, "--json"], capture_output=True, text=True)
+        self.assertEqual((bad.returncode, json.loads(bad.stdout)["failed"]), (1, 1), bad.stdout + bad.stderr)
         none = subprocess.run([*command, "--only", "nothing of this name"], capture_output=True, text=True)
         self.assertEqual(none.returncode, 1)
 
@@ -615,6 +706,32 @@ def fails(journey):
 def stumbles(journey):
     site.answers["/stumble"] = html('<main><h1>One</h1><img alt="" src="/none.png"></main>', "Stumble")
     journey.visit(NOBODY).open("/stumble")
+
+
+class Pictures(OnPages):
+    def test_a_picture_becomes_smaller_and_stays_what_it_shows(self):
+        visit = self.visit()
+        visit.open("/")
+        before = pathlib.Path(checks.screenshot(visit.page, "before", 800)).read_bytes()
+        width, height, pixels = picture.read(before)
+        after = picture.written(width, height, pixels)
+        self.assertEqual((width, height, len(pixels)), (1280, 800, 1280 * 800))
+        self.assertLess(len(after), len(before))
+        site.answers["/after.png"] = (200, {"content-type": "image/png"}, after)
+        site.answers["/before.png"] = (200, {"content-type": "image/png"}, before)
+        site.answers["/"] = html('<main><h1>Both</h1><img alt="" src="/before.png"><img alt="" src="/after.png"></main>')
+        visit.open("/")
+        differs = visit.page.evaluate("""() => {
+            const read = image => {
+                const canvas = Object.assign(document.createElement("canvas"), {width: image.naturalWidth, height: image.naturalHeight})
+                const drawing = canvas.getContext("2d")
+                drawing.drawImage(image, 0, 0)
+                return drawing.getImageData(0, 0, canvas.width, canvas.height).data
+            }
+            const [before, after] = [...document.images].map(read)
+            return before.length === after.length ? before.reduce((most, one, at) => Math.max(most, Math.abs(one - after[at])), 0) : null
+        }""")
+        self.assertLess(differs, 40)
 
 
 class Installing(unittest.TestCase):

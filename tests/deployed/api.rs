@@ -16,13 +16,14 @@ use store::prelude::*;
 const BOUNCE: &str = include_str!("../../shared/postmark/fixtures/bounce-hard.json");
 const DELIVERY: &str = include_str!("../../shared/postmark/fixtures/delivery-current.json");
 
-struct Client<'a> {
+/// Whoever asks the read API with a token of some role at a server.
+pub(crate) struct Client<'a> {
     stack: &'a Deployed,
     bearer: String,
 }
 
 impl<'a> Client<'a> {
-    fn new(stack: &'a Deployed, role: Role, server: i64) -> Client<'a> {
+    pub(crate) fn new(stack: &'a Deployed, role: Role, server: i64) -> Client<'a> {
         let new = New {
             name: "test".to_owned(),
             role,
@@ -37,7 +38,7 @@ impl<'a> Client<'a> {
         Client { stack, bearer: format!("Bearer {text}") }
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let answer = self.stack.send(method, path, Some(&self.bearer), body.as_bytes());
         (answer.status().as_u16(), serde_json::from_str(answer.body()).unwrap_or(Value::Null))
     }

@@ -10,6 +10,7 @@ mod ledger;
 mod life;
 mod local;
 mod month;
+mod portal;
 mod release;
 mod scheduled;
 mod steps;

@@ -11,7 +11,7 @@ use std::process::Command;
 fn python(expression: &str, given: &Value) -> Value {
     let program = format!(
         "import json, pathlib, sys\n\
-         from deployment import adoption, alarms, binaries, concurrency, parameters, releases, stacks, template\n\
+         from deployment import adoption, alarms, binaries, concurrency, parameters, portal, releases, stacks, template\n\
          given = json.load(sys.stdin)\n\
          print(json.dumps({expression}))"
     );
@@ -77,6 +77,70 @@ fn consumers_get_a_third_of_what_the_account_has_and_never_fewer_than_lambda_tak
     let app = template("app.yaml");
     for (name, wanted) in python("concurrency.WANTED", &Value::Null).as_object().unwrap() {
         assert_eq!(app["Parameters"][name]["Default"], *wanted, "{name}");
+    }
+}
+
+#[test]
+fn the_portal_gets_a_tenth_of_what_the_account_has_reserved_where_lambda_allows_it() {
+    // What is not reserved, what is reserved for the portal already, what it gets at once and a second, and whether the operator
+    // is to ask for more.
+    let table = [
+        (1_000, 0, [20, 50], false),
+        (980, 20, [20, 50], false),
+        (200, 0, [20, 50], false),
+        (112, 0, [11, 50], false),
+        (101, 11, [11, 50], false),
+        (110, 0, [0, 11], false),
+        (50, 0, [0, 5], false),
+        (30, 0, [0, 3], false),
+        (20, 0, [0, 3], true),
+        (10, 0, [0, 3], true),
+        (0, 0, [0, 3], true),
+    ];
+    let given = json!(table.map(|(unreserved, reserved, ..)| [unreserved, reserved]));
+    let told = python(
+        "[[concurrency.of_portal(*one), concurrency.advice(one[0], {**concurrency.fitted(one[0]), **concurrency.of_portal(*one)})] \
+         for one in given]",
+        &given,
+    );
+    for ((unreserved, _, [reserved, requests], asks), told) in table.iter().zip(told.as_array().unwrap()) {
+        let expected = json!({ "PortalConcurrency": reserved, "PortalRequests": requests });
+        assert_eq!((&told[0], told[1].is_string()), (&expected, *asks), "{unreserved}: {told}");
+    }
+    let app = template("app.yaml");
+    assert_eq!(
+        app["Parameters"]["PortalRequests"]["Default"],
+        python("concurrency.PORTAL_REQUESTS", &Value::Null)
+    );
+    assert_eq!(
+        app["Resources"]["MailMapping"]["Properties"]["ScalingConfig"]["MaximumConcurrency"],
+        python("concurrency.MAIL", &Value::Null)
+    );
+    for name in ["PortalConcurrency", "PortalRequests"] {
+        let by_quota = python("list(releases.BY_QUOTA)", &Value::Null);
+        assert!(by_quota.as_array().unwrap().contains(&json!(name)), "{name} is as today's quota allows");
+    }
+}
+
+#[test]
+fn what_the_portals_index_costs_is_said_before_it_is_switched_on_and_only_then() {
+    let said = |parameters: Value, before: Value, region: &str| {
+        python("portal.announcement(*given)", &json!([parameters, before, region]))
+    };
+    let (on, off) = (json!({ "Portal": "true" }), json!({ "Portal": "false" }));
+    let first = said(on.clone(), json!({}), "us-east-1");
+    let first = first.as_str().unwrap();
+    assert!(
+        first.contains("0.625 USD for a million events in us-east-1") && !first.contains("whole from"),
+        "{first}"
+    );
+    let later = said(on.clone(), off.clone(), "eu-west-1");
+    let later = later.as_str().unwrap();
+    assert!(later.contains("0.705 USD") && later.contains("whole from this deployment on"), "{later}");
+    let by_time = json!({ "ByTime": "true" });
+    for (parameters, before) in [(off.clone(), off.clone()), (on.clone(), on.clone()), (on.clone(), by_time)]
+    {
+        assert_eq!(said(parameters, before, "us-east-1"), Value::Null);
     }
 }
 

@@ -35,6 +35,7 @@ pub mod wire;
 use crate::command::Folder;
 use crate::postmark::unreached;
 use account::{MemoryVault, Registry, ServerEntry};
+use api::scope::Portal;
 use api::token::{New, Role, Token};
 use consumer::{Consumer, Incoming};
 use credential::{PrivateKey, User, basic};
@@ -44,6 +45,7 @@ use http::{Request, Response};
 use ledger::fold::{Reference, View};
 use ledger::policy::StreamKind;
 use ledger::{LedgerKey, ServerId, Time};
+use people::{Access, MemoryOutbox, Standing};
 use platform::Clock;
 use queue::{Queue, QueueName};
 use std::collections::BTreeMap;
@@ -162,19 +164,14 @@ impl World {
             vault: Arc::new(MemoryVault::default()),
             postmark: unreached(),
             clock: clock(),
-            portal: None,
+            portal: Some(Portal {
+                url: "https://portal.example".to_owned(),
+                outbox: Arc::new(MemoryOutbox::default()),
+            }),
         }));
         let home = Folder::new(&format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed)));
         let served = Served::new(&runtime, &stack, home.path());
-        World {
-            runtime,
-            stack,
-            queue,
-            store,
-            key,
-            served,
-            home,
-        }
+        World { runtime, stack, queue, store, key, served, home }
     }
 
     /// The real command, which operates this world.
@@ -277,6 +274,19 @@ impl World {
     /// Where the machine has no random number to give.
     pub fn token(&self, role: Role, servers: Option<&[i64]>, reveal_addresses: bool) -> String {
         self.token_until(role, servers, reveal_addresses, None).1
+    }
+
+    /// A viewer of a server, who is new where there is none of the address; the id.
+    ///
+    /// # Panics
+    /// Where the machine has no random number to give.
+    pub fn user(&self, address: &str, server: i64) -> String {
+        let standing = Standing { role: Role::Viewer, reveal_addresses: false };
+        let access = Access::Servers([(server_id(server), standing)].into());
+        let key = LedgerKey::for_tests();
+        let user = people::User::invited(&key, address, access, "test", now()).expect("a user");
+        self.block(user.keep(&*self.store)).expect("the tables");
+        user.id
     }
 
     /// A new token that ends at an instant.

@@ -10,7 +10,9 @@ use answers::{InviteRequest, Invited, NewStanding, PortalLink, PortalLinkRequest
 use http::StatusCode;
 use ledger::ServerId;
 use ledger::given::Address;
-use people::{Access, Link, LinkFor, Mail, OutboxError, Standing, User, UserError};
+use people::{
+    Access, Here, Limited, Link, LinkFor, Mail, OutboxError, Standing, Standings, User, UserError, asked,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::StoreError;
@@ -19,18 +21,39 @@ use store::StoreError;
 const INVITED_MAX: usize = 100;
 /// The most servers that somebody's access names.
 const SERVERS_MAX: usize = 1_000;
+/// How many users a server has at most: each page of a list reads all of them.
+const USERS_OF_SERVER_MAX: usize = 500;
+/// How many invitations an address is mailed in an hour.
+const INVITED_AN_HOUR: usize = 2;
+/// How many invitations one inviter has mailed in an hour.
+const INVITING_AN_HOUR: usize = 200;
 /// How many users a page has, unless more are asked for, and at most.
 const LIMITS: [usize; 2] = [100, 500];
 
-/// A user as a caller is told of it, who may know so much of its access.
+/// A user as a caller is told of it, who may know so much of its access. Whoever is limited to servers is told of what
+/// happened there, as if there were no others.
 async fn told(
     people: &People<'_>,
     user: &User,
     seen: &Access,
     known: &mut BTreeMap<String, Who>,
 ) -> Result<answers::User, Problem> {
-    let by = people.gate().known_as(Who::by_name(&user.invited_by), known).await?;
-    let servers = seen.servers().into_iter().flatten().map(|(server, standing)| answers::Standing {
+    let here: Vec<&Here> = seen.given().keys().filter_map(|server| user.here.get(server)).collect();
+    let whole = people.is_unlimited();
+    let first = here.iter().min_by_key(|here| here.invited_at).filter(|_| !whole);
+    let (invited_at, invited_by) = match first {
+        Some(here) => (here.invited_at, &here.invited_by),
+        None => (user.invited_at, &user.invited_by),
+    };
+    let (joined_at, last_seen_at) = match whole {
+        true => (user.joined_at, user.last_seen_at),
+        false => (
+            here.iter().filter_map(|here| here.first_seen_at).min(),
+            here.iter().filter_map(|here| here.last_seen_at).max(),
+        ),
+    };
+    let by = people.gate().known_as(Who::by_name(invited_by), known).await?;
+    let servers = seen.given().iter().map(|(server, standing)| answers::Standing {
         server: *server,
         role: standing.role.into(),
         reveal_addresses: standing.reveal_addresses,
@@ -39,39 +62,35 @@ async fn told(
         id: user.id.clone(),
         address: user.address.clone(),
         operator: seen.is_operator(),
-        reveal_addresses: matches!(seen, Access::Operator { reveal_addresses: true }),
-        servers: servers.collect(),
-        invited_at: user.invited_at.into(),
+        reveal_addresses: matches!(seen, Access::Operator { reveal_addresses: true, .. }),
+        servers: if seen.is_operator() { Vec::new() } else { servers.collect() },
+        invited_at: invited_at.into(),
         invited_by: by.name,
-        joined_at: user.joined_at.map(Into::into),
-        last_seen_at: user.last_seen_at.map(Into::into),
+        joined_at: joined_at.map(Into::into),
+        last_seen_at: last_seen_at.map(Into::into),
     })
 }
 
 /// What is noted of somebody's access.
 fn noted(access: &Access) -> Value {
+    let standings = access.given().iter().map(|(server, standing)| {
+        let Standing { role, reveal_addresses } = standing;
+        json!({ "server": server, "role": role, "reveal_addresses": reveal_addresses })
+    });
+    let standings: Vec<Value> = standings.collect();
     match access {
-        Access::Operator { reveal_addresses } => {
-            json!({ "role": Role::Operator, "reveal_addresses": reveal_addresses })
+        Access::Operator { reveal_addresses, .. } => {
+            json!({ "role": Role::Operator, "reveal_addresses": reveal_addresses, "standings": standings })
         }
-        Access::Servers(servers) => {
-            let standings = servers.iter().map(|(server, standing)| {
-                let Standing { role, reveal_addresses } = standing;
-                json!({ "server": server, "role": role, "reveal_addresses": reveal_addresses })
-            });
-            json!({ "standings": standings.collect::<Vec<_>>() })
-        }
+        Access::Servers(_) => json!({ "standings": standings }),
     }
 }
 
 /// The servers that a change of somebody's access is about.
 fn about(before: Option<&Access>, after: Option<&Access>) -> BTreeSet<ServerId> {
-    let of = |access: Option<&Access>| {
-        let servers = access.and_then(Access::servers).cloned().unwrap_or_default();
-        servers.into_iter().collect::<BTreeMap<_, _>>()
-    };
-    let (before, after) = (of(before), of(after));
-    let all = before.keys().chain(after.keys()).copied().collect::<BTreeSet<_>>();
+    let none = Standings::new();
+    let (before, after) = (before.map_or(&none, Access::given), after.map_or(&none, Access::given));
+    let all: BTreeSet<ServerId> = before.keys().chain(after.keys()).copied().collect();
     all.into_iter().filter(|server| before.get(server) != after.get(server)).collect()
 }
 
@@ -82,7 +101,7 @@ fn wanted(operator: bool, reveal_addresses: bool, servers: &[NewStanding]) -> Re
             let words = "servers: an operator is one at every server, so none is named";
             return Err(Problem::bad_request(words));
         }
-        return Ok(Access::Operator { reveal_addresses });
+        return Ok(Access::operator(reveal_addresses));
     }
     if reveal_addresses {
         let words = "reveal_addresses: give it for each of `servers`; by itself it is for operators";
@@ -91,7 +110,7 @@ fn wanted(operator: bool, reveal_addresses: bool, servers: &[NewStanding]) -> Re
     standings(servers).map(Access::Servers)
 }
 
-fn standings(servers: &[NewStanding]) -> Result<BTreeMap<ServerId, Standing>, Problem> {
+fn standings(servers: &[NewStanding]) -> Result<Standings, Problem> {
     let wrong = |what: &str| Problem::bad_request(format!("servers: {what}"));
     if servers.len() > SERVERS_MAX {
         return Err(wrong(&format!("expected at most {SERVERS_MAX}")));
@@ -122,20 +141,22 @@ pub(crate) async fn list(people: &People<'_>, call: &Call<'_>) -> Result<Answer,
         .into_iter()
         .filter_map(|user| people.seen(&user.access).map(|seen| (user, seen)))
         .collect();
-    all.sort_by_cached_key(|(user, _)| place(user));
-    let mut left = all.iter().filter(|(user, _)| after.as_ref().is_none_or(|after| place(user) > *after));
-    let (mut items, mut known, mut last) = (Vec::new(), BTreeMap::new(), None);
-    for (user, seen) in left.by_ref().take(limit) {
+    all.sort_by_cached_key(|(user, _)| (user.address.to_lowercase(), user.id.clone()));
+    // By its id, so that no address stands in a URL.
+    let first = match after {
+        None => 0,
+        Some(after) => {
+            let place = all.iter().position(|(user, _)| user.id == after);
+            place.ok_or_else(Problem::bad_cursor)? + 1
+        }
+    };
+    let (mut items, mut known) = (Vec::new(), BTreeMap::new());
+    for (user, seen) in all.iter().skip(first).take(limit) {
         items.push(told(people, user, seen, &mut known).await?);
-        last = Some(place(user));
     }
-    let next = left.next().and(last).map(|last| cursor::write(&last));
+    let last = items.last().map(|user| user.id.clone());
+    let next = last.filter(|_| first + limit < all.len()).map(|last| cursor::write(&last));
     Ok(Answer::json(&answers::Users { items, next }))
-}
-
-/// Where a user stands in a list.
-fn place(user: &User) -> String {
-    format!("{} {}", user.address.to_lowercase(), user.id)
 }
 
 /// Invites several. Somebody who is there already may do and see this too.
@@ -146,47 +167,73 @@ pub(crate) async fn invite(people: &People<'_>, call: &Call<'_>) -> Result<Answe
     call.query(&[])?;
     let InviteRequest { addresses, operator, reveal_addresses, servers } = call.json()?;
     let access = wanted(operator, reveal_addresses, &servers)?;
-    if access.servers().is_some_and(BTreeMap::is_empty) {
+    if access.servers().is_some_and(Standings::is_empty) {
         return Err(Problem::bad_request("servers: name at least one, or set `operator` to true"));
     }
     if !(1..=INVITED_MAX).contains(&addresses.len()) {
         return Err(Problem::bad_request(format!("addresses: expected 1 to {INVITED_MAX}")));
     }
+    people.may_change(None, &access)?;
+    let everybody = User::all(people.store()).await?;
     let mut planned: BTreeMap<String, (User, Option<Access>)> = BTreeMap::new();
     for (nth, address) in addresses.iter().enumerate() {
         let wrong = |_| Problem::bad_request(format!("the body, at /addresses/{nth}: not an address"));
         let address = address.parse::<Address>().map_err(wrong)?.text().to_owned();
         let invited =
             User::invited(people.key(), &address, access.clone(), &people.caller().who().name, people.now())?;
-        let known = User::get(people.store(), &invited.id).await?;
+        let known = everybody.iter().find(|user| user.id == invited.id).cloned();
         let before = known.as_ref().map(|known| known.access.clone());
-        people.may_change(None, &access)?;
-        let after = people.added(before.as_ref(), &access);
-        // Who has all of it already stays as they are, and is not told of.
-        if before.as_ref() != Some(&after) {
-            people.may_change(before.as_ref(), &after)?;
-        }
+        people.may_change(before.as_ref(), &people.added(before.as_ref(), &access))?;
         planned.insert(invited.id.clone(), (known.unwrap_or(invited), before));
     }
-    let sends = people.portal().is_some_and(|portal| portal.outbox.sends());
-    let (mut items, mut known) = (Vec::new(), BTreeMap::new());
+    for server in access.given().keys() {
+        let there = everybody.iter().filter(|user| user.access.given().contains_key(server));
+        let new = planned
+            .values()
+            .filter(|(_, before)| before.as_ref().is_none_or(|before| !before.given().contains_key(server)));
+        if there.count() + new.count() > USERS_OF_SERVER_MAX {
+            let words = format!("a server may have at most {USERS_OF_SERVER_MAX} users");
+            return Err(Problem::conflict("too-many-users", "There are too many users", words)
+                .next("remove users who no longer need access"));
+        }
+    }
+    let (mut items, mut known, mut mailed) = (Vec::new(), BTreeMap::new(), true);
     for (user, before) in planned.into_values() {
         let after = people.added(before.as_ref(), &access);
-        let is_new = before.is_none();
-        let change = if is_new { "user.invite" } else { "user.access" };
         let user = match before.as_ref() == Some(&after) {
             true => user,
-            false => changed(people, change, user, before, after).await?,
+            false => {
+                let what = if before.is_none() { "user.invite" } else { "user.access" };
+                changed(people, what, user, before, after).await?
+            }
         };
-        if let Some(portal) = people.portal().filter(|_| is_new && sends) {
-            let (to, link) = (user.address.clone(), portal.url.clone());
-            let mail = Mail::Invitation { to, of: people.named(&user.access).await?, link };
-            portal.outbox.put(mail).await.map_err(not_put)?;
-        }
+        mailed &= mail(people, &user, &access).await?;
         let seen = people.seen(&user.access).unwrap_or_else(|| access.clone());
         items.push(told(people, &user, &seen, &mut known).await?);
     }
-    Ok(Answer::with_status(StatusCode::CREATED, &Invited { items, mailed: sends }))
+    Ok(Answer::with_status(StatusCode::CREATED, &Invited { items, mailed }))
+}
+
+/// Mails an invitation to somebody who has never come, unless there were some within the hour. Whether it is on its way.
+async fn mail(people: &People<'_>, user: &User, access: &Access) -> Result<bool, Problem> {
+    let Some(portal) = people.portal().filter(|portal| portal.outbox.sends()) else { return Ok(false) };
+    if user.joined_at.is_some() {
+        return Ok(true);
+    }
+    let (store, now) = (people.store(), people.now());
+    let inviter =
+        people.key().recipient_id(ServerId::NONE, &format!("inviter {}", people.caller().who().name));
+    for (whose, most) in
+        [(format!("invited#{}", user.id), INVITED_AN_HOUR), (format!("inviter#{inviter}"), INVITING_AN_HOUR)]
+    {
+        if asked(store, &whose, most, now).await? != Limited::No {
+            return Ok(false);
+        }
+    }
+    let (to, link) = (user.address.clone(), portal.url.clone());
+    let mail = Mail::Invitation { to, of: people.named(access).await?, link };
+    portal.outbox.put(mail).await.map_err(not_put)?;
+    Ok(true)
 }
 
 /// Gives a user an access in the place of what it had, noted before and after.
@@ -216,10 +263,11 @@ async fn changed(
             };
         }
         let (expected, after) = (before.clone(), after.clone());
+        let (by, now) = (people.caller().who().name.clone(), people.now());
         let written = User::change(people.store(), &user.id, |user| {
             // What somebody else changed meanwhile is not written over.
             if Some(&user.access) == expected.as_ref() {
-                user.access = after.clone();
+                user.give(after.clone(), &by, now);
             }
         });
         let written = written.await.map_err(of_user)?;
@@ -261,7 +309,7 @@ pub(crate) async fn change(people: &People<'_>, call: &Call<'_>, id: &str) -> Re
     let wanted = wanted(operator, reveal_addresses, &servers)?;
     let (user, _) = people.get(id).await?;
     let after = people.merged(Some(&user.access), &wanted);
-    if after.servers().is_some_and(BTreeMap::is_empty) {
+    if after.servers().is_some_and(Standings::is_empty) {
         let words = "servers: the user would have no server left";
         return Err(Problem::bad_request(words).next("name at least one, or remove the user by DELETE"));
     }
@@ -278,12 +326,12 @@ pub(crate) async fn change(people: &People<'_>, call: &Call<'_>, id: &str) -> Re
 /// [`Problem::not_found`], or as [`People::may_change`].
 pub(crate) async fn remove(people: &People<'_>, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
-    let (user, seen) = people.get(id).await?;
-    let left = match &user.access {
-        Access::Operator { .. } => None,
-        Access::Servers(_) => {
-            let left = people.merged(Some(&user.access), &Access::Servers(BTreeMap::new()));
-            Some(left).filter(|left| left.servers().is_some_and(|servers| !servers.is_empty()))
+    let (user, _) = people.get(id).await?;
+    let left = match people.is_unlimited() {
+        true => None,
+        false => {
+            let left = people.merged(Some(&user.access), &Access::nothing());
+            Some(left).filter(|left| left.is_operator() || !left.given().is_empty())
         }
     };
     match left {
@@ -293,43 +341,42 @@ pub(crate) async fn remove(people: &People<'_>, call: &Call<'_>, id: &str) -> Re
             changed(people, "user.access", user, before, left).await?;
         }
         None => {
-            let none = match &user.access {
-                Access::Operator { .. } => Access::Operator { reveal_addresses: false },
-                Access::Servers(_) => Access::Servers(BTreeMap::new()),
-            };
-            people.may_change(Some(&user.access), &none)?;
-            let servers = about(Some(&seen), None);
+            people.may_change(Some(&user.access), &Access::nothing())?;
+            let servers = about(Some(&user.access), None);
             let begun = Entry::begun(people.caller().who().clone(), "user.remove", people.now())?;
-            let begun = Entry { target: Some(user.id.clone()), before: noted(&seen), ..begun };
+            let begun = Entry { target: Some(user.id.clone()), before: noted(&user.access), ..begun };
             people.note(&begun, &servers).await?;
-            User::remove(people.store(), &user.id).await?;
-            people.note(&begun.now(Phase::Done, Value::Null, people.now()), &servers).await?;
+            let meant = |now: &User| now.access == user.access;
+            let removed = User::remove_if(people.store(), &user.id, meant).await;
+            let gone = matches!(removed, Ok(true));
+            let phase = if gone { Phase::Done } else { Phase::Failed };
+            people.note(&begun.now(phase, Value::Null, people.now()), &servers).await?;
+            removed?;
+            if !gone {
+                return Err(StoreError::contended().into());
+            }
         }
     }
     Ok(Answer::done())
 }
 
-/// Ends all sessions of somebody.
+/// Ends all sessions of somebody; by whoever is limited to servers, what they open there.
 ///
 /// # Errors
 /// [`Problem::not_found`], or as [`People::may_change`]: who may not change somebody may not sign them out.
 pub(crate) async fn sign_out(people: &People<'_>, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
     let (user, seen) = people.get(id).await?;
-    // Oneself at any time; else whoever could take all of it away.
-    let is_self = people.caller().who() == &crate::scope::user_who(&user);
-    if !is_self {
-        let none = match &seen {
-            Access::Operator { .. } => Access::Operator { reveal_addresses: false },
-            Access::Servers(_) => people.merged(Some(&user.access), &Access::Servers(BTreeMap::new())),
-        };
-        people.may_change(Some(&user.access), &none)?;
-    }
+    people.may_change(Some(&user.access), &people.merged(Some(&user.access), &Access::nothing()))?;
     let servers = about(Some(&seen), None);
     let begun = Entry::begun(people.caller().who().clone(), "user.sign_out", people.now())?;
     let begun = Entry { target: Some(user.id.clone()), ..begun };
     people.note(&begun, &servers).await?;
-    User::sign_out(people.store(), &user.id).await.map_err(of_user)?;
+    match people.is_unlimited() {
+        true => User::sign_out(people.store(), &user.id).await,
+        false => User::sign_out_at(people.store(), &user.id, &servers, people.now()).await,
+    }
+    .map_err(of_user)?;
     people.note(&begun.now(Phase::Done, Value::Null, people.now()), &servers).await?;
     Ok(Answer::done())
 }

@@ -137,9 +137,13 @@ mod tests {
         let empty = answer(&post(), event(json!([])), soon).await.unwrap();
         assert_eq!(serde_json::to_value(empty).unwrap(), json!({ "batchItemFailures": [] }));
         let code = r#"{"code":{"to":"ida@client.example","code":"12345678","link":null}}"#;
-        let record = json!({ "messageId": "one", "body": code, "attributes": { "SentTimestamp": "1795607990000" } });
+        let record =
+            json!({ "messageId": "one", "body": code, "attributes": { "SentTimestamp": "1795607990000" } });
         let named = answer(&post(), event(json!([record])), soon).await.unwrap();
-        assert_eq!(serde_json::to_value(named).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "one" }] }));
+        assert_eq!(
+            serde_json::to_value(named).unwrap(),
+            json!({ "batchItemFailures": [{ "itemIdentifier": "one" }] })
+        );
         assert!(answer(&post(), event(json!([{ "messageId": "", "body": "x" }])), soon).await.is_err());
     }
 

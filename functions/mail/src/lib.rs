@@ -144,7 +144,10 @@ mod tests {
 
     #[async_trait]
     impl Transport for Postmark {
-        async fn call(&self, request: http::Request<Bytes>) -> Result<http::Response<Chunks>, TransportError> {
+        async fn call(
+            &self,
+            request: http::Request<Bytes>,
+        ) -> Result<http::Response<Chunks>, TransportError> {
             let token = request.headers()["x-postmark-server-token"].to_str().unwrap().to_owned();
             let sent: Value = serde_json::from_slice(request.body()).unwrap();
             let to = sent["To"].as_str().unwrap().to_owned();
@@ -160,7 +163,8 @@ mod tests {
                 }
                 _ => (200, 0),
             };
-            let body = json!({ "ErrorCode": code, "Message": format!("about {to}"), "MessageID": "m1" }).to_string();
+            let body =
+                json!({ "ErrorCode": code, "Message": format!("about {to}"), "MessageID": "m1" }).to_string();
             let chunks: Chunks = Box::pin(futures_util::stream::iter([Ok(body.into())]));
             Ok(http::Response::builder().status(status).body(chunks).unwrap())
         }
@@ -186,7 +190,8 @@ mod tests {
         let postmark = Postmark::default();
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
         let endpoint = Endpoint::new(Arc::new(postmark.clone())).with_retries(once);
-        let sender = Sender { from: "Acme <portal@agency.example>".to_owned(), stream: "outbound".to_owned() };
+        let sender =
+            Sender { from: "Acme <portal@agency.example>".to_owned(), stream: "outbound".to_owned() };
         let keeper = Box::new(Tokens(tokens, AtomicUsize::new(0)));
         (Post::new(keeper, endpoint, sender, Arc::new(now)), postmark)
     }
@@ -217,7 +222,8 @@ mod tests {
         ];
         assert_eq!(post.handle(&batch, far()).await, ["poison", "refused", "broken", "slow"]);
         let sent = postmark.0.lock().unwrap().clone();
-        let to: Vec<&str> = sent.iter().map(|(_, mail)| mail["To"].as_str().unwrap().split('@').next().unwrap()).collect();
+        let to: Vec<&str> =
+            sent.iter().map(|(_, mail)| mail["To"].as_str().unwrap().split('@').next().unwrap()).collect();
         assert_eq!(to, ["ida", "inactive", "refused", "broken", "slow"], "nobody, and no code that is over");
         let (token, mail) = &sent[0];
         assert_eq!((token.as_str(), &mail["From"]), ("new", &json!("Acme <portal@agency.example>")));
@@ -251,7 +257,8 @@ mod tests {
         post.handle(&[&batch[..], &[poison, over]].concat(), far()).await;
         drop(logged);
         let printed = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap();
-        for said in ["was sent", "was dropped", "could not be sent", "is not understood", "not sent in time"] {
+        for said in ["was sent", "was dropped", "could not be sent", "is not understood", "not sent in time"]
+        {
             assert!(printed.contains(said), "{said}: {printed}");
         }
         for secret in ["client.example", "1234", "Your code", "Enter this", "agency.example", "\"new\""] {
@@ -262,8 +269,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_invitation_has_no_end() {
         let (post, postmark) = post(&["new"]);
-        let mail = Mail::Invitation { to: "ida@client.example".to_owned(), of: "Acme".to_owned(), link: "https://p".to_owned() };
-        let late = Incoming { id: "late".to_owned(), body: mail.encode(), sent_at: Some(now().plus_seconds(-3_000)) };
+        let mail = Mail::Invitation {
+            to: "ida@client.example".to_owned(),
+            of: "Acme".to_owned(),
+            link: "https://p".to_owned(),
+        };
+        let late = Incoming {
+            id: "late".to_owned(),
+            body: mail.encode(),
+            sent_at: Some(now().plus_seconds(-3_000)),
+        };
         assert!(post.handle(&[late], far()).await.is_empty());
         assert_eq!(postmark.0.lock().unwrap().len(), 1);
     }

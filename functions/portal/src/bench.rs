@@ -64,7 +64,7 @@ pub(crate) fn access(address: &str) -> Access {
     match address {
         VIEWER => at(OWN, Role::Viewer, true),
         ADMIN => at(OWN, Role::Admin, true),
-        _ => Access::Operator { reveal_addresses: true },
+        _ => Access::operator(true),
     }
 }
 

@@ -192,9 +192,15 @@ mod tests {
             body: request.body(),
             source: source(&request),
         };
-        assert_eq!((asked.cookie("__Host-pl"), asked.cookie("__Host-pl-asked")), (Some("first"), Some("second")));
+        assert_eq!(
+            (asked.cookie("__Host-pl"), asked.cookie("__Host-pl-asked")),
+            (Some("first"), Some("second"))
+        );
         assert_eq!((asked.asked().text("back"), asked.asked().text("q")), (Some("/servers/7"), Some("a b")));
-        assert_eq!((asked.form().text("address"), asked.form().text("note")), (Some("ida@client.example"), Some("a b")));
+        assert_eq!(
+            (asked.form().text("address"), asked.form().text("note")),
+            (Some("ida@client.example"), Some("a b"))
+        );
         assert_eq!(asked.source, Some([198, 51, 100, 7].into()), "not what a header says");
         assert!(asked.is_our_own("https://portal.example"));
     }
@@ -205,7 +211,10 @@ mod tests {
         let packed = event("GET", "/sign-in", json!({ "headers": { "accept-encoding": "gzip, br" } }));
         assert!(packed.headers().contains_key(ACCEPT_ENCODING));
         let answer = answer(&bench.portal, &packed).await;
-        assert_eq!((answer.status().as_u16(), &answer.headers()[CONTENT_ENCODING]), (200, &"gzip".parse().unwrap()));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()[CONTENT_ENCODING]),
+            (200, &"gzip".parse().unwrap())
+        );
         let Body::Binary(bytes) = answer.body() else { panic!("what is packed is no text") };
         let mut page = String::new();
         GzDecoder::new(&bytes[..]).read_to_string(&mut page).unwrap();
@@ -216,7 +225,10 @@ mod tests {
         let form = "address=ida%40client.example";
         let more = json!({ "body": STANDARD.encode(form), "isBase64Encoded": true });
         let asked = super::answer(&bench.portal, &event("POST", "/sign-in", more)).await;
-        assert_eq!((asked.status().as_u16(), &asked.headers()[LOCATION]), (303, &"/sign-in/code".parse().unwrap()));
+        assert_eq!(
+            (asked.status().as_u16(), &asked.headers()[LOCATION]),
+            (303, &"/sign-in/code".parse().unwrap())
+        );
         assert_eq!(asked.headers().get_all(SET_COOKIE).iter().count(), 1);
     }
 

@@ -67,7 +67,9 @@ impl Settings {
     pub fn may_sign_in(&self) -> bool {
         let url: Option<http::Uri> = self.known.url.parse().ok();
         let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
-        self.is_secure() || ["127.0.0.1", "localhost", "[::1]"].contains(&host) || host.ends_with(".localhost")
+        self.is_secure()
+            || ["127.0.0.1", "localhost", "[::1]"].contains(&host)
+            || host.ends_with(".localhost")
     }
 
     /// What a cookie is called.

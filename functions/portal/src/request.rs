@@ -99,6 +99,11 @@ impl Request<'_> {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether nothing says which site sent it: then it was a very old browser, or none.
+    pub(crate) fn tells_no_site(&self) -> bool {
+        self.header("sec-fetch-site").is_none() && !self.headers.contains_key(ORIGIN)
+    }
+
     /// Whether it changes something.
     pub fn is_unsafe(&self) -> bool {
         !matches!(*self.method, Method::GET | Method::HEAD)

@@ -7,8 +7,7 @@ use crate::Portal;
 use crate::request::Request;
 use crate::respond::{self, Answer, cookie};
 use crate::texts::Texts;
-use crate::visit::{Failed, Frame, Visit};
-use api::scope::SignedIn;
+use crate::visit::{Failed, Frame, SESSION, Visit};
 use askama::Template;
 use http::{Method, StatusCode};
 use ledger::ServerId;
@@ -19,8 +18,6 @@ use people::{
 };
 use std::net::IpAddr;
 
-/// The cookie of a session.
-pub(crate) const SESSION: &str = "pl";
 /// The cookie of a browser that has asked for a code.
 const ASKED: &str = "pl-asked";
 
@@ -397,13 +394,4 @@ async fn confirmed(portal: &Portal, request: &Request<'_>) -> Result<Answer, Fai
             confirm_page(portal, request, problem, StatusCode::FORBIDDEN).await
         }
     }
-}
-
-/// Whether somebody who is signed in may do now what is dangerous; else the way to show who they are.
-pub(crate) fn must_confirm(who: &SignedIn, now: ledger::Time, back: &str) -> Option<Answer> {
-    // Whom an agency's system lets in, that system knows; such a session is short.
-    if who.user.is_none() || who.session.is_confirmed(now) {
-        return None;
-    }
-    Some(respond::see(&format!("/confirm?back={}", crate::visit::segment(back))))
 }

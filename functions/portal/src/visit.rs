@@ -18,6 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::StoreError;
 
+/// The cookie of a session.
+pub(crate) const SESSION: &str = "pl";
 /// What is kept as it is in a segment of a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -88,8 +90,9 @@ impl Failed {
         let frame = Frame::outside(portal);
         let [title, detail, next] = self.words(t);
         let kept = match self.why {
-            // What was typed is not gone: it is shown, to be sent again.
-            Why::SignedOut | Why::OtherSite if request.is_unsafe() => typed(request.body),
+            // What was typed is not gone: it is shown, to be sent again. What another site sent is not for a page of ours.
+            Why::SignedOut if request.is_unsafe() => typed(request.body),
+            Why::OtherSite if request.is_unsafe() && request.tells_no_site() => typed(request.body),
             _ => Vec::new(),
         };
         let signs_in = matches!(self.why, Why::SignedOut);
@@ -245,7 +248,7 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// [`Failed::signed_out`], or the ledger's own.
     pub(crate) async fn of(portal: &'a Portal, request: &'a Request<'a>) -> Result<Visit<'a>, Failed> {
-        let name = portal.settings.cookie(crate::sign_in::SESSION);
+        let name = portal.settings.cookie(SESSION);
         let secret = request.cookie(&name).and_then(Secret::read).ok_or_else(Failed::signed_out)?;
         let now = (portal.clock)();
         let who = SignedIn::find(&*portal.store, &secret, now).await?.ok_or_else(Failed::signed_out)?;
@@ -321,7 +324,14 @@ impl<'a> Visit<'a> {
     /// [`Failed::not_found`] where they may not, or there is none; the API's own.
     pub(crate) async fn server(&'a self, id: &str, here: &'static str) -> Result<AtServer<'a>, Failed> {
         let server: ServerId = id.parse().map_err(|_| Failed::not_found())?;
-        let caller = self.who.at(server).ok_or_else(Failed::not_found)?;
+        let caller = match self.who.at(server) {
+            Some(caller) => caller,
+            None if self.who.is_signed_out_at(server) => return Err(Failed::signed_out()),
+            None => return Err(Failed::not_found()),
+        };
+        if let Some(user) = &self.who.user {
+            user.seen_at(&*self.portal.store, server, self.now).await?;
+        }
         let servers: answers::Servers = self.ask(caller.clone(), Ask::get("/v1/servers")).await?;
         let found = servers.items.into_iter().find(|one| one.server == server);
         let known = found.ok_or_else(Failed::not_found)?;
@@ -377,6 +387,15 @@ impl Ask {
 /// A segment of a path of ours.
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// Whether somebody who is signed in may do now what is dangerous; else the way to show who they are.
+pub(crate) fn must_confirm(who: &SignedIn, now: Time, back: &str) -> Option<Answer> {
+    // Whom an agency's system lets in, that system knows; what such a session may do, the API bounds.
+    if who.user.is_none() || who.session.is_confirmed(now) {
+        return None;
+    }
+    Some(respond::see(&format!("/confirm?back={}", segment(back))))
 }
 
 /// Somebody who looks at a server.

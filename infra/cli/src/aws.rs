@@ -9,6 +9,7 @@ use crate::made::Made;
 use crate::{Failure, next_step};
 use account::audit::{Who, WhoKind};
 use account::{ParameterVault, Vault, tokens_prefix};
+use api::scope::Portal;
 use aws::{Access, AccessError, Limits, Link, Outputs, OutputsError, ParameterError};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -20,6 +21,7 @@ use ledger::address::LEDGER_KEY_BYTES;
 use ledger::policy::SoftBouncePolicy;
 use operator::routes::routes;
 use operator::{Operator, Parts, Step};
+use people::{NoMail, Outbox, QueuedMail};
 use platform::{CallFailed, FailureKind};
 use queue::sqs::Urls;
 use queue::{Queue, QueueError, QueueName, Sqs, Trusted};
@@ -246,6 +248,10 @@ struct Deployed {
     trusted: Trusted,
     policy: SoftBouncePolicy,
     postmark: Option<String>,
+    /// Where people reach the portal, if there is one.
+    portal: Option<String>,
+    /// The queue of mails to them, if they get any.
+    mail: Option<String>,
 }
 
 impl Deployed {
@@ -266,6 +272,8 @@ impl Deployed {
             trusted: outputs.get("TrustedSenders").map_or(Trusted::All, |ids| Trusted::list(ids)),
             policy: output(policy.to_owned())?.parse().map_err(|_| meant.untold(policy))?,
             postmark: outputs.get("PostmarkUrl").cloned(),
+            portal: portal_url(outputs, meant.endpoint.as_deref()),
+            mail: outputs.get("MailQueueUrl").cloned(),
         })
     }
 
@@ -280,8 +288,19 @@ impl Deployed {
             trusted: Trusted::All,
             policy: SoftBouncePolicy::default(),
             postmark: None,
+            portal: None,
+            mail: None,
         })
     }
+}
+
+/// Where people reach the portal of a stack.
+fn portal_url(outputs: &Outputs, endpoint: Option<&str>) -> Option<String> {
+    let Some(endpoint) = endpoint else { return outputs.get("PortalUrl").cloned() };
+    // An emulator has APIs at hosts of their own too, which browsers find on this machine: pages link to each other by paths.
+    let (id, endpoint): (_, http::Uri) = (outputs.get("PortalApiId")?, endpoint.parse().ok()?);
+    let port = endpoint.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("http://{id}.execute-api.localhost{port}"))
 }
 
 /// The template's name for a table: `EventsTable`.
@@ -318,6 +337,10 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
             .next("put back the key that the stack was made with: every recipient's id is made with it")
     })?;
     let queues = Sqs::new(Link::new(access, Limits::COMMAND), deployed.urls);
+    let outbox: Arc<dyn Outbox> = match deployed.mail {
+        Some(url) => Arc::new(QueuedMail::new(link.clone(), url)),
+        None => Arc::new(NoMail),
+    };
     // An emulator's messages are all sent by its one account.
     let known = if meant.endpoint.is_some() { Trusted::All } else { deployed.trusted.clone() };
     let queue = Arc::new(AsOperator::new(queues, link.clone(), known));
@@ -334,7 +357,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
         policy: deployed.policy,
         trusted: deployed.trusted,
         clock: platform::clock(),
-        portal: None,
+        portal: deployed.portal.map(|url| Portal { url, outbox }),
     }))
 }
 
@@ -435,6 +458,16 @@ mod tests {
 
     fn deployed() -> Meant {
         Meant { stack: "eu-prod".to_owned(), region: "eu-west-1".to_owned(), endpoint: None }
+    }
+
+    #[test]
+    fn a_link_to_the_portal_leads_to_its_own_host_on_aws_and_in_an_emulator() {
+        let pairs = [("PortalUrl", "https://mail.agency.example"), ("PortalApiId", "a1b2c3d4")];
+        let outputs: Outputs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(portal_url(&outputs, None).as_deref(), Some("https://mail.agency.example"));
+        let emulated = portal_url(&outputs, Some("http://127.0.0.1:4566"));
+        assert_eq!(emulated.as_deref(), Some("http://a1b2c3d4.execute-api.localhost:4566"));
+        assert_eq!(portal_url(&Outputs::new(), Some("http://127.0.0.1:4566")), None);
     }
 
     #[test]

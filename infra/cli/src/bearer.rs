@@ -4,8 +4,8 @@
 //! one, before it does anything.
 
 use crate::Failure;
-use crate::args::user::Users;
 use crate::args::api::{Audit, Erase};
+use crate::args::user::Users;
 use crate::args::{Ask, Command, Keys, Quarantine, Servers, Tables};
 use crate::config::{Config, TOKEN};
 use std::path::{Path, PathBuf};

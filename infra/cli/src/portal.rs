@@ -115,7 +115,7 @@ pub async fn sample_people(
     let all = [
         ("viewer", one(Role::Viewer, false)),
         ("admin", one(Role::Admin, true)),
-        ("operator", Access::Operator { reveal_addresses: true }),
+        ("operator", Access::operator(true)),
     ];
     let who = Who { kind: WhoKind::Local, name: "sample".to_owned() };
     for (role, access) in all {

@@ -79,9 +79,7 @@ impl From<&Entry> for What {
             Entry::TokenRevoked { id, children_kept } => {
                 What::TokenRevoked { id: id.clone(), children_kept: *children_kept }
             }
-            Entry::UserAccess { id, access } => {
-                What::UserAccess { id: id.clone(), access: access.clone() }
-            }
+            Entry::UserAccess { id, access } => What::UserAccess { id: id.clone(), access: access.clone() },
             Entry::Revoked(all) => {
                 let revoked = |(server, generation, from): &(ServerId, u32, Time)| Revoked {
                     server: *server,

@@ -142,7 +142,8 @@ async fn carry(carrier: &Carrier, mail: &Written, count: u64) -> Result<(), Stri
             let name = format!("{}-{count:06}-{}.eml", platform::now().micros(), mail.tag);
             let path = folder.join(name);
             let text = eml(mail);
-            let written = tokio::task::spawn_blocking(move || platform::private::write(&path, text.as_bytes()));
+            let written =
+                tokio::task::spawn_blocking(move || platform::private::write(&path, text.as_bytes()));
             written.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
         }
     }

@@ -120,7 +120,14 @@ impl Entry {
     #[must_use]
     pub fn at(&self, server: ServerId) -> Entry {
         let mut entry = self.clone();
-        if server == ServerId::NONE || !entry.what.starts_with("token.") {
+        if server == ServerId::NONE {
+            return entry;
+        }
+        if entry.what.starts_with("user.") || entry.what.starts_with("portal.") {
+            entry.of_people(server);
+            return entry;
+        }
+        if !entry.what.starts_with("token.") {
             return entry;
         }
         for value in [&mut entry.before, &mut entry.after] {
@@ -131,6 +138,28 @@ impl Entry {
             }
         }
         entry
+    }
+
+    /// Leaves of what somebody may do what they may do at a server; that they were let in there, or out, is all that
+    /// happened, whatever they may do elsewhere.
+    fn of_people(&mut self, server: ServerId) {
+        let mut there = [false; 2];
+        for (value, is_there) in [&mut self.before, &mut self.after].into_iter().zip(&mut there) {
+            let Value::Object(members) = value else { continue };
+            members.retain(|name, _| ["standings", "problem"].contains(&name.as_str()));
+            if let Some(standings) = members.get_mut("standings").and_then(Value::as_array_mut) {
+                standings.retain(|one| one["server"].as_i64() == Some(server.get()));
+                *is_there = !standings.is_empty();
+            }
+        }
+        if self.phase == Phase::Begun && self.what.starts_with("user.") && there[0] != there[1] {
+            self.what = if there[1] { "user.invite" } else { "user.remove" }.to_owned();
+            if there[1] {
+                self.before = Value::Null;
+            } else {
+                self.after = Value::Null;
+            }
+        }
     }
 
     /// Leaves something out of what was and what is.

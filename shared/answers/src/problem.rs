@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 23] = [
+const CODES: [(&str, &str); 24] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -45,6 +45,7 @@ const CODES: [(&str, &str); 23] = [
         "too-many-tokens",
         "409: a server or a token has as many tokens as allowed. Revoke one that is no longer needed.",
     ),
+    ("too-many-users", "409: a server has as many users as allowed. Remove one who no longer needs access."),
     ("too-large", "413: the request has more than one request may have."),
     ("too-many", "429: the token has reached its limit for today; `Retry-After` says for how long."),
     ("content-type", "415: the body does not have one of the expected media types."),

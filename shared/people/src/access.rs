@@ -5,6 +5,9 @@ use ledger::ServerId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What somebody may do and see at each server.
+pub type Standings = BTreeMap<ServerId, Standing>;
+
 /// What somebody may do and see at one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
@@ -12,6 +15,17 @@ pub struct Standing {
     pub role: Role,
     /// Whether addresses in lists are shown whole.
     pub reveal_addresses: bool,
+}
+
+impl Standing {
+    /// The more of two in everything.
+    #[must_use]
+    pub fn or(self, other: Standing) -> Standing {
+        Standing {
+            role: self.role.max(other.role),
+            reveal_addresses: self.reveal_addresses || other.reveal_addresses,
+        }
+    }
 }
 
 /// What somebody may do and see.
@@ -22,9 +36,12 @@ pub enum Access {
     Operator {
         /// Whether addresses in lists are shown whole.
         reveal_addresses: bool,
+        /// What clients have given them at their own servers, not knowing that they are of the agency.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        servers: Standings,
     },
     /// So much at each of these servers, and nothing elsewhere.
-    Servers(BTreeMap<ServerId, Standing>),
+    Servers(Standings),
 }
 
 impl Access {
@@ -33,10 +50,15 @@ impl Access {
         Access::Servers(BTreeMap::new())
     }
 
+    /// Everything at every server.
+    pub fn operator(reveal_addresses: bool) -> Access {
+        Access::Operator { reveal_addresses, servers: BTreeMap::new() }
+    }
+
     /// What it may do and see at a server; nothing where it may not know of it.
     pub fn at(&self, server: ServerId) -> Option<Standing> {
         match self {
-            Access::Operator { reveal_addresses } => {
+            Access::Operator { reveal_addresses, .. } => {
                 Some(Standing { role: Role::Operator, reveal_addresses: *reveal_addresses })
             }
             Access::Servers(servers) => servers.get(&server).copied(),
@@ -48,11 +70,29 @@ impl Access {
         matches!(self, Access::Operator { .. })
     }
 
-    /// The servers that it names; none where it is for all.
-    pub fn servers(&self) -> Option<&BTreeMap<ServerId, Standing>> {
+    /// The servers that it is for; none where it is for all.
+    pub fn servers(&self) -> Option<&Standings> {
         match self {
             Access::Operator { .. } => None,
             Access::Servers(servers) => Some(servers),
+        }
+    }
+
+    /// What it was given at each server, whatever it may do besides.
+    pub fn given(&self) -> &Standings {
+        match self {
+            Access::Operator { servers, .. } | Access::Servers(servers) => servers,
+        }
+    }
+
+    /// The same with other standings at servers.
+    #[must_use]
+    pub fn with_given(&self, servers: Standings) -> Access {
+        match self {
+            Access::Operator { reveal_addresses, .. } => {
+                Access::Operator { reveal_addresses: *reveal_addresses, servers }
+            }
+            Access::Servers(_) => Access::Servers(servers),
         }
     }
 }

@@ -22,7 +22,7 @@ mod sweep;
 mod tests;
 mod user;
 
-pub use access::{Access, Standing};
+pub use access::{Access, Standing, Standings};
 pub use limit::{ASKED_AN_HOUR, ASKED_OF_SOURCE_AN_HOUR, Limited, asked};
 pub use link::{LINK_LASTS, Link, LinkFor};
 pub use mail::{Mail, MemoryOutbox, NoMail, Outbox, OutboxError};
@@ -32,7 +32,7 @@ pub use secret::Secret;
 pub use session::{ABSOLUTE, CONFIRMED_FOR, IDLE, LINK_SESSION, Session, SessionOf};
 pub use sign_in::{Asked, CODE_LASTS, CodeRefused, Purpose, SignIn, TRIES_MAX};
 pub use sweep::{end_all, sweep};
-pub use user::{User, UserError, user_id};
+pub use user::{Here, User, UserError, user_id};
 
 use store::{Collection, DocumentStore, StoreError};
 

@@ -69,7 +69,10 @@ mod tests {
     }
 
     fn outbox(endpoint: &str) -> QueuedMail {
-        let link = Link::new(Access::of_emulator(endpoint, "eu-west-1"), Limits { attempts_max: 1, ..Limits::COMMAND });
+        let link = Link::new(
+            Access::of_emulator(endpoint, "eu-west-1"),
+            Limits { attempts_max: 1, ..Limits::COMMAND },
+        );
         QueuedMail::new(link, "https://sqs.example/1/us-mail")
     }
 

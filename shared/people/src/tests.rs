@@ -111,7 +111,7 @@ async fn access_is_what_is_named_and_nothing_at_any_other_server() {
     assert_eq!(access.at(server(7)), Some(Standing { role: Role::Viewer, reveal_addresses: false }));
     assert_eq!(access.at(server(8)), None);
     assert!(!access.is_operator() && access.servers().is_some());
-    let operator = Access::Operator { reveal_addresses: false };
+    let operator = Access::operator(false);
     let everywhere = Some(Standing { role: Role::Operator, reveal_addresses: false });
     assert_eq!(operator.at(server(8)), everywhere, "an operator too sees addresses only where that is said");
     assert!(operator.is_operator() && operator.servers().is_none());

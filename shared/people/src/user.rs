@@ -5,6 +5,7 @@ use crate::secret::mark;
 use crate::{parsed, read, text};
 use ledger::{LedgerKey, ServerId, Time, recipient_key};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Collection, DocumentStore, Edit, StoreError, edit};
 
 /// How often it is noted when somebody was last here.
@@ -29,11 +30,32 @@ pub struct User {
     /// When it was last here, to the hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_at: Option<Time>,
+    /// What each server's own people may know of it there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub here: BTreeMap<ServerId, Here>,
     /// The time zone that times are shown in, by its IANA name; UTC without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
     /// What its sessions bear: another one ends all of them.
     pub(crate) mark: String,
+}
+
+/// What is known of a user at one server, apart from all others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Here {
+    /// When it was let in.
+    pub invited_at: Time,
+    /// By whom, as the audit names them.
+    pub invited_by: String,
+    /// When it first came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen_at: Option<Time>,
+    /// When it was last here, to the hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Time>,
+    /// When it was signed out here: sessions that began before open nothing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_out_at: Option<Time>,
 }
 
 /// Why a user is not changed.
@@ -69,17 +91,20 @@ impl User {
         by: &str,
         now: Time,
     ) -> Result<User, StoreError> {
-        Ok(User {
+        let mut user = User {
             id: user_id(key, address),
             address: address.trim().to_owned(),
-            access,
+            access: Access::nothing(),
             invited_at: now,
             invited_by: by.to_owned(),
             joined_at: None,
             last_seen_at: None,
+            here: BTreeMap::new(),
             zone: None,
             mark: mark()?,
-        })
+        };
+        user.give(access, by, now);
+        Ok(user)
     }
 
     /// One of them.
@@ -144,17 +169,101 @@ impl User {
         User::change(store, id, |user| user.mark = mark.clone()).await
     }
 
+    /// Gives it another access; who gave it, and when, is kept for each server where it had none.
+    pub fn give(&mut self, access: Access, by: &str, now: Time) {
+        let given = access.given();
+        self.here.retain(|server, _| given.contains_key(server));
+        for server in given.keys() {
+            let new = || Here {
+                invited_at: now,
+                invited_by: by.to_owned(),
+                first_seen_at: None,
+                last_seen_at: None,
+                signed_out_at: None,
+            };
+            self.here.entry(*server).or_insert_with(new);
+        }
+        self.access = access;
+    }
+
+    /// Ends what its sessions open at some servers; elsewhere they go on.
+    ///
+    /// # Errors
+    /// As [`change`](User::change).
+    pub async fn sign_out_at(
+        store: &dyn DocumentStore,
+        id: &str,
+        servers: &BTreeSet<ServerId>,
+        now: Time,
+    ) -> Result<User, UserError> {
+        User::change(store, id, |user| {
+            for (server, here) in &mut user.here {
+                if servers.contains(server) {
+                    here.signed_out_at = Some(now);
+                }
+            }
+        })
+        .await
+    }
+
+    /// Whether a session that began then opens what it may do at a server.
+    pub fn is_in(&self, server: ServerId, began_at: Time) -> bool {
+        let out = self.here.get(&server).and_then(|here| here.signed_out_at);
+        self.access.is_operator() || out.is_none_or(|out| began_at > out)
+    }
+
+    /// Notes that it is at a server, if that was not noted within the hour.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn seen_at(
+        &self,
+        store: &dyn DocumentStore,
+        server: ServerId,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let Some(here) = self.here.get(&server) else { return Ok(()) };
+        if here.last_seen_at.is_some_and(|at| now < at.plus_seconds(SEEN_EVERY_SECONDS)) {
+            return Ok(());
+        }
+        let noted = User::change(store, &self.id, |user| {
+            if let Some(here) = user.here.get_mut(&server) {
+                here.last_seen_at = Some(now);
+                here.first_seen_at = here.first_seen_at.or(Some(now));
+            }
+        });
+        match noted.await {
+            Ok(_) | Err(UserError::Unknown) => Ok(()),
+            Err(UserError::Store(error)) => Err(error),
+        }
+    }
+
     /// Removes one of them: its sessions open nothing from then on, nor would they if it were invited again.
     ///
     /// # Errors
     /// The ledger's own, or that others change it all the time.
     pub async fn remove(store: &dyn DocumentStore, id: &str) -> Result<(), StoreError> {
+        User::remove_if(store, id, |_| true).await.map(drop)
+    }
+
+    /// Removes one of them as it is read; whether it is gone. Where it is not as it should be, it stays.
+    ///
+    /// # Errors
+    /// The ledger's own, or that others change it all the time.
+    pub async fn remove_if(
+        store: &dyn DocumentStore,
+        id: &str,
+        is_meant: impl Fn(&User) -> bool + Send + Sync,
+    ) -> Result<bool, StoreError> {
         for _ in 0..10 {
             let Some(document) = store.document(&Collection::Users, id).await? else {
-                return Ok(());
+                return Ok(true);
             };
+            if !is_meant(&parsed(&document.text)?) {
+                return Ok(false);
+            }
             if store.delete_document(&Collection::Users, id, document.version).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(StoreError::contended())

@@ -3,10 +3,10 @@
 use super::{Caller, Gate, Portal};
 use crate::problem::Problem;
 use crate::token::{Grant, Role, Token};
-use ::people::{Access, Link, LinkFor, Secret, Session, SessionOf, Standing, User};
+use ::people::{Access, Link, LinkFor, Secret, Session, SessionOf, Standing, Standings, User};
 use account::audit::{Entry, Who, WhoKind};
 use ledger::{LedgerKey, ServerId, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use store::{DocumentStore, StoreError};
 
 /// The users that a caller may see and change: an operator all; an admin the standings of viewers at its own servers (and
@@ -14,9 +14,6 @@ use store::{DocumentStore, StoreError};
 pub struct People<'a> {
     pub(super) gate: &'a Gate<'a>,
 }
-
-/// What somebody may do and see at each server.
-type Standings = BTreeMap<ServerId, Standing>;
 
 impl People<'_> {
     /// Who asks.
@@ -47,94 +44,103 @@ impl People<'_> {
         &*self.gate.parts.store
     }
 
-    fn reaches(&self, server: ServerId) -> bool {
+    /// Whether it may do everything at every server: an operator whom no list of servers limits.
+    pub fn is_unlimited(&self) -> bool {
+        let own = self.caller().grant();
+        own.role == Role::Operator && own.servers.is_none()
+    }
+
+    /// Whether a server is among the caller's.
+    pub fn reaches(&self, server: ServerId) -> bool {
         self.caller().grant.servers.as_ref().is_none_or(|servers| servers.contains(&server))
     }
 
-    /// What of a user's access the caller may know; nothing where it is nobody that it manages.
+    /// What of a user's access the caller may know; nothing where it is nobody that it manages. Whoever is limited to
+    /// servers learns what was given there, and not whether that is all.
     pub fn seen(&self, access: &Access) -> Option<Access> {
-        match access {
-            Access::Operator { .. } => (self.caller().role() == Role::Operator).then(|| access.clone()),
-            Access::Servers(all) if self.caller().role() == Role::Operator => {
-                // One with no server left is an operator's to remove.
-                Some(Access::Servers(all.clone()))
-            }
-            Access::Servers(all) => {
-                let seen: Standings = all
-                    .iter()
-                    .filter(|(server, _)| self.reaches(**server))
-                    .map(|(server, standing)| (*server, *standing))
-                    .collect();
-                (!seen.is_empty()).then_some(Access::Servers(seen))
-            }
+        if self.is_unlimited() {
+            return Some(access.clone());
         }
+        let seen = access.given().iter().filter(|(server, _)| self.reaches(**server));
+        let seen: Standings = seen.map(|(server, standing)| (*server, *standing)).collect();
+        (!seen.is_empty()).then_some(Access::Servers(seen))
     }
 
     /// What a user has after the caller says what it shall have at the servers that the caller reaches; elsewhere it stays.
     pub fn merged(&self, before: Option<&Access>, wanted: &Access) -> Access {
         match (before, wanted) {
-            (Some(Access::Servers(before)), Access::Servers(wanted)) => {
-                let elsewhere = before.iter().filter(|(server, _)| !self.reaches(**server));
-                let here = wanted.iter();
-                Access::Servers(
-                    elsewhere.chain(here).map(|(server, standing)| (*server, *standing)).collect(),
-                )
+            (Some(before), Access::Operator { .. }) => wanted.with_given(before.given().clone()),
+            (Some(before), Access::Servers(given)) if !self.is_unlimited() => {
+                let elsewhere = before.given().iter().filter(|(server, _)| !self.reaches(**server));
+                let all = elsewhere.chain(given).map(|(server, standing)| (*server, *standing));
+                before.with_given(all.collect())
             }
             _ => wanted.clone(),
         }
     }
 
-    /// What a user has after the caller gives it this beside what it had.
+    /// What a user has after the caller gives it this beside what it had: of each the more.
     pub fn added(&self, before: Option<&Access>, given: &Access) -> Access {
+        let Some(before) = before else { return given.clone() };
+        let mut all = before.given().clone();
+        for (server, standing) in given.given() {
+            all.entry(*server).and_modify(|had| *had = had.or(*standing)).or_insert(*standing);
+        }
         match (before, given) {
-            (Some(Access::Servers(before)), Access::Servers(given)) => {
-                Access::Servers(before.iter().chain(given).map(|(server, one)| (*server, *one)).collect())
-            }
-            // An operator has all of it already.
-            (Some(operator @ Access::Operator { .. }), Access::Servers(_)) => operator.clone(),
-            _ => given.clone(),
+            (
+                Access::Operator { reveal_addresses: one, .. },
+                Access::Operator { reveal_addresses: other, .. },
+            ) => Access::operator(*one || *other).with_given(all),
+            (operator @ Access::Operator { .. }, Access::Servers(_))
+            | (Access::Servers(_), operator @ Access::Operator { .. }) => operator.with_given(all),
+            (Access::Servers(_), Access::Servers(_)) => Access::Servers(all),
         }
     }
 
     /// Whose mail somebody is invited to see, in words: the clients' names, or the agency's own stack.
     pub async fn named(&self, access: &Access) -> Result<String, Problem> {
         let mut names = BTreeSet::new();
-        for server in access.servers().into_iter().flat_map(BTreeMap::keys) {
+        for server in access.servers().into_iter().flat_map(Standings::keys) {
             let entry = account::Registry(&*self.gate.parts.store).get(*server).await?;
             names.insert(entry.map_or_else(|| format!("server {server}"), |entry| entry.client));
         }
         Ok(names.into_iter().collect::<Vec<_>>().join(", "))
     }
 
-    /// That a user's access may be changed so by the caller: nobody gives what it has not, and nobody changes what is above
-    /// what it may give.
+    /// That a user's access may be changed so by the caller: nobody gives what it has not, for longer than it has it, and
+    /// nobody changes what is above what it may give.
     ///
     /// # Errors
     /// [`Problem::not_found`] for servers that are not the caller's, [`Problem::role`], or that nobody grants what it has
     /// not.
     pub fn may_change(&self, before: Option<&Access>, after: &Access) -> Result<(), Problem> {
         let own = self.caller().grant();
-        match (before, after) {
-            (Some(Access::Operator { .. }), _) | (_, Access::Operator { .. }) => {
-                if own.role < Role::Operator || own.servers.is_some() {
-                    return Err(Problem::role("operator"));
-                }
-                let reveals = matches!(after, Access::Operator { reveal_addresses: true });
-                if reveals && !own.reveal_addresses {
-                    return Err(beyond());
-                }
-                Ok(())
+        let reveals = |access: Option<&Access>| match access {
+            Some(Access::Operator { reveal_addresses, .. }) => Some(*reveal_addresses),
+            Some(Access::Servers(_)) | None => None,
+        };
+        let (was, is) = (reveals(before), reveals(Some(after)));
+        if was != is {
+            if !self.is_unlimited() {
+                return Err(Problem::role("operator"));
             }
-            (before, Access::Servers(after)) => {
-                let none = Standings::new();
-                let before = before.and_then(Access::servers).unwrap_or(&none);
-                let touched: BTreeSet<ServerId> = before.keys().chain(after.keys()).copied().collect();
-                for server in touched {
-                    self.may_give(server, before.get(&server), after.get(&server))?;
-                }
-                Ok(())
+            if is == Some(true) && !own.reveal_addresses {
+                return Err(beyond());
             }
         }
+        let (none, given) = (Standings::new(), after.given());
+        let had = before.map_or(&none, Access::given);
+        let touched: BTreeSet<ServerId> = had.keys().chain(given.keys()).copied().collect();
+        for server in touched {
+            self.may_give(server, had.get(&server), given.get(&server))?;
+        }
+        let gives = is > was
+            || given.iter().any(|(server, one)| had.get(server).is_none_or(|had| had.or(*one) != *had));
+        if gives && own.expires_at.is_some() {
+            let words = "a token or a session that ends by itself cannot let somebody in for good";
+            return Err(Problem::beyond_own(words).next("ask somebody whose access does not end"));
+        }
+        Ok(())
     }
 
     fn may_give(
@@ -201,27 +207,17 @@ fn beyond() -> Problem {
 }
 
 impl Caller {
-    /// A user at one server; nothing where it may not know of it.
-    pub fn of_user(user: &User, server: ServerId) -> Option<Caller> {
-        Caller::with(user_who(user), &user.access, server)
-    }
-
-    /// Somebody whom an agency's system let in by a token, at one server.
-    pub fn of_link(token: &str, access: &Access, server: ServerId) -> Option<Caller> {
-        Caller::with(Who { kind: WhoKind::Token, name: token.to_owned() }, access, server)
-    }
-
     /// Somebody at one server: what an access opens there.
-    fn with(who: Who, access: &Access, server: ServerId) -> Option<Caller> {
+    fn with(who: Who, access: &Access, server: ServerId, expires_at: Option<Time>) -> Option<Caller> {
         let Standing { role, reveal_addresses } = access.at(server)?;
         let servers = Some(BTreeSet::from([server]));
-        Some(Caller { who, grant: Grant { role, servers, reveal_addresses, expires_at: None } })
+        Some(Caller { who, grant: Grant { role, servers, reveal_addresses, expires_at } })
     }
 
     /// Somebody at all servers that an access names, with the least that it may do at any of them.
     pub fn everywhere(who: Who, access: &Access) -> Caller {
         let grant = match access {
-            Access::Operator { reveal_addresses } => {
+            Access::Operator { reveal_addresses, .. } => {
                 Grant { reveal_addresses: *reveal_addresses, ..Grant::ALL }
             }
             Access::Servers(servers) => Grant {
@@ -288,9 +284,17 @@ impl SignedIn {
         Ok(Some(found))
     }
 
-    /// As somebody at one server; nothing where they may not know of it.
+    /// As somebody at one server; nothing where they may not know of it, or were signed out there.
     pub fn at(&self, server: ServerId) -> Option<Caller> {
-        Caller::with(self.who.clone(), &self.access, server)
+        // What is let in for some hours lets in nobody for longer.
+        let ends = self.user.is_none().then_some(self.session.ends_at);
+        let caller = Caller::with(self.who.clone(), &self.access, server, ends);
+        caller.filter(|_| !self.is_signed_out_at(server))
+    }
+
+    /// Whether a server's own people have signed them out there since they came.
+    pub fn is_signed_out_at(&self, server: ServerId) -> bool {
+        self.user.as_ref().is_some_and(|user| !user.is_in(server, self.session.began_at))
     }
 
     /// As somebody at all of their servers, to list them.

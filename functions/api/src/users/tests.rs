@@ -1,6 +1,6 @@
 //! What admins and operators may do about users, and what a token's link opens.
 
-use crate::bench::{Answered, Bench, SERVER};
+use crate::bench::{Answered, Bench, SERVER, now};
 use crate::token::Role;
 use http::Method;
 use people::{Mail, User};
@@ -54,7 +54,10 @@ async fn an_admin_invites_viewers_of_its_own_servers_and_nobody_else() {
     let operator = json!({ "addresses": ["new@client.example"], "operator": true });
     assert_eq!(ask(&bench, &admin, Method::POST, "/v1/users", &operator).await.status(), 403);
     let viewer = bench.token(Role::Viewer, Some(&[SERVER]), true).await;
-    assert_eq!(invite(&bench, &viewer, "x@client.example", json!([at(SERVER, "viewer")])).await.status(), 403);
+    assert_eq!(
+        invite(&bench, &viewer, "x@client.example", json!([at(SERVER, "viewer")])).await.status(),
+        403
+    );
     assert_eq!(ask(&bench, &viewer, Method::GET, "/v1/users", &Value::Null).await.status(), 403);
 }
 
@@ -103,7 +106,8 @@ async fn an_admin_learns_nothing_of_operators_and_changes_no_admin() {
         (Method::DELETE, format!("/v1/users/{boss}/sessions")),
         (Method::PUT, format!("/v1/users/{boss}")),
     ] {
-        let body = if method == Method::PUT { json!({ "servers": [at(SERVER, "viewer")] }) } else { Value::Null };
+        let body =
+            if method == Method::PUT { json!({ "servers": [at(SERVER, "viewer")] }) } else { Value::Null };
         assert_eq!(ask(&bench, &admin, method, &path, &body).await.status(), 404, "{path}");
     }
     for (method, path) in [
@@ -111,18 +115,22 @@ async fn an_admin_learns_nothing_of_operators_and_changes_no_admin() {
         (Method::DELETE, format!("/v1/users/{other}/sessions")),
         (Method::PUT, format!("/v1/users/{other}")),
     ] {
-        let body = if method == Method::PUT { json!({ "servers": [at(SERVER, "viewer")] }) } else { Value::Null };
+        let body =
+            if method == Method::PUT { json!({ "servers": [at(SERVER, "viewer")] }) } else { Value::Null };
         assert_eq!(ask(&bench, &admin, method, &path, &body).await.status(), 403, "{path}");
     }
-    // Inviting whoever has all of it already changes nothing and tells nothing.
+    // Inviting an operator tells nothing of that: they are a viewer there like any other.
     let told = invite(&bench, &admin, "boss@agency.example", json!([at(SERVER, "viewer")])).await;
     assert_eq!(told.status(), 201);
     assert_eq!(told.json()["items"][0]["operator"], false);
+    assert_eq!(listed(&bench, &admin).await.len(), 2);
+    let path = format!("/v1/users/{boss}");
+    assert_eq!(ask(&bench, &admin, Method::DELETE, &path, &Value::Null).await.status(), 204);
     assert!(User::get(&*bench.store, &boss).await.unwrap().unwrap().access.is_operator());
 }
 
 #[tokio::test]
-async fn an_invitation_is_mailed_once_and_says_whose_mail_it_is_about() {
+async fn an_invitation_is_mailed_until_somebody_has_come_and_seldom() {
     let bench = Bench::default();
     let agency = bench.token(Role::Operator, None, true).await;
     let told = invite(&bench, &agency, "ida@client.example", json!([at(SERVER, "viewer")])).await;
@@ -130,7 +138,18 @@ async fn an_invitation_is_mailed_once_and_says_whose_mail_it_is_about() {
     let mails = bench.outbox.take();
     let [Mail::Invitation { to, link, .. }] = &*mails else { panic!("{mails:?}") };
     assert_eq!((to.as_str(), link.as_str()), ("ida@client.example", "https://portal.example"));
-    invite(&bench, &agency, "ida@client.example", json!([at(SERVER, "admin")])).await;
+    for (nth, mails) in [1, 0].into_iter().enumerate() {
+        let told = invite(&bench, &agency, "ida@client.example", json!([at(SERVER, "admin")])).await;
+        assert_eq!((bench.outbox.take().len(), told.json()["mailed"] == true), (mails, nth == 0));
+    }
+    bench.pass(3_700);
+    let ida = id(&bench, &agency, "ida@client.example", json!([at(SERVER, "viewer")])).await;
+    assert_eq!(bench.outbox.take().len(), 1, "she has never come, so it may have been lost");
+    let seen = User::get(&*bench.store, &ida).await.unwrap().unwrap();
+    assert_eq!(seen.access.given().values().next().unwrap().role, Role::Admin, "no invitation takes away");
+    seen.seen(&*bench.store, now()).await.unwrap();
+    bench.pass(3_700);
+    invite(&bench, &agency, "ida@client.example", json!([at(SERVER, "viewer")])).await;
     assert!(bench.outbox.take().is_empty(), "she knows already");
 }
 
@@ -153,4 +172,68 @@ async fn a_portal_link_opens_no_more_than_the_token_that_made_it() {
             assert!(url.starts_with("https://portal.example/link/"), "{url}");
         }
     }
+}
+
+#[tokio::test]
+async fn nobody_learns_by_an_invitation_what_somebody_does_elsewhere_or_ends_it() {
+    let bench = Bench::default();
+    let one = bench.token(Role::Admin, Some(&[SERVER]), true).await;
+    let other = bench.token(Role::Admin, Some(&[OTHER]), true).await;
+    let agency = bench.token(Role::Operator, None, true).await;
+    let boss = id(&bench, &agency, "ceo@other.example", json!([at(OTHER, "admin")])).await;
+    User::get(&*bench.store, &boss).await.unwrap().unwrap().seen(&*bench.store, now()).await.unwrap();
+    bench.pass(60);
+    assert_eq!(id(&bench, &one, "ceo@other.example", json!([at(SERVER, "viewer")])).await, boss);
+    let new = id(&bench, &one, "new@client.example", json!([at(SERVER, "viewer")])).await;
+    let told = |all: &[Value], id: &str| {
+        let mut found = all.iter().find(|user| user["id"] == id).unwrap().clone();
+        for name in ["id", "address"] {
+            found.as_object_mut().unwrap().remove(name);
+        }
+        found
+    };
+    let all = listed(&bench, &one).await;
+    assert_eq!(told(&all, &boss), told(&all, &new), "known or not, they look the same");
+    // What is noted there tells of that server alone, and as of somebody new.
+    let audit = ask(&bench, &one, Method::GET, &format!("/v1/servers/{SERVER}/audit"), &Value::Null).await;
+    assert!(!audit.text().contains(&OTHER.to_string()), "{}", audit.text());
+    let steps = audit.json()["items"].as_array().unwrap().clone();
+    let begun: Vec<&Value> = steps.iter().filter(|step| step["phase"] == "begun").collect();
+    assert!(
+        begun.iter().all(|step| step["what"] == "user.invite" && step.get("before").is_none()),
+        "{begun:?}"
+    );
+    let mark = User::get(&*bench.store, &boss).await.unwrap().unwrap();
+    let path = format!("/v1/users/{boss}/sessions");
+    assert_eq!(ask(&bench, &one, Method::DELETE, &path, &Value::Null).await.status(), 204);
+    let after = User::get(&*bench.store, &boss).await.unwrap().unwrap();
+    let server = |id| ledger::ServerId::new(id).unwrap();
+    assert!(!after.is_in(server(SERVER), now()) && after.is_in(server(OTHER), now()));
+    assert!(mark.is_in(server(SERVER), now()));
+    assert_eq!(
+        ask(&bench, &other, Method::GET, "/v1/users", &Value::Null).await.json()["items"][0]["servers"],
+        json!([at(OTHER, "admin")])
+    );
+}
+
+#[tokio::test]
+async fn what_ends_by_itself_lets_nobody_in_for_good_and_a_limited_operator_sees_its_servers_alone() {
+    let bench = Bench::default();
+    let agency = bench.token(Role::Operator, None, true).await;
+    let short = json!({ "name": "short", "role": "admin", "servers": [SERVER],
+        "expires_at": now().plus_days(5).to_string() });
+    let made = bench.ask(&agency, Method::POST, "/v1/tokens", short.to_string().as_bytes()).await.json();
+    let short = made["token"].as_str().unwrap();
+    let told = invite(&bench, short, "new@client.example", json!([at(SERVER, "viewer")])).await;
+    assert_eq!((told.status(), &told.json()["type"]), (403, &json!("urn:postledger:problem:beyond-own")));
+    let here =
+        id(&bench, &agency, "here@client.example", json!([at(SERVER, "admin"), at(OTHER, "admin")])).await;
+    id(&bench, &agency, "there@client.example", json!([at(OTHER, "admin")])).await;
+    let limited = bench.token(Role::Operator, Some(&[SERVER]), true).await;
+    let seen = listed(&bench, &limited).await;
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0]["servers"], json!([at(SERVER, "admin")]));
+    let path = format!("/v1/users/{here}");
+    assert_eq!(ask(&bench, &limited, Method::DELETE, &path, &Value::Null).await.status(), 204);
+    assert_eq!(listed(&bench, &agency).await.len(), 2, "they are still at the other server");
 }

@@ -24,6 +24,8 @@ const MARKED: usize = 120;
 const MOST: f64 = 1e30;
 /// How far apart the names of limits stand at least.
 const APART: f64 = 14.0;
+/// How much further up than values and limits whiskers may stretch the scale.
+const WHISKERS: f64 = 1.5;
 /// Which part of all mail may lie beyond the top.
 const BEYOND: f64 = 0.02;
 
@@ -191,34 +193,42 @@ impl Chart {
         self.series.iter().all(|series| self.points(series).next().is_none())
     }
 
-    /// The highest value: of bars, of those upon each other; of rates, of those that are of more than hardly any mail.
-    fn highest(&self) -> f64 {
-        let all = || self.series.iter().flat_map(|series| self.points(series));
-        if self.shape == Shape::Bars {
-            let mut sums = vec![0.0_f64; self.slots.len()];
-            all().for_each(|(slot, point)| sums[slot] += point.value);
-            return sums.into_iter().fold(0.0, f64::max);
-        }
-        let mut points: Vec<Point> = all().map(|(_, point)| point).collect();
+    /// The points that the scale is made for: those of more than hardly any mail.
+    fn telling(&self) -> Vec<Point> {
+        let all = self.series.iter().flat_map(|series| self.points(series));
+        let mut points: Vec<Point> = all.map(|(_, point)| point).collect();
         points.sort_by(|one, other| other.value.total_cmp(&one.value));
         let most = points.iter().map(|point| point.weight).sum::<f64>() * BEYOND;
         let mut beyond = 0.0;
-        let mut within = points.iter().skip_while(|point| {
+        let beyond = points.iter().take_while(|point| {
             beyond += point.weight;
             beyond <= most && most > 0.0
         });
-        within.next().map_or(0.0, |point| point.value)
+        points.split_off(beyond.count())
+    }
+
+    /// The highest of bars that stand upon each other.
+    fn highest_bar(&self) -> f64 {
+        let mut sums = vec![0.0_f64; self.slots.len()];
+        for (slot, point) in self.series.iter().flat_map(|series| self.points(series)) {
+            sums[slot] += point.value;
+        }
+        sums.into_iter().fold(0.0, f64::max)
     }
 
     /// What the top stands for: the highest value and the limit above it, with as much of the whiskers as leaves the
     /// values to be seen.
     fn top(&self) -> f64 {
-        let highest = self.highest();
+        let telling = self.telling();
+        let highest = match self.shape {
+            Shape::Bars => self.highest_bar(),
+            Shape::Lines => telling.first().map_or(0.0, |point| point.value),
+        };
         let next = self.limits.iter().map(|(at, _)| *at).filter(|at| *at > highest).reduce(f64::min);
         let top = next.unwrap_or(highest).max(highest);
-        let points = self.series.iter().flat_map(|series| self.points(series));
-        let whisker = points.filter_map(|(_, point)| Some(point.interval?[1])).fold(0.0, f64::max);
-        let top = top.max(whisker.min(top * 2.0));
+        let whiskers = telling.iter().filter_map(|point| Some(point.interval?[1]));
+        let whisker = whiskers.fold(0.0, f64::max);
+        let top = top.max(whisker.min(top * WHISKERS));
         match self.shape {
             _ if top > 0.0 => top,
             // A rate that was nothing everywhere is drawn as nothing of something.
@@ -264,10 +274,10 @@ impl Chart {
         let room = (WIDTH - scale.left) / (letters as f64 * LETTER + 12.0);
         let step = self.slots.len().div_ceil((room as usize).clamp(1, LABELS));
         for (slot, name) in self.slots.iter().enumerate().step_by(step.max(1)) {
-            let x = scale.x(slot);
             let half = name.chars().count() as f64 * LETTER / 2.0;
-            let anchor = if x + half > WIDTH { "end" } else { "middle" };
-            *svg += &text(x.min(WIDTH), ABOVE + PLOT + 17.0, anchor, "axis", name);
+            // None leaves the chart.
+            let x = scale.x(slot).min(WIDTH - half).max(half);
+            *svg += &text(x, ABOVE + PLOT + 17.0, "middle", "axis", name);
         }
     }
 

@@ -279,7 +279,7 @@ mod tests {
         serde_json::from_value(json!({
             "time": format!("2026-11-25T08:{minute:02}:00Z"), "type": "Delivery", "measure": measure,
             "stream": "outbound", "source": "webhook", "received_at": "2026-11-25T09:00:00Z",
-            "event": "pQ2rS4tU6vW8xY0zA1bC3d", "facts": [], "details": {},
+            "event": "pQ2rS4tU6vW8xY0zA1bC3g", "facts": [], "details": {},
             "recipient": { "recipient_id": format!("{}A", recipient.to_string().repeat(21)) },
         }))
         .unwrap()

@@ -15,8 +15,8 @@ pub(super) use users::{Names, all, labels};
 
 use crate::pages::shared;
 use crate::respond::Answer;
-use crate::sign_in::must_confirm;
 use crate::texts::Texts;
+use crate::visit::must_confirm;
 use crate::visit::{AtServer, Failed, Visit, Why};
 use ::people::User as Kept;
 use answers::{Role, User, Word};

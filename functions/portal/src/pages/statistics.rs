@@ -8,6 +8,7 @@ use super::rates::{Figures, percent};
 use super::shared::{CSV, Choice, Table, link, mendable, number, streams};
 use super::summary::{Line, Span, lines};
 use super::truth;
+use crate::moment::Zone;
 use crate::request::Fields;
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
@@ -50,6 +51,8 @@ struct Sum {
 /// What is asked for.
 struct Chosen {
     every: Every,
+    /// The zone that days are of: that of whoever looks, or UTC where its hours are not whole ones of UTC.
+    zone: Zone,
     stream: Option<String>,
     from: Time,
     to: Time,
@@ -74,12 +77,14 @@ impl Chosen {
         let every = asked.text("by").and_then(Every::named).unwrap_or(Every::Day);
         let typed = ["from", "to"].map(|name| asked.text(name).unwrap_or_default().to_owned());
         let read = [&typed[0], &typed[1]].map(|text| text.parse::<Date>().ok());
-        let begins = |day: Date| at.visit.zone.read(&format!("{day}T00:00"));
         let (end, [usual, most]) = (end(at), days(every));
+        let is_whole = at.visit.zone.field(end).ends_with(":00");
+        let zone = if is_whole { at.visit.zone.clone() } else { Zone::default() };
+        let begins = |day: Date| zone.read(&format!("{day}T00:00"));
         let last = read[1].and_then(|day| day.tomorrow().ok()).and_then(begins);
         let to = last.unwrap_or(end).min(end);
         let first = read[0].and_then(begins);
-        let from = hour_of(first.unwrap_or_else(|| since(at, every, to, usual)));
+        let from = hour_of(first.unwrap_or_else(|| since(&zone, every, to, usual)));
         let is_wrong = typed.iter().zip([first, last]).any(|(text, day)| !text.is_empty() && day.is_none());
         let problem = if is_wrong {
             Some(t.stats_no_day())
@@ -90,7 +95,7 @@ impl Chosen {
         } else {
             None
         };
-        Chosen { every, stream: asked.text("stream").map(str::to_owned), from, to, typed, problem }
+        Chosen { every, zone, stream: asked.text("stream").map(str::to_owned), from, to, typed, problem }
     }
 
     fn pairs(&self) -> Vec<(&'static str, Option<String>)> {
@@ -105,12 +110,12 @@ impl Chosen {
 }
 
 /// When what is shown begins: with a day, or with a week, unless hours are shown.
-fn since(at: &AtServer<'_>, every: Every, to: Time, days: i64) -> Time {
+fn since(zone: &Zone, every: Every, to: Time, days: i64) -> Time {
     let back = to.plus_days(-days);
     if every == Every::Hour {
         return back;
     }
-    let day = at.visit.zone.field(back).split('T').next().and_then(|day| day.parse::<Date>().ok());
+    let day = zone.field(back).split('T').next().and_then(|day| day.parse::<Date>().ok());
     let day = day.and_then(|day| match every {
         Every::Week => {
             let behind = day.weekday().to_monday_zero_offset();
@@ -118,7 +123,7 @@ fn since(at: &AtServer<'_>, every: Every, to: Time, days: i64) -> Time {
         }
         _ => day.tomorrow().ok(),
     });
-    day.and_then(|day| at.visit.zone.read(&format!("{day}T00:00"))).unwrap_or(back)
+    day.and_then(|day| zone.read(&format!("{day}T00:00"))).unwrap_or(back)
 }
 
 /// The page, or the file.
@@ -136,7 +141,7 @@ pub(super) async fn page(at: &AtServer<'_>) -> Result<Answer, Failed> {
         streams: all_streams(at, chosen.stream.as_deref()),
         from: chosen.typed[0].clone(),
         to: chosen.typed[1].clone(),
-        zone: at.visit.zone.name().to_owned(),
+        zone: chosen.zone.name().to_owned(),
         problem: chosen.problem.clone(),
         notes: Vec::new(),
         span: String::new(),
@@ -170,7 +175,7 @@ pub(super) async fn page(at: &AtServer<'_>) -> Result<Answer, Failed> {
     let before = ask(chosen.from.plus_seconds(-long), chosen.from).await?;
     let span = Span { from: chosen.from, to: chosen.to, stream };
     page.lines = lines(at, span, &Figures::of(&now.total), &Figures::of(&before.total));
-    page.span = t.stats_span(at.visit.show(now.from).text(), at.visit.show(now.to).text());
+    page.span = t.stats_span(chosen.zone.show(now.from).text(), chosen.zone.show(now.to).text());
     page.figures = figures(at, &span, &page.span, &slots, &Figures::of(&now.total));
     page.sorts = SORTS.iter().map(|sort| sum(at, &span, &now, sort)).collect();
     page.notes = notes(at, &now);

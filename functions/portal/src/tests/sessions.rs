@@ -286,7 +286,7 @@ async fn one_goes_back_to_a_page_of_ours_and_to_nobody_elses() {
 #[tokio::test]
 async fn an_operator_who_sees_no_addresses_sees_none_in_the_portal_either() {
     let bench = Bench::default();
-    bench.invite(OPERATOR, Access::Operator { reveal_addresses: false }).await;
+    bench.invite(OPERATOR, Access::operator(false)).await;
     let filled = super::fixture::fill(&bench, OWN, super::fixture::Texts::Plain("acme")).await;
     let mut browser = bench.signed_in(OPERATOR).await;
     for seen in super::walk::walk(&mut browser, "/", 400).await {

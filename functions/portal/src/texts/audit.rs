@@ -81,7 +81,6 @@ texts! {
     audit_why_bounce() "mail bounces, or arrives again";
     audit_why_legal() "a law or a contract requires it";
     audit_why_mistake() "an earlier decision was a mistake";
-    audit_why_other() "something else";
     audit_consent() "With the person’s consent";
     audit_not_at_postmark() "Only here, not at Postmark";
     audit_done_of(done, all) "{done} of {all} done";

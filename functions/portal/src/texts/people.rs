@@ -19,7 +19,6 @@ texts! {
     people_whole_no() "sees masked addresses";
     people_role_and(role, addresses) "{role}, {addresses}";
     people_invited() "Invited";
-    people_invited_by(at, by) "{at}, by {by}";
     people_by(by) "by {by}";
     people_joined() "First signed in";
     people_seen() "Last seen";

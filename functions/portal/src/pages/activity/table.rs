@@ -112,7 +112,7 @@ mod tests {
         let item: EntryWithRecipient = serde_json::from_value(json!({
             "time": "2026-11-25T08:00:00Z", "type": "Bounce", "measure": "bounce_hard", "stream": "outbound",
             "message_id": "@m", "source": "webhook", "received_at": "2026-11-25T08:00:01Z",
-            "event": "pQ2rS4tU6vW8xY0zA1bC3d", "facts": [], "note": "\tnote",
+            "event": "pQ2rS4tU6vW8xY0zA1bC3g", "facts": [], "note": "\tnote",
             "details": {
                 "subject": "=HYPERLINK(\"https://evil.example\")", "diagnostic": "-1;2", "tag": "+tag",
                 "link": "\rx", "withheld": ["subject", "link"],
@@ -139,6 +139,6 @@ mod tests {
         ] {
             assert!(row.contains(&format!("{cell},")), "{cell}: {row}");
         }
-        assert_eq!(name(&item), "pQ2rS4tU6vW8xY0zA1bC3d.kZxV0n3qT5uYwB7cD9eFgA");
+        assert_eq!(name(&item), "pQ2rS4tU6vW8xY0zA1bC3g.kZxV0n3qT5uYwB7cD9eFgA");
     }
 }

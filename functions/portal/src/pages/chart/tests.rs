@@ -90,7 +90,7 @@ fn whiskers_reach_from_end_to_end_around_the_value() {
 fn a_whisker_beyond_the_top_is_cut_off_and_does_not_flatten_the_rest() {
     let svg =
         drawn(&chart(Shape::Lines, &[point(0.01, Some([0.0, 0.9])), point(0.01, Some([0.009, 0.011]))]));
-    assert!(svg.contains(">2%</text>") && !svg.contains(">90%</text>"), "{svg}");
+    assert!(svg.contains(">1.5%</text>") && !svg.contains(">90%</text>"), "{svg}");
     assert_eq!(path(&svg, "whisker").matches("h6").count(), 3, "three of four ends are there");
 }
 
