@@ -2,9 +2,10 @@
 //! What holds for every page is tested in its own crate; what people see, in a browser.
 
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use postledger::client::agent;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::lambda::built;
-use postledger_tests::soak_disk::{Process, agent};
+use postledger_tests::soak_disk::Process;
 use serde_json::Value;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Output;

@@ -37,6 +37,8 @@ pub use visit::Failed;
 
 use api::Api;
 use api::scope::Portal as Known;
+use http::header::HOST;
+use http::uri::Authority;
 use http::{HeaderMap, StatusCode};
 use ledger::{LedgerKey, ServerId};
 use platform::Clock;
@@ -65,11 +67,13 @@ impl Settings {
 
     /// Whether somebody may sign in: over TLS, or on this very machine, where nobody listens in between.
     pub fn may_sign_in(&self) -> bool {
+        self.is_secure() || self.is_here()
+    }
+
+    /// Whether its URL leads to this very machine.
+    fn is_here(&self) -> bool {
         let url: Option<http::Uri> = self.known.url.parse().ok();
-        let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
-        self.is_secure()
-            || ["127.0.0.1", "localhost", "[::1]"].contains(&host)
-            || host.ends_with(".localhost")
+        is_here(url.as_ref().and_then(http::Uri::host).unwrap_or_default())
     }
 
     /// What a cookie is called.
@@ -77,6 +81,11 @@ impl Settings {
         // A browser takes such a name from this host alone, by TLS, and from no part of a domain that it shares.
         if self.is_secure() { format!("__Host-{name}") } else { name.to_owned() }
     }
+}
+
+/// Whether a name is that of the machine that one is on.
+fn is_here(host: &str) -> bool {
+    ["127.0.0.1", "localhost", "[::1]"].contains(&host) || host.ends_with(".localhost")
 }
 
 /// The portal of a ledger.
@@ -131,7 +140,18 @@ impl Portal {
         respond::guarded(answer, &self.settings, request.headers)
     }
 
+    /// Whether a request is meant for this portal. On this machine alone any name may lead to it: that of a page elsewhere
+    /// too, which would then be taken for one of ours.
+    fn is_meant(&self, request: &Request<'_>) -> bool {
+        let asked: Option<Authority> =
+            request.headers.get(HOST).and_then(|name| name.to_str().ok()?.parse().ok());
+        !self.settings.is_here() || asked.is_none_or(|asked| is_here(asked.host()))
+    }
+
     async fn routed(&self, request: &Request<'_>) -> Result<Answer, Failed> {
+        if !self.is_meant(request) {
+            return Err(Failed { status: StatusCode::MISDIRECTED_REQUEST, ..Failed::other_site() });
+        }
         let segments = request.segments().ok_or_else(Failed::not_found)?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         if segments == ["health"] && !request.is_unsafe() {

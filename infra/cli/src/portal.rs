@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::args::{PortalArgs, Run};
+use crate::listen::bind;
 use crate::sample::SERVER;
 use account::audit::{Who, WhoKind};
 use answers::Role;
@@ -43,8 +44,7 @@ impl Listening {
         let doors = args.listen.map_or(args.port, |listen| listen.port());
         let any = if doors == 0 { 0 } else { doors.checked_add(2).unwrap_or(0) };
         let asked = listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, any).into());
-        let listener =
-            crate::run::bind(asked, "`--portal 127.0.0.1:0` (any that is free), or `--no-portal`").await?;
+        let listener = bind(asked, "`--portal 127.0.0.1:0` (any that is free), or `--no-portal`").await?;
         let address = listener.local_addr()?;
         let here = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
         let url = match url {

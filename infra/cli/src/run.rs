@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::args::{PORT, Run};
 use crate::keys::{KeyRing, webhooks};
+use crate::listen::bind;
 use crate::sample::SERVER;
 use crate::terminal::Visible;
 use crate::{Failure, endpoint, portal, say, trial};
@@ -63,14 +64,6 @@ struct Listening {
     base: String,
     front: Front,
     metrics: Option<(TcpListener, Exposition)>,
-}
-
-/// Listens at an address; `instead` says how another one is chosen.
-pub async fn bind(address: SocketAddr, instead: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure::new(format!("port {} on {} cannot be had: {error}", address.port(), address.ip()))
-            .next(format!("stop what listens there, or choose another: {instead}"))
-    })
 }
 
 impl Listening {

@@ -1,5 +1,7 @@
 //! What holds of users, sessions, codes and links, whatever pages are made over them.
 
+mod at_servers;
+
 use crate::*;
 use answers::Role;
 use ledger::{LedgerKey, ServerId, Time};

@@ -3,7 +3,7 @@
 use super::fixture::{Texts, fill};
 use super::walk::walk;
 use crate::Page;
-use crate::bench::{ADMIN, Bench, OPERATOR, OWN, VIEWER};
+use crate::bench::{ADMIN, Bench, OPERATOR, OWN, Setup, VIEWER};
 use crate::texts;
 use answers::Role;
 use http::Method;
@@ -115,5 +115,23 @@ async fn what_another_site_sends_is_not_shown_and_what_an_old_browser_sends_runs
         let html = super::html::Html::read(seen.text());
         assert!(html.faults.is_empty(), "{:?}", html.faults);
         super::hostile::has_no_attack("/sign-in", &html);
+    }
+}
+
+/// A name of somebody else's that is made to lead to this machine: its page would be taken for one of ours.
+#[tokio::test]
+async fn on_this_machine_a_page_of_another_name_is_refused_though_it_says_that_it_is_our_own() {
+    let bench = Bench::new(Setup { url: "http://127.0.0.1:8631", shows_sample: true, ..Setup::default() });
+    for (host, status) in [
+        ("127.0.0.1:8631", 200),
+        ("localhost:8631", 200),
+        ("[::1]:8631", 200),
+        ("evil.example:8631", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.evil.example", 421),
+    ] {
+        let mut browser = bench.browser();
+        let own = [("sec-fetch-site", "same-origin"), ("host", host)];
+        assert_eq!(browser.send(Method::GET, "/sign-in", &own, b"").await.status, status, "{host}");
     }
 }

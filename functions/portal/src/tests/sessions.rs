@@ -72,6 +72,38 @@ async fn who_is_signed_out_everywhere_is_so_in_every_browser_at_once() {
 }
 
 #[tokio::test]
+async fn who_signs_out_everywhere_by_themselves_is_out_in_every_browser() {
+    let bench = bench().await;
+    for address in [VIEWER, OPERATOR] {
+        let (mut one, mut other) = (bench.signed_in(address).await, bench.signed_in(address).await);
+        bench.pass(301);
+        let seen = one.post("/account", &[("action", "sign-out")]).await;
+        assert_eq!(seen.status, 303, "{address}: no code is asked for: {}", seen.text());
+        assert!(!one.is_in().await && !other.is_in().await, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn whom_a_client_signs_out_is_out_at_the_clients_server_and_nowhere_else() {
+    let bench = bench().await;
+    let standing = people::Standing { role: Role::Viewer, reveal_addresses: false };
+    let both = Access::Servers([OWN, FOREIGN].map(|id| (crate::bench::server(id), standing)).into());
+    let user = bench.invite("both@agency.example", both).await;
+    let mut browser = bench.signed_in("both@agency.example").await;
+    bench.pass(10);
+    let mut admin = bench.signed_in(ADMIN).await;
+    let sent = [("action", "sign-out"), ("user", user.id.as_str())];
+    assert_eq!(admin.post(&of_own("/people"), &sent).await.status, 303);
+    assert_eq!(browser.get(&of_own("/recipients")).await.status, 401);
+    assert_eq!(browser.get(&format!("/servers/{FOREIGN}/recipients")).await.status, 200);
+    assert_eq!(browser.get(&format!("/servers/{NOWHERE}/recipients")).await.status, 404);
+    bench.pass(10);
+    let mut again = bench.signed_in("both@agency.example").await;
+    assert_eq!(again.get(&of_own("/recipients")).await.status, 200);
+    assert_eq!(browser.get(&of_own("/recipients")).await.status, 401, "the older session stays out");
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_session_and_not_only_the_cookie() {
     let bench = bench().await;
     let (mut one, mut other) = (bench.signed_in(VIEWER).await, bench.signed_in(VIEWER).await);
