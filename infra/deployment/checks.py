@@ -24,7 +24,8 @@ def asked_as_gateway(path):
                "requestId": "deploy", "routeKey": "$default", "stage": "$default", "time": "01/Jan/2026:00:00:00 +0000",
                "timeEpoch": 1767225600000}
     return {"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "",
-            "headers": {"host": "deploy.invalid", "user-agent": "deploy.py"}, "requestContext": context, "isBase64Encoded": False}
+            # A portal on this machine, an emulator's, refuses any other host.
+            "headers": {"host": "localhost", "user-agent": "deploy.py"}, "requestContext": context, "isBase64Encoded": False}
 
 
 def question(function):

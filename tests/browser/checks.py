@@ -379,6 +379,22 @@ def harmless(page):
     }""" % NAMED)
 
 
+def current(page):
+    """Where somebody is in a list of links is seen, in forced colours too: by a line or a ground, not by thick letters alone."""
+    return page.evaluate("""() => {
+        %s
+        const looks = link => { const style = getComputedStyle(link); return [style.borderBottomStyle, style.borderBottomWidth,
+            style.borderBottomColor, style.backgroundColor, style.outlineStyle].join() }
+        const problems = []
+        for (const here of document.querySelectorAll("nav a[aria-current]")) {
+            const other = [...here.closest("nav").querySelectorAll("li a:not([aria-current])")][0]
+            if (other && other.checkVisibility() && looks(other) === looks(here))
+                problems.push(`nothing but its letters shows that one is here: ${named(here)}`)
+        }
+        return problems
+    }""" % NAMED)
+
+
 def still(page):
     """Nothing moves: for people who asked their browser for reduced motion."""
     moving = page.evaluate("""() => {

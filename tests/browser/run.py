@@ -320,7 +320,7 @@ class Runner:
         violations = checks.axe(page)
         result.axe = len(violations)
         found = violations + checks.weight(loaded) + checks.headings(page) + checks.times(page)
-        found += checks.titles(page, self._others(case, page)) + checks.texts_apart(page) + checks.harmless(page)
+        found += checks.titles(page, self._others(case, page)) + checks.texts_apart(page) + checks.harmless(page) + checks.current(page)
         if case.page.private:
             found += checks.no_store(loaded[0])
         if visit.setting.reduced_motion:

@@ -388,6 +388,19 @@ class Apart(OnPages):
         self.assert_bad(checks.spaced, "is stretched", html())
 
 
+class Current(OnPages):
+    def test_where_one_is_is_seen_in_forced_colours_too(self):
+        tabs = '<nav aria-label="Pages"><ul><li><a href="/" aria-current="page">Here</a></li><li><a href="/other">There</a></li></ul></nav>'
+        shown = html(BODY.replace("<h2>Search", f"{tabs}<h2>Search"))
+        forced = Setting(forced_colors=True)
+        self.styled("li a { border-bottom: 3px solid transparent } li a[aria-current] { border-color: #0a4f8a; font-weight: 700 }")
+        self.assert_good(checks.current, shown)
+        self.assert_bad(checks.current, "nothing but its letters", shown, forced)
+        site.answers["/style.css"] = (200, {"content-type": "text/css"}, site.answers["/style.css"][2]
+                                      + "@media (forced-colors: active) { li a:not([aria-current]) { border-color: Canvas } }")
+        self.assert_good(checks.current, shown, forced)
+
+
 class Harmless(OnPages):
     def test_what_others_wrote_is_a_text(self):
         self.assert_good(checks.harmless, html(BODY.replace("hard bounce", "&lt;img data-pwn onerror=x&gt;")))

@@ -124,9 +124,8 @@ fn standings(servers: &[NewStanding]) -> Result<Standings, Problem> {
                 .next("leave `servers` out, and set `operator` to true"));
         }
         let standing = Standing { role: *role, reveal_addresses: *reveal_addresses };
-        if all.insert(server, standing).is_some() {
-            return Err(wrong(&format!("server {server} is named twice")));
-        }
+        // Named twice, it is the more of both.
+        all.entry(server).and_modify(|had: &mut Standing| *had = had.or(standing)).or_insert(standing);
     }
     Ok(all)
 }

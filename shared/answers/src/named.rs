@@ -80,6 +80,8 @@ macro_rules! unnamed {
 }
 
 unnamed! {
+    /// What somebody may be at one server.
+    StandingRole { "type": "string", "enum": ["viewer", "admin"] }
     /// An address in any spelling.
     GivenAddress { "type": "string", "examples": ["ida.moreau@customer.example"] }
     /// The id of a user: a keyed hash of the address.

@@ -1,6 +1,6 @@
 //! Who may sign in to the portal, and links to it.
 
-use crate::named::{Cursor, GivenAddress, ServerId as OfServer, UserId};
+use crate::named::{Cursor, GivenAddress, ServerId as OfServer, StandingRole, UserId};
 use crate::{Role, Timestamp, Word};
 use ledger::ServerId;
 use schemars::JsonSchema;
@@ -62,6 +62,7 @@ pub struct NewStanding {
     #[schemars(with = "OfServer")]
     pub server: i64,
     /// `viewer` or `admin`.
+    #[schemars(with = "StandingRole")]
     pub role: Role,
     /// Whether they shall see whole addresses in lists.
     #[serde(default)]
