@@ -222,7 +222,7 @@ fn whoever_is_removed_is_out_at_once(stack: &Deployed, operator: &mut Browser<'_
     let (status, invited) = client.ask("POST", "/v1/users", &body.to_string());
     assert_eq!((status, &invited["mailed"]), (201, &json!(true)), "{invited}");
     let id = invited["items"][0]["id"].as_str().unwrap();
-    assert_eq!(client.ask("DELETE", &format!("/v1/users/{id}"), "").0, 200);
+    assert_eq!(client.ask("DELETE", &format!("/v1/users/{id}"), "").0, 204);
     operator.page("/account");
     let removed = stack.ask(&["user", "remove", OPERATOR]);
     assert!(removed.status.success(), "{}", text(&removed.stderr));

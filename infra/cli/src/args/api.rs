@@ -90,7 +90,7 @@ pub enum Ask {
     /// The tokens that let others ask the API: create, list, revoke.
     #[command(subcommand)]
     Token(Tokens),
-    /// The people who may sign in to the portal: invite, list, change, remove, link.
+    /// Who may sign in to the portal: invite, list, change, remove.
     #[command(subcommand)]
     User(Users),
 }
