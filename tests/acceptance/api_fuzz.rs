@@ -25,12 +25,15 @@ fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
     let described = world.ask(None, "GET", "/v1/openapi.json", "");
     let token = world.token(Role::Operator, None, true);
     let (spare, _) = world.token_until(Role::Viewer, Some(&[SERVER]), false, None);
+    let [goes, stays] =
+        ["goes@client.example", "stays@client.example"].map(|address| world.user(address, SERVER));
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-fuzz");
     let fuzz = Fuzz {
         base: world.base(),
         description: described.body(),
         token: &token,
         spare: &spare.id,
+        users: [&goes, &stays],
         examples,
         seed,
         phases: None,

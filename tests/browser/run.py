@@ -51,7 +51,7 @@ LINES_APART = 50
 def main():
     arguments = parse_arguments()
     # So that whoever ends this ends the programs under test too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: somebody ended it"))
     harness.SCREENSHOTS = pathlib.Path(arguments.pictures).resolve()
     try:
         with contextlib.ExitStack() as stack:

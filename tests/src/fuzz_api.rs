@@ -19,6 +19,8 @@ pub struct Fuzz<'a> {
     pub token: &'a str,
     /// The id of another token, which may be revoked.
     pub spare: &'a str,
+    /// The ids of two users of the portal: one who may be removed, and one who stays.
+    pub users: [&'a str; 2],
     /// How many examples of each operation are drawn.
     pub examples: u32,
     /// What makes one run differ from another.
@@ -67,6 +69,7 @@ impl Fuzz<'_> {
             .arg(&report)
             .env("POSTLEDGER_FUZZ_TOKEN", self.token)
             .env("POSTLEDGER_FUZZ_SPARE", self.spare)
+            .env("POSTLEDGER_FUZZ_USERS", self.users.join(","))
             .envs([("SCHEMATHESIS_HOOKS", "hooks"), ("PYTHONDONTWRITEBYTECODE", "1")])
             .env("PYTHONPATH", &tools)
             .current_dir(self.folder)
