@@ -109,6 +109,11 @@ def fits(page):
 def keyboard(page):
     """Tab reaches everything that can be used, in the order of the document and back, and nothing holds the focus. The first is
     a link that skips to the content. What has the focus is in view, and shows it by an outline or a shadow."""
+    # A browser gives a field the focus that a page wants it to have once it has drawn the page: not in the midst of this.
+    for _ in range(200):
+        if page.evaluate("!document.querySelector('[autofocus]') || document.activeElement.matches('[autofocus]')"):
+            break
+        page.wait_for_timeout(20)
     elements = page.evaluate(STOPS)
     if not elements:
         return []
