@@ -53,6 +53,15 @@ fn the_local_stack_comes_up_with_a_sample_answers_the_commands_and_goes_again() 
     let urls = text(&local.ask(&["url", "--local", "--server", "8123456"]).stdout);
     assert!(urls.contains("/v1/8123456/bounce"), "{urls}");
 
+    for way in [
+        &["user", "invite", "--local", "you@agency.example", "--operator"][..],
+        &["user", "link", "--local", "you@agency.example"],
+    ] {
+        assert!(told.contains(&way.join(" ")), "{told}");
+        let output = local.ask(way);
+        assert!(output.status.success(), "{way:?}: {}", text(&output.stderr));
+    }
+
     assert_eq!(text(&local.script(&["down"]).stdout), "stopped\n");
     assert_eq!(text(&local.script(&["status"]).stdout), "down\n");
     assert_eq!(text(&local.script(&["down"]).stdout), "down\n");
