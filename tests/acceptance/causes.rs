@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use ingest::WebhookRequest;
 use ledger::{LedgerKey, Source};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use platform::logs::testing::Logged;
 use platform::{CallFailed, FailureKind};
 use postledger_tests::bodies::{bounce, message};
 use postledger_tests::command::{command, run, text};
@@ -17,7 +18,6 @@ use postledger_tests::{STACK, clock, handle};
 use queue::{Queue as _, QueueError, QueueName, Sender as _, Sqs};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -274,32 +274,13 @@ impl Recorder for Counts {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// What is logged, and counted, while a future runs.
 fn observed<T>(future: impl Future<Output = T>) -> (T, Vec<Value>, BTreeMap<String, u64>) {
-    let (log, counts) = (Log::default(), Counts::default());
-    let writer = log.clone();
+    let counts = Counts::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let done = tracing::subscriber::with_default(
-        platform::logs::subscriber(&format!("info,{}", platform::logs::of_function()), move || {
-            writer.clone()
-        }),
-        || metrics::with_local_recorder(&counts, || runtime.block_on(future)),
-    );
-    let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = Logged::under(format!("info,{}", platform::logs::of_function()).as_str());
+    let done = metrics::with_local_recorder(&counts, || runtime.block_on(future));
+    let lines = logged.text();
     assert!(!QUOTED.iter().any(|quoted| lines.contains(quoted)), "{lines}");
     (done, lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), counts.taken())
 }

@@ -99,7 +99,18 @@ const EDGES: &[(&str, &[&str])] = &[
     // Pages have no way of their own to what happened: the store is for who signs in.
     (
         "portal",
-        &["account", "answers", "api", "aws", "ledger", "people", "platform", "postmark-api", "store"],
+        &[
+            "account",
+            "answers",
+            "api",
+            "aws",
+            "ledger",
+            "people",
+            "platform",
+            "postmark-api",
+            "store",
+            "suppression-lists",
+        ],
     ),
     ("mail", &["aws", "ledger", "people", "platform", "portal", "postmark-api"]),
     ("watch", &["account", "aws", "credential", "ledger", "people", "platform", "postmark-api", "store"]),

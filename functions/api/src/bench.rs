@@ -1,6 +1,7 @@
 //! What this crate's tests stand on: the API over tables and queues in memory, and a clock that stands still until it
 //! is moved.
 
+use crate::recording::record;
 use crate::scope::{Caller, Parts, Portal};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
@@ -9,7 +10,6 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use ledger::canonical::digest;
 use ledger::event::What;
-use ledger::fold::EventSet;
 use ledger::identity::IdentityParts;
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::prelude::*;
-use store::{ACTIONS_MAX, Action, Memory, Recorded, Seen};
+use store::{ACTIONS_MAX, Action, Memory, Recorded};
 
 /// The server that tests ask about.
 pub(crate) const SERVER: i64 = 8_123_456;
@@ -174,51 +174,12 @@ impl Bench {
         Bench::with(Memory::default(), Arc::new(Nobody), before)
     }
 
-    /// Records a body as if it had come in by its source, unless as good a copy is there, and folds the view anew. The
-    /// event.
+    /// Records a body as if it had come in by its source: see [`recording::record`].
     pub(crate) async fn record(&self, server: i64, body: Value, source: Source) -> Event {
         let server = ServerId::new(server).unwrap();
         let received_at = now().plus_seconds(self.moved.load(Ordering::Relaxed));
         let context = Context { server, received_at, source, keep_engagement_detail: false };
-        let body = body.to_string();
-        let (examined, event) = postmark::event(body.as_bytes(), &context, &LedgerKey::for_tests()).unwrap();
-        self.store.note_stream(server, &event.stream).await.unwrap();
-        let before = self.store.state_events(server, event.recipient).await.unwrap();
-        let set = |events: &[Recorded]| events.iter().map(|one| one.event.clone()).collect::<EventSet>();
-        let view = set(&before).view();
-        let read = view.as_ref().map(|view| view.folded);
-        let new = Recorded {
-            event: event.clone(),
-            body: Some(examined.canonical),
-            dropped: examined.dropped,
-            expires_at: None,
-        };
-        let copy = self.store.event(server, event.recipient, event.class(), event.identity).await.unwrap();
-        let mut actions = match copy.map(|copy| copy.event) {
-            None => vec![Action::Record(new.clone())],
-            Some(copy) if event.rank() < copy.rank() => vec![Action::Replace(new.clone(), Seen::from(&copy))],
-            Some(_) => return event,
-        };
-        let mut after = before;
-        after.push(new);
-        if event.class() == ledger::Class::State
-            && let (gone, Some(view)) = (view, set(&after).view())
-        {
-            for stream in gone.iter().flat_map(|gone| gone.rows().into_keys()) {
-                if !view.rows().contains_key(stream) {
-                    actions.push(Action::DeleteRow(server, event.recipient, stream.to_owned()));
-                }
-            }
-            for (stream, row) in view.rows() {
-                let address = view.address.clone();
-                actions.push(Action::PutRow(server, event.recipient, stream.to_owned(), row, address));
-            }
-            actions.push(Action::PutView(view, read));
-        }
-        let counts = [(ledger::counters::Measure::of(&event.what), 1)].into();
-        actions.push(Action::Count(ledger::counters::Hour::of(&event), 0, counts));
-        self.store.commit(&actions).await.unwrap();
-        event
+        record(&*self.store, &context, &body, None).await
     }
 
     /// Records events as they are; no view is folded of them.

@@ -30,6 +30,8 @@ mod observe;
 mod openapi;
 pub mod problem;
 mod recipient;
+#[cfg(any(test, feature = "testing"))]
+pub mod recording;
 pub mod route;
 mod ruling;
 pub mod scope;

@@ -31,6 +31,11 @@ const AT_ONCE: usize = 8;
 /// How long Postmark is waited for in all: a gateway gives up after 29 seconds, and decisions come after.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What a dry run says would be changed: Postmark's list.
+const POSTMARK: &str = "postmark";
+/// What a dry run says would be changed: this ledger.
+const LEDGER: &str = "ledger";
+
 /// What Postmark says, or that it says nothing, about one address on one stream.
 #[derive(Clone, Debug, PartialEq)]
 enum Said {

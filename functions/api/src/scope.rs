@@ -23,6 +23,7 @@ use crate::token::{Grant, Role, Token, TokenRefused};
 use ::people::{Outbox, Secret, User};
 use account::audit::{Who, WhoKind};
 use account::{Registry, ServerEntry, Streams, Vault};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::AUTHORIZATION;
 use ledger::event::WHOLE_SERVER;
 use ledger::policy::SoftBouncePolicy;
@@ -36,6 +37,8 @@ use store::Store;
 
 /// Of how many servers the registry is asked one by one; of more it is read as a whole.
 const ASKED_ONE_BY_ONE: usize = 20;
+/// Of how many servers the streams are read at once.
+const AT_ONCE: usize = 32;
 
 /// What a ledger is reached by.
 #[derive(Clone)]
@@ -220,11 +223,9 @@ impl<'a> Gate<'a> {
                 }
             }
         }
-        let mut all = Vec::new();
-        for (server, entry) in entries {
-            all.push((server, entry, self.parts.store.streams(server).await?));
-        }
-        Ok(all)
+        let store = &self.parts.store;
+        let of = |(server, entry)| async move { Ok((server, entry, store.streams(server).await?)) };
+        stream::iter(entries).map(of).buffered(AT_ONCE).try_collect().await
     }
 
     /// Opens the users, for whoever may manage some.

@@ -3,7 +3,6 @@
 //! Counts are kept by whole hours of UTC, so only a zone that keeps to whole hours can have its days and hours counted.
 //! Streams and buckets in which nothing was counted are left out. Streams come in pages, by name.
 
-mod rate;
 mod slots;
 
 use crate::call::{Answer, Call, Query};
@@ -148,6 +147,11 @@ fn begins(hour: &str) -> Option<Time> {
     format!("{hour}:00:00Z").parse().ok()
 }
 
+/// Counts and their rates, as they are told.
+fn block(counts: &Counts) -> Block {
+    Block::of(counts.iter().map(|(measure, count)| (measure.name().to_owned(), *count)).collect())
+}
+
 /// What is told of each stream, and of all together.
 fn told(counted: &Counted, slots: &[Slot]) -> (BTreeMap<String, StatsOfStream>, Block) {
     let mut streams = BTreeMap::new();
@@ -167,12 +171,12 @@ fn told(counted: &Counted, slots: &[Slot]) -> (BTreeMap<String, StatsOfStream>, 
         }
         let buckets = buckets.iter().map(|(slot, counts)| {
             let Slot { from, to, label } = slots[*slot].clone();
-            Bucket { from: from.into(), to: to.into(), label, block: rate::block(counts) }
+            Bucket { from: from.into(), to: to.into(), label, block: block(counts) }
         });
         let buckets = buckets.collect();
-        streams.insert(stream.clone(), StatsOfStream { total: rate::block(&total), buckets });
+        streams.insert(stream.clone(), StatsOfStream { total: block(&total), buckets });
     }
-    (streams, rate::block(&all))
+    (streams, block(&all))
 }
 
 /// Adds counts to others; what comes to nothing is left out.

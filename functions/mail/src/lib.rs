@@ -132,6 +132,7 @@ struct Again;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use platform::logs::testing::Logged;
     use postmark_api::{Bytes, Chunks, Retries, Transport, TransportError};
     use serde_json::{Value, json};
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -231,32 +232,15 @@ mod tests {
         assert!(mail["TextBody"].as_str().unwrap().contains("1234 5678"));
     }
 
-    #[derive(Clone, Default)]
-    struct Printed(Arc<std::sync::Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Printed {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[tokio::test(start_paused = true)]
     async fn nothing_that_is_logged_has_an_address_a_code_or_a_text_in_it() {
-        let (printed, (post, _)) = (Printed::default(), post(&["new"]));
-        let writer = printed.clone();
-        let subscriber = platform::logs::subscriber("trace", move || writer.clone());
-        let logged = tracing::subscriber::set_default(subscriber);
+        let (post, _) = post(&["new"]);
+        let logged = Logged::under("trace");
         let batch = ["ida", "inactive", "refused", "broken", "slow"].map(|to| code(to, Some(to), 5));
         let poison = Incoming { body: batch[0].body.replace("code\":{", "kode\":{"), ..batch[0].clone() };
         let over = code("over", Some("bob"), CODE_LASTS);
         post.handle(&[&batch[..], &[poison, over]].concat(), far()).await;
-        drop(logged);
-        let printed = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap();
+        let printed = logged.text();
         for said in ["was sent", "was dropped", "could not be sent", "is not understood", "not sent in time"]
         {
             assert!(printed.contains(said), "{said}: {printed}");

@@ -11,13 +11,12 @@ use answers::Role;
 use api::Parts;
 use api::call::Call;
 use api::scope::{Caller, Portal as Known};
-use async_trait::async_trait;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId, Time};
-use people::{Access, Mail, MemoryOutbox, Outbox, OutboxError, Standing, User, user_id};
-use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
+use people::{Access, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
+use postmark_api::{Endpoint, Nowhere, Retries};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -65,29 +64,6 @@ pub(crate) fn access(address: &str) -> Access {
         VIEWER => at(OWN, Role::Viewer, true),
         ADMIN => at(OWN, Role::Admin, true),
         _ => Access::operator(true),
-    }
-}
-
-struct NoPostmark;
-
-#[async_trait]
-impl Transport for NoPostmark {
-    async fn call(&self, _: http::Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
-        Err(TransportError::NotConnected("there is no Postmark here".to_owned()))
-    }
-}
-
-/// Where no mail is sent from.
-struct NoMail;
-
-#[async_trait]
-impl Outbox for NoMail {
-    fn sends(&self) -> bool {
-        false
-    }
-
-    async fn put(&self, _: Mail) -> Result<(), OutboxError> {
-        Ok(())
     }
 }
 
@@ -146,7 +122,7 @@ impl Bench {
         let vault = Arc::new(account::MemoryVault::default());
         let outbox = Arc::new(MemoryOutbox::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
-        let postmark = Endpoint::new(Arc::new(NoPostmark)).with_retries(once);
+        let postmark = Endpoint::new(Arc::new(Nowhere)).with_retries(once);
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
         let known = Known { url: url.to_owned(), outbox: mail };
         let parts = Parts {

@@ -37,9 +37,9 @@ pub use visit::Failed;
 
 use api::Api;
 use api::scope::Portal as Known;
+use http::StatusCode;
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode};
 use ledger::{LedgerKey, ServerId};
 use platform::Clock;
 use std::sync::Arc;
@@ -166,9 +166,4 @@ impl Portal {
         }
         pages::routed(self, request, &segments).await
     }
-}
-
-/// No headers, for whoever asks the API in this process.
-pub(crate) fn no_headers() -> HeaderMap {
-    HeaderMap::new()
 }

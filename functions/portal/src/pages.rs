@@ -176,6 +176,13 @@ pub(crate) async fn routed(
         }
         Err(failed) => return Err(failed),
     };
+    let inside =
+        |failed: Failed| Failed { frame: failed.frame.or_else(|| Some(Box::new(visit.frame()))), ..failed };
+    shown(&visit, segments).await.map_err(inside)
+}
+
+async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
+    let request = visit.request;
     let (page, places) = Page::of(segments).ok_or_else(Failed::not_found)?;
     let posts = match *request.method {
         Method::GET | Method::HEAD => false,
@@ -185,9 +192,9 @@ pub(crate) async fn routed(
     let place = |nth: usize| places.get(nth).map_or("", String::as_str);
     let (server, id) = (place(0), place(1));
     match page {
-        Page::Servers if !posts => return servers::page(&visit).await,
-        Page::Account => return account::routed(&visit, posts).await,
-        Page::AllPeople if visit.is_operator() => return people::everybody(&visit, posts).await,
+        Page::Servers if !posts => return servers::page(visit).await,
+        Page::Account => return account::routed(visit, posts).await,
+        Page::AllPeople if visit.is_operator() => return people::everybody(visit, posts).await,
         Page::Servers | Page::AllPeople => return Err(Failed::not_found()),
         _ => {}
     }

@@ -21,6 +21,8 @@ use std::net::IpAddr;
 /// The cookie of a browser that has asked for a code.
 const ASKED: &str = "pl-asked";
 
+/// How often somebody who is signed in may ask in an hour for a code before what is dangerous: about each five minutes.
+const CONFIRMED_AN_HOUR: usize = 12;
 /// In the place of a user's id: no user has it.
 const NOBODY: &str = "-";
 
@@ -113,17 +115,18 @@ struct ConfirmPage {
     sends: bool,
 }
 
+/// A page that says what is the matter, and what to do: title, detail, next step.
+fn message(portal: &Portal, status: StatusCode, words: [String; 3]) -> Result<Answer, Failed> {
+    let [title, detail, next] = words;
+    let (t, frame) = (portal.texts(), Frame::outside(portal));
+    respond::page(status, &MessagePage { t, frame, title, detail, next })
+}
+
 /// On plain HTTP at any other place than this machine, whoever is on the way could take the session.
 fn refused(portal: &Portal) -> Result<Answer, Failed> {
     let t = portal.texts();
-    let page = MessagePage {
-        t,
-        frame: Frame::outside(portal),
-        title: t.plain_http_title(),
-        detail: t.plain_http_detail(),
-        next: t.plain_http_next(),
-    };
-    respond::page(StatusCode::FORBIDDEN, &page)
+    let words = [t.plain_http_title(), t.plain_http_detail(), t.plain_http_next()];
+    message(portal, StatusCode::FORBIDDEN, words)
 }
 
 async fn ask_page(portal: &Portal, request: &Request<'_>, problem: Option<String>) -> Result<Answer, Failed> {
@@ -189,14 +192,8 @@ async fn put(portal: &Portal, mail: Mail) -> Result<(), Failed> {
 
 fn too_often(portal: &Portal) -> Result<Answer, Failed> {
     let t = portal.texts();
-    let page = MessagePage {
-        t,
-        frame: Frame::outside(portal),
-        title: t.too_often_title(),
-        detail: t.too_often_detail(),
-        next: t.too_often_next(),
-    };
-    respond::page(StatusCode::TOO_MANY_REQUESTS, &page)
+    let words = [t.too_often_title(), t.too_often_detail(), t.too_often_next()];
+    message(portal, StatusCode::TOO_MANY_REQUESTS, words)
 }
 
 fn code_page(portal: &Portal, problem: Option<String>, status: StatusCode) -> Result<Answer, Failed> {
@@ -225,16 +222,16 @@ async fn by_code(portal: &Portal, request: &Request<'_>) -> Result<Answer, Faile
         None => Err(CodeRefused::Over),
     };
     match given {
-        Ok(user) => begin(portal, &user, CodeRefused::Over).await,
+        Ok(user) => begin(portal, &user).await,
         Err(refused) => code_page(portal, Some(words(t, refused)), StatusCode::FORBIDDEN),
     }
 }
 
 /// Begins a session of a user who has shown who they are. Nobody has a code of one that there is not: it is mailed to nobody.
-async fn begin(portal: &Portal, id: &str, instead: CodeRefused) -> Result<Answer, Failed> {
+async fn begin(portal: &Portal, id: &str) -> Result<Answer, Failed> {
     let now = (portal.clock)();
     let Some(user) = User::get(&*portal.store, id).await? else {
-        return code_page(portal, Some(words(portal.texts(), instead)), StatusCode::FORBIDDEN);
+        return code_page(portal, Some(portal.texts().code_over()), StatusCode::FORBIDDEN);
     };
     // A session always begins anew: one that a browser brings along is never taken over.
     let (_, secret) = Session::of_user(&*portal.store, &user, now).await?;
@@ -269,21 +266,14 @@ async fn by_mailed_link(portal: &Portal, request: &Request<'_>, link: &str) -> R
         _ => Err(CodeRefused::Over),
     };
     match given {
-        Ok(user) => begin(portal, &user, CodeRefused::Over).await,
+        Ok(user) => begin(portal, &user).await,
         Err(_) => code_page(portal, Some(t.link_elsewhere()), StatusCode::FORBIDDEN),
     }
 }
 
 fn link_over(portal: &Portal) -> Result<Answer, Failed> {
     let t = portal.texts();
-    let page = MessagePage {
-        t,
-        frame: Frame::outside(portal),
-        title: t.link_over_title(),
-        detail: t.link_over_detail(),
-        next: t.link_over_next(),
-    };
-    respond::page(StatusCode::GONE, &page)
+    message(portal, StatusCode::GONE, [t.link_over_title(), t.link_over_detail(), t.link_over_next()])
 }
 
 async fn link_page(portal: &Portal, link: &str) -> Result<Answer, Failed> {
@@ -300,7 +290,7 @@ async fn by_link(portal: &Portal, link: &str) -> Result<Answer, Failed> {
     match Link::spend(&*portal.store, &secret, now).await? {
         None => link_over(portal),
         Some(LinkFor::User { id }) => match User::get(&*portal.store, &id).await? {
-            Some(_) => begin(portal, &id, CodeRefused::Over).await,
+            Some(_) => begin(portal, &id).await,
             None => link_over(portal),
         },
         Some(LinkFor::Token { id, access }) => {
@@ -319,7 +309,7 @@ async fn by_sample(portal: &Portal, role: &str) -> Result<Answer, Failed> {
     if User::get(&*portal.store, &id).await?.is_none() {
         return Err(Failed::not_found());
     }
-    begin(portal, &id, CodeRefused::Over).await
+    begin(portal, &id).await
 }
 
 async fn sign_out(portal: &Portal, request: &Request<'_>) -> Result<Answer, Failed> {
@@ -362,10 +352,14 @@ async fn confirm_page(
 async fn ask_to_confirm(portal: &Portal, request: &Request<'_>) -> Result<Answer, Failed> {
     let visit = Visit::of(portal, request).await?;
     let Some(user) = &visit.who.user else { return Err(Failed::not_found()) };
-    let limited = asked(&*portal.store, &user.id, ASKED_AN_HOUR, visit.now).await?;
-    let to = Some(user.address.clone()).filter(|_| limited == Limited::No);
-    let code = SignIn::ask(&*portal.store, whose(&user.id, limited), Purpose::Confirm, visit.now).await?;
-    put(portal, Mail::Code { to, code: code.code, link: None }).await?;
+    // Whoever is signed in may know what is sent, and is counted apart from those who only know an address.
+    let whose = format!("confirm#{}", user.id);
+    if asked(&*portal.store, &whose, CONFIRMED_AN_HOUR, visit.now).await? != Limited::No {
+        let problem = Some(portal.texts().confirm_too_often());
+        return confirm_page(portal, request, problem, StatusCode::TOO_MANY_REQUESTS).await;
+    }
+    let code = SignIn::ask(&*portal.store, &user.id, Purpose::Confirm, visit.now).await?;
+    put(portal, Mail::Code { to: Some(user.address.clone()), code: code.code, link: None }).await?;
     let to = format!("/confirm?back={}", crate::visit::segment(&back(request)));
     let mut answer = respond::see(&to);
     cookie(&mut answer, &portal.settings, ASKED, code.browser.text(), CODE_LASTS);

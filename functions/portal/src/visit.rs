@@ -1,16 +1,16 @@
 //! Somebody who is signed in and looks at a page: who it is, as of when they look, and how their page asks the ledger.
 
+use crate::Portal;
 use crate::moment::{Moment, Zone};
 use crate::request::{Fields, Request};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
-use crate::{Portal, no_headers};
 use answers::Problem;
 use api::Caller;
 use api::call::Call;
 use api::scope::SignedIn;
 use askama::Template;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use ledger::{ServerId, Time};
 use people::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -30,6 +30,8 @@ pub struct Failed {
     pub status: StatusCode,
     /// What kind of failure it is; from the API, its code.
     pub why: Why,
+    /// What stands around a page of whoever is signed in: from there they go on.
+    pub(crate) frame: Option<Box<Frame>>,
 }
 
 /// What kind of failure it is.
@@ -41,6 +43,8 @@ pub enum Why {
     NotFound,
     /// Nobody is signed in, and nothing that was sent is lost: these fields of the form are shown again.
     SignedOut,
+    /// As of when it is to be looked at cannot be read.
+    NoTime,
     /// Another site sent it.
     OtherSite,
     /// A page cannot be made, by a fault of ours.
@@ -48,37 +52,42 @@ pub enum Why {
 }
 
 impl Failed {
+    pub(crate) fn new(status: StatusCode, why: Why) -> Failed {
+        Failed { status, why, frame: None }
+    }
+
     /// There is no such page.
     pub fn not_found() -> Failed {
-        Failed { status: StatusCode::NOT_FOUND, why: Why::NotFound }
+        Failed::new(StatusCode::NOT_FOUND, Why::NotFound)
     }
 
     /// Nobody is signed in.
     pub fn signed_out() -> Failed {
-        Failed { status: StatusCode::UNAUTHORIZED, why: Why::SignedOut }
+        Failed::new(StatusCode::UNAUTHORIZED, Why::SignedOut)
     }
 
     /// Another site sent it.
     pub fn other_site() -> Failed {
-        Failed { status: StatusCode::FORBIDDEN, why: Why::OtherSite }
+        Failed::new(StatusCode::FORBIDDEN, Why::OtherSite)
     }
 
     /// A fault of ours.
     pub fn fault(what: &'static str) -> Failed {
         tracing::error!(what, "a page cannot be made");
-        Failed { status: StatusCode::INTERNAL_SERVER_ERROR, why: Why::Fault(what) }
+        Failed::new(StatusCode::INTERNAL_SERVER_ERROR, Why::Fault(what))
     }
 
     /// What is said of it: a title, what is the matter, and what to do.
     pub fn words(&self, t: Texts) -> [String; 3] {
         match &self.why {
-            Why::Problem(problem) if self.status == StatusCode::NOT_FOUND => {
-                let _ = problem;
+            Why::Problem(problem) if self.status != StatusCode::NOT_FOUND => {
+                [problem.title.clone(), problem.detail.clone(), problem.next.clone()]
+            }
+            Why::Problem(_) | Why::NotFound => {
                 [t.not_found_title(), t.not_found_detail(), t.not_found_next()]
             }
-            Why::Problem(problem) => [problem.title.clone(), problem.detail.clone(), problem.next.clone()],
-            Why::NotFound => [t.not_found_title(), t.not_found_detail(), t.not_found_next()],
             Why::SignedOut => [t.signed_out_title(), t.signed_out_detail(), t.signed_out_next()],
+            Why::NoTime => [t.no_time_title(), t.no_time_detail(), t.no_time_next()],
             Why::OtherSite => [t.other_site_title(), t.other_site_detail(), t.other_site_next()],
             Why::Fault(_) => [t.fault_title(), t.fault_detail(), t.fault_next()],
         }
@@ -87,7 +96,7 @@ impl Failed {
     /// The page that says so.
     pub(crate) fn page(&self, portal: &Portal, request: &Request<'_>) -> Answer {
         let t = portal.texts();
-        let frame = Frame::outside(portal);
+        let frame = self.frame.as_deref().cloned().unwrap_or_else(|| Frame::outside(portal));
         let [title, detail, next] = self.words(t);
         let kept = match self.why {
             // What was typed is not gone: it is shown, to be sent again. What another site sent is not for a page of ours.
@@ -103,6 +112,15 @@ impl Failed {
     }
 }
 
+/// What a query chooses beside the time: not the page of a list, which is another one then, nor a file.
+fn chosen(query: &str) -> Vec<[String; 2]> {
+    const NOT_KEPT: [&str; 5] = ["at", "known_at", "cursor", "as", "reveal"];
+    form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, value)| !value.is_empty() && !NOT_KEPT.contains(&&**name))
+        .map(|(name, value)| [name.into_owned(), value.into_owned()])
+        .collect()
+}
+
 /// What somebody typed into a form, field by field; nothing that is secret.
 fn typed(body: &[u8]) -> Vec<[String; 2]> {
     const SECRET: [&str; 2] = ["code", "link"];
@@ -116,7 +134,7 @@ impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Failed {
         let call = platform::counted(&error);
         tracing::error!(call.kind = call.kind, call.code = call.code, error = %error, "the ledger does not answer");
-        Failed { status: StatusCode::SERVICE_UNAVAILABLE, why: Why::Fault("the ledger does not answer") }
+        Failed::new(StatusCode::SERVICE_UNAVAILABLE, Why::Fault("the ledger does not answer"))
     }
 }
 
@@ -168,6 +186,16 @@ pub(crate) struct FrameServer {
     pub as_of: AsOf,
     /// As they stand in the fields of the form.
     pub fields: [String; 2],
+    /// What else was chosen on the page, which looking at another time keeps.
+    pub chosen: Vec<[String; 2]>,
+}
+
+impl FrameServer {
+    /// What leads to the same, as it is now.
+    pub(crate) fn now(&self) -> String {
+        let pairs = self.chosen.iter().map(|[name, value]| (name, value));
+        format!("?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+    }
 }
 
 impl Frame {
@@ -204,9 +232,13 @@ pub(crate) struct AsOf {
 
 impl AsOf {
     /// As a query says it.
-    pub(crate) fn read(asked: &Fields, zone: &Zone) -> AsOf {
-        let time = |name| asked.text(name).and_then(|text| zone.read(text));
-        AsOf { at: time("at"), known_at: time("known_at") }
+    ///
+    /// # Errors
+    /// Where it cannot be read: what is now would be taken for what was.
+    pub(crate) fn read(asked: &Fields, zone: &Zone) -> Result<AsOf, Failed> {
+        let no_time = || Failed::new(StatusCode::BAD_REQUEST, Why::NoTime);
+        let time = |name| asked.text(name).map(|text| zone.read(text).ok_or_else(no_time)).transpose();
+        Ok(AsOf { at: time("at")?, known_at: time("known_at")? })
     }
 
     /// Whether it is now.
@@ -261,6 +293,20 @@ impl<'a> Visit<'a> {
         self.portal.texts()
     }
 
+    /// What a server is called: its label, its client, or its number.
+    pub(crate) fn called(&self, server: &answers::Server) -> String {
+        let named = server.label.clone().or_else(|| server.client.clone());
+        named.unwrap_or_else(|| self.unnamed(server.server))
+    }
+
+    /// What a server is called that has no name.
+    pub(crate) fn unnamed(&self, server: ServerId) -> String {
+        match self.portal.settings.sample {
+            Some(sample) if sample == server => self.t().server_sample(),
+            _ => self.t().server_numbered(server),
+        }
+    }
+
     /// Whether they are an operator.
     pub(crate) fn is_operator(&self) -> bool {
         self.who.access.is_operator()
@@ -299,7 +345,7 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// The API's own.
     pub(crate) async fn ask_text(&self, caller: Caller, ask: Ask) -> Result<Vec<u8>, Failed> {
-        let headers = no_headers();
+        let headers = HeaderMap::new();
         let call = Call {
             method: &ask.method,
             path: &ask.path,
@@ -313,7 +359,7 @@ impl<'a> Visit<'a> {
             return Ok(body);
         }
         match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(Failed { status, why: Why::Problem(Box::new(problem)) }),
+            Ok(problem) => Err(Failed::new(status, Why::Problem(Box::new(problem)))),
             Err(_) => Err(Failed::fault("the API's problem is not understood")),
         }
     }
@@ -340,7 +386,7 @@ impl<'a> Visit<'a> {
         if self.is_operator() && !is_known {
             return Err(Failed::not_found());
         }
-        let as_of = AsOf::read(&self.request.asked(), &self.zone);
+        let as_of = AsOf::read(&self.request.asked(), &self.zone)?;
         Ok(AtServer { visit: self, server, caller, known, as_of, here })
     }
 }
@@ -421,13 +467,7 @@ impl AtServer<'_> {
 
     /// What the server is called: its label, its client, or its number.
     pub(crate) fn label(&self) -> String {
-        let known = &self.known;
-        let named = known.label.clone().or_else(|| known.client.clone());
-        let t = self.visit.t();
-        named.unwrap_or_else(|| match self.visit.portal.settings.sample {
-            Some(sample) if sample == self.server => t.server_sample(),
-            _ => t.server_numbered(self.server),
-        })
+        self.visit.called(&self.known)
     }
 
     /// What stands around a page of it.
@@ -442,6 +482,7 @@ impl AtServer<'_> {
                 here: self.here,
                 as_of: self.as_of,
                 fields: [field(self.as_of.at), field(self.as_of.known_at)],
+                chosen: chosen(self.visit.request.query),
             }),
             ..self.visit.frame()
         }

@@ -34,10 +34,15 @@ pub fn sample(server: i64, now: Time) -> Vec<Sent> {
     let message = |n: u32| format!("5a3c9f00-0000-4000-8000-{n:012}");
     let sent = |what, segment, body: Value| Sent { what, segment, body: body.to_string() };
     let bounce = |id: i64, n: u32, stream: &str, kind: &str, email: &str, hours: i64, inactive: bool| {
+        let said = match kind {
+            "SoftBounce" => "smtp;452 4.2.2 The mailbox is full: sample",
+            "SpamComplaint" => "",
+            _ => "smtp;550 5.1.1 There is no such mailbox: sample",
+        };
         json!({
             "RecordType": "Bounce", "MessageStream": stream, "ID": id, "Type": kind, "Name": kind,
             "TypeCode": 1, "Tag": "sample", "MessageID": message(n), "Metadata": {}, "ServerID": server,
-            "Description": "", "Details": "smtp;550 5.1.1 sample", "Email": email,
+            "Description": "", "Details": said, "Email": email,
             "From": "noreply@sender.example", "BouncedAt": ago(hours), "DumpAvailable": false,
             "Inactive": inactive, "CanActivate": true, "Subject": "A sample",
         })

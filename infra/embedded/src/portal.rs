@@ -8,7 +8,6 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use ledger::Time;
-pub use people::NoMail;
 use people::{Mail, Outbox, OutboxError};
 use platform::Clock;
 use portal::mail::{Sender, Written, written};

@@ -17,6 +17,7 @@ mod named;
 mod operations;
 mod people;
 mod problem;
+mod rate;
 mod recipient;
 mod ruling;
 mod schema;

@@ -1,7 +1,7 @@
 //! Decisions of people: which addresses to bar, to allow again, and to erase.
 
 use crate::named::{Cleaned, EventId, GivenAddress, RecipientId as OfRecipient, Scope, StreamId, reason};
-use crate::words::{Awaited, Deleting, Refusal, Suppressing, Sweep, UnknownStream, Was, Why, choice};
+use crate::words::{Awaited, Deleting, Refusal, Suppressing, Sweep, UnknownStream, Was, Why, Would, choice};
 use crate::{Invalid, Timestamp, Word};
 use ledger::{Identity, RecipientId};
 use schemars::JsonSchema;
@@ -41,6 +41,9 @@ pub struct SuppressRequest {
     #[serde(default)]
     #[schemars(schema_with = "choice::<UnknownStream>")]
     pub unknown_stream: UnknownStream,
+    /// If true, nothing is changed: the answer says in `would` what would be.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 const fn yes() -> bool {
@@ -74,6 +77,10 @@ pub struct SuppressedAddress {
     pub cleaned: Option<String>,
     /// Whether it is barred here and, if you asked for that, on Postmark's list.
     pub done: bool,
+    /// In a dry run: what would be changed. Absent otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Word<Would>>")]
+    pub would: Vec<String>,
     /// The decision that bars it here; null if there is none.
     pub decision: Option<Decision>,
     /// Postmark's answer, stream by stream.
@@ -87,6 +94,9 @@ pub struct Suppressed {
     pub results: Vec<SuppressedAddress>,
     /// The entries that are not addresses.
     pub invalid: Vec<Invalid>,
+    /// Whether this was a dry run, which changes nothing. Absent if it was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// Where a recipient may be mailed again, and why.
@@ -117,6 +127,9 @@ pub struct ReactivateRequest {
     #[serde(default)]
     #[schemars(schema_with = "choice::<UnknownStream>")]
     pub unknown_stream: UnknownStream,
+    /// If true, nothing is changed: the answer says in `would` what would be.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// Why nothing changed.
@@ -156,6 +169,10 @@ pub struct ReactivatedStream {
     pub was: Vec<String>,
     /// Whether nothing bars it here any more, once the event in `awaits` has come.
     pub done: bool,
+    /// In a dry run: what would be changed. Absent otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Word<Would>>")]
+    pub would: Vec<String>,
     /// Why nothing changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
@@ -185,6 +202,9 @@ pub struct Reactivated {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Cleaned")]
     pub cleaned: Option<String>,
+    /// Whether this was a dry run, which changes nothing. Absent if it was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// Empty, because a reason would be text about a person.

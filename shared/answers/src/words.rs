@@ -189,6 +189,8 @@ words! {
     Deleting ["deleted", "failed", "unavailable"];
     /// Why nothing changed.
     Refusal ["complaint", "consent", "too_often", "postmark"];
+    /// What would be changed: Postmark's list, or this ledger.
+    Would ["postmark", "ledger"];
     /// The event that an outcome waits for.
     Awaited ["SubscriptionChange"];
     /// Whether bodies that were set aside were swept.

@@ -144,18 +144,48 @@ pub fn cannot_start(error: &(dyn std::error::Error + Send + Sync + 'static)) {
     crate::metrics::flush(std::io::stdout().lock());
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing {
+    //! What a test sees of the lines that are logged.
+
     use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, LazyLock, Mutex};
+    use tracing::Dispatch;
+    use tracing::subscriber::{DefaultGuard, NoSubscriber};
+
+    /// With one subscriber alone, a line that another thread is the first to come by is lost for good: `tracing` asks that
+    /// thread's own subscriber, which there is not, and remembers. With several it asks all of them.
+    static SECOND: LazyLock<[Dispatch; 2]> =
+        LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::default())));
+
+    /// What this thread logs until this is taken apart.
+    #[must_use]
+    pub struct Logged(Buffer, DefaultGuard);
+
+    impl Logged {
+        /// Logs into memory from here on, under a filter.
+        pub fn under(filter: impl Into<super::Filter>) -> Logged {
+            LazyLock::force(&SECOND);
+            let buffer = Buffer::default();
+            let writer = buffer.clone();
+            let subscriber = super::subscriber(&filter.into().directives, move || writer.clone());
+            Logged(buffer, tracing::subscriber::set_default(subscriber))
+        }
+
+        /// What was logged: one JSON object a line.
+        pub fn text(self) -> String {
+            let Logged(buffer, guard) = self;
+            drop(guard);
+            String::from_utf8_lossy(&buffer.0.lock().expect("nobody panics over it")).into_owned()
+        }
+    }
 
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);
 
     impl Write for Buffer {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().expect("nobody panics over it").extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -163,15 +193,26 @@ mod tests {
             Ok(())
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     /// The lines that are logged under a filter.
     fn logged(filter: &Filter, what: impl FnOnce()) -> Vec<serde_json::Value> {
-        let buffer = Buffer::default();
-        let writer = buffer.clone();
-        tracing::subscriber::with_default(subscriber(&filter.directives, move || writer.clone()), what);
-        let bytes = buffer.0.lock().unwrap().clone();
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+        let logged = testing::Logged::under(filter);
+        what();
+        logged.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_line_that_another_thread_came_by_first_is_seen_all_the_same() {
+        let line = || tracing::info!("once");
+        let logged = testing::Logged::under("info");
+        std::thread::spawn(line).join().unwrap();
+        line();
+        assert_eq!(logged.text().lines().count(), 1);
     }
 
     #[test]

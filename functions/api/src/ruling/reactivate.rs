@@ -8,7 +8,10 @@
 //! Where one mailbox is spelled in several ways, what holds any of its spellings is seen to, each by its own call and its
 //! own decision: a check asks for all of them.
 
-use super::{AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, worded};
+use super::{
+    AT_ONCE, LEDGER, PATIENCE, POSTMARK, Said, decide, in_time, no_postmark_token, scope_named, spelled,
+    worded,
+};
 use crate::call::{Answer, Call};
 use crate::mask::shown;
 use crate::problem::Problem;
@@ -142,6 +145,7 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
             decision: decisions.next(),
             other_decisions: decisions.collect(),
             cleaned: named.cleaned(),
+            dry_run: asked.dry_run,
         })
     };
     let held = held(admin, &spellings, &asked).await?;
@@ -160,6 +164,9 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
     } else {
         None
     };
+    if asked.dry_run {
+        return Ok(answered(planned(&held, &spellings), Vec::new()));
+    }
     let mut before: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for held in &held {
         before.entry(&held.stream).or_default().extend(held.was());
@@ -411,6 +418,18 @@ async fn lift(api: &ServerApi, spellings: &[Spelling], held: &mut [Held]) {
     stream::iter(calls.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
+/// What would become of each stream, by the rules alone: what Postmark will say nobody knows.
+fn planned(held: &[Held], spellings: &[Spelling]) -> Vec<ReactivatedStream> {
+    let mut planned = results(held, spellings, &Decided::new());
+    for (told, held) in planned.iter_mut().zip(held) {
+        let would = [(!held.listed.is_empty()).then_some(POSTMARK), held.is_ours().then_some(LEDGER)];
+        told.done = false;
+        told.would =
+            would.into_iter().flatten().filter(|_| held.refused.is_none()).map(str::to_owned).collect();
+    }
+    planned
+}
+
 fn results(held: &[Held], spellings: &[Spelling], decided: &Decided) -> Vec<ReactivatedStream> {
     let refused =
         |refused: &Refusal| answers::Refused { code: refused.code.to_owned(), words: refused.words.clone() };
@@ -422,6 +441,7 @@ fn results(held: &[Held], spellings: &[Spelling], decided: &Decided) -> Vec<Reac
             spelling: spelling.address.clone().filter(|_| spelling.other),
             was: held.was().into_iter().map(str::to_owned).collect(),
             done: held.done(decided),
+            would: Vec::new(),
             refused: held.refused.as_ref().map(refused),
             postmark: held.postmark.as_ref().map(|said| said.told(DONE)),
             awaits: (held.postmark == Some(Said::Done)).then(|| "SubscriptionChange".to_owned()),

@@ -1,6 +1,9 @@
 //! Puts addresses on Postmark's list, and bars them by decisions, whatever Postmark says: that is the safe side.
 
-use super::{AT_ONCE, PATIENCE, Said, decide, in_time, no_postmark_token, scope_named, spelled, worded};
+use super::{
+    AT_ONCE, LEDGER, PATIENCE, POSTMARK, Said, decide, in_time, no_postmark_token, scope_named, spelled,
+    worded,
+};
 use crate::call::{Answer, Call};
 use crate::check;
 use crate::decision::WAIT;
@@ -74,7 +77,7 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         });
     }
     if recipients.is_empty() {
-        return Ok(Answer::json(&Suppressed { results: Vec::new(), invalid }));
+        return Ok(Answer::json(&Suppressed { results: Vec::new(), invalid, dry_run: asked.dry_run }));
     }
     let api = if asked.postmark {
         let api = admin.postmark().await?;
@@ -84,6 +87,14 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
     } else {
         None
     };
+    if asked.dry_run {
+        let would = [asked.postmark.then_some(POSTMARK), Some(LEDGER)];
+        let would: Vec<String> = would.into_iter().flatten().map(str::to_owned).collect();
+        let nothing = Ruled { decision: None, postmark: BTreeMap::new() };
+        let planned =
+            valid.iter().map(|whom| SuppressedAddress { would: would.clone(), ..told(whom, &nothing) });
+        return Ok(Answer::json(&Suppressed { results: planned.collect(), invalid, dry_run: true }));
+    }
     let target = Some(recipients[0].0.to_string()).filter(|_| recipients.len() == 1);
     let named: Vec<RecipientId> = recipients.iter().take(AUDITED_MAX).map(|(id, _)| *id).collect();
     let noted = json!({
@@ -100,7 +111,7 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
     };
     let ruled = admin.change("suppress", target, noted, change).await?;
     let results = valid.iter().map(|whom| told(whom, &ruled[places[&whom.id]])).collect();
-    Ok(Answer::json(&Suppressed { results, invalid }))
+    Ok(Answer::json(&Suppressed { results, invalid, dry_run: false }))
 }
 
 /// One who is to be suppressed.
@@ -214,6 +225,7 @@ fn told(whom: &Whom<'_>, ruled: &Ruled) -> SuppressedAddress {
         address: whom.given.to_owned(),
         cleaned: whom.cleaned.then(|| whom.address.clone()),
         done: ruled.done(),
+        would: Vec::new(),
         decision: decision
             .map(|(event, recorded)| answers::Decision { event: event.identity, recorded: *recorded }),
         postmark: postmark.collect(),
@@ -330,6 +342,27 @@ mod tests {
         );
         let checked = json!({ "stream": "outbound", "addresses": ["ida@customer.example"] });
         assert_eq!(bench.post("check", checked).await.json()["results"][0]["verdict"], "do_not_send");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dry_run_says_what_would_be_changed_and_changes_nothing() {
+        let (bench, lists) = Bench::with_lists().await;
+        known(&bench, &["outbound"]).await;
+        let mut body = body(&["ida@customer.example", "no address"], "outbound");
+        body["dry_run"] = true.into();
+        let told = bench.post("suppressions", body.clone()).await.json();
+        assert_eq!(told["dry_run"], true);
+        assert_eq!(told["results"][0]["would"], json!(["postmark", "ledger"]));
+        assert_eq!(
+            (&told["results"][0]["done"], &told["results"][0]["decision"]),
+            (&json!(false), &Value::Null)
+        );
+        assert_eq!(told["invalid"][0]["index"], 1);
+        body["postmark"] = false.into();
+        let told = bench.post("suppressions", body).await.json();
+        assert_eq!(told["results"][0]["would"], json!(["ledger"]));
+        assert!(lists.asked().is_empty() && bench.decided().await.is_empty());
+        assert_eq!(bench.get("audit").await.json()["items"], json!([]));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use super::{Caller, Gate, Portal};
 use crate::problem::Problem;
 use crate::token::{Grant, Role, Token};
-use ::people::{Access, Link, LinkFor, Secret, Session, SessionOf, Standing, Standings, User};
+use ::people::{Access, Secret, Session, SessionOf, Standing, Standings, User};
 use account::audit::{Entry, Who, WhoKind};
 use ledger::{LedgerKey, ServerId, Time};
 use std::collections::BTreeSet;
@@ -189,15 +189,6 @@ impl People<'_> {
             entry.at(*server).note(self.store(), *server).await?;
         }
         Ok(())
-    }
-
-    /// Makes a link that lets a user in without mail.
-    ///
-    /// # Errors
-    /// The ledger's own.
-    pub async fn link(&self, user: &str) -> Result<(Secret, Time), Problem> {
-        let who = LinkFor::User { id: user.to_owned() };
-        Ok(Link::make(self.store(), who, self.now()).await?)
     }
 }
 

@@ -131,8 +131,8 @@ async fn page(visit: &Visit<'_>, problem: Option<String>) -> Result<Answer, Fail
     let labels = labels(visit, &named).await?;
     let rows = shown.iter().map(|(server, standing)| Row {
         id: **server,
-        label: labels.get(server).cloned().unwrap_or_else(|| t.server_numbered(server)),
-        shows_id: labels.get(server).is_some_and(|label| *label != t.server_numbered(server)),
+        label: labels.get(server).cloned().unwrap_or_else(|| visit.unnamed(**server)),
+        shows_id: labels.get(server).is_some_and(|label| *label != visit.unnamed(**server)),
         standing: t.people_role_and(
             role_words(t, &Word::Known(standing.role)),
             whole_words(t, standing.reveal_addresses),

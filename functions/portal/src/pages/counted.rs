@@ -245,7 +245,7 @@ mod tests {
 
     fn bucket(from: &str, delivered: i64) -> Bucket {
         let counts: Counts = [("delivered".to_owned(), delivered)].into();
-        let none = super::super::rates::rate(0, 0);
+        let none = answers::Rate::of(0, 0);
         Bucket {
             from: at(from).into(),
             to: at(from).plus_seconds(HOUR).into(),

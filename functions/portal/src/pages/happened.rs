@@ -7,7 +7,7 @@ use answers::{EntryWithRecipient, Word};
 use ledger::Source;
 
 /// How much of a text is shown in a list, in characters; the page of the message shows it whole.
-const SHORT: usize = 240;
+pub(super) const SHORT: usize = 240;
 /// What no id of a message has in it that leads to its page.
 pub(super) const NO_ID: [char; 2] = ['@', '/'];
 /// What stands between the parts of a line.

@@ -263,8 +263,8 @@ fn hours(counted: &Counted) -> BTreeMap<(Time, String), Time> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rates::rate;
     use super::*;
+    use answers::Rate;
 
     fn days(counts: &[i64]) -> Vec<Slot> {
         let day = |(nth, count): (usize, &i64)| {
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn what_is_above_a_limit_is_told_by_the_highest_one() {
         let t = Texts::default();
-        let of = |level, events, volume| above(t, level, &rate(events, volume), &BOUNCES);
+        let of = |level, events, volume| above(t, level, &Rate::of(events, volume), &BOUNCES);
         assert_eq!(of(Level::Fine, 50, 100), None);
         assert_eq!(of(Level::Warn, 3, 100), Some(("risky", t.limit_bounce_warn())));
         assert_eq!(of(Level::Bad, 50, 100), Some(("stop", t.limit_bounce_account())));

@@ -1,17 +1,13 @@
-//! Counts and the rates that follow from them, for sums that the API does not make: streams together, weeks. The rates
-//! and their intervals are the API's own (`functions/api/src/stats/rate.rs`). And the limits that others set, with what
-//! may be said of a rate against them.
+//! Sums of counts that the API does not make: streams together, weeks; the rates of them are made as the API makes its own.
+//! And the limits that others set, with what may be said of a rate against them.
 
 use super::shared::number;
 use crate::texts::Texts;
-use answers::Rate;
+use answers::{Block, Rate};
 use std::collections::BTreeMap;
 
 /// How many events there are of each measure.
 pub(super) type Counts = BTreeMap<String, i64>;
-
-/// The quantile of the normal distribution that leaves 2.5 % on either side.
-const Z: f64 = 1.959_964;
 
 /// What is counted and what share of what that is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,18 +32,16 @@ impl Figures {
     /// The figures of counts.
     pub(super) fn of(counts: &Counts) -> Figures {
         // A count that is on its way from one hour to another may be less than nothing for a moment.
-        let of = |name: &str| counts.get(name).copied().unwrap_or_default().max(0);
-        let sum = |names: &[&str]| names.iter().fold(0, |sum: i64, name| sum.saturating_add(of(name)));
-        let delivered = of("delivered");
-        let bounced = sum(&["bounce_hard", "bounce_invalid", "bounce_soft", "bounce_block"]);
+        let counts = counts.iter().map(|(name, count)| (name.clone(), (*count).max(0)));
+        let Block { counts, bounce_rate, complaint_rate, opens, clicks, .. } = Block::of(counts.collect());
         Figures {
-            delivered,
-            bounces: rate(bounced, delivered.saturating_add(bounced)),
-            complaints: rate(of("complaint"), delivered),
-            opens: rate(of("open_first"), delivered),
-            machine_opens: rate(of("open_first_machine"), delivered),
-            clicks: of("click"),
-            machine_clicks: of("click_machine"),
+            delivered: counts.get("delivered").copied().unwrap_or_default(),
+            bounces: bounce_rate,
+            complaints: complaint_rate,
+            opens: opens.human_rate,
+            machine_opens: opens.machine_rate,
+            clicks: clicks.human,
+            machine_clicks: clicks.machine,
         }
     }
 }
@@ -58,33 +52,6 @@ pub(super) fn add(sum: &mut Counts, counts: &Counts) {
         let here = sum.entry(measure.clone()).or_default();
         *here = here.saturating_add(*count);
     }
-}
-
-/// So many of so many. Of nothing there is no rate; where there are more events than what they are counted among, there is
-/// no interval.
-pub(super) fn rate(events: i64, volume: i64) -> Rate {
-    let rounded = |value: f64| (value * 1e6).round() / 1e6;
-    let interval = wilson(events, volume).map(|ends| ends.map(rounded));
-    Rate {
-        value: (volume > 0).then(|| rounded(events as f64 / volume as f64)),
-        events,
-        volume,
-        low: interval.map(|ends| ends[0]),
-        high: interval.map(|ends| ends[1]),
-    }
-}
-
-/// Wilson's interval of 95 % for so many of so many.
-fn wilson(events: i64, volume: i64) -> Option<[f64; 2]> {
-    if volume <= 0 || !(0..=volume).contains(&events) {
-        return None;
-    }
-    let n = volume as f64;
-    let share = events as f64 / n;
-    let spread = Z * Z / n;
-    let half = Z * (share * (1.0 - share) / n + spread / (4.0 * n)).sqrt();
-    let end = |half: f64| ((share + spread / 2.0 + half) / (1.0 + spread)).clamp(0.0, 1.0);
-    Some([end(-half), end(half)])
 }
 
 /// A share as a percentage, with as many digits as say something.
@@ -195,23 +162,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_those_of_the_api() {
-        // As `functions/api/src/stats/rate.rs` is tested.
-        for (events, volume, low, high) in
-            [(0, 10, 0.0, 0.277_533), (1, 10, 0.017_876, 0.404_150), (81, 263, 0.255_289, 0.366_210)]
-        {
-            let rate = rate(events, volume);
-            let near = |end: Option<f64>, expected: f64| (end.unwrap() - expected).abs() < 2e-6;
-            assert!(near(rate.low, low) && near(rate.high, high), "{rate:?}");
-        }
-        assert_eq!(rate(1, 3).value, Some(0.333_333));
-        let of_nothing = rate(3, 0);
-        assert_eq!((of_nothing.value, of_nothing.low), (None, None));
-        let too_many = rate(3, 2);
-        assert_eq!((too_many.value, too_many.low, too_many.high), (Some(1.5), None, None));
-    }
-
-    #[test]
     fn figures_are_sums_and_no_count_is_less_than_nothing() {
         let mut counts = Counts::new();
         let more: Counts = [("delivered", 90), ("bounce_hard", 4), ("bounce_block", 6), ("bounce_delay", 7)]
@@ -249,16 +199,16 @@ mod tests {
 
     #[test]
     fn a_change_is_one_only_where_the_intervals_do_not_overlap() {
-        assert_eq!(change(&rate(60, 1_000), &rate(20, 1_000)), Change::Up);
-        assert_eq!(change(&rate(20, 1_000), &rate(60, 1_000)), Change::Down);
-        assert_eq!(change(&rate(3, 100), &rate(2, 100)), Change::Unclear);
-        assert_eq!(change(&rate(3, 100), &rate(0, 0)), Change::Unknown);
-        assert_eq!(change(&rate(3, 2), &rate(1, 10)), Change::Unknown);
+        assert_eq!(change(&Rate::of(60, 1_000), &Rate::of(20, 1_000)), Change::Up);
+        assert_eq!(change(&Rate::of(20, 1_000), &Rate::of(60, 1_000)), Change::Down);
+        assert_eq!(change(&Rate::of(3, 100), &Rate::of(2, 100)), Change::Unclear);
+        assert_eq!(change(&Rate::of(3, 100), &Rate::of(0, 0)), Change::Unknown);
+        assert_eq!(change(&Rate::of(3, 2), &Rate::of(1, 10)), Change::Unknown);
     }
 
     #[test]
     fn chance_alone_raises_no_alarm() {
-        let bounces = |events, volume| level(&rate(events, volume), &BOUNCES, LEAST[0]);
+        let bounces = |events, volume| level(&Rate::of(events, volume), &BOUNCES, LEAST[0]);
         assert_eq!(bounces(0, 0), Level::Fine);
         assert_eq!(bounces(1, 3), Level::Fine, "one event, though the whole interval lies above 4 %");
         assert_eq!(bounces(1, 20), Level::Fine);
@@ -267,7 +217,7 @@ mod tests {
         assert_eq!(bounces(10, 250), Level::Warn, "much mail, and the rate is 4 %");
         assert_eq!(bounces(7, 250), Level::Fine);
         assert_eq!(bounces(100, 1_000), Level::Bad);
-        let complaints = |events, volume| level(&rate(events, volume), &COMPLAINTS, LEAST[1]);
+        let complaints = |events, volume| level(&Rate::of(events, volume), &COMPLAINTS, LEAST[1]);
         assert_eq!(complaints(1, 3_000), Level::Fine);
         assert_eq!(complaints(1, 1_000), Level::Warn);
         assert_eq!(complaints(30, 10_000), Level::Bad);

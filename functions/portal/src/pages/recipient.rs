@@ -1,6 +1,7 @@
 //! Whether a recipient may be mailed: the answer in one sentence first, then why, with the receiving server's own words,
 //! then what can be done and what that does not mend.
 
+use super::happened::{SHORT, short};
 use super::smtp;
 use crate::moment::Moment;
 use crate::respond::{self, Answer};
@@ -210,7 +211,7 @@ async fn shown(at: &AtServer<'_>, found: Recipient, typed: Option<String>) -> Re
         t,
         frame: at.frame(),
         kind: strictest(&found),
-        sentence: sentence(t, &who, &found),
+        sentence: sentence(t, &isolated(&who), &found),
         spellings: found.also_asked.clone(),
         streams,
         remedies: remedies.into_iter().collect(),
@@ -249,6 +250,11 @@ fn strictest(found: &Recipient) -> &'static str {
 
 fn stream_name(t: Texts, name: &str) -> String {
     if name == WHOLE_SERVER { t.every_stream() } else { name.to_owned() }
+}
+
+/// An address in a sentence. One that reads from right to left would turn the words around it.
+fn isolated(who: &str) -> String {
+    if who.is_ascii() { who.to_owned() } else { format!("\u{2068}{who}\u{2069}") }
 }
 
 /// The answer, in one sentence.
@@ -346,7 +352,13 @@ fn why(
             words: what(t, entry),
             at: visit.show(entry.time),
             means: entry.details.diagnostic.as_deref().and_then(|said| smtp::words(t, said)),
-            said: entry.details.diagnostic.clone().or_else(|| entry.details.description.clone()),
+            // All of it stands in the timeline, where this leads.
+            said: entry
+                .details
+                .diagnostic
+                .as_ref()
+                .or(entry.details.description.as_ref())
+                .map(|said| short(said, SHORT)),
             id,
         })
     });

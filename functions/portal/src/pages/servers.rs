@@ -47,11 +47,7 @@ pub(super) async fn page(visit: &Visit<'_>) -> Result<Answer, Failed> {
     }
     let rows = servers.items.into_iter().map(|server| Row {
         id: server.server.to_string(),
-        label: server
-            .label
-            .clone()
-            .or_else(|| server.client.clone())
-            .unwrap_or_else(|| t.server_numbered(server.server)),
+        label: visit.called(&server),
         client: server.client.unwrap_or_default(),
         streams: server.streams.into_keys().collect::<Vec<_>>().join(", "),
     });

@@ -127,14 +127,14 @@ pub(super) fn limit(t: Texts, rate: &Rate, level: Level, limits: &[Limit]) -> [S
 
 #[cfg(test)]
 mod tests {
-    use super::super::rates::rate;
     use super::*;
+    use answers::Rate;
 
     #[test]
     fn a_rate_is_said_to_be_above_a_limit_only_where_that_is_no_chance() {
         let t = Texts::default();
         let said = |events, volume| {
-            let rate = rate(events, volume);
+            let rate = Rate::of(events, volume);
             limit(t, &rate, level(&rate, &BOUNCES, LEAST[0]), &BOUNCES)
         };
         assert_eq!(said(0, 0), ["", ""]);

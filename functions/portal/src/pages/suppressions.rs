@@ -390,13 +390,10 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_not_known_is_told_beside_its_field_with_near_names() {
-        let failed = |code: &str, near: Option<Vec<String>>| Failed {
-            status: StatusCode::NOT_FOUND,
-            why: Why::Problem(Box::new(Problem {
-                kind: format!("{URN}{code}"),
-                did_you_mean: near,
-                ..Problem::default()
-            })),
+        let failed = |code: &str, near: Option<Vec<String>>| {
+            let kind = format!("{URN}{code}");
+            let problem = Problem { kind, did_you_mean: near, ..Problem::default() };
+            Failed::new(StatusCode::NOT_FOUND, Why::Problem(Box::new(problem)))
         };
         let t = Texts::default();
         let near = Some(vec!["outbound".to_owned(), "bound".to_owned()]);

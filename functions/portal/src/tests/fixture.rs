@@ -7,15 +7,15 @@ use account::completeness::{Line, OfStream};
 use account::{Registry, ServerEntry};
 use answers::Role;
 use ledger::event::{Bar, Cause, Ruling};
-use ledger::fold::EventSet;
+
 use ledger::identity::IdentityParts;
 use ledger::policy::StreamKind;
-use ledger::{Identity, LedgerKey, ServerId, Source};
+use ledger::{Identity, LedgerKey, Source};
 use postmark::{Context, Decision, Observed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use store::Collection;
 use store::prelude::*;
-use store::{Action, Collection, Recorded, Seen};
 
 /// What an attack would run, were it not shown as what it is.
 pub(crate) const RUNS: &str = "pwn";
@@ -386,48 +386,7 @@ pub(crate) async fn record(bench: &Bench, id: i64, body: Value, source: Source) 
 }
 
 async fn record_on(bench: &Bench, id: i64, body: Value, source: Source, stream: Option<&str>) {
-    let (store, server): (_, ServerId) = (&bench.store, server(id));
-    let context = Context { server, received_at: bench.now(), source, keep_engagement_detail: false };
-    let text = body.to_string();
-    let (examined, mut event) = postmark::event(text.as_bytes(), &context, &LedgerKey::for_tests())
-        .unwrap_or_else(|refusal| panic!("{refusal}: {}", &text[..text.len().min(2_000)]));
-    if let Some(stream) = stream {
-        event.stream = stream.to_owned();
-    }
-    store.note_stream(server, &event.stream).await.unwrap();
-    let before = store.state_events(server, event.recipient).await.unwrap();
-    let set = |events: &[Recorded]| events.iter().map(|one| one.event.clone()).collect::<EventSet>();
-    let view = set(&before).view();
-    let read = view.as_ref().map(|view| view.folded);
-    let new = Recorded {
-        event: event.clone(),
-        body: Some(examined.canonical),
-        dropped: examined.dropped,
-        expires_at: None,
-    };
-    let copy = store.event(server, event.recipient, event.class(), event.identity).await.unwrap();
-    let mut actions = match copy.map(|copy| copy.event) {
-        None => vec![Action::Record(new.clone())],
-        Some(copy) if event.rank() < copy.rank() => vec![Action::Replace(new.clone(), Seen::from(&copy))],
-        Some(_) => return,
-    };
-    let mut after = before;
-    after.push(new);
-    if event.class() == ledger::Class::State
-        && let (gone, Some(view)) = (view, set(&after).view())
-    {
-        for stream in gone.iter().flat_map(|gone| gone.rows().into_keys()) {
-            if !view.rows().contains_key(stream) {
-                actions.push(Action::DeleteRow(server, event.recipient, stream.to_owned()));
-            }
-        }
-        for (stream, row) in view.rows() {
-            let address = view.address.clone();
-            actions.push(Action::PutRow(server, event.recipient, stream.to_owned(), row, address));
-        }
-        actions.push(Action::PutView(view, read));
-    }
-    let counts = [(ledger::counters::Measure::of(&event.what), 1)].into();
-    actions.push(Action::Count(ledger::counters::Hour::of(&event), 0, counts));
-    store.commit(&actions).await.unwrap();
+    let context =
+        Context { server: server(id), received_at: bench.now(), source, keep_engagement_detail: false };
+    api::recording::record(&*bench.store, &context, &body, stream).await;
 }

@@ -1,6 +1,7 @@
 //! Who is signed in, for how long, and what ends it: at the very next request.
 
 use crate::bench::{ADMIN, Bench, FOREIGN, NOWHERE, OPERATOR, OWN, VIEWER, at};
+use crate::texts::Texts;
 use answers::Role;
 use http::Method;
 use people::{Access, User};
@@ -260,18 +261,58 @@ async fn a_code_that_somebody_else_asked_for_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn codes_to_confirm_are_as_few_as_those_to_sign_in_and_cannot_be_guessed_beyond() {
+async fn codes_to_confirm_are_few_and_whoever_asks_for_more_is_told_so() {
     let bench = bench().await;
     let mut browser = bench.signed_in(OPERATOR).await;
     bench.pass(3_600);
-    for n in 0..5 {
-        bench.outbox.take();
-        browser.post("/confirm", &[]).await;
-        let sent = bench.sent().unwrap();
-        assert_eq!(sent.to.is_some(), n < 3, "{n}");
-        let opens = browser.post("/confirm/code", &[("code", &sent.code)]).await.status == 303;
-        assert_eq!(opens, n < 3, "{n}: else every asking were five more guesses");
+    // Whoever only knows the address asks for codes to sign in, and takes none of these away.
+    let mut stranger = bench.browser();
+    for _ in 0..9 {
+        stranger.post("/sign-in", &[("address", OPERATOR)]).await;
     }
+    let mut codes = 0;
+    loop {
+        bench.outbox.take();
+        let asked = browser.post("/confirm", &[]).await;
+        let Some(sent) = bench.sent() else {
+            assert_eq!(asked.status, 429, "it is not said that one was sent");
+            assert!(asked.text().contains(&Texts::default().confirm_too_often()));
+            break;
+        };
+        codes += 1;
+        assert_eq!((asked.status, sent.to.as_deref()), (303, Some(OPERATOR)));
+        assert!(codes <= 12, "every asking would be five more guesses");
+        assert_eq!(browser.post("/confirm/code", &[("code", &sent.code)]).await.status, 303);
+    }
+    assert_eq!(codes, 12);
+    bench.pass(3_600);
+    assert_eq!(browser.post("/confirm", &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_read_shows_nothing_rather_than_what_is_now() {
+    let bench = bench().await;
+    let mut browser = bench.signed_in(OPERATOR).await;
+    for name in ["at", "known_at"] {
+        let seen = browser.get(&format!("/servers/{OWN}/suppressions?{name}=yesterday")).await;
+        assert_eq!(seen.status, 400);
+        let page = seen.text();
+        assert!(page.contains(&Texts::default().no_time_title()), "{page}");
+        assert!(page.contains("/sign-out"), "one goes on from there as whoever is signed in: {page}");
+    }
+}
+
+#[tokio::test]
+async fn another_time_keeps_what_was_chosen() {
+    let bench = bench().await;
+    let mut browser = bench.signed_in(OPERATOR).await;
+    let target = format!("/servers/{OWN}/activity?stream=outbound&at=2026-11-24T08:00");
+    let seen = browser.get(&target).await;
+    let page = seen.text();
+    assert!(page.contains("href=\"?stream=outbound\""), "{page}");
+    let form = page.split("class=\"as-of\"").nth(1).unwrap();
+    assert!(form.contains("<input type=\"hidden\" name=\"stream\" value=\"outbound\">"), "{page}");
+    assert!(!form.contains("type=\"hidden\" name=\"at\""), "{page}");
 }
 
 #[tokio::test]

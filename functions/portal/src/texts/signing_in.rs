@@ -41,6 +41,7 @@ texts! {
     confirm_intro() "What you are about to do needs a fresh code.";
     confirm_send() "Send me a code";
     confirm_button() "Continue";
+    confirm_too_often() "So many codes were sent to you within the hour that no further one is. Use the latest, or wait.";
     confirm_no_mail() "This portal has no mail server to send a code from. Sign in again with a new link (“postledger user link ADDRESS”), then do this within five minutes.";
     sign_out() "Sign out";
     by_link() "signed in by a link";
@@ -53,6 +54,9 @@ texts! {
     signed_out_link() "Sign in";
     kept_title() "What you typed";
     kept_intro() "Nothing of it was sent on. Copy what you need before you leave this page.";
+    no_time_title() "This time is not understood";
+    no_time_detail() "The address of this page asks for another time, but not in a way that can be read. What is now is not shown in its place.";
+    no_time_next() "Choose a time at the foot of a page, or give one such as 2026-11-21T08:00.";
     other_site_title() "This did not come from a page of this portal";
     other_site_detail() "Another site, or a very old browser, sent this request, so nothing was changed.";
     other_site_next() "Open the page again and repeat what you wanted to do.";

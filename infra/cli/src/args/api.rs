@@ -346,6 +346,9 @@ pub struct Suppress {
     /// Only here: Postmark's list stays as it is.
     #[arg(long)]
     pub no_postmark: bool,
+    /// Only tell what would be changed.
+    #[arg(long)]
+    pub dry_run: bool,
     /// The addresses, or `id:` and recipients' ids.
     #[arg(required = true, value_name = "ADDRESS")]
     pub addresses: Vec<String>,
@@ -408,6 +411,9 @@ pub struct Reactivate {
     /// Allow it only here, if it is not on Postmark's list; that list is not changed.
     #[arg(long)]
     pub no_postmark: bool,
+    /// Only tell what would be changed.
+    #[arg(long)]
+    pub dry_run: bool,
     /// The address, or `id:` and a recipient's id.
     #[arg(value_parser = crate::whom)]
     pub address: String,

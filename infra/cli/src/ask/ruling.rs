@@ -27,6 +27,7 @@ pub(super) fn suppress(args: &Suppress, context: &Context, json: bool) -> Result
             why: args.why.into(),
             postmark: !args.no_postmark,
             unknown_stream: args.unknown.meant(),
+            dry_run: args.dry_run,
         };
         let told = api.answer(&request.clone().json(&body))?;
         if told.is_problem("no-postmark-token") {
@@ -39,18 +40,23 @@ pub(super) fn suppress(args: &Suppress, context: &Context, json: bool) -> Result
         if !told.status.is_success() {
             return Err(api.refused(&told));
         }
-        let Suppressed { results, invalid } = told.read()?;
+        let Suppressed { results, invalid, dry_run } = told.read()?;
+        all.dry_run = dry_run;
         all.results.extend(results);
         all.invalid.extend(invalid.into_iter().map(|one| Invalid { index: one.index + first, ..one }));
     }
-    let good = all.invalid.is_empty() && all.results.iter().all(|result| result.done);
+    let good = all.invalid.is_empty() && (args.dry_run || all.results.iter().all(|result| result.done));
     if json {
         say(serde_json::to_string_pretty(&all)?);
         return Ok(good);
     }
-    let Suppressed { results, invalid } = all;
+    let Suppressed { results, invalid, .. } = all;
     let rows = results.iter().map(|result| {
-        let done = if result.done { "done" } else { "NOT DONE" };
+        let done = match (args.dry_run, result.done) {
+            (true, _) => would(&result.would),
+            (false, true) => "done",
+            (false, false) => "NOT DONE",
+        };
         let at_postmark = result.postmark.iter();
         let at_postmark =
             at_postmark.map(|one| of_postmark(Some(&one.stream), &one.status, one.message.as_deref()));
@@ -72,6 +78,17 @@ pub(super) fn suppress(args: &Suppress, context: &Context, json: bool) -> Result
         say(format!("{}: {}", one.address, one.problem));
     }
     Ok(good)
+}
+
+/// What a dry run says would be changed, in words.
+fn would(changed: &[String]) -> &'static str {
+    let of = |what: &str| changed.iter().any(|one| one == what);
+    match (of("postmark"), of("ledger")) {
+        (true, true) => "would be changed here and at Postmark",
+        (true, false) => "would be changed at Postmark",
+        (false, true) => "would be changed here",
+        (false, false) => "would stay as it is",
+    }
 }
 
 /// What Postmark said, in words.
@@ -97,6 +114,7 @@ pub(super) fn reactivate(args: &Reactivate, context: &Context, json: bool) -> Re
         consent: args.consent.clone(),
         postmark: !args.no_postmark,
         unknown_stream: args.unknown.meant(),
+        dry_run: args.dry_run,
     };
     let request = Request::post(&["servers", &server, "recipients", &args.address, "reactivate"]);
     let told = api.answer(&request.json(&body))?;
@@ -113,7 +131,8 @@ pub(super) fn reactivate(args: &Reactivate, context: &Context, json: bool) -> Re
             (results, decision.into_iter().chain(other_decisions).collect())
         }
     };
-    let good = refused.is_none() && results.iter().all(|result| result.done);
+    let fine = |result: &ReactivatedStream| if args.dry_run { result.refused.is_none() } else { result.done };
+    let good = refused.is_none() && results.iter().all(fine);
     if json {
         say(serde_json::to_string_pretty(&told.json()?)?);
         return Ok(good);
@@ -141,6 +160,7 @@ fn row(result: &ReactivatedStream) -> [String; 5] {
     let done = match (result.done, &result.refused) {
         (true, _) => "done".to_owned(),
         (false, Some(refused)) => format!("REFUSED: {}", refused.words),
+        (false, None) if !result.would.is_empty() => would(&result.would).to_owned(),
         (false, None) => "NOT DONE".to_owned(),
     };
     let awaits = match &result.awaits {

@@ -90,6 +90,29 @@ async fn a_hard_bounce_is_taken_off_postmarks_list_and_the_view_waits_for_postma
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_the_rules_allow_and_changes_nothing() {
+    let (bench, lists) = Bench::with_lists().await;
+    change(&bench, IDA, "outbound", DAY, HARD).await;
+    change(&bench, IDA, "broadcast", DAY, COMPLAINT).await;
+    bar(&bench, "other", DAY).await;
+    let body = json!({ "stream": "*", "reason": "r", "dry_run": true });
+    let told = bench.post(&format!("recipients/{IDA}/reactivate"), body).await;
+    assert_eq!(told.status(), 200, "{}", told.text());
+    let told = told.json();
+    assert_eq!((&told["dry_run"], &told["decision"]), (&json!(true), &Value::Null));
+    let of = |stream: &str| {
+        let results = told["results"].as_array().unwrap();
+        results.iter().find(|one| one["stream"] == stream).unwrap().clone()
+    };
+    assert_eq!((&of("outbound")["done"], &of("outbound")["would"]), (&json!(false), &json!(["postmark"])));
+    assert_eq!(of("broadcast")["refused"]["code"], "complaint");
+    assert!(of("broadcast").get("would").is_none());
+    assert!(of("other").get("refused").is_some(), "an allowance would be one for the refused stream too");
+    assert!(lists.asked().is_empty() && bench.decided().await.is_empty());
+    assert_eq!(bench.get("audit").await.json()["items"], json!([]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_complaint_is_refused_before_anybody_is_asked() {
     let (bench, lists) = Bench::with_lists().await;
     change(&bench, IDA, "outbound", DAY, COMPLAINT).await;

@@ -158,7 +158,7 @@ fn row(visit: &Visit<'_>, user: &User, names: &Names, labels: &BTreeMap<ServerId
     let t = visit.t();
     let servers = user.servers.iter().take(NAMED).map(|one| {
         let label = labels.get(&one.server).cloned();
-        let label = label.unwrap_or_else(|| t.server_numbered(one.server));
+        let label = label.unwrap_or_else(|| visit.unnamed(one.server));
         t.everybody_at(label, role_words(t, &one.role))
     });
     let more = user.servers.len().checked_sub(NAMED).filter(|more| *more > 0);

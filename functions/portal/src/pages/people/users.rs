@@ -76,8 +76,7 @@ pub(in crate::pages) async fn labels(
     let found: answers::Servers = visit.ask(caller, Ask::get("/v1/servers")).await?;
     let named = found.items.into_iter().filter_map(|one| {
         let is_known = one.client.is_some() || one.label.is_some() || !one.streams.is_empty();
-        let label = one.label.or(one.client).unwrap_or_else(|| visit.t().server_numbered(one.server));
-        (is_known || !visit.is_operator()).then_some((one.server, label))
+        (is_known || !visit.is_operator()).then(|| (one.server, visit.called(&one)))
     });
     Ok(named.collect())
 }

@@ -231,7 +231,7 @@ fn about(t: Texts, span: &str, all: &Rate, of: &[Figures], rate: fn(&Figures) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::rates::rate;
+    use answers::Rate;
 
     #[test]
     fn a_chart_of_rates_is_told_in_a_sentence() {
@@ -240,18 +240,18 @@ mod tests {
             let counts = [("delivered".to_owned(), delivered), ("complaint".to_owned(), complaints)];
             Figures::of(&counts.into())
         };
-        let told = about(t, "May", &rate(3, 2_000), &[of(1_000, 1), of(1_000, 2), of(0, 0)], |figures| {
+        let told = about(t, "May", &Rate::of(3, 2_000), &[of(1_000, 1), of(1_000, 2), of(0, 0)], |figures| {
             &figures.complaints
         });
         assert_eq!(told, t.stats_rate_about("May", "0.15%", "0.1%", "0.2%"));
-        let none = about(t, "May", &rate(0, 0), &[], |figures| &figures.complaints);
+        let none = about(t, "May", &Rate::of(0, 0), &[], |figures| &figures.complaints);
         assert_eq!(none, t.stats_rate_none("May"));
     }
 
     #[test]
     fn where_there_is_no_rate_there_is_no_point() {
-        assert!(point(&rate(3, 0)).value.is_nan());
-        assert_eq!(point(&rate(3, 2)), Point { value: 1.5, interval: None, weight: 2.0 });
-        assert!(point(&rate(0, 10)).interval.is_some());
+        assert!(point(&Rate::of(3, 0)).value.is_nan());
+        assert_eq!(point(&Rate::of(3, 2)), Point { value: 1.5, interval: None, weight: 2.0 });
+        assert!(point(&Rate::of(0, 10)).interval.is_some());
     }
 }

@@ -77,8 +77,8 @@ fn row(visit: &Visit<'_>, id: &str, one: &Standing, labels: &BTreeMap<ServerId, 
     let place = [("remove", Some(id.to_owned())), ("server", Some(one.server.to_string()))];
     Row {
         id: one.server,
-        label: labels.get(&one.server).cloned().unwrap_or_else(|| t.server_numbered(one.server)),
-        shows_id: labels.get(&one.server).is_some_and(|label| *label != t.server_numbered(one.server)),
+        label: labels.get(&one.server).cloned().unwrap_or_else(|| visit.unnamed(one.server)),
+        shows_id: labels.get(&one.server).is_some_and(|label| *label != visit.unnamed(one.server)),
         roles: roles(t, chosen),
         whole: one.reveal_addresses,
         may_reveal: one.reveal_addresses || visit.who.everywhere().reveals(),
@@ -143,7 +143,7 @@ pub(super) async fn remove_page(
             let server = server(text).filter(|server| user.servers.iter().any(|one| one.server == *server));
             let server = server.ok_or_else(Failed::not_found)?;
             let labels = users::labels(visit, &[server].into()).await?;
-            let label = labels.get(&server).cloned().unwrap_or_else(|| t.server_numbered(server));
+            let label = labels.get(&server).cloned().unwrap_or_else(|| visit.unnamed(server));
             what.push(t.people_remove_what(&label));
             what.extend((user.servers.len() == 1).then(|| t.everybody_remove_last()));
             (t.people_remove_question(&user.address, label), Some(server.to_string()))

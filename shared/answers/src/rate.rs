@@ -1,4 +1,4 @@
-//! Counts, and the rates that follow from them.
+//! Counts, and the rates that follow from them: one rule for all who sum counts.
 //!
 //! - The bounce rate is that of hard, invalid, soft and block bounces among deliveries and those. An invalid address is
 //!   a mailbox that does not exist, so it is a hard bounce here; delays, contents, policies and notices are no bounces
@@ -6,8 +6,8 @@
 //! - The hard bounce rate is that of hard and invalid ones in the same volume.
 //! - Complaints, and first opens, are told as a share of deliveries.
 
-use answers::{Block, Clicks, Opens, Rate};
-use ledger::counters::{Counts, Measure};
+use crate::{Block, Clicks, Opens, Rate};
+use std::collections::BTreeMap;
 
 const HARD: [&str; 2] = ["bounce_hard", "bounce_invalid"];
 const OTHER: [&str; 2] = ["bounce_soft", "bounce_block"];
@@ -15,35 +15,41 @@ const OTHER: [&str; 2] = ["bounce_soft", "bounce_block"];
 /// The quantile of the normal distribution that leaves 2.5 % on either side.
 const Z: f64 = 1.959_964;
 
-/// Counts and their rates.
-pub(super) fn block(counts: &Counts) -> Block {
-    let of = |name: &str| Measure::named(name).and_then(|measure| counts.get(&measure)).copied().unwrap_or(0);
-    let sum = |names: &[&str]| names.iter().map(|name| of(name)).sum::<i64>();
-    let (hard, delivered) = (sum(&HARD), of("delivered"));
-    let bounced = hard + sum(&OTHER);
-    let (human, machine) = (of("open_first"), of("open_first_machine"));
-    Block {
-        counts: counts.iter().map(|(measure, count)| (measure.name().to_owned(), *count)).collect(),
-        bounce_rate: rate(bounced, delivered + bounced),
-        hard_bounce_rate: rate(hard, delivered + bounced),
-        complaint_rate: rate(of("complaint"), delivered),
-        opens: Opens {
-            human,
-            machine,
-            human_rate: rate(human, delivered),
-            machine_rate: rate(machine, delivered),
-        },
-        clicks: Clicks { human: of("click"), machine: of("click_machine") },
+impl Block {
+    /// Counts by the names of their measures, and their rates.
+    pub fn of(counts: BTreeMap<String, i64>) -> Block {
+        let of = |name: &str| counts.get(name).copied().unwrap_or_default();
+        let sum = |names: &[&str]| names.iter().fold(0, |sum: i64, name| sum.saturating_add(of(name)));
+        let (hard, delivered) = (sum(&HARD), of("delivered"));
+        let bounced = hard.saturating_add(sum(&OTHER));
+        let volume = delivered.saturating_add(bounced);
+        let (human, machine) = (of("open_first"), of("open_first_machine"));
+        Block {
+            bounce_rate: Rate::of(bounced, volume),
+            hard_bounce_rate: Rate::of(hard, volume),
+            complaint_rate: Rate::of(of("complaint"), delivered),
+            opens: Opens {
+                human,
+                machine,
+                human_rate: Rate::of(human, delivered),
+                machine_rate: Rate::of(machine, delivered),
+            },
+            clicks: Clicks { human: of("click"), machine: of("click_machine") },
+            counts,
+        }
     }
 }
 
-/// So many of so many, with the interval that the true rate lies in, by 95 %. Of nothing there is no rate; where there
-/// are more events than what they are counted among (deliveries of earlier days are opened today), there is no interval.
-fn rate(events: i64, volume: i64) -> Rate {
-    let value = (volume > 0).then(|| rounded(events as f64 / volume as f64));
-    let interval = wilson(events, volume).map(|ends| ends.map(rounded));
-    let (low, high) = (interval.map(|ends| ends[0]), interval.map(|ends| ends[1]));
-    Rate { value, events, volume, low, high }
+impl Rate {
+    /// So many of so many, with the interval that the true rate lies in, by 95 %. Of nothing there is no rate; where there
+    /// are more events than what they are counted among (deliveries of earlier days are opened today), there is no
+    /// interval.
+    pub fn of(events: i64, volume: i64) -> Rate {
+        let value = (volume > 0).then(|| rounded(events as f64 / volume as f64));
+        let interval = wilson(events, volume).map(|ends| ends.map(rounded));
+        let (low, high) = (interval.map(|ends| ends[0]), interval.map(|ends| ends[1]));
+        Rate { value, events, volume, low, high }
+    }
 }
 
 /// Wilson's interval of 95 % for so many of so many.
@@ -66,6 +72,7 @@ fn rounded(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::counters::Measure;
     use proptest::prelude::*;
 
     #[test]
@@ -86,7 +93,7 @@ mod tests {
     #[test]
     fn of_nothing_there_is_no_rate_and_of_too_many_no_interval() {
         let told = |events, volume| {
-            let rate = rate(events, volume);
+            let rate = Rate::of(events, volume);
             [rate.value, rate.low, rate.high]
         };
         assert_eq!(told(0, 0), [None; 3]);
@@ -97,9 +104,10 @@ mod tests {
 
     #[test]
     fn what_is_no_bounce_of_the_address_is_in_no_rate() {
-        let counts: Counts = Measure::all().zip(1..).collect();
-        let of = |name| counts[&Measure::named(name).unwrap()];
-        let block = block(&counts);
+        let counts: BTreeMap<String, i64> =
+            Measure::all().map(|measure| measure.name().to_owned()).zip(1..).collect();
+        let block = Block::of(counts.clone());
+        let of = |name: &str| counts[name];
         let bounced = of("bounce_hard") + of("bounce_invalid") + of("bounce_soft") + of("bounce_block");
         assert_eq!(block.bounce_rate.events, bounced);
         assert_eq!(block.bounce_rate.volume, of("delivered") + bounced);
