@@ -1,7 +1,8 @@
 //! What this crate's tests stand on: the API over tables and queues in memory, and a clock that stands still until it
 //! is moved.
 
-use crate::recording::record;
+use crate::lists::Lists;
+use crate::recording::{decided, record};
 use crate::scope::{Caller, Parts, Portal};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
@@ -16,11 +17,11 @@ use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use people::MemoryOutbox;
 use postmark::Context;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
-use queue::{Queue, QueueName};
-use serde_json::{Value, json};
+use queue::Queue;
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::prelude::*;
 use store::{ACTIONS_MAX, Action, Memory, Recorded};
@@ -34,72 +35,6 @@ struct Nobody;
 impl Transport for Nobody {
     async fn call(&self, _: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
         Err(TransportError::NotConnected("there is no Postmark here".to_owned()))
-    }
-}
-
-/// A Postmark that has nothing but suppression lists, and two streams for mail, `outbound` and `digests`. What becomes of an address is in its first letters: `stricter`
-/// and `kept` are refused for want of authority, `bad` as no address; `forgotten` is left out of the answer, `slow` is
-/// never answered, and with `down` the call has a fault.
-#[derive(Default)]
-pub(crate) struct Lists {
-    asked: Mutex<Vec<(String, Vec<String>)>>,
-}
-
-impl Lists {
-    /// What was asked so far, in order of its text: path and addresses.
-    pub(crate) fn asked(&self) -> Vec<(String, Vec<String>)> {
-        let mut asked = self.asked.lock().unwrap().clone();
-        asked.sort();
-        asked
-    }
-}
-
-#[async_trait::async_trait]
-impl Transport for Lists {
-    async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
-        let path = request.uri().path().to_owned();
-        if path == "/message-streams" {
-            let streams = json!({ "MessageStreams": [
-                { "ID": "outbound", "MessageStreamType": "Transactional" },
-                { "ID": "digests", "MessageStreamType": "Broadcasts" },
-                { "ID": "inbound", "MessageStreamType": "Inbound" },
-            ] });
-            self.asked.lock().unwrap().push((path, Vec::new()));
-            let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(streams.to_string()))]));
-            return Ok(Response::new(body));
-        }
-        let body: Value = serde_json::from_slice(request.body()).unwrap();
-        let rows = body["Suppressions"].as_array().unwrap().iter();
-        let addresses: Vec<String> =
-            rows.map(|row| row["EmailAddress"].as_str().unwrap().to_owned()).collect();
-        let done = if path.ends_with("/delete") { "Deleted" } else { "Suppressed" };
-        self.asked.lock().unwrap().push((path, addresses.clone()));
-        let any = |with: &str| addresses.iter().any(|address| address.starts_with(with));
-        if any("slow") {
-            std::future::pending::<()>().await;
-        }
-        let failed = |address: &str| {
-            let words = if address.starts_with("stricter") || address.starts_with("kept") {
-                "You do not have the required authority to change this suppression."
-            } else if address.starts_with("bad") {
-                "An invalid email address was provided."
-            } else {
-                return None;
-            };
-            Some(words)
-        };
-        let rows = addresses.iter().filter(|address| !address.starts_with("forgotten")).map(|address| {
-            let message = failed(address);
-            let status = if message.is_some() { "Failed" } else { done };
-            json!({ "EmailAddress": address.to_uppercase(), "Status": status, "Message": message })
-        });
-        let body = json!({ "Suppressions": rows.collect::<Vec<_>>() }).to_string();
-        let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body))]));
-        let mut response = Response::new(body);
-        if any("down") {
-            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-        }
-        Ok(response)
     }
 }
 
@@ -205,19 +140,7 @@ impl Bench {
 
     /// Takes the decisions that are on their way off the queue: their bodies.
     pub(crate) async fn decided(&self) -> Vec<Value> {
-        let mut bodies = Vec::new();
-        loop {
-            let messages = self.queue.receive(QueueName::Critical, queue::RECEIVE_MAX).await.unwrap();
-            if messages.is_empty() {
-                return bodies;
-            }
-            let receipts: Vec<String> = messages.iter().map(|message| message.receipt.clone()).collect();
-            self.queue.delete(QueueName::Critical, &receipts).await.unwrap();
-            for message in messages {
-                let envelope = queue::Envelope::decode(&message.body).unwrap();
-                bodies.push(serde_json::from_str(envelope.body.get()).unwrap());
-            }
-        }
+        decided(&*self.queue).await
     }
 
     /// Records the decisions that are on their way.

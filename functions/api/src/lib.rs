@@ -24,6 +24,8 @@ mod history;
 mod import;
 #[cfg(feature = "lambda")]
 mod lambda;
+#[cfg(any(test, feature = "testing"))]
+pub mod lists;
 mod mask;
 mod observe;
 #[cfg(test)]
@@ -91,7 +93,10 @@ impl Api {
     }
 
     async fn answered(&self, call: &Call<'_>, caller: Option<Caller>) -> Response<Vec<u8>> {
-        let is_operator = caller.as_ref().is_some_and(|caller| caller.token().is_none());
+        // A fault is told in full to whoever can mend it.
+        let is_operator = caller
+            .as_ref()
+            .is_some_and(|caller| caller.token().is_none() && caller.role() == token::Role::Operator);
         let whole = |problem: Problem| if is_operator { problem.for_operators() } else { problem };
         response(self.routed(call, caller).await.map_err(whole))
     }
@@ -103,11 +108,11 @@ impl Api {
     /// The answer, where it is refused.
     pub async fn caller(&self, head: &Call<'_>) -> Result<Option<Caller>, Response<Vec<u8>>> {
         let known = async {
-            let (route, _) = found(head)?;
+            let (route, places) = found(head)?;
             if route == Route::OpenApi {
                 return Ok(None);
             }
-            Ok(Some(Gate::by_token(&self.parts, head).await?.caller().clone()))
+            Ok(Some(Gate::by_header(&self.parts, head, route, &places).await?.caller().clone()))
         };
         known.await.map_err(|problem: Problem| response(Err(problem)))
     }
@@ -119,7 +124,7 @@ impl Api {
         }
         let gate = match caller {
             Some(caller) => Gate::known(&self.parts, caller),
-            None => Gate::by_token(&self.parts, call).await?,
+            None => Gate::by_header(&self.parts, call, route, &places).await?,
         };
         let Places { server, name } = places;
         let name = name.unwrap_or_default();

@@ -198,6 +198,13 @@ impl Problem {
         .next("ask the person who gave you the token for one with that role")
     }
 
+    /// Whoever is signed in to the portal has not shown just now who they are.
+    pub fn unconfirmed() -> Problem {
+        let detail = "this needs a session that was confirmed by a code within the last five minutes";
+        Problem::new(StatusCode::FORBIDDEN, "unconfirmed", "The session is not confirmed", detail)
+            .next("confirm it on the portal, then repeat this")
+    }
+
     /// The path is known, the method is not among its own.
     pub fn method(allowed: &str) -> Problem {
         Problem::new(

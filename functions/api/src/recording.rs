@@ -3,6 +3,7 @@
 use ledger::fold::EventSet;
 use ledger::{Event, LedgerKey};
 use postmark::Context;
+use queue::{Queue, QueueName};
 use serde_json::Value;
 use store::{Action, EventStore, Recorded, Seen};
 
@@ -56,4 +57,21 @@ pub async fn record(store: &dyn EventStore, context: &Context, body: &Value, str
     actions.push(Action::Count(ledger::counters::Hour::of(&event), 0, counts));
     store.commit(&actions).await.expect("a commit");
     event
+}
+
+/// Takes the decisions that are on their way off the queue: their bodies.
+pub async fn decided(queue: &dyn Queue) -> Vec<Value> {
+    let mut bodies = Vec::new();
+    loop {
+        let messages = queue.receive(QueueName::Critical, queue::RECEIVE_MAX).await.expect("it is in memory");
+        if messages.is_empty() {
+            return bodies;
+        }
+        let receipts: Vec<String> = messages.iter().map(|message| message.receipt.clone()).collect();
+        queue.delete(QueueName::Critical, &receipts).await.expect("it is in memory");
+        for message in messages {
+            let envelope = queue::Envelope::decode(&message.body).expect("it was written here");
+            bodies.push(serde_json::from_str(envelope.body.get()).expect("it was written here"));
+        }
+    }
 }

@@ -137,6 +137,17 @@ impl Route {
         }
     }
 
+    /// Whether it changes whom a server mails, or asks Postmark: what the portal's own function may not. Whoever is signed
+    /// in to the portal asks for it here, by their session.
+    pub const fn takes_sessions(self) -> bool {
+        matches!(self, Route::Suppress | Route::Reactivate | Route::Import | Route::Erase)
+    }
+
+    /// Whether a session must have been confirmed just now for it.
+    pub const fn takes_fresh_code(self) -> bool {
+        matches!(self, Route::Erase)
+    }
+
     /// Whether it is about those who sign in to the portal.
     pub const fn is_of_users(self) -> bool {
         matches!(self, Route::Users | Route::InviteUsers | Route::ChangeUser)

@@ -62,11 +62,12 @@ impl Said {
         }
     }
 
-    /// As it is told; `done` is our word for that it is done.
-    fn told(&self, done: &'static str) -> AtPostmark {
+    /// As it is told; `done` is our word for that it is done. `quotes`: whether whoever is told has the address, which
+    /// Postmark's own words may quote.
+    fn told(&self, done: &'static str, quotes: bool) -> AtPostmark {
         let message = match self {
             Said::Done => None,
-            Said::Failed(message) => message.clone(),
+            Said::Failed(message) => message.clone().filter(|_| quotes),
             Said::Unavailable(words) => Some(words.clone()),
         };
         AtPostmark { status: self.code(done).to_owned(), message }
@@ -164,6 +165,6 @@ mod tests {
         assert_eq!(said("Failed"), Said::Failed(Some("why".to_owned())));
         assert_eq!(said("Pending"), Said::Failed(Some("why".to_owned())), "a new word is no promise");
         let other = Said::of(&changed("Suppressed"), "bob@x.example", "Suppressed");
-        assert_eq!(other.told("suppressed").status, "unavailable");
+        assert_eq!(other.told("suppressed", true).status, "unavailable");
     }
 }

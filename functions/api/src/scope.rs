@@ -19,6 +19,7 @@ pub use tokens::{Place, Tokens};
 
 use crate::call::Call;
 use crate::problem::Problem;
+use crate::route::{Places, Route};
 use crate::token::{Grant, Role, Token, TokenRefused};
 use ::people::{Outbox, Secret, User};
 use account::audit::{Who, WhoKind};
@@ -123,6 +124,15 @@ impl Caller {
     }
 }
 
+/// How a session is borne: `Authorization: Session …`, with what the portal's cookie holds.
+pub const SESSION: &str = "Session";
+
+/// What a request bears by a scheme.
+fn borne<'c>(call: &'c Call<'_>, wanted: &str) -> Option<&'c str> {
+    let (scheme, borne) = call.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then_some(borne.trim())
+}
+
 /// Somebody at the gate: who asks is known, what for is not yet.
 pub struct Gate<'a> {
     parts: &'a Parts,
@@ -130,15 +140,44 @@ pub struct Gate<'a> {
 }
 
 impl<'a> Gate<'a> {
-    /// Lets in whoever bears a token.
-    pub async fn by_token(parts: &'a Parts, call: &Call<'_>) -> Result<Gate<'a>, Problem> {
-        let header =
-            call.headers.get(AUTHORIZATION).ok_or_else(|| Problem::unauthorized("there is no token"))?;
-        let bearer = header.to_str().ok().and_then(|text| {
-            let (scheme, token) = text.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
-        let text = bearer.ok_or_else(|| Problem::unauthorized("the Authorization header bears no token"))?;
+    /// Lets in whoever bears a token, and to some routes whoever is signed in to the portal, by their session.
+    pub async fn by_header(
+        parts: &'a Parts,
+        call: &Call<'_>,
+        route: Route,
+        places: &Places,
+    ) -> Result<Gate<'a>, Problem> {
+        match borne(call, SESSION) {
+            Some(secret) if route.takes_sessions() => Gate::by_session(parts, secret, route, places).await,
+            _ => Gate::by_token(parts, call).await,
+        }
+    }
+
+    /// Lets in whoever is signed in to the portal: as what they are at the server that is asked about.
+    async fn by_session(
+        parts: &'a Parts,
+        secret: &str,
+        route: Route,
+        places: &Places,
+    ) -> Result<Gate<'a>, Problem> {
+        let over = || Problem::unauthorized("the session is over, or was never there");
+        let (secret, now) = (Secret::read(secret).ok_or_else(over)?, (parts.clock)());
+        let who = SignedIn::find(&*parts.store, &secret, now).await?.ok_or_else(over)?;
+        // Whom an agency's system lets in, that system knows.
+        if route.takes_fresh_code() && who.user.is_some() && !who.session.is_confirmed(now) {
+            return Err(Problem::unconfirmed());
+        }
+        let server = places.server.as_deref().and_then(|server| server.parse().ok());
+        let caller = server.and_then(|server| who.at(server)).ok_or_else(Problem::not_found)?;
+        Ok(Gate { parts, caller })
+    }
+
+    async fn by_token(parts: &'a Parts, call: &Call<'_>) -> Result<Gate<'a>, Problem> {
+        if !call.headers.contains_key(AUTHORIZATION) {
+            return Err(Problem::unauthorized("there is no token"));
+        }
+        let text = borne(call, "bearer");
+        let text = text.ok_or_else(|| Problem::unauthorized("the Authorization header bears no token"))?;
         match Token::of(&*parts.store, text, (parts.clock)()).await? {
             Ok(token) => Ok(Gate { parts, caller: Caller::of(&token) }),
             Err(TokenRefused::Unknown) => Err(Problem::unauthorized("the token is not known here")),

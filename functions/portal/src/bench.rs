@@ -6,17 +6,19 @@ mod browser;
 pub(crate) use browser::{Browser, Seen};
 
 use crate::texts::Language;
-use crate::{Portal, Settings};
+use crate::{Elsewhere, Portal, Settings};
+use account::Vault as _;
 use answers::Role;
 use api::Parts;
 use api::call::Call;
+use api::lists::Lists;
 use api::scope::{Caller, Portal as Known};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId, Time};
 use people::{Access, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
-use postmark_api::{Endpoint, Nowhere, Retries};
+use postmark_api::{Endpoint, Nowhere, Retries, Token, Transport};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -74,6 +76,10 @@ pub(crate) struct Setup {
     pub(crate) shows_sample: bool,
     pub(crate) sends: bool,
     pub(crate) store: Memory,
+    /// How Postmark is reached, if it is.
+    pub(crate) postmark: Option<Arc<dyn Transport>>,
+    /// Where what changes something is asked for, if not here.
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
 impl Default for Setup {
@@ -84,6 +90,8 @@ impl Default for Setup {
             shows_sample: false,
             sends: true,
             store: Memory::default(),
+            postmark: None,
+            elsewhere: None,
         }
     }
 }
@@ -92,6 +100,8 @@ impl Default for Setup {
 pub(crate) struct Bench {
     pub(crate) portal: Portal,
     pub(crate) store: Arc<Memory>,
+    pub(crate) queue: Arc<queue::Memory>,
+    vault: Arc<account::MemoryVault>,
     pub(crate) outbox: Arc<MemoryOutbox>,
     /// By how many seconds the clock was moved.
     moved: Arc<AtomicI64>,
@@ -109,7 +119,7 @@ impl Default for Bench {
 
 impl Bench {
     pub(crate) fn new(setup: Setup) -> Bench {
-        let Setup { url, language, shows_sample, sends, store } = setup;
+        let Setup { url, language, shows_sample, sends, store, postmark, elsewhere } = setup;
         let (store, queue) = (Arc::new(store), Arc::new(queue::Memory::default()));
         let (moved, calls) = (Arc::new(AtomicI64::default()), Arc::new(Mutex::new(Vec::new())));
         let (clock, noted) = (moved.clone(), calls.clone());
@@ -122,14 +132,15 @@ impl Bench {
         let vault = Arc::new(account::MemoryVault::default());
         let outbox = Arc::new(MemoryOutbox::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
-        let postmark = Endpoint::new(Arc::new(Nowhere)).with_retries(once);
+        let postmark = postmark.unwrap_or_else(|| Arc::new(Nowhere));
+        let postmark = Endpoint::new(postmark).with_retries(once);
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
         let known = Known { url: url.to_owned(), outbox: mail };
         let parts = Parts {
             store: Arc::new(Faulty::new(store.clone(), plan)),
-            queue,
+            queue: queue.clone(),
             vault: vault.clone(),
-            streams: account::Streams::new(vault, postmark.clone()),
+            streams: account::Streams::new(vault.clone(), postmark.clone()),
             postmark,
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
@@ -142,8 +153,22 @@ impl Bench {
             sample: shows_sample.then(|| server(OWN)),
             language,
         };
-        let portal = Portal::new(&parts, settings);
-        Bench { portal, store, outbox, moved, calls, refuses }
+        let mut portal = Portal::new(&parts, settings);
+        portal.elsewhere = elsewhere;
+        Bench { portal, store, queue, vault, outbox, moved, calls, refuses }
+    }
+
+    /// A bench whose Postmark keeps suppression lists, and the token of [`OWN`] with it.
+    pub(crate) async fn with_lists() -> (Bench, Arc<Lists>) {
+        let lists = Arc::new(Lists::default());
+        let bench = Bench::new(Setup { postmark: Some(lists.clone()), ..Setup::default() });
+        bench.vault.put(server(OWN), &Token::new("5ecret-t0ken").unwrap()).await.unwrap();
+        (bench, lists)
+    }
+
+    /// Takes the decisions that are on their way off the queue: their bodies.
+    pub(crate) async fn decided(&self) -> Vec<Value> {
+        api::recording::decided(&*self.queue).await
     }
 
     /// A bench at another base URL.
@@ -219,8 +244,19 @@ impl Bench {
         path: &str,
         body: Value,
     ) -> (u16, Value) {
+        self.by_header(&format!("Bearer {token}"), method, path, body).await
+    }
+
+    /// Asks the API as whoever bears what an `Authorization` header says.
+    pub(crate) async fn by_header(
+        &self,
+        header: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (u16, Value) {
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(header).unwrap());
         let text = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let call = Call { method: &method, path, query: "", headers: &headers, body: &text };
         let answer = self.portal.api.answer(&call).await;

@@ -1,23 +1,23 @@
 //! The portal as a Lambda function behind an HTTP API of its own: configuration and start-up, and what a gateway's event is to
 //! a page.
 //!
-//! It reaches no server's Postmark token: no page asks Postmark, and what browsers talk to should not be able to send a
-//! client's mail.
+//! It reaches no server's Postmark token and writes no event: what browsers talk to should not be able to send a client's
+//! mail. What changes whom a server mails it asks of the API, as whoever is signed in.
 
 use crate::request::{FORM_BYTES_MAX, Request};
 use crate::texts::Language;
 use crate::visit::segment;
-use crate::{Portal, Settings};
+use crate::{Elsewhere, Portal, Settings};
 use account::MemoryVault;
 use aws::{Access, Link};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, RequestExt as _, Response, service_fn};
 use platform::config::{
-    BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL,
+    API_URL, BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL,
     PORTAL_NAME, PORTAL_URL, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STAGE,
 };
 use platform::{Config, Variable};
-use postmark_api::{Endpoint, Nowhere};
+use postmark_api::{Endpoint, Https, Nowhere, Timeouts};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use store::dynamodb::LIMITS;
 
 /// What it is told.
 const VARIABLES: &[Variable] = &[
+    API_URL,
     BY_TIME,
     COUNTERS_TABLE,
     CRITICAL_QUEUE_URL,
@@ -63,8 +64,9 @@ async fn start(config: &Config) -> Result<Portal, Error> {
     let postmark = Endpoint::new(Arc::new(Nowhere));
     let parts = api::parts(config, link, Arc::new(MemoryVault::default()), postmark).await?;
     let Some(known) = parts.portal.clone() else { unreachable!("its URL is there") };
+    let elsewhere = Elsewhere::new(Arc::new(Https::new(Timeouts::default())?), config.required(API_URL)?);
     let settings = Settings { known, name, sample: None, language: Language::default() };
-    Ok(Portal::new(&parts, settings))
+    Ok(Portal::new(&parts, settings).beside(elsewhere))
 }
 
 async fn answer(portal: &Portal, request: &lambda_http::Request) -> Response<Body> {

@@ -13,6 +13,7 @@
 
 #[cfg(test)]
 mod bench;
+mod elsewhere;
 #[cfg(feature = "lambda")]
 mod lambda;
 pub mod mail;
@@ -28,6 +29,7 @@ mod tests;
 pub mod texts;
 mod visit;
 
+pub use elsewhere::Elsewhere;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 pub use pages::{Page, Standing};
@@ -94,6 +96,8 @@ pub struct Portal {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ledger_key: LedgerKey,
     pub(crate) clock: Clock,
+    /// The API, where what changes something is asked of it and not done here.
+    pub(crate) elsewhere: Option<Elsewhere>,
     /// How it is served.
     pub settings: Settings,
 }
@@ -113,7 +117,13 @@ impl Portal {
         clock: Clock,
         settings: Settings,
     ) -> Portal {
-        Portal { api, store, ledger_key, clock, settings }
+        Portal { api, store, ledger_key, clock, elsewhere: None, settings }
+    }
+
+    /// The same where what changes something is asked of the API elsewhere.
+    #[must_use]
+    pub fn beside(self, elsewhere: Elsewhere) -> Portal {
+        Portal { elsewhere: Some(elsewhere), ..self }
     }
 
     /// The server of the sample, as long as no other one is registered.

@@ -3,6 +3,7 @@
 mod account;
 mod activity;
 mod audit;
+mod changes;
 mod chart;
 mod check;
 mod counted;
@@ -44,6 +45,14 @@ pub enum Page {
     Message,
     /// Whom a stream must not mail.
     Suppressions,
+    /// Stops mail to addresses.
+    Suppress,
+    /// Allows mail to a recipient again.
+    Reactivate,
+    /// Takes in a suppression list from elsewhere.
+    Import,
+    /// Exports or erases what is recorded about a person.
+    Data,
     /// Whether many addresses may be mailed.
     Check,
     /// Counts and rates.
@@ -73,7 +82,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 14] = [
+    pub const ALL: [Page; 18] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -81,6 +90,10 @@ impl Page {
         Page::Recipient,
         Page::Message,
         Page::Suppressions,
+        Page::Suppress,
+        Page::Reactivate,
+        Page::Import,
+        Page::Data,
         Page::Check,
         Page::Statistics,
         Page::Truth,
@@ -100,6 +113,10 @@ impl Page {
             Page::Recipient => "/servers/{server}/recipients/{id}",
             Page::Message => "/servers/{server}/messages/{id}",
             Page::Suppressions => "/servers/{server}/suppressions",
+            Page::Suppress => "/servers/{server}/suppress",
+            Page::Reactivate => "/servers/{server}/recipients/{id}/reactivate",
+            Page::Import => "/servers/{server}/import",
+            Page::Data => "/servers/{server}/recipients/{id}/data",
             Page::Check => "/servers/{server}/check",
             Page::Statistics => "/servers/{server}/statistics",
             Page::Truth => "/servers/{server}/truth",
@@ -115,7 +132,9 @@ impl Page {
         match self {
             Page::Servers | Page::Account => Standing::Anybody,
             Page::AllPeople => Standing::Operator,
-            Page::People | Page::Audit => Standing::At(Role::Admin),
+            Page::People | Page::Audit | Page::Suppress | Page::Reactivate | Page::Import | Page::Data => {
+                Standing::At(Role::Admin)
+            }
             _ => Standing::At(Role::Viewer),
         }
     }
@@ -124,9 +143,9 @@ impl Page {
     const fn here(self) -> &'static str {
         match self {
             Page::Activity => "activity",
-            Page::Find | Page::Recipient => "recipients",
+            Page::Find | Page::Recipient | Page::Reactivate | Page::Data => "recipients",
             Page::Message => "messages",
-            Page::Suppressions => "suppressions",
+            Page::Suppressions | Page::Suppress | Page::Import => "suppressions",
             Page::Check => "check",
             Page::Statistics => "statistics",
             Page::Truth => "truth",
@@ -210,6 +229,10 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Recipient, false) => recipient::page(&at, id).await,
         (Page::Message, false) => message::page(&at, id).await,
         (Page::Suppressions, false) => suppressions::page(&at).await,
+        (Page::Suppress, posts) => changes::suppress(&at, posts).await,
+        (Page::Reactivate, posts) => changes::reactivate(&at, id, posts).await,
+        (Page::Import, posts) => changes::import(&at, posts).await,
+        (Page::Data, posts) => changes::data(&at, id, posts).await,
         (Page::Check, posts) => check::page(&at, posts).await,
         (Page::Statistics, false) => statistics::page(&at).await,
         (Page::Truth, false) => truth::page(&at).await,

@@ -1,5 +1,6 @@
 //! What must hold of the portal, whatever its pages show.
 
+mod changes;
 mod cross_site;
 mod fixture;
 mod forms;

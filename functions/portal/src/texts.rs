@@ -41,6 +41,7 @@ macro_rules! texts {
 mod account;
 mod activity;
 mod audit;
+mod changes;
 mod check;
 mod message;
 mod overview;

@@ -8,12 +8,15 @@ use crate::texts::Texts;
 use answers::Problem;
 use api::Caller;
 use api::call::Call;
+use api::route::Route;
 use api::scope::SignedIn;
 use askama::Template;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ledger::{ServerId, Time};
 use people::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use postmark_api::TransportError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::StoreError;
@@ -45,6 +48,8 @@ pub enum Why {
     SignedOut,
     /// As of when it is to be looked at cannot be read.
     NoTime,
+    /// The API does not answer.
+    Silent,
     /// Another site sent it.
     OtherSite,
     /// A page cannot be made, by a fault of ours.
@@ -77,6 +82,12 @@ impl Failed {
         Failed::new(StatusCode::INTERNAL_SERVER_ERROR, Why::Fault(what))
     }
 
+    /// The API, which is asked elsewhere, does not answer: what was asked for may have been done.
+    fn silent(error: &TransportError) -> Failed {
+        tracing::error!(error = %error, "the API does not answer");
+        Failed::new(StatusCode::SERVICE_UNAVAILABLE, Why::Silent)
+    }
+
     /// What is said of it: a title, what is the matter, and what to do.
     pub fn words(&self, t: Texts) -> [String; 3] {
         match &self.why {
@@ -88,6 +99,7 @@ impl Failed {
             }
             Why::SignedOut => [t.signed_out_title(), t.signed_out_detail(), t.signed_out_next()],
             Why::NoTime => [t.no_time_title(), t.no_time_detail(), t.no_time_next()],
+            Why::Silent => [t.elsewhere_title(), t.elsewhere_silent(), t.elsewhere_next()],
             Why::OtherSite => [t.other_site_title(), t.other_site_detail(), t.other_site_next()],
             Why::Fault(_) => [t.fault_title(), t.fault_detail(), t.fault_next()],
         }
@@ -345,15 +357,21 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// The API's own.
     pub(crate) async fn ask_text(&self, caller: Caller, ask: Ask) -> Result<Vec<u8>, Failed> {
-        let headers = HeaderMap::new();
         let call = Call {
             method: &ask.method,
             path: &ask.path,
             query: &ask.query,
-            headers: &headers,
+            headers: &ask.headers,
             body: &ask.body,
         };
-        let answer = self.portal.api.answer_to_page(caller, &call).await;
+        let answer = match &self.portal.elsewhere {
+            Some(elsewhere)
+                if Route::of(call.method, call.path).is_ok_and(|(route, _)| route.takes_sessions()) =>
+            {
+                elsewhere.answer(&self.secret, &call).await.map_err(|error| Failed::silent(&error))?
+            }
+            _ => self.portal.api.answer_to_page(caller, &call).await,
+        };
         let (status, body) = (answer.status(), answer.into_body());
         if status.is_success() {
             return Ok(body);
@@ -397,6 +415,7 @@ pub(crate) struct Ask {
     method: Method,
     path: String,
     query: String,
+    headers: HeaderMap,
     body: Vec<u8>,
 }
 
@@ -408,7 +427,7 @@ impl Ask {
 
     /// Something that is done at a path.
     pub(crate) fn of(method: Method, path: impl Into<String>) -> Ask {
-        Ask { method, path: path.into(), query: String::new(), body: Vec::new() }
+        Ask { method, path: path.into(), query: String::new(), headers: HeaderMap::new(), body: Vec::new() }
     }
 
     /// With a parameter, where there is a value.
@@ -419,6 +438,14 @@ impl Ask {
             let value = value.to_string();
             self.query += &format!("{sign}{name}={}", utf8_percent_encode(&value, SEGMENT));
         }
+        self
+    }
+
+    /// With a body that is a text.
+    #[must_use]
+    pub(crate) fn text(mut self, body: &[u8]) -> Ask {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        self.body = body.to_vec();
         self
     }
 

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 24] = [
+const CODES: [(&str, &str); 25] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
+    ("unconfirmed", "403: whoever is signed in to the portal has to confirm it by a code first."),
     ("role", "403: the token may see the server, but its role is too low."),
     (
         "beyond-own",

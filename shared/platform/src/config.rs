@@ -32,6 +32,7 @@ macro_rules! variables {
 }
 
 variables! {
+    API_URL: "the base URL of the read API",
     BASE: "the URL that webhooks of servers lead to which `connect` did not connect",
     BULK_DLQ_URL: "the URL of the bulk queue's dead letters",
     BULK_QUEUE_URL: "the URL of the bulk queue",

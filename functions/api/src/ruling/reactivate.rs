@@ -68,6 +68,8 @@ struct Spelling {
     address: Option<String>,
     /// Whether it is told of: it is not the one that was given.
     other: bool,
+    /// Whether Postmark's own words about it are told, which may quote it.
+    quotes: bool,
 }
 
 /// What holds a recipient on a stream, and what became of that.
@@ -196,10 +198,11 @@ async fn spellings(admin: &Admin<'_>, named: &Named) -> Result<Vec<Spelling>, Pr
         Some(given) => Some(view.address.clone().unwrap_or_else(|| given.keys()[place].clone())),
         None => view.address.clone(),
     };
+    let quotes = named.given.is_some() || admin.caller().reveals();
     let spelling = |(place, view): (usize, Option<View>)| {
         let view = view?;
         let address = address(place, &view).map(|address| spelled(&address));
-        Some(Spelling { view, address, other: place > 0 })
+        Some(Spelling { view, address, other: place > 0, quotes })
     };
     Ok(views.into_iter().enumerate().filter_map(spelling).collect())
 }
@@ -443,7 +446,7 @@ fn results(held: &[Held], spellings: &[Spelling], decided: &Decided) -> Vec<Reac
             done: held.done(decided),
             would: Vec::new(),
             refused: held.refused.as_ref().map(refused),
-            postmark: held.postmark.as_ref().map(|said| said.told(DONE)),
+            postmark: held.postmark.as_ref().map(|said| said.told(DONE, spelling.quotes)),
             awaits: (held.postmark == Some(Said::Done)).then(|| "SubscriptionChange".to_owned()),
         }
     };

@@ -91,8 +91,9 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         let would = [asked.postmark.then_some(POSTMARK), Some(LEDGER)];
         let would: Vec<String> = would.into_iter().flatten().map(str::to_owned).collect();
         let nothing = Ruled { decision: None, postmark: BTreeMap::new() };
-        let planned =
-            valid.iter().map(|whom| SuppressedAddress { would: would.clone(), ..told(whom, &nothing) });
+        let planned = valid
+            .iter()
+            .map(|whom| SuppressedAddress { would: would.clone(), ..told(whom, &nothing, false) });
         return Ok(Answer::json(&Suppressed { results: planned.collect(), invalid, dry_run: true }));
     }
     let target = Some(recipients[0].0.to_string()).filter(|_| recipients.len() == 1);
@@ -110,7 +111,8 @@ pub(crate) async fn suppress(admin: &Admin<'_>, call: &Call<'_>, _name: &str) ->
         Ok((ruled, told))
     };
     let ruled = admin.change("suppress", target, noted, change).await?;
-    let results = valid.iter().map(|whom| told(whom, &ruled[places[&whom.id]])).collect();
+    let reveals = admin.caller().reveals();
+    let results = valid.iter().map(|whom| told(whom, &ruled[places[&whom.id]], reveals)).collect();
     Ok(Answer::json(&Suppressed { results, invalid, dry_run: false }))
 }
 
@@ -120,6 +122,7 @@ struct Whom<'a> {
     id: RecipientId,
     address: String,
     cleaned: bool,
+    by_id: bool,
 }
 
 /// Those who are to be suppressed, and what cannot be understood. A decision bears an address: who is named by an id is
@@ -131,12 +134,12 @@ async fn read<'a>(admin: &Admin<'_>, given: &'a [String]) -> Result<(Vec<Whom<'a
             Ok(Recipient::Address(address)) => {
                 let id = admin.recipient(address.text());
                 let (address, cleaned) = (address.text().to_owned(), address.cleaned());
-                valid.push(Whom { given, id, address, cleaned });
+                valid.push(Whom { given, id, address, cleaned, by_id: false });
                 continue;
             }
             Ok(Recipient::Id(id)) => match admin.views(&[id]).await?.pop().flatten() {
                 Some(View { address: Some(address), .. }) => {
-                    valid.push(Whom { given, id, address, cleaned: false });
+                    valid.push(Whom { given, id, address, cleaned: false, by_id: true });
                     continue;
                 }
                 _ => "no address is known here for this id",
@@ -215,9 +218,11 @@ async fn push(
     said.into_iter().flatten().collect()
 }
 
-fn told(whom: &Whom<'_>, ruled: &Ruled) -> SuppressedAddress {
+fn told(whom: &Whom<'_>, ruled: &Ruled, reveals: bool) -> SuppressedAddress {
+    // Whoever named somebody by an address has it.
+    let quotes = reveals || !whom.by_id;
     let postmark = ruled.postmark.iter().map(|(stream, said)| {
-        let AtPostmark { status, message } = said.told(DONE);
+        let AtPostmark { status, message } = said.told(DONE, quotes);
         SuppressedAtPostmark { stream: stream.clone(), status, message }
     });
     let decision = ruled.decision.as_ref();

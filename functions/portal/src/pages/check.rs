@@ -16,7 +16,7 @@ use crate::visit::{Ask, AtServer, Failed, Frame, Why, segment};
 use answers::{CheckRequest, Checked, CheckedAddress, CriticalQueue, Finding, UnknownStream};
 use api::check::ADDRESSES_MAX;
 use askama::Template;
-use entries::entries;
+pub(super) use entries::entries;
 use http::{Method, StatusCode};
 use ledger::event::WHOLE_SERVER;
 use results::{EntryResult, INVALID, in_order, kind, table};

@@ -2,6 +2,7 @@
 //! then what can be done and what that does not mend.
 
 use super::happened::{SHORT, short};
+use super::shared::link;
 use super::smtp;
 use crate::moment::Moment;
 use crate::respond::{self, Answer};
@@ -42,6 +43,27 @@ struct RecipientPage {
     events: Vec<EventRow>,
     older: Option<String>,
     truncated: bool,
+    actions: Option<Actions>,
+}
+
+/// Where an admin changes something about the recipient.
+struct Actions {
+    /// Where something speaks against mailing.
+    reactivate: Option<String>,
+    suppress: String,
+    data: String,
+}
+
+impl Actions {
+    fn of(at: &AtServer<'_>, found: &Recipient) -> Option<Actions> {
+        let id = found.recipient_id.to_string();
+        let path = |tail: &str| at.path(&format!("recipients/{id}/{tail}"));
+        (at.is_admin() && found.known).then(|| Actions {
+            reactivate: (strictest(found) != "send").then(|| path("reactivate")),
+            suppress: link(&at.path("suppress"), &[("recipient", Some(id.clone()))]),
+            data: path("data"),
+        })
+    }
 }
 
 /// What is known on one stream.
@@ -73,10 +95,10 @@ struct Evidence {
 
 /// What can be done about a reason, and what that does not mend.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Remedy {
+pub(super) struct Remedy {
     what: String,
     todo: String,
-    but: String,
+    pub(super) but: String,
 }
 
 /// An event of the timeline.
@@ -150,7 +172,7 @@ pub(super) async fn page(at: &AtServer<'_>, id: &str) -> Result<Answer, Failed> 
     shown(at, found, None).await
 }
 
-async fn told(at: &AtServer<'_>, whom: &str) -> Result<Recipient, Failed> {
+pub(super) async fn told(at: &AtServer<'_>, whom: &str) -> Result<Recipient, Failed> {
     let of = |cursor: Option<String>| {
         at.get(&format!("recipients/{whom}"))
             .with("at", at.as_of.at)
@@ -191,12 +213,6 @@ async fn shown(at: &AtServer<'_>, found: Recipient, typed: Option<String>) -> Re
             soft: stream.soft_evidence_incomplete.then(|| t.recipient_soft_incomplete()),
         })
         .collect();
-    let remedies: BTreeSet<Remedy> = found
-        .streams
-        .values()
-        .flat_map(|stream| &stream.reasons)
-        .filter_map(|reason| remedy(t, &reason.finding.code))
-        .collect();
     let older = timeline.next.map(|next| {
         let path = at.path(&format!("recipients/{id}"));
         let sign = if path.contains('?') { '&' } else { '?' };
@@ -214,7 +230,8 @@ async fn shown(at: &AtServer<'_>, found: Recipient, typed: Option<String>) -> Re
         sentence: sentence(t, &isolated(&who), &found),
         spellings: found.also_asked.clone(),
         streams,
-        remedies: remedies.into_iter().collect(),
+        remedies: remedies(t, &found).collect(),
+        actions: Actions::of(at, &found),
         events: rows.collect(),
         older,
         truncated: timeline.truncated,
@@ -372,6 +389,13 @@ fn why(
         until: finding.until.map(|until| visit.show(until)),
         evidence: evidence.collect(),
     }
+}
+
+/// What can be done about each reason, once.
+pub(super) fn remedies(t: Texts, found: &Recipient) -> impl Iterator<Item = Remedy> {
+    let reasons = found.streams.values().flat_map(|stream| &stream.reasons);
+    let all: BTreeSet<Remedy> = reasons.filter_map(|reason| remedy(t, &reason.finding.code)).collect();
+    all.into_iter()
 }
 
 fn remedy(t: Texts, code: &Word<Code>) -> Option<Remedy> {

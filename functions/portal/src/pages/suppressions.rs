@@ -290,7 +290,7 @@ fn row(at: &AtServer<'_>, item: Suppression) -> Row {
 }
 
 /// A cause in words; one that a later release adds as it came.
-fn cause_words(t: Texts, name: &str) -> String {
+pub(super) fn cause_words(t: Texts, name: &str) -> String {
     match (Cause::named(name), Bar::named(name)) {
         (Some(Cause::HardBounce), _) => t.cause_hard_bounce(),
         (Some(Cause::Complaint), _) => t.cause_complaint(),

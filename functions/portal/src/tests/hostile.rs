@@ -189,7 +189,7 @@ async fn all_pages(browser: &mut Browser<'_>, filled: &Filled) -> Vec<Step> {
     steps
 }
 
-fn check(step: &Step) {
+pub(super) fn check(step: &Step) {
     assert!(step.seen.status < 500, "{}: {}", step.target, step.seen.status);
     for (name, value) in &step.seen.headers {
         let value = value.to_str().unwrap_or_else(|_| panic!("{}: {name}", step.target));

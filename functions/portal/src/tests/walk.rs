@@ -117,6 +117,8 @@ fn usual(name: &str) -> &'static str {
         "server" | "servers" => OWN_TEXT,
         "role" => "viewer",
         "text" => "office",
+        "reason" => "asked on the telephone",
+        "list" => "email\nsomebody.new@client.example",
         _ => "",
     }
 }

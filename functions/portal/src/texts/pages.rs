@@ -60,6 +60,7 @@ texts! {
     find_hint() "The whole address, in any spelling. The ledger keeps addresses as keyed hashes, so it cannot be searched for parts of one.";
     find_problem(reason) "This is not an address: {reason}.";
     recipient_unnamed() "this recipient";
+    to_recipient() "Back to the recipient";
     recipient_id(id) "Id of this recipient, as the API and the command line know it: {id}";
     recipient_unknown(who) "You may mail {who}: nothing is recorded about it, so nothing speaks against it.";
     recipient_all(who) "You may mail {who}: nothing speaks against it.";

@@ -54,6 +54,9 @@ texts! {
     signed_out_link() "Sign in";
     kept_title() "What you typed";
     kept_intro() "Nothing of it was sent on. Copy what you need before you leave this page.";
+    elsewhere_title() "There is no answer";
+    elsewhere_silent() "The part of this portal that changes things did not answer, so it is not known whether this was done.";
+    elsewhere_next() "Look first whether it was done. If not, try again in a moment.";
     no_time_title() "This time is not understood";
     no_time_detail() "The address of this page asks for another time, but not in a way that can be read. What is now is not shown in its place.";
     no_time_next() "Choose a time at the foot of a page, or give one such as 2026-11-21T08:00.";

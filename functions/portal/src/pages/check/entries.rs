@@ -3,7 +3,7 @@
 //! told of as such.
 
 /// The entries, without those that are blank.
-pub(super) fn entries(text: &str) -> Vec<String> {
+pub(in crate::pages) fn entries(text: &str) -> Vec<String> {
     text.split(['\n', '\r']).flat_map(of_line).map(bare).filter(|entry| !entry.is_empty()).collect()
 }
 
