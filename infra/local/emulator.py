@@ -22,6 +22,8 @@ Traps that it handles, and why:
 - CloudFormation would write over a table, queue or log group of a name that is taken, and delete a table that is protected.
   Here both fail, as on AWS: what a deployment does about it is to be seen. (Imports, and what RetainExceptOnCreate keeps,
   it does as AWS does.) A parameter that is a number it hands on as text, which the poller of queues cannot compare.
+- An API has a name under `localhost`, which browsers find and the resolver of a system need not: a function that asks an API
+  is told the same by a path.
 - A query evaluates its key condition for every item of the partition and parses the text each time. Both parsers are
   pure functions of that text, so their answers are remembered.
 """
@@ -33,6 +35,7 @@ import http.client
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -44,6 +47,8 @@ import threading
 HOST = "127.0.0.1"
 START_SECONDS = 30
 FORWARDED = (b"x-forwarded-proto", b"https")
+# How the emulator calls an API in what a template makes of its id.
+API_BY_NAME = re.compile(r"https?://([^./]+)\.execute-api\.localhost:(\d+)")
 # All that is taken over from the environment; the rest could lead to a real account or another engine.
 KEPT = ("HOME", "LANG", "LC_ALL", "LLVM_PROFILE_FILE", "PATH", "RUST_BACKTRACE", "RUST_LOG")
 # Asked before the address is printed: operation, and the service in the credential's scope. The first call loads it.
@@ -210,6 +215,20 @@ def hold_cloudformation_to_its_rules():
 
         return called
 
+    def with_apis_by_path(handler):
+        """Browsers find an API by its name under `localhost`; a resolver of a system need not."""
+        @functools.wraps(handler)
+        def called(*arguments, **named):
+            for properties in arguments:
+                if isinstance(properties, dict):
+                    variables = properties.get("Environment", {}).get("Variables", {})
+                    for name, value in variables.items():
+                        if name == "POSTLEDGER_API_URL":
+                            variables[name] = API_BY_NAME.sub(rf"http://{HOST}:\2/_aws/execute-api/\1/%24default", value)
+            return handler(*arguments, **named)
+
+        return called
+
     refuse_taken("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables)
     refuse_taken("AWS::SQS::Queue", "QueueName", lambda name: name in sqs._queue_name_to_url)
     # A function's group the emulator makes by itself, if a last line comes after the stack is gone.
@@ -217,6 +236,7 @@ def hold_cloudformation_to_its_rules():
                  lambda name: name in cloudwatch_logs._log_groups and not name.startswith("/aws/lambda/"))
     for way in ("create", "update"):
         handlers["AWS::Lambda::EventSourceMapping"][way] = with_numbers(handlers["AWS::Lambda::EventSourceMapping"][way])
+        handlers["AWS::Lambda::Function"][way] = with_apis_by_path(handlers["AWS::Lambda::Function"][way])
     delete_table = handlers["AWS::DynamoDB::Table"]["delete"]
     handlers["AWS::DynamoDB::Table"]["delete"] = delete_unless_protected
 

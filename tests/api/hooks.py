@@ -1,6 +1,6 @@
 """What schemathesis must not do: revoke the very token that it asks with. It meets that token's id in the list of tokens and
 tries it elsewhere; from then on every answer would be 401. And where it names the token of the description's example, one
-that is there is meant; so it is with users."""
+that is there is meant; so it is with users, and with what was set aside."""
 
 import os
 
@@ -17,6 +17,10 @@ SPARE = os.environ["POSTLEDGER_FUZZ_SPARE"]
 EXAMPLE_USER = "kZxV0n3qT5uYwB7cD9eFgA"
 GOES, STAYS = os.environ["POSTLEDGER_FUZZ_USERS"].split(",")
 
+# The key of the description's example, and what is there in its place.
+EXAMPLE_KEY = "0001795867200000000.aGVsbG8"
+ASIDE = os.environ["POSTLEDGER_FUZZ_ASIDE"]
+
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
@@ -26,3 +30,5 @@ def before_call(context, case, kwargs):
     if named == EXAMPLE_USER:
         removes = case.method == "DELETE" and not case.path.endswith("/sessions")
         case.path_parameters["id"] = GOES if removes else STAYS
+    if (case.path_parameters or {}).get("key") == EXAMPLE_KEY:
+        case.path_parameters["key"] = ASIDE

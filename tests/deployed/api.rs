@@ -221,6 +221,7 @@ fn a_few_of_all_that_the_description_allows_and_forbids_are_asked(stack: &Deploy
     let operator = Client::new(stack, Role::Operator, SERVER);
     let described = stack.send("GET", "/v1/openapi.json", None, b"");
     let (base, folder) = (stack.base(), stack.home.path().join("fuzz"));
+    let aside = stack.block(postledger_tests::bodies::set_aside(&stack.store));
     let fuzz = Fuzz {
         base: &base,
         description: described.body(),
@@ -228,6 +229,7 @@ fn a_few_of_all_that_the_description_allows_and_forbids_are_asked(stack: &Deploy
         spare,
         // What is done with users over HTTP is done by the test of the portal.
         users: ["AAAAAAAAAAAAAAAAAAAAAA"; 2],
+        aside: &aside,
         // A few only: each request takes the emulator some 50 ms.
         examples: 2,
         seed: 1,

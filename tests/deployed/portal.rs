@@ -118,6 +118,7 @@ fn people_sign_in_over_http_and_see_why_an_address_must_not_be_mailed() {
     let mut operator = an_operator_lets_itself_in_by_a_link_that_works_once(&stack);
     the_first_sentence_says_that_a_bounced_address_must_not_be_mailed(&mut operator);
     activity_is_listed_from_the_day_of_the_portal_on(&mut operator);
+    what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(&stack, &mut operator);
     a_message_is_found_whatever_its_id_is(&mut operator);
     a_page_is_packed_for_whoever_takes_that(&stack);
     let code = a_code_is_mailed_and_lets_in_the_browser_that_asked(&stack, &postmark);
@@ -174,6 +175,30 @@ fn activity_is_listed_from_the_day_of_the_portal_on(browser: &mut Browser<'_>) {
         let listed = page.contains(&format!("/servers/{SERVER}/recipients/"));
         assert_eq!(listed, is_listed, "{day}: {page}");
     }
+}
+
+/// Proves that the portal's function, which may not write it, has the API do it as whoever is signed in.
+fn what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(
+    stack: &Deployed,
+    browser: &mut Browser<'_>,
+) {
+    let target = format!("/servers/{SERVER}/suppress");
+    let address = "stop.this@customer.example";
+    let typed = [("stream", "outbound"), ("addresses", address), ("reason", "asked by telephone")];
+    let send = |action: &'static str| [&typed[..], &[("action", action)]].concat();
+    let plan = browser.send("POST", &target, &send("plan"));
+    assert_eq!(plan.status(), 200, "{}", String::from_utf8_lossy(plan.body()));
+    let done = browser.send("POST", &target, &send("carry-out"));
+    assert_eq!(done.status(), 200);
+    let done = String::from_utf8_lossy(done.body());
+    assert!(done.contains("1 of 1 addresses are suppressed"), "{done}");
+    let whom = [("address", address)];
+    stack.wait_until("the decision is recorded", || {
+        let found = browser.send("POST", &format!("/servers/{SERVER}/recipients"), &whom);
+        found.status() == 303
+    });
+    let found = browser.post(&format!("/servers/{SERVER}/recipients"), &whom);
+    assert!(browser.page(&found).contains("<h1 class=\"verdict stop\">"));
 }
 
 /// Proves that what the gateway decodes is undone.

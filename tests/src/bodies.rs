@@ -3,8 +3,9 @@
 use crate::{SERVER, now, server_id};
 use fastrand::Rng;
 use ledger::Source;
-use queue::{ENVELOPE_VERSION, Envelope};
+use queue::{ENVELOPE_VERSION, Envelope, SetAside};
 use serde_json::{Value, json};
+use store::QuarantineStore;
 
 /// An event as the door puts it on a queue.
 ///
@@ -45,6 +46,30 @@ pub fn message(source: Source, body: &Value) -> String {
 pub fn delivery(n: usize, at: &str) -> Value {
     json!({ "RecordType": "Delivery", "MessageStream": "outbound", "ServerID": SERVER, "MessageID": format!("m{n}"),
         "Recipient": format!("r{}@customer.example", n % 5), "DeliveredAt": at, "Details": "" })
+}
+
+/// Sets a bounce aside that can be recorded; the key by which it is put back.
+///
+/// # Panics
+/// Where the tables do not take it.
+pub async fn set_aside(store: &dyn QuarantineStore) -> String {
+    let whole = SetAside {
+        server: server_id(SERVER),
+        generation: 1,
+        key_id: "key".to_owned(),
+        received_at: now(),
+        source: Source::Webhook,
+        reason: "not_committable".to_owned(),
+        detail: "it was too large for one transaction".to_owned(),
+        record_type: None,
+        dropped: Vec::new(),
+        erased: None,
+        body: bounce(77, 77, &now().plus_seconds(-60).to_string(), true).to_string().into_bytes(),
+    };
+    let part = whole.parts().remove(0);
+    let key = format!("{}.{}", part.received_at.key(), part.id);
+    store.quarantine(part, None).await.expect("the tables");
+    key
 }
 
 /// A hard bounce of a recipient.

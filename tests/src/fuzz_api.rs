@@ -21,6 +21,8 @@ pub struct Fuzz<'a> {
     pub spare: &'a str,
     /// The ids of two users of the portal: one who may be removed, and one who stays.
     pub users: [&'a str; 2],
+    /// The key of a body that was set aside and may be put back.
+    pub aside: &'a str,
     /// How many examples of each operation are drawn.
     pub examples: u32,
     /// What makes one run differ from another.
@@ -70,6 +72,7 @@ impl Fuzz<'_> {
             .env("POSTLEDGER_FUZZ_TOKEN", self.token)
             .env("POSTLEDGER_FUZZ_SPARE", self.spare)
             .env("POSTLEDGER_FUZZ_USERS", self.users.join(","))
+            .env("POSTLEDGER_FUZZ_ASIDE", self.aside)
             .envs([("SCHEMATHESIS_HOOKS", "hooks"), ("PYTHONDONTWRITEBYTECODE", "1")])
             .env("PYTHONPATH", &tools)
             .current_dir(self.folder)

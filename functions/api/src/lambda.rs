@@ -11,9 +11,9 @@ use ledger::policy::SoftBouncePolicy;
 use people::QueuedMail;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::config::{
-    BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL,
-    PORTAL_URL, POSTMARK, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STAGE,
-    TOKENS_PREFIX,
+    BULK_QUEUE_URL, BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER,
+    MAIL_QUEUE_URL, PORTAL_URL, POSTMARK, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE,
+    SOFT_BOUNCE_POLICY, STAGE, TOKENS_PREFIX,
 };
 use platform::{Config, Variable};
 use postmark_api::Endpoint;
@@ -26,6 +26,7 @@ use store::dynamodb::{LIMITS, Tables, ledger_key};
 
 /// What it is told.
 const VARIABLES: &[Variable] = &[
+    BULK_QUEUE_URL,
     BY_TIME,
     COUNTERS_TABLE,
     CRITICAL_QUEUE_URL,

@@ -34,6 +34,7 @@ pub mod problem;
 mod recipient;
 #[cfg(any(test, feature = "testing"))]
 pub mod recording;
+pub mod replay;
 pub mod route;
 mod ruling;
 pub mod scope;
@@ -182,6 +183,7 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Erase => erase::erase(&reader.admin()?, call, name).await,
         Route::Export => history::export(&reader.admin()?, call, name).await,
         Route::Quarantine => admin::quarantine(&reader.admin()?, call).await,
+        Route::Replay => replay::replay(&reader.admin()?, call, name).await,
         Route::Completeness => admin::completeness(reader, call).await,
         Route::Audit => audited::audit(&reader.admin()?, call).await,
         Route::OpenApi

@@ -36,6 +36,8 @@ pub enum Route {
     Export,
     /// What was set aside.
     Quarantine,
+    /// Puts back what was set aside.
+    Replay,
     /// What reconcile found.
     Completeness,
     /// Who did what.
@@ -62,7 +64,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 26] = [
+    pub const ALL: [Route; 27] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -78,6 +80,7 @@ impl Route {
         Route::Erase,
         Route::Export,
         Route::Quarantine,
+        Route::Replay,
         Route::Completeness,
         Route::Audit,
         Route::Tokens,
@@ -109,6 +112,7 @@ impl Route {
             Route::Erase => "/v1/servers/{server}/recipients/{address}/erase",
             Route::Export => "/v1/servers/{server}/recipients/{address}/export",
             Route::Quarantine => "/v1/servers/{server}/quarantine",
+            Route::Replay => "/v1/servers/{server}/quarantine/{key}/replay",
             Route::Completeness => "/v1/servers/{server}/completeness",
             Route::Audit => "/v1/servers/{server}/audit",
             Route::Tokens | Route::NewToken => "/v1/tokens",
@@ -128,6 +132,7 @@ impl Route {
             | Route::Reactivate
             | Route::Import
             | Route::Erase
+            | Route::Replay
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
@@ -140,7 +145,7 @@ impl Route {
     /// Whether it changes whom a server mails, or asks Postmark: what the portal's own function may not. Whoever is signed
     /// in to the portal asks for it here, by their session.
     pub const fn takes_sessions(self) -> bool {
-        matches!(self, Route::Suppress | Route::Reactivate | Route::Import | Route::Erase)
+        matches!(self, Route::Suppress | Route::Reactivate | Route::Import | Route::Erase | Route::Replay)
     }
 
     /// Whether a session must have been confirmed just now for it.
@@ -173,6 +178,7 @@ impl Route {
             | Route::Erase
             | Route::Export
             | Route::Quarantine
+            | Route::Replay
             | Route::Audit
             | Route::Tokens
             | Route::NewToken

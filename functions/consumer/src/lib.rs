@@ -55,8 +55,7 @@ pub const TOO_OLD: &str = "events of its day have expired, and its twin may be a
 /// How long an event that came in with a revoked password is kept, in days: for this time, the revocation can be undone
 /// without loss. It is not kept for ever, because anybody who has the password may send any number of events.
 pub const REVOKED_DAYS: i64 = 30;
-/// Why an event that came in with a revoked password is set aside.
-pub const REVOKED: &str = "revoked";
+pub use queue::REVOKED;
 /// How much longer than the floor demands an event stays, in days, so that none can expire above the floor.
 const EXPIRY_SLACK_DAYS: i64 = 2;
 /// How often the watermark of the critical queue is noted at most, in seconds.

@@ -236,6 +236,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Check, posts) => check::page(&at, posts).await,
         (Page::Statistics, false) => statistics::page(&at).await,
         (Page::Truth, false) => truth::page(&at).await,
+        (Page::Truth, true) => truth::posted(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,
         (Page::Audit, false) => audit::page(&at).await,
         _ => Err(Failed::not_found()),

@@ -24,6 +24,7 @@ use account::{Registry, Streams, Vault};
 use answers::{PortalLink, Timestamp};
 use api::Api;
 use api::problem::Problem;
+use api::replay::Kept;
 use api::scope::Portal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,20 +32,17 @@ use erasure::Swept;
 use erasure::sweep::{Sweep, SweepError};
 use http::StatusCode;
 use ledger::policy::SoftBouncePolicy;
-use ledger::{Identity, LedgerKey, ServerId, Source, Time};
+use ledger::{LedgerKey, ServerId, Source, Time};
 use people::{Link, LinkFor, User};
 use platform::Clock;
-use postmark::Context;
 use postmark_api::{Endpoint, Https, Timeouts, Token};
-use queue::{
-    Envelope, EnvelopeError, Message, Part, Queue, QueueError, QueueName, RECEIVE_MAX, SetAside, Trusted,
-};
+use queue::{Envelope, EnvelopeError, Message, Part, Queue, QueueError, QueueName, RECEIVE_MAX, Trusted};
 use reconcile::{Job, Period, Reconcile, ReconcileError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use store::Scan;
 use store::rebuild::{self, Report};
+use store::{Scan, Store};
 use tokio::time::Instant;
 
 /// Of how many days the quarantine is listed at most.
@@ -200,20 +198,8 @@ impl Operator {
     /// # Errors
     /// Where nothing of that key is there, a part is missing, or the store's own.
     pub async fn set_aside(&self, key: &str) -> Result<Listed, Problem> {
-        let (listed, aside) = self.kept(key).await?;
-        Ok(Listed { body_base64: Some(STANDARD.encode(aside.body)), ..listed })
-    }
-
-    async fn kept(&self, key: &str) -> Result<(Listed, SetAside), Problem> {
-        let unknown =
-            || missing("nothing of that key is in quarantine", "`postledger quarantine list` shows the keys");
-        let (received_at, id) = key.split_once('.').ok_or_else(unknown)?;
-        let received_at = Time::from_micros(received_at.parse().map_err(|_| unknown())?);
-        let kept = self.store.quarantined(received_at, id).await?;
-        let listed = Listed::of(kept.first().ok_or_else(unknown)?);
-        let incomplete = || unusable("a part of this body is missing; its sender was told to come again");
-        let parts = kept.into_iter().map(|kept| kept.part).collect();
-        Ok((listed, SetAside::whole(parts).ok_or_else(incomplete)?))
+        let kept = Kept::find(&*self.store, key).await?;
+        Ok(Listed { body_base64: Some(STANDARD.encode(kept.aside.body)), ..Listed::of(&kept.listed) })
     }
 
     /// Puts a body in quarantine on its queue, as it was received then.
@@ -222,79 +208,19 @@ impl Operator {
     /// Where nothing of that key is there, where it would be set aside again, where only an override records it, or the
     /// ports' own.
     pub async fn replay(&self, who: &Who, key: &str, replay: Replay) -> Result<Replayed, Problem> {
-        let (listed, aside) = self.kept(key).await?;
+        let kept = Kept::find(&*self.store, key).await?;
         let asked = json!({ "another_body": replay.body_base64.is_some(), "override": replay.overridden });
-        let change =
-            Change { server: listed.server, what: "quarantine.replay", target: Some(key.to_owned()), asked };
+        let server = kept.aside.server;
+        let change = Change { server, what: "quarantine.replay", target: Some(key.to_owned()), asked };
         let work = async {
-            let (identity, envelope) = self.again(&aside, &replay)?;
-            self.may_be_replayed(&listed, &aside, &replay).await?;
-            let queue = QueueName::of(envelope.record_type);
-            self.queue.send(queue, &envelope.encode()).await?;
-            let (_, id) = key.split_once('.').unwrap_or_default();
-            self.store.mark_replayed(listed.received_at.0, id, (self.clock)()).await?;
+            let body =
+                replay.body_base64.map(|encoded| STANDARD.decode(encoded)).transpose().map_err(unusable)?;
+            let how = api::replay::Replay { overridden: replay.overridden, body };
+            let ports = (&*self.store as &dyn Store, &*self.queue);
+            let (identity, queue) = kept.replay(ports, &self.ledger_key, &how, (self.clock)()).await?;
             Ok(Replayed { identity, queue: queue.name().to_owned() })
         };
         self.noted(who, change, work, |replayed| json!({ "event": replayed.identity })).await
-    }
-
-    async fn may_be_replayed(
-        &self,
-        listed: &Listed,
-        aside: &SetAside,
-        replay: &Replay,
-    ) -> Result<(), Problem> {
-        if replay.overridden {
-            return Ok(());
-        }
-        if let Some(at) = listed.replayed_at {
-            return Err(unusable(format!(
-                "it was replayed at {at} already; only --override replays it again"
-            )));
-        }
-        let still = match &*aside.reason {
-            // It may have been taken back since.
-            consumer::REVOKED => {
-                let rules = self.store.rules().await?;
-                rules.revoked_at(aside.server, aside.generation).is_some_and(|from| aside.received_at > from)
-            }
-            reason => matches!(reason, "sender" | "too_old"),
-        };
-        if still {
-            return Err(unusable(format!(
-                "it was set aside as {}; only --override records it",
-                aside.reason
-            )));
-        }
-        Ok(())
-    }
-
-    /// What was set aside, as its sender told it, and which event it is. Of somebody erased nothing but the event
-    /// is left, unless a completed body is given.
-    fn again(&self, aside: &SetAside, replay: &Replay) -> Result<(Identity, Envelope), Problem> {
-        let SetAside { server, received_at, source, .. } = *aside;
-        let (generation, key_id) = (aside.generation, aside.key_id.clone());
-        let whose =
-            |envelope: Envelope| Envelope { generation, key_id, overridden: replay.overridden, ..envelope };
-        let body = match (&replay.body_base64, &aside.erased) {
-            (Some(encoded), _) => STANDARD.decode(encoded).map_err(unusable)?,
-            (None, Some(erased)) => {
-                let dropped = aside.dropped.clone();
-                let told =
-                    Envelope::told(server, &erased.what, received_at, source, "{}".to_owned(), dropped);
-                let left = told.map_err(unusable)?.stripped(Some((**erased).clone()));
-                return Ok((erased.identity, whose(left)));
-            }
-            (None, None) => aside.body.clone(),
-        };
-        let context = Context { server, received_at, source, keep_engagement_detail: false };
-        let refused = |refusal: postmark::Refusal| {
-            unusable(refusal).next("give a mended body by `postledger quarantine replay KEY --body FILE`")
-        };
-        let (examined, event) = postmark::event(&body, &context, &self.ledger_key).map_err(refused)?;
-        let dropped = [aside.dropped.clone(), examined.dropped].concat();
-        let told = Envelope::told(server, &event.what, received_at, source, examined.canonical, dropped);
-        Ok((event.identity, whose(told.map_err(unusable)?)))
     }
 
     /// Which passwords are revoked, and from when.

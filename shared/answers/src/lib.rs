@@ -32,7 +32,7 @@ pub use history::{
     Activity, Details, Entry, EntryRecipient, EntryWithBody, EntryWithRecipient, Events, Export, Timeline,
 };
 pub use operations::{
-    Actor, Audit, Completeness, CompletenessLine, CompletenessOfStream, Quarantine, SetAside, Step,
+    Actor, Audit, Completeness, CompletenessLine, CompletenessOfStream, Quarantine, Replayed, SetAside, Step,
 };
 pub use people::{
     InviteRequest, Invited, NewStanding, PortalLink, PortalLinkRequest, Standing, User, UserAccess, Users,

@@ -1,9 +1,9 @@
 //! Bodies that were set aside, what is complete, and who did what.
 
-use crate::named::{Cursor, ServerId as OfServer};
+use crate::named::{Cursor, EventId, ServerId as OfServer};
 use crate::words::{ActorKind, Phase};
 use crate::{Timestamp, Word};
-use ledger::{Kind, ServerId, Source};
+use ledger::{Identity, Kind, ServerId, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,6 +47,16 @@ pub struct Quarantine {
     /// Send this as `cursor` to get the next page; null at the end.
     #[schemars(with = "Cursor")]
     pub next: Option<String>,
+}
+
+/// A body that was put back on its queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Replayed {
+    /// The event that will be recorded, unless it is already.
+    #[schemars(with = "EventId")]
+    pub event: Identity,
+    /// The queue that it is on.
+    pub queue: String,
 }
 
 /// How complete one record type is, on one stream and day.

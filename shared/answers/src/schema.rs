@@ -3,8 +3,8 @@
 use crate::{
     Activity, Audit, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
     InviteRequest, Invited, MadeToken, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
-    ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
-    Suppressions, Timeline, Tokens, User, UserAccess, Users,
+    ReactivateRequest, Reactivated, Recipient, Replayed, RevokedToken, Servers, Stats, SuppressRequest,
+    Suppressed, Suppressions, Timeline, Tokens, User, UserAccess, Users,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -29,7 +29,7 @@ pub fn schemas() -> Map<String, Value> {
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
-        Imported, Erased, Export, Quarantine, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
+        Imported, Erased, Export, Quarantine, Replayed, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
         PortalLink, Problem
     );
     let mut all = Map::new();

@@ -24,7 +24,7 @@ pub use erased::Erased;
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
 pub use memory::{Memory, Settings};
-pub use set_aside::{PART_BYTES_MAX, Part, SetAside};
+pub use set_aside::{PART_BYTES_MAX, Part, REVOKED, SetAside};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 #[cfg(feature = "sqs")]

@@ -15,6 +15,9 @@ pub const PART_BYTES_MAX: usize = 180 * 1024;
 const TEXT_BYTES_MAX: usize = 512;
 const _: () = assert!(PART_BYTES_MAX.div_ceil(3) * 4 + 8 * TEXT_BYTES_MAX < MESSAGE_BYTES_MAX);
 
+/// The reason of a body that came in with a revoked credential.
+pub const REVOKED: &str = "revoked";
+
 /// A body that is set aside, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {

@@ -3,9 +3,10 @@
 use super::Reader;
 use crate::decision;
 use crate::problem::{self, Problem};
+use crate::replay::{self, Kept, Replay};
 use crate::token::{ERASURES_A_DAY, Token};
 use account::audit::{Entry, Phase, WhoKind};
-use ledger::{Event, RecipientId, Time};
+use ledger::{Event, Identity, RecipientId, Time};
 use postmark::Decision;
 use postmark_api::ServerApi;
 use queue::QueueName;
@@ -92,6 +93,24 @@ impl<'a> Admin<'a> {
         };
         let own = kept.into_iter().filter(|kept| kept.part.server == self.server).map(place).collect();
         Ok(SetAside { own, instant: instant.filter(|_| behind.is_some()), behind })
+    }
+
+    /// What was set aside of this server's under a key.
+    ///
+    /// # Errors
+    /// Where nothing is there, or it is not this server's, or the store's own.
+    pub(crate) async fn kept(&self, key: &str) -> Result<Kept, Problem> {
+        let kept = Kept::find(self.store(), key).await?;
+        if kept.aside.server == self.server { Ok(kept) } else { Err(replay::unknown()) }
+    }
+
+    /// Puts it back on its queue.
+    ///
+    /// # Errors
+    /// See [`Kept::replay`].
+    pub(crate) async fn replay(&self, kept: &Kept) -> Result<(Identity, QueueName), Problem> {
+        let parts = self.gate.parts;
+        kept.replay((self.store(), &*parts.queue), &parts.ledger_key, &Replay::default(), self.now()).await
     }
 
     fn store(&self) -> &dyn Store {

@@ -2,6 +2,9 @@
 
 mod aside;
 mod found;
+mod replay;
+
+pub(super) use replay::posted;
 
 use super::shared::{Choice, link, number, streams};
 use crate::moment::Moment;

@@ -295,3 +295,61 @@ async fn no_text_of_others_runs_on_the_page_of_a_plan_or_of_what_became_of_it() 
     }
     assert_eq!(pages, 54);
 }
+
+#[tokio::test]
+async fn what_was_set_aside_is_taken_in_again_where_it_can_be_recorded_now() {
+    let (bench, _) = bench().await;
+    let t = Texts::default();
+    let body = json!({
+        "RecordType": "Bounce", "MessageStream": "outbound", "ID": 1, "Type": "HardBounce", "ServerID": OWN,
+        "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483", "Email": "ida@customer.example", "BouncedAt": DAY,
+        "Inactive": true,
+    });
+    let good = aside(&bench, OWN, "not_committable", &body.to_string()).await;
+    let bad = aside(&bench, OWN, "not_json", "{").await;
+    let foreign = aside(&bench, crate::bench::FOREIGN, "not_committable", &body.to_string()).await;
+    let mut browser = bench.signed_in(ADMIN).await;
+    assert!(browser.get(&of_own("truth")).await.text().contains(&t.replay_button()));
+    let plan = browser.post(&of_own("truth"), &[("action", "replay"), ("key", &good)]).await;
+    assert!(plan.text().contains(&t.replay_what()), "{}", plan.text());
+    assert!(bench.decided().await.is_empty());
+    let done = browser.post(&of_own("truth"), &[("action", "carry-out"), ("key", &good)]).await;
+    assert!(done.text().contains(&t.replay_done()), "{}", done.text());
+    assert_eq!(bench.decided().await[0]["Email"], "ida@customer.example");
+    for key in [&good, &bad] {
+        let again = browser.post(&of_own("truth"), &[("action", "carry-out"), ("key", key)]).await;
+        assert_eq!(again.status, 409);
+        assert!(again.text().contains(&t.replay_unusable()), "{}", again.text());
+    }
+    for key in [foreign.as_str(), "", "x", "1.x", "99999999999999999999.x"] {
+        for action in ["replay", "carry-out"] {
+            let seen = browser.post(&of_own("truth"), &[("action", action), ("key", key)]).await;
+            assert_eq!(seen.status, 404, "{key}");
+        }
+    }
+    let mut viewer = bench.signed_in(VIEWER).await;
+    let seen = viewer.post(&of_own("truth"), &[("action", "carry-out"), ("key", &bad)]).await;
+    assert_eq!(seen.status, 404);
+    assert!(bench.decided().await.is_empty());
+}
+
+/// Sets a body aside for a reason; its key.
+async fn aside(bench: &Bench, id: i64, reason: &str, body: &str) -> String {
+    let whole = queue::SetAside {
+        server: server(id),
+        generation: 1,
+        key_id: String::new(),
+        received_at: bench.now().plus_seconds(-60),
+        source: Source::Webhook,
+        reason: reason.to_owned(),
+        detail: "d".to_owned(),
+        record_type: None,
+        dropped: Vec::new(),
+        erased: None,
+        body: body.as_bytes().to_vec(),
+    };
+    let part = whole.parts().remove(0);
+    let key = format!("{}.{}", part.received_at.key(), part.id);
+    bench.store.quarantine(part, None).await.unwrap();
+    key
+}

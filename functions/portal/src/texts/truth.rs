@@ -5,6 +5,14 @@ use std::fmt::Display;
 
 // What is complete.
 texts! {
+    replay_button() "Take it in again";
+    replay_title() "Take this in again?";
+    replay_done() "It is taken in again";
+    replay_what() "The body goes the way of a webhook once more, as it was received then.";
+    replay_once() "If it can be recorded now, it is recorded once, however often it is taken in. If not, it is set aside again.";
+    replay_next() "It is recorded in a moment. If it is set aside again, it stands in the list anew.";
+    replay_unusable() "This body cannot be taken in as it is: it is still not understood, was taken in before, or a rule holds it back. An operator of your agency can mend it (“postledger quarantine replay”).";
+    replay_back() "Back to what was set aside";
     truth_title() "Completeness";
     truth_complete(from, to) "Everything that Postmark counts from {from} to {to} has been recorded.";
     truth_complete_day(day) "Everything that Postmark counts on {day} has been recorded.";

@@ -109,28 +109,35 @@ fn by_cause(at: &AtServer<'_>, items: Vec<SetAside>) -> Vec<ByCause> {
     let t = at.visit.t();
     let mut causes: Vec<ByCause> = Vec::new();
     for item in items {
-        let row = Row {
-            received: at.visit.show(item.received_at),
-            kind: item.record_type.as_ref().map_or_else(|| t.aside_no_type(), |kind| kind_words(t, kind)),
-            source: source_words(t, &item.source),
-            detail: item.detail,
-            replayed: item.replayed_at.map(|at_that| at.visit.show(at_that)),
-            deleted: item.expires_at.map(|at_that| at.visit.show(at_that)),
-            key: item.key,
-        };
-        match causes.iter_mut().find(|cause| cause.code == item.reason) {
+        let code = item.reason.clone();
+        let row = row(at, item);
+        match causes.iter_mut().find(|cause| cause.code == code) {
             Some(cause) => cause.rows.push(row),
             None => {
-                let [words, todo] = cause(t, &item.reason);
-                causes.push(ByCause { code: item.reason, words, todo, rows: vec![row] });
+                let [words, todo] = cause(t, &code);
+                causes.push(ByCause { code, words, todo, rows: vec![row] });
             }
         }
     }
     causes
 }
 
+/// A body, as pages show it.
+pub(super) fn row(at: &AtServer<'_>, item: SetAside) -> Row {
+    let t = at.visit.t();
+    Row {
+        received: at.visit.show(item.received_at),
+        kind: item.record_type.as_ref().map_or_else(|| t.aside_no_type(), |kind| kind_words(t, kind)),
+        source: source_words(t, &item.source),
+        detail: item.detail,
+        replayed: item.replayed_at.map(|at_that| at.visit.show(at_that)),
+        deleted: item.expires_at.map(|at_that| at.visit.show(at_that)),
+        key: item.key,
+    }
+}
+
 /// A cause in words, and what to do about it; one that a later release adds by its code.
-fn cause(t: Texts, code: &str) -> [String; 2] {
+pub(super) fn cause(t: Texts, code: &str) -> [String; 2] {
     match code {
         "too_large" => [t.aside_too_large(), t.aside_too_large_todo()],
         "not_json" | "not_an_object" => [t.aside_not_json(), t.aside_not_json_todo()],
