@@ -193,10 +193,7 @@ fn what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(
     let done = String::from_utf8_lossy(done.body());
     assert!(done.contains("1 of 1 addresses are suppressed"), "{done}");
     let whom = [("address", address)];
-    stack.wait_until("the decision is recorded", || {
-        let found = browser.send("POST", &format!("/servers/{SERVER}/recipients"), &whom);
-        found.status() == 303
-    });
+    stack.settled();
     let found = browser.post(&format!("/servers/{SERVER}/recipients"), &whom);
     assert!(browser.page(&found).contains("<h1 class=\"verdict stop\">"));
 }

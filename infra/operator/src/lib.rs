@@ -32,7 +32,7 @@ use erasure::Swept;
 use erasure::sweep::{Sweep, SweepError};
 use http::StatusCode;
 use ledger::policy::SoftBouncePolicy;
-use ledger::{LedgerKey, ServerId, Source, Time};
+use ledger::{LedgerKey, ServerId, Source};
 use people::{Link, LinkFor, User};
 use platform::Clock;
 use postmark_api::{Endpoint, Https, Timeouts, Token};
