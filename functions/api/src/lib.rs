@@ -28,6 +28,8 @@ mod mask;
 mod observe;
 #[cfg(test)]
 mod openapi;
+mod policy;
+mod postmark_token;
 pub mod problem;
 mod recipient;
 #[cfg(any(test, feature = "testing"))]
@@ -179,6 +181,9 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Quarantine => admin::quarantine(&reader.admin()?, call).await,
         Route::Completeness => admin::completeness(reader, call).await,
         Route::Audit => audited::audit(&reader.admin()?, call).await,
+        Route::PostmarkToken => postmark_token::replace(&reader.admin()?, call).await,
+        Route::Policies => policy::policies(&reader.admin()?, call).await,
+        Route::ChangePolicy => policy::change(&reader.admin()?, call).await,
         Route::OpenApi
         | Route::Servers
         | Route::Tokens

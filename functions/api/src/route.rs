@@ -40,6 +40,12 @@ pub enum Route {
     Completeness,
     /// Who did what.
     Audit,
+    /// Replaces the server's token at Postmark.
+    PostmarkToken,
+    /// When soft bounces count.
+    Policies,
+    /// Says when soft bounces count from an instant on.
+    ChangePolicy,
     /// The tokens.
     Tokens,
     /// Makes a token.
@@ -62,7 +68,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 26] = [
+    pub const ALL: [Route; 29] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -80,6 +86,9 @@ impl Route {
         Route::Quarantine,
         Route::Completeness,
         Route::Audit,
+        Route::PostmarkToken,
+        Route::Policies,
+        Route::ChangePolicy,
         Route::Tokens,
         Route::NewToken,
         Route::RevokeToken,
@@ -111,6 +120,8 @@ impl Route {
             Route::Quarantine => "/v1/servers/{server}/quarantine",
             Route::Completeness => "/v1/servers/{server}/completeness",
             Route::Audit => "/v1/servers/{server}/audit",
+            Route::PostmarkToken => "/v1/servers/{server}/postmark-token",
+            Route::Policies | Route::ChangePolicy => "/v1/servers/{server}/policy",
             Route::Tokens | Route::NewToken => "/v1/tokens",
             Route::RevokeToken => "/v1/tokens/{id}",
             Route::Users | Route::InviteUsers => "/v1/users",
@@ -131,7 +142,7 @@ impl Route {
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
-            Route::ChangeUser => Method::PUT,
+            Route::ChangeUser | Route::PostmarkToken | Route::ChangePolicy => Method::PUT,
             Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
             _ => Method::GET,
         }
@@ -163,6 +174,9 @@ impl Route {
             | Route::Export
             | Route::Quarantine
             | Route::Audit
+            | Route::PostmarkToken
+            | Route::Policies
+            | Route::ChangePolicy
             | Route::Tokens
             | Route::NewToken
             | Route::RevokeToken
