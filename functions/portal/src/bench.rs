@@ -2,11 +2,12 @@
 //! moved, and browsers that keep cookies as real ones do.
 
 mod browser;
+mod postmark;
 
 pub(crate) use browser::{Browser, Seen};
 
 use crate::texts::Language;
-use crate::{Portal, Settings};
+use crate::{Kept, KeptBy, Portal, Settings};
 use answers::Role;
 use api::Parts;
 use api::call::Call;
@@ -16,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId, Time};
 use people::{Access, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
-use postmark_api::{Endpoint, Nowhere, Retries};
+use postmark_api::{Endpoint, Retries};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -93,6 +94,8 @@ pub(crate) struct Bench {
     pub(crate) portal: Portal,
     pub(crate) store: Arc<Memory>,
     pub(crate) outbox: Arc<MemoryOutbox>,
+    /// The servers' Postmark tokens.
+    pub(crate) vault: Arc<account::MemoryVault>,
     /// By how many seconds the clock was moved.
     moved: Arc<AtomicI64>,
     /// The portal's calls of its tables, by name, since the last look.
@@ -122,14 +125,14 @@ impl Bench {
         let vault = Arc::new(account::MemoryVault::default());
         let outbox = Arc::new(MemoryOutbox::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
-        let postmark = Endpoint::new(Arc::new(Nowhere)).with_retries(once);
+        let postmark = Endpoint::new(Arc::new(postmark::Owner)).with_retries(once);
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
         let known = Known { url: url.to_owned(), outbox: mail };
         let parts = Parts {
             store: Arc::new(Faulty::new(store.clone(), plan)),
             queue,
             vault: vault.clone(),
-            streams: account::Streams::new(vault, postmark.clone()),
+            streams: account::Streams::new(vault.clone(), postmark.clone()),
             postmark,
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
@@ -141,9 +144,10 @@ impl Bench {
             name: "Mail of Acme".to_owned(),
             sample: shows_sample.then(|| server(OWN)),
             language,
+            kept: Kept { days: 400, engagement_detail: false, by: KeptBy::Template },
         };
         let portal = Portal::new(&parts, settings);
-        Bench { portal, store, outbox, moved, calls, refuses }
+        Bench { portal, store, outbox, vault, moved, calls, refuses }
     }
 
     /// A bench at another base URL.

@@ -1,23 +1,24 @@
 //! The portal as a Lambda function behind an HTTP API of its own: configuration and start-up, and what a gateway's event is to
 //! a page.
 //!
-//! It reaches no server's Postmark token: no page asks Postmark, and what browsers talk to should not be able to send a
-//! client's mail.
+//! It can write a server's Postmark token and read none: what browsers talk to should not be able to send a client's mail.
 
 use crate::request::{FORM_BYTES_MAX, Request};
 use crate::texts::Language;
 use crate::visit::segment;
-use crate::{Portal, Settings};
-use account::MemoryVault;
+use crate::{Kept, KeptBy, Portal, Settings};
+use account::{ParameterVault, Vault, VaultError};
 use aws::{Access, Link};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, RequestExt as _, Response, service_fn};
+use ledger::ServerId;
 use platform::config::{
-    BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL,
-    PORTAL_NAME, PORTAL_URL, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STAGE,
+    BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, ENGAGEMENT_DETAIL, EVENTS_TABLE, LEDGER_KEY_PARAMETER,
+    MAIL_QUEUE_URL, PORTAL_NAME, PORTAL_URL, POSTMARK, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE,
+    RETENTION_DAYS, SOFT_BOUNCE_POLICY, STAGE, TOKENS_PREFIX,
 };
 use platform::{Config, Variable};
-use postmark_api::{Endpoint, Nowhere};
+use postmark_api::{Endpoint, Token};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,17 +29,39 @@ const VARIABLES: &[Variable] = &[
     BY_TIME,
     COUNTERS_TABLE,
     CRITICAL_QUEUE_URL,
+    ENGAGEMENT_DETAIL,
     EVENTS_TABLE,
     LEDGER_KEY_PARAMETER,
     MAIL_QUEUE_URL,
     PORTAL_NAME,
     PORTAL_URL,
+    POSTMARK,
     QUARANTINE_TABLE,
     RECIPIENTS_TABLE,
     REGISTRY_TABLE,
+    RETENTION_DAYS,
     SOFT_BOUNCE_POLICY,
     STAGE,
+    TOKENS_PREFIX,
 ];
+
+/// Where tokens are put, by what cannot read them.
+struct WriteOnly(ParameterVault);
+
+#[async_trait::async_trait]
+impl Vault for WriteOnly {
+    async fn token(&self, _: ServerId) -> Result<Option<Token>, VaultError> {
+        Ok(None)
+    }
+
+    async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError> {
+        self.0.put(server, token).await
+    }
+
+    async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
+        self.0.remove(server).await
+    }
+}
 
 /// Runs the function.
 ///
@@ -59,11 +82,16 @@ async fn start(config: &Config) -> Result<Portal, Error> {
     // Told before anything is called for it.
     config.required(PORTAL_URL)?;
     let name = config.required(PORTAL_NAME)?.to_owned();
+    let kept = Kept {
+        days: config.required(RETENTION_DAYS)?.parse().map_err(|_| RETENTION_DAYS.unusable())?,
+        engagement_detail: config.parsed(ENGAGEMENT_DETAIL, false)?,
+        by: KeptBy::Template,
+    };
     let link = Link::new(Access::of_function()?, LIMITS);
-    let postmark = Endpoint::new(Arc::new(Nowhere));
-    let parts = api::parts(config, link, Arc::new(MemoryVault::default()), postmark).await?;
+    let vault = Arc::new(WriteOnly(ParameterVault::configured(link.clone(), config)?));
+    let parts = api::parts(config, link, vault, Endpoint::configured(config)?).await?;
     let Some(known) = parts.portal.clone() else { unreachable!("its URL is there") };
-    let settings = Settings { known, name, sample: None, language: Language::default() };
+    let settings = Settings { known, name, sample: None, language: Language::default(), kept };
     Ok(Portal::new(&parts, settings))
 }
 

@@ -13,6 +13,7 @@ mod people;
 mod rates;
 mod recipient;
 mod servers;
+mod settings;
 mod shared;
 mod smtp;
 mod statistics;
@@ -54,6 +55,14 @@ pub enum Page {
     People,
     /// Who did what at a server.
     Audit,
+    /// What holds at a server, and the way to change it.
+    Settings,
+    /// Its API tokens.
+    Tokens,
+    /// Its token at Postmark.
+    PostmarkToken,
+    /// When soft bounces count at it.
+    Policy,
     /// Everybody who may sign in.
     AllPeople,
     /// One's own time zone and sessions.
@@ -73,7 +82,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 14] = [
+    pub const ALL: [Page; 18] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -86,6 +95,10 @@ impl Page {
         Page::Truth,
         Page::People,
         Page::Audit,
+        Page::Settings,
+        Page::Tokens,
+        Page::PostmarkToken,
+        Page::Policy,
         Page::AllPeople,
         Page::Account,
     ];
@@ -105,6 +118,10 @@ impl Page {
             Page::Truth => "/servers/{server}/truth",
             Page::People => "/servers/{server}/people",
             Page::Audit => "/servers/{server}/audit",
+            Page::Settings => "/servers/{server}/settings",
+            Page::Tokens => "/servers/{server}/settings/tokens",
+            Page::PostmarkToken => "/servers/{server}/settings/postmark",
+            Page::Policy => "/servers/{server}/settings/policy",
             Page::AllPeople => "/people",
             Page::Account => "/account",
         }
@@ -115,7 +132,12 @@ impl Page {
         match self {
             Page::Servers | Page::Account => Standing::Anybody,
             Page::AllPeople => Standing::Operator,
-            Page::People | Page::Audit => Standing::At(Role::Admin),
+            Page::People
+            | Page::Audit
+            | Page::Settings
+            | Page::Tokens
+            | Page::PostmarkToken
+            | Page::Policy => Standing::At(Role::Admin),
             _ => Standing::At(Role::Viewer),
         }
     }
@@ -132,6 +154,7 @@ impl Page {
             Page::Truth => "truth",
             Page::People => "people",
             Page::Audit => "audit",
+            Page::Settings | Page::Tokens | Page::PostmarkToken | Page::Policy => "settings",
             Page::Servers | Page::Overview | Page::AllPeople | Page::Account => "",
         }
     }
@@ -215,6 +238,10 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Truth, false) => truth::page(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,
         (Page::Audit, false) => audit::page(&at).await,
+        (Page::Settings, false) => settings::page(&at),
+        (Page::Tokens, posts) => settings::tokens::routed(&at, posts).await,
+        (Page::PostmarkToken, posts) => settings::postmark::routed(&at, posts).await,
+        (Page::Policy, posts) => settings::policy::routed(&at, posts).await,
         _ => Err(Failed::not_found()),
     }
 }

@@ -123,7 +123,7 @@ fn chosen(query: &str) -> Vec<[String; 2]> {
 
 /// What somebody typed into a form, field by field; nothing that is secret.
 fn typed(body: &[u8]) -> Vec<[String; 2]> {
-    const SECRET: [&str; 2] = ["code", "link"];
+    const SECRET: [&str; 3] = ["code", "link", "token"];
     form_urlencoded::parse(body)
         .map(|(name, value)| [name.into_owned(), value.into_owned()])
         .filter(|[name, value]| !value.is_empty() && !SECRET.contains(&name.as_str()))

@@ -117,6 +117,8 @@ fn usual(name: &str) -> &'static str {
         "server" | "servers" => OWN_TEXT,
         "role" => "viewer",
         "text" => "office",
+        "name" => "¤somebody’s program¤",
+        "token" => "own-token",
         _ => "",
     }
 }
