@@ -47,7 +47,9 @@ impl Transport for Owner {
         let token = request.headers()["X-Postmark-Server-Token"].to_str().unwrap().to_owned();
         let (status, body) = match token.split('-').next().unwrap() {
             "silent" => return Err(TransportError::NotConnected("there is no Postmark here".to_owned())),
-            "refused" => (401, json!({ "ErrorCode": 10, "Message": "The server token is missing or invalid." })),
+            "refused" => {
+                (401, json!({ "ErrorCode": 10, "Message": "The server token is missing or invalid." }))
+            }
             "odd" => (200, json!([])),
             "other" => (200, json!({ "ID": SERVER + 1, "Name": "Other" })),
             _ => (200, json!({ "ID": SERVER, "Name": "Shop" })),

@@ -81,7 +81,8 @@ pub(crate) async fn change(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer,
     };
     let after = with(schedule, from, policy)?;
     if asked.dry_run {
-        let judged = Judged { reader: admin, kind, now, policies: [schedule.at(now, admin.policy()), policy] };
+        let judged =
+            Judged { reader: admin, kind, now, policies: [schedule.at(now, admin.policy()), policy] };
         told.effect = judged.effect().await?;
         return Ok(Answer::json(&told));
     }
@@ -102,14 +103,17 @@ pub(crate) async fn change(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer,
 }
 
 fn begins(text: &str, now: Time) -> Result<Time, Problem> {
-    let words = "from: expected now or a later instant, such as 2027-01-01T00:00:00Z: no policy applies backwards";
+    let words =
+        "from: expected now or a later instant, such as 2027-01-01T00:00:00Z: no policy applies backwards";
     text.parse().ok().filter(|at| *at >= now).ok_or_else(|| Problem::bad_request(words))
 }
 
 fn with(schedule: &PolicySchedule, from: Time, policy: SoftBouncePolicy) -> Result<PolicySchedule, Problem> {
     let after = schedule.with(from, policy).map_err(|error| Problem::bad_request(error.to_string()))?;
     if after.entries().len() > OWN_MAX {
-        let words = format!("a server may have at most {OWN_MAX} policies for one kind of stream, past ones included");
+        let words = format!(
+            "a server may have at most {OWN_MAX} policies for one kind of stream, past ones included"
+        );
         let problem = Problem::conflict("too-many-policies", "There are too many policies", words);
         return Err(problem.next("let the policies that are set apply"));
     }
@@ -181,11 +185,11 @@ impl Judged<'_> {
         let from = self.now.plus_days(-DAYS);
         let mut found = Found { since: from, complete: true, recipients: BTreeSet::new() };
         for (read, (hour, name, counted)) in self.hours(from).await?.into_iter().enumerate() {
-            let begins: Time =
-                format!("{hour}:00:00Z").parse().map_err(|_| Problem::unavailable())?;
+            let begins: Time = format!("{hour}:00:00Z").parse().map_err(|_| Problem::unavailable())?;
             let ends = begins.plus_seconds(3_600);
             let within = TimeRange { from: begins, to: Time::from_micros(ends.micros() - 1) };
-            let reads = (0..TIME_SLOTS).map(|slot| self.reader.happened(&name, slot, within, SLOT_EVENTS_MAX));
+            let reads =
+                (0..TIME_SLOTS).map(|slot| self.reader.happened(&name, slot, within, SLOT_EVENTS_MAX));
             let reads: Vec<_> = reads.collect();
             let slots: Vec<_> = stream::iter(reads).buffered(usize::from(TIME_SLOTS)).try_collect().await?;
             let Some(slots) = slots.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
@@ -197,8 +201,8 @@ impl Judged<'_> {
                 .collect();
             // The index has not what is older than itself; nor, yet, what came in just now.
             let is_short = i64::try_from(soft.len()).is_ok_and(|soft| soft < counted) && ends <= self.now;
-            let is_spent = (read + 1) * usize::from(TIME_SLOTS) > READS_MAX
-                || found.recipients.len() >= RECIPIENTS_MAX;
+            let is_spent =
+                (read + 1) * usize::from(TIME_SLOTS) > READS_MAX || found.recipients.len() >= RECIPIENTS_MAX;
             if is_cut || is_short || is_spent {
                 return Ok(Some(Found { since: ends.min(self.now), complete: false, ..found }));
             }
@@ -255,7 +259,8 @@ mod tests {
         bounced(&bench, "a@x.example", "outbound", 2).await;
         bounced(&bench, "bb@x.example", "outbound", 4).await;
         bounced(&bench, "ccc@x.example", "broadcast", 4).await;
-        let asked = |count: u32, kind: &str| json!({ "kind": kind, "policy": policy(count), "dry_run": true });
+        let asked =
+            |count: u32, kind: &str| json!({ "kind": kind, "policy": policy(count), "dry_run": true });
         let told = put(&bench, asked(3, "transactional")).await;
         assert_eq!(told.status(), 200, "{}", told.text());
         let effect = &told.json()["effect"];
@@ -284,7 +289,10 @@ mod tests {
         bench.record(SERVER, body, Source::Webhook).await;
         let asked = json!({ "kind": "transactional", "policy": policy(3), "dry_run": true });
         let effect = put(&bench, asked).await.json()["effect"].clone();
-        assert_eq!(effect["streams"]["outbound"], json!({ "recipients": 1, "stricter": 0, "more_lenient": 0 }));
+        assert_eq!(
+            effect["streams"]["outbound"],
+            json!({ "recipients": 1, "stricter": 0, "more_lenient": 0 })
+        );
     }
 
     #[tokio::test]
@@ -307,25 +315,34 @@ mod tests {
         assert_eq!(verdict("").await, "send");
         let past = now().plus_seconds(-1).to_string();
         for (from, status) in [(past.as_str(), 400), ("yesterday", 400), ("", 400)] {
-            let told = put(&bench, json!({ "kind": "transactional", "policy": policy(3), "from": from })).await;
+            let told =
+                put(&bench, json!({ "kind": "transactional", "policy": policy(3), "from": from })).await;
             assert_eq!(told.status(), status, "{}", told.text());
         }
         let later = now().plus_days(2).to_string();
         let told = put(&bench, json!({ "kind": "transactional", "policy": policy(3), "from": later })).await;
         assert_eq!(told.status(), 200, "{}", told.text());
         assert_eq!(verdict("").await, "send", "not yet");
-        let until = put(&bench, json!({ "kind": "transactional", "policy": policy(9) })).await.json()["until"].clone();
+        let until =
+            put(&bench, json!({ "kind": "transactional", "policy": policy(9) })).await.json()["until"]
+                .clone();
         assert_eq!(until, later, "what was set for later still comes");
         bench.pass(2 * 86_400);
         assert_eq!(verdict("").await, "risky");
-        assert_eq!(verdict(&format!("&at={}", now())).await, "send", "what was answered then is answered still");
+        assert_eq!(
+            verdict(&format!("&at={}", now())).await,
+            "send",
+            "what was answered then is answered still"
+        );
         let kept = bench.get("policy").await.json();
         assert_eq!(kept["transactional"]["now"], policy(3));
         assert_eq!(kept["transactional"]["own"].as_array().unwrap().len(), 2);
         assert_eq!(kept["broadcast"]["now"], kept["stack"]);
         let audit = bench.get("audit").await.json();
         let steps: Vec<&Value> = audit["items"].as_array().unwrap().iter().collect();
-        assert!(steps.iter().all(|step| step["what"] == "server.policy" && step["target"] == "transactional"));
+        assert!(
+            steps.iter().all(|step| step["what"] == "server.policy" && step["target"] == "transactional")
+        );
         assert_eq!(steps.len(), 4);
     }
 
@@ -333,7 +350,8 @@ mod tests {
     async fn what_kept_evidence_cannot_decide_is_refused_and_a_viewer_neither_sees_nor_changes_policies() {
         let bench = Bench::default();
         bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
-        let unsound = json!({ "count": 2, "messages": 3, "span_days": 0, "window_days": 30, "pause_days": 14 });
+        let unsound =
+            json!({ "count": 2, "messages": 3, "span_days": 0, "window_days": 30, "pause_days": 14 });
         assert_eq!(put(&bench, json!({ "kind": "broadcast", "policy": unsound })).await.status(), 400);
         let viewer = bench.token(Role::Viewer, Some(&[SERVER]), true).await;
         let path = format!("/v1/servers/{SERVER}/policy");

@@ -33,7 +33,8 @@ pub(crate) async fn replace(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer
 }
 
 fn refused(error: ConnectError) -> Problem {
-    let again = "copy the token that stands under API Tokens of this very server at Postmark, and send it again";
+    let again =
+        "copy the token that stands under API Tokens of this very server at Postmark, and send it again";
     match error {
         ConnectError::WrongServer(..) => {
             let words = "the token is another server's, so nothing was changed";
@@ -77,7 +78,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_kept_only_where_postmark_says_that_it_is_this_servers_and_the_audit_does_not_have_it() {
+    async fn a_token_is_kept_only_where_postmark_says_that_it_is_this_servers_and_the_audit_does_not_have_it()
+    {
         let bench = bench().await;
         let path = format!("/v1/servers/{SERVER}/postmark-token");
         let admin = bench.token(Role::Admin, Some(&[SERVER]), true).await;
@@ -103,7 +105,10 @@ mod tests {
         let audit = bench.get("audit").await;
         let steps = audit.json()["items"].as_array().unwrap().clone();
         let of = |phase: &str| {
-            steps.iter().filter(|step| step["what"] == "server.postmark_token" && step["phase"] == phase).count()
+            steps
+                .iter()
+                .filter(|step| step["what"] == "server.postmark_token" && step["phase"] == phase)
+                .count()
         };
         assert_eq!([of("begun"), of("failed"), of("done")], [5, 4, 1], "{}", audit.text());
         assert!(!audit.text().contains("s3cret") && !audit.text().contains(GOOD), "{}", audit.text());

@@ -9,7 +9,7 @@ use crate::prompt::{agreed, asked, secret};
 use crate::registry::{self, entry};
 use crate::target::Context;
 use crate::vault::vault;
-use crate::{Failure, rfc3339, say, show};
+use crate::{Failure, ask, rfc3339, say, show};
 use account::audited::{self, Change};
 use account::{Registry, ServerEntry, Vault, connect};
 use answers::Timestamp;
@@ -63,6 +63,7 @@ pub fn run(command: Servers, context: &Context, form: Form) -> Result<(), Failur
             say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
+        Servers::Policy(args) => ask::policy::run(&args, context, form.json()?),
         Servers::ForgetStream { server, stream, target } => {
             let (server, json) = (server.id(context)?, form.json()?);
             let place = ["servers", &server.to_string(), "streams", &stream];

@@ -46,9 +46,9 @@ impl ConnectError {
         match self {
             ConnectError::Api(error) => error.next(),
             ConnectError::Doors(error) => Some(error.next()),
-            ConnectError::WrongServer(..) => {
-                Some("give the token that stands under API Tokens of that very server, by `postledger server add --server ID`")
-            }
+            ConnectError::WrongServer(..) => Some(
+                "give the token that stands under API Tokens of that very server, by `postledger server add --server ID`",
+            ),
             ConnectError::Registry(RegistryError::Unknown(_)) => {
                 Some("add it by `postledger server add --server ID`")
             }

@@ -49,8 +49,8 @@ pub use ruling::{
 };
 pub use schema::schemas;
 pub use settings::{
-    NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom, PolicyRequest,
-    PostmarkTokenKept, PostmarkTokenRequest,
+    NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom,
+    PolicyRequest, PostmarkTokenKept, PostmarkTokenRequest,
 };
 pub use stats::{Block, Bucket, By, Clicks, Opens, Rate, Stats, StatsOfStream};
 pub use suppressions::{Imported, ImportedCounts, ImportedLine, Suppression, Suppressions};

@@ -2,10 +2,10 @@
 
 use crate::{
     Activity, Audit, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
-    InviteRequest, Invited, MadeToken, NewToken, Policies, PolicyChanged, PolicyRequest, PortalLink, PortalLinkRequest,
-    PostmarkTokenKept, PostmarkTokenRequest, Problem, Quarantine,
-    ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
-    Suppressions, Timeline, Tokens, User, UserAccess, Users,
+    InviteRequest, Invited, MadeToken, NewToken, Policies, PolicyChanged, PolicyRequest, PortalLink,
+    PortalLinkRequest, PostmarkTokenKept, PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest,
+    Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed, Suppressions,
+    Timeline, Tokens, User, UserAccess, Users,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};

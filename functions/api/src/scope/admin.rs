@@ -138,7 +138,9 @@ impl<'a> Admin<'a> {
     /// [`Problem::too_many`] where it has had so many today as it may; the registry's own.
     pub async fn count_erasure(&self) -> Result<(), Problem> {
         let who = self.caller().who();
-        if who.kind != WhoKind::Token || token::Token::count_erasure(self.store(), &who.name, self.now()).await? {
+        if who.kind != WhoKind::Token
+            || token::Token::count_erasure(self.store(), &who.name, self.now()).await?
+        {
             return Ok(());
         }
         let detail = format!("a token may have {ERASURES_A_DAY} people erased in a day (UTC)");

@@ -47,13 +47,19 @@ async fn a_token_is_shown_once_opens_this_server_alone_and_opens_nothing_once_it
     let bench = bench().await;
     bench.store.note_stream(server(FOREIGN), "outbound").await.unwrap();
     let mut browser = bench.signed_in(ADMIN).await;
-    let fields = [("action", "make"), ("name", "shop"), ("days", "30"), ("role", "admin"), ("servers", "8200001")];
+    let fields = [("action", "make"), ("name", "shop"), ("days", "30"), ("servers", "8200001")];
+    let above = browser.post(TOKENS, &[&fields[..], &[("role", "admin")]].concat()).await;
+    assert_eq!((above.status, tokens(&bench).await.len()), (403, 0), "no more than an admin may give");
     let made = browser.post(TOKENS, &fields).await;
     assert_eq!((made.status, made.header("cache-control")), (200, Some("no-store")), "{}", made.text());
     let token = secret(made.text()).expect("it is shown");
     let kept = tokens(&bench).await;
     assert_eq!(kept.len(), 1);
-    assert_eq!((kept[0].role, &kept[0].servers), (Role::Viewer, &Some([server(OWN)].into())), "no more than it may give");
+    assert_eq!(
+        (kept[0].role, &kept[0].servers),
+        (Role::Viewer, &Some([server(OWN)].into())),
+        "this server alone, whatever is sent"
+    );
     assert_eq!((kept[0].reveal_addresses, kept[0].expires_at), (false, Some(bench.now().plus_days(30))));
     let list = browser.get(TOKENS).await;
     assert!(list.text().contains("shop") && !list.text().contains(&token), "it is shown once");
@@ -136,7 +142,10 @@ async fn whatever_is_changed_takes_a_code_that_was_given_just_now_and_no_secret_
     }
     assert_eq!(bench.kept(&[Collection::Tokens, Collection::Audit(server(OWN))]).await, before);
     assert!(bench.vault.token(server(OWN)).await.unwrap().is_none());
-    assert!(browser.get(POSTMARK).await.text().contains("/confirm?back="), "it says so before a token is pasted");
+    assert!(
+        browser.get(POSTMARK).await.text().contains("/confirm?back="),
+        "it says so before a token is pasted"
+    );
     let mut nobody = bench.browser();
     let seen = nobody.post(POSTMARK, &[("token", "own-s3cret")]).await;
     assert!(seen.status == 401 && !seen.text().contains("s3cret"), "{}", seen.text());
@@ -173,7 +182,14 @@ async fn a_policy_is_planned_with_whom_it_concerns_then_set_and_the_plan_sets_no
     let bench = bench().await;
     fill(&bench, OWN, Texts::Plain("acme")).await;
     let mut browser = bench.signed_in(ADMIN).await;
-    let strict = [("kind", "transactional"), ("count", "1"), ("messages", "1"), ("span", "0"), ("window", "30"), ("pause", "14")];
+    let strict = [
+        ("kind", "transactional"),
+        ("count", "1"),
+        ("messages", "1"),
+        ("span", "0"),
+        ("window", "30"),
+        ("pause", "14"),
+    ];
     let with = |action: &'static str| [&[("action", action)][..], &strict[..]].concat();
     let plan = browser.post(POLICY, &with("plan")).await;
     assert_eq!(plan.status, 200, "{}", plan.text());
@@ -195,7 +211,8 @@ async fn what_is_wrong_with_a_policy_stands_beside_its_field_and_what_was_typed_
     let bench = bench().await;
     let mut browser = bench.signed_in(ADMIN).await;
     let t = crate::texts::Texts::default();
-    let good = [("count", "3"), ("messages", "2"), ("span", "1"), ("window", "30"), ("pause", "14"), ("from", "")];
+    let good =
+        [("count", "3"), ("messages", "2"), ("span", "1"), ("window", "30"), ("pause", "14"), ("from", "")];
     for (name, value, words) in [
         ("count", "many", t.policy_number(1, 100)),
         ("count", "", t.policy_number(1, 100)),

@@ -91,7 +91,14 @@ impl Form {
     }
 
     fn with(t: Texts, value: impl Fn(&str) -> String) -> Form {
-        let field = |name, label, least, most| NumberField { name, label, least, most, value: value(name), wrong: None };
+        let field = |name, label, least, most| NumberField {
+            name,
+            label,
+            least,
+            most,
+            value: value(name),
+            wrong: None,
+        };
         let numbers = vec![
             field("count", t.policy_count(), 1, SOFT_COUNT_MAX),
             field("messages", t.policy_messages(), 1, SOFT_COUNT_MAX),
@@ -232,9 +239,7 @@ async fn plan(at: &AtServer<'_>, request: PolicyRequest, trouble: Option<Trouble
         Some(effect) => {
             lines.push(match effect.complete {
                 true => t.policy_counted(number(effect.recipients)),
-                false => {
-                    t.policy_counted_since(number(effect.recipients), visit.show(effect.since).text())
-                }
+                false => t.policy_counted_since(number(effect.recipients), visit.show(effect.since).text()),
             });
             rows.extend(effect.streams.iter().map(|(stream, of)| {
                 [stream.clone(), number(of.recipients), number(of.stricter), number(of.more_lenient)]
@@ -277,7 +282,8 @@ async fn change(at: &AtServer<'_>, request: PolicyRequest) -> Result<Answer, Fai
     match ask(at, &request).await {
         Ok(_) => Ok(respond::see(&link(&at.path(TAIL), &[("done", Some("changed".to_owned()))]))),
         Err(failed) => {
-            let is_full = matches!(&failed.why, Why::Problem(problem) if problem.code() == "too-many-policies");
+            let is_full =
+                matches!(&failed.why, Why::Problem(problem) if problem.code() == "too-many-policies");
             let trouble = match is_full {
                 true => Trouble { status: failed.status, ..Trouble::typed(t.policy_too_many()) },
                 false => Trouble::of(t, failed)?,

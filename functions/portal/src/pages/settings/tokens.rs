@@ -181,8 +181,7 @@ fn row(at: &AtServer<'_>, token: &Token, names: &Names) -> Row {
             None => names.by(t, &token.created_by),
         },
         used: token.last_used_on.clone(),
-        revoke: may_revoke(at, token)
-            .then(|| link(&at.path(TAIL), &[("revoke", Some(token.id.clone()))])),
+        revoke: may_revoke(at, token).then(|| link(&at.path(TAIL), &[("revoke", Some(token.id.clone()))])),
         state,
     }
 }
@@ -270,8 +269,7 @@ async fn make(at: &AtServer<'_>, form: &Fields) -> Result<Answer, Failed> {
 }
 
 fn trouble(t: Texts, failed: Failed) -> Result<Trouble, Failed> {
-    let is_full =
-        matches!(&failed.why, Why::Problem(problem) if problem.code() == "too-many-tokens");
+    let is_full = matches!(&failed.why, Why::Problem(problem) if problem.code() == "too-many-tokens");
     let status = failed.status;
     match is_full {
         true => Ok(Trouble { status, ..Trouble::typed(t.tokens_full()) }),
