@@ -14,7 +14,7 @@ use ledger::policy::{SoftBouncePolicy, StreamKind};
 ///
 /// # Errors
 /// Where the API refuses, or nobody agrees.
-pub fn run(args: &ServerPolicy, context: &Context, json: bool) -> Result<(), Failure> {
+pub(crate) fn run(args: &ServerPolicy, context: &Context, json: bool) -> Result<(), Failure> {
     let server = args.server.id(context)?.to_string();
     let api = Api::open(&args.access, context)?;
     let path = ["servers", &server, "policy"];
