@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
 use ledger::policy::StreamKind;
+use postledger_tests::postmark::OWNERS_TOKEN;
 use postledger_tests::{SERVER, World, now};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,12 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
             let servers = [json!({ "server": server, "role": "viewer" })];
             (ADDRESS, json!({ "servers": servers }).to_string())
         }
+        Route::PostmarkToken => (ADDRESS, json!({ "token": OWNERS_TOKEN }).to_string()),
+        Route::ChangePolicy => {
+            let policy =
+                json!({ "count": 5, "messages": 3, "span_days": 7, "window_days": 30, "pause_days": 14 });
+            (ADDRESS, json!({ "kind": "broadcast", "policy": policy, "dry_run": true }).to_string())
+        }
         _ => (ADDRESS, String::new()),
     };
     let id = match (route, server) {
@@ -191,6 +198,8 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
         }
         _ if !inside || server == NOWHERE => 404,
         _ if role < needed => 403,
+        // Postmark says that it is the other one's.
+        Route::PostmarkToken if server == FOREIGN => 409,
         _ => well,
     }
 }

@@ -331,6 +331,38 @@ fn an_address_is_suppressed_reactivated_exported_and_erased_and_all_of_it_is_not
 }
 
 #[test]
+fn a_soft_bounce_policy_is_planned_before_it_is_set_and_applies_from_then_on() {
+    let running = Running::start("policy", &[]);
+    let policy = |rest: &[&str]| running.ask(&words(&["server", "policy"], rest), b"");
+    let strict = "count=1,messages=1,span=0,window=30,pause=14";
+    let set = ["--set", strict, "--kind", "transactional"];
+    let plan = policy(&[&set[..], &["--dry-run"]].concat());
+    assert!(
+        out(&plan).contains("before: count=5,") && out(&plan).contains("then:   count=1,"),
+        "{}",
+        out(&plan)
+    );
+    assert!(!out(&policy(&[])).contains(strict), "a plan sets nothing");
+    let unasked = policy(&set);
+    assert!(
+        !unasked.status.success() && text(&unasked.stderr).contains("--yes"),
+        "{}",
+        text(&unasked.stderr)
+    );
+    let past = [&set[..], &["--from", "2026-01-01T00:00:00Z", "--yes"]].concat();
+    assert!(!policy(&past).status.success(), "never backwards");
+    assert!(out(&policy(&[&set[..], &["--yes"]].concat())).contains("the policy is set"));
+    assert!(out(&policy(&[])).contains(strict));
+    let told = running.json(&words(&["server", "policy"], &["--json"]));
+    assert_eq!(
+        (&told["transactional"]["now"]["count"], &told["broadcast"]["now"]["count"]),
+        (&json!(1), &json!(5))
+    );
+    let audit = running.json(&words(&["audit"], &["--json"]));
+    assert_eq!(audit["items"][0]["what"], "server.policy", "{audit}");
+}
+
+#[test]
 fn changes_by_other_commands_are_noted_before_and_after_by_whoever_makes_them() {
     let running = Running::start("audited", &[]);
     let ask = |words: &[&str]| running.ask(words, b"");

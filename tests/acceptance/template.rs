@@ -415,7 +415,7 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
                 );
                 let told = json!([statement["Action"], statement["Resource"]]).to_string();
                 let told = match statement["Action"].as_str() {
-                    Some("ssm:GetParameter") => told.replace(tokens, "tokens"),
+                    Some("ssm:GetParameter" | "ssm:PutParameter") => told.replace(tokens, "tokens"),
                     _ => told,
                 };
                 assert!(!told.contains('*'), "{name}: {told}");
@@ -528,7 +528,7 @@ fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
         deleters(collection).iter().for_each(|role| may(role, "DeleteItem", &keys));
     }
     // Streams and settings of a server are in the partition of its number, which no other partition begins with.
-    for role in ["ConsumerRole", "ReconcileRole", "WatchRole"] {
+    for role in ["ApiRole", "ConsumerRole", "ReconcileRole", "WatchRole"] {
         (1..=9).for_each(|digit| may(role, "PutItem", &format!("{digit}*")));
     }
     may("ConsumerRole", "PutItem", &item::watermark_key().0);
@@ -598,17 +598,25 @@ fn the_consumer_believes_reconcile_the_read_api_and_operators_and_no_door() {
 #[test]
 fn what_browsers_talk_to_reaches_no_token_of_postmarks_and_the_one_for_mail_is_read_by_its_sender_alone() {
     let app = plain();
-    let (mut of_servers, mut of_mail) = (BTreeSet::new(), BTreeSet::new());
+    let (mut read, mut written, mut of_mail) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (name, role) in app.all("AWS::IAM::Role") {
-        let may = role["Properties"]["Policies"].to_string();
-        if may.contains(":parameter/postledger/${AWS::StackName}/postmark/*") {
-            of_servers.insert(name);
+        let statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
+        for statement in statements {
+            if statement.to_string().contains(":parameter/postledger/${AWS::StackName}/postmark/*") {
+                match statement["Action"].as_str() {
+                    Some("ssm:GetParameter") => read.insert(name),
+                    Some("ssm:PutParameter") => written.insert(name),
+                    other => panic!("{name}: {other:?}"),
+                };
+            }
         }
+        let may = role["Properties"]["Policies"].to_string();
         if may.contains(":parameter/postledger/${AWS::StackName}/mail\"") {
             of_mail.insert(name);
         }
     }
-    assert_eq!(of_servers, ["ApiRole", "ReconcileRole", "WatchRole"].into());
+    assert_eq!(read, ["ApiRole", "ReconcileRole", "WatchRole"].into());
+    assert_eq!(written, ["ApiRole"].into(), "a server's admin replaces its token");
     assert_eq!(of_mail, ["MailRole"].into());
     let told = &app.properties("Mail")["Environment"]["Variables"]["POSTLEDGER_MAIL_TOKEN_PARAMETER"];
     assert_eq!(told["Fn::Sub"], "/postledger/${AWS::StackName}/mail");

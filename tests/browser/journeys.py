@@ -278,6 +278,37 @@ def the_file_of_statistics_says_what_their_tables_say(run):
     needs(bounced > 0, "nothing bounced, so that nothing was compared")
 
 
+def a_token_is_shown_once_and_revoked(run):
+    admin = run.enter("admin")
+    admin.open(f"{OF_SERVER}/settings")
+    clicks(admin, link(admin, "API tokens"))
+    admin.page.get_by_label("Name", exact=True).fill("a shop")
+    admin.page.get_by_label("Valid for").select_option("30")
+    clicks(admin, button(admin, "Make it"))
+    shows(admin, "The token a shop is made", "it is shown this once")
+    token = admin.page.locator("#secret").input_value()
+    needs(re.fullmatch(r"plt_[\w-]{12}_[\w-]{43}", token), "no token is shown")
+    needs(button(admin, "Copy").is_visible(), "it cannot be copied by a button")
+    clicks(admin, link(admin, "Back to the tokens"))
+    shows(admin, "a shop")
+    shows_not(admin, token)
+    clicks(admin, link(admin, "Revoke the token a shop").first)
+    shows(admin, "Revoke the token a shop?")
+    clicks(admin, button(admin, "Revoke it"))
+    shows(admin, "The token is revoked.")
+
+
+def a_policy_is_planned_and_set_for_later(run):
+    admin = run.enter("admin")
+    admin.open(f"{OF_SERVER}/settings/policy")
+    admin.page.locator("#broadcast-count").fill("4")
+    admin.page.locator("#broadcast-from").fill(f"{today() + datetime.timedelta(days=400)}T08:00")
+    clicks(admin, button(admin, "Show what this would change").last)
+    shows(admin, "On broadcast streams", "at least 4 soft bounces", "Answers about the past stay as they were.")
+    clicks(admin, button(admin, "Change it"))
+    shows(admin, "The policy is set.")
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).date()
 
@@ -345,6 +376,8 @@ JOURNEYS = [
     an_address_is_looked_up_by_keyboard_without_scripts,
     a_day_before_the_bounce_the_address_could_be_mailed,
     the_file_of_statistics_says_what_their_tables_say,
+    a_token_is_shown_once_and_revoked,
+    a_policy_is_planned_and_set_for_later,
     no_page_of_another_server_is_reached_by_its_url,
     what_others_write_is_shown_as_what_it_is,
     the_keyboard_reaches_everything_on_the_pages_that_have_most,

@@ -118,9 +118,23 @@ PAGES = [
     Page("person", OF_SERVER + "/people?user={person}", ADMINS, ledgers=(FULL, HOSTILE)),
     Page("person: to be removed", OF_SERVER + "/people?remove={person}", ADMINS, ledgers=(FULL, HOSTILE)),
     Page("audit", OF_SERVER + "/audit", ADMINS),
+    Page("settings", OF_SERVER + "/settings", ADMINS),
+    Page("tokens", OF_SERVER + "/settings/tokens", ADMINS),
+    Page("tokens: no name", OF_SERVER + "/settings/tokens", (ADMIN,), ledgers=(FULL,), status=400, act=sends("Make it", name=" ")),
+    Page("postmark token", OF_SERVER + "/settings/postmark", ADMINS),
+    Page("policy", OF_SERVER + "/settings/policy", ADMINS, act=opens_all),
+    Page("policy: plan", OF_SERVER + "/settings/policy", (ADMIN,), act=lambda visit, ledger: plans_a_policy(visit, count="1", messages="1")),
+    Page("policy: more messages than bounces", OF_SERVER + "/settings/policy", (ADMIN,), ledgers=(FULL,), status=400,
+         act=lambda visit, ledger: plans_a_policy(visit, count="2", messages="3")),
     # What a viewer may not know of.
     Page("not found: not for a viewer", OF_SERVER + "/people", (VIEWER,), ledgers=(FULL,), status=404),
 ]
+
+
+def plans_a_policy(visit, **numbers):
+    for name, number in numbers.items():
+        visit.page.locator(f"#transactional-{name}").fill(number)
+    clicks(visit, visit.page.get_by_role("button", name="Show what this would change", exact=True).first)
 
 
 def finds_people(visit, ledger):

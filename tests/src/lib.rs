@@ -33,7 +33,7 @@ pub mod tls;
 pub mod wire;
 
 use crate::command::Folder;
-use crate::postmark::unreached;
+use crate::postmark::owner;
 use account::{MemoryVault, Registry, ServerEntry};
 use api::scope::Portal;
 use api::token::{New, Role, Token};
@@ -162,7 +162,7 @@ impl World {
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
             vault: Arc::new(MemoryVault::default()),
-            postmark: unreached(),
+            postmark: owner(),
             clock: clock(),
             portal: Some(Portal {
                 url: "https://portal.example".to_owned(),

@@ -3,6 +3,7 @@
 //! What Postmark itself calls, probes and webhooks, goes to a [`Hooks`]: the embedded mode's doors, or whatever a test
 //! puts before them.
 
+use crate::SERVER;
 use async_trait::async_trait;
 use embedded::Stack;
 use futures_util::stream;
@@ -72,6 +73,35 @@ impl Transport for Unreached {
 pub fn unreached() -> Endpoint {
     let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
     Endpoint::new(Arc::new(Unreached)).with_retries(once)
+}
+
+/// The token that [`owner`] knows.
+pub const OWNERS_TOKEN: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Postmark as it knows one token, which is [`SERVER`]'s, and tells nothing but whose a token is.
+struct Owner;
+
+#[async_trait]
+impl Transport for Owner {
+    async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+        if request.uri().path() != "/server" {
+            return Unreached.call(request).await;
+        }
+        let (status, body) = match request.headers().get("X-Postmark-Server-Token") {
+            Some(token) if token.as_bytes() == OWNERS_TOKEN.as_bytes() => {
+                (200, format!(r#"{{"ID":{SERVER},"Name":"Shop"}}"#))
+            }
+            _ => (401, r#"{"ErrorCode":10,"Message":"The server token is missing or invalid."}"#.to_owned()),
+        };
+        let body: Chunks = Box::pin(stream::iter([Ok(Bytes::from(body))]));
+        Ok(Response::builder().status(status).body(body).expect("an answer"))
+    }
+}
+
+/// Postmark where a test has none, but for whose a token is.
+pub fn owner() -> Endpoint {
+    let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
+    Endpoint::new(Arc::new(Owner)).with_retries(once)
 }
 
 /// Endpoints as what calls them over HTTP sees them: how `connect` asks our own doors.

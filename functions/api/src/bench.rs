@@ -18,7 +18,7 @@ use people::MemoryOutbox;
 use postmark::Context;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
 use queue::Queue;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -36,6 +36,33 @@ impl Transport for Nobody {
     async fn call(&self, _: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
         Err(TransportError::NotConnected("there is no Postmark here".to_owned()))
     }
+}
+
+/// A Postmark that tells whose server a token opens, by how the token begins: `other` another one's, `refused` none, `silent`
+/// gets no answer and `odd` one that nobody understands; any other one opens [`SERVER`].
+struct Owner;
+
+#[async_trait::async_trait]
+impl Transport for Owner {
+    async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+        let token = request.headers()["X-Postmark-Server-Token"].to_str().unwrap().to_owned();
+        let (status, body) = match token.split('-').next().unwrap() {
+            "silent" => return Err(TransportError::NotConnected("there is no Postmark here".to_owned())),
+            "refused" => {
+                (401, json!({ "ErrorCode": 10, "Message": "The server token is missing or invalid." }))
+            }
+            "odd" => (200, json!([])),
+            "other" => (200, json!({ "ID": SERVER + 1, "Name": "Other" })),
+            _ => (200, json!({ "ID": SERVER, "Name": "Shop" })),
+        };
+        let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body.to_string()))]));
+        Ok(Response::builder().status(status).body(body).unwrap())
+    }
+}
+
+/// A Postmark that tells whose server a token opens.
+pub(crate) fn owner() -> Arc<dyn Transport> {
+    Arc::new(Owner)
 }
 
 /// The API, and what it stands on.

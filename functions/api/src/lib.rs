@@ -30,6 +30,8 @@ mod mask;
 mod observe;
 #[cfg(test)]
 mod openapi;
+mod policy;
+mod postmark_token;
 pub mod problem;
 mod recipient;
 #[cfg(any(test, feature = "testing"))]
@@ -109,11 +111,11 @@ impl Api {
     /// The answer, where it is refused.
     pub async fn caller(&self, head: &Call<'_>) -> Result<Option<Caller>, Response<Vec<u8>>> {
         let known = async {
-            let (route, places) = found(head)?;
+            let (route, _) = found(head)?;
             if route == Route::OpenApi {
                 return Ok(None);
             }
-            Ok(Some(Gate::by_header(&self.parts, head, route, &places).await?.caller().clone()))
+            Ok(Some(Gate::by_header(&self.parts, head, route).await?.caller().clone()))
         };
         known.await.map_err(|problem: Problem| response(Err(problem)))
     }
@@ -125,7 +127,7 @@ impl Api {
         }
         let gate = match caller {
             Some(caller) => Gate::known(&self.parts, caller),
-            None => Gate::by_header(&self.parts, call, route, &places).await?,
+            None => Gate::by_header(&self.parts, call, route).await?,
         };
         let Places { server, name } = places;
         let name = name.unwrap_or_default();
@@ -186,6 +188,9 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Replay => replay::replay(&reader.admin()?, call, name).await,
         Route::Completeness => admin::completeness(reader, call).await,
         Route::Audit => audited::audit(&reader.admin()?, call).await,
+        Route::PostmarkToken => postmark_token::replace(&reader.admin()?, call).await,
+        Route::Policies => policy::policies(&reader.admin()?, call).await,
+        Route::ChangePolicy => policy::change(&reader.admin()?, call).await,
         Route::OpenApi
         | Route::Servers
         | Route::Tokens

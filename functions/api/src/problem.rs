@@ -262,6 +262,18 @@ impl Problem {
         self
     }
 
+    /// Postmark did not answer, or not in time.
+    pub fn postmark_unavailable() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "postmark-unavailable",
+            "Postmark does not answer",
+            "Postmark did not answer in time, so nothing was changed",
+        )
+        .header_is(RETRY_AFTER, Some(HeaderValue::from_static("60")))
+        .next("try again in some minutes; https://status.postmarkapp.com says more")
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.0.status

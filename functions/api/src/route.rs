@@ -42,6 +42,12 @@ pub enum Route {
     Completeness,
     /// Who did what.
     Audit,
+    /// Replaces the server's token at Postmark.
+    PostmarkToken,
+    /// When soft bounces count.
+    Policies,
+    /// Says when soft bounces count from an instant on.
+    ChangePolicy,
     /// The tokens.
     Tokens,
     /// Makes a token.
@@ -64,7 +70,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 27] = [
+    pub const ALL: [Route; 30] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -83,6 +89,9 @@ impl Route {
         Route::Replay,
         Route::Completeness,
         Route::Audit,
+        Route::PostmarkToken,
+        Route::Policies,
+        Route::ChangePolicy,
         Route::Tokens,
         Route::NewToken,
         Route::RevokeToken,
@@ -115,6 +124,8 @@ impl Route {
             Route::Replay => "/v1/servers/{server}/quarantine/{key}/replay",
             Route::Completeness => "/v1/servers/{server}/completeness",
             Route::Audit => "/v1/servers/{server}/audit",
+            Route::PostmarkToken => "/v1/servers/{server}/postmark-token",
+            Route::Policies | Route::ChangePolicy => "/v1/servers/{server}/policy",
             Route::Tokens | Route::NewToken => "/v1/tokens",
             Route::RevokeToken => "/v1/tokens/{id}",
             Route::Users | Route::InviteUsers => "/v1/users",
@@ -136,21 +147,32 @@ impl Route {
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
-            Route::ChangeUser => Method::PUT,
+            Route::ChangeUser | Route::PostmarkToken | Route::ChangePolicy => Method::PUT,
             Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
             _ => Method::GET,
         }
     }
 
-    /// Whether it changes whom a server mails, or asks Postmark: what the portal's own function may not. Whoever is signed
-    /// in to the portal asks for it here, by their session.
+    /// Whether it changes something about a server, or asks Postmark: what the portal's own function may not. Whoever is
+    /// signed in to the portal asks for it here, by their session.
     pub const fn takes_sessions(self) -> bool {
-        matches!(self, Route::Suppress | Route::Reactivate | Route::Import | Route::Erase | Route::Replay)
+        matches!(
+            self,
+            Route::Suppress
+                | Route::Reactivate
+                | Route::Import
+                | Route::Erase
+                | Route::Replay
+                | Route::PostmarkToken
+                | Route::ChangePolicy
+                | Route::NewToken
+                | Route::RevokeToken
+        )
     }
 
     /// Whether a session must have been confirmed just now for it.
     pub const fn takes_fresh_code(self) -> bool {
-        matches!(self, Route::Erase)
+        matches!(self, Route::Erase | Route::PostmarkToken | Route::NewToken | Route::RevokeToken)
     }
 
     /// Whether it is about those who sign in to the portal.
@@ -180,6 +202,9 @@ impl Route {
             | Route::Quarantine
             | Route::Replay
             | Route::Audit
+            | Route::PostmarkToken
+            | Route::Policies
+            | Route::ChangePolicy
             | Route::Tokens
             | Route::NewToken
             | Route::RevokeToken

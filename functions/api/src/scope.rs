@@ -19,7 +19,7 @@ pub use tokens::{Place, Tokens};
 
 use crate::call::Call;
 use crate::problem::Problem;
-use crate::route::{Places, Route};
+use crate::route::Route;
 use crate::token::{Grant, Role, Token, TokenRefused};
 use ::people::{Outbox, Secret, User};
 use account::audit::{Who, WhoKind};
@@ -124,7 +124,8 @@ impl Caller {
     }
 }
 
-/// How a session is borne: `Authorization: Session …`, with what the portal's cookie holds.
+/// How a session is borne: `Authorization: Session SECRET SERVER`, with what the portal's cookie holds, and the server at
+/// which whoever is signed in asks.
 pub const SESSION: &str = "Session";
 
 /// What a request bears by a scheme.
@@ -141,33 +142,25 @@ pub struct Gate<'a> {
 
 impl<'a> Gate<'a> {
     /// Lets in whoever bears a token, and to some routes whoever is signed in to the portal, by their session.
-    pub async fn by_header(
-        parts: &'a Parts,
-        call: &Call<'_>,
-        route: Route,
-        places: &Places,
-    ) -> Result<Gate<'a>, Problem> {
+    pub async fn by_header(parts: &'a Parts, call: &Call<'_>, route: Route) -> Result<Gate<'a>, Problem> {
         match borne(call, SESSION) {
-            Some(secret) if route.takes_sessions() => Gate::by_session(parts, secret, route, places).await,
+            Some(session) if route.takes_sessions() => Gate::by_session(parts, session, route).await,
             _ => Gate::by_token(parts, call).await,
         }
     }
 
-    /// Lets in whoever is signed in to the portal: as what they are at the server that is asked about.
-    async fn by_session(
-        parts: &'a Parts,
-        secret: &str,
-        route: Route,
-        places: &Places,
-    ) -> Result<Gate<'a>, Problem> {
+    /// Lets in whoever is signed in to the portal: as what they are at a server.
+    async fn by_session(parts: &'a Parts, session: &str, route: Route) -> Result<Gate<'a>, Problem> {
         let over = || Problem::unauthorized("the session is over, or was never there");
+        let (secret, server) = session.split_once(' ').ok_or_else(over)?;
         let (secret, now) = (Secret::read(secret).ok_or_else(over)?, (parts.clock)());
         let who = SignedIn::find(&*parts.store, &secret, now).await?.ok_or_else(over)?;
         // Whom an agency's system lets in, that system knows.
         if route.takes_fresh_code() && who.user.is_some() && !who.session.is_confirmed(now) {
             return Err(Problem::unconfirmed());
         }
-        let server = places.server.as_deref().and_then(|server| server.parse().ok());
+        // Whoever may see several servers asks as what they are at one of them: another one is out of its scope.
+        let server = server.parse().ok();
         let caller = server.and_then(|server| who.at(server)).ok_or_else(Problem::not_found)?;
         Ok(Gate { parts, caller })
     }

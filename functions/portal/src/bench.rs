@@ -2,11 +2,12 @@
 //! moved, and browsers that keep cookies as real ones do.
 
 mod browser;
+mod postmark;
 
 pub(crate) use browser::{Browser, Seen};
 
 use crate::texts::Language;
-use crate::{Elsewhere, Portal, Settings};
+use crate::{Elsewhere, Kept, KeptBy, Portal, Settings};
 use account::Vault as _;
 use answers::Role;
 use api::Parts;
@@ -18,7 +19,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId, Time};
 use people::{Access, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
-use postmark_api::{Endpoint, Nowhere, Retries, Token, Transport};
+use postmark_api::{Endpoint, Retries, Token, Transport};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -101,8 +102,9 @@ pub(crate) struct Bench {
     pub(crate) portal: Portal,
     pub(crate) store: Arc<Memory>,
     pub(crate) queue: Arc<queue::Memory>,
-    vault: Arc<account::MemoryVault>,
     pub(crate) outbox: Arc<MemoryOutbox>,
+    /// The servers' Postmark tokens.
+    pub(crate) vault: Arc<account::MemoryVault>,
     /// By how many seconds the clock was moved.
     moved: Arc<AtomicI64>,
     /// The portal's calls of its tables, by name, since the last look.
@@ -132,7 +134,7 @@ impl Bench {
         let vault = Arc::new(account::MemoryVault::default());
         let outbox = Arc::new(MemoryOutbox::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
-        let postmark = postmark.unwrap_or_else(|| Arc::new(Nowhere));
+        let postmark = postmark.unwrap_or_else(|| Arc::new(self::postmark::Owner));
         let postmark = Endpoint::new(postmark).with_retries(once);
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
         let known = Known { url: url.to_owned(), outbox: mail };
@@ -152,6 +154,7 @@ impl Bench {
             name: "Mail of Acme".to_owned(),
             sample: shows_sample.then(|| server(OWN)),
             language,
+            kept: Kept { days: 400, engagement_detail: false, by: KeptBy::Template },
         };
         let mut portal = Portal::new(&parts, settings);
         portal.elsewhere = elsewhere;

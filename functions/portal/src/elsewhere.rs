@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response};
+use ledger::ServerId;
 use people::Secret;
 use postmark_api::{Transport, TransportError};
 use std::sync::Arc;
@@ -31,21 +32,26 @@ impl Elsewhere {
         Elsewhere { transport, url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// What the API answers to whoever has a session. It is asked once: what was cut off may have been done.
+    /// What the API answers to whoever has a session, as what they are at a server. It is asked once: what was cut off may
+    /// have been done.
     pub(crate) async fn answer(
         &self,
-        secret: &Secret,
+        who: (&Secret, ServerId),
         call: &Call<'_>,
     ) -> Result<Response<Vec<u8>>, TransportError> {
-        tokio::time::timeout(PATIENCE, self.asked(secret, call)).await.unwrap_or(Err(TransportError::TooSlow))
+        tokio::time::timeout(PATIENCE, self.asked(who, call)).await.unwrap_or(Err(TransportError::TooSlow))
     }
 
-    async fn asked(&self, secret: &Secret, call: &Call<'_>) -> Result<Response<Vec<u8>>, TransportError> {
+    async fn asked(
+        &self,
+        (secret, server): (&Secret, ServerId),
+        call: &Call<'_>,
+    ) -> Result<Response<Vec<u8>>, TransportError> {
         let not_sent = |_| TransportError::NotConnected("the API cannot be asked so".to_owned());
         let path: Vec<String> = call.path.split('/').map(segment).collect();
         let sign = if call.query.is_empty() { "" } else { "?" };
-        let mut session =
-            HeaderValue::try_from(format!("{SESSION} {}", secret.text())).map_err(|_| not_sent(()))?;
+        let mut session = HeaderValue::try_from(format!("{SESSION} {} {server}", secret.text()))
+            .map_err(|_| not_sent(()))?;
         session.set_sensitive(true);
         let mut request = Request::new(Bytes::copy_from_slice(call.body));
         *request.method_mut() = call.method.clone();
@@ -137,7 +143,7 @@ mod tests {
         assert_eq!(asked.len(), 2);
         assert_eq!(asked[0].0, format!("POST /v1/servers/{OWN}/suppressions"));
         let cookie = browser.cookie("pl").unwrap();
-        assert_eq!(asked[0].1, format!("Session {cookie}"));
+        assert_eq!(asked[0].1, format!("Session {cookie} {OWN}"));
     }
 
     #[tokio::test]
@@ -160,18 +166,18 @@ mod tests {
             ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", suppress(&own), 401),
             // What pages show is no business of a session here, nor is what gives rights.
             (&of_admin, format!("{own}/check"), 401),
-            (&of_admin, "/v1/tokens".to_owned(), 401),
             (&of_admin, "/v1/users".to_owned(), 401),
             // It takes a code that was given just now.
+            (&of_admin, "/v1/tokens".to_owned(), 403),
             (&of_admin, format!("{own}/recipients/ida@x.example/erase"), 403),
         ] {
             let (told, _) =
-                bench.by_header(&format!("Session {session}"), Method::POST, &path, body.clone()).await;
+                bench.by_header(&format!("Session {session} {OWN}"), Method::POST, &path, body.clone()).await;
             assert_eq!(told, status, "{path}");
         }
         admin.post("/sign-out", &[]).await;
         let (told, _) =
-            bench.by_header(&format!("Session {of_admin}"), Method::POST, &suppress(&own), body).await;
+            bench.by_header(&format!("Session {of_admin} {OWN}"), Method::POST, &suppress(&own), body).await;
         assert_eq!(told, 401, "signed out, it is over here too");
     }
 

@@ -2,19 +2,20 @@
 //! a page.
 //!
 //! It reaches no server's Postmark token and writes no event: what browsers talk to should not be able to send a client's
-//! mail. What changes whom a server mails it asks of the API, as whoever is signed in.
+//! mail. What changes something about a server's mail it asks of the API, as whoever is signed in.
 
 use crate::request::{FORM_BYTES_MAX, Request};
 use crate::texts::Language;
 use crate::visit::segment;
-use crate::{Elsewhere, Portal, Settings};
+use crate::{Elsewhere, Kept, KeptBy, Portal, Settings};
 use account::MemoryVault;
 use aws::{Access, Link};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, RequestExt as _, Response, service_fn};
 use platform::config::{
-    API_URL, BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL,
-    PORTAL_NAME, PORTAL_URL, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STAGE,
+    API_URL, BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, ENGAGEMENT_DETAIL, EVENTS_TABLE,
+    LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL, PORTAL_NAME, PORTAL_URL, QUARANTINE_TABLE, RECIPIENTS_TABLE,
+    REGISTRY_TABLE, RETENTION_DAYS, SOFT_BOUNCE_POLICY, STAGE,
 };
 use platform::{Config, Variable};
 use postmark_api::{Endpoint, Https, Nowhere, Timeouts};
@@ -29,6 +30,7 @@ const VARIABLES: &[Variable] = &[
     BY_TIME,
     COUNTERS_TABLE,
     CRITICAL_QUEUE_URL,
+    ENGAGEMENT_DETAIL,
     EVENTS_TABLE,
     LEDGER_KEY_PARAMETER,
     MAIL_QUEUE_URL,
@@ -37,6 +39,7 @@ const VARIABLES: &[Variable] = &[
     QUARANTINE_TABLE,
     RECIPIENTS_TABLE,
     REGISTRY_TABLE,
+    RETENTION_DAYS,
     SOFT_BOUNCE_POLICY,
     STAGE,
 ];
@@ -60,12 +63,17 @@ async fn start(config: &Config) -> Result<Portal, Error> {
     // Told before anything is called for it.
     config.required(PORTAL_URL)?;
     let name = config.required(PORTAL_NAME)?.to_owned();
+    let kept = Kept {
+        days: config.required(RETENTION_DAYS)?.parse().map_err(|_| RETENTION_DAYS.unusable())?,
+        engagement_detail: config.parsed(ENGAGEMENT_DETAIL, false)?,
+        by: KeptBy::Template,
+    };
     let link = Link::new(Access::of_function()?, LIMITS);
     let postmark = Endpoint::new(Arc::new(Nowhere));
     let parts = api::parts(config, link, Arc::new(MemoryVault::default()), postmark).await?;
     let Some(known) = parts.portal.clone() else { unreachable!("its URL is there") };
     let elsewhere = Elsewhere::new(Arc::new(Https::new(Timeouts::default())?), config.required(API_URL)?);
-    let settings = Settings { known, name, sample: None, language: Language::default() };
+    let settings = Settings { known, name, sample: None, language: Language::default(), kept };
     Ok(Portal::new(&parts, settings).beside(elsewhere))
 }
 

@@ -59,6 +59,28 @@ pub struct Settings {
     pub sample: Option<ServerId>,
     /// The language of its texts.
     pub language: Language,
+    /// What the ledger keeps, and for how long.
+    pub kept: Kept,
+}
+
+/// What a ledger keeps, and for how long, as far as that can be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// For how many days deliveries, opens and clicks are kept.
+    pub days: u32,
+    /// Whether opens and clicks keep where and with what they happened.
+    pub engagement_detail: bool,
+    /// What says so.
+    pub by: KeptBy,
+}
+
+/// What says what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptBy {
+    /// Parameters of the stack's template.
+    Template,
+    /// The program, and nobody else.
+    Program,
 }
 
 impl Settings {

@@ -14,6 +14,7 @@ mod people;
 mod rates;
 mod recipient;
 mod servers;
+mod settings;
 mod shared;
 mod smtp;
 mod statistics;
@@ -63,6 +64,14 @@ pub enum Page {
     People,
     /// Who did what at a server.
     Audit,
+    /// What holds at a server, and the way to change it.
+    Settings,
+    /// Its API tokens.
+    Tokens,
+    /// Its token at Postmark.
+    PostmarkToken,
+    /// When soft bounces count at it.
+    Policy,
     /// Everybody who may sign in.
     AllPeople,
     /// One's own time zone and sessions.
@@ -82,7 +91,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 18] = [
+    pub const ALL: [Page; 22] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -99,6 +108,10 @@ impl Page {
         Page::Truth,
         Page::People,
         Page::Audit,
+        Page::Settings,
+        Page::Tokens,
+        Page::PostmarkToken,
+        Page::Policy,
         Page::AllPeople,
         Page::Account,
     ];
@@ -122,6 +135,10 @@ impl Page {
             Page::Truth => "/servers/{server}/truth",
             Page::People => "/servers/{server}/people",
             Page::Audit => "/servers/{server}/audit",
+            Page::Settings => "/servers/{server}/settings",
+            Page::Tokens => "/servers/{server}/settings/tokens",
+            Page::PostmarkToken => "/servers/{server}/settings/postmark",
+            Page::Policy => "/servers/{server}/settings/policy",
             Page::AllPeople => "/people",
             Page::Account => "/account",
         }
@@ -132,9 +149,16 @@ impl Page {
         match self {
             Page::Servers | Page::Account => Standing::Anybody,
             Page::AllPeople => Standing::Operator,
-            Page::People | Page::Audit | Page::Suppress | Page::Reactivate | Page::Import | Page::Data => {
-                Standing::At(Role::Admin)
-            }
+            Page::People
+            | Page::Audit
+            | Page::Suppress
+            | Page::Reactivate
+            | Page::Import
+            | Page::Data
+            | Page::Settings
+            | Page::Tokens
+            | Page::PostmarkToken
+            | Page::Policy => Standing::At(Role::Admin),
             _ => Standing::At(Role::Viewer),
         }
     }
@@ -151,6 +175,7 @@ impl Page {
             Page::Truth => "truth",
             Page::People => "people",
             Page::Audit => "audit",
+            Page::Settings | Page::Tokens | Page::PostmarkToken | Page::Policy => "settings",
             Page::Servers | Page::Overview | Page::AllPeople | Page::Account => "",
         }
     }
@@ -239,6 +264,10 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Truth, true) => truth::posted(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,
         (Page::Audit, false) => audit::page(&at).await,
+        (Page::Settings, false) => settings::page(&at),
+        (Page::Tokens, posts) => settings::tokens::routed(&at, posts).await,
+        (Page::PostmarkToken, posts) => settings::postmark::routed(&at, posts).await,
+        (Page::Policy, posts) => settings::policy::routed(&at, posts).await,
         _ => Err(Failed::not_found()),
     }
 }

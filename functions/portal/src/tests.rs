@@ -10,6 +10,7 @@ mod html;
 mod matrix;
 mod robust;
 mod sessions;
+mod settings;
 mod sign_in;
 mod walk;
 mod words;

@@ -47,6 +47,7 @@ mod message;
 mod overview;
 mod pages;
 mod people;
+mod settings;
 mod signing_in;
 mod statistics;
 mod suppressions;

@@ -1,10 +1,10 @@
 //! Somebody who is signed in and looks at a page: who it is, as of when they look, and how their page asks the ledger.
 
-use crate::Portal;
 use crate::moment::{Moment, Zone};
 use crate::request::{Fields, Request};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
+use crate::{Elsewhere, Portal};
 use answers::Problem;
 use api::Caller;
 use api::call::Call;
@@ -135,7 +135,7 @@ fn chosen(query: &str) -> Vec<[String; 2]> {
 
 /// What somebody typed into a form, field by field; nothing that is secret.
 fn typed(body: &[u8]) -> Vec<[String; 2]> {
-    const SECRET: [&str; 2] = ["code", "link"];
+    const SECRET: [&str; 3] = ["code", "link", "token"];
     form_urlencoded::parse(body)
         .map(|(name, value)| [name.into_owned(), value.into_owned()])
         .filter(|[name, value]| !value.is_empty() && !SECRET.contains(&name.as_str()))
@@ -364,13 +364,12 @@ impl<'a> Visit<'a> {
             headers: &ask.headers,
             body: &ask.body,
         };
-        let answer = match &self.portal.elsewhere {
-            Some(elsewhere)
-                if Route::of(call.method, call.path).is_ok_and(|(route, _)| route.takes_sessions()) =>
-            {
-                elsewhere.answer(&self.secret, &call).await.map_err(|error| Failed::silent(&error))?
+        let answer = match self.elsewhere(&caller, &call) {
+            Some((elsewhere, server)) => {
+                let answer = elsewhere.answer((&self.secret, server), &call).await;
+                answer.map_err(|error| Failed::silent(&error))?
             }
-            _ => self.portal.api.answer_to_page(caller, &call).await,
+            None => self.portal.api.answer_to_page(caller, &call).await,
         };
         let (status, body) = (answer.status(), answer.into_body());
         if status.is_success() {
@@ -380,6 +379,15 @@ impl<'a> Visit<'a> {
             Ok(problem) => Err(Failed::new(status, Why::Problem(Box::new(problem)))),
             Err(_) => Err(Failed::fault("the API's problem is not understood")),
         }
+    }
+
+    /// Where the API is asked, and as somebody at which server, for what may not be done here.
+    fn elsewhere(&self, caller: &Caller, call: &Call<'_>) -> Option<(&Elsewhere, ServerId)> {
+        let elsewhere = self.portal.elsewhere.as_ref()?;
+        let (route, _) = Route::of(call.method, call.path).ok()?;
+        let mut servers = caller.grant().servers.iter().flatten();
+        let server = servers.next().filter(|_| servers.next().is_none())?;
+        route.takes_sessions().then_some((elsewhere, *server))
     }
 
     /// The server of a path, if they may see it.

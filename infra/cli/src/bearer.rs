@@ -47,7 +47,8 @@ impl As {
                 | Ask::Token(_)
                 | Ask::User(_),
             )
-            | Command::Completeness(_) => (As::Bearer, None),
+            | Command::Completeness(_)
+            | Command::Server(Servers::Policy(_)) => (As::Bearer, None),
             Command::Run(_)
             | Command::Backup(_)
             | Command::Restore(_)

@@ -13,7 +13,7 @@ use people::{Access, NoMail, Outbox, Standing, User};
 use platform::private;
 use portal::mail::Sender;
 use portal::texts::{Language, Texts};
-use portal::{Portal, Settings};
+use portal::{Kept, KeptBy, Portal, Settings};
 use postmark_api::{Endpoint, Token};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -93,7 +93,13 @@ pub fn outbox(args: &PortalArgs, postmark: &Endpoint) -> Result<(Arc<dyn Outbox>
 pub fn portal(args: &PortalArgs, stack: &Stack, sample: Option<ServerId>) -> Portal {
     let operator = &stack.operator;
     let Some(known) = operator.portal.clone() else { unreachable!("a stack with a portal knows of it") };
-    let settings = Settings { known, name: args.portal_name.clone(), sample, language: Language::default() };
+    let kept = Kept {
+        days: consumer::RETENTION_DAYS_DEFAULT,
+        engagement_detail: embedded::KEEPS_ENGAGEMENT_DETAIL,
+        by: KeptBy::Program,
+    };
+    let (name, language) = (args.portal_name.clone(), Language::default());
+    let settings = Settings { known, name, sample, language, kept };
     Portal::over(
         operator.api.clone(),
         operator.store.clone(),

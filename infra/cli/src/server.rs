@@ -9,13 +9,13 @@ use crate::prompt::{agreed, asked, secret};
 use crate::registry::{self, entry};
 use crate::target::Context;
 use crate::vault::vault;
-use crate::{Failure, rfc3339, say, show};
+use crate::{Failure, ask, rfc3339, say, show};
 use account::audited::{self, Change};
 use account::{Registry, ServerEntry, Vault, connect};
 use answers::Timestamp;
 use http::Method;
 use ledger::ServerId;
-use ledger::policy::{PolicySchedule, StreamKind};
+use ledger::policy::StreamKind;
 use operator::Forgotten;
 use postmark_api::{AccountServer, Endpoint, ServerApi, Token};
 use serde::Serialize;
@@ -63,6 +63,7 @@ pub fn run(command: Servers, context: &Context, form: Form) -> Result<(), Failur
             say(if json { rfc3339::pretty(&shown, TIMES)? } else { shown.text() });
             Ok(())
         }
+        Servers::Policy(args) => ask::policy::run(&args, context, form.json()?),
         Servers::ForgetStream { server, stream, target } => {
             let (server, json) = (server.id(context)?, form.json()?);
             let place = ["servers", &server.to_string(), "streams", &stream];
@@ -240,11 +241,7 @@ async fn register(
     about: &About,
 ) -> Result<ServerEntry, Failure> {
     let api: ServerApi = endpoint.server(token.clone());
-    let info = api.server().await.map_err(refused)?;
-    if info.id.to_string() != server.to_string() {
-        return Err(Failure::new(format!("this token is server {}'s, not server {server}'s", info.id))
-            .next("give the token that stands under API Tokens of that very server"));
-    }
+    let info = connect::info(server, &api).await?;
     let streams = connect::streams(&api).await.map_err(refused)?;
     let known = Registry(store).get(server).await?;
     let mut entry =
@@ -292,15 +289,9 @@ async fn set(store: &dyn AccountStore, server: ServerId, args: &ServerSet) -> Re
     Registry(store).update(server, change).await?;
     if let Some(policy) = args.policy {
         let mut settings = store.settings(server).await?;
-        let schedule = match args.kind.into() {
-            StreamKind::Transactional => &mut settings.transactional,
-            StreamKind::Broadcast => &mut settings.broadcast,
-        };
-        let from = args.from.unwrap_or_else(platform::now);
-        let mut entries = schedule.entries().to_vec();
-        entries.retain(|(known, _)| *known != from);
-        entries.push((from, policy));
-        *schedule = PolicySchedule::new(entries).map_err(|error| Failure::new(error.to_string()))?;
+        let schedule = settings.policies_mut(args.kind.into());
+        let changed = schedule.with(args.from.unwrap_or_else(platform::now), policy);
+        *schedule = changed.map_err(|error| Failure::new(error.to_string()))?;
         store.put_settings(server, settings).await?;
     }
     look(store, server).await

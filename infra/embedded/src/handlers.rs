@@ -8,6 +8,9 @@ use queue::Sender;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Whether opens and clicks keep where and with what they happened.
+pub const KEEPS_ENGAGEMENT_DETAIL: bool = false;
+
 /// One door for each record type, and the one for all.
 pub struct Handlers(BTreeMap<Option<RecordType>, Arc<Handler>>);
 
@@ -18,7 +21,7 @@ impl Handlers {
             route,
             verifier: verifier.clone(),
             queue: queue.clone(),
-            keep_engagement_detail: false,
+            keep_engagement_detail: KEEPS_ENGAGEMENT_DETAIL,
             clock: clock.clone(),
         };
         let routes = RecordType::ALL.map(Some).into_iter().chain([None]);

@@ -22,7 +22,7 @@ pub use folder::{FINGERPRINT, Folder, FolderError, KEY, RESTORING, SEALED, STACK
 pub use listen::{Front, Limits};
 pub use socket::{Socket, SocketError};
 
-pub use handlers::Handlers;
+pub use handlers::{Handlers, KEEPS_ENGAGEMENT_DETAIL};
 pub use timers::Timers;
 
 use account::Vault;

@@ -36,7 +36,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// The token is another server's.
-    #[error("the token that is kept for server {0} is server {1}'s")]
+    #[error("this token is server {1}'s, not server {0}'s")]
     WrongServer(ServerId, i64),
 }
 
@@ -46,9 +46,9 @@ impl ConnectError {
         match self {
             ConnectError::Api(error) => error.next(),
             ConnectError::Doors(error) => Some(error.next()),
-            ConnectError::WrongServer(..) => {
-                Some("give the right one by `postledger server add --server ID`")
-            }
+            ConnectError::WrongServer(..) => Some(
+                "give the token that stands under API Tokens of that very server, by `postledger server add --server ID`",
+            ),
             ConnectError::Registry(RegistryError::Unknown(_)) => {
                 Some("add it by `postledger server add --server ID`")
             }
@@ -82,15 +82,24 @@ pub async fn streams(api: &ServerApi) -> Result<BTreeMap<String, StreamKind>, Ap
     Ok(streams.filter_map(|stream| Some((stream.id, kind(&stream.kind)?))).collect())
 }
 
-/// Looks at a server.
+/// That a token is a server's: what Postmark tells of the server that it opens.
 ///
 /// # Errors
 /// [`ConnectError::WrongServer`], or the API's own.
-pub async fn look(server: ServerId, api: &ServerApi) -> Result<Seen, ConnectError> {
+pub async fn info(server: ServerId, api: &ServerApi) -> Result<ServerInfo, ConnectError> {
     let info = api.server().await?;
     if info.id.to_string() != server.to_string() {
         return Err(ConnectError::WrongServer(server, info.id));
     }
+    Ok(info)
+}
+
+/// Looks at a server.
+///
+/// # Errors
+/// As [`info`].
+pub async fn look(server: ServerId, api: &ServerApi) -> Result<Seen, ConnectError> {
+    let info = info(server, api).await?;
     Ok(Seen { info, streams: streams(api).await?, webhooks: api.webhooks(None).await? })
 }
 

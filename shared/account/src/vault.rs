@@ -34,6 +34,9 @@ pub enum VaultError {
     Parameter(#[from] aws::ParameterError),
 }
 
+/// One change of a file at a time: each writes what it read, and one token more.
+static WRITES: Mutex<()> = Mutex::new(());
+
 /// Keeps a token for each server.
 #[async_trait]
 pub trait Vault: Send + Sync {
@@ -98,12 +101,14 @@ impl Vault for FileVault {
     }
 
     async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError> {
+        let _alone = WRITES.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kept = self.read()?;
         kept.tokens.insert(server, token.reveal().to_owned());
         self.write(&kept)
     }
 
     async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
+        let _alone = WRITES.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kept = self.read()?;
         if kept.tokens.remove(&server).is_some() {
             self.write(&kept)?;

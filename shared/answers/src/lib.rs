@@ -21,6 +21,7 @@ mod rate;
 mod recipient;
 mod ruling;
 mod schema;
+mod settings;
 mod stats;
 mod suppressions;
 mod time;
@@ -47,6 +48,10 @@ pub use ruling::{
     SuppressRequest, Suppressed, SuppressedAddress, SuppressedAtPostmark,
 };
 pub use schema::schemas;
+pub use settings::{
+    NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom,
+    PolicyRequest, PostmarkTokenKept, PostmarkTokenRequest,
+};
 pub use stats::{Block, Bucket, By, Clicks, Opens, Rate, Stats, StatsOfStream};
 pub use suppressions::{Imported, ImportedCounts, ImportedLine, Suppression, Suppressions};
 pub use time::Timestamp;

@@ -2,9 +2,10 @@
 
 use crate::{
     Activity, Audit, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
-    InviteRequest, Invited, MadeToken, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
-    ReactivateRequest, Reactivated, Recipient, Replayed, RevokedToken, Servers, Stats, SuppressRequest,
-    Suppressed, Suppressions, Timeline, Tokens, User, UserAccess, Users,
+    InviteRequest, Invited, MadeToken, NewToken, Policies, PolicyChanged, PolicyRequest, PortalLink,
+    PortalLinkRequest, PostmarkTokenKept, PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest,
+    Reactivated, Recipient, Replayed, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
+    Suppressions, Timeline, Tokens, User, UserAccess, Users,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -24,13 +25,13 @@ pub fn schemas() -> Map<String, Value> {
     }
     of!(
         requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken, InviteRequest, UserAccess,
-        PortalLinkRequest
+        PortalLinkRequest, PostmarkTokenRequest, PolicyRequest
     );
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
         Imported, Erased, Export, Quarantine, Replayed, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
-        PortalLink, Problem
+        PortalLink, PostmarkTokenKept, Policies, PolicyChanged, Problem
     );
     let mut all = Map::new();
     for (definitions, tidy) in [

@@ -117,6 +117,15 @@ impl PolicySchedule {
         Ok(PolicySchedule(policies))
     }
 
+    /// The same with another policy from an instant on, in place of one from that very instant.
+    ///
+    /// # Errors
+    /// [`PolicyError`] where it cannot be decided.
+    pub fn with(&self, from: Time, policy: SoftBouncePolicy) -> Result<PolicySchedule, PolicyError> {
+        let others = self.0.iter().copied().filter(|(known, _)| *known != from);
+        PolicySchedule::new(others.chain([(from, policy)]).collect())
+    }
+
     /// The policies, each with the instant from which it holds, in that order.
     pub fn entries(&self) -> &[(Time, SoftBouncePolicy)] {
         &self.0

@@ -71,6 +71,14 @@ impl ServerSettings {
             StreamKind::Broadcast => &self.broadcast,
         }
     }
+
+    /// The same, to be changed.
+    pub fn policies_mut(&mut self, kind: StreamKind) -> &mut PolicySchedule {
+        match kind {
+            StreamKind::Transactional => &mut self.transactional,
+            StreamKind::Broadcast => &mut self.broadcast,
+        }
+    }
 }
 
 /// Somebody who is erased.

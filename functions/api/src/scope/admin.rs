@@ -4,15 +4,16 @@ use super::Reader;
 use crate::decision;
 use crate::problem::{self, Problem};
 use crate::replay::{self, Kept, Replay};
-use crate::token::{ERASURES_A_DAY, Token};
+use crate::token::{self, ERASURES_A_DAY};
 use account::audit::{Entry, Phase, WhoKind};
+use account::connect::{self, ConnectError};
 use ledger::{Event, Identity, RecipientId, Time};
 use postmark::Decision;
-use postmark_api::ServerApi;
+use postmark_api::{ServerApi, ServerInfo, Token};
 use queue::QueueName;
 use serde_json::Value;
 use std::ops::Deref;
-use store::{Collection, Document, Erased, Quarantined, Store, StoreError, item};
+use store::{Collection, Document, Erased, Quarantined, ServerSettings, Store, StoreError, item};
 
 /// A stretch of what was set aside.
 pub struct SetAside {
@@ -65,6 +66,25 @@ impl<'a> Admin<'a> {
         let token = self.gate.parts.vault.token(self.server).await;
         let token = token.map_err(|error| problem::failed(&error, "the token of a server cannot be read"))?;
         Ok(token.map(|token| self.gate.parts.postmark.server(token)))
+    }
+
+    /// What Postmark says of the server that a token opens, if it is this one.
+    ///
+    /// # Errors
+    /// [`ConnectError::WrongServer`], or Postmark's own.
+    pub async fn owns(&self, token: Token) -> Result<ServerInfo, ConnectError> {
+        connect::info(self.server, &self.gate.parts.postmark.server(token)).await
+    }
+
+    /// Keeps the server's token at Postmark in place of the one that was kept.
+    pub async fn keep_postmark_token(&self, token: &Token) -> Result<(), Problem> {
+        let kept = self.gate.parts.vault.put(self.server, token).await;
+        kept.map_err(|error| problem::failed(&error, "the token of a server cannot be kept"))
+    }
+
+    /// See [`store::ServerStore::put_settings`].
+    pub async fn put_settings(&self, settings: ServerSettings) -> Result<(), StoreError> {
+        self.store().put_settings(self.server, settings).await
     }
 
     /// The steps of changes at this server, before one, backwards.
@@ -137,7 +157,9 @@ impl<'a> Admin<'a> {
     /// [`Problem::too_many`] where it has had so many today as it may; the registry's own.
     pub async fn count_erasure(&self) -> Result<(), Problem> {
         let who = self.caller().who();
-        if who.kind != WhoKind::Token || Token::count_erasure(self.store(), &who.name, self.now()).await? {
+        if who.kind != WhoKind::Token
+            || token::Token::count_erasure(self.store(), &who.name, self.now()).await?
+        {
             return Ok(());
         }
         let detail = format!("a token may have {ERASURES_A_DAY} people erased in a day (UTC)");

@@ -69,21 +69,21 @@ impl Person {
 }
 
 /// Why a form is shown again, with what was typed.
-struct Trouble {
-    words: String,
+pub(super) struct Trouble {
+    pub(super) words: String,
     /// Where to confirm in another tab, where that is what is missing.
-    confirm: Option<String>,
-    status: StatusCode,
+    pub(super) confirm: Option<String>,
+    pub(super) status: StatusCode,
 }
 
 impl Trouble {
-    fn typed(words: String) -> Trouble {
+    pub(super) fn typed(words: String) -> Trouble {
         Trouble { words, confirm: None, status: StatusCode::BAD_REQUEST }
     }
 
     /// That the session has to be confirmed, where a redirect would lose what was typed; `back` is told where the other
     /// tab goes.
-    fn unconfirmed(visit: &Visit<'_>, back: &str) -> Option<Trouble> {
+    pub(super) fn unconfirmed(visit: &Visit<'_>, back: &str) -> Option<Trouble> {
         must_confirm(&visit.who, visit.now, back)?;
         let back = shared::link(back, &[("done", Some("confirmed".to_owned()))]);
         Some(Trouble {
@@ -97,7 +97,7 @@ impl Trouble {
     ///
     /// # Errors
     /// What no form can mend: that there is nothing of that name, above all.
-    fn of(t: Texts, failed: Failed) -> Result<Trouble, Failed> {
+    pub(super) fn of(t: Texts, failed: Failed) -> Result<Trouble, Failed> {
         let status = failed.status;
         let Why::Problem(problem) = &failed.why else { return Err(failed) };
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED) {
@@ -153,14 +153,14 @@ fn done(visit: &Visit<'_>) -> Option<String> {
 }
 
 /// The stretch of a list that a page shows: where it begins and ends, and how long the list is.
-struct Stretch {
-    from: usize,
-    to: usize,
+pub(super) struct Stretch {
+    pub(super) from: usize,
+    pub(super) to: usize,
     total: usize,
 }
 
 impl Stretch {
-    fn of(asked: Option<&str>, total: usize) -> Stretch {
+    pub(super) fn of(asked: Option<&str>, total: usize) -> Stretch {
         let from = asked.and_then(|from| from.parse().ok()).unwrap_or_default();
         // Whoever is asked for behind the end, as after somebody is removed, sees the last page.
         let from = if from >= total { total.saturating_sub(1) / A_PAGE * A_PAGE } else { from };
@@ -168,17 +168,17 @@ impl Stretch {
     }
 
     /// Where the page before it begins.
-    fn before(&self) -> Option<usize> {
+    pub(super) fn before(&self) -> Option<usize> {
         (self.from > 0).then(|| self.from.saturating_sub(A_PAGE))
     }
 
     /// Where the page after it begins.
-    fn after(&self) -> Option<usize> {
+    pub(super) fn after(&self) -> Option<usize> {
         (self.to < self.total).then_some(self.to)
     }
 
     /// Which part of the list it is, where it is not all of it.
-    fn words(&self, t: Texts) -> Option<String> {
+    pub(super) fn words(&self, t: Texts) -> Option<String> {
         let shown = |n: usize| shared::number(n);
         let is_all = self.from == 0 && self.to == self.total;
         (!is_all).then(|| t.people_page_of(shown(self.from + 1), shown(self.to), shown(self.total)))

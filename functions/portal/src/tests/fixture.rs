@@ -6,6 +6,7 @@ use account::audit::{Entry, Phase, Who, WhoKind};
 use account::completeness::{Line, OfStream};
 use account::{Registry, ServerEntry};
 use answers::Role;
+use http::Method;
 use ledger::event::{Bar, Cause, Ruling};
 
 use ledger::identity::IdentityParts;
@@ -136,6 +137,7 @@ pub(crate) async fn fill(bench: &Bench, id: i64, texts: Texts) -> Filled {
     set_aside(bench, id, texts).await;
     changes(bench, id, texts, &filled).await;
     people(bench, id, texts).await;
+    tokens(bench, id, texts).await;
     filled.recipients.dedup();
     filled
 }
@@ -373,6 +375,27 @@ async fn people(bench: &Bench, id: i64, texts: Texts) {
         };
         let role = if n.is_multiple_of(2) { Role::Viewer } else { Role::Admin };
         bench.invite(&address, at(id, role, n < 3)).await;
+    }
+}
+
+/// Tokens of the API, one of them for a short time, one revoked.
+async fn tokens(bench: &Bench, id: i64, texts: Texts) {
+    for n in 0..4_usize {
+        let name = match texts {
+            Texts::Plain(_) => texts.of("token_name", n),
+            // The API takes no token's name that is longer, or has line ends in it.
+            Texts::Hostile => format!("<b onclick={RUNS}_token_name({n})>\u{202e}\""),
+        };
+        let mut new = json!({ "name": name, "role": "viewer", "servers": [id], "reveal_addresses": n == 1 });
+        if n == 2 {
+            new["expires_at"] = bench.now().plus_days(1).to_string().into();
+        }
+        let (status, made) = bench.api(Method::POST, "/v1/tokens", new).await;
+        assert_eq!(status, 201, "{made}");
+        if n == 3 {
+            let path = format!("/v1/tokens/{}", made["id"].as_str().unwrap());
+            assert_eq!(bench.api(Method::DELETE, &path, Value::Null).await.0, 200);
+        }
     }
 }
 

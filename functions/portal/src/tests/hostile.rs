@@ -256,6 +256,7 @@ async fn no_text_of_a_webhook_is_anything_but_a_text_on_any_page() {
         "stream",
         "user",
         "type",
+        "token_name",
     ];
     let missing: Vec<&str> =
         fields.into_iter().filter(|field| !shown.contains(&format!("{RUNS}_{field}("))).collect();

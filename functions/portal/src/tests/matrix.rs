@@ -230,6 +230,10 @@ async fn all_of(browser: &mut Browser<'_>) -> BTreeMap<String, String> {
         "truth",
         "people",
         "audit",
+        "settings",
+        "settings/tokens",
+        "settings/postmark",
+        "settings/policy",
         "activity?at=2026-11-24T08:00",
         "suppressions?stream=outbound",
     ];

@@ -119,6 +119,8 @@ fn usual(name: &str) -> &'static str {
         "text" => "office",
         "reason" => "asked on the telephone",
         "list" => "email\nsomebody.new@client.example",
+        "name" => "¤somebody’s program¤",
+        "token" => "own-token",
         _ => "",
     }
 }

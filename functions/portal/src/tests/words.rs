@@ -29,6 +29,8 @@ impl Data {
             format!("{server}/completeness"),
             format!("{server}/audit"),
             "/v1/users".to_owned(),
+            "/v1/tokens".to_owned(),
+            format!("{server}/policy"),
             "/v1/servers/0".to_owned(),
         ];
         for (_, id) in &filled.recipients {

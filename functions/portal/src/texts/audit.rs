@@ -61,6 +61,8 @@ texts! {
     audit_what_server_set() "Changed the server’s settings";
     audit_what_server_remove() "Took the server out of the registry";
     audit_what_server_forget_stream() "Forgot a stream";
+    audit_what_server_postmark_token() "Replaced Postmark’s server token";
+    audit_what_server_policy() "Changed when soft bounces count";
     audit_what_quarantine_replay() "Replayed what was set aside";
     audit_what_revoke() "Revoked a webhook password";
     audit_what_revoke_undo() "Took back that a webhook password is revoked";

@@ -21,6 +21,7 @@ texts! {
     nav_truth() "Completeness";
     nav_people() "People";
     nav_audit() "Changes";
+    nav_settings() "Settings";
     as_of_title() "Look at another time";
     as_of_at() "As it was at";
     as_of_known() "With what was known by";

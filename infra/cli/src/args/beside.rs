@@ -1,5 +1,6 @@
 //! The arguments of the commands about servers at Postmark: who they are, their webhooks, and the keys that sign.
 
+use super::api::Access;
 use super::reconcile::Postmark;
 use super::{Server, Several, Target};
 use clap::{Args, Subcommand, ValueEnum};
@@ -24,6 +25,11 @@ pub enum Servers {
     },
     /// Change a server's settings, or its soft-bounce policy from a date on.
     Set(Box<ServerSet>),
+    /// When soft bounces count against a recipient: the policies, or another one from now or a later time on.
+    ///
+    /// With --set, it shows the policy before and after, and how many recipients it concerns; it asks before it changes
+    /// anything. `server set --policy` can also set one for the past.
+    Policy(ServerPolicy),
     /// Forget a stream that exists only because of a typing error: it has no event and no decision in force.
     ForgetStream {
         /// The server.
@@ -136,6 +142,32 @@ pub struct ServerAdd {
     /// Where Postledger is reached.
     #[command(flatten)]
     pub target: Target,
+}
+
+/// `server policy`.
+#[derive(Debug, Args)]
+pub struct ServerPolicy {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// The policy, such as `count=5,messages=3,span=7,window=30,pause=14` (span, window and pause in days).
+    #[arg(long, value_name = "POLICY", requires = "kind")]
+    pub set: Option<SoftBouncePolicy>,
+    /// The kind of stream that it is for.
+    #[arg(long, value_enum, value_name = "KIND", requires = "set")]
+    pub kind: Option<Kind>,
+    /// From when it applies: RFC 3339, or microseconds since 1970 [default: now].
+    #[arg(long, value_name = "T", value_parser = crate::time, requires = "set")]
+    pub from: Option<Time>,
+    /// Only show what it would change.
+    #[arg(long, requires = "set")]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Where the API is asked.
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// `server set`.

@@ -4,6 +4,7 @@ mod check;
 mod events;
 mod pages;
 mod person;
+pub(crate) mod policy;
 pub(crate) mod recipient;
 mod ruling;
 mod stats;

@@ -11,7 +11,7 @@ use ledger::{RecipientId, ServerId};
 use serde_json::{Map, Value};
 
 /// The kinds of changes at a server.
-pub(super) const KINDS: [&str; 20] = [
+pub(super) const KINDS: [&str; 22] = [
     "suppress",
     "reactivate",
     "import",
@@ -28,6 +28,8 @@ pub(super) const KINDS: [&str; 20] = [
     "server.set",
     "server.remove",
     "server.forget_stream",
+    "server.postmark_token",
+    "server.policy",
     "quarantine.replay",
     "revoke",
     "revoke.undo",
@@ -80,6 +82,8 @@ pub(super) fn what(t: Texts, what: &str) -> String {
         "server.set" => t.audit_what_server_set(),
         "server.remove" => t.audit_what_server_remove(),
         "server.forget_stream" => t.audit_what_server_forget_stream(),
+        "server.postmark_token" => t.audit_what_server_postmark_token(),
+        "server.policy" => t.audit_what_server_policy(),
         "quarantine.replay" => t.audit_what_quarantine_replay(),
         "revoke" => t.audit_what_revoke(),
         "revoke.undo" => t.audit_what_revoke_undo(),

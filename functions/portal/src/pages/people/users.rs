@@ -48,7 +48,7 @@ impl Names {
     }
 
     /// Who invited somebody, as the API names them.
-    pub(super) fn by(&self, t: Texts, name: &str) -> String {
+    pub(in crate::pages) fn by(&self, t: Texts, name: &str) -> String {
         match self.address(name) {
             Some(address) => address.to_owned(),
             None if name == AGENCY => t.people_agency(),
