@@ -102,6 +102,7 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
             let servers = [json!({ "server": server, "role": "viewer" })];
             (ADDRESS, json!({ "servers": servers }).to_string())
         }
+        Route::SetBranding => (ADDRESS, "{}".to_owned()),
         _ => (ADDRESS, String::new()),
     };
     let id = match (route, server) {
@@ -189,6 +190,9 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
                 404
             }
         }
+        // Whoever is limited to servers has no say in what all of them see.
+        Route::Branding | Route::SetBranding if role < needed || scope.is_some() => 403,
+        Route::Branding | Route::SetBranding => well,
         _ if !inside || server == NOWHERE => 404,
         _ if role < needed => 403,
         _ => well,

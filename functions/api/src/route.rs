@@ -58,11 +58,15 @@ pub enum Route {
     SignOutUser,
     /// Makes a link to the portal.
     NewPortalLink,
+    /// What the portal looks like.
+    Branding,
+    /// Says what it is to look like.
+    SetBranding,
 }
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 26] = [
+    pub const ALL: [Route; 28] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -89,6 +93,8 @@ impl Route {
         Route::RemoveUser,
         Route::SignOutUser,
         Route::NewPortalLink,
+        Route::Branding,
+        Route::SetBranding,
     ];
 
     /// Its path, with the places that vary in braces.
@@ -117,6 +123,7 @@ impl Route {
             Route::ChangeUser | Route::RemoveUser => "/v1/users/{id}",
             Route::SignOutUser => "/v1/users/{id}/sessions",
             Route::NewPortalLink => "/v1/portal-links",
+            Route::Branding | Route::SetBranding => "/v1/branding",
         }
     }
 
@@ -131,15 +138,18 @@ impl Route {
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
-            Route::ChangeUser => Method::PUT,
+            Route::ChangeUser | Route::SetBranding => Method::PUT,
             Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
             _ => Method::GET,
         }
     }
 
-    /// Whether it is about those who sign in to the portal.
-    pub const fn is_of_users(self) -> bool {
-        matches!(self, Route::Users | Route::InviteUsers | Route::ChangeUser)
+    /// Whether it is about the portal: those who sign in to it, and whom they ask for help.
+    pub const fn is_of_portal(self) -> bool {
+        matches!(
+            self,
+            Route::Users | Route::InviteUsers | Route::ChangeUser | Route::Branding | Route::SetBranding
+        )
     }
 
     /// The least role that it takes; `None`: anybody may ask.
@@ -171,6 +181,7 @@ impl Route {
             | Route::ChangeUser
             | Route::RemoveUser
             | Route::SignOutUser => Some(Role::Admin),
+            Route::Branding | Route::SetBranding => Some(Role::Operator),
         }
     }
 

@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId, Time};
-use people::{Access, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
+use people::{Access, Brand, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
 use postmark_api::{Endpoint, Nowhere, Retries};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -124,7 +124,7 @@ impl Bench {
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
         let postmark = Endpoint::new(Arc::new(Nowhere)).with_retries(once);
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
-        let known = Known { url: url.to_owned(), outbox: mail };
+        let known = Known { url: url.to_owned(), outbox: mail, brand: Brand::default() };
         let parts = Parts {
             store: Arc::new(Faulty::new(store.clone(), plan)),
             queue,

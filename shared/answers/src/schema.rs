@@ -1,8 +1,8 @@
 //! The schemas of all that is asked and answered, for the description of the API.
 
 use crate::{
-    Activity, Audit, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
-    InviteRequest, Invited, MadeToken, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
+    Activity, Audit, Branding, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
+    InviteRequest, Invited, MadeToken, NewBranding, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
     ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
     Suppressions, Timeline, Tokens, User, UserAccess, Users,
 };
@@ -24,13 +24,13 @@ pub fn schemas() -> Map<String, Value> {
     }
     of!(
         requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken, InviteRequest, UserAccess,
-        PortalLinkRequest
+        PortalLinkRequest, NewBranding
     );
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
         Imported, Erased, Export, Quarantine, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
-        PortalLink, Problem
+        PortalLink, Branding, Problem
     );
     let mut all = Map::new();
     for (definitions, tidy) in [
