@@ -17,11 +17,12 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 60] = [
+const COMMANDS: [(&str, Given); 61] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
     ("backfill --server 8123456", Refused),
+    ("branding --name n", Used),
     ("check --server 8123456 --stream outbound --address bob@customer.example", Used),
     ("completeness --server 8123456", Used),
     ("completions bash", Nothing),

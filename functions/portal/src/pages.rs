@@ -3,6 +3,7 @@
 mod account;
 mod activity;
 mod audit;
+mod branding;
 mod chart;
 mod check;
 mod counted;
@@ -12,6 +13,7 @@ mod overview;
 mod people;
 mod rates;
 mod recipient;
+mod report;
 mod servers;
 mod shared;
 mod smtp;
@@ -48,6 +50,8 @@ pub enum Page {
     Check,
     /// Counts and rates.
     Statistics,
+    /// The report of a month.
+    Report,
     /// What is complete, what was set aside.
     Truth,
     /// Who may see a server.
@@ -56,6 +60,8 @@ pub enum Page {
     Audit,
     /// Everybody who may sign in.
     AllPeople,
+    /// What the portal is called and looks like.
+    Branding,
     /// One's own time zone and sessions.
     Account,
 }
@@ -73,7 +79,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 14] = [
+    pub const ALL: [Page; 16] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -83,10 +89,12 @@ impl Page {
         Page::Suppressions,
         Page::Check,
         Page::Statistics,
+        Page::Report,
         Page::Truth,
         Page::People,
         Page::Audit,
         Page::AllPeople,
+        Page::Branding,
         Page::Account,
     ];
 
@@ -102,10 +110,12 @@ impl Page {
             Page::Suppressions => "/servers/{server}/suppressions",
             Page::Check => "/servers/{server}/check",
             Page::Statistics => "/servers/{server}/statistics",
+            Page::Report => "/servers/{server}/report",
             Page::Truth => "/servers/{server}/truth",
             Page::People => "/servers/{server}/people",
             Page::Audit => "/servers/{server}/audit",
             Page::AllPeople => "/people",
+            Page::Branding => "/branding",
             Page::Account => "/account",
         }
     }
@@ -114,7 +124,7 @@ impl Page {
     pub const fn standing(self) -> Standing {
         match self {
             Page::Servers | Page::Account => Standing::Anybody,
-            Page::AllPeople => Standing::Operator,
+            Page::AllPeople | Page::Branding => Standing::Operator,
             Page::People | Page::Audit => Standing::At(Role::Admin),
             _ => Standing::At(Role::Viewer),
         }
@@ -128,11 +138,11 @@ impl Page {
             Page::Message => "messages",
             Page::Suppressions => "suppressions",
             Page::Check => "check",
-            Page::Statistics => "statistics",
+            Page::Statistics | Page::Report => "statistics",
             Page::Truth => "truth",
             Page::People => "people",
             Page::Audit => "audit",
-            Page::Servers | Page::Overview | Page::AllPeople | Page::Account => "",
+            Page::Servers | Page::Overview | Page::AllPeople | Page::Branding | Page::Account => "",
         }
     }
 
@@ -195,7 +205,8 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         Page::Servers if !posts => return servers::page(visit).await,
         Page::Account => return account::routed(visit, posts).await,
         Page::AllPeople if visit.is_operator() => return people::everybody(visit, posts).await,
-        Page::Servers | Page::AllPeople => return Err(Failed::not_found()),
+        Page::Branding if visit.is_operator() => return branding::page(visit, posts).await,
+        Page::Servers | Page::AllPeople | Page::Branding => return Err(Failed::not_found()),
         _ => {}
     }
     let at = visit.server(server, page.here()).await?;
@@ -212,6 +223,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Suppressions, false) => suppressions::page(&at).await,
         (Page::Check, posts) => check::page(&at, posts).await,
         (Page::Statistics, false) => statistics::page(&at).await,
+        (Page::Report, false) => report::page(&at).await,
         (Page::Truth, false) => truth::page(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,
         (Page::Audit, false) => audit::page(&at).await,

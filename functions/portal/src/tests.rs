@@ -1,5 +1,6 @@
 //! What must hold of the portal, whatever its pages show.
 
+mod branding;
 mod cross_site;
 mod fixture;
 mod forms;
@@ -7,6 +8,7 @@ mod headers;
 mod hostile;
 mod html;
 mod matrix;
+mod report;
 mod robust;
 mod sessions;
 mod sign_in;

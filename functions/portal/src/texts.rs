@@ -41,11 +41,13 @@ macro_rules! texts {
 mod account;
 mod activity;
 mod audit;
+mod branding;
 mod check;
 mod message;
 mod overview;
 mod pages;
 mod people;
+mod report;
 mod signing_in;
 mod statistics;
 mod suppressions;

@@ -1,10 +1,10 @@
 //! The schemas of all that is asked and answered, for the description of the API.
 
 use crate::{
-    Activity, Audit, Branding, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
-    InviteRequest, Invited, MadeToken, NewBranding, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
-    ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
-    Suppressions, Timeline, Tokens, User, UserAccess, Users,
+    Activity, Audit, Branding, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export,
+    Imported, InviteRequest, Invited, MadeToken, NewBranding, NewToken, PortalLink, PortalLinkRequest,
+    Problem, Quarantine, ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats,
+    SuppressRequest, Suppressed, Suppressions, Timeline, Tokens, User, UserAccess, Users,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};

@@ -161,7 +161,8 @@ impl FromStr for Accent {
     fn from_str(text: &str) -> Result<Accent, BrandingRefused> {
         let digits = text.trim().strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii());
         let part = |from: usize| {
-            let two = digits?.get(from..from + 2).filter(|two| two.bytes().all(|one| one.is_ascii_hexdigit()));
+            let two =
+                digits?.get(from..from + 2).filter(|two| two.bytes().all(|one| one.is_ascii_hexdigit()));
             u8::from_str_radix(two?, 16).ok()
         };
         match (part(0), part(2), part(4)) {
@@ -396,7 +397,10 @@ mod tests {
         let large = |bytes: usize| [GIF, &vec![0; bytes - GIF.len()]].concat();
         assert!(Logo::read(large(LOGO_BYTES_MAX)).is_ok());
         assert_eq!(Logo::read(large(LOGO_BYTES_MAX + 1)), Err(BrandingRefused::LogoSize));
-        assert_eq!(Logo::of_base64(&STANDARD.encode(large(LOGO_BYTES_MAX + 1))), Err(BrandingRefused::LogoSize));
+        assert_eq!(
+            Logo::of_base64(&STANDARD.encode(large(LOGO_BYTES_MAX + 1))),
+            Err(BrandingRefused::LogoSize)
+        );
         assert_eq!(Logo::of_base64("no base64!"), Err(BrandingRefused::LogoKind));
     }
 
@@ -440,11 +444,19 @@ mod tests {
         assert_eq!(*brand.now(&store, at(0)).await, named("One"));
         named("Two").keep(&store).await.unwrap();
         assert_eq!(*brand.now(&store, at(HOLDS - 1)).await, named("One"));
-        assert_eq!(*brand.anew(&store, at(HOLDS_LEAST - 1)).await, named("One"), "asking often costs nothing");
+        assert_eq!(
+            *brand.anew(&store, at(HOLDS_LEAST - 1)).await,
+            named("One"),
+            "asking often costs nothing"
+        );
         assert_eq!(*brand.anew(&store, at(HOLDS_LEAST)).await, named("Two"));
         brand.changed(named("Three"), at(HOLDS_LEAST));
         assert_eq!(*brand.now(&store, at(HOLDS_LEAST + 1)).await, named("Three"));
-        assert_eq!(*brand.clone().now(&store, at(2 * HOLDS)).await, named("Two"), "what is kept is what counts");
+        assert_eq!(
+            *brand.clone().now(&store, at(2 * HOLDS)).await,
+            named("Two"),
+            "what is kept is what counts"
+        );
         assert_eq!(*brand.last(), named("Two"));
     }
 }
