@@ -140,7 +140,7 @@ async fn told(
         kind,
         sentence,
         notes: so_far.into_iter().chain(notes(at, now)).collect(),
-        names: [month.words(), before.map(Month::words).unwrap_or_default()],
+        names: [Some(month), before].map(|month| month.map_or_else(String::new, |month| t.report_column(month.words()))),
         lines: lines(at, span, &figures_now, &figures_was),
         causes: causes(t, now, was).into_iter().filter(|cause| cause.counts != [0, 0]).collect(),
         figures: charts.into_iter().filter(|figure| CHARTS.contains(&figure.id)).collect(),

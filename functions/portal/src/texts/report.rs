@@ -27,6 +27,7 @@ texts! {
     report_causes() "New on suppression lists";
     report_causes_intro() "How many addresses came on a list of those that are not mailed any more, and why. One address may be on several lists.";
     report_causes_none() "No address came on a suppression list in these two months.";
+    report_column(month) "{month}";
     report_why() "Why";
     report_barred() "Barred by a decision of yours";
     report_complete() "How complete this is";
