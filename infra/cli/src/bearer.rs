@@ -45,7 +45,8 @@ impl As {
                 | Ask::Activity(_)
                 | Ask::Audit(_)
                 | Ask::Token(_)
-                | Ask::User(_),
+                | Ask::User(_)
+                | Ask::Branding(_),
             )
             | Command::Completeness(_) => (As::Bearer, None),
             Command::Run(_)

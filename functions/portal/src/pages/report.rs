@@ -140,7 +140,8 @@ async fn told(
         kind,
         sentence,
         notes: so_far.into_iter().chain(notes(at, now)).collect(),
-        names: [Some(month), before].map(|month| month.map_or_else(String::new, |month| t.report_column(month.words()))),
+        names: [Some(month), before]
+            .map(|month| month.map_or_else(String::new, |month| t.report_column(month.words()))),
         lines: lines(at, span, &figures_now, &figures_was),
         causes: causes(t, now, was).into_iter().filter(|cause| cause.counts != [0, 0]).collect(),
         figures: charts.into_iter().filter(|figure| CHARTS.contains(&figure.id)).collect(),
@@ -196,7 +197,7 @@ fn causes(t: Texts, now: &Counted, was: &Counted) -> Vec<Cause> {
         of("suppressed_unsubscribe", t.cause_unsubscribe()),
         of("suppressed_manual", t.cause_manual()),
         of("suppressed_unknown", t.cause_unknown()),
-        of("decision_suppress", t.report_barred()),
+        of("decision_suppress", t.cause_decision()),
     ];
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.counts));
     causes

@@ -29,7 +29,6 @@ texts! {
     report_causes_none() "No address came on a suppression list in these two months.";
     report_column(month) "{month}";
     report_why() "Why";
-    report_barred() "Barred by a decision of yours";
     report_complete() "How complete this is";
     report_complete_hint() "What webhooks reported is compared with what Postmark counts, day by day in US Eastern time.";
     report_how() "How these numbers are made";
