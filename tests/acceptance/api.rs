@@ -109,6 +109,7 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
                 json!({ "count": 5, "messages": 3, "span_days": 7, "window_days": 30, "pause_days": 14 });
             (ADDRESS, json!({ "kind": "broadcast", "policy": policy, "dry_run": true }).to_string())
         }
+        Route::SetBranding => (ADDRESS, "{}".to_owned()),
         _ => (ADDRESS, String::new()),
     };
     let id = match (route, server) {
@@ -196,6 +197,9 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
                 404
             }
         }
+        // Whoever is limited to servers has no say in what all of them see.
+        Route::Branding | Route::SetBranding if role < needed || scope.is_some() => 403,
+        Route::Branding | Route::SetBranding => well,
         _ if !inside || server == NOWHERE => 404,
         _ if role < needed => 403,
         // Postmark says that it is the other one's.

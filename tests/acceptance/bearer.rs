@@ -22,6 +22,7 @@ const COMMANDS: [(&str, Given); 61] = [
     ("audit --server 8123456", Used),
     ("audit", Refused),
     ("backfill --server 8123456", Refused),
+    ("branding --name n", Used),
     ("check --server 8123456 --stream outbound --address bob@customer.example", Used),
     ("completeness --server 8123456", Used),
     ("completions bash", Nothing),

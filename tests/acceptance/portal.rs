@@ -114,6 +114,36 @@ fn a_code_comes_by_mail_and_signs_in_the_browser_that_asked() {
 }
 
 #[test]
+fn the_branding_that_a_command_sets_is_on_the_very_next_page_and_each_option_changes_one_part() {
+    let house = House::new("portal-branding", &["--portal-name", "Usual Name"]);
+    assert!(house.get("/sign-in", "").body().contains("Usual Name"));
+    let logo = house.folder.path().join("logo");
+    std::fs::write(&logo, b"GIF89a\x01\0\x01\0\0\0\0;").unwrap();
+    let set = ["branding", "--name", "Agency Mail", "--logo", logo.to_str().unwrap(), "--json"];
+    let told = house.process.json(&set);
+    assert_eq!((&told["name"], &told["logo_type"]), (&"Agency Mail".into(), &"image/gif".into()));
+    let told = house.process.json(&[
+        "branding",
+        "--support",
+        "help@agency.example",
+        "--accent",
+        "#FFCC00",
+        "--json",
+    ]);
+    assert_eq!((&told["name"], &told["accent"]), (&"Agency Mail".into(), &"#ffcc00".into()));
+    let page = house.get("/sign-in", "");
+    for shown in ["Agency Mail", "mailto:help@agency.example", "/static/logo-", "/static/brand-"] {
+        assert!(page.body().contains(shown), "{shown}: {}", page.body());
+    }
+    std::fs::write(&logo, "<svg xmlns='http://www.w3.org/2000/svg'/>").unwrap();
+    let refused = house.process.ask(&["branding", "--logo", logo.to_str().unwrap()]);
+    assert!(text(&refused.stderr).contains("may hold script"), "{}", text(&refused.stderr));
+    assert!(house.process.ask(&["branding", "--clear"]).status.success());
+    let page = house.get("/sign-in", "");
+    assert!(page.body().contains("Usual Name") && !page.body().contains("agency"), "{}", page.body());
+}
+
+#[test]
 fn over_plain_http_from_elsewhere_nobody_signs_in() {
     let house = House::new("portal-plain", &["--portal-url", "http://mail.agency.example"]);
     let page = house.get("/sign-in", "");

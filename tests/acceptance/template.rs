@@ -474,8 +474,10 @@ fn writers(collection: Collection) -> &'static [&'static str] {
         Collection::Watch => &["ConsumerRole", "WatchRole"],
         Collection::Lease => &["ReconcileRole", "WatchRole"],
         Collection::Tokens | Collection::TokenIndex => &["ApiRole"],
-        // People are invited by either; whom the portal lets in it notes itself.
-        Collection::Audit(_) | Collection::Users | Collection::Links => &["ApiRole", "PortalFunctionRole"],
+        // People are invited by either, and what the portal looks like is chosen by either; whom it lets in it notes itself.
+        Collection::Audit(_) | Collection::Users | Collection::Links | Collection::Branding => {
+            &["ApiRole", "PortalFunctionRole"]
+        }
         Collection::Sessions | Collection::SignIns | Collection::Limits => &["PortalFunctionRole"],
         Collection::Sweep => &["EraseRole"],
         // Both learn which streams Postmark lists.
@@ -515,6 +517,7 @@ fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
         Collection::SignIns,
         Collection::Links,
         Collection::Limits,
+        Collection::Branding,
     ];
     let mut expected: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
     let mut may = |role: &str, action: &'static str, keys: &str| {

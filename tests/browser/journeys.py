@@ -5,6 +5,7 @@ with a session of its own; `run.ledgers` has the ledgers (product.py), with thei
 `run.somebody()` is an address that nobody has yet. It fails by any exception, and by whatever a visit records (harness.Watch).
 """
 
+import base64
 import csv
 import datetime
 import io
@@ -12,11 +13,13 @@ import re
 
 from checks import Failed, keyboard, require, screenshot
 from harness import NOBODY
-from pages import FULL, HOSTILE, PAGES, clicks
+from pages import EMPTY, FULL, HOSTILE, PAGES, clicks
 from product import OTHER_SERVER, SERVER
 
 BOUNCED = "no.such.user@customer.example"
 OF_SERVER = f"/servers/{SERVER}"
+# A picture of one pixel.
+LOGO = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 # How many times the keyboard is pressed until something must have the focus.
 PRESSES_MAX = 150
 # The picture of a recipient's page is wide enough to be read beside a text, and cut so much below what can be done.
@@ -357,6 +360,52 @@ def the_keyboard_reaches_everything_on_the_pages_that_have_most(run):
     require(keyboard(visit.page))
 
 
+def a_branding_is_looked_at_before_it_is_kept_and_then_is_on_every_page(run):
+    ledger, operator = run.ledgers[EMPTY], run.visit("operator", EMPTY)
+    operator.open("/branding")
+    operator.page.get_by_label("Name", exact=True).fill("Agency Mail")
+    operator.page.get_by_label("Accent colour").fill("#ffcc00")
+    operator.page.get_by_label("Support address").fill("help@agency.example")
+    operator.page.get_by_label("Logo", exact=True).set_input_files({"name": "logo.gif", "mimeType": "image/gif", "buffer": LOGO})
+    clicks(operator, button(operator, "Preview"))
+    shows(operator, "Nothing has changed yet.", "#ffcc00", "Agency Mail")
+    visit = run.visit(NOBODY, EMPTY)
+    visit.open("/sign-in")
+    shows_not(visit, "Agency Mail")
+    try:
+        clicks(operator, button(operator, "Save"))
+        shows(operator, "Saved.")
+        visit.open("/sign-in")
+        shows(visit, "Agency Mail", "help@agency.example")
+        drawn = visit.page.locator(".top .logo").evaluate("image => image.complete && image.naturalWidth")
+        needs(drawn == 1, "the logo is not drawn")
+        colour = visit.page.locator("main button").first.evaluate("button => getComputedStyle(button).backgroundColor")
+        needs(colour == "rgb(255, 204, 0)", f"a button is {colour}")
+        visit.open("/nothing/here")
+        shows(visit, "help@agency.example")
+    finally:
+        ledger.command("branding", "--clear")
+
+
+def the_report_of_a_month_is_printed_without_what_is_for_the_screen(run):
+    visit = run.visit("viewer")
+    visit.open(f"{OF_SERVER}/statistics")
+    clicks(visit, link(visit, "The report of a month, to print or send"))
+    shows(visit, "mail in", "How these numbers are made")
+    month = today().strftime("%Y-%m")
+    visit.open(f"{OF_SERVER}/report?month={month}")
+    name, rows = downloads(visit, link(visit, "Download all as CSV").first)
+    needs(name == f"report-{SERVER}-{month}.csv" and rows[0]["what"] == "delivered", f"{name} has {rows}")
+    needs(f"{int(rows[0]['count']):,} delivered" in visit.page.locator(".verdict").inner_text(), f"the file has {rows}")
+    visit.page.emulate_media(media="print", color_scheme="dark")
+    for part in (".account", ".tabs", ".screen", "form", "nav.server"):
+        shown = [one for one in visit.page.locator(part).all() if one.is_visible()]
+        needs(not shown, f"{part} is printed")
+    needs(visit.page.locator(".brand").is_visible() and visit.page.locator(".verdict").is_visible(), "the report is not printed")
+    ground = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    needs(ground == "rgb(255, 255, 255)", f"paper is {ground}")
+
+
 def the_picture_of_the_readme_is_taken(run):
     ledger, visit = run.ledgers[FULL], run.visit("admin", width=PICTURE_WIDTH)
     visit.open(f"{OF_SERVER}/recipients/{ledger.values['recipient']}")
@@ -381,5 +430,7 @@ JOURNEYS = [
     no_page_of_another_server_is_reached_by_its_url,
     what_others_write_is_shown_as_what_it_is,
     the_keyboard_reaches_everything_on_the_pages_that_have_most,
+    a_branding_is_looked_at_before_it_is_kept_and_then_is_on_every_page,
+    the_report_of_a_month_is_printed_without_what_is_for_the_screen,
     the_picture_of_the_readme_is_taken,
 ]

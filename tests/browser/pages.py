@@ -90,6 +90,9 @@ PAGES = [
          act=sends("Invite", addresses="nobody at all", servers="x")),
     Page("somebody", "/people?user={person}", (OPERATOR,)),
     Page("somebody: to be removed", "/people?remove={person}", (OPERATOR,), ledgers=(FULL, HOSTILE)),
+    Page("branding", "/branding", (OPERATOR,)),
+    Page("branding: preview", "/branding", (OPERATOR,), ledgers=(FULL, EMPTY), act=sends("Preview", name="Agency Mail", accent="#ffcc00")),
+    Page("branding: no colour", "/branding", (OPERATOR,), ledgers=(FULL,), status=400, act=sends("Preview", accent="red")),
     # Of a server.
     Page("overview", OF_SERVER, EVERYBODY),
     Page("activity", OF_SERVER + "/activity", EVERYBODY),
@@ -112,6 +115,8 @@ PAGES = [
     Page("statistics", OF_SERVER + "/statistics", EVERYBODY, act=opens_all),
     Page("statistics: by hour", OF_SERVER + "/statistics?by=hour", (ADMIN,), ledgers=(FULL, HOSTILE)),
     Page("statistics: backwards", OF_SERVER + "/statistics?from=2026-02-02&to=2026-02-01", (ADMIN,), ledgers=(FULL,), status=400),
+    Page("report", OF_SERVER + "/report", EVERYBODY, act=opens_all),
+    Page("report: no month", OF_SERVER + "/report?month=0000", (VIEWER,), ledgers=(FULL,), status=400),
     Page("truth", OF_SERVER + "/truth", EVERYBODY, act=opens_all),
     Page("people", OF_SERVER + "/people", ADMINS),
     Page("people: none to invite", OF_SERVER + "/people", (ADMIN,), ledgers=(FULL,), status=400, act=sends("Invite", addresses="nobody at all")),

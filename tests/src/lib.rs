@@ -45,7 +45,7 @@ use http::{Request, Response};
 use ledger::fold::{Reference, View};
 use ledger::policy::StreamKind;
 use ledger::{LedgerKey, ServerId, Time};
-use people::{Access, MemoryOutbox, Standing};
+use people::{Access, Brand, MemoryOutbox, Standing};
 use platform::Clock;
 use queue::{Queue, QueueName};
 use std::collections::BTreeMap;
@@ -167,6 +167,7 @@ impl World {
             portal: Some(Portal {
                 url: "https://portal.example".to_owned(),
                 outbox: Arc::new(MemoryOutbox::default()),
+                brand: Brand::default(),
             }),
         }));
         let home = Folder::new(&format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed)));

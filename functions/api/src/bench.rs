@@ -14,7 +14,7 @@ use ledger::event::What;
 use ledger::identity::IdentityParts;
 use ledger::policy::SoftBouncePolicy;
 use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
-use people::MemoryOutbox;
+use people::{Brand, MemoryOutbox};
 use postmark::Context;
 use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
 use queue::Queue;
@@ -115,7 +115,11 @@ impl Bench {
             ledger_key: LedgerKey::for_tests(),
             policy: SoftBouncePolicy::default(),
             clock: Arc::new(move || now().plus_seconds(clock.load(Ordering::Relaxed))),
-            portal: Some(Portal { url: "https://portal.example".to_owned(), outbox: outbox.clone() }),
+            portal: Some(Portal {
+                url: "https://portal.example".to_owned(),
+                outbox: outbox.clone(),
+                brand: Brand::default(),
+            }),
         });
         Bench { api, store, queue, vault, outbox, moved }
     }

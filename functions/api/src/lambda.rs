@@ -8,7 +8,7 @@ use account::{ParameterVault, Streams, Vault};
 use aws::{Access, Link, Opened};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use ledger::policy::SoftBouncePolicy;
-use people::QueuedMail;
+use people::{Brand, QueuedMail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::config::{
     BULK_QUEUE_URL, BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER,
@@ -124,7 +124,7 @@ pub async fn parts(
 /// Where users sign in, if the stack has a portal.
 fn portal(config: &Config, queues: Link) -> Option<Portal> {
     let url = config.text(PORTAL_URL)?.trim_end_matches('/').to_owned();
-    Some(Portal { url, outbox: QueuedMail::configured(queues, config) })
+    Some(Portal { url, outbox: QueuedMail::configured(queues, config), brand: Brand::default() })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod admin;
 mod audited;
 #[cfg(test)]
 mod bench;
+mod branding;
 pub mod call;
 pub mod check;
 mod cursor;
@@ -138,8 +139,8 @@ impl Api {
             },
             None => stack::answer(&gate, route, call, &name).await,
         };
-        // Who manages users has to know them: they are no recipients.
-        if gate.caller().reveals() || route.is_of_users() {
+        // Who manages users has to know them, and whom they ask for help: they are no recipients.
+        if gate.caller().reveals() || route.is_of_portal() {
             return answer;
         }
         let typed = Typed::of(&name, call.body);
@@ -201,6 +202,8 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         | Route::ChangeUser
         | Route::RemoveUser
         | Route::SignOutUser
-        | Route::NewPortalLink => Err(Problem::not_found()),
+        | Route::NewPortalLink
+        | Route::Branding
+        | Route::SetBranding => Err(Problem::not_found()),
     }
 }

@@ -66,11 +66,15 @@ pub enum Route {
     SignOutUser,
     /// Makes a link to the portal.
     NewPortalLink,
+    /// What the portal looks like.
+    Branding,
+    /// Says what it is to look like.
+    SetBranding,
 }
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 30] = [
+    pub const ALL: [Route; 32] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -101,6 +105,8 @@ impl Route {
         Route::RemoveUser,
         Route::SignOutUser,
         Route::NewPortalLink,
+        Route::Branding,
+        Route::SetBranding,
     ];
 
     /// Its path, with the places that vary in braces.
@@ -132,6 +138,7 @@ impl Route {
             Route::ChangeUser | Route::RemoveUser => "/v1/users/{id}",
             Route::SignOutUser => "/v1/users/{id}/sessions",
             Route::NewPortalLink => "/v1/portal-links",
+            Route::Branding | Route::SetBranding => "/v1/branding",
         }
     }
 
@@ -147,7 +154,9 @@ impl Route {
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
-            Route::ChangeUser | Route::PostmarkToken | Route::ChangePolicy => Method::PUT,
+            Route::ChangeUser | Route::PostmarkToken | Route::ChangePolicy | Route::SetBranding => {
+                Method::PUT
+            }
             Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
             _ => Method::GET,
         }
@@ -175,9 +184,12 @@ impl Route {
         matches!(self, Route::Erase | Route::PostmarkToken | Route::NewToken | Route::RevokeToken)
     }
 
-    /// Whether it is about those who sign in to the portal.
-    pub const fn is_of_users(self) -> bool {
-        matches!(self, Route::Users | Route::InviteUsers | Route::ChangeUser)
+    /// Whether it is about the portal: those who sign in to it, and whom they ask for help.
+    pub const fn is_of_portal(self) -> bool {
+        matches!(
+            self,
+            Route::Users | Route::InviteUsers | Route::ChangeUser | Route::Branding | Route::SetBranding
+        )
     }
 
     /// The least role that it takes; `None`: anybody may ask.
@@ -213,6 +225,7 @@ impl Route {
             | Route::ChangeUser
             | Route::RemoveUser
             | Route::SignOutUser => Some(Role::Admin),
+            Route::Branding | Route::SetBranding => Some(Role::Operator),
         }
     }
 

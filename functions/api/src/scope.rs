@@ -5,6 +5,7 @@
 //! is out of scope is not found, whether it is there or not.
 
 mod admin;
+mod branding;
 mod people;
 mod reader;
 mod streams;
@@ -12,6 +13,7 @@ mod tokens;
 
 pub use admin::{Admin, SetAside};
 pub use answers::UnknownStream;
+pub use branding::Look;
 pub use people::{People, SignedIn, user_who};
 pub use reader::Reader;
 pub use streams::{Stream, unknown_stream};
@@ -21,7 +23,7 @@ use crate::call::Call;
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::token::{Grant, Role, Token, TokenRefused};
-use ::people::{Outbox, Secret, User};
+use ::people::{Brand, Outbox, Secret, User};
 use account::audit::{Who, WhoKind};
 use account::{Registry, ServerEntry, Streams, Vault};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -71,6 +73,8 @@ pub struct Portal {
     pub url: String,
     /// Where mail to its users is put down.
     pub outbox: Arc<dyn Outbox>,
+    /// What it looks like, as this process knows it.
+    pub brand: Brand,
 }
 
 impl Portal {
@@ -266,6 +270,16 @@ impl<'a> Gate<'a> {
             return Err(Problem::role("admin or operator"));
         }
         Ok(People { gate: self })
+    }
+
+    /// Whether it may do everything at every server: an operator whom no list of servers limits.
+    pub fn is_unlimited(&self) -> bool {
+        self.caller.role() == Role::Operator && self.caller.grant.servers.is_none()
+    }
+
+    /// Opens what the portal looks like, for operators of all servers.
+    pub fn look(&self) -> Result<Look<'_>, Problem> {
+        Look::of(self)
     }
 
     /// Opens what makes links to the portal: whoever bears a token may let somebody see what it sees.

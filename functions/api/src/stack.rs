@@ -1,10 +1,11 @@
-//! What is asked of the stack as a whole: which servers there are for the caller, its [`tokens`] and its [`users`].
+//! What is asked of the stack as a whole: which servers there are for the caller, its [`tokens`], its [`users`], and the
+//! [`branding`] of its portal.
 
 use crate::call::{Answer, Call};
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::scope::Gate;
-use crate::{tokens, users};
+use crate::{branding, tokens, users};
 use answers::{Server, Servers, Word};
 use ledger::policy::StreamKind;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub(crate) async fn answer(
         Route::RemoveUser => users::remove(&gate.people()?, call, name).await,
         Route::SignOutUser => users::sign_out(&gate.people()?, call, name).await,
         Route::NewPortalLink => users::portal_link(&gate.links(), call).await,
+        Route::Branding => branding::get(&gate.look()?, call).await,
+        Route::SetBranding => branding::set(&gate.look()?, call).await,
         _ => Err(Problem::not_found()),
     }
 }

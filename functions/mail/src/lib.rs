@@ -199,7 +199,7 @@ mod tests {
 
     fn code(id: &str, to: Option<&str>, seconds_ago: i64) -> Incoming {
         let to = to.map(|name| format!("{name}@client.example"));
-        let body = Mail::Code { to, code: "12345678".to_owned(), link: None }.encode();
+        let body = Mail::Code { to, code: "12345678".to_owned(), link: None, portal: None }.encode();
         Incoming { id: id.to_owned(), body, sent_at: Some(now().plus_seconds(-seconds_ago)) }
     }
 
@@ -257,6 +257,7 @@ mod tests {
             to: "ida@client.example".to_owned(),
             of: "Acme".to_owned(),
             link: "https://p".to_owned(),
+            portal: None,
         };
         let late = Incoming {
             id: "late".to_owned(),

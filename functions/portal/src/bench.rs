@@ -18,7 +18,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId, Time};
-use people::{Access, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
+use people::{Access, Brand, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
 use postmark_api::{Endpoint, Retries, Token, Transport};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ impl Bench {
         let postmark = postmark.unwrap_or_else(|| Arc::new(self::postmark::Owner));
         let postmark = Endpoint::new(postmark).with_retries(once);
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
-        let known = Known { url: url.to_owned(), outbox: mail };
+        let known = Known { url: url.to_owned(), outbox: mail, brand: Brand::default() };
         let parts = Parts {
             store: Arc::new(Faulty::new(store.clone(), plan)),
             queue: queue.clone(),

@@ -215,6 +215,25 @@ mod tests {
         assert!(asked.is_our_own("https://portal.example"));
     }
 
+    #[test]
+    fn a_file_of_a_form_arrives_as_it_was_chosen() {
+        let form = b"--B\r\nContent-Disposition: form-data; name=\"logo\"; filename=\"x.png\"\r\n\r\n\x89PNG\xff\0\r\n--B--";
+        let more = json!({
+            "headers": { "content-type": "multipart/form-data; boundary=B" },
+            "body": STANDARD.encode(form), "isBase64Encoded": true,
+        });
+        let request = event("POST", "/branding", more);
+        let asked = Request {
+            method: request.method(),
+            path: "/branding",
+            query: "",
+            headers: request.headers(),
+            body: request.body(),
+            source: None,
+        };
+        assert_eq!(asked.file("logo"), Some(&b"\x89PNG\xff\0"[..]));
+    }
+
     #[tokio::test]
     async fn a_page_leaves_packed_and_each_cookie_by_itself() {
         let bench = Bench::default();

@@ -13,11 +13,14 @@
 
 #[cfg(test)]
 mod bench;
+mod brand;
+mod colour;
 mod elsewhere;
 #[cfg(feature = "lambda")]
 mod lambda;
 pub mod mail;
 mod moment;
+mod multipart;
 mod observe;
 mod pages;
 mod request;
@@ -53,7 +56,7 @@ use texts::{Language, Texts};
 pub struct Settings {
     /// Where it is, and what mails its users.
     pub known: Known,
-    /// What it is called: the agency's own name, say.
+    /// What it is called where its branding gives it no name.
     pub name: String,
     /// The server of a sample that anybody on this machine may look at in each role, where the ledger holds nothing else.
     pub sample: Option<ServerId>,
@@ -188,6 +191,11 @@ impl Portal {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         if segments == ["health"] && !request.is_unsafe() {
             return Ok(respond::with(StatusCode::OK, "application/json", b"{\"status\":\"ok\"}".to_vec()));
+        }
+        if let Some(file) = self.branded(request.path).await
+            && !request.is_unsafe()
+        {
+            return Ok(file);
         }
         // Nothing that another site sends changes anything, signed in or not.
         if request.is_unsafe() && !request.is_our_own(&self.settings.known.url) {

@@ -22,7 +22,7 @@ pub struct Written {
 /// A mail as it is sent; nothing where it is to nobody.
 pub fn written(t: Texts, mail: &Mail) -> Option<Written> {
     match mail {
-        Mail::Code { to, code, link } => {
+        Mail::Code { to, code, link, portal } => {
             let code = spaced(code);
             let end = if link.is_some() { t.mail_code_end() } else { t.mail_confirm_end() };
             let mut parts = vec![t.mail_code_intro(), format!("    {code}")];
@@ -30,6 +30,7 @@ pub fn written(t: Texts, mail: &Mail) -> Option<Written> {
                 parts.extend([t.mail_code_link(), format!("    {link}")]);
             }
             parts.push(end);
+            parts.extend(portal.clone());
             Some(Written {
                 to: to.clone()?,
                 subject: t.mail_code_subject(&code),
@@ -37,18 +38,18 @@ pub fn written(t: Texts, mail: &Mail) -> Option<Written> {
                 tag: "sign-in",
             })
         }
-        Mail::Invitation { to, of, link } => {
+        Mail::Invitation { to, of, link, portal } => {
             let intro = match of.is_empty() {
                 true => t.mail_invitation_intro_all(),
                 false => t.mail_invitation_intro(of),
             };
-            let parts = [intro, t.mail_invitation_how(), format!("    {link}")];
-            Some(Written {
-                to: to.clone(),
-                subject: t.mail_invitation_subject(),
-                text: parts.join("\n\n") + "\n",
-                tag: "invitation",
-            })
+            let mut parts = vec![intro, t.mail_invitation_how(), format!("    {link}")];
+            parts.extend(portal.clone());
+            let subject = match portal {
+                Some(portal) => t.mail_invitation_subject_of(portal),
+                None => t.mail_invitation_subject(),
+            };
+            Some(Written { to: to.clone(), subject, text: parts.join("\n\n") + "\n", tag: "invitation" })
         }
     }
 }
@@ -115,5 +116,36 @@ fn spaced(code: &str) -> String {
     match code.len() {
         8 => format!("{} {}", &code[..4], &code[4..]),
         _ => code.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_signed_by_the_name_that_the_portal_was_given() {
+        let written_of = |portal: Option<&str>| {
+            let portal = portal.map(str::to_owned);
+            let code = Mail::Code {
+                to: Some("ida@client.example".to_owned()),
+                code: "12345678".to_owned(),
+                link: None,
+                portal: portal.clone(),
+            };
+            let (to, of, link) = ("ida@client.example", "Acme", "https://portal.example");
+            let [to, of, link] = [to, of, link].map(str::to_owned);
+            let invitation = Mail::Invitation { to, of, link, portal };
+            [code, invitation].map(|mail| written(Texts::default(), &mail).unwrap())
+        };
+        for mail in written_of(Some("Agency Mail")) {
+            assert!(mail.text.ends_with("\n\nAgency Mail\n"), "{}", mail.text);
+        }
+        let [code, invitation] = written_of(Some("Agency Mail"));
+        assert_eq!(code.subject, "Your code: 1234 5678", "what is looked for in a list of mails");
+        assert!(invitation.subject.starts_with("Agency Mail"), "{}", invitation.subject);
+        for mail in written_of(None) {
+            assert!(!mail.text.contains("Agency"), "{}", mail.text);
+        }
     }
 }

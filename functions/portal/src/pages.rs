@@ -3,6 +3,7 @@
 mod account;
 mod activity;
 mod audit;
+mod branding;
 mod changes;
 mod chart;
 mod check;
@@ -13,6 +14,7 @@ mod overview;
 mod people;
 mod rates;
 mod recipient;
+mod report;
 mod servers;
 mod settings;
 mod shared;
@@ -58,6 +60,8 @@ pub enum Page {
     Check,
     /// Counts and rates.
     Statistics,
+    /// The report of a month.
+    Report,
     /// What is complete, what was set aside.
     Truth,
     /// Who may see a server.
@@ -74,6 +78,8 @@ pub enum Page {
     Policy,
     /// Everybody who may sign in.
     AllPeople,
+    /// What the portal is called and looks like.
+    Branding,
     /// One's own time zone and sessions.
     Account,
 }
@@ -91,7 +97,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 22] = [
+    pub const ALL: [Page; 24] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -105,6 +111,7 @@ impl Page {
         Page::Data,
         Page::Check,
         Page::Statistics,
+        Page::Report,
         Page::Truth,
         Page::People,
         Page::Audit,
@@ -113,6 +120,7 @@ impl Page {
         Page::PostmarkToken,
         Page::Policy,
         Page::AllPeople,
+        Page::Branding,
         Page::Account,
     ];
 
@@ -132,6 +140,7 @@ impl Page {
             Page::Data => "/servers/{server}/recipients/{id}/data",
             Page::Check => "/servers/{server}/check",
             Page::Statistics => "/servers/{server}/statistics",
+            Page::Report => "/servers/{server}/report",
             Page::Truth => "/servers/{server}/truth",
             Page::People => "/servers/{server}/people",
             Page::Audit => "/servers/{server}/audit",
@@ -140,6 +149,7 @@ impl Page {
             Page::PostmarkToken => "/servers/{server}/settings/postmark",
             Page::Policy => "/servers/{server}/settings/policy",
             Page::AllPeople => "/people",
+            Page::Branding => "/branding",
             Page::Account => "/account",
         }
     }
@@ -148,7 +158,7 @@ impl Page {
     pub const fn standing(self) -> Standing {
         match self {
             Page::Servers | Page::Account => Standing::Anybody,
-            Page::AllPeople => Standing::Operator,
+            Page::AllPeople | Page::Branding => Standing::Operator,
             Page::People
             | Page::Audit
             | Page::Suppress
@@ -171,12 +181,12 @@ impl Page {
             Page::Message => "messages",
             Page::Suppressions | Page::Suppress | Page::Import => "suppressions",
             Page::Check => "check",
-            Page::Statistics => "statistics",
+            Page::Statistics | Page::Report => "statistics",
             Page::Truth => "truth",
             Page::People => "people",
             Page::Audit => "audit",
             Page::Settings | Page::Tokens | Page::PostmarkToken | Page::Policy => "settings",
-            Page::Servers | Page::Overview | Page::AllPeople | Page::Account => "",
+            Page::Servers | Page::Overview | Page::AllPeople | Page::Branding | Page::Account => "",
         }
     }
 
@@ -239,7 +249,8 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         Page::Servers if !posts => return servers::page(visit).await,
         Page::Account => return account::routed(visit, posts).await,
         Page::AllPeople if visit.is_operator() => return people::everybody(visit, posts).await,
-        Page::Servers | Page::AllPeople => return Err(Failed::not_found()),
+        Page::Branding if visit.is_operator() => return branding::page(visit, posts).await,
+        Page::Servers | Page::AllPeople | Page::Branding => return Err(Failed::not_found()),
         _ => {}
     }
     let at = visit.server(server, page.here()).await?;
@@ -260,6 +271,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Data, posts) => changes::data(&at, id, posts).await,
         (Page::Check, posts) => check::page(&at, posts).await,
         (Page::Statistics, false) => statistics::page(&at).await,
+        (Page::Report, false) => report::page(&at).await,
         (Page::Truth, false) => truth::page(&at).await,
         (Page::Truth, true) => truth::posted(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,

@@ -1,7 +1,8 @@
 //! A request as it comes, whatever server or gateway stands before it: its forms, its cookies, and whether it comes from a
 //! page of ours.
 
-use http::header::{COOKIE, HOST, ORIGIN};
+use crate::multipart::{self, Part};
+use http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Method};
 use ledger::Time;
 use percent_encoding::percent_decode_str;
@@ -82,9 +83,37 @@ impl Request<'_> {
         Fields::read(self.query.as_bytes())
     }
 
-    /// What its form says.
+    /// What its form says, but for files.
     pub fn form(&self) -> Fields {
-        Fields::read(self.body)
+        let Some(parts) = self.parts() else { return Fields::read(self.body) };
+        let mut fields = BTreeMap::<String, Vec<String>>::new();
+        for part in parts.into_iter().filter(|part| !part.is_file) {
+            let value = String::from_utf8_lossy(part.body).into_owned();
+            fields.entry(part.name.to_owned()).or_default().push(value);
+        }
+        Fields(fields)
+    }
+
+    /// A file of its form, where one was chosen.
+    pub fn file(&self, name: &str) -> Option<&[u8]> {
+        let chosen = |part: &Part<'_>| part.is_file && part.name == name && !part.body.is_empty();
+        self.parts()?.into_iter().find(chosen).map(|part| part.body)
+    }
+
+    /// What somebody typed into its form, field by field as it was sent.
+    pub fn typed(&self) -> Vec<[String; 2]> {
+        let text = |part: Part<'_>| [part.name.to_owned(), String::from_utf8_lossy(part.body).into_owned()];
+        match self.parts() {
+            Some(parts) => parts.into_iter().filter(|part| !part.is_file).map(text).collect(),
+            None => form_urlencoded::parse(self.body)
+                .map(|(name, value)| [name.into_owned(), value.into_owned()])
+                .collect(),
+        }
+    }
+
+    /// The parts of its form, where it may have files.
+    fn parts(&self) -> Option<Vec<Part<'_>>> {
+        multipart::parts(self.header(CONTENT_TYPE.as_str())?, self.body)
     }
 
     /// A cookie.
@@ -145,6 +174,18 @@ mod tests {
             Some("2026-11-21T08:00:00.000000Z")
         );
         assert_eq!(fields.time("a"), None);
+    }
+
+    #[test]
+    fn a_form_with_a_file_says_the_same_as_one_without_and_has_the_file_besides() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, "multipart/form-data; boundary=B".parse().unwrap());
+        let body = b"--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n x \r\n\
+            --B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"y.png\"\r\n\r\n\xff\x00\r\n--B--";
+        let request = asked(&headers, "/", "", body);
+        assert_eq!((request.form().text("a"), request.form().text("f")), (Some("x"), None));
+        assert_eq!((request.file("f"), request.file("a")), (Some(&b"\xff\x00"[..]), None));
+        assert_eq!(request.typed(), [["a".to_owned(), " x ".to_owned()]]);
     }
 
     #[test]

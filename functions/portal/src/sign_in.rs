@@ -172,7 +172,8 @@ async fn ask_for_code(portal: &Portal, request: &Request<'_>) -> Result<Answer, 
     let to = user.filter(|_| limited == Limited::No).map(|user| user.address);
     let code = SignIn::ask(&*portal.store, whose(&id, limited), Purpose::SignIn, now).await?;
     let link = format!("{}{SIGN_IN}/{}", portal.settings.known.url, code.link.text());
-    put(portal, Mail::Code { to, code: code.code, link: Some(link) }).await?;
+    let name = portal.given_name();
+    put(portal, Mail::Code { to, code: code.code, link: Some(link), portal: name }).await?;
     let mut answer = respond::see(CODE);
     cookie(&mut answer, &portal.settings, ASKED, code.browser.text(), CODE_LASTS);
     Ok(answer)
@@ -359,7 +360,8 @@ async fn ask_to_confirm(portal: &Portal, request: &Request<'_>) -> Result<Answer
         return confirm_page(portal, request, problem, StatusCode::TOO_MANY_REQUESTS).await;
     }
     let code = SignIn::ask(&*portal.store, &user.id, Purpose::Confirm, visit.now).await?;
-    put(portal, Mail::Code { to: Some(user.address.clone()), code: code.code, link: None }).await?;
+    let (to, name) = (Some(user.address.clone()), portal.given_name());
+    put(portal, Mail::Code { to, code: code.code, link: None, portal: name }).await?;
     let to = format!("/confirm?back={}", crate::visit::segment(&back(request)));
     let mut answer = respond::see(&to);
     cookie(&mut answer, &portal.settings, ASKED, code.browser.text(), CODE_LASTS);

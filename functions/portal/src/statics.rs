@@ -22,9 +22,19 @@ impl File {
     }
 }
 
-fn path(name: &str, end: &str, body: &[u8]) -> String {
-    let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, body));
-    format!("/static/{name}-{}.{end}", &hash[..10])
+/// Where files are.
+pub(crate) const FOLDER: &str = "/static/";
+/// What a style sheet is.
+pub(crate) const STYLE_TYPE: &str = "text/css; charset=utf-8";
+
+/// A hash of a file.
+pub(crate) fn hash(body: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, body))
+}
+
+/// Where a file of a hash is.
+pub(crate) fn path(name: &str, end: &str, hash: &str) -> String {
+    format!("{FOLDER}{name}-{}.{end}", &hash[..10])
 }
 
 const STYLE_TEXT: &[u8] = include_bytes!("../static/portal.css");
@@ -33,16 +43,16 @@ const ICON_TEXT: &[u8] = include_bytes!("../static/icon.svg");
 
 /// The style.
 pub(crate) static STYLE: File = File {
-    kind: "text/css; charset=utf-8",
+    kind: STYLE_TYPE,
     body: STYLE_TEXT,
-    path: LazyLock::new(|| path("portal", "css", STYLE_TEXT)),
+    path: LazyLock::new(|| path("portal", "css", &hash(STYLE_TEXT))),
 };
 
 /// The script: what no page needs.
 pub(crate) static SCRIPT: File = File {
     kind: "text/javascript; charset=utf-8",
     body: SCRIPT_TEXT,
-    path: LazyLock::new(|| path("portal", "js", SCRIPT_TEXT)),
+    path: LazyLock::new(|| path("portal", "js", &hash(SCRIPT_TEXT))),
 };
 
 /// The icon that browsers show beside a title.

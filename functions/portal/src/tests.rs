@@ -1,5 +1,6 @@
 //! What must hold of the portal, whatever its pages show.
 
+mod branding;
 mod changes;
 mod cross_site;
 mod fixture;
@@ -8,6 +9,7 @@ mod headers;
 mod hostile;
 mod html;
 mod matrix;
+mod report;
 mod robust;
 mod sessions;
 mod settings;

@@ -41,12 +41,14 @@ macro_rules! texts {
 mod account;
 mod activity;
 mod audit;
+mod branding;
 mod changes;
 mod check;
 mod message;
 mod overview;
 mod pages;
 mod people;
+mod report;
 mod settings;
 mod signing_in;
 mod statistics;

@@ -1,5 +1,6 @@
 //! Somebody who is signed in and looks at a page: who it is, as of when they look, and how their page asks the ledger.
 
+use crate::brand::Shown;
 use crate::moment::{Moment, Zone};
 use crate::request::{Fields, Request};
 use crate::respond::{self, Answer};
@@ -112,8 +113,8 @@ impl Failed {
         let [title, detail, next] = self.words(t);
         let kept = match self.why {
             // What was typed is not gone: it is shown, to be sent again. What another site sent is not for a page of ours.
-            Why::SignedOut if request.is_unsafe() => typed(request.body),
-            Why::OtherSite if request.is_unsafe() && request.tells_no_site() => typed(request.body),
+            Why::SignedOut if request.is_unsafe() => typed(request),
+            Why::OtherSite if request.is_unsafe() && request.tells_no_site() => typed(request),
             _ => Vec::new(),
         };
         let signs_in = matches!(self.why, Why::SignedOut);
@@ -134,12 +135,12 @@ fn chosen(query: &str) -> Vec<[String; 2]> {
 }
 
 /// What somebody typed into a form, field by field; nothing that is secret.
-fn typed(body: &[u8]) -> Vec<[String; 2]> {
-    const SECRET: [&str; 3] = ["code", "link", "token"];
-    form_urlencoded::parse(body)
-        .map(|(name, value)| [name.into_owned(), value.into_owned()])
-        .filter(|[name, value]| !value.is_empty() && !SECRET.contains(&name.as_str()))
-        .collect()
+fn typed(request: &Request<'_>) -> Vec<[String; 2]> {
+    // A file is chosen again, and not copied from a page.
+    const NOT_SHOWN: [&str; 4] = ["code", "link", "token", "upload"];
+    let mut typed = request.typed();
+    typed.retain(|[name, value]| !value.is_empty() && !NOT_SHOWN.contains(&name.as_str()));
+    typed
 }
 
 impl From<StoreError> for Failed {
@@ -165,8 +166,8 @@ struct ErrorPage {
 /// What stands around every page.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
-    /// What the portal is called.
-    pub name: String,
+    /// What the portal is called and looks like.
+    pub brand: Shown,
     /// Where its style is.
     pub style: &'static str,
     /// Where its script is.
@@ -214,7 +215,7 @@ impl Frame {
     /// Around a page that anybody may see.
     pub(crate) fn outside(portal: &Portal) -> Frame {
         Frame {
-            name: portal.settings.name.clone(),
+            brand: portal.shown(),
             style: crate::statics::STYLE.path(),
             script: crate::statics::SCRIPT.path(),
             who: None,

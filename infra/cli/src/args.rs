@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod beside;
+pub mod branding;
 pub mod doctor;
 pub mod reconcile;
 pub mod user;

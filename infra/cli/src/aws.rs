@@ -21,7 +21,7 @@ use ledger::address::LEDGER_KEY_BYTES;
 use ledger::policy::SoftBouncePolicy;
 use operator::routes::routes;
 use operator::{Operator, Parts, Step};
-use people::{NoMail, Outbox, QueuedMail};
+use people::{Brand, NoMail, Outbox, QueuedMail};
 use platform::{CallFailed, FailureKind};
 use queue::sqs::Urls;
 use queue::{Queue, QueueError, QueueName, Sqs, Trusted};
@@ -357,7 +357,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
         policy: deployed.policy,
         trusted: deployed.trusted,
         clock: platform::clock(),
-        portal: deployed.portal.map(|url| Portal { url, outbox }),
+        portal: deployed.portal.map(|url| Portal { url, outbox, brand: Brand::default() }),
     }))
 }
 

@@ -45,7 +45,8 @@ impl As {
                 | Ask::Activity(_)
                 | Ask::Audit(_)
                 | Ask::Token(_)
-                | Ask::User(_),
+                | Ask::User(_)
+                | Ask::Branding(_),
             )
             | Command::Completeness(_)
             | Command::Server(Servers::Policy(_)) => (As::Bearer, None),

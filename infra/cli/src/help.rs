@@ -10,7 +10,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
         "Ask the ledger",
         &["recipient", "check", "timeline", "message", "activity", "suppressions", "stats", "audit"],
     ),
-    ("Decide", &["suppress", "reactivate", "erase", "export", "token", "user"]),
+    ("Decide", &["suppress", "reactivate", "erase", "export", "token", "user", "branding"]),
     ("Connect Postmark", &["server", "connect", "url", "watch", "reconcile", "backfill", "completeness"]),
     ("Operate", &["run", "backup", "restore", "doctor", "queues", "quarantine", "rebuild", "keys", "revoke"]),
     ("Try and develop", &["sample", "event", "post", "fold", "tables", "completions", "man"]),

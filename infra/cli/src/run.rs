@@ -12,7 +12,7 @@ use api::scope::Portal as Known;
 use credential::Verifier;
 use embedded::{Folder, FolderError, Front, Limits, Parts, Socket, Stack, Timers, server, socket, tls};
 use ledger::{LedgerKey, ServerId};
-use people::{NoMail, Outbox};
+use people::{Brand, NoMail, Outbox};
 use platform::metrics::Exposition;
 use queue::{Memory as MemoryQueue, Queue, Settings, Sqlite as SqliteQueue};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -155,7 +155,7 @@ impl Ledger {
             vault: vault.clone(),
             postmark: postmark.clone(),
             clock: clock.clone(),
-            portal: portal.map(|portal| Known { url: portal.url.clone(), outbox }),
+            portal: portal.map(|portal| Known { url: portal.url.clone(), outbox, brand: Brand::default() }),
         };
         let Some(Folder { database, store, ledger_key, is_new }) = folder else {
             return Ok(Ledger { stack: Arc::new(Stack::new(parts)), keys, timers: None, mail, is_new: true });

@@ -171,6 +171,7 @@ mod tests {
             to: to.map(str::to_owned),
             code: "12345678".to_owned(),
             link: Some("https://portal.example/sign-in/x".to_owned()),
+            portal: None,
         };
         mailbox.put(code(None)).await.unwrap();
         mailbox.put(code(Some("ida@agency.example"))).await.unwrap();

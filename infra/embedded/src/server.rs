@@ -90,7 +90,8 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Where the read API's paths begin.
-pub const API: [&str; 5] = ["/v1/openapi.json", "/v1/servers", "/v1/tokens", "/v1/users", "/v1/portal-links"];
+pub const API: [&str; 6] =
+    ["/v1/openapi.json", "/v1/servers", "/v1/tokens", "/v1/users", "/v1/portal-links", "/v1/branding"];
 
 /// Asks the read API: as `caller`, or as whoever bears the request's token.
 async fn ask(stack: &Stack, caller: Option<Caller>, parts: &Parts, path: &str, body: &[u8]) -> Response {

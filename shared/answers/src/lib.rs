@@ -11,6 +11,7 @@
 //! - All times are RFC 3339 ([`Timestamp`]).
 //! - The documentation of a type and of its fields is what the API's description says of them.
 
+mod branding;
 mod check;
 mod history;
 mod named;
@@ -28,6 +29,7 @@ mod time;
 mod token;
 mod words;
 
+pub use branding::{Branding, NewBranding};
 pub use check::{AsOf, CheckRequest, Checked, CheckedAddress, CheckedCounts, CriticalQueue, Invalid};
 pub use history::{
     Activity, Details, Entry, EntryRecipient, EntryWithBody, EntryWithRecipient, Events, Export, Timeline,

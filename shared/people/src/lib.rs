@@ -1,4 +1,5 @@
-//! Who signs in to the portal: users and what each may see where, their sessions, and the codes and links that open one.
+//! Who signs in to the portal: users and what each may see where, their sessions, and the codes and links that open one;
+//! and what the portal looks like to them.
 //! All of it is kept as documents of the ledger, so that it is backed up, restored and moved with it.
 //!
 //! Invariants:
@@ -9,6 +10,7 @@
 //! - Who asks for a code for an address that nobody has costs and is answered the same as anybody.
 
 mod access;
+mod branding;
 mod limit;
 mod link;
 mod mail;
@@ -23,6 +25,9 @@ mod tests;
 mod user;
 
 pub use access::{Access, Standing, Standings};
+pub use branding::{
+    Accent, Brand, Branding, BrandingRefused, LOGO_BYTES_MAX, Logo, NAME_CHARS_MAX, Name, Support,
+};
 pub use limit::{ASKED_AN_HOUR, ASKED_OF_SOURCE_AN_HOUR, Limited, asked};
 pub use link::{LINK_LASTS, Link, LinkFor};
 pub use mail::{Mail, MemoryOutbox, NoMail, Outbox, OutboxError};

@@ -16,6 +16,9 @@ pub enum Mail {
         code: String,
         /// The link, where it is one to sign in by.
         link: Option<String>,
+        /// What the portal is called, where the agency gave it a name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        portal: Option<String>,
     },
     /// That somebody may sign in now.
     Invitation {
@@ -25,6 +28,9 @@ pub enum Mail {
         of: String,
         /// Where the portal is.
         link: String,
+        /// What the portal is called, where the agency gave it a name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        portal: Option<String>,
     },
 }
 

@@ -78,7 +78,7 @@ mod tests {
 
     fn code() -> Mail {
         let to = Some("ida@client.example".to_owned());
-        Mail::Code { to, code: "12345678".to_owned(), link: None }
+        Mail::Code { to, code: "12345678".to_owned(), link: None, portal: None }
     }
 
     #[tokio::test]

@@ -409,11 +409,13 @@ async fn what_is_mailed_is_never_shown_by_a_log() {
         to: Some(ADDRESS.to_owned()),
         code: "12345678".to_owned(),
         link: Some("https://portal.example/sign-in/secret".to_owned()),
+        portal: None,
     };
     let invitation = Mail::Invitation {
         to: ADDRESS.to_owned(),
         of: "Acme".to_owned(),
         link: "https://portal.example".to_owned(),
+        portal: None,
     };
     for mail in [code, invitation] {
         let shown = format!("{mail:?}");

@@ -49,6 +49,8 @@ pub enum Collection {
     Links,
     /// How often codes were asked for, by whom.
     Limits,
+    /// What the portal is called and looks like, as the agency that runs it wants it.
+    Branding,
 }
 
 impl Collection {
@@ -70,6 +72,7 @@ impl Collection {
             Collection::SignIns => "sign-ins".to_owned(),
             Collection::Links => "links".to_owned(),
             Collection::Limits => "limits".to_owned(),
+            Collection::Branding => "branding".to_owned(),
         }
     }
 
@@ -174,6 +177,7 @@ mod tests {
             (Collection::SignIns, "sign-ins"),
             (Collection::Links, "links"),
             (Collection::Limits, "limits"),
+            (Collection::Branding, "branding"),
         ];
         for (collection, pk) in frozen {
             assert_eq!(collection.pk(), pk);

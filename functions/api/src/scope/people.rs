@@ -46,8 +46,7 @@ impl People<'_> {
 
     /// Whether it may do everything at every server: an operator whom no list of servers limits.
     pub fn is_unlimited(&self) -> bool {
-        let own = self.caller().grant();
-        own.role == Role::Operator && own.servers.is_none()
+        self.gate.is_unlimited()
     }
 
     /// Whether a server is among the caller's.

@@ -134,7 +134,7 @@ impl Bench {
     pub(crate) fn sent(&self) -> Option<Sent> {
         let mut all = self.outbox.take();
         assert!(all.len() <= 1, "one mail at most");
-        let Some(Mail::Code { to, code, link }) = all.pop() else { return None };
+        let Some(Mail::Code { to, code, link, .. }) = all.pop() else { return None };
         let base = &self.portal.settings.known.url;
         let link = link.map(|link| link.strip_prefix(base.as_str()).expect("a link of ours").to_owned());
         Some(Sent { to, code, link })

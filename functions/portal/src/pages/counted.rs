@@ -126,6 +126,12 @@ pub(super) fn end(at: &AtServer<'_>) -> Time {
     }
 }
 
+/// The zone that days are of: that of whoever looks, or UTC where its hours are not whole ones of UTC.
+pub(super) fn zone_of_days(at: &AtServer<'_>) -> Zone {
+    let is_whole = at.visit.zone.field(end(at)).ends_with(":00");
+    if is_whole { at.visit.zone.clone() } else { Zone::default() }
+}
+
 /// Asks the API, for all streams that it tells of.
 ///
 /// # Errors

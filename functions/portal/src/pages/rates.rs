@@ -131,7 +131,7 @@ pub(super) const LEAST: [i64; 2] = [200, 1_000];
 const EVENTS_LEAST: i64 = 3;
 
 /// What may be said of a rate against limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     /// Below them all, as far as is known.
     Fine,

@@ -1,9 +1,9 @@
 //! Counts and rates over time, by hour, day or week: as charts with intervals and limits, each with its table, and as a file.
 
-mod figure;
+pub(super) mod figure;
 
 use super::activity::{SORTS, Sort};
-use super::counted::{Asked, Counted, Every, Slot, counted, end, hour_of};
+use super::counted::{Asked, Counted, Every, Slot, counted, end, hour_of, zone_of_days};
 use super::rates::{Figures, percent};
 use super::shared::{CSV, Choice, Table, link, mendable, number, streams};
 use super::summary::{Line, Span, lines};
@@ -78,8 +78,7 @@ impl Chosen {
         let typed = ["from", "to"].map(|name| asked.text(name).unwrap_or_default().to_owned());
         let read = [&typed[0], &typed[1]].map(|text| text.parse::<Date>().ok());
         let (end, [usual, most]) = (end(at), days(every));
-        let is_whole = at.visit.zone.field(end).ends_with(":00");
-        let zone = if is_whole { at.visit.zone.clone() } else { Zone::default() };
+        let zone = zone_of_days(at);
         let begins = |day: Date| zone.read(&format!("{day}T00:00"));
         let last = read[1].and_then(|day| day.tomorrow().ok()).and_then(begins);
         let to = last.unwrap_or(end).min(end);
@@ -196,7 +195,8 @@ fn sum(at: &AtServer<'_>, span: &Span<'_>, now: &Counted, sort: &Sort) -> Sum {
     }
 }
 
-fn notes(at: &AtServer<'_>, now: &Counted) -> Vec<String> {
+/// What else is to be known of what is counted.
+pub(super) fn notes(at: &AtServer<'_>, now: &Counted) -> Vec<String> {
     let t = at.visit.t();
     let zone = now.is_other_zone.then(|| t.stats_other_zone(at.visit.zone.name(), now.zone.name()));
     let hours = at.as_of.at.map(|_| t.stats_whole_hours(at.visit.show(now.to).text()));

@@ -16,6 +16,7 @@ use aside::{Aside, aside};
 use askama::Template;
 use found::{Found, Line, date, type_words};
 use http::StatusCode;
+use jiff::civil::Date;
 use ledger::Time;
 use postmark_api::eastern;
 
@@ -115,6 +116,23 @@ fn before(day: &str, days: i64) -> String {
 /// The API's own.
 pub(super) async fn in_short(at: &AtServer<'_>) -> Result<(&'static str, String), Failed> {
     let chosen = Chosen::usual(at);
+    Ok(sentence(at, &found(at, &chosen).await?, &chosen))
+}
+
+/// The same of some days.
+///
+/// # Errors
+/// The API's own.
+pub(super) async fn in_days(
+    at: &AtServer<'_>,
+    first: Date,
+    last: Date,
+) -> Result<(&'static str, String), Failed> {
+    let usual = Chosen::usual(at);
+    // Of days to come nothing is known; a day may have begun elsewhere that has not in US Eastern time.
+    let last = usual.to.parse().map_or(last, |today: Date| last.min(today)).max(first);
+    let days = i64::from(last.since(first).map_or(0, |span| span.get_days())) + 1;
+    let chosen = Chosen { days, to: last.to_string(), typed: last.to_string(), ..usual };
     Ok(sentence(at, &found(at, &chosen).await?, &chosen))
 }
 

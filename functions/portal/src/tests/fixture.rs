@@ -8,10 +8,10 @@ use account::{Registry, ServerEntry};
 use answers::Role;
 use http::Method;
 use ledger::event::{Bar, Cause, Ruling};
-
 use ledger::identity::IdentityParts;
 use ledger::policy::StreamKind;
 use ledger::{Identity, LedgerKey, Source};
+use people::{Accent, Branding, Logo};
 use postmark::{Context, Decision, Observed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,6 +20,10 @@ use store::prelude::*;
 
 /// What an attack would run, were it not shown as what it is.
 pub(crate) const RUNS: &str = "pwn";
+/// A logo.
+pub(crate) const GIF: &[u8] = b"GIF89a\x01\0\x01\0\0\0\0;";
+/// Where an agency's clients write for help.
+pub(crate) const HELP: &str = "help@agency.example";
 /// A text of more than anybody types, with marks that turn the direction of what follows.
 const LONG_BYTES: usize = 64 * 1024;
 /// More than is told of a text in a list.
@@ -140,6 +144,24 @@ pub(crate) async fn fill(bench: &Bench, id: i64, texts: Texts) -> Filled {
     tokens(bench, id, texts).await;
     filled.recipients.dedup();
     filled
+}
+
+/// Gives the portal a branding: one for all, whosever servers there are.
+pub(crate) async fn brand(bench: &Bench, texts: Texts) {
+    let (name, support) = match texts {
+        Texts::Plain(_) => ("¤The agency¤".to_owned(), HELP.to_owned()),
+        Texts::Hostile => (
+            format!("\"><img src=x onerror={RUNS}_brand()>'{{{{7*7}}}}"),
+            format!("\"<script>{RUNS}_support()</script>?cc=x&\"@agency.example"),
+        ),
+    };
+    let branding = Branding {
+        name: Some(name.parse().unwrap()),
+        logo: Some(Logo::read(GIF.to_vec()).unwrap()),
+        accent: Some(Accent([0xff, 0xcc, 0])),
+        support: Some(support.parse().unwrap()),
+    };
+    branding.keep(&*bench.store).await.unwrap();
 }
 
 async fn registered(bench: &Bench, id: i64, texts: Texts, filled: &mut Filled) {

@@ -1,6 +1,6 @@
 //! What forms do, and for whom they do nothing.
 
-use super::fixture::{Texts, fill};
+use super::fixture::{Texts, brand, fill};
 use super::walk::{sendings, walk};
 use crate::bench::{ADMIN, Bench, Browser, FOREIGN, OPERATOR, OWN, VIEWER, access, at, server};
 use crate::{Page, Standing};
@@ -12,7 +12,7 @@ use store::Collection;
 /// What the portal changes for people, but for who is signed in.
 fn collections() -> Vec<Collection> {
     let servers = [OWN, FOREIGN].map(|id| Collection::Audit(server(id)));
-    let of_people = [Collection::Tokens, Collection::Servers, Collection::Links];
+    let of_people = [Collection::Tokens, Collection::Servers, Collection::Links, Collection::Branding];
     servers.into_iter().chain(of_people).collect()
 }
 
@@ -27,6 +27,7 @@ async fn bench() -> Bench {
     bench.invite_all().await;
     fill(&bench, OWN, Texts::Plain("acme")).await;
     fill(&bench, FOREIGN, Texts::Plain("globex")).await;
+    brand(&bench, Texts::Plain("agency")).await;
     bench
 }
 
@@ -82,7 +83,9 @@ async fn what_a_form_of_an_operator_does_it_does_for_nobody_below() {
             "let in" => bench.let_in(Role::Admin).await,
             address => bench.signed_in(address).await,
         };
-        let events = bench.kept(&[Collection::Audit(server(FOREIGN)), Collection::Servers]).await;
+        let events = bench
+            .kept(&[Collection::Audit(server(FOREIGN)), Collection::Servers, Collection::Branding])
+            .await;
         for (to, fields) in &all {
             let status = send(&mut browser, to, fields).await;
             let is_own = to.starts_with(&format!("/servers/{OWN}"));
@@ -96,7 +99,9 @@ async fn what_a_form_of_an_operator_does_it_does_for_nobody_below() {
         let now = rights(&bench).await;
         assert_eq!(foreign(&now), foreign(&before), "{who}");
         assert_eq!(
-            bench.kept(&[Collection::Audit(server(FOREIGN)), Collection::Servers]).await,
+            bench
+                .kept(&[Collection::Audit(server(FOREIGN)), Collection::Servers, Collection::Branding])
+                .await,
             events,
             "{who}"
         );

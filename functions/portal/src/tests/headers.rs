@@ -1,6 +1,6 @@
 //! What goes with every page: guards against what browsers would do else, no trace in caches, no weight.
 
-use super::fixture::{Texts, fill};
+use super::fixture::{Texts, brand, fill};
 use super::walk::{Step, walk};
 use crate::bench::{ADMIN, Bench, OPERATOR, OWN, Seen, VIEWER};
 use crate::{CSP, statics};
@@ -63,6 +63,7 @@ async fn bench() -> Bench {
     let bench = Bench::default();
     bench.invite_all().await;
     fill(&bench, OWN, Texts::Plain("acme")).await;
+    brand(&bench, Texts::Plain("acme")).await;
     bench
 }
 

@@ -1,6 +1,6 @@
 //! Who sees what: every page for everybody at every kind of server, and that nobody learns anything of servers of others.
 
-use super::fixture::{Filled, Texts, fill, record};
+use super::fixture::{Filled, Texts, brand, fill, record};
 use super::walk::{Step, walk};
 use crate::bench::{ADMIN, Bench, Browser, FOREIGN, NOWHERE, OPERATOR, OWN, Seen, VIEWER, at, server};
 use crate::{Page, Standing};
@@ -48,6 +48,8 @@ const EVERYBODY: [Who; 6] =
 impl Who {
     async fn browser(self, bench: &Bench) -> Browser<'_> {
         bench.pass(3_600);
+        // What the portal looks like is read once a minute, by whoever comes first.
+        bench.browser().get("/sign-in").await;
         match self {
             Who::Nobody => bench.browser(),
             Who::Viewer => bench.signed_in(VIEWER).await,
@@ -93,6 +95,7 @@ async fn ledgers() -> Ledgers {
     bench.invite_all().await;
     let own = fill(&bench, OWN, Texts::Plain("acme")).await;
     let foreign = fill(&bench, FOREIGN, Texts::Plain("globex")).await;
+    brand(&bench, Texts::Plain("agency")).await;
     Ledgers { bench, own, foreign }
 }
 

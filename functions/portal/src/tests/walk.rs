@@ -61,6 +61,8 @@ impl Step {
         let path = self.target.split('?').next().unwrap_or_default();
         match href {
             "" => None,
+            // It opens a program for mail.
+            mail if mail.starts_with("mailto:") => None,
             query if query.starts_with('?') => Some(format!("{path}{query}")),
             absolute => Some(absolute.to_owned()),
         }

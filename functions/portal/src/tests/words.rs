@@ -1,7 +1,7 @@
 //! Every text that is not data is from the catalogue: in the pseudo-language what is from there stands between marks, and what
 //! stands outside of them has to be data.
 
-use super::fixture::{Filled, Texts, fill};
+use super::fixture::{Filled, Texts, brand, fill};
 use super::html::Html;
 use super::walk::{Step, send_all, walk};
 use crate::bench::{ADMIN, Bench, OPERATOR, OWN, Setup, VIEWER};
@@ -31,6 +31,7 @@ impl Data {
             "/v1/users".to_owned(),
             "/v1/tokens".to_owned(),
             format!("{server}/policy"),
+            "/v1/branding".to_owned(),
             "/v1/servers/0".to_owned(),
         ];
         for (_, id) in &filled.recipients {
@@ -205,6 +206,7 @@ async fn every_text_of_every_page_is_from_the_catalogue_or_data() {
     let bench = Bench::new(Setup { language: Language::Pseudo, ..Setup::default() });
     bench.invite_all().await;
     let filled = fill(&bench, OWN, Texts::Plain("acme")).await;
+    brand(&bench, Texts::Plain("acme")).await;
     let data = Data::of(&bench, &filled).await;
     let mut wrong = BTreeSet::new();
     let mut steps: Vec<Step> = Vec::new();

@@ -73,6 +73,7 @@ texts! {
     mail_code_link() "Or open this link, in the same browser:";
     mail_code_end() "The code and the link work once, for ten minutes. If you did not ask for them, ignore this mail: nobody can sign in without it.";
     mail_confirm_end() "The code works once, for ten minutes. If you did not ask for it, somebody uses your session: sign out everywhere on your account page.";
+    mail_invitation_subject_of(portal) "{portal}: you are invited to see your mail";
     mail_invitation_subject() "You are invited to see your mail";
     mail_invitation_intro(of) "You may now look at what happened to the mail of {of}: what was delivered, what bounced, and which addresses must not be mailed and why.";
     mail_invitation_intro_all() "You may now look at everything that happened to the mail of all servers.";

@@ -1,5 +1,6 @@
 //! The arguments of the commands that ask the read API, and of those that change a ledger through it.
 
+use super::branding::Branding;
 use super::user::Users;
 use super::{By, Server, Several, Target, Unknown};
 use clap::{Args, Subcommand, ValueEnum};
@@ -93,6 +94,11 @@ pub enum Ask {
     /// Who may sign in to the portal: invite, list, change, remove.
     #[command(subcommand)]
     User(Users),
+    /// What the portal is called and looks like: show it, or change it.
+    ///
+    /// Without options it is shown. Each option changes one part, and the others stay. People see the change within a
+    /// minute, on every page. For operators.
+    Branding(Branding),
 }
 
 /// `recipient`.

@@ -1,5 +1,6 @@
 //! The commands that ask the read API, and that change a ledger through it. One file is a theme.
 
+mod branding;
 mod check;
 mod events;
 mod pages;
@@ -38,6 +39,7 @@ pub fn run(command: Ask, context: &Context, form: Form) -> Result<ExitCode, Fail
         Ask::Audit(args) => events::audit(&args, context, form)?,
         Ask::Token(command) => token::run(command, context, form)?,
         Ask::User(command) => user::run(command, context, form)?,
+        Ask::Branding(args) => branding::run(&args, context, form.json()?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

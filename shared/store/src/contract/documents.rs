@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 const SHELF: &Collection = &Collection::Reconcile;
 
-fn collections() -> [Collection; 9] {
+fn collections() -> [Collection; 10] {
     // One whose number begins with the server's, too.
     let other = ServerId::new(server().get() * 10).expect("a server id");
     let [one, other] = [server(), other].map(Collection::Completeness);
@@ -27,6 +27,7 @@ fn collections() -> [Collection; 9] {
         Collection::Lease,
         Collection::Sweep,
         Collection::Tokens,
+        Collection::Branding,
     ]
 }
 

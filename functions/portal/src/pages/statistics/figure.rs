@@ -14,7 +14,7 @@ use answers::Rate;
 const ROWS: usize = 100;
 
 /// A chart, what is to be known of it, and its table.
-pub(super) struct Figure {
+pub(in crate::pages) struct Figure {
     /// What its parts are called on the page.
     pub id: &'static str,
     /// Its name.
@@ -32,7 +32,7 @@ pub(super) struct Figure {
 }
 
 /// A slot, as a row of a table.
-pub(super) struct Row {
+pub(in crate::pages) struct Row {
     /// What it is called.
     pub name: String,
     /// Whether it is not over yet.
@@ -61,7 +61,7 @@ struct Plan {
 }
 
 /// All charts; `words` are those of the span.
-pub(super) fn figures(
+pub(in crate::pages) fn figures(
     at: &AtServer<'_>,
     span: &Span<'_>,
     words: &str,
