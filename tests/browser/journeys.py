@@ -10,6 +10,7 @@ import csv
 import datetime
 import io
 import re
+import time
 
 from checks import Failed, keyboard, require, screenshot
 from harness import NOBODY
@@ -312,6 +313,89 @@ def a_policy_is_planned_and_set_for_later(run):
     shows(admin, "The policy is set.")
 
 
+def plans(visit, **typed):
+    """Fills the form of a change in, here alone, and asks what would be done."""
+    visit.page.get_by_label("Stream", exact=True).select_option("outbound")
+    for label, text in typed.items():
+        visit.page.get_by_label(label.replace("_", " "), exact=True).fill(text)
+    at_postmark = visit.page.locator("[name=postmark]")
+    if at_postmark.count() == 1:
+        at_postmark.uncheck()
+    clicks(visit, button(visit, "Show what would be done"))
+
+
+REASON = {"Reason,_in_your_own_words": "she asked us on the telephone"}
+
+
+def an_address_is_suppressed_and_reactivated_and_each_step_says_first_what_it_does(run):
+    admin, address = run.visit("admin"), run.somebody()
+    admin.open(f"{OF_SERVER}/suppressions")
+    clicks(admin, link(admin, "Suppress addresses"))
+    plans(admin, Addresses=f"{address}\nno address", **REASON)
+    shows(admin, "Suppress this address on outbound?", address, "no address", "Postmark’s own list stays as it is")
+    clicks(admin, button(admin, "Do it"))
+    shows(admin, "The address is suppressed on outbound")
+
+    def is_told(words):
+        admin.open(f"{OF_SERVER}/recipients")
+        admin.page.get_by_label("Address", exact=True).fill(address)
+        clicks(admin, button(admin, "Look it up"))
+        return words in admin.page.locator("h1").inner_text()
+
+    until(lambda: is_told("not on outbound"), "the suppression is not recorded")
+    clicks(admin, link(admin, "Reactivate it"))
+    plans(admin, **REASON)
+    shows(admin, "Is allowed here", "What this does not mend")
+    clicks(admin, button(admin, "Do it"))
+    shows(admin, "Everything was done.")
+    until(lambda: is_told("nothing speaks against it"), "the reactivation is not recorded")
+
+
+def a_list_is_imported_from_a_file_after_its_rows_were_counted(run):
+    admin, address = run.visit("admin"), run.somebody()
+    admin.open(f"{OF_SERVER}/suppressions")
+    clicks(admin, link(admin, "Import a list"))
+    file = {"name": "list.csv", "mimeType": "text/csv", "buffer": f"email,cause\n{address},unsubscribe\nnobody,unsubscribe\n".encode()}
+    admin.page.get_by_label("Or choose the file").set_input_files(file)
+    admin.page.wait_for_function("() => document.getElementById('list').value !== ''")
+    plans(admin)
+    shows(admin, "Bar one address on outbound?", "Rows that cannot be used")
+    clicks(admin, button(admin, "Do it"))
+    shows(admin, "One address is barred on outbound by this import")
+
+
+def what_is_recorded_of_a_person_is_exported_and_erased(run):
+    admin, address = run.enter("admin"), run.somebody()
+    admin.open(f"{OF_SERVER}/suppress")
+    plans(admin, Addresses=address, **REASON)
+    clicks(admin, button(admin, "Do it"))
+
+    def is_found():
+        admin.open(f"{OF_SERVER}/recipients")
+        admin.page.get_by_label("Address", exact=True).fill(address)
+        clicks(admin, button(admin, "Look it up"))
+        return link(admin, "Export or erase what is recorded about this person").count() == 1
+
+    until(is_found, "the suppression is not recorded")
+    clicks(admin, link(admin, "Export or erase what is recorded about this person"))
+    with admin.page.expect_download() as coming:
+        button(admin, "Download the file").click()
+    needs(address in open(coming.value.path(), encoding="utf-8").read(), "the file does not have the person")
+    admin.page.get_by_label("Yes, erase it for good").check()
+    clicks(admin, button(admin, "Erase"))
+    shows(admin, "Erased", "events were stripped of everything about the person", "that stays known, without its name")
+    shows_not(admin, address)
+
+
+def until(holds, what):
+    """Waits some seconds for what the ledger records in a moment."""
+    for _ in range(40):
+        if holds():
+            return
+        time.sleep(0.25)
+    raise Failed(what)
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).date()
 
@@ -425,6 +509,9 @@ JOURNEYS = [
     an_address_is_looked_up_by_keyboard_without_scripts,
     a_day_before_the_bounce_the_address_could_be_mailed,
     the_file_of_statistics_says_what_their_tables_say,
+    an_address_is_suppressed_and_reactivated_and_each_step_says_first_what_it_does,
+    a_list_is_imported_from_a_file_after_its_rows_were_counted,
+    what_is_recorded_of_a_person_is_exported_and_erased,
     a_token_is_shown_once_and_revoked,
     a_policy_is_planned_and_set_for_later,
     no_page_of_another_server_is_reached_by_its_url,

@@ -108,6 +108,19 @@ PAGES = [
     Page("no message", OF_SERVER + "/messages/none", (VIEWER,), ledgers=(FULL, EMPTY), status=404),
     Page("suppressions", OF_SERVER + "/suppressions?stream={stream}", EVERYBODY),
     Page("suppressions: a day that is none", OF_SERVER + "/suppressions?from=yesterday", (ADMIN,), ledgers=(FULL,), status=400),
+    Page("suppress", OF_SERVER + "/suppress?recipient={recipient}", ADMINS, ledgers=(FULL, HOSTILE)),
+    Page("suppress: no reason", OF_SERVER + "/suppress", (ADMIN,), ledgers=(FULL,), status=400,
+         act=lambda visit, ledger: plans(visit, ledger, reason=" ")),
+    Page("suppress: plan", OF_SERVER + "/suppress", (ADMIN,), act=lambda visit, ledger: plans(visit, ledger)),
+    Page("suppress: done", OF_SERVER + "/suppress", (ADMIN,), ledgers=(HOSTILE,), act=lambda visit, ledger: carries_out(visit, ledger)),
+    Page("reactivate", OF_SERVER + "/recipients/{recipient}/reactivate", ADMINS, ledgers=(FULL, HOSTILE)),
+    Page("reactivate: plan", OF_SERVER + "/recipients/{recipient}/reactivate", (ADMIN,), ledgers=(FULL, HOSTILE),
+         act=lambda visit, ledger: plans(visit, ledger)),
+    Page("import", OF_SERVER + "/import", ADMINS),
+    Page("import: plan", OF_SERVER + "/import", (ADMIN,), act=lambda visit, ledger: plans(visit, ledger)),
+    Page("import: no list", OF_SERVER + "/import", (ADMIN,), ledgers=(FULL,), status=400,
+         act=lambda visit, ledger: plans(visit, ledger, list="this is no list at all, and has no address")),
+    Page("data", OF_SERVER + "/recipients/{recipient}/data", ADMINS, ledgers=(FULL, HOSTILE)),
     Page("check", OF_SERVER + "/check", EVERYBODY),
     Page("check: result", OF_SERVER + "/check", EVERYBODY, act=lambda visit, ledger: checks_addresses(visit, ledger)),
     Page("check: nothing to check", OF_SERVER + "/check", (ADMIN,), ledgers=(FULL,), status=400,
@@ -140,6 +153,31 @@ def plans_a_policy(visit, **numbers):
     for name, number in numbers.items():
         visit.page.locator(f"#transactional-{name}").fill(number)
     clicks(visit, visit.page.get_by_role("button", name="Show what this would change", exact=True).first)
+
+
+def plans(visit, ledger, **typed):
+    """Fills the form of a change in as somebody does who has a list with mistakes in it, and asks what would be done."""
+    typed = {"addresses": f"{ledger.value('checked')}\nnot an address", "list": "email,cause\nold@customer.example,unsubscribe\nnot an address,x",
+             "reason": "asked on the telephone", **typed}
+    stream = visit.page.locator("#stream")
+    if stream.evaluate("field => field.localName") == "select":
+        stream.select_option(index=1)
+    else:
+        stream.fill("outbound")
+    for name, text in typed.items():
+        field = visit.page.locator(f"#{name}")
+        if field.count() == 1:
+            field.fill(text)
+    # Not every ledger may ask Postmark.
+    at_postmark = visit.page.locator("[name=postmark]")
+    if at_postmark.count() == 1:
+        at_postmark.uncheck()
+    clicks(visit, visit.page.get_by_role("button", name="Show what would be done", exact=True))
+
+
+def carries_out(visit, ledger):
+    plans(visit, ledger)
+    clicks(visit, visit.page.get_by_role("button", name="Do it", exact=True))
 
 
 def finds_people(visit, ledger):

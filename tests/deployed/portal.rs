@@ -191,7 +191,7 @@ fn what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(
     let done = browser.send("POST", &target, &send("carry-out"));
     assert_eq!(done.status(), 200);
     let done = String::from_utf8_lossy(done.body());
-    assert!(done.contains("1 of 1 addresses are suppressed"), "{done}");
+    assert!(done.contains("The address is suppressed on outbound"), "{done}");
     let whom = [("address", address)];
     stack.settled();
     let found = browser.post(&format!("/servers/{SERVER}/recipients"), &whom);

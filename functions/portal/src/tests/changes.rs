@@ -56,7 +56,7 @@ async fn addresses_are_suppressed_after_their_plan_was_confirmed_and_not_before(
     let send = |action: &'static str| [&typed[..], &[("action", action)]].concat();
     let plan = browser.post(&of_own("suppress"), &send("plan")).await;
     assert_eq!(plan.status, 200, "{}", plan.text());
-    assert!(plan.text().contains(&t.suppress_plan_title(1, "outbound")), "{}", plan.text());
+    assert!(plan.text().contains(&t.suppress_plan_title_one("outbound")), "{}", plan.text());
     assert!(plan.text().contains("no address"), "what is no address is told");
     assert!(lists.asked().is_empty() && bench.decided().await.is_empty());
     assert_eq!(audited(&bench).await, 0);
@@ -189,11 +189,11 @@ async fn a_list_is_imported_after_its_rows_were_counted() {
     assert!(wrong.status == 400 && wrong.text().contains(&t.import_no_cause()), "{}", wrong.text());
     let plan = browser.post(&of_own("import"), &send("plan")).await;
     assert_eq!(plan.status, 200, "{}", plan.text());
-    assert!(plan.text().contains(&t.import_plan_title(1, "outbound")), "{}", plan.text());
+    assert!(plan.text().contains(&t.import_plan_title_one("outbound")), "{}", plan.text());
     assert!(plan.text().contains(&t.import_invalid_title()));
     assert!(bench.decided().await.is_empty());
     let done = browser.post(&of_own("import"), &send("carry-out")).await;
-    assert!(done.text().contains(&t.import_done_title(1, "outbound")), "{}", done.text());
+    assert!(done.text().contains(&t.import_done_title_one("outbound")), "{}", done.text());
     assert_eq!(bench.decided().await.len(), 1);
 }
 

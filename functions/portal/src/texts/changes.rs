@@ -55,11 +55,14 @@ texts! {
     suppress_postmark() "Put them on Postmark’s own suppression list too";
     suppress_postmark_hint() "Then mail to them stops even where a program does not ask Postledger.";
     suppress_plan_title(count, scope) "Suppress {count} addresses on {scope}?";
-    suppress_plan_here() "From now on, this ledger answers that these addresses must not be mailed there.";
+    suppress_plan_title_one(scope) "Suppress this address on {scope}?";
+    suppress_plan_here() "From now on, this ledger answers that they must not be mailed there.";
     suppress_plan_postmark() "Postmark puts them on its own list of the stream, so it refuses mail to them too.";
-    suppress_plan_no_postmark() "Postmark’s own list stays as it is: programs that do not ask Postledger may still mail these addresses.";
+    suppress_plan_no_postmark() "Postmark’s own list stays as it is: programs that do not ask Postledger may still mail them.";
     suppress_plan_undo() "To undo this, an admin reactivates each address on its page.";
     suppress_done_title(done, count, scope) "{done} of {count} addresses are suppressed on {scope}";
+    suppress_done_title_one(scope) "The address is suppressed on {scope}";
+    suppress_done_title_none(scope) "The address is NOT suppressed on {scope}";
     suppress_not_all() "Not everything was done. Read the table, and repeat what is missing: what is done already is done only once.";
     suppress_again() "Suppress other addresses";
     reactivate_title(who) "Mail {who} again?";
@@ -100,6 +103,8 @@ texts! {
     import_cause_told() "as the list says";
     import_plan_title(count, scope) "Bar {count} addresses on {scope}?";
     import_done_title(count, scope) "{count} addresses are barred on {scope} by this import";
+    import_plan_title_one(scope) "Bar one address on {scope}?";
+    import_done_title_one(scope) "One address is barred on {scope} by this import";
     import_counts() "Rows of the list";
     import_what() "What becomes of them";
     import_new() "Barred by this import";

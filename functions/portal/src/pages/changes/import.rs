@@ -137,7 +137,9 @@ fn shown(
         step,
         title: match step {
             Step::Form => t.import_title(),
+            Step::Plan if new == Some(1) => t.import_plan_title_one(scope),
             Step::Plan => t.import_plan_title(count, scope),
+            Step::Done if new == Some(1) => t.import_done_title_one(scope),
             Step::Done => t.import_done_title(count, scope),
         },
         streams: scopes(at, &form.stream),

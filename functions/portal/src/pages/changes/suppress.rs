@@ -167,7 +167,10 @@ fn title(t: Texts, step: Step, [done, all]: [usize; 2], stream: &str) -> String 
     let scope = scope_words(t, stream);
     match step {
         Step::Form => t.suppress_title(),
+        Step::Plan if all == 1 => t.suppress_plan_title_one(scope),
         Step::Plan => t.suppress_plan_title(number(all), scope),
+        Step::Done if all == 1 && done == 1 => t.suppress_done_title_one(scope),
+        Step::Done if all == 1 => t.suppress_done_title_none(scope),
         Step::Done => t.suppress_done_title(number(done), number(all), scope),
     }
 }
