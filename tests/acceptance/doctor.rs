@@ -75,6 +75,7 @@ impl Clinic {
             postmark: unreached(),
             clock: Arc::new(clock),
             portal: None,
+            signing: None,
         }));
         let (stop, stopped) = watch::channel(false);
         let listen = || {

@@ -168,6 +168,7 @@ impl World {
                 url: "https://portal.example".to_owned(),
                 outbox: Arc::new(MemoryOutbox::default()),
             }),
+            signing: None,
         }));
         let home = Folder::new(&format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed)));
         let served = Served::new(&runtime, &stack, home.path());

@@ -5,7 +5,7 @@ use crate::recording::record;
 use crate::scope::{Caller, Parts, Portal};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
-use account::{MemoryVault, Streams, Vault as _};
+use account::{Connecting, MemoryVault, Streams, Vault as _};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use ledger::canonical::digest;
@@ -137,6 +137,20 @@ impl Bench {
         transport: Arc<dyn Transport>,
         before: impl FnOnce(Arc<queue::Memory>) -> Arc<dyn Queue>,
     ) -> Bench {
+        Bench::of(store, transport, before, None)
+    }
+
+    /// With what sets up webhooks, if something does.
+    pub(crate) fn connecting(connecting: Option<Arc<dyn Connecting>>) -> Bench {
+        Bench::of(Memory::default(), nobody(), |queue| queue, connecting)
+    }
+
+    fn of(
+        store: Memory,
+        transport: Arc<dyn Transport>,
+        before: impl FnOnce(Arc<queue::Memory>) -> Arc<dyn Queue>,
+        connecting: Option<Arc<dyn Connecting>>,
+    ) -> Bench {
         let (store, queue) = (Arc::new(store), Arc::new(queue::Memory::default()));
         let moved = Arc::new(AtomicI64::default());
         let clock = moved.clone();
@@ -154,6 +168,7 @@ impl Bench {
             policy: SoftBouncePolicy::default(),
             clock: Arc::new(move || now().plus_seconds(clock.load(Ordering::Relaxed))),
             portal: Some(Portal { url: "https://portal.example".to_owned(), outbox: outbox.clone() }),
+            connecting,
         });
         Bench { api, store, queue, vault, outbox, moved }
     }

@@ -41,6 +41,7 @@ mod suppressions;
 pub mod token;
 mod tokens;
 mod users;
+mod webhooks;
 
 pub use audited::step;
 #[cfg(feature = "lambda")]
@@ -179,6 +180,10 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Quarantine => admin::quarantine(&reader.admin()?, call).await,
         Route::Completeness => admin::completeness(reader, call).await,
         Route::Audit => audited::audit(&reader.admin()?, call).await,
+        Route::Webhooks => webhooks::webhooks(&reader.admin()?, call).await,
+        Route::ConnectWebhooks => webhooks::connect(&reader.admin()?, call).await,
+        Route::WebhookPassword => webhooks::password(&reader.admin()?, call).await,
+        Route::RotateWebhooks => webhooks::rotate(&reader.admin()?, call).await,
         Route::OpenApi
         | Route::Servers
         | Route::Tokens

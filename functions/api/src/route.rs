@@ -40,6 +40,14 @@ pub enum Route {
     Completeness,
     /// Who did what.
     Audit,
+    /// The server's webhooks at Postmark.
+    Webhooks,
+    /// Sets them up.
+    ConnectWebhooks,
+    /// Their password, for somebody who sets them up by hand.
+    WebhookPassword,
+    /// Moves them to a new signing key.
+    RotateWebhooks,
     /// The tokens.
     Tokens,
     /// Makes a token.
@@ -62,7 +70,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 26] = [
+    pub const ALL: [Route; 30] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -80,6 +88,10 @@ impl Route {
         Route::Quarantine,
         Route::Completeness,
         Route::Audit,
+        Route::Webhooks,
+        Route::ConnectWebhooks,
+        Route::WebhookPassword,
+        Route::RotateWebhooks,
         Route::Tokens,
         Route::NewToken,
         Route::RevokeToken,
@@ -111,6 +123,9 @@ impl Route {
             Route::Quarantine => "/v1/servers/{server}/quarantine",
             Route::Completeness => "/v1/servers/{server}/completeness",
             Route::Audit => "/v1/servers/{server}/audit",
+            Route::Webhooks | Route::ConnectWebhooks => "/v1/servers/{server}/webhooks",
+            Route::WebhookPassword => "/v1/servers/{server}/webhooks/password",
+            Route::RotateWebhooks => "/v1/servers/{server}/webhooks/rotation",
             Route::Tokens | Route::NewToken => "/v1/tokens",
             Route::RevokeToken => "/v1/tokens/{id}",
             Route::Users | Route::InviteUsers => "/v1/users",
@@ -128,6 +143,9 @@ impl Route {
             | Route::Reactivate
             | Route::Import
             | Route::Erase
+            | Route::ConnectWebhooks
+            | Route::WebhookPassword
+            | Route::RotateWebhooks
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
@@ -163,6 +181,9 @@ impl Route {
             | Route::Export
             | Route::Quarantine
             | Route::Audit
+            | Route::Webhooks
+            | Route::ConnectWebhooks
+            | Route::WebhookPassword
             | Route::Tokens
             | Route::NewToken
             | Route::RevokeToken
@@ -171,6 +192,8 @@ impl Route {
             | Route::ChangeUser
             | Route::RemoveUser
             | Route::SignOutUser => Some(Role::Admin),
+            // The key is that of all servers.
+            Route::RotateWebhooks => Some(Role::Operator),
         }
     }
 

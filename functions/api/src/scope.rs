@@ -9,6 +9,7 @@ mod people;
 mod reader;
 mod streams;
 mod tokens;
+mod webhooks;
 
 pub use admin::{Admin, SetAside};
 pub use answers::UnknownStream;
@@ -16,13 +17,14 @@ pub use people::{People, SignedIn, user_who};
 pub use reader::Reader;
 pub use streams::{Stream, unknown_stream};
 pub use tokens::{Place, Tokens};
+pub use webhooks::Remembered;
 
 use crate::call::Call;
 use crate::problem::Problem;
 use crate::token::{Grant, Role, Token, TokenRefused};
 use ::people::{Outbox, Secret, User};
 use account::audit::{Who, WhoKind};
-use account::{Registry, ServerEntry, Streams, Vault};
+use account::{Connecting, Registry, ServerEntry, Streams, Vault};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::AUTHORIZATION;
 use ledger::event::WHOLE_SERVER;
@@ -61,6 +63,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where users sign in, if they do.
     pub portal: Option<Portal>,
+    /// What sets up webhooks for whoever asks for it, where something does: see [`account::connecting`].
+    pub connecting: Option<Arc<dyn Connecting>>,
 }
 
 /// The portal, as the API knows of it.

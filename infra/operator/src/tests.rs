@@ -24,6 +24,7 @@ fn operator(queue: Arc<dyn Queue>) -> Operator {
         policy: ledger::policy::SoftBouncePolicy::default(),
         clock: clock.clone(),
         portal: None,
+        connecting: None,
     });
     let (trusted, watched) = (Trusted::All, Watched::default());
     Operator { store, queue, streams, trusted, ledger_key, clock, api, portal: None, watched }

@@ -6,7 +6,10 @@
 //!   rows are created first, then changed, then removed.
 //! - A plan that was carried out plans nothing.
 
+mod rows;
 mod warnings;
+
+pub use rows::{Fate, PlanRow};
 
 use crate::finding::Finding;
 use crate::registry::{ConnectForm, ServerEntry};
@@ -52,6 +55,13 @@ pub fn without_credential(url: &str) -> String {
         Some((shown, _)) => format!("{scheme}://{shown}?..."),
         None => format!("{scheme}://{}", &rest[host..]),
     }
+}
+
+/// Of where a webhook of somebody else leads, what may be shown to whoever manages a server: its host alone. The rest of such
+/// a URL may be all that keeps strangers out there.
+pub fn host(url: &str) -> String {
+    let url: Option<http::Uri> = url.parse().ok();
+    url.as_ref().and_then(http::Uri::host).unwrap_or_default().to_owned()
 }
 
 /// Where a server's webhooks lead at a base URL: `https://hooks.example.com/v1/8123456/`.
@@ -448,6 +458,10 @@ mod tests {
         assert_eq!(without_credential("https://7.1:pw@h/v1"), "https://h/v1");
         assert_eq!(without_credential("https://h/a@b"), "https://h/a@b");
         assert_eq!(without_credential("https://h/a?key=pw"), "https://h/a?...");
+        for secret in ["https://u:s3cret@h.example/s3cret?s3cret#s3cret", "https://u:s3/cret@h.example/", "s3cret/s3cret"] {
+            assert!(!host(secret).contains("s3cret") && !host(secret).contains("cret"), "{secret}");
+        }
+        assert_eq!(host("https://u:pw@hooks.crm.example:8443/T0/B1"), "hooks.crm.example");
     }
 
     #[test]

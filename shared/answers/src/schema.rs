@@ -1,10 +1,10 @@
 //! The schemas of all that is asked and answered, for the description of the API.
 
 use crate::{
-    Activity, Audit, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export, Imported,
+    Activity, Audit, CheckRequest, Checked, Completeness, ConnectRequest, Connected, EraseRequest, Erased, Events, Export, Imported,
     InviteRequest, Invited, MadeToken, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
     ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
-    Suppressions, Timeline, Tokens, User, UserAccess, Users,
+    Suppressions, Timeline, Tokens, User, UserAccess, Users, WebhookPassword, WebhookRotation, Webhooks,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -24,13 +24,13 @@ pub fn schemas() -> Map<String, Value> {
     }
     of!(
         requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken, InviteRequest, UserAccess,
-        PortalLinkRequest
+        PortalLinkRequest, ConnectRequest
     );
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
         Imported, Erased, Export, Quarantine, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
-        PortalLink, Problem
+        PortalLink, Webhooks, Connected, WebhookPassword, WebhookRotation, Problem
     );
     let mut all = Map::new();
     for (definitions, tidy) in [

@@ -49,6 +49,8 @@ pub enum Collection {
     Links,
     /// How often codes were asked for, by whom.
     Limits,
+    /// What became of the last time that a server's webhooks were to be set up for somebody on a page.
+    Connections,
 }
 
 impl Collection {
@@ -70,6 +72,7 @@ impl Collection {
             Collection::SignIns => "sign-ins".to_owned(),
             Collection::Links => "links".to_owned(),
             Collection::Limits => "limits".to_owned(),
+            Collection::Connections => "connections".to_owned(),
         }
     }
 
@@ -174,6 +177,7 @@ mod tests {
             (Collection::SignIns, "sign-ins"),
             (Collection::Links, "links"),
             (Collection::Limits, "limits"),
+            (Collection::Connections, "connections"),
         ];
         for (collection, pk) in frozen {
             assert_eq!(collection.pk(), pk);
