@@ -14,11 +14,11 @@ use account::connect::Outcome;
 use account::connecting::{Connecting, ConnectingError, Job, JobState};
 use account::rotate::{Progress, RotateError, Rotation, Stage};
 use account::watch::{self, FoundFinding, FoundWebhook, TriggerState};
-use account::webhooks::{Fate, PlanRow};
+use account::webhooks::{Desired, Fate, PlanRow, desired};
 use account::{ConnectForm, ServerEntry};
 use answers::{
     ConnectRequest, Connected, WebhookCommands, WebhookCredential, WebhookFinding, WebhookForm, WebhookJob,
-    WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep, Webhooks, Word,
+    WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep, WebhookWanted, Webhooks, Word,
 };
 use http::StatusCode;
 use ledger::ServerId;
@@ -49,13 +49,15 @@ pub(crate) async fn webhooks(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answe
         generation: entry.generation,
         keys: activity.keys.into_iter().map(|(key, at)| (key, at.into())).collect(),
     });
+    let doors = entry.as_ref().and_then(|entry| entry.doors.clone()).or(found_doors);
     Ok(Answer::json(&Webhooks {
         server,
         registered: entry.is_some(),
         form: word(form),
         native_tracking: entry.as_ref().is_some_and(|entry| entry.native_tracking),
         streams: entry.as_ref().map(|entry| entry.streams.keys().cloned().collect()).unwrap_or_default(),
-        doors: entry.as_ref().and_then(|entry| entry.doors.clone()).or(found_doors),
+        wanted: entry.as_ref().zip(doors.as_ref()).map(|(entry, doors)| wanted(entry, doors)).unwrap_or_default(),
+        doors,
         looked_at,
         webhooks: webhooks.into_iter().map(webhook).collect(),
         plan: plan.into_iter().map(planned).collect(),
@@ -68,6 +70,17 @@ pub(crate) async fn webhooks(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answe
         commands: commands(server),
         job: job.map(job_of),
     }))
+}
+
+/// The webhooks that a server should have.
+fn wanted(entry: &ServerEntry, doors: &str) -> Vec<WebhookWanted> {
+    let rows = entry.streams.keys().flat_map(|stream| desired(entry, doors, stream, entry.connect));
+    let row = |row: Desired| WebhookWanted {
+        stream: row.stream,
+        triggers: row.triggers.iter().map(|trigger| trigger.name().to_owned()).collect(),
+        url: row.url,
+    };
+    rows.map(row).collect()
 }
 
 /// Sets up the webhooks, or plans it.

@@ -2,8 +2,10 @@
 //! moved, and browsers that keep cookies as real ones do.
 
 mod browser;
+mod connecting;
 
 pub(crate) use browser::{Browser, Seen};
+pub(crate) use connecting::{Connects, PASSWORD};
 
 use crate::texts::Language;
 use crate::{Portal, Settings};
@@ -73,6 +75,8 @@ pub(crate) struct Setup {
     pub(crate) language: Language,
     pub(crate) shows_sample: bool,
     pub(crate) sends: bool,
+    /// Whether webhooks are set up in this process.
+    pub(crate) connects: bool,
     pub(crate) store: Memory,
 }
 
@@ -83,6 +87,7 @@ impl Default for Setup {
             language: Language::English,
             shows_sample: false,
             sends: true,
+            connects: true,
             store: Memory::default(),
         }
     }
@@ -93,6 +98,7 @@ pub(crate) struct Bench {
     pub(crate) portal: Portal,
     pub(crate) store: Arc<Memory>,
     pub(crate) outbox: Arc<MemoryOutbox>,
+    pub(crate) connects: Arc<Connects>,
     /// By how many seconds the clock was moved.
     moved: Arc<AtomicI64>,
     /// The portal's calls of its tables, by name, since the last look.
@@ -109,7 +115,8 @@ impl Default for Bench {
 
 impl Bench {
     pub(crate) fn new(setup: Setup) -> Bench {
-        let Setup { url, language, shows_sample, sends, store } = setup;
+        let Setup { url, language, shows_sample, sends, connects, store } = setup;
+        let connecting = Arc::new(Connects::default());
         let (store, queue) = (Arc::new(store), Arc::new(queue::Memory::default()));
         let (moved, calls) = (Arc::new(AtomicI64::default()), Arc::new(Mutex::new(Vec::new())));
         let (clock, noted) = (moved.clone(), calls.clone());
@@ -135,6 +142,7 @@ impl Bench {
             policy: SoftBouncePolicy::default(),
             clock: Arc::new(move || now().plus_seconds(clock.load(Ordering::Relaxed))),
             portal: Some(known.clone()),
+            connecting: connects.then(|| connecting.clone() as Arc<dyn account::Connecting>),
         };
         let settings = Settings {
             known,
@@ -143,7 +151,7 @@ impl Bench {
             language,
         };
         let portal = Portal::new(&parts, settings);
-        Bench { portal, store, outbox, moved, calls, refuses }
+        Bench { portal, store, outbox, connects: connecting, moved, calls, refuses }
     }
 
     /// A bench at another base URL.

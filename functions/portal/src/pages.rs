@@ -19,6 +19,7 @@ mod statistics;
 mod summary;
 mod suppressions;
 mod truth;
+mod webhooks;
 
 use crate::Portal;
 use crate::request::Request;
@@ -52,6 +53,8 @@ pub enum Page {
     Truth,
     /// Who may see a server.
     People,
+    /// How its webhooks at Postmark stand, and setting them up.
+    Webhooks,
     /// Who did what at a server.
     Audit,
     /// Everybody who may sign in.
@@ -73,7 +76,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 14] = [
+    pub const ALL: [Page; 15] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -85,6 +88,7 @@ impl Page {
         Page::Statistics,
         Page::Truth,
         Page::People,
+        Page::Webhooks,
         Page::Audit,
         Page::AllPeople,
         Page::Account,
@@ -104,6 +108,7 @@ impl Page {
             Page::Statistics => "/servers/{server}/statistics",
             Page::Truth => "/servers/{server}/truth",
             Page::People => "/servers/{server}/people",
+            Page::Webhooks => "/servers/{server}/webhooks",
             Page::Audit => "/servers/{server}/audit",
             Page::AllPeople => "/people",
             Page::Account => "/account",
@@ -115,7 +120,7 @@ impl Page {
         match self {
             Page::Servers | Page::Account => Standing::Anybody,
             Page::AllPeople => Standing::Operator,
-            Page::People | Page::Audit => Standing::At(Role::Admin),
+            Page::People | Page::Webhooks | Page::Audit => Standing::At(Role::Admin),
             _ => Standing::At(Role::Viewer),
         }
     }
@@ -131,6 +136,7 @@ impl Page {
             Page::Statistics => "statistics",
             Page::Truth => "truth",
             Page::People => "people",
+            Page::Webhooks => "webhooks",
             Page::Audit => "audit",
             Page::Servers | Page::Overview | Page::AllPeople | Page::Account => "",
         }
@@ -214,6 +220,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Statistics, false) => statistics::page(&at).await,
         (Page::Truth, false) => truth::page(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,
+        (Page::Webhooks, posts) => webhooks::page(&at, posts).await,
         (Page::Audit, false) => audit::page(&at).await,
         _ => Err(Failed::not_found()),
     }

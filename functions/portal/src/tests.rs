@@ -1,7 +1,7 @@
 //! What must hold of the portal, whatever its pages show.
 
 mod cross_site;
-mod fixture;
+pub(crate) mod fixture;
 mod forms;
 mod headers;
 mod hostile;
@@ -11,4 +11,5 @@ mod robust;
 mod sessions;
 mod sign_in;
 mod walk;
+mod webhooks;
 mod words;

@@ -50,3 +50,4 @@ mod signing_in;
 mod statistics;
 mod suppressions;
 mod truth;
+mod webhooks;

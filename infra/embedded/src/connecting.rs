@@ -7,7 +7,7 @@ use account::connect::{Connect, Outcome};
 use account::connecting::{Connecting, ConnectingError, Planned};
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
 use account::watch::{Found, Watch};
-use account::{Doors, Lease, Registry, RegistryError, ServerEntry, Vault};
+use account::{Doors, Finding, Lease, Registry, RegistryError, ServerEntry, Vault, webhooks};
 use async_trait::async_trait;
 use credential::{PublicKey, Verifier};
 use ledger::ServerId;
@@ -107,6 +107,20 @@ impl Here {
     }
 }
 
+/// That Postmark cannot come to an address that only this machine knows.
+fn unreachable_from_outside(server: ServerId, doors: &str) -> Option<Finding> {
+    let host = webhooks::host(doors);
+    let is_here = ["127.0.0.1", "localhost", "[::1]"].contains(&host.as_str());
+    is_here.then(|| Finding {
+        server,
+        stream: None,
+        code: "doors_here",
+        words: format!("{doors} is this machine's own address: Postmark cannot reach it from outside"),
+        next: "start the ledger with `postledger run --doors URL`, where URL is the address that Postmark reaches"
+            .to_owned(),
+    })
+}
+
 fn of_registry(error: RegistryError) -> ConnectingError {
     ConnectingError::Connect(error.into())
 }
@@ -116,7 +130,8 @@ impl Connecting for Here {
     async fn plan(&self, entry: &ServerEntry) -> Result<Planned, ConnectingError> {
         let (api, auth, doors) = (self.must_api(entry.server).await?, self.auth(entry)?, self.base(entry));
         let connect = Connect { store: self.store(), api: &api, doors: &self.signing.doors, auth: &auth };
-        let plan = connect.look(&mut entry.clone(), &doors).await?;
+        let mut plan = connect.look(&mut entry.clone(), &doors).await?;
+        plan.warnings.extend(unreachable_from_outside(entry.server, &doors));
         Ok(Planned { doors, plan })
     }
 

@@ -78,6 +78,18 @@ pub struct WebhookPlanned {
     pub why: String,
 }
 
+/// A webhook that a server should have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct WebhookWanted {
+    /// The stream.
+    pub stream: String,
+    /// The event types, in Postmark's words.
+    pub triggers: Vec<String>,
+    /// Where it leads.
+    pub url: String,
+}
+
 /// Something that is wrong with webhooks, and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WebhookFinding {
@@ -216,6 +228,8 @@ pub struct Webhooks {
     /// The base of the webhooks' URLs. Absent until they were set up or seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doors: Option<String>,
+    /// The webhooks that it should have, for people who set them up by hand. Empty until `doors` is known.
+    pub wanted: Vec<WebhookWanted>,
     /// When Postmark was last looked at: the four following members are of then. Absent if it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<Timestamp>,

@@ -110,7 +110,7 @@ async fn as_user(bench: &Bench, role: Role, path: &str) -> Answered {
     let path = format!("/v1/servers/{SERVER}/{path}");
     let (method, headers) = (Method::POST, HeaderMap::new());
     let call = Call { method: &method, path: &path, query: "", headers: &headers, body: b"{}" };
-    Answered(bench.api.answer_to(Caller::everywhere(who, &access), &call).await)
+    Answered(bench.api.answer_to(Caller::with(who, &access, server(), None).unwrap(), &call).await)
 }
 
 async fn noted(bench: &Bench) -> Vec<audit::Entry> {

@@ -229,6 +229,7 @@ async fn all_of(browser: &mut Browser<'_>) -> BTreeMap<String, String> {
         "statistics",
         "truth",
         "people",
+        "webhooks",
         "audit",
         "activity?at=2026-11-24T08:00",
         "suppressions?stream=outbound",

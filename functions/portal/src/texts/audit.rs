@@ -62,6 +62,10 @@ texts! {
     audit_what_server_remove() "Took the server out of the registry";
     audit_what_server_forget_stream() "Forgot a stream";
     audit_what_quarantine_replay() "Replayed what was set aside";
+    audit_what_connect() "Set up webhooks";
+    audit_what_connect_remove() "Removed webhooks";
+    audit_what_webhooks_password() "Was shown the password of the webhooks";
+    audit_what_rotate() "Moved webhooks to a new signing key";
     audit_what_revoke() "Revoked a webhook password";
     audit_what_revoke_undo() "Took back that a webhook password is revoked";
     audit_what_rebuild_repair() "Repaired what the ledger knows of recipients";

@@ -20,6 +20,7 @@ texts! {
     nav_statistics() "Statistics";
     nav_truth() "Completeness";
     nav_people() "People";
+    nav_webhooks() "Webhooks";
     nav_audit() "Changes";
     as_of_title() "Look at another time";
     as_of_at() "As it was at";
