@@ -18,7 +18,8 @@ use account::webhooks::{Desired, Fate, PlanRow, desired};
 use account::{ConnectForm, ServerEntry};
 use answers::{
     ConnectRequest, Connected, WebhookCommands, WebhookCredential, WebhookFinding, WebhookForm, WebhookJob,
-    WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep, WebhookWanted, Webhooks, Word,
+    WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep, WebhookWanted, Webhooks,
+    Word,
 };
 use http::StatusCode;
 use ledger::ServerId;
@@ -56,7 +57,11 @@ pub(crate) async fn webhooks(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answe
         form: word(form),
         native_tracking: entry.as_ref().is_some_and(|entry| entry.native_tracking),
         streams: entry.as_ref().map(|entry| entry.streams.keys().cloned().collect()).unwrap_or_default(),
-        wanted: entry.as_ref().zip(doors.as_ref()).map(|(entry, doors)| wanted(entry, doors)).unwrap_or_default(),
+        wanted: entry
+            .as_ref()
+            .zip(doors.as_ref())
+            .map(|(entry, doors)| wanted(entry, doors))
+            .unwrap_or_default(),
         doors,
         looked_at,
         webhooks: webhooks.into_iter().map(webhook).collect(),
@@ -122,9 +127,7 @@ async fn carry_out(
     entry: &ServerEntry,
     steps: usize,
 ) -> Result<Job, Problem> {
-    let of = |entry: &ServerEntry| {
-        json!({ "form": word(entry.connect), "native_tracking": entry.native_tracking })
-    };
+    let of = |entry: &ServerEntry| json!({ "form": word(entry.connect), "native_tracking": entry.native_tracking });
     let mut asked = of(entry);
     asked["steps"] = steps.into();
     let change = async {
@@ -253,7 +256,11 @@ fn connect_command(known: &ServerEntry, entry: &ServerEntry) -> String {
         set += if entry.native_tracking { " --native-tracking yes" } else { " --native-tracking no" };
     }
     let connect = commands(entry.server).connect;
-    if set.is_empty() { connect } else { format!("postledger server set --server {}{set} && {connect}", entry.server) }
+    if set.is_empty() {
+        connect
+    } else {
+        format!("postledger server set --server {}{set} && {connect}", entry.server)
+    }
 }
 
 fn elsewhere(command: &str) -> Problem {
@@ -266,8 +273,12 @@ fn elsewhere(command: &str) -> Problem {
 }
 
 fn not_registered(server: ServerId) -> Problem {
-    Problem::conflict("not-registered", "The server is not registered", "its webhooks are not looked after here")
-        .next(format!("add it by `postledger server add --server {server}`"))
+    Problem::conflict(
+        "not-registered",
+        "The server is not registered",
+        "its webhooks are not looked after here",
+    )
+    .next(format!("add it by `postledger server add --server {server}`"))
 }
 
 /// Why something at Postmark could not be done. Such a failure is no fault of the ledger's.
@@ -281,8 +292,12 @@ fn problem(error: ConnectingError) -> Problem {
         // Where its keys are is not for everybody who may ask.
         ConnectingError::Keeper(words) => {
             tracing::error!(error = words, "the keys or tokens of this machine cannot be used");
-            Problem::conflict("unusable", "It cannot be done", "the key or a token cannot be read on the machine of the ledger")
-                .next("the operator of the ledger has to look at its logs")
+            Problem::conflict(
+                "unusable",
+                "It cannot be done",
+                "the key or a token cannot be read on the machine of the ledger",
+            )
+            .next("the operator of the ledger has to look at its logs")
         }
         other => {
             let words = cut(other.to_string());
@@ -311,11 +326,8 @@ fn webhook(one: FoundWebhook) -> answers::Webhook {
     };
     let triggers: BTreeMap<_, _> =
         one.triggers.into_iter().map(|(trigger, of)| (trigger, state(of).into())).collect();
-    let requests = one.requests.map(|of| WebhookRequests {
-        total: of.total,
-        failed: of.failed,
-        retried: of.retried,
-    });
+    let requests =
+        one.requests.map(|of| WebhookRequests { total: of.total, failed: of.failed, retried: of.retried });
     answers::Webhook { id: one.id, stream: one.stream, url: one.url, ours: one.ours, triggers, requests }
 }
 
@@ -358,7 +370,11 @@ fn job_of(job: Job) -> WebhookJob {
         form: word(job.form),
         native_tracking: job.native_tracking,
         steps: steps.collect(),
-        refused: job.refused.into_iter().map(|(stream, trigger)| cut(format!("{stream}: {trigger}"))).collect(),
+        refused: job
+            .refused
+            .into_iter()
+            .map(|(stream, trigger)| cut(format!("{stream}: {trigger}")))
+            .collect(),
         read_back: job.verified.1 as u64,
         verified: job.verified.0 as u64,
         complete: job.complete,

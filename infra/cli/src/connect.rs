@@ -161,9 +161,10 @@ async fn carry_out(
 
 /// A plan, as people read it before they agree.
 pub fn planned(entry: &ServerEntry, base: &str, plan: &Plan, remove: bool) -> String {
-    let rows = plan.rows().into_iter().map(|row| {
-        [row.what.words().to_owned(), row.stream, row.triggers.join(", "), row.url, row.why]
-    });
+    let rows = plan
+        .rows()
+        .into_iter()
+        .map(|row| [row.what.words().to_owned(), row.stream, row.triggers.join(", "), row.url, row.why]);
     let rows: Vec<[String; 5]> = rows.collect();
     let form = if remove { "no webhook of ours" } else { form(entry.connect) };
     let mut text = format!("server {} ({}): {form}, at {base}\n", entry.server, visible(&entry.label));

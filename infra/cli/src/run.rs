@@ -7,8 +7,8 @@ use crate::listen::bind;
 use crate::sample::SERVER;
 use crate::terminal::Visible;
 use crate::{Failure, connect, endpoint, portal, say, trial};
-use account::{FileVault, Vault};
 use account::rotate::Keys;
+use account::{FileVault, Vault};
 use api::scope::Portal as Known;
 use credential::Verifier;
 use embedded::{

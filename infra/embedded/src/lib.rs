@@ -28,8 +28,8 @@ pub use handlers::Handlers;
 pub use timers::Timers;
 
 use account::{Connecting, Vault};
-use connecting::Here;
 use api::scope::Portal;
+use connecting::Here;
 use consumer::Consumer;
 use credential::Verifier;
 use ingest::Handler;
@@ -111,7 +111,8 @@ pub struct Stack {
 impl Stack {
     /// Puts a stack together.
     pub fn new(parts: Parts) -> Stack {
-        let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock, portal, signing } = parts;
+        let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock, portal, signing } =
+            parts;
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         let sender = queue.clone() as Arc<dyn queue::Sender>;
         let taking = Arc::new(Taking {

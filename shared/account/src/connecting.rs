@@ -252,7 +252,10 @@ mod tests {
         assert_eq!(last.steps[1].next.as_deref(), Some("see our doors"));
         let failed = begun.ended(&Err(ConnectingError::NoToken(server)), Time::from_micros(3));
         let (words, next) = failed.problem.clone().unwrap();
-        assert!(words.contains("token of server 7") && next.contains("server add --server 7"), "{words} {next}");
+        assert!(
+            words.contains("token of server 7") && next.contains("server add --server 7"),
+            "{words} {next}"
+        );
         assert_eq!(failed.state, JobState::Failed);
         assert_eq!(Job::last(&store, ServerId::new(8).unwrap()).await.unwrap(), None);
     }

@@ -458,7 +458,11 @@ mod tests {
         assert_eq!(without_credential("https://7.1:pw@h/v1"), "https://h/v1");
         assert_eq!(without_credential("https://h/a@b"), "https://h/a@b");
         assert_eq!(without_credential("https://h/a?key=pw"), "https://h/a?...");
-        for secret in ["https://u:s3cret@h.example/s3cret?s3cret#s3cret", "https://u:s3/cret@h.example/", "s3cret/s3cret"] {
+        for secret in [
+            "https://u:s3cret@h.example/s3cret?s3cret#s3cret",
+            "https://u:s3/cret@h.example/",
+            "s3cret/s3cret",
+        ] {
             assert!(!host(secret).contains("s3cret") && !host(secret).contains("cret"), "{secret}");
         }
         assert_eq!(host("https://u:pw@hooks.crm.example:8443/T0/B1"), "hooks.crm.example");

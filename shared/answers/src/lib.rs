@@ -53,7 +53,8 @@ pub use suppressions::{Imported, ImportedCounts, ImportedLine, Suppression, Supp
 pub use time::Timestamp;
 pub use token::{MadeToken, NewToken, RevokedChild, RevokedToken, Role, Server, Servers, Token, Tokens};
 pub use webhooks::{
-    ConnectRequest, Connected, TriggerState, Webhook, WebhookCommands, WebhookCredential, WebhookFinding, WebhookForm,
-    WebhookJob, WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep, WebhookWanted, Webhooks,
+    ConnectRequest, Connected, TriggerState, Webhook, WebhookCommands, WebhookCredential, WebhookFinding,
+    WebhookForm, WebhookJob, WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep,
+    WebhookWanted, Webhooks,
 };
 pub use words::{Listable, UNKNOWN_STREAM, UnknownStream, Why, Word};

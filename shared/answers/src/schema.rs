@@ -1,10 +1,11 @@
 //! The schemas of all that is asked and answered, for the description of the API.
 
 use crate::{
-    Activity, Audit, CheckRequest, Checked, Completeness, ConnectRequest, Connected, EraseRequest, Erased, Events, Export, Imported,
-    InviteRequest, Invited, MadeToken, NewToken, PortalLink, PortalLinkRequest, Problem, Quarantine,
-    ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
-    Suppressions, Timeline, Tokens, User, UserAccess, Users, WebhookPassword, WebhookRotation, Webhooks,
+    Activity, Audit, CheckRequest, Checked, Completeness, ConnectRequest, Connected, EraseRequest, Erased,
+    Events, Export, Imported, InviteRequest, Invited, MadeToken, NewToken, PortalLink, PortalLinkRequest,
+    Problem, Quarantine, ReactivateRequest, Reactivated, Recipient, RevokedToken, Servers, Stats,
+    SuppressRequest, Suppressed, Suppressions, Timeline, Tokens, User, UserAccess, Users, WebhookPassword,
+    WebhookRotation, Webhooks,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};

@@ -19,9 +19,9 @@ use people::{Access, Standing};
 use postmark_api::{Auth, Trigger};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use store::Collection;
 use store::prelude::*;
 use store::webhook_activity::WebhookActivity;
-use store::Collection;
 
 const PASSWORD: &str = "s3cret-password";
 
@@ -63,7 +63,13 @@ impl Connecting for Scripted {
         let (trigger, status) = ("Bounce", "verified".to_owned());
         Ok(Outcome {
             server: entry.server,
-            steps: vec![Step { what: "created", stream: stream.clone(), url: url.clone(), failed: None, next: None }],
+            steps: vec![Step {
+                what: "created",
+                stream: stream.clone(),
+                url: url.clone(),
+                failed: None,
+                next: None,
+            }],
             refused: vec![("news".to_owned(), "SpamComplaint")],
             standing: vec![connect::Standing { stream, trigger, url, status }],
             left: Plan::default(),
@@ -149,7 +155,8 @@ async fn how_webhooks_stand_is_told_as_it_was_last_found_and_no_secret_with_it()
     let text = serde_json::to_string(&found).unwrap();
     let name = format!("found#{SERVER}");
     assert!(bench.store.put_document(&Collection::Watch, &name, &text, None).await.unwrap());
-    let low = |at: Time, left| WebhookActivity { low: [(at.hour(), left)].into(), ..WebhookActivity::default() };
+    let low =
+        |at: Time, left| WebhookActivity { low: [(at.hour(), left)].into(), ..WebhookActivity::default() };
     for new in [low(now(), 1), low(now().plus_days(-3), 0)] {
         WebhookActivity::note(&*bench.store, server(), &new).await.unwrap();
     }
@@ -165,13 +172,18 @@ async fn without_the_key_the_answer_is_the_command_with_all_that_was_asked_for()
     let bench = bench(None).await;
     let next = |answer: &Answered| answer.json()["next"].as_str().unwrap().to_owned();
     let plain = bench.post("webhooks", json!({})).await;
-    assert_eq!((plain.status(), plain.json()["type"].as_str().unwrap()), (409, "urn:postledger:problem:connect-elsewhere"));
+    assert_eq!(
+        (plain.status(), plain.json()["type"].as_str().unwrap()),
+        (409, "urn:postledger:problem:connect-elsewhere")
+    );
     assert!(next(&plain).ends_with(&format!("`postledger connect --server {SERVER}`")), "{}", next(&plain));
     let asked = json!({ "form": "one_url", "native_tracking": true, "dry_run": true });
     let chosen = next(&bench.post("webhooks", asked).await);
     let set = format!("postledger server set --server {SERVER} --webhooks one-url --native-tracking yes && ");
     assert!(chosen.contains(&set), "{chosen}");
-    assert!(next(&as_user(&bench, Role::Admin, "webhooks/password").await).contains("postledger url --server"));
+    assert!(
+        next(&as_user(&bench, Role::Admin, "webhooks/password").await).contains("postledger url --server")
+    );
     let rotation = next(&bench.post("webhooks/rotation", Value::Null).await);
     assert!(rotation.contains("postledger keys rotate --server"), "{rotation}");
     assert!(noted(&bench).await.is_empty(), "nothing was begun");
@@ -186,7 +198,10 @@ async fn a_dry_run_changes_nothing_and_a_run_is_noted_remembered_and_told() {
     assert!(!planned.text().contains("s3cret"), "{}", planned.text());
     let planned = planned.json();
     assert_eq!((&planned["steps"], &planned["form"]), (&json!(1), &json!("one_url")));
-    assert_eq!((&planned["plan"][1]["what"], &planned["plan"][1]["url"]), (&json!("leave_alone"), &json!("crm.example")));
+    assert_eq!(
+        (&planned["plan"][1]["what"], &planned["plan"][1]["url"]),
+        (&json!("leave_alone"), &json!("crm.example"))
+    );
     assert!(planned["job"].is_null() && scripted.asked.lock().unwrap().is_empty());
     assert!(noted(&bench).await.is_empty());
     let mut run = asked;
@@ -194,12 +209,18 @@ async fn a_dry_run_changes_nothing_and_a_run_is_noted_remembered_and_told() {
     let done = bench.post("webhooks", run).await.json();
     assert_eq!(*scripted.asked.lock().unwrap(), [(ConnectForm::OneUrl, true)]);
     let job = &done["job"];
-    assert_eq!((&job["state"], &job["complete"], &job["verified"]), (&json!("done"), &json!(true), &json!(1)));
+    assert_eq!(
+        (&job["state"], &job["complete"], &job["verified"]),
+        (&json!("done"), &json!(true), &json!(1))
+    );
     assert_eq!(job["refused"], json!(["news: SpamComplaint"]));
     assert_eq!(bench.get("webhooks").await.json()["job"], *job);
     let noted = noted(&bench).await;
     assert_eq!(noted.len(), 2);
-    assert_eq!((noted[0].what.as_str(), &noted[0].before["form"], &noted[0].after["form"]), ("connect", &json!("per_type"), &json!("one_url")));
+    assert_eq!(
+        (noted[0].what.as_str(), &noted[0].before["form"], &noted[0].after["form"]),
+        ("connect", &json!("per_type"), &json!("one_url"))
+    );
     assert_eq!(noted[1].after, json!({ "done": 1, "failed": 0, "complete": true }));
 }
 
@@ -208,7 +229,10 @@ async fn a_run_that_fails_is_noted_and_remembered_as_failed() {
     let fails = Some(ConnectingError::NoToken(server()));
     let bench = bench(Some(Arc::new(Scripted { fails, ..Scripted::default() }))).await;
     let refused = bench.post("webhooks", json!({})).await;
-    assert_eq!((refused.status(), refused.json()["type"].as_str().unwrap()), (409, "urn:postledger:problem:no-postmark-token"));
+    assert_eq!(
+        (refused.status(), refused.json()["type"].as_str().unwrap()),
+        (409, "urn:postledger:problem:no-postmark-token")
+    );
     let job = &bench.get("webhooks").await.json()["job"];
     assert_eq!(job["state"], "failed");
     assert!(job["next"].as_str().unwrap().contains("postledger server add"), "{job}");
@@ -220,7 +244,10 @@ async fn the_password_is_for_people_who_are_signed_in_and_each_time_is_noted() {
     let bench = bench(Some(Arc::default())).await;
     let token = bench.token(Role::Admin, Some(&[SERVER]), true).await;
     let path = format!("/v1/servers/{SERVER}/webhooks/password");
-    for refused in [bench.ask(&token, Method::POST, &path, b"").await, bench.post("webhooks/password", Value::Null).await] {
+    for refused in [
+        bench.ask(&token, Method::POST, &path, b"").await,
+        bench.post("webhooks/password", Value::Null).await,
+    ] {
         assert_eq!(refused.status(), 403);
         assert!(!refused.text().contains(PASSWORD));
     }
@@ -229,7 +256,10 @@ async fn the_password_is_for_people_who_are_signed_in_and_each_time_is_noted() {
     let told = as_user(&bench, Role::Admin, "webhooks/password").await;
     assert_eq!((told.status(), told.json()["password"].as_str()), (200, Some(PASSWORD)));
     let noted = noted(&bench).await;
-    assert_eq!((noted.len(), noted[0].what.as_str(), noted[0].who.kind), (2, "webhooks.password", WhoKind::User));
+    assert_eq!(
+        (noted.len(), noted[0].what.as_str(), noted[0].who.kind),
+        (2, "webhooks.password", WhoKind::User)
+    );
     assert!(!format!("{noted:?}").contains(PASSWORD));
     assert!(!bench.get("webhooks").await.text().contains(PASSWORD));
 }
@@ -252,6 +282,9 @@ async fn a_server_that_is_not_registered_is_said_to_be_and_nothing_is_set_up() {
     let told = bench.get("webhooks").await.json();
     assert_eq!((&told["registered"], &told["credential"]), (&json!(false), &Value::Null));
     let refused = bench.post("webhooks", json!({})).await;
-    assert_eq!((refused.status(), refused.json()["type"].as_str().unwrap()), (409, "urn:postledger:problem:not-registered"));
+    assert_eq!(
+        (refused.status(), refused.json()["type"].as_str().unwrap()),
+        (409, "urn:postledger:problem:not-registered")
+    );
     assert!(scripted.asked.lock().unwrap().is_empty());
 }

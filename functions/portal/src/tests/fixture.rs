@@ -17,8 +17,8 @@ use postmark::{Context, Decision, Observed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use store::Collection;
-use store::webhook_activity::WebhookActivity;
 use store::prelude::*;
+use store::webhook_activity::WebhookActivity;
 
 /// What an attack would run, were it not shown as what it is.
 pub(crate) const RUNS: &str = "pwn";
@@ -379,7 +379,10 @@ async fn webhooks(bench: &Bench, id: i64, texts: Texts) {
         url: if n < 3 { format!("https://hooks.example.com/v1/{id}/bounce") } else { of("webhook_url", n) },
         ours: n < 3,
         triggers: [
-            ("Bounce".to_owned(), [TriggerState::Verified, TriggerState::Unverified, TriggerState::Unknown][n % 3]),
+            (
+                "Bounce".to_owned(),
+                [TriggerState::Verified, TriggerState::Unverified, TriggerState::Unknown][n % 3],
+            ),
             (of("webhook_trigger", n), TriggerState::Unknown),
         ]
         .into(),

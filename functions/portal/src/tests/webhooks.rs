@@ -34,7 +34,9 @@ async fn webhooks_are_planned_then_asked_for_then_set_up_and_what_became_of_it_i
     let chosen = [("form", "one_url"), ("native", "on")];
     let plan = browser.post(&page(), &[&chosen[..], &[("action", "plan")]].concat()).await;
     assert_eq!(plan.status, 200);
-    for shown in ["Set up these webhooks?", "(4 steps)", "is created", "is changed", "is removed", "is left alone"] {
+    for shown in
+        ["Set up these webhooks?", "(4 steps)", "is created", "is changed", "is removed", "is left alone"]
+    {
         assert!(plan.text().contains(shown), "{shown}: {}", plan.text());
     }
     assert!(bench.connects.asked.lock().unwrap().is_empty() && noted(&bench).await.is_empty());
@@ -82,7 +84,10 @@ async fn a_password_takes_a_fresh_code_stands_on_one_answer_and_is_noted() {
     assert!(shown.text().contains(PASSWORD));
     assert!(!browser.get(&page()).await.text().contains(PASSWORD));
     let noted = noted(&bench).await;
-    assert_eq!((noted.len(), noted[0].what.as_str(), &noted[0].who.name), (2, "webhooks.password", &bench.id_of(ADMIN)));
+    assert_eq!(
+        (noted.len(), noted[0].what.as_str(), &noted[0].who.name),
+        (2, "webhooks.password", &bench.id_of(ADMIN))
+    );
     assert!(!format!("{noted:?}").contains(PASSWORD));
     // Whom a client's own system let in has no code to enter.
     let mut let_in = bench.let_in(Role::Admin).await;

@@ -44,6 +44,10 @@ impl Data {
             let (_, told) = bench.api(Method::GET, &ask, Value::Null).await;
             strings(&told, &mut known);
         }
+        let plan = json!({ "dry_run": true });
+        let (status, told) = bench.api(Method::POST, &format!("{server}/webhooks"), plan).await;
+        assert_eq!(status, 200, "{told}");
+        strings(&told, &mut known);
         for stream in &filled.streams {
             let addresses = filled.recipients.iter().map(|(address, _)| address.as_str());
             // What is none is told in the API's own words.

@@ -116,10 +116,10 @@ impl FoundWebhook {
     /// A webhook of ours, with Postmark's figures where it gave some.
     pub(super) fn ours(row: &WebhookRow, told: Option<&WebhookStatistics>) -> FoundWebhook {
         let statuses = told.map(|told| webhooks::by_trigger(&told.statuses)).unwrap_or_default();
-        let state = |trigger: &Trigger| {
-            TriggerState::of(statuses.get(trigger).copied().or(row.status.as_ref()))
-        };
-        let requests = told.map(|told| Requests { total: told.total, failed: told.failure, retried: told.retry });
+        let state =
+            |trigger: &Trigger| TriggerState::of(statuses.get(trigger).copied().or(row.status.as_ref()));
+        let requests =
+            told.map(|told| Requests { total: told.total, failed: told.failure, retried: told.retry });
         let states = row.triggers.iter().map(|trigger| (trigger.name().to_owned(), state(trigger)));
         FoundWebhook {
             id: row.id,
@@ -133,11 +133,7 @@ impl FoundWebhook {
 
     /// A webhook of somebody else.
     pub(super) fn foreign(row: &WebhookRow) -> FoundWebhook {
-        FoundWebhook {
-            url: cut(&webhooks::host(&row.url)),
-            ours: false,
-            ..FoundWebhook::ours(row, None)
-        }
+        FoundWebhook { url: cut(&webhooks::host(&row.url)), ours: false, ..FoundWebhook::ours(row, None) }
     }
 }
 
@@ -219,7 +215,8 @@ mod tests {
                 statuses: [("bounce".to_owned(), "unverified".to_owned())].into(),
                 ..WebhookStatistics::default()
             };
-            let many = std::iter::repeat_n(FoundWebhook::foreign(&row("https://u:pw@crm.example/T0/B1")), 5_000);
+            let many =
+                std::iter::repeat_n(FoundWebhook::foreign(&row("https://u:pw@crm.example/T0/B1")), 5_000);
             let ours = FoundWebhook::ours(&row("https://h/v1/7/bounce"), Some(&told));
             let webhooks = std::iter::once(ours).chain(many).collect();
             report.seen = Some((Some("https://h".to_owned()), webhooks, Vec::new()));

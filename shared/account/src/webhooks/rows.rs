@@ -53,7 +53,13 @@ pub struct PlanRow {
 }
 
 impl PlanRow {
-    fn of(what: Fate, stream: &str, triggers: &BTreeSet<Trigger>, url: &str, why: impl Into<String>) -> PlanRow {
+    fn of(
+        what: Fate,
+        stream: &str,
+        triggers: &BTreeSet<Trigger>,
+        url: &str,
+        why: impl Into<String>,
+    ) -> PlanRow {
         let triggers = triggers.iter().map(|trigger| trigger.name().to_owned()).collect();
         PlanRow { what, stream: stream.to_owned(), triggers, url: url.to_owned(), why: why.into() }
     }

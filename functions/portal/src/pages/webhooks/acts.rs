@@ -130,8 +130,7 @@ async fn password(at: &AtServer<'_>) -> Result<Answer, Failed> {
         Err(failed) => return main_page(at, Some(Trouble::of(failed)?)).await,
     };
     let WebhookPassword { user, password, .. } = told;
-    let page =
-        PasswordPage { t: at.visit.t(), frame: at.frame(), user, password, back: at.path(TAIL) };
+    let page = PasswordPage { t: at.visit.t(), frame: at.frame(), user, password, back: at.path(TAIL) };
     respond::page(StatusCode::OK, &page)
 }
 

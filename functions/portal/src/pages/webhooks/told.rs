@@ -38,9 +38,9 @@ impl State {
         let t = at.visit.t();
         let mut all = Vec::new();
         for webhook in told.webhooks.iter().filter(|webhook| webhook.ours) {
-            let requests = webhook.requests.map(|of| {
-                t.webhooks_counts(number(of.total), number(of.failed), number(of.retried))
-            });
+            let requests = webhook
+                .requests
+                .map(|of| t.webhooks_counts(number(of.total), number(of.failed), number(of.retried)));
             for (trigger, state) in &webhook.triggers {
                 let (state, kind, todo) = state_words(t, state);
                 all.push(State {
@@ -80,9 +80,7 @@ pub(super) struct Foreign {
 impl Foreign {
     pub(super) fn all(told: &Webhooks) -> Vec<Foreign> {
         let others = told.webhooks.iter().filter(|webhook| !webhook.ours);
-        others
-            .map(|one| Foreign { id: one.id, stream: one.stream.clone(), host: one.url.clone() })
-            .collect()
+        others.map(|one| Foreign { id: one.id, stream: one.stream.clone(), host: one.url.clone() }).collect()
     }
 }
 
@@ -114,10 +112,9 @@ impl Job {
             (None, "done", false) => ("risky", t.webhooks_job_incomplete()),
             (None, _, _) => ("risky", t.webhooks_job_begun()),
         };
-        let verified = (job.read_back > 0)
-            .then(|| t.webhooks_job_verified(number(job.verified), number(job.read_back)));
-        let refused =
-            (!job.refused.is_empty()).then(|| t.webhooks_job_refused(job.refused.join(", ")));
+        let verified =
+            (job.read_back > 0).then(|| t.webhooks_job_verified(number(job.verified), number(job.read_back)));
+        let refused = (!job.refused.is_empty()).then(|| t.webhooks_job_refused(job.refused.join(", ")));
         Job {
             at: at.visit.show(job.asked_at),
             kind,
