@@ -12,7 +12,7 @@ import re
 
 from checks import Failed, keyboard, require, screenshot
 from harness import NOBODY
-from pages import FULL, HOSTILE, PAGES, clicks
+from pages import EMPTY, FULL, HOSTILE, PAGES, clicks
 from product import OTHER_SERVER, SERVER
 
 BOUNCED = "no.such.user@customer.example"
@@ -278,6 +278,27 @@ def the_file_of_statistics_says_what_their_tables_say(run):
     needs(bounced > 0, "nothing bounced, so that nothing was compared")
 
 
+def webhooks_are_planned_set_up_and_read_back_without_a_postmark_log_in(run):
+    visit = run.visit("admin", EMPTY)
+    page = f"{OF_SERVER}/webhooks"
+    visit.open(page)
+    shows(visit, "Nobody needs to sign in to Postmark", "Set up the webhooks")
+    visit.page.get_by_label("How many webhooks").select_option("one_url")
+    visit.page.get_by_label("The client’s own program tracks opens and clicks").check()
+    clicks(visit, button(visit, "Show what would be done"))
+    shows(visit, "Set up these webhooks?", "is created", "Opens and clicks are left out")
+    clicks(visit, link(visit, "Cancel"))
+    shows_not(visit, "The last time they were set up here")
+    visit.page.get_by_label("How many webhooks").select_option("one_url")
+    clicks(visit, button(visit, "Show what would be done"))
+    clicks(visit, visit.page.get_by_role("button", name=re.compile("^Do it at Postmark")))
+    shows(visit, "It was carried out", "All is done", "verified")
+    # What was done is not done again.
+    visit.page.get_by_label("How many webhooks").select_option("one_url")
+    clicks(visit, button(visit, "Show what would be done"))
+    shows(visit, "Nothing has to be done at Postmark", "stays")
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).date()
 
@@ -345,6 +366,7 @@ JOURNEYS = [
     an_address_is_looked_up_by_keyboard_without_scripts,
     a_day_before_the_bounce_the_address_could_be_mailed,
     the_file_of_statistics_says_what_their_tables_say,
+    webhooks_are_planned_set_up_and_read_back_without_a_postmark_log_in,
     no_page_of_another_server_is_reached_by_its_url,
     what_others_write_is_shown_as_what_it_is,
     the_keyboard_reaches_everything_on_the_pages_that_have_most,
