@@ -2,7 +2,7 @@
 //!
 //! Invariant: the key is read where it is needed and kept no longer; no page and no answer of the API reaches it.
 
-use crate::Taking;
+use crate::LiveDoors;
 use account::connect::{Connect, Outcome};
 use account::connecting::{Connecting, ConnectingError, Planned};
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
@@ -46,7 +46,7 @@ pub(crate) struct Here {
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) postmark: Endpoint,
     pub(crate) clock: Clock,
-    pub(crate) taking: Arc<Taking>,
+    pub(crate) live: Arc<LiveDoors>,
 }
 
 impl Here {
@@ -83,7 +83,7 @@ impl Here {
         let plan = connect.look(&mut entry, &base).await?;
         let outcome = connect.carry_out(&entry, &base, plan).await?;
         // What is remembered of the last look would show what was before; the next one comes by itself.
-        let verifier = self.taking.verifier();
+        let verifier = self.live.verifier();
         let watch = Watch {
             store: self.store(),
             verifier: &verifier,
@@ -102,7 +102,7 @@ impl Here {
     /// From now on the doors take passwords of the keys that there are.
     fn adopt(&self) -> Result<(), ConnectingError> {
         let verifier = Verifier::new(&self.name, self.ring()?.public, []);
-        self.taking.adopt(Arc::new(verifier.map_err(|error| ConnectingError::Keeper(error.to_string()))?));
+        self.live.adopt(Arc::new(verifier.map_err(|error| ConnectingError::Keeper(error.to_string()))?));
         Ok(())
     }
 }

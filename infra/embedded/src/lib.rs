@@ -76,15 +76,15 @@ pub struct Parts {
     pub signing: Option<Signing>,
 }
 
-/// What the doors take.
-struct Taking {
+/// The doors as they are now: what they verify passwords by may change while they are open.
+struct LiveDoors {
     doors: RwLock<Handlers>,
     verifier: RwLock<Arc<Verifier>>,
     queue: Arc<dyn queue::Sender>,
     clock: Clock,
 }
 
-impl Taking {
+impl LiveDoors {
     fn adopt(&self, verifier: Arc<Verifier>) {
         let doors = Handlers::new(&verifier, &self.queue, &self.clock);
         *self.doors.write().unwrap_or_else(PoisonError::into_inner) = doors;
@@ -100,7 +100,7 @@ impl Taking {
 pub struct Stack {
     /// Its name.
     pub name: String,
-    taking: Arc<Taking>,
+    live: Arc<LiveDoors>,
     /// What whoever operates it reaches: queues, tables, the read API, ledger key and clock.
     pub operator: Arc<Operator>,
     /// The consumer.
@@ -115,7 +115,7 @@ impl Stack {
             parts;
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
         let sender = queue.clone() as Arc<dyn queue::Sender>;
-        let taking = Arc::new(Taking {
+        let live = Arc::new(LiveDoors {
             doors: RwLock::new(Handlers::new(&verifier, &sender, &clock)),
             verifier: RwLock::new(verifier),
             queue: sender,
@@ -129,12 +129,12 @@ impl Stack {
                 vault: vault.clone(),
                 postmark: postmark.clone(),
                 clock: clock.clone(),
-                taking: taking.clone(),
+                live: live.clone(),
             }) as Arc<dyn Connecting>
         });
         Stack {
             name,
-            taking,
+            live,
             pulse: Arc::default(),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
             operator: Arc::new(Operator::new(operator::Parts {
@@ -154,17 +154,17 @@ impl Stack {
 
     /// The door that API Gateway would route a path to.
     pub fn door(&self, path: &str) -> Arc<Handler> {
-        self.taking.doors.read().unwrap_or_else(PoisonError::into_inner).of(path).clone()
+        self.live.doors.read().unwrap_or_else(PoisonError::into_inner).of(path).clone()
     }
 
     /// From now on the doors verify credentials by this: what a deployment with other keys does on AWS.
     pub fn adopt(&self, verifier: Arc<Verifier>) {
-        self.taking.adopt(verifier);
+        self.live.adopt(verifier);
     }
 
     /// What verifies credentials now.
     pub fn verifier(&self) -> Arc<Verifier> {
-        self.taking.verifier()
+        self.live.verifier()
     }
 
     /// Whether what comes in is consumed.

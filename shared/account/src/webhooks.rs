@@ -50,6 +50,10 @@ fn place(url: &str) -> String {
 pub fn without_credential(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let end = rest.find('/').unwrap_or(rest.len());
+    // What is no port is a password, of which a slash cuts off the rest.
+    let port = rest[..end].rsplit_once(':').map_or("", |(_, port)| port);
+    let is_whole = rest[..end].contains('@') || port.bytes().all(|byte| byte.is_ascii_digit());
+    let end = if is_whole { end } else { rest.len() };
     let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
     match rest[host..].split_once('?') {
         Some((shown, _)) => format!("{scheme}://{shown}?..."),
@@ -457,6 +461,9 @@ mod tests {
         }
         assert_eq!(without_credential("https://7.1:pw@h/v1"), "https://h/v1");
         assert_eq!(without_credential("https://h/a@b"), "https://h/a@b");
+        assert_eq!(without_credential("https://h:8443/a@b"), "https://h:8443/a@b");
+        assert_eq!(without_credential("https://7.1:pw@h/a@b"), "https://h/a@b");
+        assert_eq!(without_credential("https://7.1:p/w@h/v1"), "https://h/v1");
         assert_eq!(without_credential("https://h/a?key=pw"), "https://h/a?...");
         for secret in [
             "https://u:s3cret@h.example/s3cret?s3cret#s3cret",
@@ -495,13 +502,13 @@ mod tests {
         info.legacy_hooks.insert("OpenHookUrl", "https://elsewhere.example.com/".to_owned());
         let rows = [
             webhook(1, "https://hooks.example.com/postmark", &[Trigger::Bounce]),
-            webhook(2, "https://former.example.com/v1/7/bounce", &[Trigger::Bounce]),
+            webhook(2, "https://7.1:pw/pw@former.example.com/v1/7/bounce", &[Trigger::Bounce]),
             webhook(3, "https://crm.example.net/hook", &[Trigger::Bounce]),
         ];
         let plan = plan(&entry(ConnectForm::PerType, false), BASE, &rows, &info, &valid);
         assert_eq!(codes(&plan), ["legacy_hook", "foreign_row_reaches_us", "other_postledger"]);
         assert_eq!((plan.foreign.len(), plan.change.len(), plan.remove.len()), (3, 0, 0));
-        assert!(!serde_json::to_string(&plan).unwrap().contains("pw@"));
+        assert!(!serde_json::to_string(&plan).unwrap().contains("pw"), "no password is shown");
     }
 
     #[test]
