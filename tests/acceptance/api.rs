@@ -110,6 +110,7 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
             (ADDRESS, json!({ "kind": "broadcast", "policy": policy, "dry_run": true }).to_string())
         }
         Route::SetBranding => (ADDRESS, "{}".to_owned()),
+        Route::ConnectWebhooks => (ADDRESS, "{}".to_owned()),
         _ => (ADDRESS, String::new()),
     };
     let id = match (route, server) {
@@ -169,6 +170,9 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
     let well = match route {
         Route::NewToken | Route::InviteUsers | Route::NewPortalLink => 201,
         Route::RemoveUser | Route::SignOutUser => 204,
+        // Here nothing sets up webhooks, and no token is shown their password.
+        Route::ConnectWebhooks | Route::RotateWebhooks => 409,
+        Route::WebhookPassword => 403,
         _ => 200,
     };
     let Some(needed) = route.role() else { return well };

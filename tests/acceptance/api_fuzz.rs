@@ -44,7 +44,9 @@ fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
     let fuzzed = fuzz.run();
     println!("{}, seed {seed}", fuzzed.table());
     assert!(fuzzed.passed, "{}", fuzzed.said);
-    for route in Route::ALL {
+    // Over the web nothing has the key that signs passwords, and no token is shown one.
+    let never = [Route::ConnectWebhooks, Route::WebhookPassword, Route::RotateWebhooks];
+    for route in Route::ALL.into_iter().filter(|route| !never.contains(route)) {
         let statuses = fuzzed.of(route);
         let well = |status: &u64| (200..300).contains(status);
         assert!(statuses.keys().any(well), "{route:?} never went well\n{}", fuzzed.table());

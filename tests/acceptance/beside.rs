@@ -134,6 +134,7 @@ impl Beside {
             postmark: unreached(),
             clock: clock.clone(),
             portal: None,
+            signing: None,
         }));
         let front = Arc::new(Front { stack: stack.clone(), down: AtomicBool::new(false) });
         let server = server_id(made.id.cast_signed());

@@ -1,14 +1,10 @@
 //! The commands about servers at Postmark, run as people run them: over HTTP to a Postledger and to a simulated Postmark.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
 use credential::Verifier;
-use futures_util::StreamExt as _;
 use postledger::keys::KeyRing;
 use postledger_tests::command::{Folder, command, run, text};
-use postledger_tests::postmark::InProcess;
+use postledger_tests::postmark::{InProcess, serve};
 use postledger_tests::{STACK, World};
-use postmark_api::Transport as _;
 use postmark_simulator::{Config, NewServer, Record, Simulator};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,19 +29,7 @@ impl Here {
         let mut simulator = Simulator::new(Config::usual(1));
         let server = simulator.add_server("Client");
         let simulator = Arc::new(Mutex::new(simulator));
-        let postmark = InProcess::new(simulator.clone(), world.stack.clone());
-        let app = axum::Router::new().fallback(async move |request: Request| {
-            let (parts, body) = request.into_parts();
-            let body = to_bytes(body, usize::MAX).await.unwrap();
-            let answer = postmark.call(Request::from_parts(parts, body)).await.unwrap();
-            answer.map(|chunks| Body::from_stream(chunks.map(|chunk| chunk.map_err(std::io::Error::other))))
-        });
-        let listener = world.block(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let postmark = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn({
-            let handle = world.block(async { tokio::runtime::Handle::current() });
-            move || handle.block_on(async { axum::serve(listener, app).await })
-        });
+        let postmark = serve(InProcess::new(simulator.clone(), world.stack.clone()));
         Here { world, simulator, server, postmark, home }
     }
 

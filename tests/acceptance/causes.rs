@@ -297,6 +297,7 @@ fn stack(endpoint: &str, key: &PrivateKey) -> Stack {
         postmark: unreached(),
         clock: clock(),
         portal: None,
+        signing: None,
     })
 }
 

@@ -52,6 +52,7 @@ impl OnDisk {
             verifier: Arc::new(Verifier::new(STACK, [key.public()], []).unwrap()),
             queue: Arc::new(queue::Sqlite::new(database.clone(), settings, clock.clone())),
             portal: None,
+            signing: None,
             store,
             ledger_key,
             vault: Arc::new(account::MemoryVault::default()),

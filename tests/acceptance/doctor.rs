@@ -3,18 +3,15 @@
 
 use account::MemoryVault;
 use account::{FileVault, Registry, Vault as _};
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
 use credential::{Verifier, basic};
 use embedded::{Parts, Stack};
-use futures_util::StreamExt as _;
 use ledger::{LedgerKey, ServerId, Time};
 use postledger::keys::KeyRing;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::postmark::unreached;
-use postledger_tests::postmark::{Hooks as _, InProcess};
+use postledger_tests::postmark::{Hooks as _, InProcess, serve};
 use postledger_tests::{STACK, Served};
-use postmark_api::{Token, Transport as _, eastern};
+use postmark_api::{Token, eastern};
 use postmark_simulator::{Config, Quirks, Record, Simulator};
 use queue::{Queue as _, QueueName, Sender as _};
 use serde_json::{Value, json};
@@ -25,7 +22,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Collection;
 use store::prelude::*;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -75,23 +71,11 @@ impl Clinic {
             postmark: unreached(),
             clock: Arc::new(clock),
             portal: None,
+            signing: None,
         }));
         let (stop, stopped) = watch::channel(false);
-        let listen = || {
-            let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-            let base = format!("http://{}", listener.local_addr().unwrap());
-            (listener, base)
-        };
-        let (api, postmark) = listen();
         let base = Served::new(&runtime, &stack, home.path()).base;
-        let in_process = InProcess::new(simulator.clone(), stack.clone());
-        let app = axum::Router::new().fallback(async move |request: Request| {
-            let (parts, body) = request.into_parts();
-            let body = to_bytes(body, usize::MAX).await.unwrap();
-            let answer = in_process.call(Request::from_parts(parts, body)).await.unwrap();
-            answer.map(|chunks| Body::from_stream(chunks.map(|chunk| chunk.map_err(std::io::Error::other))))
-        });
-        runtime.spawn(async { axum::serve(api, app).await });
+        let postmark = serve(InProcess::new(simulator.clone(), stack.clone()));
         let frozen = Arc::new(AtomicBool::new(false));
         runtime.spawn(time_passes(simulator.clone(), stack.clone(), frozen.clone()));
         {

@@ -200,6 +200,7 @@ impl Ledger {
             trusted: queue::Trusted::All,
             clock: clock(),
             portal: None,
+            connecting: None,
         })
     }
 

@@ -1,14 +1,18 @@
 //! The portal of one machine, by the real program over HTTP: who is let in and who is not, and what a restore brings back.
 //! What holds for every page is tested in its own crate; what people see, in a browser.
 
+use credential::basic;
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use postledger::client::agent;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::lambda::built;
+use postledger_tests::postmark::{InProcess, OverHttp, serve};
 use postledger_tests::soak_disk::Process;
+use postmark_simulator::{Config, Simulator};
 use serde_json::Value;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Output;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use ureq::Agent;
 
@@ -111,6 +115,86 @@ fn a_code_comes_by_mail_and_signs_in_the_browser_that_asked() {
     assert_eq!(page.status(), 200);
     assert!(!page.body().contains("/servers/8123456/people"), "a viewer manages nobody");
     assert_eq!(house.get("/servers/8123457", &session).status(), 404);
+}
+
+/// Who is let in by a link of the command line: the cookie of the session.
+fn let_in(house: &House, address: &str) -> String {
+    let made = house.process.json(&["user", "link", address, "--json"]);
+    let path = made["url"].as_str().unwrap().strip_prefix(&house.portal).unwrap();
+    cookie(&house.post(path, "", &[]), "pl")
+}
+
+#[test]
+fn an_admin_sets_up_webhooks_without_a_postmark_log_in_and_by_hand_with_a_password_that_the_doors_take() {
+    let mut simulator = Simulator::new(Config::usual(1));
+    let client = simulator.add_server("Client");
+    let simulator = Arc::new(Mutex::new(simulator));
+    let postmark = serve(InProcess::new(simulator.clone(), Arc::new(OverHttp::new())));
+    let house = House::new("portal-webhooks", &["--postmark", &postmark]);
+    let id = client.id.to_string();
+    let mut add = command();
+    add.args(["server", "add", "--server", &id, "--postmark", &postmark, "--url", &house.process.url()]);
+    let added = run(add.env("POSTLEDGER_HOME", house.folder.path().join("home")), client.token.as_bytes());
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    invite(&house.process, &["max@client.example", "--admin-of", &id, "--reveal"]);
+    let session = let_in(&house, "max@client.example");
+    let page = format!("/servers/{id}/webhooks");
+
+    let before = house.get(&page, &session);
+    assert!(before.body().contains("Show what would be done"), "{}", before.body());
+    let chosen = [("form", "per_type"), ("native", "on")];
+    let plan = house.post(&page, &session, &[&chosen[..], &[("action", "plan")]].concat());
+    assert_eq!(plan.status(), 200);
+    assert!(plan.body().contains("(8 steps)") && plan.body().contains("own address"), "{}", plan.body());
+    assert_eq!(webhooks(&simulator, &client.token).len(), 0, "it was only planned");
+
+    let done = house.post(&page, &session, &[&chosen[..], &[("action", "connect")]].concat());
+    assert_eq!(done.status(), 303, "{}", done.body());
+    let told = house.get(done.headers()[LOCATION].to_str().unwrap(), &session);
+    for shown in
+        ["All is done", "8 of 8", "Opens and clicks are left out", "The webhooks are as they should be."]
+    {
+        assert!(told.body().contains(shown), "{shown}: {}", told.body());
+    }
+    let made = webhooks(&simulator, &client.token);
+    let ours = format!("{}/v1/{id}/", house.process.url());
+    assert!(made.len() == 8 && made.iter().all(|url| url.starts_with(&ours)), "{made:?}");
+    assert!(!made.iter().any(|url| url.ends_with("/open") || url.ends_with("/click")), "{made:?}");
+
+    let shown = house.post(&page, &session, &[("action", "password")]);
+    let codes: Vec<&str> =
+        shown.body().split("<code>").skip(1).filter_map(|rest| rest.split("</code>").next()).collect();
+    let [user, password] = codes[..] else { panic!("{}", shown.body()) };
+    let post = |password: &str| {
+        let agent = house.agent.post(format!("{ours}bounce"));
+        let header = basic(user.parse().unwrap(), password);
+        agent.header("authorization", header).send("{}").unwrap().status().as_u16()
+    };
+    assert_eq!((post(password), post("another")), (200, 503));
+    let changes = house.get(&format!("/servers/{id}/audit"), &session);
+    assert!(changes.body().contains("Set up webhooks") && changes.body().contains("Was shown the password"));
+    for seen in [&told, &shown, &changes, &plan] {
+        assert!(!seen.body().contains(&client.token), "a token stands on a page");
+    }
+
+    invite(&house.process, &["boss@agency.example", "--operator", "--reveal"]);
+    let boss = let_in(&house, "boss@agency.example");
+    let moved = house.post(&page, &boss, &[("action", "rotate")]);
+    assert!(moved.body().contains("All webhooks are moved"), "{}", moved.body());
+    assert_eq!(post(password), 200, "the old key is taken until nobody uses it");
+    let again = house.post(&page, &session, &[&chosen[..], &[("action", "plan")]].concat());
+    assert!(again.body().contains("Nothing has to be done"), "{}", again.body());
+}
+
+/// The URLs of the simulator's webhooks.
+fn webhooks(simulator: &Mutex<Simulator>, token: &str) -> Vec<String> {
+    let request = http::Request::get("/webhooks")
+        .header("Accept", "application/json")
+        .header("X-Postmark-Server-Token", token)
+        .body(Vec::new());
+    let answer = simulator.lock().unwrap().api(request.unwrap()).answer().unwrap();
+    let told: Value = serde_json::from_slice(&answer.into_body().into_vec()).unwrap();
+    told["Webhooks"].as_array().unwrap().iter().map(|row| row["Url"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Beside {
             postmark: unreached(),
             clock: clock.clone(),
             portal: None,
+            signing: None,
         }));
         let endpoint = Endpoint::new(Arc::new(InProcess::new(simulator.clone(), Arc::new(Nobody))))
             .with_retries(Retries { attempts: 3, first_pause: Duration::ZERO, most_pause: Duration::ZERO });

@@ -396,6 +396,27 @@ def until(holds, what):
     raise Failed(what)
 
 
+def webhooks_are_planned_set_up_and_read_back_without_a_postmark_log_in(run):
+    visit = run.visit("admin", EMPTY)
+    page = f"{OF_SERVER}/webhooks"
+    visit.open(page)
+    shows(visit, "Nobody needs to sign in to Postmark", "Set up the webhooks")
+    visit.page.get_by_label("How many webhooks").select_option("one_url")
+    visit.page.get_by_label("The client’s own program tracks opens and clicks").check()
+    clicks(visit, button(visit, "Show what would be done"))
+    shows(visit, "Set up these webhooks?", "is created", "Opens and clicks are left out")
+    clicks(visit, link(visit, "Cancel"))
+    shows_not(visit, "The last time they were set up here")
+    visit.page.get_by_label("How many webhooks").select_option("one_url")
+    clicks(visit, button(visit, "Show what would be done"))
+    clicks(visit, visit.page.get_by_role("button", name=re.compile("^Do it at Postmark")))
+    shows(visit, "It was carried out", "All is done", "verified")
+    # What was done is not done again.
+    visit.page.get_by_label("How many webhooks").select_option("one_url")
+    clicks(visit, button(visit, "Show what would be done"))
+    shows(visit, "Nothing has to be done at Postmark", "stays")
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).date()
 
@@ -509,6 +530,7 @@ JOURNEYS = [
     an_address_is_looked_up_by_keyboard_without_scripts,
     a_day_before_the_bounce_the_address_could_be_mailed,
     the_file_of_statistics_says_what_their_tables_say,
+    webhooks_are_planned_set_up_and_read_back_without_a_postmark_log_in,
     an_address_is_suppressed_and_reactivated_and_each_step_says_first_what_it_does,
     a_list_is_imported_from_a_file_after_its_rows_were_counted,
     what_is_recorded_of_a_person_is_exported_and_erased,

@@ -135,6 +135,8 @@ PAGES = [
     Page("people: none to invite", OF_SERVER + "/people", (ADMIN,), ledgers=(FULL,), status=400, act=sends("Invite", addresses="nobody at all")),
     Page("person", OF_SERVER + "/people?user={person}", ADMINS, ledgers=(FULL, HOSTILE)),
     Page("person: to be removed", OF_SERVER + "/people?remove={person}", ADMINS, ledgers=(FULL, HOSTILE)),
+    Page("webhooks", OF_SERVER + "/webhooks", ADMINS),
+    Page("webhooks: cannot be planned", OF_SERVER + "/webhooks", (ADMIN,), ledgers=(FULL,), status=409, act=sends("Show what would be done")),
     Page("audit", OF_SERVER + "/audit", ADMINS),
     Page("settings", OF_SERVER + "/settings", ADMINS),
     Page("tokens", OF_SERVER + "/settings/tokens", ADMINS),

@@ -216,12 +216,14 @@ class Hostile(Empty):
 
 
 class Postmark(contextlib.AbstractContextManager):
-    """As much of Postmark as is needed to register servers, and to compare them with: each token is `ID-token`, there are two
-    streams, all lists are empty, and on each day there were opens that no list tells of."""
+    """As much of Postmark as is needed to register servers, to set up their webhooks, and to compare them with: each token is
+    `ID-token`, there are two streams, all lists are empty, on each day there were opens that no list tells of, and every webhook
+    is verified."""
 
     def __enter__(self):
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
         self._server.daemon_threads = True
+        self._server.webhooks = {}
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         return self
@@ -234,10 +236,33 @@ class Postmark(contextlib.AbstractContextManager):
 class Answers(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def do_POST(self):
+        self.keep(len(self.server.webhooks) + 1)
+
+    def do_PUT(self):
+        self.keep(int(self.path.split("/")[-1]))
+
+    def do_DELETE(self):
+        self.server.webhooks.pop((self.token_server(), int(self.path.split("/")[-1])), None)
+        self.tell({"ErrorCode": 0, "Message": "removed"})
+
+    def keep(self, number):
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        row = self.server.webhooks.setdefault((self.token_server(), number), {"ID": number, "Status": "verified"})
+        row.update(asked)
+        self.tell(row)
+
+    def token_server(self):
+        return int(self.headers.get("x-postmark-server-token", "0-").split("-")[0] or 0)
+
     def do_GET(self):
         path = urllib.parse.urlsplit(self.path).path
-        server = int(self.headers.get("x-postmark-server-token", "0-").split("-")[0] or 0)
-        if path == "/server":
+        server = self.token_server()
+        if path == "/webhooks":
+            answer = {"Webhooks": [row for (of, _), row in self.server.webhooks.items() if of == server]}
+        elif path.startswith("/webhooks/"):
+            answer = {"Statuses": {}, "Metrics": {}}
+        elif path == "/server":
             answer = {"ID": server, "Name": f"Server {server}", "ApiTokens": [], "DeliveryType": "Live"}
         elif path == "/message-streams":
             kinds = {"outbound": "Transactional", "broadcast": "Broadcasts"}
@@ -249,6 +274,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
             answer = {"Days": [{"Date": day, "Unique": 3, "Opens": 9}]}
         else:
             answer = {"TotalCount": 0, "Bounces" if path == "/bounces" else path.split("/")[-1].title().replace("Outbound", "Messages"): []}
+        self.tell(answer)
+
+    def tell(self, answer):
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")

@@ -169,6 +169,7 @@ impl World {
                 outbox: Arc::new(MemoryOutbox::default()),
                 brand: Brand::default(),
             }),
+            signing: None,
         }));
         let home = Folder::new(&format!("world-{}", WORLDS.fetch_add(1, Ordering::Relaxed)));
         let served = Served::new(&runtime, &stack, home.path());

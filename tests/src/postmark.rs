@@ -6,10 +6,10 @@
 use crate::SERVER;
 use async_trait::async_trait;
 use embedded::Stack;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, Request, Response};
 use ingest::WebhookRequest;
-use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
+use postmark_api::{Bytes, Chunks, Endpoint, Https, Retries, Timeouts, Transport, TransportError};
 use postmark_simulator::{Answer, ApiBody, Handled, Simulator};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -57,6 +57,62 @@ impl Transport for InProcess {
         };
         Ok(answer.map(|body| Box::pin(stream::iter(body.map(Ok))) as Chunks))
     }
+}
+
+/// What a real process answers, over HTTP.
+pub struct OverHttp(Https);
+
+impl OverHttp {
+    /// Without a process yet: it is found by the URL of each request.
+    ///
+    /// # Panics
+    /// Where TLS cannot be set up.
+    pub fn new() -> OverHttp {
+        OverHttp(Https::new(Timeouts::default()).expect("TLS"))
+    }
+}
+
+impl Default for OverHttp {
+    fn default() -> OverHttp {
+        OverHttp::new()
+    }
+}
+
+#[async_trait]
+impl Hooks for OverHttp {
+    async fn answer(&self, request: &Request<Vec<u8>>) -> Answer {
+        match self.0.call(request.clone().map(Bytes::from)).await {
+            Ok(answer) => Answer::of(&answer.into_parts().0, 50),
+            Err(TransportError::TooSlow) => Answer::Timeout,
+            Err(_) => Answer::ConnectFailed,
+        }
+    }
+}
+
+/// Serves a Postmark over HTTP, for as long as the process lives: its base URL.
+///
+/// # Panics
+/// Where there is no port.
+pub fn serve(postmark: InProcess) -> String {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.set_nonblocking(true).expect("a listener");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let app = axum::Router::new().fallback(async move |request: axum::extract::Request| {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+        let answer = postmark.call(Request::from_parts(parts, body)).await.expect("it answers always");
+        answer.map(|chunks| {
+            axum::body::Body::from_stream(chunks.map(|chunk| chunk.map_err(std::io::Error::other)))
+        })
+    });
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            axum::serve(listener, app).await
+        })
+    });
+    base
 }
 
 /// Postmark as nobody answers there.

@@ -150,6 +150,7 @@ impl Soak {
             postmark: unreached(),
             clock: clock(),
             portal: None,
+            signing: None,
         }));
 
         let start = Instant::now();

@@ -130,6 +130,7 @@ impl SoakAws {
             postmark: unreached(),
             clock: clock(),
             portal: None,
+            signing: None,
         }));
         wire.metered();
 

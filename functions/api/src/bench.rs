@@ -6,7 +6,7 @@ use crate::recording::{decided, record};
 use crate::scope::{Caller, Parts, Portal};
 use crate::token::{New, Role, Token};
 use crate::{Api, call::Call};
-use account::{MemoryVault, Streams, Vault as _};
+use account::{Connecting, MemoryVault, Streams, Vault as _};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use ledger::canonical::digest;
@@ -99,6 +99,20 @@ impl Bench {
         transport: Arc<dyn Transport>,
         before: impl FnOnce(Arc<queue::Memory>) -> Arc<dyn Queue>,
     ) -> Bench {
+        Bench::of(store, transport, before, None)
+    }
+
+    /// With what sets up webhooks, if something does.
+    pub(crate) fn connecting(connecting: Option<Arc<dyn Connecting>>) -> Bench {
+        Bench::of(Memory::default(), nobody(), |queue| queue, connecting)
+    }
+
+    fn of(
+        store: Memory,
+        transport: Arc<dyn Transport>,
+        before: impl FnOnce(Arc<queue::Memory>) -> Arc<dyn Queue>,
+        connecting: Option<Arc<dyn Connecting>>,
+    ) -> Bench {
         let (store, queue) = (Arc::new(store), Arc::new(queue::Memory::default()));
         let moved = Arc::new(AtomicI64::default());
         let clock = moved.clone();
@@ -120,6 +134,7 @@ impl Bench {
                 outbox: outbox.clone(),
                 brand: Brand::default(),
             }),
+            connecting,
         });
         Bench { api, store, queue, vault, outbox, moved }
     }

@@ -118,6 +118,8 @@ pub async fn parts(
         policy: config.parsed(SOFT_BOUNCE_POLICY, SoftBouncePolicy::default())?,
         clock: platform::clock(),
         portal: portal(config, queues),
+        // No function that is asked over the web has the key that signs webhooks' passwords.
+        connecting: None,
     })
 }
 

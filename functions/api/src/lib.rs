@@ -47,6 +47,7 @@ mod suppressions;
 pub mod token;
 mod tokens;
 mod users;
+mod webhooks;
 
 pub use audited::step;
 #[cfg(feature = "lambda")]
@@ -192,6 +193,10 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::PostmarkToken => postmark_token::replace(&reader.admin()?, call).await,
         Route::Policies => policy::policies(&reader.admin()?, call).await,
         Route::ChangePolicy => policy::change(&reader.admin()?, call).await,
+        Route::Webhooks => webhooks::webhooks(&reader.admin()?, call).await,
+        Route::ConnectWebhooks => webhooks::connect(&reader.admin()?, call).await,
+        Route::WebhookPassword => webhooks::password(&reader.admin()?, call).await,
+        Route::RotateWebhooks => webhooks::rotate(&reader.admin()?, call).await,
         Route::OpenApi
         | Route::Servers
         | Route::Tokens

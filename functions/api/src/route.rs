@@ -48,6 +48,14 @@ pub enum Route {
     Policies,
     /// Says when soft bounces count from an instant on.
     ChangePolicy,
+    /// The server's webhooks at Postmark.
+    Webhooks,
+    /// Sets them up.
+    ConnectWebhooks,
+    /// Their password, for somebody who sets them up by hand.
+    WebhookPassword,
+    /// Moves them to a new signing key.
+    RotateWebhooks,
     /// The tokens.
     Tokens,
     /// Makes a token.
@@ -74,7 +82,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 32] = [
+    pub const ALL: [Route; 36] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -96,6 +104,10 @@ impl Route {
         Route::PostmarkToken,
         Route::Policies,
         Route::ChangePolicy,
+        Route::Webhooks,
+        Route::ConnectWebhooks,
+        Route::WebhookPassword,
+        Route::RotateWebhooks,
         Route::Tokens,
         Route::NewToken,
         Route::RevokeToken,
@@ -132,6 +144,9 @@ impl Route {
             Route::Audit => "/v1/servers/{server}/audit",
             Route::PostmarkToken => "/v1/servers/{server}/postmark-token",
             Route::Policies | Route::ChangePolicy => "/v1/servers/{server}/policy",
+            Route::Webhooks | Route::ConnectWebhooks => "/v1/servers/{server}/webhooks",
+            Route::WebhookPassword => "/v1/servers/{server}/webhooks/password",
+            Route::RotateWebhooks => "/v1/servers/{server}/webhooks/rotation",
             Route::Tokens | Route::NewToken => "/v1/tokens",
             Route::RevokeToken => "/v1/tokens/{id}",
             Route::Users | Route::InviteUsers => "/v1/users",
@@ -151,6 +166,9 @@ impl Route {
             | Route::Import
             | Route::Erase
             | Route::Replay
+            | Route::ConnectWebhooks
+            | Route::WebhookPassword
+            | Route::RotateWebhooks
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
@@ -176,12 +194,23 @@ impl Route {
                 | Route::ChangePolicy
                 | Route::NewToken
                 | Route::RevokeToken
+                | Route::ConnectWebhooks
+                | Route::WebhookPassword
+                | Route::RotateWebhooks
         )
     }
 
     /// Whether a session must have been confirmed just now for it.
     pub const fn takes_fresh_code(self) -> bool {
-        matches!(self, Route::Erase | Route::PostmarkToken | Route::NewToken | Route::RevokeToken)
+        matches!(
+            self,
+            Route::Erase
+                | Route::PostmarkToken
+                | Route::NewToken
+                | Route::RevokeToken
+                | Route::WebhookPassword
+                | Route::RotateWebhooks
+        )
     }
 
     /// Whether it is about the portal: those who sign in to it, and whom they ask for help.
@@ -217,6 +246,9 @@ impl Route {
             | Route::PostmarkToken
             | Route::Policies
             | Route::ChangePolicy
+            | Route::Webhooks
+            | Route::ConnectWebhooks
+            | Route::WebhookPassword
             | Route::Tokens
             | Route::NewToken
             | Route::RevokeToken
@@ -226,6 +258,8 @@ impl Route {
             | Route::RemoveUser
             | Route::SignOutUser => Some(Role::Admin),
             Route::Branding | Route::SetBranding => Some(Role::Operator),
+            // The key is that of all servers.
+            Route::RotateWebhooks => Some(Role::Operator),
         }
     }
 

@@ -10,6 +10,7 @@ mod people;
 mod reader;
 mod streams;
 mod tokens;
+mod webhooks;
 
 pub use admin::{Admin, SetAside};
 pub use answers::UnknownStream;
@@ -18,6 +19,7 @@ pub use people::{People, SignedIn, user_who};
 pub use reader::Reader;
 pub use streams::{Stream, unknown_stream};
 pub use tokens::{Place, Tokens};
+pub use webhooks::Remembered;
 
 use crate::call::Call;
 use crate::problem::Problem;
@@ -25,7 +27,7 @@ use crate::route::Route;
 use crate::token::{Grant, Role, Token, TokenRefused};
 use ::people::{Brand, Outbox, Secret, User};
 use account::audit::{Who, WhoKind};
-use account::{Registry, ServerEntry, Streams, Vault};
+use account::{Connecting, Registry, ServerEntry, Streams, Vault};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::AUTHORIZATION;
 use ledger::event::WHOLE_SERVER;
@@ -64,6 +66,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where users sign in, if they do.
     pub portal: Option<Portal>,
+    /// What sets up webhooks for whoever asks for it, where something does: see [`account::connecting`].
+    pub connecting: Option<Arc<dyn Connecting>>,
 }
 
 /// The portal, as the API knows of it.

@@ -2,9 +2,11 @@
 //! moved, and browsers that keep cookies as real ones do.
 
 mod browser;
+mod connecting;
 mod postmark;
 
 pub(crate) use browser::{Browser, Seen};
+pub(crate) use connecting::{Connects, PASSWORD};
 
 use crate::texts::Language;
 use crate::{Elsewhere, Kept, KeptBy, Portal, Settings};
@@ -76,6 +78,8 @@ pub(crate) struct Setup {
     pub(crate) language: Language,
     pub(crate) shows_sample: bool,
     pub(crate) sends: bool,
+    /// Whether webhooks are set up in this process.
+    pub(crate) connects: bool,
     pub(crate) store: Memory,
     /// How Postmark is reached, if it is.
     pub(crate) postmark: Option<Arc<dyn Transport>>,
@@ -90,6 +94,7 @@ impl Default for Setup {
             language: Language::English,
             shows_sample: false,
             sends: true,
+            connects: true,
             store: Memory::default(),
             postmark: None,
             elsewhere: None,
@@ -105,6 +110,7 @@ pub(crate) struct Bench {
     pub(crate) outbox: Arc<MemoryOutbox>,
     /// The servers' Postmark tokens.
     pub(crate) vault: Arc<account::MemoryVault>,
+    pub(crate) connects: Arc<Connects>,
     /// By how many seconds the clock was moved.
     moved: Arc<AtomicI64>,
     /// The portal's calls of its tables, by name, since the last look.
@@ -121,7 +127,8 @@ impl Default for Bench {
 
 impl Bench {
     pub(crate) fn new(setup: Setup) -> Bench {
-        let Setup { url, language, shows_sample, sends, store, postmark, elsewhere } = setup;
+        let Setup { url, language, shows_sample, sends, connects, store, postmark, elsewhere } = setup;
+        let connecting = Arc::new(Connects::default());
         let (store, queue) = (Arc::new(store), Arc::new(queue::Memory::default()));
         let (moved, calls) = (Arc::new(AtomicI64::default()), Arc::new(Mutex::new(Vec::new())));
         let (clock, noted) = (moved.clone(), calls.clone());
@@ -148,6 +155,7 @@ impl Bench {
             policy: SoftBouncePolicy::default(),
             clock: Arc::new(move || now().plus_seconds(clock.load(Ordering::Relaxed))),
             portal: Some(known.clone()),
+            connecting: connects.then(|| connecting.clone() as Arc<dyn account::Connecting>),
         };
         let settings = Settings {
             known,
@@ -158,7 +166,7 @@ impl Bench {
         };
         let mut portal = Portal::new(&parts, settings);
         portal.elsewhere = elsewhere;
-        Bench { portal, store, queue, vault, outbox, moved, calls, refuses }
+        Bench { portal, store, queue, vault, outbox, connects: connecting, moved, calls, refuses }
     }
 
     /// A bench whose Postmark keeps suppression lists, and the token of [`OWN`] with it.

@@ -23,6 +23,7 @@ mod statistics;
 mod summary;
 mod suppressions;
 mod truth;
+mod webhooks;
 
 use crate::Portal;
 use crate::request::Request;
@@ -66,6 +67,8 @@ pub enum Page {
     Truth,
     /// Who may see a server.
     People,
+    /// How its webhooks at Postmark stand, and setting them up.
+    Webhooks,
     /// Who did what at a server.
     Audit,
     /// What holds at a server, and the way to change it.
@@ -97,7 +100,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 24] = [
+    pub const ALL: [Page; 25] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -114,6 +117,7 @@ impl Page {
         Page::Report,
         Page::Truth,
         Page::People,
+        Page::Webhooks,
         Page::Audit,
         Page::Settings,
         Page::Tokens,
@@ -143,6 +147,7 @@ impl Page {
             Page::Report => "/servers/{server}/report",
             Page::Truth => "/servers/{server}/truth",
             Page::People => "/servers/{server}/people",
+            Page::Webhooks => "/servers/{server}/webhooks",
             Page::Audit => "/servers/{server}/audit",
             Page::Settings => "/servers/{server}/settings",
             Page::Tokens => "/servers/{server}/settings/tokens",
@@ -160,6 +165,7 @@ impl Page {
             Page::Servers | Page::Account => Standing::Anybody,
             Page::AllPeople | Page::Branding => Standing::Operator,
             Page::People
+            | Page::Webhooks
             | Page::Audit
             | Page::Suppress
             | Page::Reactivate
@@ -184,6 +190,7 @@ impl Page {
             Page::Statistics | Page::Report => "statistics",
             Page::Truth => "truth",
             Page::People => "people",
+            Page::Webhooks => "webhooks",
             Page::Audit => "audit",
             Page::Settings | Page::Tokens | Page::PostmarkToken | Page::Policy => "settings",
             Page::Servers | Page::Overview | Page::AllPeople | Page::Branding | Page::Account => "",
@@ -275,6 +282,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Truth, false) => truth::page(&at).await,
         (Page::Truth, true) => truth::posted(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,
+        (Page::Webhooks, posts) => webhooks::page(&at, posts).await,
         (Page::Audit, false) => audit::page(&at).await,
         (Page::Settings, false) => settings::page(&at),
         (Page::Tokens, posts) => settings::tokens::routed(&at, posts).await,

@@ -3,7 +3,7 @@
 mod branding;
 mod changes;
 mod cross_site;
-mod fixture;
+pub(crate) mod fixture;
 mod forms;
 mod headers;
 mod hostile;
@@ -15,4 +15,5 @@ mod sessions;
 mod settings;
 mod sign_in;
 mod walk;
+mod webhooks;
 mod words;

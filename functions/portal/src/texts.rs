@@ -54,3 +54,4 @@ mod signing_in;
 mod statistics;
 mod suppressions;
 mod truth;
+mod webhooks;

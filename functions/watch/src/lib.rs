@@ -12,7 +12,7 @@ mod observe;
 #[cfg(feature = "lambda")]
 pub use lambda::run;
 
-use account::watch::{Report, Sent, Watch, WatchError};
+use account::watch::{Found, Report, Sent, Watch, WatchError};
 use account::{Lease, Registry, ServerEntry, Vault};
 use credential::Verifier;
 use futures_util::stream::{self, StreamExt as _};
@@ -93,6 +93,12 @@ impl Rounds {
     }
 
     async fn one(&self, entry: &ServerEntry) -> Result<Report, WatchError> {
+        let report = self.look(entry).await?;
+        Found::keep(&*self.store, &report, (self.clock)()).await?;
+        Ok(report)
+    }
+
+    async fn look(&self, entry: &ServerEntry) -> Result<Report, WatchError> {
         let Some(token) = self.vault.token(entry.server).await? else {
             return Ok(Watch::without_token(entry));
         };

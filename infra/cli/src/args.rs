@@ -299,6 +299,9 @@ pub struct Run {
     /// The certificate's private key, as PEM; only its owner may read the file.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Where Postmark reaches the webhooks, such as https://mail.example.com: the base of the URLs that the portal sets up [default: a server's last one, otherwise this machine's own address].
+    #[arg(long, value_name = "URL")]
+    pub doors: Option<String>,
     /// Believe the X-Forwarded-For of the proxy at this address; can be given again.
     #[arg(long = "trusted-proxy", value_name = "IP")]
     pub trusted_proxies: Vec<IpAddr>,

@@ -358,6 +358,7 @@ async fn operator(access: Access, link: Link, meant: &Meant, stack: &str) -> Res
         trusted: deployed.trusted,
         clock: platform::clock(),
         portal: deployed.portal.map(|url| Portal { url, outbox, brand: Brand::default() }),
+        connecting: None,
     }))
 }
 

@@ -18,12 +18,11 @@ use account::audit::Who;
 use account::audited::{self, Change};
 use account::connect::{Connect, ConnectError, Outcome, form, look};
 use account::rotate::Keys as _;
-use account::webhooks::{self, Difference, Plan, WebhookRow};
+use account::webhooks::{self, Plan};
 use account::{ConnectForm, Doors, ServerEntry, Vault};
 use ledger::ServerId;
-use postmark_api::{Endpoint, Https, Timeouts, Trigger};
+use postmark_api::{Endpoint, Https, Timeouts};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -131,7 +130,7 @@ async fn carry_out(
     if args.dry_run {
         return Ok(None);
     }
-    let steps = plan.create.len() + plan.change.len() + plan.remove.len() + plan.verify.len();
+    let steps = plan.steps();
     if steps > 0 && !args.yes && !agreed(&format!("do these {steps} steps at Postmark?"))? {
         return Err(
             Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked")
@@ -160,30 +159,13 @@ async fn carry_out(
     audited::change(connect.store, who, change, &platform::clock(), work, told).await.map(Some)
 }
 
-fn names(triggers: &BTreeSet<Trigger>) -> String {
-    triggers.iter().map(|trigger| trigger.name()).collect::<Vec<_>>().join(", ")
-}
-
 /// A plan, as people read it before they agree.
 pub fn planned(entry: &ServerEntry, base: &str, plan: &Plan, remove: bool) -> String {
-    let row = |what: &str, stream: &str, triggers: &BTreeSet<Trigger>, url: &str, why: String| {
-        [what.to_owned(), stream.to_owned(), names(triggers), url.to_owned(), why]
-    };
-    let of = |what, rows: &[WebhookRow], why: &str| {
-        rows.iter()
-            .map(|one| row(what, &one.stream, &one.triggers, &one.url, why.to_owned()))
-            .collect::<Vec<_>>()
-    };
-    let mut rows = of("keep", &plan.keep, "");
-    rows.extend(plan.create.iter().map(|to| row("create", &to.stream, &to.triggers, &to.url, String::new())));
-    rows.extend(plan.change.iter().map(|change| {
-        let to = &change.to;
-        let differs: Vec<&str> = change.differs.iter().map(difference).collect();
-        row("change", &to.stream, &to.triggers, &to.url, differs.join(", "))
-    }));
-    rows.extend(of("verify", &plan.verify, "it is not verified: nothing is told by it"));
-    rows.extend(of("remove", &plan.remove, ""));
-    rows.extend(of("leave alone", &plan.foreign, "not ours"));
+    let rows = plan
+        .rows()
+        .into_iter()
+        .map(|row| [row.what.words().to_owned(), row.stream, row.triggers.join(", "), row.url, row.why]);
+    let rows: Vec<[String; 5]> = rows.collect();
     let form = if remove { "no webhook of ours" } else { form(entry.connect) };
     let mut text = format!("server {} ({}): {form}, at {base}\n", entry.server, visible(&entry.label));
     if rows.is_empty() {
@@ -196,15 +178,6 @@ pub fn planned(entry: &ServerEntry, base: &str, plan: &Plan, remove: bool) -> St
         text += "\nnothing is to be done";
     }
     text
-}
-
-fn difference(difference: &Difference) -> &'static str {
-    match difference {
-        Difference::Url => "URL",
-        Difference::Triggers => "what it tells",
-        Difference::Options => "first opens only, or whole messages",
-        Difference::Credential => "password",
-    }
 }
 
 /// Findings, each with its next step.

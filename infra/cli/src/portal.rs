@@ -48,15 +48,18 @@ impl Listening {
         let address = listener.local_addr()?;
         let here = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
         let url = match url {
-            Some(url) => checked(url)?,
+            Some(url) => checked(url, "--portal-url")?,
             None => format!("{scheme}://{}", SocketAddr::from((here, address.port()))),
         };
         Ok(Some(Listening { listener, url, is_here: address.ip().is_loopback() }))
     }
 }
 
-/// A base URL that somebody gave, without a slash at its end.
-fn checked(url: &str) -> Result<String, Failure> {
+/// A base URL that somebody gave by an argument, without a slash at its end.
+///
+/// # Errors
+/// Where it is none.
+pub fn checked(url: &str, argument: &str) -> Result<String, Failure> {
     let base = url.trim_end_matches('/');
     let parsed: Option<http::Uri> = base.parse().ok();
     let is_base = parsed.is_some_and(|uri| {
@@ -65,7 +68,7 @@ fn checked(url: &str) -> Result<String, Failure> {
     if is_base && !base.contains(['?', '#', '@']) {
         return Ok(base.to_owned());
     }
-    Err(Failure::new("--portal-url is not the base of a URL")
+    Err(Failure::new(format!("{argument} is not the base of a URL"))
         .next("give scheme and host only, such as https://mail.agency.example")
         .status(crate::USAGE))
 }

@@ -6,11 +6,14 @@ use crate::keys::{KeyRing, webhooks};
 use crate::listen::bind;
 use crate::sample::SERVER;
 use crate::terminal::Visible;
-use crate::{Failure, endpoint, portal, say, trial};
+use crate::{Failure, connect, endpoint, portal, say, trial};
+use account::rotate::Keys;
 use account::{FileVault, Vault};
 use api::scope::Portal as Known;
 use credential::Verifier;
-use embedded::{Folder, FolderError, Front, Limits, Parts, Socket, Stack, Timers, server, socket, tls};
+use embedded::{
+    Folder, FolderError, Front, Limits, Parts, Ring, Signing, Socket, Stack, Timers, server, socket, tls,
+};
 use ledger::{LedgerKey, ServerId};
 use people::{Brand, NoMail, Outbox};
 use platform::metrics::Exposition;
@@ -120,6 +123,7 @@ impl Ledger {
         args: &Run,
         home: &Path,
         name: &str,
+        here: &str,
         portal: Option<&portal::Listening>,
     ) -> Result<Ledger, Failure> {
         let clock = platform::clock();
@@ -156,6 +160,7 @@ impl Ledger {
             postmark: postmark.clone(),
             clock: clock.clone(),
             portal: portal.map(|portal| Known { url: portal.url.clone(), outbox, brand: Brand::default() }),
+            signing: Some(signing(args, home, name, here)?),
         };
         let Some(Folder { database, store, ledger_key, is_new }) = folder else {
             return Ok(Ledger { stack: Arc::new(Stack::new(parts)), keys, timers: None, mail, is_new: true });
@@ -181,6 +186,21 @@ impl Ledger {
     }
 }
 
+/// What webhooks are set up by for whoever asks for it in the portal. The keys are opened each time: a rotation by a command
+/// changes them.
+fn signing(args: &Run, home: &Path, stack: &str, here: &str) -> Result<Signing, Failure> {
+    let base = match &args.doors {
+        Some(url) => portal::checked(url, "--doors")?,
+        None => here.to_owned(),
+    };
+    let (home, stack) = (home.to_owned(), stack.to_owned());
+    let ring = move || {
+        let ring = KeyRing::open(&home, &stack).map_err(|failure| failure.to_string())?;
+        Ok(Ring { public: ring.public(), keys: Box::new(ring) as Box<dyn Keys> })
+    };
+    Ok(Signing { ring: Arc::new(ring), doors: connect::doors()?, base })
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -202,7 +222,7 @@ pub async fn run(args: &Run, home: &Path, stack: &str) -> Result<(), Failure> {
     // From here on nobody ends it without being told what that means.
     let mut stopping = Stopping::new()?;
     let on_portal = portal::Listening::start(args, listening.scheme()).await?;
-    let mut ledger = Ledger::open(args, home, stack, on_portal.as_ref()).await?;
+    let mut ledger = Ledger::open(args, home, stack, &listening.base, on_portal.as_ref()).await?;
     let Listening { doors, address, base, front, metrics } = listening;
     // Its commands find it from now on, as long as it runs.
     let socket = Socket::bind(home, address.port())?;

@@ -6,6 +6,7 @@
 //! [`server`], [`pump`] and [`Timers`] do here.
 
 pub mod admin;
+mod connecting;
 mod folder;
 mod handlers;
 pub mod journal;
@@ -18,6 +19,7 @@ pub mod socket;
 mod timers;
 pub mod tls;
 
+pub use connecting::{Ring, Signing};
 pub use folder::{FINGERPRINT, Folder, FolderError, KEY, RESTORING, SEALED, STACK};
 pub use listen::{Front, Limits};
 pub use socket::{Socket, SocketError};
@@ -25,8 +27,9 @@ pub use socket::{Socket, SocketError};
 pub use handlers::{Handlers, KEEPS_ENGAGEMENT_DETAIL};
 pub use timers::Timers;
 
-use account::Vault;
+use account::{Connecting, Vault};
 use api::scope::Portal;
+use connecting::Here;
 use consumer::Consumer;
 use credential::Verifier;
 use ingest::Handler;
@@ -69,31 +72,70 @@ pub struct Parts {
     pub clock: Clock,
     /// Where users sign in, if they do.
     pub portal: Option<Portal>,
+    /// What webhooks are set up by, for whoever asks for it in the portal.
+    pub signing: Option<Signing>,
+}
+
+/// The doors as they are now: what they verify passwords by may change while they are open.
+struct LiveDoors {
+    doors: RwLock<Handlers>,
+    verifier: RwLock<Arc<Verifier>>,
+    queue: Arc<dyn queue::Sender>,
+    clock: Clock,
+}
+
+impl LiveDoors {
+    fn adopt(&self, verifier: Arc<Verifier>) {
+        let doors = Handlers::new(&verifier, &self.queue, &self.clock);
+        *self.doors.write().unwrap_or_else(PoisonError::into_inner) = doors;
+        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+    }
+
+    fn verifier(&self) -> Arc<Verifier> {
+        self.verifier.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// A whole Postledger.
 pub struct Stack {
     /// Its name.
     pub name: String,
-    doors: RwLock<Handlers>,
+    live: Arc<LiveDoors>,
     /// What whoever operates it reaches: queues, tables, the read API, ledger key and clock.
     pub operator: Arc<Operator>,
     /// The consumer.
     pub consumer: Arc<Consumer>,
-    verifier: RwLock<Arc<Verifier>>,
     pulse: Arc<Pulse>,
 }
 
 impl Stack {
     /// Puts a stack together.
     pub fn new(parts: Parts) -> Stack {
-        let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock, portal } = parts;
+        let Parts { name, verifier, queue, store, ledger_key, vault, postmark, clock, portal, signing } =
+            parts;
         let settings = consumer::Settings::new(ledger_key.clone(), clock.clone());
+        let sender = queue.clone() as Arc<dyn queue::Sender>;
+        let live = Arc::new(LiveDoors {
+            doors: RwLock::new(Handlers::new(&verifier, &sender, &clock)),
+            verifier: RwLock::new(verifier),
+            queue: sender,
+            clock: clock.clone(),
+        });
+        let connecting = signing.map(|signing| {
+            Arc::new(Here {
+                name: name.clone(),
+                signing,
+                store: store.clone(),
+                vault: vault.clone(),
+                postmark: postmark.clone(),
+                clock: clock.clone(),
+                live: live.clone(),
+            }) as Arc<dyn Connecting>
+        });
         Stack {
             name,
-            verifier: RwLock::new(verifier.clone()),
+            live,
             pulse: Arc::default(),
-            doors: RwLock::new(Handlers::new(&verifier, &(queue.clone() as Arc<dyn queue::Sender>), &clock)),
             consumer: Arc::new(Consumer::new(store.clone(), settings)),
             operator: Arc::new(Operator::new(operator::Parts {
                 store,
@@ -105,26 +147,24 @@ impl Stack {
                 trusted: Trusted::All,
                 clock,
                 portal,
+                connecting,
             })),
         }
     }
 
     /// The door that API Gateway would route a path to.
     pub fn door(&self, path: &str) -> Arc<Handler> {
-        self.doors.read().unwrap_or_else(PoisonError::into_inner).of(path).clone()
+        self.live.doors.read().unwrap_or_else(PoisonError::into_inner).of(path).clone()
     }
 
     /// From now on the doors verify credentials by this: what a deployment with other keys does on AWS.
     pub fn adopt(&self, verifier: Arc<Verifier>) {
-        let queue = self.operator.queue.clone() as Arc<dyn queue::Sender>;
-        let doors = Handlers::new(&verifier, &queue, &self.operator.clock);
-        *self.doors.write().unwrap_or_else(PoisonError::into_inner) = doors;
-        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+        self.live.adopt(verifier);
     }
 
     /// What verifies credentials now.
     pub fn verifier(&self) -> Arc<Verifier> {
-        self.verifier.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.live.verifier()
     }
 
     /// Whether what comes in is consumed.

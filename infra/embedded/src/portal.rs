@@ -65,15 +65,23 @@ async fn answer(State(here): State<Here>, request: Request) -> Response {
         *refused.status_mut() = http::StatusCode::PAYLOAD_TOO_LARGE;
         return refused;
     };
-    let asked = portal::Request {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body: &body,
-        source: Some(crate::server::client(&here.proxies, here.peer, &parts.headers)),
-    };
-    here.portal.answer(&asked).await.map(Body::from)
+    // A change that has begun comes to its end and is noted, whether its browser waits for that or not.
+    let answered = tokio::spawn(async move {
+        let asked = portal::Request {
+            method: &parts.method,
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body: &body,
+            source: Some(crate::server::client(&here.proxies, here.peer, &parts.headers)),
+        };
+        here.portal.answer(&asked).await.map(Body::from)
+    });
+    answered.await.unwrap_or_else(|_| {
+        let mut failed = Response::new(Body::from("the page cannot be made"));
+        *failed.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        failed
+    })
 }
 
 /// Takes away what is over, now and then, for ever.

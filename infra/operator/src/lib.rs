@@ -20,7 +20,7 @@ pub use progress::{Step, Watched};
 
 use account::audit::Who;
 use account::audited::{self, Change};
-use account::{Registry, Streams, Vault};
+use account::{Connecting, Registry, Streams, Vault};
 use answers::{PortalLink, Timestamp};
 use api::Api;
 use api::problem::Problem;
@@ -108,6 +108,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where users sign in, if they do.
     pub portal: Option<Portal>,
+    /// What sets up webhooks for whoever asks for it over the web, if something does.
+    pub connecting: Option<Arc<dyn Connecting>>,
 }
 
 /// What an operator reaches a ledger by.
@@ -135,7 +137,8 @@ pub struct Operator {
 impl Operator {
     /// Made of its parts.
     pub fn new(parts: Parts) -> Operator {
-        let Parts { store, queue, vault, postmark, ledger_key, policy, trusted, clock, portal } = parts;
+        let Parts { store, queue, vault, postmark, ledger_key, policy, trusted, clock, portal, connecting } =
+            parts;
         let streams = Streams::new(vault.clone(), postmark.clone());
         let api = Api::new(api::Parts {
             store: store.clone(),
@@ -147,6 +150,7 @@ impl Operator {
             policy,
             clock: clock.clone(),
             portal: portal.clone(),
+            connecting,
         });
         let watched = Watched::default();
         Operator { store, queue, streams, trusted, ledger_key, clock, api, portal, watched }

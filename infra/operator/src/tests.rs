@@ -2,6 +2,7 @@
 
 use super::*;
 use faults::{Fault, Plan};
+use ledger::Time;
 use ledger::event::What;
 use platform::{CallFailed, FailureKind};
 use queue::{Faulty, Memory, Settings};
@@ -24,6 +25,7 @@ fn operator(queue: Arc<dyn Queue>) -> Operator {
         policy: ledger::policy::SoftBouncePolicy::default(),
         clock: clock.clone(),
         portal: None,
+        connecting: None,
     });
     let (trusted, watched) = (Trusted::All, Watched::default());
     Operator { store, queue, streams, trusted, ledger_key, clock, api, portal: None, watched }

@@ -9,6 +9,7 @@ pub mod audited;
 
 pub mod completeness;
 pub mod connect;
+pub mod connecting;
 pub mod doors;
 mod finding;
 pub mod lease;
@@ -19,6 +20,7 @@ pub mod vault;
 pub mod watch;
 pub mod webhooks;
 
+pub use connecting::Connecting;
 pub use doors::{Doors, DoorsError};
 pub use finding::Finding;
 pub use lease::Lease;

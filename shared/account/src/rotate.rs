@@ -16,7 +16,7 @@ use postmark_api::{Auth, ServerApi};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::webhook_activity::WebhookActivity;
-use store::{AccountStore, Collection, StoreError};
+use store::{AccountStore, Collection, DocumentStore, StoreError};
 
 /// For how long the old key must be unused. Under the rules with the longest ladder Postmark tries an event again for
 /// the last time 631 minutes after the first (1, 5, 10, 10, 10, 15, 30, 60, 120 and 360 apart: 10.5 hours), with the
@@ -28,7 +28,7 @@ const NOTED_SECONDS: i64 = 3_600;
 const NAME: &str = "keys";
 
 /// The operator's keys. Where they are kept is not decided here.
-pub trait Keys: Send {
+pub trait Keys: Send + Sync {
     /// Their ids, the newest first.
     fn ids(&self) -> Vec<String>;
 
@@ -311,11 +311,7 @@ impl Rotate<'_> {
     }
 
     async fn read(&self) -> Result<Option<(Rotation, u64)>, RotateError> {
-        let Some(document) = self.store.document(&Collection::Rotation, NAME).await? else {
-            return Ok(None);
-        };
-        let rotation = serde_json::from_str(&document.text).map_err(|_| RotateError::Damaged)?;
-        Ok(Some((rotation, document.version)))
+        rotation(self.store).await
     }
 
     /// Writes the rotation; the version that it has then.
@@ -326,6 +322,18 @@ impl Rotate<'_> {
             false => Err(RotateError::Busy),
         }
     }
+}
+
+/// The last rotation, over or not, and its document's version.
+///
+/// # Errors
+/// [`RotateError::Damaged`], or the store's own.
+pub async fn rotation(store: &dyn DocumentStore) -> Result<Option<(Rotation, u64)>, RotateError> {
+    let Some(document) = store.document(&Collection::Rotation, NAME).await? else {
+        return Ok(None);
+    };
+    let rotation = serde_json::from_str(&document.text).map_err(|_| RotateError::Damaged)?;
+    Ok(Some((rotation, document.version)))
 }
 
 fn standing(rotation: &Rotation, entry: &ServerEntry, failed: Option<String>) -> Moved {

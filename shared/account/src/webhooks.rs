@@ -6,7 +6,10 @@
 //!   rows are created first, then changed, then removed.
 //! - A plan that was carried out plans nothing.
 
+mod rows;
 mod warnings;
+
+pub use rows::{Fate, PlanRow};
 
 use crate::finding::Finding;
 use crate::registry::{ConnectForm, ServerEntry};
@@ -47,11 +50,22 @@ fn place(url: &str) -> String {
 pub fn without_credential(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let end = rest.find('/').unwrap_or(rest.len());
+    // What is no port is a password, of which a slash cuts off the rest.
+    let port = rest[..end].rsplit_once(':').map_or("", |(_, port)| port);
+    let is_whole = rest[..end].contains('@') || port.bytes().all(|byte| byte.is_ascii_digit());
+    let end = if is_whole { end } else { rest.len() };
     let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
     match rest[host..].split_once('?') {
         Some((shown, _)) => format!("{scheme}://{shown}?..."),
         None => format!("{scheme}://{}", &rest[host..]),
     }
+}
+
+/// Of where a webhook of somebody else leads, what may be shown to whoever manages a server: its host alone. The rest of such
+/// a URL may be all that keeps strangers out there.
+pub fn host(url: &str) -> String {
+    let url: Option<http::Uri> = url.parse().ok();
+    url.as_ref().and_then(http::Uri::host).unwrap_or_default().to_owned()
 }
 
 /// Where a server's webhooks lead at a base URL: `https://hooks.example.com/v1/8123456/`.
@@ -447,7 +461,18 @@ mod tests {
         }
         assert_eq!(without_credential("https://7.1:pw@h/v1"), "https://h/v1");
         assert_eq!(without_credential("https://h/a@b"), "https://h/a@b");
+        assert_eq!(without_credential("https://h:8443/a@b"), "https://h:8443/a@b");
+        assert_eq!(without_credential("https://7.1:pw@h/a@b"), "https://h/a@b");
+        assert_eq!(without_credential("https://7.1:p/w@h/v1"), "https://h/v1");
         assert_eq!(without_credential("https://h/a?key=pw"), "https://h/a?...");
+        for secret in [
+            "https://u:s3cret@h.example/s3cret?s3cret#s3cret",
+            "https://u:s3/cret@h.example/",
+            "s3cret/s3cret",
+        ] {
+            assert!(!host(secret).contains("s3cret") && !host(secret).contains("cret"), "{secret}");
+        }
+        assert_eq!(host("https://u:pw@hooks.crm.example:8443/T0/B1"), "hooks.crm.example");
     }
 
     #[test]
@@ -477,13 +502,13 @@ mod tests {
         info.legacy_hooks.insert("OpenHookUrl", "https://elsewhere.example.com/".to_owned());
         let rows = [
             webhook(1, "https://hooks.example.com/postmark", &[Trigger::Bounce]),
-            webhook(2, "https://former.example.com/v1/7/bounce", &[Trigger::Bounce]),
+            webhook(2, "https://7.1:pw/pw@former.example.com/v1/7/bounce", &[Trigger::Bounce]),
             webhook(3, "https://crm.example.net/hook", &[Trigger::Bounce]),
         ];
         let plan = plan(&entry(ConnectForm::PerType, false), BASE, &rows, &info, &valid);
         assert_eq!(codes(&plan), ["legacy_hook", "foreign_row_reaches_us", "other_postledger"]);
         assert_eq!((plan.foreign.len(), plan.change.len(), plan.remove.len()), (3, 0, 0));
-        assert!(!serde_json::to_string(&plan).unwrap().contains("pw@"));
+        assert!(!serde_json::to_string(&plan).unwrap().contains("pw"), "no password is shown");
     }
 
     #[test]

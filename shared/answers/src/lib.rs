@@ -27,6 +27,7 @@ mod stats;
 mod suppressions;
 mod time;
 mod token;
+mod webhooks;
 mod words;
 
 pub use branding::{Branding, NewBranding};
@@ -58,4 +59,9 @@ pub use stats::{Block, Bucket, By, Clicks, Opens, Rate, Stats, StatsOfStream};
 pub use suppressions::{Imported, ImportedCounts, ImportedLine, Suppression, Suppressions};
 pub use time::Timestamp;
 pub use token::{MadeToken, NewToken, RevokedChild, RevokedToken, Role, Server, Servers, Token, Tokens};
+pub use webhooks::{
+    ConnectRequest, Connected, TriggerState, Webhook, WebhookCommands, WebhookCredential, WebhookFinding,
+    WebhookForm, WebhookJob, WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep,
+    WebhookWanted, Webhooks,
+};
 pub use words::{Listable, UNKNOWN_STREAM, UnknownStream, Why, Word};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 25] = [
+const CODES: [(&str, &str); 27] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -31,6 +31,12 @@ const CODES: [(&str, &str); 25] = [
     ("method", "405: the path supports other methods, which `Allow` names."),
     ("activity-off", "409: the stack keeps no index by time, so activity cannot be listed."),
     ("no-portal", "409: this ledger is served without a portal, so there is none to link to."),
+    (
+        "connect-elsewhere",
+        "409: nothing that is reached over the web has the key that signs webhooks' passwords. `next` is the command for the \
+         machine that has it.",
+    ),
+    ("not-registered", "409: the server is not registered, so its webhooks are not looked after."),
     ("unusable", "409: it cannot be done with what is there; `detail` says why."),
     ("refused", "409: nothing of the request may be done; `results` says why."),
     ("no-postmark-token", "409: Postmark should be told, but no token for it is kept here."),

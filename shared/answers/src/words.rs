@@ -199,6 +199,14 @@ words! {
     ActorKind ["token", "user", "aws", "local", "operator"];
     /// How far a change is.
     Phase ["begun", "done", "failed"];
+    /// What becomes of a webhook.
+    FateOf ["keep", "create", "change", "verify", "remove", "leave_alone"];
+    /// How far it is to set up webhooks.
+    JobPhase ["begun", "done", "failed"];
+    /// How far a rotation is.
+    RotationStage ["idle", "doors_to_learn", "moving", "quiet", "retired"];
+    /// By what webhooks can be set up.
+    HowConnected ["here", "command"];
     /// The formats of lists that are understood.
     Format [
         "postledger", "postmark", "postmark-bounces", "ses", "sendgrid-bounces", "sendgrid-invalid-emails",

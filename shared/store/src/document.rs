@@ -51,6 +51,8 @@ pub enum Collection {
     Limits,
     /// What the portal is called and looks like, as the agency that runs it wants it.
     Branding,
+    /// What became of the last time that a server's webhooks were to be set up for somebody on a page.
+    Connections,
 }
 
 impl Collection {
@@ -73,6 +75,7 @@ impl Collection {
             Collection::Links => "links".to_owned(),
             Collection::Limits => "limits".to_owned(),
             Collection::Branding => "branding".to_owned(),
+            Collection::Connections => "connections".to_owned(),
         }
     }
 
@@ -178,6 +181,7 @@ mod tests {
             (Collection::Links, "links"),
             (Collection::Limits, "limits"),
             (Collection::Branding, "branding"),
+            (Collection::Connections, "connections"),
         ];
         for (collection, pk) in frozen {
             assert_eq!(collection.pk(), pk);

@@ -326,6 +326,7 @@ fn stack(
         postmark: unreached(),
         clock: clock.clock(),
         portal: None,
+        signing: None,
     }))
 }
 

@@ -198,7 +198,12 @@ fn beyond() -> Problem {
 
 impl Caller {
     /// Somebody at one server: what an access opens there.
-    fn with(who: Who, access: &Access, server: ServerId, expires_at: Option<Time>) -> Option<Caller> {
+    pub(crate) fn with(
+        who: Who,
+        access: &Access,
+        server: ServerId,
+        expires_at: Option<Time>,
+    ) -> Option<Caller> {
         let Standing { role, reveal_addresses } = access.at(server)?;
         let servers = Some(BTreeSet::from([server]));
         Some(Caller { who, grant: Grant { role, servers, reveal_addresses, expires_at } })

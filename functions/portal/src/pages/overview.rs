@@ -7,7 +7,7 @@ use super::happened::{Detail, Row, row};
 use super::rates::{BOUNCES, COMPLAINTS, Figures, Level, Limit, percent};
 use super::shared::number;
 use super::summary::{Line, Span, levels, lines};
-use super::truth;
+use super::{truth, webhooks};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{AtServer, Failed, Frame, Why};
@@ -139,6 +139,14 @@ async fn todo(
     }
     if is_silent(days) {
         todo.push(Todo { kind: "risky", words: t.overview_silent(), path: truth(t.overview_silent_link()) });
+    }
+    // How they stand is told as of now.
+    if at.is_admin()
+        && at.as_of.is_now()
+        && let Some(kind) = webhooks::in_short(at).await?
+    {
+        let path = Some([at.path("webhooks"), t.overview_webhooks_link()]);
+        todo.push(Todo { kind, words: t.overview_webhooks(), path });
     }
     if at.is_admin()
         && let Some(count) = aside(at).await?

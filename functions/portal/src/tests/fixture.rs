@@ -4,6 +4,8 @@
 use crate::bench::{Bench, at, now, server};
 use account::audit::{Entry, Phase, Who, WhoKind};
 use account::completeness::{Line, OfStream};
+use account::connecting::{Job, JobState, JobStep};
+use account::watch::{Found, FoundFinding, FoundWebhook, Requests, TriggerState};
 use account::{Registry, ServerEntry};
 use answers::Role;
 use http::Method;
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use store::Collection;
 use store::prelude::*;
+use store::webhook_activity::WebhookActivity;
 
 /// What an attack would run, were it not shown as what it is.
 pub(crate) const RUNS: &str = "pwn";
@@ -140,6 +143,7 @@ pub(crate) async fn fill(bench: &Bench, id: i64, texts: Texts) -> Filled {
     completeness(bench, id, texts).await;
     set_aside(bench, id, texts).await;
     changes(bench, id, texts, &filled).await;
+    webhooks(bench, id, texts).await;
     people(bench, id, texts).await;
     tokens(bench, id, texts).await;
     filled.recipients.dedup();
@@ -387,6 +391,69 @@ async fn changes(bench: &Bench, id: i64, texts: Texts, filled: &Filled) {
             entry.note(&*bench.store, server(id)).await.unwrap();
         }
     }
+}
+
+/// What was last found of the webhooks, and what became of the last set-up.
+async fn webhooks(bench: &Bench, id: i64, texts: Texts) {
+    bench.connects.texts.lock().unwrap().insert(server(id), texts);
+    let of = |field: &str, n: usize| texts.of(field, n).chars().take(400).collect::<String>();
+    let webhook = |n: usize| FoundWebhook {
+        id: n as i64,
+        stream: of("webhook_stream", n),
+        url: if n < 3 { format!("https://hooks.example.com/v1/{id}/bounce") } else { of("webhook_url", n) },
+        ours: n < 3,
+        triggers: [
+            (
+                "Bounce".to_owned(),
+                [TriggerState::Verified, TriggerState::Unverified, TriggerState::Unknown][n % 3],
+            ),
+            (of("webhook_trigger", n), TriggerState::Unknown),
+        ]
+        .into(),
+        requests: Some(Requests { total: 1_234, failed: 5, retried: 6 }),
+    };
+    let finding = |n: usize| FoundFinding {
+        stream: Some(of("webhook_stream", n)),
+        code: "trigger_unverified".to_owned(),
+        words: of("webhook_words", n),
+        next: of("webhook_next", n),
+    };
+    let found = Found {
+        at: now(),
+        doors: Some("https://hooks.example.com".to_owned()),
+        webhooks: (0..7).map(webhook).collect(),
+        plan: Vec::new(),
+        findings: (0..7).map(finding).collect(),
+        heard: [("Bounce".to_owned(), now())].into(),
+    };
+    let text = serde_json::to_string(&found).unwrap();
+    let name = format!("found#{id}");
+    assert!(bench.store.put_document(&Collection::Watch, &name, &text, None).await.unwrap());
+    let entry = ServerEntry::new(server(id), "", "", now());
+    let step = |n: usize| JobStep {
+        what: of("webhook_what", n),
+        stream: of("webhook_stream", n),
+        url: of("webhook_url", n),
+        failed: Some(of("webhook_failed", n)),
+        next: Some(of("webhook_next", n)),
+    };
+    let job = Job {
+        state: JobState::Failed,
+        steps: (0..7).map(step).collect(),
+        refused: vec![(of("webhook_stream", 1), of("webhook_trigger", 1))],
+        problem: Some((of("webhook_problem", 2), of("webhook_next", 3))),
+        verified: (1, 2),
+        id: "job".to_owned(),
+        ..Job::begun(&entry, now()).unwrap()
+    };
+    job.keep(&*bench.store, server(id)).await.unwrap();
+    let key: String = of("webhook_key", 1).chars().take(40).collect();
+    let activity = WebhookActivity {
+        keys: [(key, now())].into(),
+        low: [(now().hour(), 1)].into(),
+        ..WebhookActivity::default()
+    };
+    WebhookActivity::note(&*bench.store, server(id), &activity).await.unwrap();
 }
 
 async fn people(bench: &Bench, id: i64, texts: Texts) {

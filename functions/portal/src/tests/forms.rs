@@ -12,7 +12,15 @@ use store::Collection;
 /// What the portal changes for people, but for who is signed in.
 fn collections() -> Vec<Collection> {
     let servers = [OWN, FOREIGN].map(|id| Collection::Audit(server(id)));
-    let of_people = [Collection::Tokens, Collection::Servers, Collection::Links, Collection::Branding];
+    let of_people = [
+        Collection::Tokens,
+        Collection::Servers,
+        Collection::Links,
+        Collection::Branding,
+        Collection::Connections,
+        Collection::Watch,
+        Collection::Rotation,
+    ];
     servers.into_iter().chain(of_people).collect()
 }
 

@@ -266,6 +266,12 @@ async fn no_text_of_a_webhook_is_anything_but_a_text_on_any_page() {
         "token_name",
         "brand",
         "support",
+        "webhook_stream",
+        "webhook_words",
+        "webhook_next",
+        "webhook_failed",
+        "webhook_problem",
+        "webhook_trigger",
     ];
     let missing: Vec<&str> =
         fields.into_iter().filter(|field| !shown.contains(&format!("{RUNS}_{field}("))).collect();

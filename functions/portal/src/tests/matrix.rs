@@ -232,6 +232,7 @@ async fn all_of(browser: &mut Browser<'_>) -> BTreeMap<String, String> {
         "statistics",
         "truth",
         "people",
+        "webhooks",
         "audit",
         "settings",
         "settings/tokens",

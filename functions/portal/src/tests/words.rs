@@ -28,6 +28,7 @@ impl Data {
             format!("{server}/quarantine"),
             format!("{server}/completeness"),
             format!("{server}/audit"),
+            format!("{server}/webhooks"),
             "/v1/users".to_owned(),
             "/v1/tokens".to_owned(),
             format!("{server}/policy"),
@@ -46,6 +47,10 @@ impl Data {
             let (_, told) = bench.api(Method::GET, &ask, Value::Null).await;
             strings(&told, &mut known);
         }
+        let plan = json!({ "dry_run": true });
+        let (status, told) = bench.api(Method::POST, &format!("{server}/webhooks"), plan).await;
+        assert_eq!(status, 200, "{told}");
+        strings(&told, &mut known);
         for stream in &filled.streams {
             let addresses = filled.recipients.iter().map(|(address, _)| address.as_str());
             // What is none is told in the API's own words.

@@ -64,6 +64,10 @@ texts! {
     audit_what_server_postmark_token() "Replaced Postmark’s server token";
     audit_what_server_policy() "Changed when soft bounces count";
     audit_what_quarantine_replay() "Replayed what was set aside";
+    audit_what_connect() "Set up webhooks";
+    audit_what_connect_remove() "Removed webhooks";
+    audit_what_webhooks_password() "Was shown the password of the webhooks";
+    audit_what_rotate() "Moved webhooks to a new signing key";
     audit_what_revoke() "Revoked a webhook password";
     audit_what_revoke_undo() "Took back that a webhook password is revoked";
     audit_what_rebuild_repair() "Repaired what the ledger knows of recipients";

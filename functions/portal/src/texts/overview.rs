@@ -21,6 +21,8 @@ texts! {
     overview_missing_link() "See what is missing";
     overview_aside(count) "Reports that could not be recorded and were set aside in the last 30 days: {count}. Find the cause, and replay them.";
     overview_aside_link() "See what was set aside";
+    overview_webhooks() "Something is wrong with the webhooks by which Postmark reports what happens.";
+    overview_webhooks_link() "Look at the webhooks";
     overview_week() "The last 7 days";
     overview_week_before() "The 7 days before";
     overview_month() "The last 30 days";

@@ -20,6 +20,7 @@ texts! {
     nav_statistics() "Statistics";
     nav_truth() "Completeness";
     nav_people() "People";
+    nav_webhooks() "Webhooks";
     nav_audit() "Changes";
     nav_settings() "Settings";
     as_of_title() "Look at another time";

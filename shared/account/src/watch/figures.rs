@@ -4,6 +4,7 @@
 use super::{Report, Watch, WatchError};
 use crate::registry::ServerEntry;
 use crate::webhooks::{self, WebhookRow};
+use ledger::Time;
 use ledger::counters::Measure;
 use postmark_api::{ApiError, MessageQuery, ServerApi, Stats, Trigger, WebhookStatistics, eastern};
 use serde_json::Value;
@@ -39,10 +40,11 @@ impl Watch<'_> {
         rows: &[(WebhookRow, WebhookStatistics)],
         report: &mut Report,
     ) -> Result<(), WatchError> {
-        let counted = self.counted(entry, COUNTED_HOURS).await?;
+        let (counted, heard) = self.counted(entry, COUNTED_HOURS).await?;
+        report.heard = heard;
         failing(rows, report);
         fewer(entry, rows, &counted, report);
-        let lately = self.counted(entry, SILENCE_HOURS).await?;
+        let (lately, _) = self.counted(entry, SILENCE_HOURS).await?;
         match self.sends(api).await {
             Ok(sent) => report.sent = sent,
             Err(error) => report.failed(&error),
@@ -70,22 +72,33 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// What was counted in the last hours, by what tells it.
-    async fn counted(&self, entry: &ServerEntry, hours: i64) -> Result<BTreeMap<Trigger, u64>, WatchError> {
+    /// What was counted in the last hours, by what tells it, and the last hour in which something was.
+    async fn counted(
+        &self,
+        entry: &ServerEntry,
+        hours: i64,
+    ) -> Result<(BTreeMap<Trigger, u64>, BTreeMap<String, Time>), WatchError> {
         let from = self.now.plus_seconds(-hours * 3_600).hour();
         let before = self.now.plus_seconds(2 * 3_600).hour();
         let mut streams = self.store.streams(entry.server).await?;
         streams.extend(entry.streams.keys().cloned());
-        let mut counted = BTreeMap::new();
+        let (mut counted, mut heard) = (BTreeMap::new(), BTreeMap::new());
         for stream in streams {
             let by_hour = self.store.counters(entry.server, &stream, &from, &before).await?;
-            for (measure, count) in by_hour.values().flatten() {
-                if let Some(trigger) = told_by(*measure) {
-                    *counted.entry(trigger).or_default() += u64::try_from(*count).unwrap_or_default();
+            for (hour, counts) in &by_hour {
+                let at: Option<Time> = format!("{hour}:00:00Z").parse().ok();
+                for (measure, count) in counts {
+                    let Some(trigger) = told_by(*measure) else { continue };
+                    let count = u64::try_from(*count).unwrap_or_default();
+                    *counted.entry(trigger).or_default() += count;
+                    if let Some(at) = at.filter(|_| count > 0) {
+                        let last = heard.entry(trigger.name().to_owned()).or_insert(at);
+                        *last = at.max(*last);
+                    }
                 }
             }
         }
-        Ok(counted)
+        Ok((counted, heard))
     }
 
     /// How much mail was sent, yesterday and today (US Eastern).

@@ -3,15 +3,17 @@
 //! It needs no private key: whether a webhook's password is right is seen by the signature.
 
 mod figures;
+mod found;
 mod sent;
 
+pub use found::{Found, FoundFinding, FoundWebhook, Requests, TriggerState, told};
 pub use sent::Sent;
 
 use crate::connect::{self, ConnectError, Seen};
 use crate::finding::Finding;
 use crate::registry::{Registry, RegistryError, ServerEntry};
 use crate::vault::VaultError;
-use crate::webhooks::{self, Difference, Plan, WebhookRow};
+use crate::webhooks::{self, Difference, Plan, PlanRow, WebhookRow};
 use credential::Verifier;
 use credential::{Presented, User, basic};
 use http::HeaderMap;
@@ -39,6 +41,12 @@ pub struct Report {
     pub api_errors: u64,
     /// How many messages Postmark says were sent, yesterday and today (US Eastern), by day.
     pub sent: BTreeMap<String, u64>,
+    /// Where the webhooks lead, which there are, and what would make them what they should be: for [`Found`].
+    #[serde(skip)]
+    pub seen: Option<(Option<String>, Vec<FoundWebhook>, Vec<PlanRow>)>,
+    /// The hour of the last event, by what tells it: for [`Found`].
+    #[serde(skip)]
+    pub heard: BTreeMap<String, Time>,
 }
 
 impl Report {
@@ -51,6 +59,8 @@ impl Report {
             silent: false,
             api_errors: 0,
             sent: BTreeMap::new(),
+            seen: None,
+            heard: BTreeMap::new(),
         }
     }
 
@@ -143,6 +153,9 @@ impl Watch<'_> {
             None => {
                 report.drift += entry.streams.len() as u64;
                 not_connected(&entry, &mut report);
+                let rows = seen.webhooks.iter().map(WebhookRow::from);
+                let rows = rows.map(|row| FoundWebhook::foreign(&row)).collect();
+                report.seen = Some((None, rows, Vec::new()));
                 Vec::new()
             }
         };
@@ -183,17 +196,23 @@ impl Watch<'_> {
         } else {
             differences(entry, &plan, report);
         }
-        report.findings.extend(plan.warnings);
-        let mut rows = Vec::new();
+        report.findings.extend(plan.warnings.iter().cloned());
+        let (mut rows, mut found) = (Vec::new(), Vec::new());
         for row in mine {
             match api.webhook_statistics(row.id).await {
                 Ok(statistics) => {
+                    found.push(FoundWebhook::ours(&row, Some(&statistics)));
                     self.paused(&row, &statistics, api, report).await;
                     rows.push((row, statistics));
                 }
-                Err(error) => report.failed(&error),
+                Err(error) => {
+                    found.push(FoundWebhook::ours(&row, None));
+                    report.failed(&error);
+                }
             }
         }
+        found.extend(plan.foreign.iter().map(FoundWebhook::foreign));
+        report.seen = Some((Some(base.to_owned()), found, told(plan.rows())));
         rows
     }
 

@@ -1,6 +1,6 @@
 //! What a plan warns of: what a person must know or do, since it is not ours to change.
 
-use super::{ROWS_MAX, place, reaches_us, without_credential};
+use super::{ROWS_MAX, host, place, reaches_us};
 use crate::finding::Finding;
 use ledger::ServerId;
 use postmark_api::{ServerInfo, Webhook};
@@ -44,7 +44,7 @@ pub(super) fn doubling(server: ServerId, base: &str, webhook: &Webhook) -> Optio
         server,
         stream: Some(webhook.stream.clone()),
         code,
-        words: format!("webhook {} ({}) {words}", webhook.id, without_credential(&webhook.url)),
+        words: format!("webhook {} ({}) {words}", webhook.id, host(&webhook.url)),
         next: next.to_owned(),
     })
 }

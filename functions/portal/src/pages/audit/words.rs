@@ -11,7 +11,7 @@ use ledger::{RecipientId, ServerId};
 use serde_json::{Map, Value};
 
 /// The kinds of changes at a server.
-pub(super) const KINDS: [&str; 22] = [
+pub(super) const KINDS: [&str; 26] = [
     "suppress",
     "reactivate",
     "import",
@@ -34,6 +34,10 @@ pub(super) const KINDS: [&str; 22] = [
     "revoke",
     "revoke.undo",
     "rebuild.repair",
+    "connect",
+    "connect.remove",
+    "webhooks.password",
+    "rotate",
 ];
 /// How many characters of a value that has no words of its own are shown.
 const SHOWN: usize = 200;
@@ -87,6 +91,10 @@ pub(super) fn what(t: Texts, what: &str) -> String {
         "quarantine.replay" => t.audit_what_quarantine_replay(),
         "revoke" => t.audit_what_revoke(),
         "revoke.undo" => t.audit_what_revoke_undo(),
+        "connect" => t.audit_what_connect(),
+        "connect.remove" => t.audit_what_connect_remove(),
+        "webhooks.password" => t.audit_what_webhooks_password(),
+        "rotate" => t.audit_what_rotate(),
         "rebuild.repair" => t.audit_what_rebuild_repair(),
         other => other.to_owned(),
     }

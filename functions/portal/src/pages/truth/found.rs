@@ -206,7 +206,7 @@ fn counted(t: Texts, kind: &str, count: u64) -> String {
 }
 
 /// A type, as a table names it; one that a later release adds as it came.
-pub(super) fn type_words(t: Texts, kind: &str) -> String {
+pub(in crate::pages) fn type_words(t: Texts, kind: &str) -> String {
     match Kind::named(kind) {
         Some(Kind::Delivery) => t.truth_type_deliveries(),
         Some(Kind::Bounce) => t.truth_type_bounces(),
