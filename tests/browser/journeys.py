@@ -486,7 +486,7 @@ def a_branding_is_looked_at_before_it_is_kept_and_then_is_on_every_page(run):
         needs(drawn == 1, "the logo is not drawn")
         colour = visit.page.locator("main button").first.evaluate("button => getComputedStyle(button).backgroundColor")
         needs(colour == "rgb(255, 204, 0)", f"a button is {colour}")
-        visit.open("/nothing/here")
+        visit.open("/nothing/here", 401)
         shows(visit, "help@agency.example")
     finally:
         ledger.command("branding", "--clear")

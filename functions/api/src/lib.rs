@@ -23,6 +23,7 @@ pub mod decision;
 mod erase;
 mod history;
 mod import;
+pub mod kept;
 #[cfg(feature = "lambda")]
 mod lambda;
 #[cfg(any(test, feature = "testing"))]
@@ -37,7 +38,7 @@ pub mod problem;
 mod recipient;
 #[cfg(any(test, feature = "testing"))]
 pub mod recording;
-pub mod replay;
+mod replay;
 pub mod route;
 mod ruling;
 pub mod scope;

@@ -1,7 +1,7 @@
 //! The API, where this portal may not do itself what is asked of it: a function that browsers talk to holds no server's
 //! Postmark token and writes no event. The API is asked over HTTPS, as whoever is signed in, by their session.
 
-use crate::visit::segment;
+use crate::request::segment;
 use api::call::Call;
 use api::scope::SESSION;
 use bytes::Bytes;

@@ -5,12 +5,20 @@ use crate::multipart::{self, Part};
 use http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, Method};
 use ledger::Time;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// The largest form that is read, in bytes: 10,000 addresses of the longest kind.
 pub const FORM_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What is kept as it is in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A segment of a path of ours.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
 
 /// A request.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 use crate::brand::Shown;
 use crate::moment::{Moment, Zone};
+pub(crate) use crate::request::segment;
 use crate::request::{Fields, Request};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
@@ -16,7 +17,6 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ledger::{ServerId, Time};
 use people::Secret;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use postmark_api::TransportError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,8 +24,6 @@ use store::StoreError;
 
 /// The cookie of a session.
 pub(crate) const SESSION: &str = "pl";
-/// What is kept as it is in a segment of a path.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Why there is no page, or not this one.
 #[derive(Clone, Debug)]
@@ -445,7 +443,7 @@ impl Ask {
         if let Some(value) = value {
             let sign = if self.query.is_empty() { "" } else { "&" };
             let value = value.to_string();
-            self.query += &format!("{sign}{name}={}", utf8_percent_encode(&value, SEGMENT));
+            self.query += &format!("{sign}{name}={}", segment(&value));
         }
         self
     }
@@ -464,11 +462,6 @@ impl Ask {
         self.body = serde_json::to_vec(body).unwrap_or_else(|_| unreachable!("a request is plain JSON"));
         self
     }
-}
-
-/// A segment of a path of ours.
-pub(crate) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 /// Whether somebody who is signed in may do now what is dangerous; else the way to show who they are.

@@ -23,8 +23,8 @@ use account::audited::{self, Change};
 use account::{Connecting, Registry, Streams, Vault};
 use answers::{PortalLink, Timestamp};
 use api::Api;
+use api::kept::Kept;
 use api::problem::Problem;
-use api::replay::Kept;
 use api::scope::Portal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -219,7 +219,7 @@ impl Operator {
         let work = async {
             let body =
                 replay.body_base64.map(|encoded| STANDARD.decode(encoded)).transpose().map_err(unusable)?;
-            let how = api::replay::Replay { overridden: replay.overridden, body };
+            let how = api::kept::Replay { overridden: replay.overridden, body };
             let ports = (&*self.store as &dyn Store, &*self.queue);
             let (identity, queue) = kept.replay(ports, &self.ledger_key, &how, (self.clock)()).await?;
             Ok(Replayed { identity, queue: queue.name().to_owned() })

@@ -2,8 +2,8 @@
 
 use super::Reader;
 use crate::decision;
+use crate::kept::{self, Kept, Replay};
 use crate::problem::{self, Problem};
-use crate::replay::{self, Kept, Replay};
 use crate::token::{self, ERASURES_A_DAY};
 use account::audit::{Entry, Phase, WhoKind};
 use account::connect::{self, ConnectError};
@@ -121,7 +121,7 @@ impl<'a> Admin<'a> {
     /// Where nothing is there, or it is not this server's, or the store's own.
     pub(crate) async fn kept(&self, key: &str) -> Result<Kept, Problem> {
         let kept = Kept::find(self.store(), key).await?;
-        if kept.aside.server == self.server { Ok(kept) } else { Err(replay::unknown()) }
+        if kept.aside.server == self.server { Ok(kept) } else { Err(kept::unknown()) }
     }
 
     /// Puts it back on its queue.

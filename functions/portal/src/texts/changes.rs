@@ -32,6 +32,7 @@ texts! {
     change_queued() "taken in; this ledger records it in a moment";
     change_not_here() "NOT recorded in this ledger";
     change_on(stream, words) "{stream}: {words}";
+    change_postmark_not_asked() "not asked";
     change_postmark_suppressed() "on Postmark’s list";
     change_postmark_deleted() "off Postmark’s list";
     change_postmark_failed() "Postmark refused";
@@ -105,6 +106,8 @@ texts! {
     import_done_title(count, scope) "{count} addresses are barred on {scope} by this import";
     import_plan_title_one(scope) "Bar one address on {scope}?";
     import_done_title_one(scope) "One address is barred on {scope} by this import";
+    import_plan_what() "From now on, this ledger answers that they must not be mailed there. Postmark’s own list stays as it is.";
+    import_count() "Rows";
     import_counts() "Rows of the list";
     import_what() "What becomes of them";
     import_new() "Barred by this import";
