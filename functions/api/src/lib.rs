@@ -23,6 +23,8 @@ pub mod decision;
 mod erase;
 mod history;
 mod import;
+#[cfg(any(test, feature = "testing"))]
+pub mod kept;
 #[cfg(feature = "lambda")]
 mod lambda;
 #[cfg(any(test, feature = "testing"))]
@@ -32,6 +34,7 @@ mod observe;
 #[cfg(test)]
 mod openapi;
 mod policy;
+mod postmark_settings;
 mod postmark_token;
 pub mod problem;
 mod recipient;
@@ -190,6 +193,8 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Completeness => admin::completeness(reader, call).await,
         Route::Audit => audited::audit(&reader.admin()?, call).await,
         Route::PostmarkToken => postmark_token::replace(&reader.admin()?, call).await,
+        Route::PostmarkSettings => postmark_settings::settings(&reader.admin()?, call).await,
+        Route::ChangePostmarkSettings => postmark_settings::change(&reader.admin()?, call).await,
         Route::Policies => policy::policies(&reader.admin()?, call).await,
         Route::ChangePolicy => policy::change(&reader.admin()?, call).await,
         Route::OpenApi

@@ -44,6 +44,10 @@ pub enum Route {
     Audit,
     /// Replaces the server's token at Postmark.
     PostmarkToken,
+    /// What Postmark keeps for the server.
+    PostmarkSettings,
+    /// Changes some of that.
+    ChangePostmarkSettings,
     /// When soft bounces count.
     Policies,
     /// Says when soft bounces count from an instant on.
@@ -74,7 +78,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 32] = [
+    pub const ALL: [Route; 34] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -94,6 +98,8 @@ impl Route {
         Route::Completeness,
         Route::Audit,
         Route::PostmarkToken,
+        Route::PostmarkSettings,
+        Route::ChangePostmarkSettings,
         Route::Policies,
         Route::ChangePolicy,
         Route::Tokens,
@@ -131,6 +137,9 @@ impl Route {
             Route::Completeness => "/v1/servers/{server}/completeness",
             Route::Audit => "/v1/servers/{server}/audit",
             Route::PostmarkToken => "/v1/servers/{server}/postmark-token",
+            Route::PostmarkSettings | Route::ChangePostmarkSettings => {
+                "/v1/servers/{server}/postmark-settings"
+            }
             Route::Policies | Route::ChangePolicy => "/v1/servers/{server}/policy",
             Route::Tokens | Route::NewToken => "/v1/tokens",
             Route::RevokeToken => "/v1/tokens/{id}",
@@ -154,9 +163,11 @@ impl Route {
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
-            Route::ChangeUser | Route::PostmarkToken | Route::ChangePolicy | Route::SetBranding => {
-                Method::PUT
-            }
+            Route::ChangeUser
+            | Route::PostmarkToken
+            | Route::ChangePostmarkSettings
+            | Route::ChangePolicy
+            | Route::SetBranding => Method::PUT,
             Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
             _ => Method::GET,
         }
@@ -173,13 +184,16 @@ impl Route {
                 | Route::Erase
                 | Route::Replay
                 | Route::PostmarkToken
+                | Route::PostmarkSettings
+                | Route::ChangePostmarkSettings
                 | Route::ChangePolicy
                 | Route::NewToken
                 | Route::RevokeToken
         )
     }
 
-    /// Whether a session must have been confirmed just now for it.
+    /// Whether a session must have been confirmed just now for it, whatever is asked. Of what Postmark keeps, the switch of
+    /// SMTP alone takes that, and that route looks itself.
     pub const fn takes_fresh_code(self) -> bool {
         matches!(self, Route::Erase | Route::PostmarkToken | Route::NewToken | Route::RevokeToken)
     }
@@ -215,6 +229,8 @@ impl Route {
             | Route::Replay
             | Route::Audit
             | Route::PostmarkToken
+            | Route::PostmarkSettings
+            | Route::ChangePostmarkSettings
             | Route::Policies
             | Route::ChangePolicy
             | Route::Tokens

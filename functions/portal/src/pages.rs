@@ -74,6 +74,8 @@ pub enum Page {
     Tokens,
     /// Its token at Postmark.
     PostmarkToken,
+    /// What Postmark keeps for it.
+    PostmarkServer,
     /// When soft bounces count at it.
     Policy,
     /// Everybody who may sign in.
@@ -97,7 +99,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 24] = [
+    pub const ALL: [Page; 25] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -118,6 +120,7 @@ impl Page {
         Page::Settings,
         Page::Tokens,
         Page::PostmarkToken,
+        Page::PostmarkServer,
         Page::Policy,
         Page::AllPeople,
         Page::Branding,
@@ -147,6 +150,7 @@ impl Page {
             Page::Settings => "/servers/{server}/settings",
             Page::Tokens => "/servers/{server}/settings/tokens",
             Page::PostmarkToken => "/servers/{server}/settings/postmark",
+            Page::PostmarkServer => "/servers/{server}/settings/postmark-server",
             Page::Policy => "/servers/{server}/settings/policy",
             Page::AllPeople => "/people",
             Page::Branding => "/branding",
@@ -168,6 +172,7 @@ impl Page {
             | Page::Settings
             | Page::Tokens
             | Page::PostmarkToken
+            | Page::PostmarkServer
             | Page::Policy => Standing::At(Role::Admin),
             _ => Standing::At(Role::Viewer),
         }
@@ -185,7 +190,9 @@ impl Page {
             Page::Truth => "truth",
             Page::People => "people",
             Page::Audit => "audit",
-            Page::Settings | Page::Tokens | Page::PostmarkToken | Page::Policy => "settings",
+            Page::Settings | Page::Tokens | Page::PostmarkToken | Page::PostmarkServer | Page::Policy => {
+                "settings"
+            }
             Page::Servers | Page::Overview | Page::AllPeople | Page::Branding | Page::Account => "",
         }
     }
@@ -279,6 +286,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Settings, false) => settings::page(&at),
         (Page::Tokens, posts) => settings::tokens::routed(&at, posts).await,
         (Page::PostmarkToken, posts) => settings::postmark::routed(&at, posts).await,
+        (Page::PostmarkServer, posts) => settings::server::routed(&at, posts).await,
         (Page::Policy, posts) => settings::policy::routed(&at, posts).await,
         _ => Err(Failed::not_found()),
     }

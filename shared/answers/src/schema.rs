@@ -3,9 +3,10 @@
 use crate::{
     Activity, Audit, Branding, CheckRequest, Checked, Completeness, EraseRequest, Erased, Events, Export,
     Imported, InviteRequest, Invited, MadeToken, NewBranding, NewToken, Policies, PolicyChanged,
-    PolicyRequest, PortalLink, PortalLinkRequest, PostmarkTokenKept, PostmarkTokenRequest, Problem,
-    Quarantine, ReactivateRequest, Reactivated, Recipient, Replayed, RevokedToken, Servers, Stats,
-    SuppressRequest, Suppressed, Suppressions, Timeline, Tokens, User, UserAccess, Users,
+    PolicyRequest, PortalLink, PortalLinkRequest, PostmarkSettings, PostmarkSettingsChanged,
+    PostmarkSettingsRequest, PostmarkTokenKept, PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest,
+    Reactivated, Recipient, Replayed, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
+    Suppressions, Timeline, Tokens, User, UserAccess, Users,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -25,13 +26,15 @@ pub fn schemas() -> Map<String, Value> {
     }
     of!(
         requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken, InviteRequest, UserAccess,
-        PortalLinkRequest, PostmarkTokenRequest, PolicyRequest, NewBranding
+        PortalLinkRequest, PostmarkTokenRequest, PolicyRequest, NewBranding,
+        PostmarkSettingsRequest
     );
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
         Imported, Erased, Export, Quarantine, Replayed, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
-        PortalLink, PostmarkTokenKept, Policies, PolicyChanged, Branding, Problem
+        PortalLink, PostmarkTokenKept, Policies, PolicyChanged, Branding, Problem,
+        PostmarkSettings, PostmarkSettingsChanged
     );
     let mut all = Map::new();
     for (definitions, tidy) in [

@@ -264,6 +264,12 @@ async fn no_text_of_a_webhook_is_anything_but_a_text_on_any_page() {
         "user",
         "type",
         "token_name",
+        "server_name",
+        "inbound_domain",
+        "color",
+        "track_links",
+        "delivery_type",
+        "server_link",
         "brand",
         "support",
     ];
