@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 61] = [
+const COMMANDS: [(&str, Given); 62] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -59,6 +59,7 @@ const COMMANDS: [(&str, Given); 61] = [
     ("server forget-stream --server 8123456 --stream slip", Refused),
     ("server list", Refused),
     ("server policy --server 8123456", Used),
+    ("server postmark-settings --server 8123456", Used),
     ("server remove --server 8123456 --yes", Refused),
     ("server set --server 8123456 --label x", Refused),
     ("server show --server 8123456", Refused),

@@ -137,7 +137,8 @@ impl Api {
         let name = name.unwrap_or_default();
         let answer = match server {
             Some(server) => match gate.server(&server).await {
-                Ok(reader) => of_server(reader, route, call, &name).await,
+                // On the heap: the largest of all routes would be part of whatever asks for one.
+                Ok(reader) => Box::pin(of_server(reader, route, call, &name)).await,
                 Err(problem) => Err(problem),
             },
             None => stack::answer(&gate, route, call, &name).await,

@@ -239,7 +239,8 @@ pub(crate) async fn routed(
     };
     let inside =
         |failed: Failed| Failed { frame: failed.frame.or_else(|| Some(Box::new(visit.frame()))), ..failed };
-    shown(&visit, segments).await.map_err(inside)
+    // On the heap: the largest of all pages would be part of whatever asks for one.
+    Box::pin(shown(&visit, segments)).await.map_err(inside)
 }
 
 async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {

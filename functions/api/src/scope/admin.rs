@@ -198,6 +198,8 @@ impl<'a> Admin<'a> {
         asked: Value,
         change: impl Future<Output = Result<(T, Value), (Problem, Value)>>,
     ) -> Result<T, Problem> {
+        // Kept apart, since a change may be large, and is in each of these as a whole.
+        let change = Box::pin(change);
         let change = async {
             match change.await {
                 Ok((done, told)) => (Phase::Done, told, Ok(done)),
