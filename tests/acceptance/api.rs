@@ -104,6 +104,9 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
             (ADDRESS, json!({ "servers": servers }).to_string())
         }
         Route::PostmarkToken => (ADDRESS, json!({ "token": OWNERS_TOKEN }).to_string()),
+        Route::ChangePostmarkSettings => {
+            (ADDRESS, json!({ "set": { "TrackOpens": true }, "dry_run": true }).to_string())
+        }
         Route::ChangePolicy => {
             let policy =
                 json!({ "count": 5, "messages": 3, "span_days": 7, "window_days": 30, "pause_days": 14 });
@@ -206,8 +209,12 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
         Route::Branding | Route::SetBranding => well,
         _ if !inside || server == NOWHERE => 404,
         _ if role < needed => 403,
-        // Postmark says that it is the other one's.
-        Route::PostmarkToken if server == FOREIGN => 409,
+        // Postmark says that it is the other one's, so that there is none for this one.
+        Route::PostmarkToken | Route::PostmarkSettings | Route::ChangePostmarkSettings
+            if server == FOREIGN =>
+        {
+            409
+        }
         _ => well,
     }
 }

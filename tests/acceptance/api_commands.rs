@@ -363,6 +363,26 @@ fn a_soft_bounce_policy_is_planned_before_it_is_set_and_applies_from_then_on() {
 }
 
 #[test]
+fn what_postmark_keeps_is_asked_for_only_with_a_token_of_its_own() {
+    let running = Running::start("postmark-settings", &[]);
+    let of_postmark = |rest: &[&str]| running.ask(&words(&["server", "postmark-settings"], rest), b"");
+    for rest in
+        [&[][..], &["--set", "track-opens=off", "--yes"], &["--set", "smtp=off", "--dry-run", "--json"]]
+    {
+        let told = of_postmark(rest);
+        let words = text(&told.stderr);
+        assert!(!told.status.success() && words.contains("no Postmark token is kept"), "{rest:?}: {words}");
+        assert!(words.contains("postledger server add"), "{rest:?}: {words}");
+    }
+    for wrong in ["track-opens", "track-opens=maybe", "color=pink", "BounceHookUrl=x"] {
+        let told = of_postmark(&["--set", wrong]);
+        assert_eq!(told.status.code(), Some(2), "{wrong}: {}", text(&told.stderr));
+    }
+    let audit = running.json(&words(&["audit"], &["--json"]));
+    assert!(!audit.to_string().contains("postmark_settings"), "{audit}");
+}
+
+#[test]
 fn changes_by_other_commands_are_noted_before_and_after_by_whoever_makes_them() {
     let running = Running::start("audited", &[]);
     let ask = |words: &[&str]| running.ask(words, b"");

@@ -59,6 +59,7 @@ const COMMANDS: [(&str, Given); 62] = [
     ("server forget-stream --server 8123456 --stream slip", Refused),
     ("server list", Refused),
     ("server policy --server 8123456", Used),
+    ("server postmark-settings --server 8123456", Used),
     ("server remove --server 8123456 --yes", Refused),
     ("server set --server 8123456 --label x", Refused),
     ("server show --server 8123456", Refused),

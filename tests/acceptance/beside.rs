@@ -418,6 +418,27 @@ async fn what_somebody_changed_at_postmark_is_found_and_connect_mends_it() {
 }
 
 #[tokio::test]
+async fn a_server_is_changed_by_its_own_token_in_what_is_named_and_read_back() {
+    let beside = Beside::connected(Config::usual(3)).await;
+    let api = beside.api();
+    let before = api.server().await.unwrap();
+    assert_eq!((before.smtp_api_activated, before.track_opens), (Some(true), Some(false)));
+    assert_eq!((before.color.as_deref(), before.inbound_domain.as_deref()), (Some("purple"), None));
+    api.edit_server(&json!({ "TrackOpens": true, "TrackLinks": "TextOnly" })).await.unwrap();
+    let after = api.server().await.unwrap();
+    assert_eq!((after.track_opens, after.track_links.as_deref()), (Some(true), Some("TextOnly")));
+    let rest = postmark_api::ServerInfo {
+        track_opens: Some(false),
+        track_links: before.track_links.clone(),
+        ..after
+    };
+    assert!(rest == before, "all else stays");
+    let refused = api.edit_server(&json!({ "Color": "pink", "TrackOpens": false })).await;
+    assert!(matches!(refused, Err(ApiError::Refused { code: 608, .. })), "{refused:?}");
+    assert_eq!(api.server().await.unwrap().track_opens, Some(true));
+}
+
+#[tokio::test]
 async fn a_trigger_that_postmark_paused_is_found_and_verified_again() {
     let beside = Beside::connected(Config::usual(3)).await;
     let row = beside.webhooks().await.remove(1);

@@ -417,6 +417,27 @@ def webhooks_are_planned_set_up_and_read_back_without_a_postmark_log_in(run):
     shows(visit, "Nothing has to be done at Postmark", "stays")
 
 
+def a_server_is_changed_at_postmark_after_a_plan(run):
+    admin = run.enter("admin", EMPTY)
+    admin.open(f"{OF_SERVER}/settings")
+    clicks(admin, link(admin, "The server at Postmark"))
+    name = f"Shop {time.monotonic_ns()}"
+    admin.page.get_by_label("Name", exact=True).fill(name)
+    clicks(admin, button(admin, "Show what this would change"))
+    shows(admin, "at Postmark?", name, "Postmark’s pages call the server so.")
+    clicks(admin, link(admin, "Cancel"))
+    shows_not(admin, name)
+    admin.page.get_by_label("Name", exact=True).fill(name)
+    clicks(admin, button(admin, "Show what this would change"))
+    clicks(admin, button(admin, "Change it at Postmark"))
+    shows(admin, "Changed: ", "Done", name)
+    shows_not(admin, "NOT done")
+    clicks(admin, link(admin, "Back to what Postmark keeps"))
+    needs(admin.page.get_by_label("Name", exact=True).input_value() == name, "the page does not show what Postmark keeps now")
+    admin.open(f"{OF_SERVER}/audit")
+    shows(admin, "Changed the server at Postmark")
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).date()
 
@@ -536,6 +557,7 @@ JOURNEYS = [
     what_is_recorded_of_a_person_is_exported_and_erased,
     a_token_is_shown_once_and_revoked,
     a_policy_is_planned_and_set_for_later,
+    a_server_is_changed_at_postmark_after_a_plan,
     no_page_of_another_server_is_reached_by_its_url,
     what_others_write_is_shown_as_what_it_is,
     the_keyboard_reaches_everything_on_the_pages_that_have_most,

@@ -142,6 +142,11 @@ PAGES = [
     Page("tokens", OF_SERVER + "/settings/tokens", ADMINS),
     Page("tokens: no name", OF_SERVER + "/settings/tokens", (ADMIN,), ledgers=(FULL,), status=400, act=sends("Make it", name=" ")),
     Page("postmark token", OF_SERVER + "/settings/postmark", ADMINS),
+    Page("postmark server", OF_SERVER + "/settings/postmark-server", ADMINS),
+    Page("postmark server: plan", OF_SERVER + "/settings/postmark-server", (ADMIN,), ledgers=(EMPTY, HOSTILE),
+         act=lambda visit, ledger: plans_at_postmark(visit, "Another name")),
+    Page("postmark server: no name", OF_SERVER + "/settings/postmark-server", (ADMIN,), ledgers=(EMPTY, HOSTILE), status=400,
+         act=lambda visit, ledger: plans_at_postmark(visit, " ")),
     Page("policy", OF_SERVER + "/settings/policy", ADMINS, act=opens_all),
     Page("policy: plan", OF_SERVER + "/settings/policy", (ADMIN,), act=lambda visit, ledger: plans_a_policy(visit, count="1", messages="1")),
     Page("policy: more messages than bounces", OF_SERVER + "/settings/policy", (ADMIN,), ledgers=(FULL,), status=400,
@@ -149,6 +154,12 @@ PAGES = [
     # What a viewer may not know of.
     Page("not found: not for a viewer", OF_SERVER + "/people", (VIEWER,), ledgers=(FULL,), status=404),
 ]
+
+
+def plans_at_postmark(visit, name):
+    visit.page.get_by_label("Name", exact=True).fill(name)
+    visit.page.get_by_label("Mail by SMTP", exact=True).select_option("off")
+    clicks(visit, visit.page.get_by_role("button", name="Show what this would change", exact=True))
 
 
 def plans_a_policy(visit, **numbers):

@@ -168,6 +168,9 @@ class Full(Ledger):
 class Empty(Ledger):
     """A server of which nothing is known but its name."""
 
+    # Of the servers' tokens: what the Postmark here keeps for them follows from it.
+    TOKEN = "token"
+
     def __init__(self, name, program, postmark):
         super().__init__(name, program, "--no-sample", "--postmark", postmark)
         self._postmark = postmark
@@ -183,11 +186,13 @@ class Empty(Ledger):
 
     def register(self, client, label, server=SERVER):
         words = ["--server", server, "--client", client, "--label", label, "--postmark", self._postmark]
-        self.command("server", "add", *words, given=f"{server}-token\n")
+        self.command("server", "add", *words, given=f"{server}-{self.TOKEN}\n")
 
 
 class Hostile(Empty):
     """A server whose every text is an attack, and another one."""
+
+    TOKEN = "hostile"
 
     def _fill(self):
         self.register(hostile.CLIENT, hostile.LABEL)
@@ -217,13 +222,13 @@ class Hostile(Empty):
 
 class Postmark(contextlib.AbstractContextManager):
     """As much of Postmark as is needed to register servers, to set up their webhooks, and to compare them with: each token is
-    `ID-token`, there are two streams, all lists are empty, on each day there were opens that no list tells of, and every webhook
-    is verified."""
+    `ID-token` or, where what it keeps for the server is attacks, `ID-hostile`. There are two streams, all lists are empty, on each
+    day there were opens that no list tells of, and every webhook is verified. Settings of servers can be changed."""
 
     def __enter__(self):
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
         self._server.daemon_threads = True
-        self._server.webhooks = {}
+        self._server.webhooks, self._server.kept = {}, {}
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         return self
@@ -240,7 +245,11 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.keep(len(self.server.webhooks) + 1)
 
     def do_PUT(self):
-        self.keep(int(self.path.split("/")[-1]))
+        if self.path != "/server":
+            return self.keep(int(self.path.split("/")[-1]))
+        kept = self.kept(self.token_server())
+        kept.update(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.tell(kept)
 
     def do_DELETE(self):
         self.server.webhooks.pop((self.token_server(), int(self.path.split("/")[-1])), None)
@@ -263,7 +272,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         elif path.startswith("/webhooks/"):
             answer = {"Statuses": {}, "Metrics": {}}
         elif path == "/server":
-            answer = {"ID": server, "Name": f"Server {server}", "ApiTokens": [], "DeliveryType": "Live"}
+            answer = self.kept(server)
         elif path == "/message-streams":
             kinds = {"outbound": "Transactional", "broadcast": "Broadcasts"}
             answer = {"MessageStreams": [{"ID": name, "Name": name, "MessageStreamType": kind} for name, kind in kinds.items()]}
@@ -275,6 +284,16 @@ class Answers(http.server.BaseHTTPRequestHandler):
         else:
             answer = {"TotalCount": 0, "Bounces" if path == "/bounces" else path.split("/")[-1].title().replace("Outbound", "Messages"): []}
         self.tell(answer)
+
+    def kept(self, server):
+        """What is kept for the server of a token, from the first time that it is asked for."""
+        token = self.headers.get("x-postmark-server-token", "")
+        attacks = {"Name": hostile.LABEL, "Color": hostile.CLIENT, "TrackLinks": hostile.NO_ADDRESSES[1], "InboundDomain": hostile.LONG_WORD,
+                   "DeliveryType": hostile.CLIENT, "ServerLink": f"javascript:{hostile.RUN}", "OpenHookUrl": hostile.CLIENT,
+                   "BounceHookUrl": f"https://user:password@{hostile.LONG_WORD[:60]}.example/", "PostFirstOpenOnly": True}
+        usual = {"ID": server, "Name": f"Server {server}", "ApiTokens": [], "DeliveryType": "Live", "Color": "Purple", "TrackOpens": True,
+                 "TrackLinks": "None", "SmtpApiActivated": True, "InboundSpamThreshold": 5, "RawEmailEnabled": False}
+        return self.server.kept.setdefault(token, {**usual, **(attacks if token.endswith("-hostile") else {})})
 
     def tell(self, answer):
         body = json.dumps(answer).encode()

@@ -44,6 +44,10 @@ pub enum Route {
     Audit,
     /// Replaces the server's token at Postmark.
     PostmarkToken,
+    /// What Postmark keeps for the server.
+    PostmarkSettings,
+    /// Changes some of that.
+    ChangePostmarkSettings,
     /// When soft bounces count.
     Policies,
     /// Says when soft bounces count from an instant on.
@@ -82,7 +86,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 36] = [
+    pub const ALL: [Route; 38] = [
         Route::OpenApi,
         Route::Servers,
         Route::Check,
@@ -102,6 +106,8 @@ impl Route {
         Route::Completeness,
         Route::Audit,
         Route::PostmarkToken,
+        Route::PostmarkSettings,
+        Route::ChangePostmarkSettings,
         Route::Policies,
         Route::ChangePolicy,
         Route::Webhooks,
@@ -143,6 +149,9 @@ impl Route {
             Route::Completeness => "/v1/servers/{server}/completeness",
             Route::Audit => "/v1/servers/{server}/audit",
             Route::PostmarkToken => "/v1/servers/{server}/postmark-token",
+            Route::PostmarkSettings | Route::ChangePostmarkSettings => {
+                "/v1/servers/{server}/postmark-settings"
+            }
             Route::Policies | Route::ChangePolicy => "/v1/servers/{server}/policy",
             Route::Webhooks | Route::ConnectWebhooks => "/v1/servers/{server}/webhooks",
             Route::WebhookPassword => "/v1/servers/{server}/webhooks/password",
@@ -172,9 +181,11 @@ impl Route {
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
-            Route::ChangeUser | Route::PostmarkToken | Route::ChangePolicy | Route::SetBranding => {
-                Method::PUT
-            }
+            Route::ChangeUser
+            | Route::PostmarkToken
+            | Route::ChangePostmarkSettings
+            | Route::ChangePolicy
+            | Route::SetBranding => Method::PUT,
             Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
             _ => Method::GET,
         }
@@ -191,6 +202,8 @@ impl Route {
                 | Route::Erase
                 | Route::Replay
                 | Route::PostmarkToken
+                | Route::PostmarkSettings
+                | Route::ChangePostmarkSettings
                 | Route::ChangePolicy
                 | Route::NewToken
                 | Route::RevokeToken
@@ -200,7 +213,8 @@ impl Route {
         )
     }
 
-    /// Whether a session must have been confirmed just now for it.
+    /// Whether a session must have been confirmed just now for it, whatever is asked. Of what Postmark keeps, the switch of
+    /// SMTP alone takes that, and that route looks itself.
     pub const fn takes_fresh_code(self) -> bool {
         matches!(
             self,
@@ -244,6 +258,8 @@ impl Route {
             | Route::Replay
             | Route::Audit
             | Route::PostmarkToken
+            | Route::PostmarkSettings
+            | Route::ChangePostmarkSettings
             | Route::Policies
             | Route::ChangePolicy
             | Route::Webhooks

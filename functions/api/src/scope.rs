@@ -32,7 +32,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::AUTHORIZATION;
 use ledger::event::WHOLE_SERVER;
 use ledger::policy::SoftBouncePolicy;
-use ledger::{LedgerKey, ServerId};
+use ledger::{LedgerKey, ServerId, Time};
 use platform::Clock;
 use postmark_api::Endpoint;
 use queue::Queue;
@@ -93,17 +93,20 @@ impl Portal {
 pub struct Caller {
     who: Who,
     grant: Grant,
+    /// Until when a user's session counts as confirmed by a code; others confirm nothing.
+    confirmed_until: Option<Time>,
 }
 
 impl Caller {
     /// Somebody who may do everything, and who is known by other means than a token: by credentials of AWS, or by
     /// using the machine that all of it runs on.
     pub fn operator(who: Who) -> Caller {
-        Caller { who, grant: Grant::ALL }
+        Caller { who, grant: Grant::ALL, confirmed_until: None }
     }
 
     fn of(token: &Token) -> Caller {
-        Caller { who: Who { kind: WhoKind::Token, name: token.id.clone() }, grant: token.grant() }
+        let who = Who { kind: WhoKind::Token, name: token.id.clone() };
+        Caller { who, grant: token.grant(), confirmed_until: None }
     }
 
     /// Who it is, as changes are noted.
@@ -124,6 +127,12 @@ impl Caller {
     /// The role.
     pub fn role(&self) -> Role {
         self.grant.role
+    }
+
+    /// Whether they may do now what takes a code that was given just now. It is asked of users who are signed in, alone:
+    /// whoever bears a token has nowhere to give one.
+    pub fn is_confirmed(&self, now: Time) -> bool {
+        self.confirmed_until.is_none_or(|until| now < until)
     }
 
     /// Whether addresses in lists are shown whole.

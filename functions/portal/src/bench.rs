@@ -108,6 +108,8 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<Memory>,
     pub(crate) queue: Arc<queue::Memory>,
     pub(crate) outbox: Arc<MemoryOutbox>,
+    /// The Postmark that is asked, unless a test has one of its own.
+    pub(crate) postmark: Arc<postmark::Owner>,
     /// The servers' Postmark tokens.
     pub(crate) vault: Arc<account::MemoryVault>,
     pub(crate) connects: Arc<Connects>,
@@ -141,7 +143,8 @@ impl Bench {
         let vault = Arc::new(account::MemoryVault::default());
         let outbox = Arc::new(MemoryOutbox::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
-        let postmark = postmark.unwrap_or_else(|| Arc::new(self::postmark::Owner));
+        let owner = Arc::new(postmark::Owner::default());
+        let postmark = postmark.unwrap_or_else(|| owner.clone());
         let postmark = Endpoint::new(postmark).with_retries(once);
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
         let known = Known { url: url.to_owned(), outbox: mail, brand: Brand::default() };
@@ -166,7 +169,18 @@ impl Bench {
         };
         let mut portal = Portal::new(&parts, settings);
         portal.elsewhere = elsewhere;
-        Bench { portal, store, queue, vault, outbox, connects: connecting, moved, calls, refuses }
+        Bench {
+            portal,
+            store,
+            queue,
+            postmark: owner,
+            vault,
+            outbox,
+            connects: connecting,
+            moved,
+            calls,
+            refuses,
+        }
     }
 
     /// A bench whose Postmark keeps suppression lists, and the token of [`OWN`] with it.

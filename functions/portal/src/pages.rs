@@ -77,6 +77,8 @@ pub enum Page {
     Tokens,
     /// Its token at Postmark.
     PostmarkToken,
+    /// What Postmark keeps for it.
+    PostmarkServer,
     /// When soft bounces count at it.
     Policy,
     /// Everybody who may sign in.
@@ -100,7 +102,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 25] = [
+    pub const ALL: [Page; 26] = [
         Page::Servers,
         Page::Overview,
         Page::Activity,
@@ -122,6 +124,7 @@ impl Page {
         Page::Settings,
         Page::Tokens,
         Page::PostmarkToken,
+        Page::PostmarkServer,
         Page::Policy,
         Page::AllPeople,
         Page::Branding,
@@ -152,6 +155,7 @@ impl Page {
             Page::Settings => "/servers/{server}/settings",
             Page::Tokens => "/servers/{server}/settings/tokens",
             Page::PostmarkToken => "/servers/{server}/settings/postmark",
+            Page::PostmarkServer => "/servers/{server}/settings/postmark-server",
             Page::Policy => "/servers/{server}/settings/policy",
             Page::AllPeople => "/people",
             Page::Branding => "/branding",
@@ -174,6 +178,7 @@ impl Page {
             | Page::Settings
             | Page::Tokens
             | Page::PostmarkToken
+            | Page::PostmarkServer
             | Page::Policy => Standing::At(Role::Admin),
             _ => Standing::At(Role::Viewer),
         }
@@ -192,7 +197,9 @@ impl Page {
             Page::People => "people",
             Page::Webhooks => "webhooks",
             Page::Audit => "audit",
-            Page::Settings | Page::Tokens | Page::PostmarkToken | Page::Policy => "settings",
+            Page::Settings | Page::Tokens | Page::PostmarkToken | Page::PostmarkServer | Page::Policy => {
+                "settings"
+            }
             Page::Servers | Page::Overview | Page::AllPeople | Page::Branding | Page::Account => "",
         }
     }
@@ -239,7 +246,8 @@ pub(crate) async fn routed(
     };
     let inside =
         |failed: Failed| Failed { frame: failed.frame.or_else(|| Some(Box::new(visit.frame()))), ..failed };
-    shown(&visit, segments).await.map_err(inside)
+    // On the heap: the largest of all pages would be part of whatever asks for one.
+    Box::pin(shown(&visit, segments)).await.map_err(inside)
 }
 
 async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
@@ -287,6 +295,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Settings, false) => settings::page(&at),
         (Page::Tokens, posts) => settings::tokens::routed(&at, posts).await,
         (Page::PostmarkToken, posts) => settings::postmark::routed(&at, posts).await,
+        (Page::PostmarkServer, posts) => settings::server::routed(&at, posts).await,
         (Page::Policy, posts) => settings::policy::routed(&at, posts).await,
         _ => Err(Failed::not_found()),
     }

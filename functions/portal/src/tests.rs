@@ -9,6 +9,7 @@ mod headers;
 mod hostile;
 mod html;
 mod matrix;
+mod postmark_server;
 mod report;
 mod robust;
 mod sessions;

@@ -48,6 +48,7 @@ mod message;
 mod overview;
 mod pages;
 mod people;
+mod postmark;
 mod report;
 mod settings;
 mod signing_in;

@@ -4,6 +4,7 @@ pub mod api;
 pub mod beside;
 pub mod branding;
 pub mod doctor;
+pub mod postmark_settings;
 pub mod reconcile;
 pub mod user;
 

@@ -49,7 +49,7 @@ impl As {
                 | Ask::Branding(_),
             )
             | Command::Completeness(_)
-            | Command::Server(Servers::Policy(_)) => (As::Bearer, None),
+            | Command::Server(Servers::Policy(_) | Servers::PostmarkSettings(_)) => (As::Bearer, None),
             Command::Run(_)
             | Command::Backup(_)
             | Command::Restore(_)

@@ -64,6 +64,7 @@ pub fn run(command: Servers, context: &Context, form: Form) -> Result<(), Failur
             Ok(())
         }
         Servers::Policy(args) => ask::policy::run(&args, context, form.json()?),
+        Servers::PostmarkSettings(args) => ask::postmark_settings::run(&args, context, form.json()?),
         Servers::ForgetStream { server, stream, target } => {
             let (server, json) = (server.id(context)?, form.json()?);
             let place = ["servers", &server.to_string(), "streams", &stream];

@@ -79,7 +79,7 @@ pub fn ours(url: &str, base: &str, server: ServerId) -> bool {
 }
 
 /// Whether a URL leads to our doors at all.
-fn reaches_us(url: &str, base: &str) -> bool {
+pub fn reaches_us(url: &str, base: &str) -> bool {
     format!("{}/", place(url)).starts_with(&format!("{}/", place(base)))
 }
 
@@ -362,12 +362,8 @@ mod tests {
         ServerInfo {
             id: 7,
             name: "acme".to_owned(),
-            track_opens: false,
-            track_links: "None".to_owned(),
             delivery_type: "Live".to_owned(),
-            post_first_open_only: false,
-            legacy_hooks: BTreeMap::new(),
-            enable_smtp_api_error_hooks: false,
+            ..ServerInfo::default()
         }
     }
 

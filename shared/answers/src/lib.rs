@@ -17,6 +17,7 @@ mod history;
 mod named;
 mod operations;
 mod people;
+mod postmark_settings;
 mod problem;
 mod rate;
 mod recipient;
@@ -40,6 +41,11 @@ pub use operations::{
 };
 pub use people::{
     InviteRequest, Invited, NewStanding, PortalLink, PortalLinkRequest, Standing, User, UserAccess, Users,
+};
+pub use postmark_settings::{
+    COLORS, NewPostmarkSettings, PostmarkChange, PostmarkServer, PostmarkSetting, PostmarkSettings,
+    PostmarkSettingsChanged, PostmarkSettingsRequest, PostmarkWarning, SERVER_NAME_MAX, SettingValue,
+    TRACK_LINKS,
 };
 pub use problem::{Problem, URN};
 pub use recipient::{

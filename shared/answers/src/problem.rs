@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 27] = [
+const CODES: [(&str, &str); 32] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -40,6 +40,9 @@ const CODES: [(&str, &str); 27] = [
     ("unusable", "409: it cannot be done with what is there; `detail` says why."),
     ("refused", "409: nothing of the request may be done; `results` says why."),
     ("no-postmark-token", "409: Postmark should be told, but no token for it is kept here."),
+    ("token-of-another-server", "409: Postmark says that the token is another server's."),
+    ("token-not-accepted", "409: Postmark does not accept the token."),
+    ("refused-by-postmark", "409: Postmark refuses the change, so nothing was changed."),
     (
         "no-address",
         "409: the person was erased, so the recipient must be named by its address before Postmark can be told.",
@@ -52,6 +55,7 @@ const CODES: [(&str, &str); 27] = [
         "too-many-tokens",
         "409: a server or a token has as many tokens as allowed. Revoke one that is no longer needed.",
     ),
+    ("too-many-policies", "409: a server has as many policies for one kind of stream as allowed."),
     ("too-many-users", "409: a server has as many users as allowed. Remove one who no longer needs access."),
     ("too-large", "413: the request has more than one request may have."),
     ("too-many", "429: the token has reached its limit for today; `Retry-After` says for how long."),
@@ -61,6 +65,10 @@ const CODES: [(&str, &str); 27] = [
         "500: the stored data cannot be used. Only operators of the ledger see this; a token sees `unavailable`.",
     ),
     ("unavailable", "503: a table or queue did not answer. Try again."),
+    (
+        "postmark-unavailable",
+        "503: Postmark did not answer, so nothing was changed. Try again in some minutes.",
+    ),
     ("not-a-door", "503: a webhook came to the read API; Postmark will retry."),
 ];
 

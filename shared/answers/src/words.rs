@@ -195,6 +195,11 @@ words! {
     Awaited ["SubscriptionChange"];
     /// Whether bodies that were set aside were swept.
     Sweep ["pending", "swept"];
+    /// What became of a setting: it would be changed; Postmark says that it is so, or is not; Postmark did not say.
+    BecameOf ["planned", "done", "not_done", "unknown"];
+    /// What works against what is recorded: an old-style hook, of whose events each may come in twice; later opens that
+    /// the old-style hook is not told of; mail that is not really sent.
+    Hindrance ["legacy_hook", "first_open_only", "sandbox"];
     /// How a person or program was identified.
     ActorKind ["token", "user", "aws", "local", "operator"];
     /// How far a change is.

@@ -106,7 +106,12 @@ impl Session {
 
     /// Whether its owner has shown just now that it is them.
     pub fn is_confirmed(&self, now: Time) -> bool {
-        self.confirmed_at.is_some_and(|at| now < at.plus_seconds(CONFIRMED_FOR))
+        now < self.confirmed_until()
+    }
+
+    /// Until when that is so, from when its owner last showed it.
+    pub fn confirmed_until(&self) -> Time {
+        self.confirmed_at.map_or(Time::EARLIEST, |at| at.plus_seconds(CONFIRMED_FOR))
     }
 
     /// Whether it is this user's, and goes on: not after they were signed out everywhere, or removed and invited again.

@@ -62,6 +62,34 @@ test('a server reads and changes itself by its own token', async () => {
   assert.deepEqual([taken.code, taken instanceof ApiInputError], [606, true]);
 });
 
+test('of a server, what is named is changed and all else stays', async () => {
+  const { server, client } = await makeServer('Changes some');
+  const { server: other } = await makeServer('Has this name');
+  let now = server;
+  for (const change of [
+    { TrackOpens: true },
+    { TrackOpens: false, TrackLinks: Models.LinkTrackingOptions.HtmlOnly },
+    { SmtpApiActivated: false },
+    { Color: 'red', Name: 'Changed some' },
+    { RawEmailEnabled: true, InboundDomain: 'in.example', InboundSpamThreshold: 7 },
+    { IncludeBounceContentInHook: true, EnableSmtpApiErrorHooks: true },
+  ]) {
+    now = { ...now, ...change };
+    assert.deepEqual(await client.editServer(change), now);
+    assert.deepEqual(await client.getServer(), now);
+  }
+  for (const [change, code] of [
+    [{ Name: other.Name, TrackOpens: true }, 603],
+    [{ Color: 'pink' }, 608],
+    [{ InboundSpamThreshold: 31 }, 610],
+    [{ TrackLinks: 'All' }, 611],
+    [{ DeliveryType: Models.ServerDeliveryTypes.Sandbox }, 613],
+  ]) {
+    assert.equal((await refused(client.editServer(change))).code, code, JSON.stringify(change));
+  }
+  assert.deepEqual(await client.getServer(), now);
+});
+
 test('a stream is made, listed, read, changed, archived and brought back', async () => {
   const { server, client } = await makeServer('Streams');
   const first = await client.getMessageStreams();

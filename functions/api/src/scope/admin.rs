@@ -198,20 +198,38 @@ impl<'a> Admin<'a> {
         asked: Value,
         change: impl Future<Output = Result<(T, Value), (Problem, Value)>>,
     ) -> Result<T, Problem> {
+        // Kept apart, since a change may be large, and is in each of these as a whole.
+        let change = Box::pin(change);
+        let change = async {
+            match change.await {
+                Ok((done, told)) => (Phase::Done, told, Ok(done)),
+                Err((problem, told)) => (Phase::Failed, told, Err(problem)),
+            }
+        };
+        self.change_as_it_went(what, target, before, asked, change).await
+    }
+
+    /// The same of something that may have failed though there is an answer: the change says itself how it went.
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    pub async fn change_as_it_went<T>(
+        &self,
+        what: &str,
+        target: Option<String>,
+        before: Value,
+        asked: Value,
+        change: impl Future<Output = (Phase, Value, Result<T, Problem>)>,
+    ) -> Result<T, Problem> {
         let begun = Entry::begun(self.caller().who().clone(), what, self.now())?;
         let begun = Entry { target, before, after: asked, ..begun };
         let store = self.store();
         begun.note(store, self.server).await?;
-        match change.await {
-            Ok((done, told)) => {
-                begun.now(Phase::Done, told, self.now()).note(store, self.server).await?;
-                Ok(done)
-            }
-            Err((problem, told)) => {
-                // The change's own failure is what matters.
-                let _ = begun.now(Phase::Failed, told, self.now()).note(store, self.server).await;
-                Err(problem)
-            }
-        }
+        let (phase, told, answer) = change.await;
+        let noted = begun.now(phase, told, self.now()).note(store, self.server).await;
+        // The change's own failure is what matters.
+        let answer = answer?;
+        noted?;
+        Ok(answer)
     }
 }

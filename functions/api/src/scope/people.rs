@@ -206,7 +206,8 @@ impl Caller {
     ) -> Option<Caller> {
         let Standing { role, reveal_addresses } = access.at(server)?;
         let servers = Some(BTreeSet::from([server]));
-        Some(Caller { who, grant: Grant { role, servers, reveal_addresses, expires_at } })
+        let grant = Grant { role, servers, reveal_addresses, expires_at };
+        Some(Caller { who, grant, confirmed_until: None })
     }
 
     /// Somebody at all servers that an access names, with the least that it may do at any of them.
@@ -222,7 +223,7 @@ impl Caller {
                 expires_at: None,
             },
         };
-        Caller { who, grant }
+        Caller { who, grant, confirmed_until: None }
     }
 }
 
@@ -284,7 +285,8 @@ impl SignedIn {
         // What is let in for some hours lets in nobody for longer.
         let ends = self.user.is_none().then_some(self.session.ends_at);
         let caller = Caller::with(self.who.clone(), &self.access, server, ends);
-        caller.filter(|_| !self.is_signed_out_at(server))
+        let confirmed_until = self.user.is_some().then(|| self.session.confirmed_until());
+        caller.filter(|_| !self.is_signed_out_at(server)).map(|caller| Caller { confirmed_until, ..caller })
     }
 
     /// Whether a server's own people have signed them out there since they came.

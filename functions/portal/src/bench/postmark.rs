@@ -1,28 +1,35 @@
-//! A Postmark of tests that tells whose server a token opens.
+//! A Postmark of tests that tells whose server a token opens, and what it keeps for it.
 
 use super::{FOREIGN, OWN};
-use http::{Request, Response};
+use api::postmark_kept::{Kept, settings};
+use http::{HeaderValue, Request, Response};
 use postmark_api::{Bytes, Chunks, Transport, TransportError};
-use serde_json::json;
 
 /// By how a token begins: `own` opens [`OWN`], `other` [`FOREIGN`], `silent` gets no answer, and Postmark knows no other one.
-pub(super) struct Owner;
+pub(crate) struct Owner {
+    /// What is kept, by the first word of a token.
+    pub(crate) kept: Kept,
+}
+
+impl Default for Owner {
+    fn default() -> Owner {
+        let kept = Kept::default();
+        kept.keep("own", settings(OWN, "Shop"));
+        kept.keep("other", settings(FOREIGN, "Shop"));
+        Owner { kept }
+    }
+}
 
 #[async_trait::async_trait]
 impl Transport for Owner {
-    async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+    async fn call(&self, mut request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
         let token = request.headers()["X-Postmark-Server-Token"].to_str().unwrap().to_owned();
-        let server = match token.split('-').next().unwrap_or_default() {
-            "own" => Some(OWN),
-            "other" => Some(FOREIGN),
-            "silent" => return Err(TransportError::NotConnected("there is no Postmark here".to_owned())),
-            _ => None,
-        };
-        let (status, body) = match server {
-            Some(id) => (200, json!({ "ID": id, "Name": "Shop" })),
-            None => (401, json!({ "ErrorCode": 10, "Message": "The server token is missing or invalid." })),
-        };
-        let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body.to_string()))]));
-        Ok(Response::builder().status(status).body(body).unwrap())
+        let whose = token.split('-').next().unwrap_or_default();
+        if whose == "silent" {
+            return Err(TransportError::NotConnected("there is no Postmark here".to_owned()));
+        }
+        let known = if ["own", "other"].contains(&whose) { whose } else { "unknown" };
+        request.headers_mut().insert("X-Postmark-Server-Token", HeaderValue::from_str(known).unwrap());
+        self.kept.call(request).await
     }
 }

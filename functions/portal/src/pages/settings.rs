@@ -1,11 +1,12 @@
-//! Settings of a server, for its admins: who asks the API about it, by which token Postmark is asked, when soft bounces count,
-//! and what is kept and masked.
+//! Settings of a server, for its admins: who asks the API about it, by which token Postmark is asked, what Postmark keeps of
+//! it, when soft bounces count, and what is kept and masked.
 //!
-//! Invariant: whatever is changed here takes a session that was confirmed just now. No token is shown but the one that was just
-//! made, once.
+//! Invariant: whatever is changed here takes a session that was confirmed just now, but for what Postmark keeps, of which SMTP
+//! alone does. No token is shown but the one that was just made, once.
 
 pub(super) mod policy;
 pub(super) mod postmark;
+pub(super) mod server;
 pub(super) mod tokens;
 
 use crate::pages::shared::link;

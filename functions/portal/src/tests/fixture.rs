@@ -1,13 +1,14 @@
 //! Ledgers that pages are tried over: one as it may be on any day, and one in which every text that somebody else may write is
 //! an attack.
 
-use crate::bench::{Bench, at, now, server};
+use crate::bench::{Bench, FOREIGN, OWN, at, now, server};
 use account::audit::{Entry, Phase, Who, WhoKind};
 use account::completeness::{Line, OfStream};
 use account::connecting::{Job, JobState, JobStep};
 use account::watch::{Found, FoundFinding, FoundWebhook, Requests, TriggerState};
-use account::{Registry, ServerEntry};
+use account::{Registry, ServerEntry, Vault as _};
 use answers::Role;
+use api::postmark_kept::settings;
 use http::Method;
 use ledger::event::{Bar, Cause, Ruling};
 use ledger::identity::IdentityParts;
@@ -15,6 +16,7 @@ use ledger::policy::StreamKind;
 use ledger::{Identity, LedgerKey, Source};
 use people::{Accent, Branding, Logo};
 use postmark::{Context, Decision, Observed};
+use postmark_api::Token;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use store::Collection;
@@ -146,6 +148,7 @@ pub(crate) async fn fill(bench: &Bench, id: i64, texts: Texts) -> Filled {
     webhooks(bench, id, texts).await;
     people(bench, id, texts).await;
     tokens(bench, id, texts).await;
+    at_postmark(bench, id, texts).await;
     filled.recipients.dedup();
     filled
 }
@@ -486,6 +489,28 @@ async fn tokens(bench: &Bench, id: i64, texts: Texts) {
             assert_eq!(bench.api(Method::DELETE, &path, Value::Null).await.0, 200);
         }
     }
+}
+
+/// What Postmark keeps for the server, and the token that opens it.
+async fn at_postmark(bench: &Bench, id: i64, texts: Texts) {
+    let token = match id {
+        OWN => "own",
+        FOREIGN => "other",
+        _ => return,
+    };
+    let mut kept = settings(id, &texts.of("server_name", 0));
+    kept["InboundDomain"] = texts.of("inbound_domain", 0).into();
+    kept["BounceHookUrl"] = "https://user:p4ss@old.example/hook?p4ss".into();
+    kept["PostFirstOpenOnly"] = true.into();
+    if texts == Texts::Hostile {
+        kept["Color"] = texts.of("color", 1).into();
+        kept["TrackLinks"] = texts.of("track_links", 2).into();
+        kept["DeliveryType"] = texts.of("delivery_type", 3).into();
+        kept["ServerLink"] = texts.of("server_link", 1).into();
+        kept["InboundHookUrl"] = texts.of("inbound_hook", 0).into();
+    }
+    bench.postmark.kept.keep(token, kept);
+    bench.vault.put(server(id), &Token::new(&format!("{token}-s3cret")).unwrap()).await.unwrap();
 }
 
 fn recipient_id(id: i64, address: &str) -> ledger::RecipientId {

@@ -237,6 +237,7 @@ async fn all_of(browser: &mut Browser<'_>) -> BTreeMap<String, String> {
         "settings",
         "settings/tokens",
         "settings/postmark",
+        "settings/postmark-server",
         "settings/policy",
         "activity?at=2026-11-24T08:00",
         "suppressions?stream=outbound",

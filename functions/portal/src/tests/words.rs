@@ -32,6 +32,7 @@ impl Data {
             "/v1/users".to_owned(),
             "/v1/tokens".to_owned(),
             format!("{server}/policy"),
+            format!("{server}/postmark-settings"),
             "/v1/branding".to_owned(),
             "/v1/servers/0".to_owned(),
         ];

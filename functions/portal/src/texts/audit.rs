@@ -62,6 +62,8 @@ texts! {
     audit_what_server_remove() "Took the server out of the registry";
     audit_what_server_forget_stream() "Forgot a stream";
     audit_what_server_postmark_token() "Replaced Postmark’s server token";
+    audit_what_server_postmark_settings() "Changed the server at Postmark";
+    audit_postmark_now(name, value) "{name}: Postmark says now: {value}";
     audit_what_server_policy() "Changed when soft bounces count";
     audit_what_quarantine_replay() "Replayed what was set aside";
     audit_what_connect() "Set up webhooks";

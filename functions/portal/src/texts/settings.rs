@@ -13,6 +13,8 @@ texts! {
     settings_tokens_what() "By which your own programs ask Postledger about this server.";
     settings_postmark() "Postmark’s server token";
     settings_postmark_what() "By which Postledger asks Postmark about this server. You can replace it; nobody can see it.";
+    settings_server() "The server at Postmark";
+    settings_server_what() "What Postmark itself keeps for it: tracking, SMTP, old-style hooks. Some of it can be changed here.";
     settings_policy() "Soft bounces";
     settings_policy_what() "How many of them speak against an address, and for how long.";
     settings_kept() "What is kept, and for how long";

@@ -1,6 +1,7 @@
 //! The arguments of the commands about servers at Postmark: who they are, their webhooks, and the keys that sign.
 
 use super::api::Access;
+use super::postmark_settings::ServerPostmarkSettings;
 use super::reconcile::Postmark;
 use super::{Server, Several, Target};
 use clap::{Args, Subcommand, ValueEnum};
@@ -30,6 +31,11 @@ pub enum Servers {
     /// With --set, it shows the policy before and after, and how many recipients it concerns; it asks before it changes
     /// anything. `server set --policy` can also set one for the past.
     Policy(ServerPolicy),
+    /// What Postmark keeps for a server: its name, tracking, SMTP, old-style hooks. Some of it can be changed.
+    ///
+    /// With --set, it shows what each change means, and asks before it changes anything at Postmark. Afterwards it says what
+    /// Postmark says; it fails if that is something else.
+    PostmarkSettings(ServerPostmarkSettings),
     /// Forget a stream that exists only because of a typing error: it has no event and no decision in force.
     ForgetStream {
         /// The server.

@@ -6,6 +6,7 @@ mod events;
 mod pages;
 mod person;
 pub(crate) mod policy;
+pub(crate) mod postmark_settings;
 pub(crate) mod recipient;
 mod ruling;
 mod stats;

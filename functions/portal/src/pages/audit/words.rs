@@ -11,7 +11,7 @@ use ledger::{RecipientId, ServerId};
 use serde_json::{Map, Value};
 
 /// The kinds of changes at a server.
-pub(super) const KINDS: [&str; 26] = [
+pub(super) const KINDS: [&str; 27] = [
     "suppress",
     "reactivate",
     "import",
@@ -29,6 +29,7 @@ pub(super) const KINDS: [&str; 26] = [
     "server.remove",
     "server.forget_stream",
     "server.postmark_token",
+    "server.postmark_settings",
     "server.policy",
     "quarantine.replay",
     "revoke",
@@ -87,6 +88,7 @@ pub(super) fn what(t: Texts, what: &str) -> String {
         "server.remove" => t.audit_what_server_remove(),
         "server.forget_stream" => t.audit_what_server_forget_stream(),
         "server.postmark_token" => t.audit_what_server_postmark_token(),
+        "server.postmark_settings" => t.audit_what_server_postmark_settings(),
         "server.policy" => t.audit_what_server_policy(),
         "quarantine.replay" => t.audit_what_quarantine_replay(),
         "revoke" => t.audit_what_revoke(),
@@ -152,6 +154,7 @@ fn lines(t: Texts, server: ServerId, change: &Change) -> Vec<String> {
         "token.new" => token(t, asked),
         "token.revoke" => token(t, before),
         "user.invite" | "user.access" | "user.remove" | "portal.link" => access(t, server, before, asked),
+        "server.postmark_settings" => at_postmark(t, before, asked, result),
         _ => [before, asked, result].into_iter().flat_map(|value| others(t, value)).collect(),
     };
     if change.state == State::Failed
@@ -286,6 +289,26 @@ fn access(t: Texts, server: ServerId, before: &Value, asked: &Value) -> Vec<Stri
         (None, Some(asked)) => vec![t.audit_is(asked)],
         (None, None) => Vec::new(),
     }
+}
+
+/// Settings of a server at Postmark: what each was, was to be, and is, where that is another thing.
+fn at_postmark(t: Texts, before: &Value, asked: &Value, result: &Value) -> Vec<String> {
+    let told = |value: Option<&Value>| match value {
+        Some(Value::Bool(on)) if *on => t.keeps_on(),
+        Some(Value::Bool(_)) => t.keeps_off(),
+        Some(Value::String(text)) => text.chars().take(SHOWN).collect(),
+        _ => t.keeps_untold(),
+    };
+    let mut lines = Vec::new();
+    for (name, wanted) in asked.as_object().into_iter().flatten() {
+        lines.push(t.audit_other(name, t.audit_was_is(told(before.get(name)), told(Some(wanted)))));
+        let now = result.get(name);
+        if now.is_some_and(|now| now != wanted) {
+            lines.push(t.audit_postmark_now(name, told(now)));
+        }
+    }
+    lines.extend(text(result, "problem").map(|problem| t.audit_problem(problem)));
+    lines
 }
 
 /// What has no words of its own, member by member.
