@@ -103,7 +103,11 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
             let servers = [json!({ "server": server, "role": "viewer" })];
             (ADDRESS, json!({ "servers": servers }).to_string())
         }
-        Route::PostmarkToken => (ADDRESS, json!({ "token": OWNERS_TOKEN }).to_string()),
+        Route::PostmarkToken | Route::NewServer => (ADDRESS, json!({ "token": OWNERS_TOKEN }).to_string()),
+        Route::TestMail => {
+            let mail = json!({ "stream": "outbound", "from": "shop@client.example", "to": ADDRESS });
+            (ADDRESS, mail.to_string())
+        }
         Route::ChangePolicy => {
             let policy =
                 json!({ "count": 5, "messages": 3, "span_days": 7, "window_days": 30, "pause_days": 14 });
@@ -173,6 +177,7 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
         // Here nothing sets up webhooks, and no token is shown their password.
         Route::ConnectWebhooks | Route::RotateWebhooks => 409,
         Route::WebhookPassword => 403,
+        Route::TestMail => 503,
         _ => 200,
     };
     let Some(needed) = route.role() else { return well };
@@ -202,12 +207,15 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
             }
         }
         // Whoever is limited to servers has no say in what all of them see.
-        Route::Branding | Route::SetBranding if role < needed || scope.is_some() => 403,
-        Route::Branding | Route::SetBranding => well,
+        Route::Branding | Route::SetBranding | Route::NewServer if role < needed || scope.is_some() => 403,
+        // The token is that of a server that is registered.
+        Route::Branding | Route::SetBranding | Route::NewServer => well,
         _ if !inside || server == NOWHERE => 404,
         _ if role < needed => 403,
         // Postmark says that it is the other one's.
         Route::PostmarkToken if server == FOREIGN => 409,
+        // No token of it is kept; the other one's is by then, and its Postmark sends no mail.
+        Route::TestMail if server == FOREIGN => 409,
         _ => well,
     }
 }

@@ -104,7 +104,7 @@ fn worded(name: &str, text: &str) -> Result<(), Problem> {
 }
 
 /// That no token is kept for a server of which Postmark is to be asked something.
-fn no_postmark_token(admin: &Admin<'_>, otherwise: &str) -> Problem {
+pub(crate) fn no_postmark_token(admin: &Admin<'_>, otherwise: &str) -> Problem {
     let detail = "no Postmark token is kept for this server, so Postmark cannot be asked";
     let next = format!("`postledger server add --server {}` stores one; {otherwise}", admin.server());
     Problem::conflict("no-postmark-token", "There is no Postmark token", detail).next(next)

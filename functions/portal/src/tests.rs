@@ -12,6 +12,7 @@ mod matrix;
 mod report;
 mod robust;
 mod sessions;
+mod set_up;
 mod settings;
 mod sign_in;
 mod walk;

@@ -49,6 +49,7 @@ mod overview;
 mod pages;
 mod people;
 mod report;
+mod set_up;
 mod settings;
 mod signing_in;
 mod statistics;

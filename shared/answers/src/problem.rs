@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 27] = [
+const CODES: [(&str, &str); 29] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -40,6 +40,7 @@ const CODES: [(&str, &str); 27] = [
     ("unusable", "409: it cannot be done with what is there; `detail` says why."),
     ("refused", "409: nothing of the request may be done; `results` says why."),
     ("no-postmark-token", "409: Postmark should be told, but no token for it is kept here."),
+    ("mail-not-taken", "409: Postmark does not take the mail; `detail` says why."),
     (
         "no-address",
         "409: the person was erased, so the recipient must be named by its address before Postmark can be told.",
@@ -61,6 +62,7 @@ const CODES: [(&str, &str); 27] = [
         "500: the stored data cannot be used. Only operators of the ledger see this; a token sees `unavailable`.",
     ),
     ("unavailable", "503: a table or queue did not answer. Try again."),
+    ("uncertain", "503: Postmark did not answer, and nobody knows whether it did what it was asked for."),
     ("not-a-door", "503: a webhook came to the read API; Postmark will retry."),
 ];
 

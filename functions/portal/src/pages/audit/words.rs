@@ -11,7 +11,7 @@ use ledger::{RecipientId, ServerId};
 use serde_json::{Map, Value};
 
 /// The kinds of changes at a server.
-pub(super) const KINDS: [&str; 26] = [
+pub(super) const KINDS: [&str; 27] = [
     "suppress",
     "reactivate",
     "import",
@@ -30,6 +30,7 @@ pub(super) const KINDS: [&str; 26] = [
     "server.forget_stream",
     "server.postmark_token",
     "server.policy",
+    "server.test_mail",
     "quarantine.replay",
     "revoke",
     "revoke.undo",
@@ -88,6 +89,7 @@ pub(super) fn what(t: Texts, what: &str) -> String {
         "server.forget_stream" => t.audit_what_server_forget_stream(),
         "server.postmark_token" => t.audit_what_server_postmark_token(),
         "server.policy" => t.audit_what_server_policy(),
+        "server.test_mail" => t.audit_what_server_test_mail(),
         "quarantine.replay" => t.audit_what_quarantine_replay(),
         "revoke" => t.audit_what_revoke(),
         "revoke.undo" => t.audit_what_revoke_undo(),
@@ -151,6 +153,10 @@ fn lines(t: Texts, server: ServerId, change: &Change) -> Vec<String> {
         "erase" | "export" => count(result, "events").map(|n| t.audit_events(n)).into_iter().collect(),
         "token.new" => token(t, asked),
         "token.revoke" => token(t, before),
+        "server.test_mail" => {
+            let message = text(result, "message_id").map(|id| t.audit_message(id));
+            on(t, asked).into_iter().chain(message).collect()
+        }
         "user.invite" | "user.access" | "user.remove" | "portal.link" => access(t, server, before, asked),
         _ => [before, asked, result].into_iter().flat_map(|value| others(t, value)).collect(),
     };
