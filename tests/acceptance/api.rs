@@ -103,9 +103,13 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
             let servers = [json!({ "server": server, "role": "viewer" })];
             (ADDRESS, json!({ "servers": servers }).to_string())
         }
-        Route::PostmarkToken => (ADDRESS, json!({ "token": OWNERS_TOKEN }).to_string()),
+        Route::PostmarkToken | Route::NewServer => (ADDRESS, json!({ "token": OWNERS_TOKEN }).to_string()),
         Route::ChangePostmarkSettings => {
             (ADDRESS, json!({ "set": { "TrackOpens": true }, "dry_run": true }).to_string())
+        }
+        Route::TestMail => {
+            let mail = json!({ "stream": "outbound", "from": "shop@client.example", "to": ADDRESS });
+            (ADDRESS, mail.to_string())
         }
         Route::ChangePolicy => {
             let policy =
@@ -176,6 +180,7 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
         // Here nothing sets up webhooks, and no token is shown their password.
         Route::ConnectWebhooks | Route::RotateWebhooks => 409,
         Route::WebhookPassword => 403,
+        Route::TestMail => 503,
         _ => 200,
     };
     let Some(needed) = route.role() else { return well };
@@ -205,8 +210,9 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
             }
         }
         // Whoever is limited to servers has no say in what all of them see.
-        Route::Branding | Route::SetBranding if role < needed || scope.is_some() => 403,
-        Route::Branding | Route::SetBranding => well,
+        Route::Branding | Route::SetBranding | Route::NewServer if role < needed || scope.is_some() => 403,
+        // The token is that of a server that is registered.
+        Route::Branding | Route::SetBranding | Route::NewServer => well,
         _ if !inside || server == NOWHERE => 404,
         _ if role < needed => 403,
         // Postmark says that it is the other one's, so that there is none for this one.
@@ -215,6 +221,8 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
         {
             409
         }
+        // No token of it is kept; the other one's is by then, and its Postmark sends no mail.
+        Route::TestMail if server == FOREIGN => 409,
         _ => well,
     }
 }

@@ -6,7 +6,7 @@ use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use postledger::client::agent;
 use postledger_tests::command::{Folder, command, run, text};
 use postledger_tests::lambda::built;
-use postledger_tests::postmark::{InProcess, OverHttp, serve};
+use postledger_tests::postmark::{Hooks as _, InProcess, OverHttp, serve};
 use postledger_tests::soak_disk::Process;
 use postmark_simulator::{Config, Simulator};
 use serde_json::Value;
@@ -184,6 +184,89 @@ fn an_admin_sets_up_webhooks_without_a_postmark_log_in_and_by_hand_with_a_passwo
     assert_eq!(post(password), 200, "the old key is taken until nobody uses it");
     let again = house.post(&page, &session, &[&chosen[..], &[("action", "plan")]].concat());
     assert!(again.body().contains("Nothing has to be done"), "{}", again.body());
+}
+
+#[test]
+fn an_operator_sets_a_server_up_from_nothing_until_a_test_mail_proves_that_its_reports_come_in() {
+    let mut simulator = Simulator::new(Config::usual(1));
+    let client = simulator.add_server("Client");
+    let simulator = Arc::new(Mutex::new(simulator));
+    let hooks = Arc::new(OverHttp::new());
+    let postmark = serve(InProcess::new(simulator.clone(), hooks.clone()));
+    let house = House::new("portal-set-up", &["--postmark", &postmark, "--no-sample"]);
+    invite(&house.process, &["boss@agency.example", "--operator", "--reveal"]);
+    let boss = let_in(&house, "boss@agency.example");
+    assert!(house.get("/", &boss).body().contains("Add a server"));
+
+    let wrong = house.post("/servers/new", &boss, &[("token", "not-a-token-of-postmark")]);
+    assert_eq!(wrong.status(), 409);
+    assert!(wrong.body().contains("Postmark does not accept this token"), "{}", wrong.body());
+    let token = client.token.as_str();
+    let added = house.post("/servers/new", &boss, &[("token", token), ("label", "Acme shop")]);
+    let page = format!("/servers/{}/set-up", client.id);
+    assert_eq!(added.headers()[LOCATION].to_str().unwrap(), format!("{page}?done=added"));
+    let seen = house.get(&page, &boss);
+    for shown in ["Set-up of Acme shop", "1 of 4 steps are done.", "No webhook reports to this ledger yet"] {
+        assert!(seen.body().contains(shown), "{shown}: {}", seen.body());
+    }
+    let again = house.post("/servers/new", &boss, &[("token", token), ("label", "Other")]);
+    let again = house.get(again.headers()[LOCATION].to_str().unwrap(), &boss);
+    assert!(again.body().contains("was registered before") && again.body().contains("Acme shop"));
+
+    let chosen = [("form", "per_type"), ("action", "connect")];
+    let webhooks = house.post(&format!("/servers/{}/webhooks", client.id), &boss, &chosen);
+    assert_eq!(webhooks.status(), 303, "{}", webhooks.body());
+    let people = [("action", "invite"), ("addresses", "max@client.example"), ("role", "admin")];
+    let invited = house.post(&format!("/servers/{}/people", client.id), &boss, &people);
+    assert_eq!(invited.status(), 303, "{}", invited.body());
+    let seen = house.get(&page, &boss);
+    for shown in ["3 of 4 steps are done.", "has verified all", "One person of the client may sign in."] {
+        assert!(seen.body().contains(shown), "{shown}: {}", seen.body());
+    }
+
+    let max = let_in(&house, "max@client.example");
+    let mail =
+        |to| [("action", "test-mail"), ("stream", "outbound"), ("from", "a@sender.example"), ("to", to)];
+    let sent = house.post(&page, &max, &mail("ida@customer.example"));
+    assert_eq!(sent.status(), 303, "{}", sent.body());
+    let way = sent.headers()[LOCATION].to_str().unwrap().to_owned();
+    assert!(way.starts_with(&format!("{page}?message=")) && !way.contains("ida"), "{way}");
+    let waits = house.get(&way, &max);
+    assert!(waits.body().contains("Its report has not come in yet."), "{}", waits.body());
+    deliver_all(&simulator, &hooks);
+    // As somebody whose browser was closed meanwhile, who comes back without that address.
+    let proven = eventually(|| {
+        Some(house.get(&page, &boss)).filter(|seen| seen.body().contains("Everything is set up."))
+    });
+    for shown in ["Postmark took the mail", "as Postmark reports", "The webhook with the report came in here"]
+    {
+        assert!(proven.body().contains(shown), "{shown}: {}", proven.body());
+    }
+    assert!(!house.get("/", &boss).body().contains(&page), "its events come in");
+
+    let sent = house.post(&page, &max, &mail("ida+hard@customer.example"));
+    let way = sent.headers()[LOCATION].to_str().unwrap().to_owned();
+    deliver_all(&simulator, &hooks);
+    let bounced =
+        eventually(|| Some(house.get(&way, &max)).filter(|seen| seen.body().contains("The mail bounced.")));
+    let audit = house.get(&format!("/servers/{}/audit", client.id), &boss);
+    assert!(audit.body().contains("Sent a test mail") && audit.body().contains("Registered the server"));
+    for seen in [&seen, &waits, &proven, &bounced, &audit] {
+        assert!(!seen.body().contains(token), "a token stands on a page");
+        assert!(!seen.body().contains("customer.example"), "an address stands on a page");
+    }
+}
+
+/// Brings all webhooks of the simulator's next minutes to where they lead.
+fn deliver_all(simulator: &Mutex<Simulator>, hooks: &OverHttp) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let until = simulator.lock().unwrap().now().plus_seconds(600);
+    loop {
+        let due = simulator.lock().unwrap().advance(until);
+        let Some(due) = due else { return };
+        let answer = runtime.block_on(hooks.answer(&due.request));
+        simulator.lock().unwrap().answered(due.id, answer);
+    }
 }
 
 /// The URLs of the simulator's webhooks.

@@ -438,6 +438,45 @@ def a_server_is_changed_at_postmark_after_a_plan(run):
     shows(admin, "Changed the server at Postmark")
 
 
+def a_server_is_set_up_from_nothing_until_a_test_mail_proves_that_its_reports_come_in(run):
+    number = re.search(r"\d+", run.somebody()).group()
+    server, operator = 9_100_000 + int(number), run.enter("operator", EMPTY)
+    operator.open("/")
+    clicks(operator, link(operator, "Add a server"))
+    operator.page.get_by_label("Server token").fill(f"{server}-token")
+    operator.page.get_by_label("What you call the server").fill(f"New shop {number}")
+    clicks(operator, button(operator, "Check the token and add the server"))
+    shows(operator, f"Set-up of New shop {number}", "The server is added.", "1 of 4 steps are done.")
+    clicks(operator, link(operator, "Set up the webhooks"))
+    operator.page.get_by_label("How many webhooks").select_option("one_url")
+    clicks(operator, button(operator, "Show what would be done"))
+    clicks(operator, operator.page.get_by_role("button", name=re.compile("^Do it at Postmark")))
+    shows(operator, "It was carried out")
+    # Whoever comes back goes on where it was, from the first page.
+    operator.open("/")
+    clicks(operator, link(operator, f"Set up New shop {number}"))
+    shows(operator, "2 of 4 steps are done.")
+    clicks(operator, link(operator, "Invite somebody"))
+    operator.page.get_by_label("Addresses").fill(run.somebody())
+    clicks(operator, button(operator, "Invite"))
+    operator.open(f"/servers/{server}")
+    clicks(operator, link(operator, "Go on with the set-up of this server"))
+    shows(operator, "3 of 4 steps are done.", "One person of the client may sign in.")
+    operator.page.get_by_label("Stream", exact=True).select_option("outbound")
+    operator.page.get_by_label("Sender").fill("shop@client.example")
+    operator.page.get_by_label("Recipient", exact=True).fill(run.somebody())
+    clicks(operator, button(operator, "Send it now"))
+    shows(operator, "Its report has not come in yet.", "Postmark took the mail")
+    needs("client.example" not in operator.page.url, "an address stands in the URL")
+    # Nobody clicks: the page looks again by itself.
+    operator.page.get_by_text("Everything is set up.").wait_for(timeout=20_000)
+    shows(operator, "The webhook with the report came in here", "The report is recorded")
+    clicks(operator, link(operator, "Look at the message"))
+    shows(operator, "delivered")
+    operator.open("/")
+    shows_not(operator, f"Set up New shop {number}")
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).date()
 
@@ -552,6 +591,7 @@ JOURNEYS = [
     a_day_before_the_bounce_the_address_could_be_mailed,
     the_file_of_statistics_says_what_their_tables_say,
     webhooks_are_planned_set_up_and_read_back_without_a_postmark_log_in,
+    a_server_is_set_up_from_nothing_until_a_test_mail_proves_that_its_reports_come_in,
     an_address_is_suppressed_and_reactivated_and_each_step_says_first_what_it_does,
     a_list_is_imported_from_a_file_after_its_rows_were_counted,
     what_is_recorded_of_a_person_is_exported_and_erased,

@@ -93,6 +93,7 @@ PAGES = [
     Page("branding", "/branding", (OPERATOR,)),
     Page("branding: preview", "/branding", (OPERATOR,), ledgers=(FULL, EMPTY), act=sends("Preview", name="Agency Mail", accent="#ffcc00")),
     Page("branding: no colour", "/branding", (OPERATOR,), ledgers=(FULL,), status=400, act=sends("Preview", accent="red")),
+    Page("new server", "/servers/new", (OPERATOR,)),
     # Of a server.
     Page("overview", OF_SERVER, EVERYBODY),
     Page("activity", OF_SERVER + "/activity", EVERYBODY),
@@ -137,6 +138,9 @@ PAGES = [
     Page("person: to be removed", OF_SERVER + "/people?remove={person}", ADMINS, ledgers=(FULL, HOSTILE)),
     Page("webhooks", OF_SERVER + "/webhooks", ADMINS),
     Page("webhooks: cannot be planned", OF_SERVER + "/webhooks", (ADMIN,), ledgers=(FULL,), status=409, act=sends("Show what would be done")),
+    Page("set-up", OF_SERVER + "/set-up", ADMINS),
+    Page("set-up: no address", OF_SERVER + "/set-up", (ADMIN,), status=400,
+         act=sends("Send it now", stream="outbound", **{"from": "x@1", "to": "x@1"})),
     Page("audit", OF_SERVER + "/audit", ADMINS),
     Page("settings", OF_SERVER + "/settings", ADMINS),
     Page("tokens", OF_SERVER + "/settings/tokens", ADMINS),

@@ -6,7 +6,9 @@
   which its viewer and its admin may not see.
 """
 
+import base64
 import contextlib
+import datetime
 import http.server
 import json
 import os
@@ -18,6 +20,8 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import urllib.request
+import uuid
 
 import harness
 import hostile
@@ -30,6 +34,8 @@ COMMAND_SECONDS = 60
 # How long something may take that happens behind the back of whoever asked for it: a mail, the record of an event.
 SOON_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.02
+# How long after a mail was taken its delivery is reported: long enough that a page is seen waiting for it.
+DELIVERED_AFTER_SECONDS = 2
 # How far back a ledger is compared with Postmark.
 COMPARED_DAYS = 12
 # The portal and the doors, among the lines that `postledger run` prints.
@@ -223,7 +229,8 @@ class Hostile(Empty):
 class Postmark(contextlib.AbstractContextManager):
     """As much of Postmark as is needed to register servers, to set up their webhooks, and to compare them with: each token is
     `ID-token` or, where what it keeps for the server is attacks, `ID-hostile`. There are two streams, all lists are empty, on each
-    day there were opens that no list tells of, and every webhook is verified. Settings of servers can be changed."""
+    day there were opens that no list tells of, every webhook is verified, and each mail is delivered at once, which the webhooks for
+    that report. Settings of servers can be changed."""
 
     def __enter__(self):
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
@@ -238,11 +245,35 @@ class Postmark(contextlib.AbstractContextManager):
         self._server.server_close()
 
 
+def deliver(row, report):
+    """Posts a report to where a webhook leads, a little after the mail was taken."""
+    time.sleep(DELIVERED_AFTER_SECONDS)
+    auth = row["HttpAuth"]
+    credential = base64.b64encode(f"{auth['Username']}:{auth['Password']}".encode()).decode()
+    headers = {"content-type": "application/json", "authorization": f"Basic {credential}"}
+    urllib.request.urlopen(urllib.request.Request(row["Url"], json.dumps(report).encode(), headers)).close()
+
+
 class Answers(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        self.keep(len(self.server.webhooks) + 1)
+        if self.path == "/email":
+            self.send_mail()
+        else:
+            self.keep(len(self.server.webhooks) + 1)
+
+    def send_mail(self):
+        mail = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        at, server = datetime.datetime.now(datetime.timezone.utc).isoformat(), self.token_server()
+        message = str(uuid.uuid4())
+        self.tell({"ErrorCode": 0, "Message": "OK", "To": mail["To"], "MessageID": message, "SubmittedAt": at})
+        report = {"RecordType": "Delivery", "ServerID": server, "MessageStream": mail["MessageStream"], "MessageID": message,
+                  "Recipient": mail["To"], "DeliveredAt": at, "Details": "250 taken", "Tag": "", "Metadata": {}}
+        for (of, _), row in list(self.server.webhooks.items()):
+            wanted = row.get("Triggers", {}).get("Delivery", {}).get("Enabled")
+            if of == server and wanted and row.get("MessageStream") == mail["MessageStream"]:
+                threading.Thread(target=deliver, args=(row, report), daemon=True).start()
 
     def do_PUT(self):
         if self.path != "/server":

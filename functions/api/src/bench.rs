@@ -39,7 +39,8 @@ impl Transport for Nobody {
 }
 
 /// A Postmark that tells whose server a token opens, by how the token begins: `other` another one's, `refused` none, `silent`
-/// gets no answer and `odd` one that nobody understands; any other one opens [`SERVER`].
+/// gets no answer and `odd` one that nobody understands; any other one opens [`SERVER`]. It has two streams, and takes mails,
+/// but not to somebody who is `inactive`; and where the token is `broken`, its answer is.
 struct Owner;
 
 #[async_trait::async_trait]
@@ -48,10 +49,24 @@ impl Transport for Owner {
         let token = request.headers()["X-Postmark-Server-Token"].to_str().unwrap().to_owned();
         let (status, body) = match token.split('-').next().unwrap() {
             "silent" => return Err(TransportError::NotConnected("there is no Postmark here".to_owned())),
+            "broken" => return Err(TransportError::Broken("cut off".to_owned())),
+            "inactive" => (
+                422,
+                json!({ "ErrorCode": 406, "Message": "Found inactive addresses: ida@customer.example" }),
+            ),
             "refused" => {
                 (401, json!({ "ErrorCode": 10, "Message": "The server token is missing or invalid." }))
             }
             "odd" => (200, json!([])),
+            _ if request.uri().path() == "/message-streams" => {
+                let streams = [("outbound", "Transactional"), ("news", "Broadcasts"), ("inbound", "Inbound")];
+                let streams = streams.map(|(id, kind)| json!({ "ID": id, "MessageStreamType": kind }));
+                (200, json!({ "MessageStreams": streams }))
+            }
+            _ if request.uri().path() == "/email" => {
+                let (id, at) = ("7dc0521c-a785-4c7b-b689-000000000001", "2026-11-25T06:59:00.5-05:00");
+                (200, json!({ "ErrorCode": 0, "Message": "OK", "MessageID": id, "SubmittedAt": at }))
+            }
             "other" => (200, json!({ "ID": SERVER + 1, "Name": "Other" })),
             _ => (200, json!({ "ID": SERVER, "Name": "Shop" })),
         };

@@ -29,6 +29,7 @@ mod lambda;
 #[cfg(any(test, feature = "testing"))]
 pub mod lists;
 mod mask;
+mod new_server;
 mod observe;
 #[cfg(test)]
 mod openapi;
@@ -48,6 +49,7 @@ pub mod scope;
 mod stack;
 mod stats;
 mod suppressions;
+mod test_mail;
 pub mod token;
 mod tokens;
 mod users;
@@ -204,8 +206,10 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::ConnectWebhooks => webhooks::connect(&reader.admin()?, call).await,
         Route::WebhookPassword => webhooks::password(&reader.admin()?, call).await,
         Route::RotateWebhooks => webhooks::rotate(&reader.admin()?, call).await,
+        Route::TestMail => test_mail::send(&reader.admin()?, call).await,
         Route::OpenApi
         | Route::Servers
+        | Route::NewServer
         | Route::Tokens
         | Route::NewToken
         | Route::RevokeToken

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// How long Postmark is waited for.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Replaces it.
 ///
@@ -32,7 +32,8 @@ pub(crate) async fn replace(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer
     Ok(Answer::json(&PostmarkTokenKept { server: admin.server(), name }))
 }
 
-fn refused(error: ConnectError) -> Problem {
+/// That a token is not the one that is looked for.
+pub(crate) fn refused(error: ConnectError) -> Problem {
     let again =
         "copy the token that stands under API Tokens of this very server at Postmark, and send it again";
     match error {

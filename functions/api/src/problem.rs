@@ -274,6 +274,12 @@ impl Problem {
         .next("try again in some minutes; https://status.postmarkapp.com says more")
     }
 
+    /// Something was asked of others that may have been done, and nobody knows.
+    pub fn uncertain(detail: &'static str) -> Problem {
+        let title = "It is not known whether it was done";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "uncertain", title, detail)
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.0.status

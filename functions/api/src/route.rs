@@ -10,6 +10,8 @@ pub enum Route {
     OpenApi,
     /// The servers in scope.
     Servers,
+    /// Adds a server.
+    NewServer,
     /// The verdicts of many addresses.
     Check,
     /// What is known of a recipient.
@@ -60,6 +62,8 @@ pub enum Route {
     WebhookPassword,
     /// Moves them to a new signing key.
     RotateWebhooks,
+    /// Sends one mail, to see whether its events come in.
+    TestMail,
     /// The tokens.
     Tokens,
     /// Makes a token.
@@ -86,9 +90,10 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 38] = [
+    pub const ALL: [Route; 40] = [
         Route::OpenApi,
         Route::Servers,
+        Route::NewServer,
         Route::Check,
         Route::Recipient,
         Route::Timeline,
@@ -114,6 +119,7 @@ impl Route {
         Route::ConnectWebhooks,
         Route::WebhookPassword,
         Route::RotateWebhooks,
+        Route::TestMail,
         Route::Tokens,
         Route::NewToken,
         Route::RevokeToken,
@@ -131,7 +137,7 @@ impl Route {
     pub const fn pattern(self) -> &'static str {
         match self {
             Route::OpenApi => "/v1/openapi.json",
-            Route::Servers => "/v1/servers",
+            Route::Servers | Route::NewServer => "/v1/servers",
             Route::Check => "/v1/servers/{server}/check",
             Route::Recipient => "/v1/servers/{server}/recipients/{address}",
             Route::Timeline => "/v1/servers/{server}/recipients/{address}/timeline",
@@ -156,6 +162,7 @@ impl Route {
             Route::Webhooks | Route::ConnectWebhooks => "/v1/servers/{server}/webhooks",
             Route::WebhookPassword => "/v1/servers/{server}/webhooks/password",
             Route::RotateWebhooks => "/v1/servers/{server}/webhooks/rotation",
+            Route::TestMail => "/v1/servers/{server}/test-mail",
             Route::Tokens | Route::NewToken => "/v1/tokens",
             Route::RevokeToken => "/v1/tokens/{id}",
             Route::Users | Route::InviteUsers => "/v1/users",
@@ -178,6 +185,8 @@ impl Route {
             | Route::ConnectWebhooks
             | Route::WebhookPassword
             | Route::RotateWebhooks
+            | Route::NewServer
+            | Route::TestMail
             | Route::NewToken
             | Route::InviteUsers
             | Route::NewPortalLink => Method::POST,
@@ -210,6 +219,8 @@ impl Route {
                 | Route::ConnectWebhooks
                 | Route::WebhookPassword
                 | Route::RotateWebhooks
+                | Route::NewServer
+                | Route::TestMail
         )
     }
 
@@ -219,12 +230,18 @@ impl Route {
         matches!(
             self,
             Route::Erase
+                | Route::NewServer
                 | Route::PostmarkToken
                 | Route::NewToken
                 | Route::RevokeToken
                 | Route::WebhookPassword
                 | Route::RotateWebhooks
         )
+    }
+
+    /// Whether it is about a server that is yet to come, so that an operator's session names none.
+    pub const fn names_no_server(self) -> bool {
+        matches!(self, Route::NewServer)
     }
 
     /// Whether it is about the portal: those who sign in to it, and whom they ask for help.
@@ -265,6 +282,7 @@ impl Route {
             | Route::Webhooks
             | Route::ConnectWebhooks
             | Route::WebhookPassword
+            | Route::TestMail
             | Route::Tokens
             | Route::NewToken
             | Route::RevokeToken
@@ -273,7 +291,7 @@ impl Route {
             | Route::ChangeUser
             | Route::RemoveUser
             | Route::SignOutUser => Some(Role::Admin),
-            Route::Branding | Route::SetBranding => Some(Role::Operator),
+            Route::NewServer | Route::Branding | Route::SetBranding => Some(Role::Operator),
             // The key is that of all servers.
             Route::RotateWebhooks => Some(Role::Operator),
         }

@@ -8,6 +8,7 @@ mod admin;
 mod branding;
 mod people;
 mod reader;
+mod servers;
 mod streams;
 mod tokens;
 mod webhooks;
@@ -17,6 +18,7 @@ pub use answers::UnknownStream;
 pub use branding::Look;
 pub use people::{People, SignedIn, user_who};
 pub use reader::Reader;
+pub use servers::Adding;
 pub use streams::{Stream, unknown_stream};
 pub use tokens::{Place, Tokens};
 pub use webhooks::Remembered;
@@ -144,6 +146,8 @@ impl Caller {
 /// How a session is borne: `Authorization: Session SECRET SERVER`, with what the portal's cookie holds, and the server at
 /// which whoever is signed in asks.
 pub const SESSION: &str = "Session";
+/// What stands in the place of the server where a route names none: only operators ask so.
+pub const NO_SERVER: &str = "*";
 
 /// What a request bears by a scheme.
 fn borne<'c>(call: &'c Call<'_>, wanted: &str) -> Option<&'c str> {
@@ -177,8 +181,13 @@ impl<'a> Gate<'a> {
             return Err(Problem::unconfirmed());
         }
         // Whoever may see several servers asks as what they are at one of them: another one is out of its scope.
-        let server = server.parse().ok();
-        let caller = server.and_then(|server| who.at(server)).ok_or_else(Problem::not_found)?;
+        let caller = match server {
+            NO_SERVER => {
+                Some(who.everywhere()).filter(|_| route.names_no_server() && who.access.is_operator())
+            }
+            server => server.parse().ok().and_then(|server| who.at(server)),
+        };
+        let caller = caller.ok_or_else(Problem::not_found)?;
         Ok(Gate { parts, caller })
     }
 
@@ -288,6 +297,11 @@ impl<'a> Gate<'a> {
     /// Whether it may do everything at every server: an operator whom no list of servers limits.
     pub fn is_unlimited(&self) -> bool {
         self.caller.role() == Role::Operator && self.caller.grant.servers.is_none()
+    }
+
+    /// Opens what adds servers, for operators of all servers.
+    pub fn adding(&self) -> Result<Adding<'_>, Problem> {
+        Adding::of(self)
     }
 
     /// Opens what the portal looks like, for operators of all servers.

@@ -1,11 +1,11 @@
-//! What is asked of the stack as a whole: which servers there are for the caller, its [`tokens`], its [`users`], and the
+//! What is asked of the stack as a whole: which servers there are for the caller, adding one ([`new_server`]), its [`tokens`], its [`users`], and the
 //! [`branding`] of its portal.
 
 use crate::call::{Answer, Call};
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::scope::Gate;
-use crate::{branding, tokens, users};
+use crate::{branding, new_server, tokens, users};
 use answers::{Server, Servers, Word};
 use ledger::policy::StreamKind;
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub(crate) async fn answer(
 ) -> Result<Answer, Problem> {
     match route {
         Route::Servers => servers(gate, call).await,
+        Route::NewServer => new_server::add(&gate.adding()?, call).await,
         Route::Tokens => tokens::list(&gate.tokens()?, call).await,
         Route::NewToken => tokens::make(&gate.tokens()?, call).await,
         Route::RevokeToken => tokens::revoke(&gate.tokens()?, call, name).await,
@@ -40,6 +41,7 @@ async fn servers(gate: &Gate<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     call.query(&[])?;
     let mut items = Vec::new();
     for (server, entry, known) in gate.servers().await? {
+        let has_events = !known.is_empty();
         let known = known.into_iter().filter(|stream| stream != ledger::event::WHOLE_SERVER);
         let mut streams: BTreeMap<String, Word<StreamKind>> =
             known.map(|stream| (stream.clone(), StreamKind::presumed(&stream).into())).collect();
@@ -56,6 +58,7 @@ async fn servers(gate: &Gate<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
             label,
             streams,
             streams_more: Some(more).filter(|more| *more > 0),
+            has_events,
         });
     }
     let caller = gate.caller();

@@ -7,6 +7,7 @@ mod postmark;
 
 pub(crate) use browser::{Browser, Seen};
 pub(crate) use connecting::{Connects, PASSWORD};
+pub(crate) use postmark::SENT;
 
 use crate::texts::Language;
 use crate::{Elsewhere, Kept, KeptBy, Portal, Settings};

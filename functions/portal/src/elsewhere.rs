@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response};
-use ledger::ServerId;
 use people::Secret;
 use postmark_api::{Transport, TransportError};
 use std::sync::Arc;
@@ -32,11 +31,11 @@ impl Elsewhere {
         Elsewhere { transport, url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// What the API answers to whoever has a session, as what they are at a server. It is asked once: what was cut off may
+    /// What the API answers to whoever has a session, as what they are at a server, or everywhere. It is asked once: what was cut off may
     /// have been done.
     pub(crate) async fn answer(
         &self,
-        who: (&Secret, ServerId),
+        who: (&Secret, &str),
         call: &Call<'_>,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         tokio::time::timeout(PATIENCE, self.asked(who, call)).await.unwrap_or(Err(TransportError::TooSlow))
@@ -44,7 +43,7 @@ impl Elsewhere {
 
     async fn asked(
         &self,
-        (secret, server): (&Secret, ServerId),
+        (secret, server): (&Secret, &str),
         call: &Call<'_>,
     ) -> Result<Response<Vec<u8>>, TransportError> {
         let not_sent = |_| TransportError::NotConnected("the API cannot be asked so".to_owned());
@@ -76,7 +75,7 @@ impl Elsewhere {
 
 #[cfg(test)]
 mod tests {
-    use crate::bench::{ADMIN, Bench, OWN, Setup, VIEWER, server};
+    use crate::bench::{ADMIN, Bench, FOREIGN, OPERATOR, OWN, Setup, VIEWER, server};
     use crate::texts::Texts;
     use api::Api;
     use api::call::Call;
@@ -191,5 +190,33 @@ mod tests {
         let t = Texts::default();
         assert!(seen.text().contains(&t.elsewhere_silent()), "{}", seen.text());
         assert!(seen.text().contains("ida@x.example"), "{}", seen.text());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_yet_to_come_is_added_by_the_session_of_an_operator_and_of_nobody_else() {
+        let (bench, gateway) = bench().await;
+        gateway.api.set(bench.portal.api.clone()).ok().unwrap();
+        let mut operator = bench.signed_in(OPERATOR).await;
+        let added = operator.post("/servers/new", &[("token", "other-t0ken")]).await;
+        assert_eq!(added.location(), Some(format!("/servers/{FOREIGN}/set-up?done=added").as_str()));
+        let of_operator = operator.cookie("pl").unwrap();
+        let asked = gateway.asked.lock().unwrap().clone();
+        assert_eq!(asked, [("POST /v1/servers".to_owned(), format!("Session {of_operator} *"))]);
+        let of_admin = bench.signed_in(ADMIN).await.cookie("pl").unwrap();
+        let body = json!({ "token": "own-t0ken" });
+        for (session, path, status) in [
+            (format!("{of_admin} *"), "/v1/servers".to_owned(), 404),
+            (format!("{of_admin} {OWN}"), "/v1/servers".to_owned(), 403),
+            // Whoever is everywhere names the server where there is one.
+            (format!("{of_operator} *"), format!("/v1/servers/{OWN}/suppressions"), 404),
+            (format!("{of_operator} *"), "/v1/tokens".to_owned(), 404),
+        ] {
+            let (told, _) =
+                bench.by_header(&format!("Session {session}"), Method::POST, &path, body.clone()).await;
+            assert_eq!(told, status, "{path}");
+        }
+        bench.pass(301);
+        let header = format!("Session {of_operator} *");
+        assert_eq!(bench.by_header(&header, Method::POST, "/v1/servers", body).await.0, 403, "no fresh code");
     }
 }

@@ -10,12 +10,14 @@ mod check;
 mod counted;
 mod happened;
 mod message;
+mod new_server;
 mod overview;
 mod people;
 mod rates;
 mod recipient;
 mod report;
 mod servers;
+mod set_up;
 mod settings;
 mod shared;
 mod smtp;
@@ -37,6 +39,8 @@ use http::Method;
 pub enum Page {
     /// The servers that somebody may see.
     Servers,
+    /// Adds a server.
+    NewServer,
     /// What is going on at a server.
     Overview,
     /// What happened at it.
@@ -69,6 +73,8 @@ pub enum Page {
     People,
     /// How its webhooks at Postmark stand, and setting them up.
     Webhooks,
+    /// What of a server's set-up is proven, and what is next.
+    SetUp,
     /// Who did what at a server.
     Audit,
     /// What holds at a server, and the way to change it.
@@ -102,8 +108,10 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 26] = [
+    pub const ALL: [Page; 28] = [
         Page::Servers,
+        // Before the pages of servers: it is no number of one.
+        Page::NewServer,
         Page::Overview,
         Page::Activity,
         Page::Find,
@@ -120,6 +128,7 @@ impl Page {
         Page::Truth,
         Page::People,
         Page::Webhooks,
+        Page::SetUp,
         Page::Audit,
         Page::Settings,
         Page::Tokens,
@@ -135,6 +144,7 @@ impl Page {
     pub const fn pattern(self) -> &'static str {
         match self {
             Page::Servers => "/",
+            Page::NewServer => "/servers/new",
             Page::Overview => "/servers/{server}",
             Page::Activity => "/servers/{server}/activity",
             Page::Find => "/servers/{server}/recipients",
@@ -151,6 +161,7 @@ impl Page {
             Page::Truth => "/servers/{server}/truth",
             Page::People => "/servers/{server}/people",
             Page::Webhooks => "/servers/{server}/webhooks",
+            Page::SetUp => "/servers/{server}/set-up",
             Page::Audit => "/servers/{server}/audit",
             Page::Settings => "/servers/{server}/settings",
             Page::Tokens => "/servers/{server}/settings/tokens",
@@ -167,9 +178,10 @@ impl Page {
     pub const fn standing(self) -> Standing {
         match self {
             Page::Servers | Page::Account => Standing::Anybody,
-            Page::AllPeople | Page::Branding => Standing::Operator,
+            Page::NewServer | Page::AllPeople | Page::Branding => Standing::Operator,
             Page::People
             | Page::Webhooks
+            | Page::SetUp
             | Page::Audit
             | Page::Suppress
             | Page::Reactivate
@@ -196,11 +208,17 @@ impl Page {
             Page::Truth => "truth",
             Page::People => "people",
             Page::Webhooks => "webhooks",
+            Page::SetUp => "set-up",
             Page::Audit => "audit",
             Page::Settings | Page::Tokens | Page::PostmarkToken | Page::PostmarkServer | Page::Policy => {
                 "settings"
             }
-            Page::Servers | Page::Overview | Page::AllPeople | Page::Branding | Page::Account => "",
+            Page::Servers
+            | Page::NewServer
+            | Page::Overview
+            | Page::AllPeople
+            | Page::Branding
+            | Page::Account => "",
         }
     }
 
@@ -265,7 +283,8 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         Page::Account => return account::routed(visit, posts).await,
         Page::AllPeople if visit.is_operator() => return people::everybody(visit, posts).await,
         Page::Branding if visit.is_operator() => return branding::page(visit, posts).await,
-        Page::Servers | Page::AllPeople | Page::Branding => return Err(Failed::not_found()),
+        Page::NewServer if visit.is_operator() => return new_server::page(visit, posts).await,
+        Page::Servers | Page::NewServer | Page::AllPeople | Page::Branding => return Err(Failed::not_found()),
         _ => {}
     }
     let at = visit.server(server, page.here()).await?;
@@ -291,6 +310,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Truth, true) => truth::posted(&at).await,
         (Page::People, posts) => people::of_server(&at, posts).await,
         (Page::Webhooks, posts) => webhooks::page(&at, posts).await,
+        (Page::SetUp, posts) => set_up::page(&at, posts).await,
         (Page::Audit, false) => audit::page(&at).await,
         (Page::Settings, false) => settings::page(&at),
         (Page::Tokens, posts) => settings::tokens::routed(&at, posts).await,

@@ -13,6 +13,7 @@ mod postmark_server;
 mod report;
 mod robust;
 mod sessions;
+mod set_up;
 mod settings;
 mod sign_in;
 mod walk;

@@ -11,7 +11,7 @@ use answers::Problem;
 use api::Caller;
 use api::call::Call;
 use api::route::Route;
-use api::scope::SignedIn;
+use api::scope::{NO_SERVER, SignedIn};
 use askama::Template;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -365,7 +365,7 @@ impl<'a> Visit<'a> {
         };
         let answer = match self.elsewhere(&caller, &call) {
             Some((elsewhere, server)) => {
-                let answer = elsewhere.answer((&self.secret, server), &call).await;
+                let answer = elsewhere.answer((&self.secret, &server), &call).await;
                 answer.map_err(|error| Failed::silent(&error))?
             }
             None => self.portal.api.answer_to_page(caller, &call).await,
@@ -381,12 +381,16 @@ impl<'a> Visit<'a> {
     }
 
     /// Where the API is asked, and as somebody at which server, for what may not be done here.
-    fn elsewhere(&self, caller: &Caller, call: &Call<'_>) -> Option<(&Elsewhere, ServerId)> {
+    fn elsewhere(&self, caller: &Caller, call: &Call<'_>) -> Option<(&Elsewhere, String)> {
         let elsewhere = self.portal.elsewhere.as_ref()?;
         let (route, _) = Route::of(call.method, call.path).ok()?;
         let mut servers = caller.grant().servers.iter().flatten();
-        let server = servers.next().filter(|_| servers.next().is_none())?;
-        route.takes_sessions().then_some((elsewhere, *server))
+        let server = match (servers.next(), servers.next()) {
+            (Some(server), None) => server.to_string(),
+            (None, None) if route.names_no_server() => NO_SERVER.to_owned(),
+            _ => return None,
+        };
+        route.takes_sessions().then_some((elsewhere, server))
     }
 
     /// The server of a path, if they may see it.

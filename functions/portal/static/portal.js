@@ -1,5 +1,5 @@
-// What no page needs, and makes some quicker: copying a text, reading a file into a field, and a warning before typed text
-// is lost.
+// What no page needs, and makes some quicker: copying a text, reading a file into a field, a warning before typed text is
+// lost, and looking again at what is waited for.
 "use strict";
 
 for (const button of document.querySelectorAll("button[data-copies]")) {
@@ -24,4 +24,16 @@ for (const form of document.querySelectorAll("form[data-kept]")) {
   form.addEventListener("input", () => { typed = true; });
   form.addEventListener("submit", () => { typed = false; });
   addEventListener("beforeunload", (event) => { if (typed) event.preventDefault(); });
+}
+
+// A part of a page that waits for something is looked at again, as long as the page says so.
+for (const part of document.querySelectorAll("[data-watched]")) {
+  const look = setInterval(async () => {
+    const answer = await fetch(location.href).catch(() => null);
+    const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    const now = page?.getElementById(part.id);
+    if (!now) return;
+    if (!now.hasAttribute("data-watched")) clearInterval(look);
+    if (now.textContent !== part.textContent) part.replaceChildren(...now.childNodes);
+  }, 3000);
 }

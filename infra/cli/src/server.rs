@@ -10,14 +10,15 @@ use crate::registry::{self, entry};
 use crate::target::Context;
 use crate::vault::vault;
 use crate::{Failure, ask, rfc3339, say, show};
+use account::adding::{self, AddError, Adding};
 use account::audited::{self, Change};
-use account::{Registry, ServerEntry, Vault, connect};
+use account::{Registry, ServerEntry, connect};
 use answers::Timestamp;
 use http::Method;
 use ledger::ServerId;
 use ledger::policy::StreamKind;
 use operator::Forgotten;
-use postmark_api::{AccountServer, Endpoint, ServerApi, Token};
+use postmark_api::{AccountServer, Token};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{Write as _, stderr};
@@ -167,7 +168,8 @@ fn add(args: &ServerAdd, context: &Context, json: bool) -> Result<(), Failure> {
         for (server, token) in chosen {
             bar.set_message(format!("asking Postmark about server {server}"));
             let change = Change { server, what: "server.add", target: None, asked: Value::Null };
-            let work = register(store, &*vault, &endpoint, server, token, &args.about);
+            let adding = Adding { store, vault: &*vault, postmark: &endpoint };
+            let work = register(&adding, server, token, &args.about);
             let (who, clock) = (who.clone(), platform::clock());
             added.push(audited::change(store, who, change, &clock, work, |_| Value::Null).await?);
         }
@@ -232,40 +234,35 @@ fn numbers(text: &str, most: usize) -> Result<Vec<usize>, Failure> {
     if numbers.is_empty() { Err(wrong()) } else { Ok(numbers) }
 }
 
-/// Asks Postmark about a server, keeps its token and registers it; one that was registered keeps what is not given.
+/// Asks Postmark whose a token is, keeps it and registers its server; one that was registered keeps what is not given.
 async fn register(
-    store: &dyn AccountStore,
-    vault: &dyn Vault,
-    endpoint: &Endpoint,
+    adding: &Adding<'_>,
     server: ServerId,
     token: Token,
     about: &About,
 ) -> Result<ServerEntry, Failure> {
-    let api: ServerApi = endpoint.server(token.clone());
-    let info = connect::info(server, &api).await?;
-    let streams = connect::streams(&api).await.map_err(refused)?;
-    let known = Registry(store).get(server).await?;
-    let mut entry =
-        known.unwrap_or_else(|| ServerEntry::new(server, &info.name, &info.name, platform::now()));
-    take(&mut entry, about);
-    entry.take_streams(&streams);
-    vault.put(server, &token).await?;
-    Registry(store).put(&entry).await?;
-    Ok(entry)
+    let info = connect::info(server, &adding.postmark.server(token.clone())).await?;
+    Ok(adding.add((server, &info.name), &token, &about.into(), platform::now()).await?)
 }
 
-fn take(entry: &mut ServerEntry, about: &About) {
-    if let Some(client) = &about.client {
-        entry.client.clone_from(client);
+impl From<AddError> for Failure {
+    fn from(error: AddError) -> Failure {
+        match error {
+            AddError::Api(error) => refused(error),
+            AddError::Registry(error) => error.into(),
+            AddError::Vault(error) => error.into(),
+        }
     }
-    if let Some(label) = &about.label {
-        entry.label.clone_from(label);
-    }
-    if let Some(native) = about.native_tracking {
-        entry.native_tracking = native == YesNo::Yes;
-    }
-    if let Some(form) = about.form {
-        entry.connect = form.into();
+}
+
+impl From<&About> for adding::About {
+    fn from(about: &About) -> adding::About {
+        adding::About {
+            client: about.client.clone(),
+            label: about.label.clone(),
+            native_tracking: about.native_tracking.map(|native| native == YesNo::Yes),
+            form: about.form.map(Into::into),
+        }
     }
 }
 
@@ -284,7 +281,7 @@ async fn look(store: &dyn AccountStore, server: ServerId) -> Result<Shown, Failu
 async fn set(store: &dyn AccountStore, server: ServerId, args: &ServerSet) -> Result<Shown, Failure> {
     entry(store, server).await?;
     let change = |entry: &mut ServerEntry| {
-        take(entry, &args.about);
+        adding::About::from(&args.about).say(entry);
         entry.generation = args.generation.unwrap_or(entry.generation);
     };
     Registry(store).update(server, change).await?;

@@ -4,6 +4,7 @@
 //! Invariant: what is ours is told from what is not by one rule ([`webhooks::ours`]), and what is not ours is never
 //! changed. No token, password or address is in an error, a log line, a `Debug` text or a document.
 
+pub mod adding;
 pub mod audit;
 pub mod audited;
 
@@ -16,6 +17,7 @@ pub mod lease;
 pub mod registry;
 pub mod rotate;
 pub mod streams;
+pub mod test_mail;
 pub mod vault;
 pub mod watch;
 pub mod webhooks;

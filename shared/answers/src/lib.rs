@@ -23,6 +23,7 @@ mod rate;
 mod recipient;
 mod ruling;
 mod schema;
+mod servers;
 mod settings;
 mod stats;
 mod suppressions;
@@ -57,6 +58,7 @@ pub use ruling::{
     SuppressRequest, Suppressed, SuppressedAddress, SuppressedAtPostmark,
 };
 pub use schema::schemas;
+pub use servers::{AddedServer, NewServer, TestMail, TestMailRequest};
 pub use settings::{
     NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom,
     PolicyRequest, PostmarkTokenKept, PostmarkTokenRequest,

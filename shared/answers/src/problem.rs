@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 32] = [
+const CODES: [(&str, &str); 34] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -43,6 +43,7 @@ const CODES: [(&str, &str); 32] = [
     ("token-of-another-server", "409: Postmark says that the token is another server's."),
     ("token-not-accepted", "409: Postmark does not accept the token."),
     ("refused-by-postmark", "409: Postmark refuses the change, so nothing was changed."),
+    ("mail-not-taken", "409: Postmark does not take the mail; `detail` says why."),
     (
         "no-address",
         "409: the person was erased, so the recipient must be named by its address before Postmark can be told.",
@@ -69,6 +70,7 @@ const CODES: [(&str, &str); 32] = [
         "postmark-unavailable",
         "503: Postmark did not answer, so nothing was changed. Try again in some minutes.",
     ),
+    ("uncertain", "503: Postmark did not answer, and nobody knows whether it did what it was asked for."),
     ("not-a-door", "503: a webhook came to the read API; Postmark will retry."),
 ];
 
@@ -113,7 +115,7 @@ impl Problem {
 
 /// The kinds of problems.
 fn kind_of_problem(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": CODES.map(|(code, _)| format!("{URN}{code}")) })
+    json_schema!({ "type": "string", "enum": CODES.iter().map(|(code, _)| format!("{URN}{code}")).collect::<Vec<_>>() })
 }
 
 /// What each kind of problem says.

@@ -1,12 +1,13 @@
 //! The schemas of all that is asked and answered, for the description of the API.
 
 use crate::{
-    Activity, Audit, Branding, CheckRequest, Checked, Completeness, ConnectRequest, Connected, EraseRequest,
-    Erased, Events, Export, Imported, InviteRequest, Invited, MadeToken, NewBranding, NewToken, Policies,
-    PolicyChanged, PolicyRequest, PortalLink, PortalLinkRequest, PostmarkSettings, PostmarkSettingsChanged,
-    PostmarkSettingsRequest, PostmarkTokenKept, PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest,
-    Reactivated, Recipient, Replayed, RevokedToken, Servers, Stats, SuppressRequest, Suppressed,
-    Suppressions, Timeline, Tokens, User, UserAccess, Users, WebhookPassword, WebhookRotation, Webhooks,
+    Activity, AddedServer, Audit, Branding, CheckRequest, Checked, Completeness, ConnectRequest, Connected,
+    EraseRequest, Erased, Events, Export, Imported, InviteRequest, Invited, MadeToken, NewBranding,
+    NewServer, NewToken, Policies, PolicyChanged, PolicyRequest, PortalLink, PortalLinkRequest,
+    PostmarkSettings, PostmarkSettingsChanged, PostmarkSettingsRequest, PostmarkTokenKept,
+    PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest, Reactivated, Recipient, Replayed,
+    RevokedToken, Servers, Stats, SuppressRequest, Suppressed, Suppressions, TestMail, TestMailRequest,
+    Timeline, Tokens, User, UserAccess, Users, WebhookPassword, WebhookRotation, Webhooks,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -27,14 +28,14 @@ pub fn schemas() -> Map<String, Value> {
     of!(
         requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken, InviteRequest, UserAccess,
         PortalLinkRequest, PostmarkTokenRequest, PolicyRequest, NewBranding, ConnectRequest,
-        PostmarkSettingsRequest
+        PostmarkSettingsRequest, NewServer, TestMailRequest
     );
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
         Imported, Erased, Export, Quarantine, Replayed, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
         PortalLink, PostmarkTokenKept, Policies, PolicyChanged, Branding, Webhooks, Connected, WebhookPassword,
-        WebhookRotation, Problem, PostmarkSettings, PostmarkSettingsChanged
+        WebhookRotation, AddedServer, TestMail, Problem, PostmarkSettings, PostmarkSettingsChanged
     );
     let mut all = Map::new();
     for (definitions, tidy) in [

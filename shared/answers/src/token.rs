@@ -73,6 +73,14 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub streams_more: Option<usize>,
+    /// Whether any event of it was ever recorded.
+    #[serde(default = "yes")]
+    pub has_events: bool,
+}
+
+/// What an older stack leaves out says nothing against it.
+const fn yes() -> bool {
+    true
 }
 
 /// The servers that the token may see.

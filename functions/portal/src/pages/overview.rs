@@ -7,7 +7,7 @@ use super::happened::{Detail, Row, row};
 use super::rates::{BOUNCES, COMPLAINTS, Figures, Level, Limit, percent};
 use super::shared::number;
 use super::summary::{Line, Span, levels, lines};
-use super::{truth, webhooks};
+use super::{set_up, truth, webhooks};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{AtServer, Failed, Frame, Why};
@@ -37,6 +37,8 @@ struct OverviewPage {
     kind: &'static str,
     sentence: String,
     todo: Vec<Todo>,
+    /// The way to the set-up, while a step of it is open.
+    set_up: Option<String>,
     complete: Option<(&'static str, String)>,
     lines: Vec<Line>,
     chart: Svg,
@@ -83,6 +85,7 @@ pub(super) async fn page(at: &AtServer<'_>) -> Result<Answer, Failed> {
         kind,
         sentence,
         todo,
+        set_up: set_up::is_open(at).await?.then(|| at.path(set_up::TAIL)),
         complete,
         lines: lines(at, span, &now, &was),
         chart: chart(t, &days, &Figures::of(&month.total)).draw(),

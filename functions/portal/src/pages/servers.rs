@@ -3,7 +3,7 @@
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{Ask, Failed, Frame, Visit};
-use answers::Servers;
+use answers::{Role, Servers};
 use askama::Template;
 use http::StatusCode;
 
@@ -27,6 +27,8 @@ struct Row {
     label: String,
     client: String,
     streams: String,
+    /// Where its set-up goes on, and what that link says, while no event of it is recorded.
+    set_up: Option<[String; 2]>,
 }
 
 /// The page.
@@ -45,7 +47,13 @@ pub(super) async fn page(visit: &Visit<'_>) -> Result<Answer, Failed> {
     {
         servers.items.extend(visit.ask::<Servers>(caller, Ask::get("/v1/servers")).await?.items);
     }
+    let set_up = |server: &answers::Server| {
+        let may = visit.who.at(server.server).is_some_and(|caller| caller.role() >= Role::Admin);
+        let path = format!("/servers/{}/{}", server.server, super::set_up::TAIL);
+        (may && !server.has_events).then(|| [path, t.servers_set_up(visit.called(server))])
+    };
     let rows = servers.items.into_iter().map(|server| Row {
+        set_up: set_up(&server),
         id: server.server.to_string(),
         label: visit.called(&server),
         client: server.client.unwrap_or_default(),

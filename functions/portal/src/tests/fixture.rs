@@ -145,6 +145,7 @@ pub(crate) async fn fill(bench: &Bench, id: i64, texts: Texts) -> Filled {
     completeness(bench, id, texts).await;
     set_aside(bench, id, texts).await;
     changes(bench, id, texts, &filled).await;
+    test_mail(bench, id, &filled).await;
     webhooks(bench, id, texts).await;
     people(bench, id, texts).await;
     tokens(bench, id, texts).await;
@@ -393,6 +394,17 @@ async fn changes(bench: &Bench, id: i64, texts: Texts, filled: &Filled) {
         for entry in [begun.clone(), begun.now(phase, after, at.plus_seconds(1))] {
             entry.note(&*bench.store, server(id)).await.unwrap();
         }
+    }
+}
+
+/// A test mail, which became one of the messages.
+async fn test_mail(bench: &Bench, id: i64, filled: &Filled) {
+    let who = Who { kind: WhoKind::User, name: bench.id_of(crate::bench::ADMIN) };
+    let begun = Entry::begun(who, "server.test_mail", now().plus_seconds(-100)).unwrap();
+    let begun = Entry { after: json!({ "stream": "outbound" }), ..begun };
+    let after = json!({ "message_id": filled.messages[0], "sent_at": now().plus_seconds(-99).to_string() });
+    for entry in [begun.clone(), begun.now(Phase::Done, after, now().plus_seconds(-98))] {
+        entry.note(&*bench.store, server(id)).await.unwrap();
     }
 }
 

@@ -233,6 +233,7 @@ async fn all_of(browser: &mut Browser<'_>) -> BTreeMap<String, String> {
         "truth",
         "people",
         "webhooks",
+        "set-up",
         "audit",
         "settings",
         "settings/tokens",

@@ -65,6 +65,7 @@ texts! {
     audit_what_server_postmark_settings() "Changed the server at Postmark";
     audit_postmark_now(name, value) "{name}: Postmark says now: {value}";
     audit_what_server_policy() "Changed when soft bounces count";
+    audit_what_server_test_mail() "Sent a test mail";
     audit_what_quarantine_replay() "Replayed what was set aside";
     audit_what_connect() "Set up webhooks";
     audit_what_connect_remove() "Removed webhooks";
@@ -82,6 +83,7 @@ texts! {
     audit_was_is(before, after) "{before} → {after}";
     audit_was(before) "It was: {before}";
     audit_is(after) "Now: {after}";
+    audit_message(id) "message {id}";
     audit_on(stream) "On {stream}";
     audit_reason(why) "Reason: {why}";
     audit_why_request() "the person asked for it";

@@ -16,12 +16,12 @@ use crate::prompt::agreed;
 use crate::target::Context;
 use crate::vault::token;
 use account::ServerEntry;
+use account::test_mail::{self, TestMailError};
 use answers::{Entry, Events, Word};
 use indicatif::ProgressBar;
 use ledger::policy::StreamKind;
 use ledger::{ServerId, Source};
 use postmark_api::{ApiError, ServerInfo};
-use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// The links that must hold before mail is sent.
@@ -78,23 +78,15 @@ pub(super) fn run(
             Err(failure) => return Ok(Outcome::problem(Found::failure("not_agreed", failure))),
         }
     }
-    let mail = json!({
-        "From": from,
-        "To": TO,
-        "Subject": "Postledger looks whether its webhooks arrive",
-        "TextBody": "Sent by `postledger doctor --live` to an address that Postmark answers for itself.",
-        "MessageStream": stream,
-        "TrackOpens": false,
-        "TrackLinks": "None",
-    });
-    let told = match runtime.block_on(api.send(&mail)) {
-        Ok(told) => told,
-        Err(error) => return Ok(Outcome::problem(unanswered(error))),
+    let taken = match runtime.block_on(test_mail::send(&api, &stream, from, TO)) {
+        Ok(taken) => taken,
+        Err(TestMailError::Api(error)) => return Ok(Outcome::problem(unanswered(error))),
+        Err(error @ TestMailError::NotTaken(_)) => {
+            let next = "see the server's activity at Postmark";
+            return Ok(Outcome::problem(Found::new("not_sent", error.to_string(), next)));
+        }
     };
-    let (0, Some(id)) = (told["ErrorCode"].as_i64().unwrap_or_default(), told["MessageID"].as_str()) else {
-        let words = format!("Postmark did not take the mail: code {}", told["ErrorCode"]);
-        return Ok(Outcome::problem(Found::new("not_sent", words, "see the server's activity at Postmark")));
-    };
+    let id = taken.message_id.as_str();
     let wait = Duration::from_secs(args.wait);
     let bar = if json { ProgressBar::hidden() } else { busy("waiting for the webhook") };
     let arrived = arrived(ledger, entry.server, id, wait, &bar);

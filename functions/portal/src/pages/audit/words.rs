@@ -11,7 +11,7 @@ use ledger::{RecipientId, ServerId};
 use serde_json::{Map, Value};
 
 /// The kinds of changes at a server.
-pub(super) const KINDS: [&str; 27] = [
+pub(super) const KINDS: [&str; 28] = [
     "suppress",
     "reactivate",
     "import",
@@ -31,6 +31,7 @@ pub(super) const KINDS: [&str; 27] = [
     "server.postmark_token",
     "server.postmark_settings",
     "server.policy",
+    "server.test_mail",
     "quarantine.replay",
     "revoke",
     "revoke.undo",
@@ -90,6 +91,7 @@ pub(super) fn what(t: Texts, what: &str) -> String {
         "server.postmark_token" => t.audit_what_server_postmark_token(),
         "server.postmark_settings" => t.audit_what_server_postmark_settings(),
         "server.policy" => t.audit_what_server_policy(),
+        "server.test_mail" => t.audit_what_server_test_mail(),
         "quarantine.replay" => t.audit_what_quarantine_replay(),
         "revoke" => t.audit_what_revoke(),
         "revoke.undo" => t.audit_what_revoke_undo(),
@@ -153,6 +155,10 @@ fn lines(t: Texts, server: ServerId, change: &Change) -> Vec<String> {
         "erase" | "export" => count(result, "events").map(|n| t.audit_events(n)).into_iter().collect(),
         "token.new" => token(t, asked),
         "token.revoke" => token(t, before),
+        "server.test_mail" => {
+            let message = text(result, "message_id").map(|id| t.audit_message(id));
+            on(t, asked).into_iter().chain(message).collect()
+        }
         "user.invite" | "user.access" | "user.remove" | "portal.link" => access(t, server, before, asked),
         "server.postmark_settings" => at_postmark(t, before, asked, result),
         _ => [before, asked, result].into_iter().flat_map(|value| others(t, value)).collect(),
