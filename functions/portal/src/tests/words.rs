@@ -66,6 +66,7 @@ impl Data {
                 .map(str::to_owned),
         );
         known.extend(filled.streams.iter().cloned());
+        known.extend(filled.recipients.iter().map(|(_, id)| format!("id:{id}")));
         // The longest first: one may be a part of another.
         let mut all: Vec<String> =
             known.into_iter().filter(|text| text.chars().any(char::is_alphabetic)).collect();

@@ -181,7 +181,7 @@ mod tests {
             (vec![opened.clone()], Way::Nothing),
             (vec![asked.clone()], Way::Asked(&asked, false)),
             (vec![asked.clone(), bounced.clone()], Way::Webhook(&bounced, true)),
-            (vec![opened, bounced, delivered.clone()], Way::Webhook(&delivered, false)),
+            (vec![opened, bounced.clone(), delivered.clone()], Way::Webhook(&delivered, false)),
         ] {
             assert_eq!(Way::of(&entries), way);
         }
