@@ -147,7 +147,7 @@ async fn without_a_token_of_postmarks_the_page_says_where_to_store_one_and_with_
     ] {
         match Token::new(token) {
             Ok(token) => bench.vault.put(server(OWN), &token).await.unwrap(),
-            Err(_) => _ = bench.vault.remove(server(OWN)).await.unwrap(),
+            Err(_) => bench.vault.remove(server(OWN)).await.unwrap(),
         }
         for sent in [None, Some("plan"), Some("carry-out")] {
             let seen = match sent {
