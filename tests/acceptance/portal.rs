@@ -193,7 +193,7 @@ fn an_operator_sets_a_server_up_from_nothing_until_a_test_mail_proves_that_its_r
     let simulator = Arc::new(Mutex::new(simulator));
     let hooks = Arc::new(OverHttp::new());
     let postmark = serve(InProcess::new(simulator.clone(), hooks.clone()));
-    let house = House::new("portal-set-up", &["--postmark", &postmark, "--no-sample"]);
+    let house = House::new("portal-set-up", &["--postmark", &postmark]);
     invite(&house.process, &["boss@agency.example", "--operator", "--reveal"]);
     let boss = let_in(&house, "boss@agency.example");
     assert!(house.get("/", &boss).body().contains("Add a server"));

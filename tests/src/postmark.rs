@@ -134,19 +134,22 @@ pub fn unreached() -> Endpoint {
 /// The token that [`owner`] knows.
 pub const OWNERS_TOKEN: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Postmark as it knows one token, which is [`SERVER`]'s, and tells nothing but whose a token is.
+/// Postmark as it knows one token, which is [`SERVER`]'s, tells whose a token is, and takes mails.
 struct Owner;
 
 #[async_trait]
 impl Transport for Owner {
     async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
-        if request.uri().path() != "/server" {
-            return Unreached.call(request).await;
-        }
-        let (status, body) = match request.headers().get("X-Postmark-Server-Token") {
-            Some(token) if token.as_bytes() == OWNERS_TOKEN.as_bytes() => {
-                (200, format!(r#"{{"ID":{SERVER},"Name":"Shop"}}"#))
+        let told = match request.uri().path() {
+            "/server" => format!(r#"{{"ID":{SERVER},"Name":"Shop"}}"#),
+            "/email" => {
+                let (id, at) = ("883953f4-6105-42a2-a16a-77a8eac79484", "2026-09-20T08:00:00Z");
+                format!(r#"{{"ErrorCode":0,"Message":"OK","MessageID":"{id}","SubmittedAt":"{at}"}}"#)
             }
+            _ => return Unreached.call(request).await,
+        };
+        let (status, body) = match request.headers().get("X-Postmark-Server-Token") {
+            Some(token) if token.as_bytes() == OWNERS_TOKEN.as_bytes() => (200, told),
             _ => (401, r#"{"ErrorCode":10,"Message":"The server token is missing or invalid."}"#.to_owned()),
         };
         let body: Chunks = Box::pin(stream::iter([Ok(Bytes::from(body))]));
@@ -154,7 +157,7 @@ impl Transport for Owner {
     }
 }
 
-/// Postmark where a test has none, but for whose a token is.
+/// Postmark where a test has none, but for whose a token is, and for mails.
 pub fn owner() -> Endpoint {
     let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
     Endpoint::new(Arc::new(Owner)).with_retries(once)
