@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
 use ledger::policy::StreamKind;
+use postledger_tests::bodies::set_aside;
 use postledger_tests::postmark::OWNERS_TOKEN;
 use postledger_tests::{SERVER, World, now};
 use serde_json::{Value, json};
@@ -129,12 +130,18 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
         (Route::RevokeToken, server) => world.token_until(Role::Viewer, Some(&[server]), false, None).0.id,
         _ => String::new(),
     };
+    let key = match (route, server) {
+        (Route::Replay, NOWHERE) => "1.none".to_owned(),
+        (Route::Replay, server) => world.block(set_aside(&*world.store, server)),
+        _ => String::new(),
+    };
     let mut path = route
         .pattern()
         .replace("{server}", &server.to_string())
         .replace("{address}", &encoded(address))
         .replace("{message_id}", MESSAGE)
         .replace("{stream}", "outbound")
+        .replace("{key}", &key)
         .replace("{id}", &id);
     if route == Route::Import {
         path.push_str("?stream=outbound&cause=manual");

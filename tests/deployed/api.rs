@@ -221,7 +221,7 @@ fn a_few_of_all_that_the_description_allows_and_forbids_are_asked(stack: &Deploy
     let operator = Client::new(stack, Role::Operator, SERVER);
     let described = stack.send("GET", "/v1/openapi.json", None, b"");
     let (base, folder) = (stack.base(), stack.home.path().join("fuzz"));
-    let aside = stack.block(postledger_tests::bodies::set_aside(&stack.store));
+    let aside = stack.block(postledger_tests::bodies::set_aside(&stack.store, SERVER));
     let fuzz = Fuzz {
         base: &base,
         description: described.body(),

@@ -52,9 +52,9 @@ pub fn delivery(n: usize, at: &str) -> Value {
 ///
 /// # Panics
 /// Where the tables do not take it.
-pub async fn set_aside(store: &dyn QuarantineStore) -> String {
+pub async fn set_aside(store: &dyn QuarantineStore, server: i64) -> String {
     let whole = SetAside {
-        server: server_id(SERVER),
+        server: server_id(server),
         generation: 1,
         key_id: "key".to_owned(),
         received_at: now(),
@@ -64,7 +64,10 @@ pub async fn set_aside(store: &dyn QuarantineStore) -> String {
         record_type: None,
         dropped: Vec::new(),
         erased: None,
-        body: bounce(77, 77, &now().plus_seconds(-60).to_string(), true).to_string().into_bytes(),
+        body: bounce(77, 77, &now().plus_seconds(-60).to_string(), true)
+            .to_string()
+            .replace(&SERVER.to_string(), &server.to_string())
+            .into_bytes(),
     };
     let part = whole.parts().remove(0);
     let key = format!("{}.{}", part.received_at.key(), part.id);

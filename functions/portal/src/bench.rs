@@ -4,6 +4,7 @@
 mod browser;
 mod connecting;
 mod postmark;
+pub(crate) mod texts;
 
 pub(crate) use browser::{Browser, Seen};
 pub(crate) use connecting::{Connects, PASSWORD};

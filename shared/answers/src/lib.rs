@@ -73,3 +73,10 @@ pub use webhooks::{
     WebhookWanted, Webhooks,
 };
 pub use words::{Listable, UNKNOWN_STREAM, UnknownStream, Why, Word};
+
+/// What a request says, where null says nothing.
+fn not_null<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}

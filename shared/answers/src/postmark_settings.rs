@@ -210,23 +210,23 @@ pub struct PostmarkSettingsRequest {
 #[schemars(extend("minProperties" = 1))]
 pub struct NewPostmarkSettings {
     /// What the server is called.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::not_null")]
     #[schemars(schema_with = "name")]
     pub name: Option<String>,
     /// The colour that Postmark's own pages show it in.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::not_null")]
     #[schemars(schema_with = "color")]
     pub color: Option<String>,
     /// Whether opens are tracked, unless a message says otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::not_null")]
     #[schemars(with = "bool")]
     pub track_opens: Option<bool>,
     /// In which parts of a message links are tracked, unless it says otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::not_null")]
     #[schemars(schema_with = "track_links")]
     pub track_links: Option<String>,
     /// Whether the server takes mail by SMTP.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "crate::not_null")]
     #[schemars(with = "bool")]
     pub smtp_api_activated: Option<bool>,
 }

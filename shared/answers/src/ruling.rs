@@ -116,7 +116,7 @@ pub struct ReactivateRequest {
     pub why: Why,
     /// For a person who had unsubscribed or complained: how they gave consent again. These words are kept like those of
     /// the reason; the audit notes only that they were given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::not_null")]
     #[schemars(schema_with = "reason")]
     pub consent: Option<String>,
     /// Whether the recipient is taken off Postmark's own suppression list too. If not, only your own bar is lifted, and

@@ -1,7 +1,7 @@
 //! What sets up webhooks in tests: it says what a test wants of Postmark, and keeps what it was asked for.
 
 use super::server;
-use crate::tests::fixture::Texts;
+use super::texts::Texts;
 use account::connect::{Outcome, Standing, Step};
 use account::connecting::{Connecting, ConnectingError, Planned};
 use account::rotate::{Progress, Rotation, Stage};
