@@ -480,8 +480,8 @@ fn writers(collection: Collection) -> &'static [&'static str] {
         }
         Collection::Sessions | Collection::SignIns | Collection::Limits => &["PortalFunctionRole"],
         Collection::Sweep => &["EraseRole"],
-        // Both learn which streams Postmark lists.
-        Collection::Servers => &["ReconcileRole", "WatchRole"],
+        // Two learn which streams Postmark lists; an operator adds servers over the API.
+        Collection::Servers => &["ApiRole", "ReconcileRole", "WatchRole"],
         // Of these one machine has writers; on AWS the operator's own access.
         Collection::Rotation | Collection::Connections => &[],
     }
