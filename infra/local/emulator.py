@@ -47,8 +47,8 @@ import threading
 HOST = "127.0.0.1"
 START_SECONDS = 30
 FORWARDED = (b"x-forwarded-proto", b"https")
-# How the emulator calls an API in what a template makes of its id.
-API_BY_NAME = re.compile(r"https?://([^./]+)\.execute-api\.localhost:(\d+)")
+# How a template names an API by its id.
+API_BY_NAME = re.compile(r"https?://([^./]+)\.execute-api\.[^/]+")
 # All that is taken over from the environment; the rest could lead to a real account or another engine.
 KEPT = ("HOME", "LANG", "LC_ALL", "LLVM_PROFILE_FILE", "PATH", "RUST_BACKTRACE", "RUST_LOG")
 # Asked before the address is printed: operation, and the service in the credential's scope. The first call loads it.
@@ -215,6 +215,8 @@ def hold_cloudformation_to_its_rules():
 
         return called
 
+    here = f"http://{HOST}:{os.environ['GATEWAY_PORT']}"
+
     def with_apis_by_path(handler):
         """Browsers find an API by its name under `localhost`; a resolver of a system need not."""
         @functools.wraps(handler)
@@ -224,7 +226,7 @@ def hold_cloudformation_to_its_rules():
                     variables = properties.get("Environment", {}).get("Variables", {})
                     for name, value in variables.items():
                         if name == "POSTLEDGER_API_URL":
-                            variables[name] = API_BY_NAME.sub(rf"http://{HOST}:\2/_aws/execute-api/\1/%24default", value)
+                            variables[name] = API_BY_NAME.sub(rf"{here}/_aws/execute-api/\1/%24default", value)
             return handler(*arguments, **named)
 
         return called

@@ -132,7 +132,7 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
     };
     let key = match (route, server) {
         (Route::Replay, NOWHERE) => "1.none".to_owned(),
-        (Route::Replay, server) => world.block(set_aside(&*world.store, server)),
+        (Route::Replay, server) => world.block(set_aside(&*world.store, server, cell)),
         _ => String::new(),
     };
     let mut path = route

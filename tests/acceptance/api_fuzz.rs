@@ -27,7 +27,7 @@ fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
     let (spare, _) = world.token_until(Role::Viewer, Some(&[SERVER]), false, None);
     let [goes, stays] =
         ["goes@client.example", "stays@client.example"].map(|address| world.user(address, SERVER));
-    let aside = world.block(postledger_tests::bodies::set_aside(&*world.store, SERVER));
+    let aside = world.block(postledger_tests::bodies::set_aside(&*world.store, SERVER, 77));
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-fuzz");
     let fuzz = Fuzz {
         base: world.base(),

@@ -187,7 +187,7 @@ fn what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(
     let typed = [("stream", "outbound"), ("addresses", address), ("reason", "asked by telephone")];
     let send = |action: &'static str| [&typed[..], &[("action", action)]].concat();
     let plan = browser.send("POST", &target, &send("plan"));
-    assert_eq!(plan.status(), 200, "{}", String::from_utf8_lossy(plan.body()));
+    assert_eq!(plan.status(), 200, "{}", stack.printed("portal").join("\n"));
     let done = browser.send("POST", &target, &send("carry-out"));
     assert_eq!(done.status(), 200);
     let done = String::from_utf8_lossy(done.body());

@@ -52,7 +52,7 @@ pub fn delivery(n: usize, at: &str) -> Value {
 ///
 /// # Panics
 /// Where the tables do not take it.
-pub async fn set_aside(store: &dyn QuarantineStore, server: i64) -> String {
+pub async fn set_aside(store: &dyn QuarantineStore, server: i64, n: usize) -> String {
     let whole = SetAside {
         server: server_id(server),
         generation: 1,
@@ -64,7 +64,7 @@ pub async fn set_aside(store: &dyn QuarantineStore, server: i64) -> String {
         record_type: None,
         dropped: Vec::new(),
         erased: None,
-        body: bounce(77, 77, &now().plus_seconds(-60).to_string(), true)
+        body: bounce(n, n, &now().plus_seconds(-60).to_string(), true)
             .to_string()
             .replace(&SERVER.to_string(), &server.to_string())
             .into_bytes(),

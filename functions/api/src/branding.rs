@@ -15,6 +15,10 @@ pub(crate) async fn get(look: &Look<'_>, call: &Call<'_>) -> Result<Answer, Prob
 /// Sets all of it: what is left out is as it was set up.
 pub(crate) async fn set(look: &Look<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     call.query(&[])?;
+    // Of an array the members would be taken in their order.
+    if call.body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::bad_request("the body: expected an object"));
+    }
     let wanted = read(call.json()?)?;
     look.put(&wanted).await?;
     Ok(told(look, &wanted))

@@ -53,10 +53,6 @@ impl Call<'_> {
         if self.body.len() > BODY_BYTES_MAX {
             return Err(Problem::too_large(format!("a body has at most {BODY_BYTES_MAX} bytes")));
         }
-        // An array would be taken for the members of an object, in their order.
-        if self.body.trim_ascii_start().starts_with(b"[") {
-            return Err(Problem::bad_request("the body: expected an object"));
-        }
         let mut json = serde_json::Deserializer::from_slice(self.body);
         let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let place = pointer(error.path());
