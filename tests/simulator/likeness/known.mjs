@@ -65,6 +65,7 @@ export function knownDifferences(quirks, relaunched) {
     ...when(quirks.no_can_activate_share > 0, {
       'Bounce.CanActivate is absent': 'Integrators have seen bounces without it.',
       'BounceWebhook.CanActivate is absent': 'The same.',
+      'SpamComplaintWebhook.CanActivate is absent': 'The same.',
     }),
     ...Object.fromEntries(
       [
