@@ -43,10 +43,15 @@ def add_what_is_left_out(stack, outputs, endpoint):
         if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":
             dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
     # The URLs that the template makes of APIs' ids lead nowhere.
-    tell(outputs["WatchFunction"], "POSTLEDGER_BASE", base(endpoint, outputs["ApiId"]))
+    led = ["watch", "api"]
     if "PortalApiId" in outputs:
         for function in ("api", "portal"):
             tell(f"{stack}-{function}", "POSTLEDGER_PORTAL_URL", portal_url(endpoint, outputs["PortalApiId"]))
+        led.append("portal")
+    if "ConnectQueueUrl" in outputs:
+        led.append("connect")
+    for function in led:
+        tell(f"{stack}-{function}", "POSTLEDGER_BASE", base(endpoint, outputs["ApiId"]))
 
 
 def tell(function, variable, value):

@@ -22,8 +22,8 @@ from .template import packages, parse
 # Who may come in and where is as it is now, whatever is deployed again: webhooks are signed by today's keys, and go to
 # today's host; people find the portal where it is, and its index keeps what it has. How many functions run at once hangs on
 # today's quota.
-AS_NOW = ("PublicKeys", "Denied", "Operators", "DomainName", "CertificateArn", "DomainOnly", "Portal", "PortalDomainName",
-          "PortalCertificateArn")
+AS_NOW = ("PublicKeys", "Denied", "Operators", "DomainName", "CertificateArn", "DomainOnly", "Portal", "PortalConnects",
+          "PortalDomainName", "PortalCertificateArn")
 # Without these no webhook is let in or finds the way.
 MUST_KNOW = ("PublicKeys", "DomainName")
 BY_QUOTA = ("CriticalConcurrency", "BulkConcurrency", "QuarantineConcurrency", "PortalConcurrency", "PortalRequests")

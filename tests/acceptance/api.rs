@@ -112,6 +112,8 @@ fn request(world: &World, route: Route, server: i64, cell: usize) -> (String, St
             let mail = json!({ "stream": "outbound", "from": "shop@client.example", "to": ADDRESS });
             (ADDRESS, mail.to_string())
         }
+        Route::KeepSmtp => (ADDRESS, json!({ "access_key": "key", "secret_key": "secret" }).to_string()),
+        Route::TestSmtp => (ADDRESS, json!({ "from": ADDRESS, "to": ADDRESS }).to_string()),
         Route::ChangePolicy => {
             let policy =
                 json!({ "count": 5, "messages": 3, "span_days": 7, "window_days": 30, "pause_days": 14 });

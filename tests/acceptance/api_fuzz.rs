@@ -44,10 +44,11 @@ fn api_fuzz_every_answer_is_as_it_is_described_whatever_is_asked() {
     let fuzzed = fuzz.run();
     println!("{}, seed {seed}", fuzzed.table());
     assert!(fuzzed.passed, "{}", fuzzed.said);
-    // Over the web nothing has the key that signs passwords, and no token is shown one; a mail is sent only once a token is
-    // kept, which is for chance to say.
-    let never = [Route::ConnectWebhooks, Route::WebhookPassword, Route::RotateWebhooks, Route::TestMail];
-    for route in Route::ALL.into_iter().filter(|route| !never.contains(route)) {
+    // Over the web nothing has the key that signs passwords, and no token is shown one.
+    let never = [Route::ConnectWebhooks, Route::WebhookPassword, Route::RotateWebhooks];
+    // A mail is sent only once a token is kept, and keys are tried only while some are, which is for chance to say.
+    let perhaps = [Route::TestMail, Route::CheckSmtp, Route::TestSmtp];
+    for route in Route::ALL.into_iter().filter(|route| !never.contains(route) && !perhaps.contains(route)) {
         let statuses = fuzzed.of(route);
         let well = |status: &u64| (200..300).contains(status);
         assert!(statuses.keys().any(well), "{route:?} never went well\n{}", fuzzed.table());

@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 63] = [
+const COMMANDS: [(&str, Given); 69] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -51,6 +51,7 @@ const COMMANDS: [(&str, Given); 63] = [
     ("queues redrive --queue critical", Refused),
     ("revoke --server 8123456 --generation 1", Refused),
     ("keys rotate --yes", Refused),
+    ("keys store --yes", Refused),
     ("run --once --port 0", Nothing),
     ("backup copy.db --data ledger", Nothing),
     ("restore copy.db --data ledger", Nothing),
@@ -63,6 +64,11 @@ const COMMANDS: [(&str, Given); 63] = [
     ("server remove --server 8123456 --yes", Refused),
     ("server set --server 8123456 --label x", Refused),
     ("server show --server 8123456", Refused),
+    ("smtp check --server 8123456 --stream outbound", Used),
+    ("smtp list --server 8123456", Used),
+    ("smtp remove --server 8123456 --stream outbound --yes", Used),
+    ("smtp set --server 8123456 --stream outbound", Used),
+    ("smtp test --server 8123456 --stream outbound --from a@x.example --to b@x.example", Used),
     ("stats --server 8123456", Used),
     ("suppress --server 8123456 --stream outbound --reason r --no-postmark bob@customer.example", Used),
     ("suppressions export --server 8123456 --stream outbound", Used),
@@ -94,7 +100,8 @@ fn all(of: &clap::Command, before: &str) -> BTreeSet<String> {
 
 fn names(words: &str) -> String {
     let is_name = |word: &&str| !word.starts_with('-') && !word.contains('@') && *word != "abc";
-    let subject = ["keys", "quarantine", "queues", "server", "suppressions", "tables", "token", "user"];
+    let subject =
+        ["keys", "quarantine", "queues", "server", "smtp", "suppressions", "tables", "token", "user"];
     let count = if subject.iter().any(|one| words.starts_with(&format!("{one} "))) { 2 } else { 1 };
     words.split(' ').take(count).filter(is_name).collect::<Vec<_>>().join(" ")
 }

@@ -243,6 +243,7 @@ fn bill_of_portal(of: &Column, price: &Column) -> Vec<(&'static str, f64)> {
                 ),
         ),
         ("waiting at the queue of mails", million(waiting(), "SQS: million requests")),
+        ("waiting at the queue of webhooks", million(waiting(), "SQS: million requests")),
         (
             "alarms and metrics, at most",
             series as f64 * price.get("CloudWatch: metric and month")

@@ -111,7 +111,7 @@ fn a_replay_tries_again_by_todays_rules_what_an_older_release_refused() {
     assert_eq!(world.set_aside(), [("not_json".to_owned(), 2)].into());
     assert!(world.store.all_events().unwrap().is_empty());
     for kept in world.store.all_quarantined().unwrap() {
-        let key = format!("{}.{}", kept.part.received_at.key(), kept.part.id);
+        let key = kept.part.key();
         let replayed =
             world.block(world.stack.operator.replay(&Who::operator(), &key, Replay::default())).unwrap();
         assert_eq!(replayed.queue, "critical");
@@ -134,7 +134,7 @@ fn a_replay_of_more_than_is_read_is_refused_again_and_the_body_stays() {
     world.drain();
     let kept = world.store.all_quarantined().unwrap();
     let first = kept.iter().find(|kept| kept.part.part == 1).unwrap();
-    let key = format!("{}.{}", first.part.received_at.key(), first.part.id);
+    let key = first.part.key();
     let refused =
         world.block(world.stack.operator.replay(&Who::operator(), &key, Replay::default())).unwrap_err();
     let told = refused.document()["detail"].as_str().unwrap().to_owned();

@@ -313,7 +313,9 @@ fn every_metric_that_an_alarm_or_widget_names_is_there_with_that_dimension_and_u
                 "LogGroupName" => function(&of_stack(value.strip_prefix("/aws/lambda/").unwrap())),
                 "QueueName" => {
                     let of_ledger = QueueName::ALL.into_iter().map(QueueName::name);
-                    of_ledger.chain(["mail", "mail-dlq"]).any(|queue| queue == of_stack(value))
+                    of_ledger
+                        .chain(["mail", "mail-dlq", "connect", "connect-dlq"])
+                        .any(|queue| queue == of_stack(value))
                 }
                 "TableName" => Table::ALL.into_iter().any(|table| table.name() == of_stack(value)),
                 "ApiId" => ["a1b2c3", "d4e5f6"].contains(&value),
@@ -345,11 +347,11 @@ fn a_stack_without_a_portal_pays_for_no_alarm_of_one_and_asks_no_log_that_is_not
     assert_eq!(listed, expected.iter().map(String::as_str).collect());
     let of_portal: BTreeSet<&str> =
         with.alarms.keys().filter(|name| !without.alarms.contains_key(*name)).map(String::as_str).collect();
-    assert_eq!(of_portal, ["MailUnsent", "PortalFailing"].into());
+    assert_eq!(of_portal, ["MailUnsent", "PortalFailing", "WebhooksNotSetUp"].into());
     let named = without.of_widgets();
     for Named { by, dimensions, .. } in without.of_alarms().iter().chain(&named) {
         for value in dimensions.values() {
-            assert!(!["portal", "mail"].iter().any(|word| value.contains(word)), "{by}: {value}");
+            assert!(!["portal", "mail", "-connect"].iter().any(|word| value.contains(word)), "{by}: {value}");
         }
     }
     for widget in without.widgets("log") {

@@ -83,6 +83,7 @@ fn with(named: &[(&str, bool)]) -> App {
         ("HasPortalDomain", false),
         ("HasPortalReserve", false),
         ("HasMail", true),
+        ("HasConnect", true),
     ];
     App::new(&[usual.as_slice(), named].concat())
 }
@@ -304,8 +305,8 @@ fn assert_retained(app: &App, name: &str) {
 fn every_queue_is_encrypted_takes_tls_only_outlives_the_stack_and_has_a_dead_letter_queue() {
     let app = plain();
     let mut queues = app.all("AWS::SQS::Queue");
-    // Mail is not of the ledger.
-    queues.retain(|name, _| !name.starts_with("Mail"));
+    // Neither mail nor jobs are of the ledger.
+    queues.retain(|name, _| !name.starts_with("Mail") && !name.starts_with("Connect"));
     assert_eq!(queues.len(), QueueName::ALL.len());
     let policy = app.properties("QueuesTlsOnly");
     let statement = &policy["PolicyDocument"]["Statement"][0];
@@ -416,6 +417,8 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
                 let told = json!([statement["Action"], statement["Resource"]]).to_string();
                 let told = match statement["Action"].as_str() {
                     Some("ssm:GetParameter" | "ssm:PutParameter") => told.replace(tokens, "tokens"),
+                    // Of a token's own, only keys for SMTP.
+                    Some("ssm:DeleteParameter") => told.replace(&format!("{tokens}/smtp/*"), "keys"),
                     _ => told,
                 };
                 assert!(!told.contains('*'), "{name}: {told}");
@@ -459,6 +462,7 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
     assert_eq!(reads["WatchRole"], format!("[{told}]"), "watch sees no event and no recipient");
     let dead = QueueName::LIVE.map(|name| of_table(&format!("{}Dlq", logical(name.name())))).join(",");
     let deletes = BTreeMap::from([
+        ("ConnectRole".to_owned(), of_table("ConnectQueue")),
         ("ConsumerRole".to_owned(), format!("[{}]", dead.replace("Dlq", "Queue"))),
         ("EraseRole".to_owned(), format!("[{dead}]")),
         ("MailRole".to_owned(), of_table("MailQueue")),
@@ -471,19 +475,20 @@ fn no_function_is_allowed_anything_by_a_wildcard() {
 fn writers(collection: Collection) -> &'static [&'static str] {
     match collection {
         Collection::Reconcile | Collection::Completeness(_) => &["ReconcileRole"],
-        Collection::Watch => &["ConsumerRole", "WatchRole"],
-        Collection::Lease => &["ReconcileRole", "WatchRole"],
-        Collection::Tokens | Collection::TokenIndex => &["ApiRole"],
+        Collection::Watch => &["ConnectRole", "ConsumerRole", "WatchRole"],
+        Collection::Lease => &["ConnectRole", "ReconcileRole", "WatchRole"],
+        Collection::Tokens | Collection::TokenIndex | Collection::Smtp => &["ApiRole"],
         // People are invited by either, and what the portal looks like is chosen by either; whom it lets in it notes itself.
-        Collection::Audit(_) | Collection::Users | Collection::Links | Collection::Branding => {
-            &["ApiRole", "PortalFunctionRole"]
-        }
+        Collection::Users | Collection::Links | Collection::Branding => &["ApiRole", "PortalFunctionRole"],
+        Collection::Audit(_) => &["ApiRole", "ConnectRole", "PortalFunctionRole"],
         Collection::Sessions | Collection::SignIns | Collection::Limits => &["PortalFunctionRole"],
         Collection::Sweep => &["EraseRole"],
-        // Two learn which streams Postmark lists; an operator adds servers over the API.
-        Collection::Servers => &["ApiRole", "ReconcileRole", "WatchRole"],
-        // Of these one machine has writers; on AWS the operator's own access.
-        Collection::Rotation | Collection::Connections => &[],
+        // Three learn which streams Postmark lists; an operator adds servers over the API.
+        Collection::Servers => &["ApiRole", "ConnectRole", "ReconcileRole", "WatchRole"],
+        // A job is written by whoever is asked for it, and its end by whoever does it.
+        Collection::Connections => &["ApiRole", "ConnectRole"],
+        // Of this one machine has a writer; on AWS the operator's own access.
+        Collection::Rotation => &[],
     }
 }
 
@@ -519,6 +524,7 @@ fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
         Collection::Links,
         Collection::Limits,
         Collection::Branding,
+        Collection::Smtp,
         Collection::Connections,
     ];
     let mut expected: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
@@ -533,7 +539,7 @@ fn each_role_writes_its_own_partitions_of_the_registry_and_no_other() {
         deleters(collection).iter().for_each(|role| may(role, "DeleteItem", &keys));
     }
     // Streams and settings of a server are in the partition of its number, which no other partition begins with.
-    for role in ["ApiRole", "ConsumerRole", "ReconcileRole", "WatchRole"] {
+    for role in ["ApiRole", "ConnectRole", "ConsumerRole", "ReconcileRole", "WatchRole"] {
         (1..=9).for_each(|digit| may(role, "PutItem", &format!("{digit}*")));
     }
     may("ConsumerRole", "PutItem", &item::watermark_key().0);
@@ -576,7 +582,7 @@ fn the_consumer_believes_reconcile_the_read_api_and_operators_and_no_door() {
     let operators = &app.template["Parameters"]["Operators"];
     assert!(operators.get("Default").is_none(), "nobody is an operator by default");
     // Whoever may send at all is a door, or is believed; erase sends to dead letters only, which are told by their doors.
-    let (mut senders, mut mailers) = (BTreeSet::new(), BTreeSet::new());
+    let (mut senders, mut mailers, mut askers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (name, role) in app.all("AWS::IAM::Role") {
         let statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
         for statement in statements.iter().filter(|one| one["Action"].to_string().contains("sqs:SendMessage"))
@@ -585,6 +591,9 @@ fn the_consumer_believes_reconcile_the_read_api_and_operators_and_no_door() {
             if resource.contains("MailQueue") {
                 assert_eq!(resource.matches("GetAtt").count(), 1, "{name}: {resource}");
                 mailers.insert(name);
+            } else if resource.contains("ConnectQueue") {
+                assert_eq!(resource.matches("GetAtt").count(), 1, "{name}: {resource}");
+                askers.insert(name);
             } else if resource.contains("Queue\"") {
                 senders.insert(name.to_owned());
             }
@@ -598,12 +607,86 @@ fn the_consumer_believes_reconcile_the_read_api_and_operators_and_no_door() {
         ["ApiRole", "PortalFunctionRole"].into(),
         "and what browsers talk to puts mail down only"
     );
+    assert_eq!(askers, ["ApiRole"].into(), "webhooks are asked for where it is known who may");
+}
+
+#[test]
+fn the_key_that_signs_passwords_is_read_by_one_function_that_nothing_but_its_queue_starts() {
+    let app = plain();
+    let key = ":parameter/postledger/${AWS::StackName}/signing-key";
+    let mut readers = BTreeSet::new();
+    for (name, role) in app.all("AWS::IAM::Role") {
+        let statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
+        for statement in statements.iter().filter(|one| one["Action"].to_string().contains("ssm:")) {
+            let one = vec![statement["Resource"].clone()];
+            for resource in statement["Resource"].as_array().unwrap_or(&one) {
+                let arn = resource["Fn::Sub"].as_str().unwrap();
+                let parameter = &arn[arn.find(":parameter").unwrap()..];
+                // By its name, or by a wildcard that it is below.
+                let (stem, is_wild) =
+                    parameter.split_once('*').map_or((parameter, false), |(stem, _)| (stem, true));
+                if if is_wild { key.starts_with(stem) } else { key == stem } {
+                    assert_eq!(statement["Action"], "ssm:GetParameter", "{name}");
+                    readers.insert(name);
+                }
+            }
+        }
+    }
+    assert_eq!(readers, ["ConnectRole"].into());
+    let told = &app.properties("Connect")["Environment"]["Variables"];
+    assert_eq!(
+        told["POSTLEDGER_SIGNING_KEY_PARAMETER"]["Fn::Sub"],
+        "/postledger/${AWS::StackName}/signing-key"
+    );
+    assert_eq!(told["POSTLEDGER_TRUSTED_SENDERS"]["Fn::Sub"], "${ApiRole.RoleId},${Operators}");
+    // It has no URL, no route and no schedule.
+    assert!(app.all("AWS::Lambda::Url").is_empty());
+    for kind in ["AWS::ApiGatewayV2::Integration", "AWS::Lambda::Permission", "AWS::Scheduler::Schedule"] {
+        for (name, resource) in app.all(kind) {
+            assert!(!resource.to_string().contains("\"Connect\""), "{name}");
+        }
+    }
+    let mappings = app.all("AWS::Lambda::EventSourceMapping");
+    let of: Vec<_> =
+        mappings.values().filter(|one| one["Properties"]["FunctionName"]["Ref"] == "Connect").collect();
+    let [mapping] = of[..] else { panic!("{of:?}") };
+    assert_eq!(mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0], "ConnectQueue");
+    assert_eq!(mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"], 2);
+    // Unless the operator chose it, there is neither queue nor function, and the API says that a command does it.
+    let without = with(&[("HasConnect", false)]);
+    for function in ["Api", "PortalFunction"] {
+        let told = &without.properties(function)["Environment"]["Variables"];
+        assert!(told.get("POSTLEDGER_CONNECT_QUEUE_URL").is_none(), "{function}");
+    }
+    assert!(!without.properties("ApiRole").to_string().contains("ConnectQueue"));
+    assert_eq!(app.template["Parameters"]["PortalConnects"]["Default"], "false");
+}
+
+#[test]
+fn a_job_is_tried_while_somebody_waits_for_it_and_given_up_before_it_is_forgotten() {
+    let app = plain();
+    let (queue, dead, function) =
+        (app.properties("ConnectQueue"), app.properties("ConnectDlq"), app.properties("Connect"));
+    let (timeout, visibility) = (seconds(&function["Timeout"]), seconds(&queue["VisibilityTimeout"]));
+    assert!(timeout * 2 <= visibility, "one that is killed comes again after its lease");
+    let receives = u32::try_from(queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap()).unwrap();
+    let worth = Duration::from_secs(60 * account::connecting::JOB_MINUTES.unsigned_abs());
+    assert!(visibility * (receives - 1) < worth && visibility * receives >= worth / 2);
+    let [kept, kept_dead] = [queue, dead].map(|queue| seconds(&queue["MessageRetentionPeriod"]));
+    assert!(worth < kept && kept < kept_dead);
+    let policy = app.properties("ConnectTlsOnly");
+    assert_eq!(policy["PolicyDocument"], app.properties("QueuesTlsOnly")["PolicyDocument"]);
+    for (name, queue) in [("ConnectQueue", queue), ("ConnectDlq", dead)] {
+        assert_eq!(queue["SqsManagedSseEnabled"], true, "{name}");
+        assert!(policy["Queues"].as_array().unwrap().contains(&json!({ "Ref": name })), "{name}");
+    }
 }
 
 #[test]
 fn what_browsers_talk_to_reaches_no_token_of_postmarks_and_the_one_for_mail_is_read_by_its_sender_alone() {
     let app = plain();
-    let (mut read, mut written, mut of_mail) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
+    let (mut removed, mut of_mail) = (BTreeSet::new(), BTreeSet::new());
     for (name, role) in app.all("AWS::IAM::Role") {
         let statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
         for statement in statements {
@@ -611,6 +694,11 @@ fn what_browsers_talk_to_reaches_no_token_of_postmarks_and_the_one_for_mail_is_r
                 match statement["Action"].as_str() {
                     Some("ssm:GetParameter") => read.insert(name),
                     Some("ssm:PutParameter") => written.insert(name),
+                    Some("ssm:DeleteParameter") => {
+                        let resource = statement["Resource"]["Fn::Sub"].as_str().unwrap();
+                        assert!(resource.ends_with("/postmark/*/smtp/*"), "{name}: {resource}");
+                        removed.insert(name)
+                    }
                     other => panic!("{name}: {other:?}"),
                 };
             }
@@ -620,8 +708,9 @@ fn what_browsers_talk_to_reaches_no_token_of_postmarks_and_the_one_for_mail_is_r
             of_mail.insert(name);
         }
     }
-    assert_eq!(read, ["ApiRole", "ReconcileRole", "WatchRole"].into());
+    assert_eq!(read, ["ApiRole", "ConnectRole", "ReconcileRole", "WatchRole"].into());
     assert_eq!(written, ["ApiRole"].into(), "a server's admin replaces its token");
+    assert_eq!(removed, ["ApiRole"].into(), "and removes keys for SMTP, and no token");
     assert_eq!(of_mail, ["MailRole"].into());
     let told = &app.properties("Mail")["Environment"]["Variables"]["POSTLEDGER_MAIL_TOKEN_PARAMETER"];
     assert_eq!(told["Fn::Sub"], "/postledger/${AWS::StackName}/mail");
@@ -675,9 +764,9 @@ fn a_stack_has_nothing_of_a_portal_unless_it_is_asked_for_and_with_it_the_index_
     assert_eq!(raw["Parameters"]["Portal"]["Default"], "false");
     for (name, resource) in raw["Resources"].as_object().unwrap() {
         let condition = resource["Condition"].as_str();
-        let of_portal = name.starts_with("Portal") || name.starts_with("Mail");
-        let is_conditional =
-            condition.is_some_and(|one| ["HasPortal", "HasPortalDomain", "HasMail"].contains(&one));
+        let of_portal = ["Portal", "Mail", "Connect"].iter().any(|stem| name.starts_with(stem));
+        let of_it = ["HasPortal", "HasPortalDomain", "HasMail", "HasConnect"];
+        let is_conditional = condition.is_some_and(|one| of_it.contains(&one));
         assert_eq!(of_portal, is_conditional, "{name}: {condition:?}");
     }
     let is = |name: &str| json!({ "Fn::Equals": [{ "Ref": name }, "true"] });
@@ -686,6 +775,7 @@ fn a_stack_has_nothing_of_a_portal_unless_it_is_asked_for_and_with_it_the_index_
     assert_eq!(conditions["HasPortal"], is("Portal"));
     assert_eq!(conditions["HasByTime"], json!({ "Fn::Or": [is("ByTime"), is("Portal")] }));
     assert_eq!(conditions["HasMail"], json!({ "Fn::And": [is("Portal"), given("MailFrom")] }));
+    assert_eq!(conditions["HasConnect"], json!({ "Fn::And": [is("Portal"), is("PortalConnects")] }));
     assert_eq!(
         conditions["HasPortalDomain"],
         json!({ "Fn::And": [is("Portal"), given("PortalDomainName")] })
@@ -699,7 +789,7 @@ fn a_stack_has_nothing_of_a_portal_unless_it_is_asked_for_and_with_it_the_index_
         }
         assert_eq!(app.template["Outputs"]["ByTime"]["Value"], by_time.to_string());
     }
-    let without = with(&[("HasPortal", false), ("HasMail", false)]);
+    let without = with(&[("HasPortal", false), ("HasMail", false), ("HasConnect", false)]);
     let told = &without.properties("Api")["Environment"]["Variables"];
     for variable in ["POSTLEDGER_PORTAL_URL", "POSTLEDGER_MAIL_QUEUE_URL"] {
         assert!(told.get(variable).is_none(), "{variable}");

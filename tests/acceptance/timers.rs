@@ -38,6 +38,7 @@ async fn expiry_watch_reconcile_and_the_sweep_run_by_themselves() {
         vault: Arc::new(vault),
         postmark: unreached(),
         verifier: Arc::new(move || verifier.clone()),
+        base: None,
         ledger_key: ledger::LedgerKey::for_tests(),
         clock,
     };

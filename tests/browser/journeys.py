@@ -361,7 +361,7 @@ def a_list_is_imported_from_a_file_after_its_rows_were_counted(run):
     plans(admin)
     shows(admin, "Bar one address on outbound?", "Rows that cannot be used")
     clicks(admin, button(admin, "Do it"))
-    shows(admin, "One address is barred on outbound by this import")
+    shows(admin, "One address is taken in to be barred on outbound")
 
 
 def what_is_recorded_of_a_person_is_exported_and_erased(run):
@@ -394,6 +394,21 @@ def until(holds, what):
             return
         time.sleep(0.25)
     raise Failed(what)
+
+
+def keys_for_smtp_that_cannot_be_tried_are_not_stored(run):
+    admin = run.enter("admin")
+    admin.open(f"{OF_SERVER}/settings")
+    clicks(admin, link(admin, "SMTP"))
+    clicks(admin, link(admin, "outbound"))
+    shows(admin, "smtp.postmarkapp.com", "X-PM-Message-Stream: outbound", "No keys are stored for this stream.")
+    admin.watch.allow(409)
+    admin.page.get_by_label("Access key").fill("an-access-key")
+    admin.page.get_by_label("Secret key").fill("a-secret-key")
+    clicks(admin, button(admin, "Check and store"))
+    # Nothing is sent by SMTP beside a stand-in for Postmark.
+    shows(admin, "nothing answered; a firewall may block the port", "No keys are stored for this stream.")
+    needs("a-secret-key" not in admin.page.content(), "the page repeats a secret key")
 
 
 def webhooks_are_planned_set_up_and_read_back_without_a_postmark_log_in(run):
@@ -597,6 +612,7 @@ JOURNEYS = [
     what_is_recorded_of_a_person_is_exported_and_erased,
     a_token_is_shown_once_and_revoked,
     a_policy_is_planned_and_set_for_later,
+    keys_for_smtp_that_cannot_be_tried_are_not_stored,
     a_server_is_changed_at_postmark_after_a_plan,
     no_page_of_another_server_is_reached_by_its_url,
     what_others_write_is_shown_as_what_it_is,

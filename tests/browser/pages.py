@@ -155,6 +155,10 @@ PAGES = [
     Page("policy: plan", OF_SERVER + "/settings/policy", (ADMIN,), act=lambda visit, ledger: plans_a_policy(visit, count="1", messages="1")),
     Page("policy: more messages than bounces", OF_SERVER + "/settings/policy", (ADMIN,), ledgers=(FULL,), status=400,
          act=lambda visit, ledger: plans_a_policy(visit, count="2", messages="3")),
+    Page("smtp", OF_SERVER + "/settings/smtp", ADMINS),
+    Page("smtp: a stream", OF_SERVER + "/settings/smtp?stream=outbound", ADMINS, ledgers=(FULL, HOSTILE)),
+    Page("smtp: no keys", OF_SERVER + "/settings/smtp?stream=outbound", (ADMIN,), ledgers=(FULL,), status=400,
+         act=sends("Check and store", access_key="two words", secret_key="two words")),
     # What a viewer may not know of.
     Page("not found: not for a viewer", OF_SERVER + "/people", (VIEWER,), ledgers=(FULL,), status=404),
 ]

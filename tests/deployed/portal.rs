@@ -105,7 +105,8 @@ fn people_sign_in_over_http_and_see_why_an_address_must_not_be_mailed() {
     stack.tell(SERVER, "bounce", &right, BOUNCE.as_bytes());
     stack.settled();
     let from = "MailFrom=Acme <portal@agency.example>";
-    let said = stack.redeploy(&["Portal=true", "ByTime=false", "PortalName=Mail of Acme", from, &at]);
+    let named = ["Portal=true", "PortalConnects=true", "ByTime=false", "PortalName=Mail of Acme", from, &at];
+    let said = stack.redeploy(&named);
     for words in ["switches the index by time on", "whole from this deployment on"] {
         assert!(said.contains(words), "{said}");
     }
@@ -119,6 +120,7 @@ fn people_sign_in_over_http_and_see_why_an_address_must_not_be_mailed() {
     the_first_sentence_says_that_a_bounced_address_must_not_be_mailed(&mut operator);
     activity_is_listed_from_the_day_of_the_portal_on(&mut operator);
     what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(&stack, &mut operator);
+    webhooks_are_set_up_on_a_page_by_a_function_that_alone_has_the_key(&stack, &postmark, &mut operator);
     a_message_is_found_whatever_its_id_is(&mut operator);
     a_page_is_packed_for_whoever_takes_that(&stack);
     let code = a_code_is_mailed_and_lets_in_the_browser_that_asked(&stack, &postmark);
@@ -196,6 +198,41 @@ fn what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(
     stack.settled();
     let found = browser.post(&format!("/servers/{SERVER}/recipients"), &whom);
     assert!(browser.page(&found).contains("<h1 class=\"verdict stop\">"));
+}
+
+/// Proves that what is asked for on a page is handed over, done by another function once the operator has put the key there, and
+/// read back; and that the page says what is missing until then.
+fn webhooks_are_set_up_on_a_page_by_a_function_that_alone_has_the_key(
+    stack: &Deployed,
+    postmark: &Postmark,
+    browser: &mut Browser<'_>,
+) {
+    let server = postmark.server.to_string();
+    let add = ["server", "add", "--server", &server, "--postmark", &postmark.url];
+    let added = stack.ask_with(&add, postmark.token.as_bytes());
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let page = format!("/servers/{server}/webhooks");
+    let send = |action: &'static str| [("form", "one_url"), ("action", action)];
+    let plan = browser.send("POST", &page, &send("plan"));
+    let plan = String::from_utf8_lossy(plan.body()).into_owned();
+    assert!(plan.contains("is created"), "{plan}");
+    let told = || postmark.call("GET", "/webhooks", &Value::Null);
+    assert_eq!(browser.post(&page, &send("connect")), format!("{page}?done=asked"));
+    stack.wait_until("the job is refused", || browser.page(&page).contains("postledger keys store"));
+    assert!(!told().contains("/events"), "{}", told());
+    let stored = stack.told(&["keys", "store", "--yes"]);
+    assert_eq!(stored["parameter"], "/postledger/portal/signing-key");
+    assert_eq!(browser.post(&page, &send("connect")), format!("{page}?done=asked"));
+    stack.wait_until("the webhooks are set up", || browser.page(&page).contains("All is done."));
+    let doors = format!("{}/_aws/execute-api/{}/", Emulator::enforcing().url, stack.output("ApiId"));
+    let told: Value = serde_json::from_str(&told()).unwrap();
+    let urls: Vec<&str> =
+        told["Webhooks"].as_array().unwrap().iter().map(|one| one["Url"].as_str().unwrap()).collect();
+    assert!(!urls.is_empty() && urls.iter().all(|url| url.starts_with(&doors)), "{urls:?}");
+    let audit = browser.page(&format!("/servers/{server}/audit"));
+    assert!(audit.contains("Carried out the set-up of webhooks"), "{audit}");
+    let removed = stack.told(&["keys", "store", "--remove"]);
+    assert_eq!(removed["state"], "removed");
 }
 
 /// Proves that what the gateway decodes is undone.
@@ -281,7 +318,7 @@ fn what_is_over_is_swept(stack: &Deployed) {
 
 /// Proves that each role allows what its function does, and that no log has a person in it.
 fn nothing_was_refused_and_nothing_is_logged_of_anybody(stack: &Deployed, code: &str) {
-    for function in ["portal", "mail", "api", "watch"] {
+    for function in ["portal", "mail", "api", "watch", "connect"] {
         let printed = stack.printed(function).join("\n");
         assert!(!printed.contains("access_denied"), "{function}: {printed}");
         let digits = code.replace(' ', "");

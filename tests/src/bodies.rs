@@ -70,7 +70,7 @@ pub async fn set_aside(store: &dyn QuarantineStore, server: i64, n: usize) -> St
             .into_bytes(),
     };
     let part = whole.parts().remove(0);
-    let key = format!("{}.{}", part.received_at.key(), part.id);
+    let key = part.key();
     store.quarantine(part, None).await.expect("the tables");
     key
 }

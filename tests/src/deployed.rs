@@ -207,7 +207,7 @@ impl Deployed {
     ///
     /// # Panics
     /// Where that takes too long.
-    pub fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
+    pub fn wait_until(&self, what: &str, mut so: impl FnMut() -> bool) {
         let start = Instant::now();
         while !so() {
             assert!(start.elapsed() < WAIT, "not in time: {what}");

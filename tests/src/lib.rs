@@ -47,6 +47,7 @@ use ledger::policy::StreamKind;
 use ledger::{LedgerKey, ServerId, Time};
 use people::{Access, Brand, MemoryOutbox, Standing};
 use platform::Clock;
+use postmark_api::MemorySmtp;
 use queue::{Queue, QueueName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -162,7 +163,7 @@ impl World {
             store: store.clone(),
             ledger_key: LedgerKey::for_tests(),
             vault: Arc::new(MemoryVault::default()),
-            postmark: owner(),
+            postmark: owner().with_smtp(Arc::new(MemorySmtp::default())),
             clock: clock(),
             portal: Some(Portal {
                 url: "https://portal.example".to_owned(),

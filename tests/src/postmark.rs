@@ -134,7 +134,7 @@ pub fn unreached() -> Endpoint {
 /// The token that [`owner`] knows.
 pub const OWNERS_TOKEN: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Postmark as it knows one token, which is [`SERVER`]'s, tells whose a token is, and takes mails.
+/// Postmark as it knows one token, which is [`SERVER`]'s, tells whose a token is and its streams, and takes mails.
 struct Owner;
 
 #[async_trait]
@@ -142,6 +142,9 @@ impl Transport for Owner {
     async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
         let told = match request.uri().path() {
             "/server" => format!(r#"{{"ID":{SERVER},"Name":"Shop"}}"#),
+            "/message-streams" => {
+                r#"{"MessageStreams":[{"ID":"outbound","MessageStreamType":"Transactional"}]}"#.to_owned()
+            }
             "/email" => {
                 let (id, at) = ("883953f4-6105-42a2-a16a-77a8eac79484", "2026-09-20T08:00:00Z");
                 format!(r#"{{"ErrorCode":0,"Message":"OK","MessageID":"{id}","SubmittedAt":"{at}"}}"#)
@@ -157,7 +160,7 @@ impl Transport for Owner {
     }
 }
 
-/// Postmark where a test has none, but for whose a token is, and for mails.
+/// Postmark where a test has none, but for whose a token is, streams, and mails.
 pub fn owner() -> Endpoint {
     let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
     Endpoint::new(Arc::new(Owner)).with_retries(once)

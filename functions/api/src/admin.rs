@@ -69,7 +69,7 @@ pub(crate) async fn quarantine(admin: &Admin<'_>, call: &Call<'_>) -> Result<Ans
 fn of_kept(kept: &Quarantined) -> SetAside {
     let part = &kept.part;
     SetAside {
-        key: format!("{}.{}", part.received_at.key(), part.id),
+        key: part.key(),
         received_at: part.received_at.into(),
         reason: part.reason.clone(),
         detail: part.detail.clone(),
@@ -125,24 +125,12 @@ mod tests {
     use crate::bench::{Bench, SERVER, now};
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use ledger::{ServerId, Source, Time};
+    use ledger::{ServerId, Time};
     use queue::SetAside;
     use store::prelude::*;
 
     async fn set_aside(bench: &Bench, server: i64, received_at: Time, body: String) -> String {
-        let aside = SetAside {
-            server: ServerId::new(server).unwrap(),
-            generation: 1,
-            key_id: String::new(),
-            received_at,
-            source: Source::Webhook,
-            reason: "not_json".to_owned(),
-            detail: "it is not JSON".to_owned(),
-            record_type: None,
-            dropped: Vec::new(),
-            body: body.into_bytes(),
-            erased: None,
-        };
+        let aside = SetAside::example(ServerId::new(server).unwrap(), received_at, "not_json", body);
         let part = aside.parts().remove(0);
         let id = part.id.clone();
         bench.store.quarantine(part, None).await.unwrap();

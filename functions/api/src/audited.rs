@@ -4,7 +4,7 @@ use crate::call::{Answer, Call};
 use crate::cursor;
 use crate::problem::Problem;
 use crate::scope::Admin;
-use account::audit::{self, Phase, Who, WhoKind};
+use account::audit::{self, Phase, Who};
 use answers::{Actor, Audit, Step};
 use std::collections::BTreeMap;
 
@@ -34,13 +34,6 @@ pub(crate) async fn audit(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, 
 
 /// An entry of the audit as it is told.
 pub fn step(entry: audit::Entry) -> Step {
-    let kind = match entry.who.kind {
-        WhoKind::Token => "token",
-        WhoKind::User => "user",
-        WhoKind::Aws => "aws",
-        WhoKind::Local => "local",
-        WhoKind::Operator => "operator",
-    };
     let phase = match entry.phase {
         Phase::Begun => "begun",
         Phase::Done => "done",
@@ -49,7 +42,7 @@ pub fn step(entry: audit::Entry) -> Step {
     Step {
         id: entry.id,
         at: entry.at.into(),
-        who: Actor { kind: kind.to_owned(), name: entry.who.name },
+        who: Actor { kind: entry.who.kind.name().to_owned(), name: entry.who.name },
         what: entry.what,
         phase: phase.to_owned(),
         target: entry.target,

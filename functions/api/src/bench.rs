@@ -16,7 +16,7 @@ use ledger::policy::SoftBouncePolicy;
 use ledger::{Event, Identity, LedgerKey, ServerId, Source, Time, recipient_key};
 use people::{Brand, MemoryOutbox};
 use postmark::Context;
-use postmark_api::{Bytes, Chunks, Endpoint, Retries, Transport, TransportError};
+use postmark_api::{Bytes, Chunks, Endpoint, MemorySmtp, Retries, Transport, TransportError};
 use queue::Queue;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -39,8 +39,8 @@ impl Transport for Nobody {
 }
 
 /// A Postmark that tells whose server a token opens, by how the token begins: `other` another one's, `refused` none, `silent`
-/// gets no answer and `odd` one that nobody understands; any other one opens [`SERVER`]. It has two streams, and takes mails,
-/// but not to somebody who is `inactive`; and where the token is `broken`, its answer is.
+/// gets no answer and `odd` one that nobody understands; any other one opens [`SERVER`], where SMTP is switched off for `off`.
+/// It has two streams, and takes mails, but not to somebody who is `inactive`; and where the token is `broken`, its answer is.
 struct Owner;
 
 #[async_trait::async_trait]
@@ -58,6 +58,7 @@ impl Transport for Owner {
                 (401, json!({ "ErrorCode": 10, "Message": "The server token is missing or invalid." }))
             }
             "odd" => (200, json!([])),
+            "taken" => (200, json!({ "Message": "OK" })),
             _ if request.uri().path() == "/message-streams" => {
                 let streams = [("outbound", "Transactional"), ("news", "Broadcasts"), ("inbound", "Inbound")];
                 let streams = streams.map(|(id, kind)| json!({ "ID": id, "MessageStreamType": kind }));
@@ -67,6 +68,7 @@ impl Transport for Owner {
                 let (id, at) = ("7dc0521c-a785-4c7b-b689-000000000001", "2026-11-25T06:59:00.5-05:00");
                 (200, json!({ "ErrorCode": 0, "Message": "OK", "MessageID": id, "SubmittedAt": at }))
             }
+            "off" => (200, json!({ "ID": SERVER, "Name": "Shop", "SmtpApiActivated": false })),
             "other" => (200, json!({ "ID": SERVER + 1, "Name": "Other" })),
             _ => (200, json!({ "ID": SERVER, "Name": "Shop" })),
         };
@@ -87,6 +89,7 @@ pub(crate) struct Bench {
     pub(crate) queue: Arc<queue::Memory>,
     pub(crate) vault: Arc<MemoryVault>,
     pub(crate) outbox: Arc<MemoryOutbox>,
+    pub(crate) smtp: Arc<MemorySmtp>,
     /// By how many seconds the clock was moved.
     moved: Arc<AtomicI64>,
 }
@@ -134,7 +137,8 @@ impl Bench {
         let vault = Arc::new(MemoryVault::default());
         let outbox = Arc::new(MemoryOutbox::default());
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
-        let postmark = Endpoint::new(transport).with_retries(once);
+        let smtp = Arc::new(MemorySmtp::default());
+        let postmark = Endpoint::new(transport).with_retries(once).with_smtp(smtp.clone());
         let api = Api::new(Parts {
             store: store.clone(),
             queue: before(queue.clone()),
@@ -151,7 +155,7 @@ impl Bench {
             }),
             connecting,
         });
-        Bench { api, store, queue, vault, outbox, moved }
+        Bench { api, store, queue, vault, outbox, smtp, moved }
     }
 
     /// Lets time pass.

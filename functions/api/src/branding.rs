@@ -25,19 +25,10 @@ pub(crate) async fn set(look: &Look<'_>, call: &Call<'_>) -> Result<Answer, Prob
 }
 
 fn read(new: NewBranding) -> Result<Branding, Problem> {
-    let NewBranding { name, accent, support, logo } = new;
-    let branding = || -> Result<Branding, BrandingRefused> {
-        Ok(Branding {
-            name: name.map(|name| name.parse()).transpose()?,
-            accent: accent.map(|accent| accent.parse()).transpose()?,
-            support: support.map(|support| support.parse()).transpose()?,
-            logo: logo.map(|logo| Logo::of_base64(&logo)).transpose()?,
-        })
-    };
     let wrong = |refused: BrandingRefused| {
         Problem::bad_request(format!("the body, at /{}: {refused}", refused.field()))
     };
-    branding().map_err(wrong)
+    new.try_into().map_err(wrong)
 }
 
 fn told(look: &Look<'_>, branding: &Branding) -> Answer {
@@ -54,11 +45,15 @@ fn told(look: &Look<'_>, branding: &Branding) -> Answer {
 #[cfg(test)]
 mod tests {
     use crate::bench::{Bench, SERVER};
+    use crate::scope::{Caller, Gate, Parts};
     use crate::token::Role;
+    use account::audit::{Who, WhoKind};
     use http::Method;
     use ledger::ServerId;
     use people::{Branding, Mail};
     use serde_json::{Value, json};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use store::Collection;
     use store::prelude::*;
 
@@ -138,6 +133,24 @@ mod tests {
             assert!(step.contains(r#"["logo","support"]"#), "{step}");
             assert!(!step.contains("agency") && !step.contains(GIF), "{step}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_shown_even_where_that_cannot_be_noted() {
+        let bench = Bench::default();
+        let writes = AtomicUsize::new(0);
+        let plan = faults::Plan::new(move |call| {
+            let is_third = call == "put_document" && writes.fetch_add(1, Ordering::Relaxed) == 2;
+            if is_third { faults::Fault::Refuse } else { faults::Fault::None }
+        });
+        let store = Arc::new(store::Faulty::new(bench.store.clone(), plan));
+        let parts = Parts { store, ..bench.api.parts.clone() };
+        let gate = Gate::known(&parts, Caller::operator(Who { kind: WhoKind::Local, name: "x".to_owned() }));
+        let wanted = Branding { name: Some("Acme".parse().unwrap()), ..Branding::default() };
+        let put = gate.look().unwrap().put(&wanted).await;
+        assert!(put.is_err(), "the note of its end is missing");
+        assert_eq!(Branding::get(&*bench.store).await.unwrap(), wanted);
+        assert_eq!(*parts.portal.as_ref().unwrap().brand.last(), wanted);
     }
 
     #[tokio::test]

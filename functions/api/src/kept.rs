@@ -3,9 +3,9 @@
 
 use crate::problem::Problem;
 use http::StatusCode;
-use ledger::{Identity, LedgerKey, Time};
+use ledger::{Identity, LedgerKey, ServerId, Time};
 use postmark::Context;
-use queue::{Envelope, Queue, QueueName, REVOKED, SetAside};
+use queue::{Envelope, Part, Queue, QueueName, REVOKED, SetAside};
 use store::{Quarantined, Store};
 
 /// How a body is replayed.
@@ -27,28 +27,40 @@ pub struct Kept {
 }
 
 /// That nothing of a key was set aside.
-pub(crate) fn unknown() -> Problem {
+fn unknown() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "missing", "It is not there", "nothing of that key is in quarantine")
         .next("`postledger quarantine list` shows the keys")
 }
 
-/// That something cannot be done, and could not be the next time.
-fn unusable(why: impl ToString) -> Problem {
-    Problem::conflict("unusable", "It cannot be done", why.to_string())
-        .next("see to that, then do this again")
+/// Whether what was set aside for a reason stays there for good, unless an operator overrules it.
+pub fn is_held_back(reason: &str) -> bool {
+    matches!(reason, "sender" | "too_old")
+}
+
+/// A part of the body is missing.
+fn incomplete() -> Problem {
+    let detail = "a part of this body is missing; its sender was told to come again";
+    Problem::conflict("incomplete-body", "A part of the body is missing", detail)
+        .next("nothing: the event comes in whole when its sender repeats it")
+}
+
+/// It would be set aside again.
+fn not_understood(why: impl ToString) -> Problem {
+    Problem::conflict("not-understood", "The body is not understood", why.to_string())
+        .next("an operator gives a mended body by `postledger quarantine replay KEY --body FILE`")
 }
 
 impl Kept {
-    /// What was set aside under a key, as lists show it.
+    /// What was set aside under a key, as lists show it: of one server, where one is named.
     ///
     /// # Errors
     /// Where nothing is there, a part of it is missing, or the store's own.
-    pub async fn find(store: &dyn Store, key: &str) -> Result<Kept, Problem> {
-        let (received_at, id) = key.split_once('.').ok_or_else(unknown)?;
-        let received_at = Time::from_micros(received_at.parse().map_err(|_| unknown())?);
-        let kept = store.quarantined(received_at, id).await?;
+    pub async fn find(store: &dyn Store, of: Option<ServerId>, key: &str) -> Result<Kept, Problem> {
+        let (received_at, id) = Part::read_key(key).ok_or_else(unknown)?;
+        let mut kept = store.quarantined(received_at, id).await?;
+        // First of all: whether a part of another server's is missing is none of its business.
+        kept.retain(|kept| of.is_none_or(|of| kept.part.server == of));
         let listed = kept.first().ok_or_else(unknown)?.clone();
-        let incomplete = || unusable("a part of this body is missing; its sender was told to come again");
         let parts = kept.into_iter().map(|kept| kept.part).collect();
         Ok(Kept { listed, aside: SetAside::whole(parts).ok_or_else(incomplete)? })
     }
@@ -78,9 +90,9 @@ impl Kept {
     async fn may_be_replayed(&self, store: &dyn Store) -> Result<(), Problem> {
         let aside = &self.aside;
         if let Some(at) = self.listed.replayed_at {
-            return Err(unusable(format!(
-                "it was replayed at {at} already; only --override replays it again"
-            )));
+            let detail = format!("it was replayed already, at {at}");
+            return Err(Problem::conflict("already-replayed", "It was replayed already", detail)
+                .next("an operator replays it once more by `postledger quarantine replay KEY --override`"));
         }
         let still = match &*aside.reason {
             // It may have been taken back since.
@@ -88,11 +100,13 @@ impl Kept {
                 let rules = store.rules().await?;
                 rules.revoked_at(aside.server, aside.generation).is_some_and(|from| aside.received_at > from)
             }
-            reason => matches!(reason, "sender" | "too_old"),
+            reason => is_held_back(reason),
         };
         if still {
-            let why = format!("it was set aside as {}; only --override records it", aside.reason);
-            return Err(unusable(why));
+            let detail = format!("it was set aside as `{}`, and that still holds", aside.reason);
+            return Err(Problem::conflict("held-back", "A rule holds it back", detail).next(
+                "an operator who knows that it is genuine records it by `postledger quarantine replay KEY --override`",
+            ));
         }
         Ok(())
     }
@@ -111,18 +125,15 @@ impl Kept {
                 let dropped = aside.dropped.clone();
                 let told =
                     Envelope::told(server, &erased.what, received_at, source, "{}".to_owned(), dropped);
-                let left = told.map_err(unusable)?.stripped(Some((**erased).clone()));
+                let left = told.map_err(not_understood)?.stripped(Some((**erased).clone()));
                 return Ok((erased.identity, whose(left)));
             }
             (None, None) => &aside.body,
         };
         let context = Context { server, received_at, source, keep_engagement_detail: false };
-        let refused = |refusal: postmark::Refusal| {
-            unusable(refusal).next("give a mended body by `postledger quarantine replay KEY --body FILE`")
-        };
-        let (examined, event) = postmark::event(body, &context, key).map_err(refused)?;
+        let (examined, event) = postmark::event(body, &context, key).map_err(not_understood)?;
         let dropped = [aside.dropped.clone(), examined.dropped].concat();
         let told = Envelope::told(server, &event.what, received_at, source, examined.canonical, dropped);
-        Ok((event.identity, whose(told.map_err(unusable)?)))
+        Ok((event.identity, whose(told.map_err(not_understood)?)))
     }
 }

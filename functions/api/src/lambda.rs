@@ -4,17 +4,20 @@
 use crate::call::Call;
 use crate::scope::Portal;
 use crate::{Api, Parts};
-use account::{ParameterVault, Streams, Vault};
+use account::connecting::{ByJob, QueuedJobs};
+use account::{Connecting, ParameterVault, Streams, Vault};
 use aws::{Access, Link, Opened};
+use credential::Verifier;
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, service_fn};
 use ledger::policy::SoftBouncePolicy;
 use people::{Brand, QueuedMail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::config::{
-    BULK_QUEUE_URL, BY_TIME, COUNTERS_TABLE, CRITICAL_QUEUE_URL, EVENTS_TABLE, LEDGER_KEY_PARAMETER,
-    MAIL_QUEUE_URL, PORTAL_URL, POSTMARK, QUARANTINE_TABLE, RECIPIENTS_TABLE, REGISTRY_TABLE,
-    SOFT_BOUNCE_POLICY, STAGE, TOKENS_PREFIX,
+    BASE, BULK_QUEUE_URL, BY_TIME, CONNECT_QUEUE_URL, COUNTERS_TABLE, CRITICAL_QUEUE_URL, DENIED,
+    EVENTS_TABLE, LEDGER_KEY_PARAMETER, MAIL_QUEUE_URL, PORTAL_URL, POSTMARK, PUBLIC_KEYS, QUARANTINE_TABLE,
+    RECIPIENTS_TABLE, REGISTRY_TABLE, SOFT_BOUNCE_POLICY, STACK, STAGE, TOKENS_PREFIX,
 };
+use platform::env::EnvError;
 use platform::{Config, Variable};
 use postmark_api::Endpoint;
 use queue::Sqs;
@@ -26,19 +29,24 @@ use store::dynamodb::{LIMITS, Tables, ledger_key};
 
 /// What it is told.
 const VARIABLES: &[Variable] = &[
+    BASE,
     BULK_QUEUE_URL,
     BY_TIME,
+    CONNECT_QUEUE_URL,
     COUNTERS_TABLE,
     CRITICAL_QUEUE_URL,
+    DENIED,
     EVENTS_TABLE,
     LEDGER_KEY_PARAMETER,
     MAIL_QUEUE_URL,
     PORTAL_URL,
     POSTMARK,
+    PUBLIC_KEYS,
     QUARANTINE_TABLE,
     RECIPIENTS_TABLE,
     REGISTRY_TABLE,
     SOFT_BOUNCE_POLICY,
+    STACK,
     STAGE,
     TOKENS_PREFIX,
 ];
@@ -91,7 +99,8 @@ pub fn query(request: &Request, path: &str) -> String {
 async fn start(config: &Config) -> Result<Api, Error> {
     let link = Link::new(Access::of_function()?, LIMITS);
     let vault = Arc::new(ParameterVault::configured(link.clone(), config)?);
-    Ok(Api::new(parts(config, link, vault, Endpoint::configured(config)?).await?))
+    let postmark = smtp::beside(Endpoint::configured(config)?);
+    Ok(Api::new(parts(config, link, vault, postmark).await?))
 }
 
 /// What a function reaches a ledger by: its tables over a link, its queues, its key, and where its users sign in. The servers'
@@ -108,6 +117,7 @@ pub async fn parts(
     let queues = Link::new(Access::of_function()?, queue::sqs::LIMITS);
     let store = DynamoDb::new(link.clone(), Tables::configured(config)?);
     Opened::tell("tables", store.warm().await);
+    let connecting = connecting(config, &queues, &vault, &postmark)?;
     Ok(Parts {
         store: Arc::new(store),
         queue: Arc::new(Sqs::new(queues.clone(), configured_urls(config)?)),
@@ -118,9 +128,26 @@ pub async fn parts(
         policy: config.parsed(SOFT_BOUNCE_POLICY, SoftBouncePolicy::default())?,
         clock: platform::clock(),
         portal: portal(config, queues),
-        // No function that is asked over the web has the key that signs webhooks' passwords.
-        connecting: None,
+        connecting,
     })
+}
+
+/// What sets up webhooks, if the operator chose that somebody may ask for it here. No function that is asked over the web has
+/// the key that signs their password: one that is not takes jobs.
+fn connecting(
+    config: &Config,
+    queues: &Link,
+    vault: &Arc<dyn Vault>,
+    postmark: &Endpoint,
+) -> Result<Option<Arc<dyn Connecting>>, EnvError> {
+    let Some(url) = config.text(CONNECT_QUEUE_URL) else { return Ok(None) };
+    Ok(Some(Arc::new(ByJob {
+        vault: vault.clone(),
+        postmark: postmark.clone(),
+        verifier: Verifier::configured(config)?,
+        doors: config.required(BASE)?.trim_end_matches('/').to_owned(),
+        jobs: Arc::new(QueuedJobs::new(queues.clone(), url)),
+    })))
 }
 
 /// Where users sign in, if the stack has a portal.

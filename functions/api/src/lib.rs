@@ -46,6 +46,7 @@ mod replay;
 pub mod route;
 mod ruling;
 pub mod scope;
+mod smtp;
 mod stack;
 mod stats;
 mod suppressions;
@@ -137,6 +138,7 @@ impl Api {
             Some(caller) => Gate::known(&self.parts, caller),
             None => Gate::by_header(&self.parts, call, route).await?,
         };
+        gate.confirmed_for(route)?;
         let Places { server, name } = places;
         let name = name.unwrap_or_default();
         let answer = match server {
@@ -202,6 +204,12 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::ChangePostmarkSettings => postmark_settings::change(&reader.admin()?, call).await,
         Route::Policies => policy::policies(&reader.admin()?, call).await,
         Route::ChangePolicy => policy::change(&reader.admin()?, call).await,
+        Route::Smtp => smtp::streams(&reader.admin()?, call).await,
+        // Boxed: what speaks to two services at once is large, and every other answer would be as large as it.
+        Route::KeepSmtp => Box::pin(smtp::keep(&reader.admin()?, call, name)).await,
+        Route::CheckSmtp => Box::pin(smtp::check(&reader.admin()?, call, name)).await,
+        Route::TestSmtp => Box::pin(smtp::test(&reader.admin()?, call, name)).await,
+        Route::RemoveSmtp => smtp::remove(&reader.admin()?, call, name).await,
         Route::Webhooks => webhooks::webhooks(&reader.admin()?, call).await,
         Route::ConnectWebhooks => webhooks::connect(&reader.admin()?, call).await,
         Route::WebhookPassword => webhooks::password(&reader.admin()?, call).await,

@@ -47,14 +47,11 @@ impl Transport for Lists {
             std::future::pending::<()>().await;
         }
         let failed = |address: &str| {
-            let words = if address.starts_with("stricter") || address.starts_with("kept") {
-                "You do not have the required authority to change this suppression."
-            } else if address.starts_with("bad") {
-                "An invalid email address was provided."
-            } else {
-                return None;
-            };
-            Some(words)
+            if address.starts_with("stricter") || address.starts_with("kept") {
+                return Some("You do not have the required authority to change this suppression.".to_owned());
+            }
+            // Nothing says that its words do not quote the address.
+            address.starts_with("bad").then(|| format!("An invalid email address was provided: {address}."))
         };
         let rows = addresses.iter().filter(|address| !address.starts_with("forgotten")).map(|address| {
             let message = failed(address);

@@ -15,7 +15,7 @@ use postmark_api::Token;
 /// How many characters a name has.
 const NAME_MAX: usize = 100;
 
-/// Adds it; of one that is registered already nothing is changed.
+/// Adds it; of one that is registered already nothing is changed, unless no token of it is kept.
 ///
 /// # Errors
 /// A conflict where Postmark does not accept the token, or that Postmark or the ledger does not answer; then nothing is
@@ -33,9 +33,14 @@ pub(crate) async fn add(adding: &Adding<'_>, call: &Call<'_>) -> Result<Answer, 
     let info = told.map_err(|_| Problem::postmark_unavailable())?;
     let info = info.map_err(|error| refused(ConnectError::Api(error)))?;
     let server: ServerId = info.id.to_string().parse().map_err(|_| Problem::postmark_unavailable())?;
-    let (was_registered, entry) = match adding.known(server).await? {
-        Some(known) => (true, known),
-        None => (false, adding.add((server, &info.name), &token, &about).await?),
+    let known = adding.known(server).await?;
+    let was_registered = known.is_some();
+    let had_token = was_registered && adding.has_token(server).await?;
+    let entry = match known {
+        Some(known) if had_token => known,
+        // As after a restored backup: it keeps its names.
+        Some(_) => adding.add((server, &info.name), &token, &About::default()).await?,
+        None => adding.add((server, &info.name), &token, &about).await?,
     };
     let status = if was_registered { StatusCode::OK } else { StatusCode::CREATED };
     let added = AddedServer {
@@ -45,6 +50,7 @@ pub(crate) async fn add(adding: &Adding<'_>, call: &Call<'_>) -> Result<Answer, 
         label: entry.label,
         streams: entry.streams.into_iter().map(|(id, stream)| (id, stream.kind.into())).collect(),
         was_registered,
+        had_token,
     };
     Ok(Answer::with_status(status, &added))
 }
@@ -91,7 +97,8 @@ mod tests {
         let (status, told) = add(&bench, &by, &body).await;
         let streams = json!({ "outbound": "transactional", "news": "broadcast" });
         let expected = json!({
-            "server": SERVER, "name": "Shop", "client": "Acme", "label": "Shop", "streams": streams, "was_registered": false,
+            "server": SERVER, "name": "Shop", "client": "Acme", "label": "Shop", "streams": streams,
+            "was_registered": false, "had_token": false,
         });
         assert_eq!((status, told), (201, expected));
         assert_eq!(kept(&bench).await.as_deref(), Some("good-s3cret"));
@@ -113,6 +120,17 @@ mod tests {
         let (status, told) = add(&bench, &by, &json!({ "token": "next-s3cret", "label": "Other" })).await;
         assert_eq!((status, &told["was_registered"], &told["label"]), (200, &json!(true), &json!("Shop")));
         assert_eq!(kept(&bench).await.as_deref(), Some("first-s3cret"));
+    }
+
+    #[tokio::test]
+    async fn of_a_server_without_a_token_the_token_is_kept_and_the_names_stay() {
+        let bench = Bench::beside(Memory::default(), owner());
+        let by = bench.token(Role::Operator, None, true).await;
+        add(&bench, &by, &json!({ "token": "first-s3cret", "label": "Shop" })).await;
+        bench.vault.remove(ServerId::new(SERVER).unwrap()).await.unwrap();
+        let (status, told) = add(&bench, &by, &json!({ "token": "next-s3cret", "label": "Other" })).await;
+        assert_eq!((status, &told["was_registered"], &told["had_token"]), (200, &json!(true), &json!(false)));
+        assert_eq!((kept(&bench).await.as_deref(), &told["label"]), (Some("next-s3cret"), &json!("Shop")));
     }
 
     #[tokio::test]

@@ -31,7 +31,7 @@ mod tests {
     use crate::bench::{Answered, Bench, SERVER};
     use crate::token::Role;
     use http::Method;
-    use ledger::{ServerId, Source};
+    use ledger::ServerId;
     use queue::SetAside;
     use serde_json::json;
     use store::prelude::*;
@@ -43,22 +43,10 @@ mod tests {
     /// Sets a body aside for a reason; its key.
     async fn aside(bench: &Bench, server: i64, reason: &str, body: &str) -> String {
         let at = crate::bench::now().plus_seconds(-60);
-        let whole = SetAside {
-            server: ServerId::new(server).unwrap(),
-            generation: 1,
-            key_id: String::new(),
-            received_at: at,
-            source: Source::Webhook,
-            reason: reason.to_owned(),
-            detail: "d".to_owned(),
-            record_type: None,
-            dropped: Vec::new(),
-            erased: None,
-            body: body.as_bytes().to_vec(),
-        };
+        let whole = SetAside::example(ServerId::new(server).unwrap(), at, reason, body);
         let mut key = String::new();
         for part in whole.parts() {
-            key = format!("{}.{}", part.received_at.key(), part.id);
+            key = part.key();
             bench.store.quarantine(part, None).await.unwrap();
         }
         key
@@ -79,7 +67,10 @@ mod tests {
         let listed = bench.get("quarantine").await.json();
         assert!(listed["items"][0]["replayed_at"].is_string(), "{listed}");
         let again = replay(&bench, &key).await;
-        assert_eq!((again.status(), &again.json()["type"]), (409, &json!("urn:postledger:problem:unusable")));
+        assert_eq!(
+            (again.status(), &again.json()["type"]),
+            (409, &json!("urn:postledger:problem:already-replayed"))
+        );
         let audit = bench.get("audit").await;
         assert!(
             audit.text().contains("quarantine.replay") && !audit.text().contains("ida@"),
@@ -92,12 +83,16 @@ mod tests {
     async fn what_a_rule_holds_back_or_nobody_understands_stays_where_it_is() {
         let bench = Bench::default();
         bench.store.note_stream(ServerId::new(SERVER).unwrap(), "outbound").await.unwrap();
-        for (reason, body) in
-            [("sender", BOUNCE), ("too_old", BOUNCE), ("not_json", "{"), ("missing_field", "{}")]
-        {
+        for (reason, body, code) in [
+            ("sender", BOUNCE, "held-back"),
+            ("too_old", BOUNCE, "held-back"),
+            ("not_json", "{", "not-understood"),
+            ("missing_field", "{}", "not-understood"),
+        ] {
             let key = aside(&bench, SERVER, reason, body).await;
             let told = replay(&bench, &key).await;
             assert_eq!(told.status(), 409, "{reason}: {}", told.text());
+            assert_eq!(told.json()["type"], format!("urn:postledger:problem:{code}"), "{reason}");
         }
         assert!(bench.decided().await.is_empty());
     }
@@ -110,6 +105,15 @@ mod tests {
         let foreign = replay(&bench, &other).await;
         let none = replay(&bench, "1.x").await;
         assert_eq!((foreign.status(), foreign.text()), (404, none.text()));
+        // Nor is one of which a part is missing.
+        let at = crate::bench::now().plus_seconds(-61);
+        let large = vec![b'x'; queue::PART_BYTES_MAX + 1];
+        let whole = SetAside::example(ServerId::new(SERVER + 1).unwrap(), at, "too_large", large);
+        let part = whole.parts().remove(0);
+        let key = part.key();
+        bench.store.quarantine(part, None).await.unwrap();
+        let torn = replay(&bench, &key).await;
+        assert_eq!((torn.status(), torn.text()), (404, none.text()));
         for key in ["x", "..", "1", "%00"] {
             assert_eq!(replay(&bench, key).await.status(), 404, "{key}");
         }

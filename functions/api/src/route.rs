@@ -54,6 +54,16 @@ pub enum Route {
     Policies,
     /// Says when soft bounces count from an instant on.
     ChangePolicy,
+    /// Which pairs of keys for SMTP are kept.
+    Smtp,
+    /// Keeps one for a stream.
+    KeepSmtp,
+    /// Logs in with what is kept for it.
+    CheckSmtp,
+    /// Sends a test mail by it.
+    TestSmtp,
+    /// Forgets what is kept for it.
+    RemoveSmtp,
     /// The server's webhooks at Postmark.
     Webhooks,
     /// Sets them up.
@@ -90,7 +100,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 40] = [
+    pub const ALL: [Route; 45] = [
         Route::OpenApi,
         Route::Servers,
         Route::NewServer,
@@ -115,6 +125,11 @@ impl Route {
         Route::ChangePostmarkSettings,
         Route::Policies,
         Route::ChangePolicy,
+        Route::Smtp,
+        Route::KeepSmtp,
+        Route::CheckSmtp,
+        Route::TestSmtp,
+        Route::RemoveSmtp,
         Route::Webhooks,
         Route::ConnectWebhooks,
         Route::WebhookPassword,
@@ -159,6 +174,10 @@ impl Route {
                 "/v1/servers/{server}/postmark-settings"
             }
             Route::Policies | Route::ChangePolicy => "/v1/servers/{server}/policy",
+            Route::Smtp => "/v1/servers/{server}/smtp",
+            Route::KeepSmtp | Route::RemoveSmtp => "/v1/servers/{server}/smtp/{stream}",
+            Route::CheckSmtp => "/v1/servers/{server}/smtp/{stream}/check",
+            Route::TestSmtp => "/v1/servers/{server}/smtp/{stream}/test",
             Route::Webhooks | Route::ConnectWebhooks => "/v1/servers/{server}/webhooks",
             Route::WebhookPassword => "/v1/servers/{server}/webhooks/password",
             Route::RotateWebhooks => "/v1/servers/{server}/webhooks/rotation",
@@ -182,6 +201,8 @@ impl Route {
             | Route::Import
             | Route::Erase
             | Route::Replay
+            | Route::CheckSmtp
+            | Route::TestSmtp
             | Route::ConnectWebhooks
             | Route::WebhookPassword
             | Route::RotateWebhooks
@@ -194,8 +215,9 @@ impl Route {
             | Route::PostmarkToken
             | Route::ChangePostmarkSettings
             | Route::ChangePolicy
+            | Route::KeepSmtp
             | Route::SetBranding => Method::PUT,
-            Route::RevokeToken | Route::RemoveUser | Route::SignOutUser => Method::DELETE,
+            Route::RevokeToken | Route::RemoveUser | Route::SignOutUser | Route::RemoveSmtp => Method::DELETE,
             _ => Method::GET,
         }
     }
@@ -214,6 +236,10 @@ impl Route {
                 | Route::PostmarkSettings
                 | Route::ChangePostmarkSettings
                 | Route::ChangePolicy
+                | Route::KeepSmtp
+                | Route::CheckSmtp
+                | Route::TestSmtp
+                | Route::RemoveSmtp
                 | Route::NewToken
                 | Route::RevokeToken
                 | Route::ConnectWebhooks
@@ -232,6 +258,8 @@ impl Route {
             Route::Erase
                 | Route::NewServer
                 | Route::PostmarkToken
+                | Route::KeepSmtp
+                | Route::RemoveSmtp
                 | Route::NewToken
                 | Route::RevokeToken
                 | Route::WebhookPassword
@@ -279,6 +307,11 @@ impl Route {
             | Route::ChangePostmarkSettings
             | Route::Policies
             | Route::ChangePolicy
+            | Route::Smtp
+            | Route::KeepSmtp
+            | Route::CheckSmtp
+            | Route::TestSmtp
+            | Route::RemoveSmtp
             | Route::Webhooks
             | Route::ConnectWebhooks
             | Route::WebhookPassword

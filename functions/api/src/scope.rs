@@ -9,6 +9,7 @@ mod branding;
 mod people;
 mod reader;
 mod servers;
+mod smtp;
 mod streams;
 mod tokens;
 mod webhooks;
@@ -28,7 +29,7 @@ use crate::problem::Problem;
 use crate::route::Route;
 use crate::token::{Grant, Role, Token, TokenRefused};
 use ::people::{Brand, Outbox, Secret, User};
-use account::audit::{Who, WhoKind};
+use account::audit::{Entry, Phase, Who, WhoKind};
 use account::{Connecting, Registry, ServerEntry, Streams, Vault};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::AUTHORIZATION;
@@ -38,6 +39,7 @@ use ledger::{LedgerKey, ServerId, Time};
 use platform::Clock;
 use postmark_api::Endpoint;
 use queue::Queue;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Store;
@@ -95,7 +97,8 @@ impl Portal {
 pub struct Caller {
     who: Who,
     grant: Grant,
-    /// Until when a user's session counts as confirmed by a code; others confirm nothing.
+    /// Until when a user's session counts as confirmed by a code; others confirm nothing: whom an agency's system lets in,
+    /// that system knows.
     confirmed_until: Option<Time>,
 }
 
@@ -176,10 +179,6 @@ impl<'a> Gate<'a> {
         let (secret, server) = session.split_once(' ').ok_or_else(over)?;
         let (secret, now) = (Secret::read(secret).ok_or_else(over)?, (parts.clock)());
         let who = SignedIn::find(&*parts.store, &secret, now).await?.ok_or_else(over)?;
-        // Whom an agency's system lets in, that system knows.
-        if route.takes_fresh_code() && who.user.is_some() && !who.session.is_confirmed(now) {
-            return Err(Problem::unconfirmed());
-        }
         // Whoever may see several servers asks as what they are at one of them: another one is out of its scope.
         let caller = match server {
             NO_SERVER => {
@@ -217,6 +216,17 @@ impl<'a> Gate<'a> {
     /// Who asks.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Whether a session was confirmed just now, where a route takes that: by whatever way it is asked for.
+    ///
+    /// # Errors
+    /// [`Problem::unconfirmed`].
+    pub fn confirmed_for(&self, route: Route) -> Result<(), Problem> {
+        if route.takes_fresh_code() && !self.caller.is_confirmed((self.parts.clock)()) {
+            return Err(Problem::unconfirmed());
+        }
+        Ok(())
     }
 
     /// Who did something, as the caller may know that: to a client everybody of the agency is an operator. `known` is
@@ -297,6 +307,42 @@ impl<'a> Gate<'a> {
     /// Whether it may do everything at every server: an operator whom no list of servers limits.
     pub fn is_unlimited(&self) -> bool {
         self.caller.role() == Role::Operator && self.caller.grant.servers.is_none()
+    }
+
+    /// That it may do everything at every server.
+    ///
+    /// # Errors
+    /// [`Problem::role`] where it may not.
+    fn unlimited(&self) -> Result<(), Problem> {
+        if self.is_unlimited() {
+            return Ok(());
+        }
+        Err(Problem::role("operator").next("use a token with the role operator, for all servers"))
+    }
+
+    /// Does a change at a server, and notes it before and after: the change says itself how it went. `target` is no address.
+    ///
+    /// # Errors
+    /// The change's own; where it cannot be noted, it is not begun.
+    async fn noted<T>(
+        &self,
+        server: ServerId,
+        what: &str,
+        target: Option<String>,
+        before: Value,
+        asked: Value,
+        change: impl Future<Output = (Phase, Value, Result<T, Problem>)>,
+    ) -> Result<T, Problem> {
+        let (store, now) = (&*self.parts.store, || (self.parts.clock)());
+        let begun = Entry::begun(self.caller.who.clone(), what, now())?;
+        let begun = Entry { target, before, after: asked, ..begun };
+        begun.note(store, server).await?;
+        let (phase, told, answer) = change.await;
+        let noted = begun.now(phase, told, now()).note(store, server).await;
+        // The change's own failure is what matters.
+        let answer = answer?;
+        noted?;
+        Ok(answer)
     }
 
     /// Opens what adds servers, for operators of all servers.

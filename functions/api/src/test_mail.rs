@@ -39,7 +39,8 @@ pub(crate) async fn send(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer, P
     Ok(Answer::json(&told))
 }
 
-fn address(field: &str, text: &str) -> Result<Address, Problem> {
+/// An address in a field of a request.
+pub(crate) fn address(field: &str, text: &str) -> Result<Address, Problem> {
     text.parse::<Address>()
         .map_err(|error| Problem::bad_request(format!("{field}: expected one address: {}", error.reason())))
 }
@@ -51,7 +52,11 @@ fn not_sent(error: TestMailError) -> Problem {
         TestMailError::NotTaken(_) => {
             not_taken(error.to_string()).next("look at the server's activity at Postmark, which says more")
         }
-        TestMailError::Api(ApiError::Uncertain(_)) => uncertain(),
+        // An answer that is not understood is one: the mail is on its way, as far as anybody knows.
+        TestMailError::Api(error @ (ApiError::Uncertain(_) | ApiError::NotUnderstood(_))) => {
+            tracing::warn!(error = %error, "nobody knows whether Postmark took a test mail");
+            uncertain()
+        }
         TestMailError::Api(error @ (ApiError::Refused { .. } | ApiError::NotSent(_))) => {
             not_taken(error.to_string())
                 .next(error.next().unwrap_or("correct what is named, and send it again"))
@@ -64,8 +69,8 @@ fn not_sent(error: TestMailError) -> Problem {
 }
 
 /// Nobody knows whether it was sent.
-fn uncertain() -> Problem {
-    Problem::uncertain("Postmark did not answer, so it is not known whether the mail was sent")
+pub(crate) fn uncertain() -> Problem {
+    Problem::uncertain("Postmark gave no usable answer, so it is not known whether the mail was sent")
         .next("look at the server's activity at Postmark before you send another one")
 }
 
@@ -147,6 +152,8 @@ mod tests {
             ("inactive-s3cret", 409, "mail-not-taken"),
             ("silent-s3cret", 503, "postmark-unavailable"),
             ("broken-s3cret", 503, "uncertain"),
+            ("odd-s3cret", 503, "uncertain"),
+            ("taken-s3cret", 503, "uncertain"),
         ] {
             let (told, problem) = send(&bench(token).await, body()).await;
             let kind = format!("urn:postledger:problem:{code}");

@@ -13,6 +13,7 @@ pub use grant::{Exceeds, Grant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::{ServerId, Time};
+use people::{OnDay, one_more};
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use store::{Collection, DocumentStore, Edit, Store, StoreError, edit};
 pub const PREFIX: &str = "plt_";
 /// How many random bytes the id has, and the secret.
 const BYTES: [usize; 2] = [9, 32];
-/// How many people a token may have erased in a day (UTC), at all its servers together: each time every consumer reads
+/// How many people a token or a user may have erased in a day (UTC), at all servers together: each time every consumer reads
 /// anew who is erased, and each is swept for weeks.
 pub const ERASURES_A_DAY: u32 = 1_000;
 /// How many tokens a token may descend from: one that made it, one that made that, and so on.
@@ -61,9 +62,9 @@ pub struct Token {
     /// Whether those that were made with it go on opening what they do though it is revoked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub children_kept: bool,
-    /// The day (UTC) on which it last had somebody erased, and how many on that day.
+    /// How many people it last had erased on a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub erased: Option<(String, u32)>,
+    pub erased: Option<OnDay>,
     /// SHA-256 of the secret half, base64url. It has 256 random bits, so nothing slower is needed.
     hash: String,
 }
@@ -282,17 +283,16 @@ impl Token {
 
     /// Counts that it has somebody erased; false where it had [`ERASURES_A_DAY`] today.
     pub async fn count_erasure(store: &dyn DocumentStore, id: &str, now: Time) -> Result<bool, StoreError> {
-        let today = now.day();
         edit(store, &Collection::Tokens, id, |text| {
-            let Some(token) = text.map(Token::read).transpose()? else {
-                return Ok(Edit::Keep(false));
-            };
-            let count = token.erased.as_ref().filter(|(day, _)| *day == today).map_or(0, |(_, count)| *count);
-            if count >= ERASURES_A_DAY {
-                return Ok(Edit::Keep(false));
-            }
-            let counted = Token { erased: Some((today.clone(), count + 1)), ..token };
-            Ok(Edit::Write(counted.text(), true))
+            let token = text.map(Token::read).transpose()?;
+            let counted = token.and_then(|token| {
+                let erased = Some(one_more(token.erased.as_ref(), ERASURES_A_DAY, now)?);
+                Some(Token { erased, ..token })
+            });
+            Ok(match counted {
+                Some(token) => Edit::Write(token.text(), true),
+                None => Edit::Keep(false),
+            })
         })
         .await
     }

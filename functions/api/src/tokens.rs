@@ -6,14 +6,12 @@ use crate::problem::Problem;
 use crate::scope::{Place, Tokens};
 use crate::token::{Grant, New, Role, Token};
 use account::audit::{Entry, Phase, Who};
-use answers::{MadeToken, NewToken, RevokedChild, RevokedToken};
+use answers::{MadeToken, NewToken, RevokedChild, RevokedToken, TOKEN_NAME_MAX};
 use http::StatusCode;
 use ledger::{ServerId, Time};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The longest name of a token, in characters.
-const NAME_MAX: usize = 100;
 /// The most servers that a token names.
 const SERVERS_MAX: usize = 1_000;
 /// How many tokens a page has, unless more are asked for, and at most.
@@ -77,8 +75,9 @@ pub(crate) async fn make(tokens: &Tokens<'_>, call: &Call<'_>) -> Result<Answer,
         return Err(Problem::bad_request("servers: name them, or give null for every server"));
     }
     let asked: NewToken = call.json()?;
-    if !(1..=NAME_MAX).contains(&asked.name.chars().count()) || asked.name.chars().any(char::is_control) {
-        let words = format!("name: expected 1 to {NAME_MAX} characters, without control characters");
+    if !(1..=TOKEN_NAME_MAX).contains(&asked.name.chars().count()) || asked.name.chars().any(char::is_control)
+    {
+        let words = format!("name: expected 1 to {TOKEN_NAME_MAX} characters, without control characters");
         return Err(Problem::bad_request(words));
     }
     let now = tokens.now();

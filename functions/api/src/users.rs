@@ -230,7 +230,7 @@ async fn mail(people: &People<'_>, user: &User, access: &Access) -> Result<bool,
         }
     }
     let (to, link) = (user.address.clone(), portal.url.clone());
-    let name = portal.brand.now(store, now).await.name.as_ref().map(ToString::to_string);
+    let name = portal.brand.now(store, now).await?.name.as_ref().map(ToString::to_string);
     let mail = Mail::Invitation { to, of: people.named(access).await?, link, portal: name };
     portal.outbox.put(mail).await.map_err(not_put)?;
     Ok(true)

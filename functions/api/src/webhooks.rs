@@ -3,6 +3,7 @@
 //! Invariants:
 //! - Nothing here has the key that signs passwords. What is to be done goes through [`account::Connecting`]; where there is
 //!   none, the answer is the command for the machine that has the key.
+//! - A session that is not confirmed makes webhooks as they should be, and takes nothing away.
 //! - A password is in no answer but that of [`password`], which only somebody who is signed in to the portal gets.
 
 use crate::call::{Answer, Call};
@@ -11,7 +12,7 @@ use crate::scope::{Admin, Remembered};
 use crate::token::Role;
 use account::audit::WhoKind;
 use account::connect::Outcome;
-use account::connecting::{Connecting, ConnectingError, Job, JobState};
+use account::connecting::{Asked, Connecting, ConnectingError, HasKey, Job, JobState};
 use account::rotate::{Progress, RotateError, Rotation, Stage};
 use account::watch::{self, FoundFinding, FoundWebhook, TriggerState};
 use account::webhooks::{Desired, Fate, PlanRow, desired};
@@ -50,7 +51,9 @@ pub(crate) async fn webhooks(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answe
         generation: entry.generation,
         keys: activity.keys.into_iter().map(|(key, at)| (key, at.into())).collect(),
     });
-    let doors = entry.as_ref().and_then(|entry| entry.doors.clone()).or(found_doors);
+    // Whoever sets them up here knows where they will lead, before anybody has.
+    let here = entry.as_ref().zip(admin.connecting()).map(|(entry, connecting)| connecting.doors(entry));
+    let doors = here.or_else(|| entry.as_ref().and_then(|entry| entry.doors.clone())).or(found_doors);
     Ok(Answer::json(&Webhooks {
         server,
         registered: entry.is_some(),
@@ -71,10 +74,24 @@ pub(crate) async fn webhooks(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answe
         retries_left: activity.low.range(since..).map(|(_, left)| *left).min(),
         credential,
         rotation: rotation.map(|of| rotation_of(&of, server)),
-        connect: if admin.connecting().is_some() { "here" } else { "command" }.to_owned(),
+        connect: how(admin.connecting()).to_owned(),
         commands: commands(server),
         job: job.map(job_of),
     }))
+}
+
+/// How webhooks are set up for whoever asks here.
+fn how(connecting: Option<&dyn Connecting>) -> &'static str {
+    match connecting {
+        Some(connecting) if connecting.key().is_some() => "here",
+        Some(_) => "job",
+        None => "command",
+    }
+}
+
+/// What the key is needed for at once.
+fn key<'a>(admin: &'a Admin<'_>) -> Option<&'a dyn HasKey> {
+    admin.connecting()?.key()
 }
 
 /// The webhooks that a server should have.
@@ -104,6 +121,12 @@ pub(crate) async fn connect(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer
     let connecting = admin.connecting().ok_or_else(|| elsewhere(&connect_command(&known, &entry)))?;
     let would = connecting.plan(&entry).await.map_err(problem)?;
     let steps = would.plan.steps();
+    // What is removed, or no longer asked for, tells nothing from then on: a session that somebody took is not enough.
+    let is_other = (known.connect, known.native_tracking) != (entry.connect, entry.native_tracking);
+    let loses = is_other || !would.plan.remove.is_empty();
+    if !asked.dry_run && loses && !admin.caller().is_confirmed(admin.now()) {
+        return Err(Problem::unconfirmed());
+    }
     let mut connected = Connected {
         dry_run: asked.dry_run,
         doors: would.doors,
@@ -132,14 +155,37 @@ async fn carry_out(
     asked["steps"] = steps.into();
     let change = async {
         let begun = Job::begun(entry, admin.now()).map_err(|error| (error.into(), Value::Null))?;
+        let before = admin.last_job().await.map_err(|problem| (problem, Value::Null))?;
+        // Whoever asks for the same twice in a row waits for the first.
+        if connecting.key().is_none()
+            && let Some(same) = before.as_ref().filter(|before| before.is_awaited(entry, admin.now()))
+        {
+            return Ok((same.clone(), json!({ "handed_over": false })));
+        }
         admin.keep_job(&begun).await.map_err(|problem| (problem, Value::Null))?;
-        let done = connecting.connect(entry).await;
+        let handed = Asked { entry, job: &begun.id, who: admin.caller().who() };
+        let done = match connecting.connect(&handed).await {
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => return Ok((begun, json!({ "handed_over": true }))),
+            Err(error) => Err(error),
+        };
         let job = begun.ended(&done, admin.now());
         // It is done, whether that can be remembered or not.
-        let kept = admin.keep_job(&job).await;
-        let told = done.as_ref().map(audited);
-        match told {
-            Ok(told) => kept.map(|()| (job, told.clone())).map_err(|problem| (problem, told)),
+        let is_not_begun = matches!(done, Err(ConnectingError::Busy(_) | ConnectingError::NotHandedOver));
+        let kept = match before.filter(|before| is_not_begun && before.state == JobState::Begun) {
+            Some(running) => admin.give_way(&job, &running).await,
+            None => admin.keep_job(&job).await,
+        };
+        match done.as_ref().map(Outcome::noted) {
+            Ok(told) => {
+                if let Err(problem) = kept {
+                    tracing::error!(
+                        problem.code = problem.code(),
+                        "webhooks were set up, and what was done could not be remembered"
+                    );
+                }
+                Ok((job, told))
+            }
             Err(error) => {
                 let problem = problem(error.clone());
                 let told = json!({ "problem": problem.code() });
@@ -148,11 +194,6 @@ async fn carry_out(
         }
     };
     admin.change_of("connect", None, of(known), asked, change).await
-}
-
-fn audited(done: &Outcome) -> Value {
-    let failed = done.steps.iter().filter(|step| step.failed.is_some()).count();
-    json!({ "done": done.steps.len() - failed, "failed": failed, "complete": done.complete() })
 }
 
 /// The password of the webhooks, for somebody who sets them up by hand and has just shown who they are.
@@ -169,10 +210,10 @@ pub(crate) async fn password(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answe
         .next("open the page Webhooks of the server in the portal"));
     }
     let entry = admin.entry().await?.ok_or_else(|| not_registered(admin.server()))?;
-    let connecting = admin.connecting().ok_or_else(|| elsewhere(&commands(admin.server()).url))?;
+    let key = key(admin).ok_or_else(|| elsewhere(&commands(admin.server()).url))?;
     let asked = json!({ "generation": entry.generation });
     let change = async {
-        let (auth, doors) = connecting.credential(&entry).await.map_err(problem)?;
+        let (auth, doors) = key.credential(&entry).await.map_err(problem)?;
         Ok(((auth, doors), Value::Null))
     };
     let (auth, doors) = admin.change("webhooks.password", None, asked, change).await?;
@@ -186,10 +227,17 @@ pub(crate) async fn rotate(admin: &Admin<'_>, call: &Call<'_>) -> Result<Answer,
         return Err(Problem::role("operator"));
     }
     let server = admin.server();
-    admin.entry().await?.ok_or_else(|| not_registered(server))?;
-    let connecting = admin.connecting().ok_or_else(|| elsewhere(&commands(server).rotate))?;
+    let entry = admin.entry().await?.ok_or_else(|| not_registered(server))?;
+    let key = key(admin).ok_or_else(|| elsewhere(&commands(server).rotate))?;
+    // Nothing here moves webhooks that somebody made by hand.
+    if entry.doors.is_none() {
+        let words = "the webhooks of this server were not set up here, so they are not moved";
+        return Err(Problem::conflict("unusable", "It cannot be done", words).next(
+            "set them up on the page Webhooks first; that gives them a password of the newest key, too",
+        ));
+    }
     let change = async {
-        let progress = connecting.rotate(server).await.map_err(problem)?;
+        let progress = key.rotate(server).await.map_err(problem)?;
         let told = json!({ "stage": progress.stage });
         Ok((progress, told))
     };
@@ -289,19 +337,12 @@ fn problem(error: ConnectingError) -> Problem {
             Problem::conflict("no-postmark-token", "No token for Postmark is kept", error.to_string())
                 .next(error.next())
         }
-        // Where its keys are is not for everybody who may ask.
-        ConnectingError::Keeper(words) => {
-            tracing::error!(error = words, "the keys or tokens of this machine cannot be used");
-            Problem::conflict(
-                "unusable",
-                "It cannot be done",
-                "the key or a token cannot be read on the machine of the ledger",
-            )
-            .next("the operator of the ledger has to look at its logs")
-        }
         other => {
-            let words = cut(other.to_string());
-            Problem::conflict("unusable", "It cannot be done", words).next(cut(other.next()))
+            if let ConnectingError::Keeper(words) = &other {
+                tracing::error!(error = words, "the keys or tokens of this machine cannot be used");
+            }
+            let (words, next) = other.told();
+            Problem::conflict("unusable", "It cannot be done", cut(words)).next(cut(next))
         }
     }
 }

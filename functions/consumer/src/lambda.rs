@@ -2,8 +2,8 @@
 //! SQS is to the consumer.
 
 use crate::{Consumer, Incoming, RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN, Settings};
-use aws::{Access, Link, Opened};
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws::{Access, Link, Opened, batch};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use platform::config::{
     BY_TIME, COUNTERS_TABLE, EVENTS_TABLE, LEDGER_KEY_PARAMETER, QUARANTINE_TABLE, RECIPIENTS_TABLE,
@@ -75,7 +75,7 @@ async fn answer(function: &Function, event: SqsEvent, deadline: Instant) -> Resu
         let of_queue = |message: &&SqsMessage| queue_of(message) == Some(from);
         let incoming = |message| incoming(message, &function.trusted);
         let incoming: Option<Vec<Incoming>> = event.records.iter().filter(of_queue).map(incoming).collect();
-        let incoming = incoming.ok_or("a message without an id, which no answer could name")?;
+        let incoming = incoming.ok_or(batch::NO_ID)?;
         if !incoming.is_empty() {
             failed.extend(function.consumer.handle(from, &incoming, deadline).await);
         }
@@ -85,9 +85,7 @@ async fn answer(function: &Function, event: SqsEvent, deadline: Instant) -> Resu
             here"
             .into());
     }
-    let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed.into_iter().map(failure).collect();
-    Ok(response)
+    Ok(batch::response(failed))
 }
 
 fn queue_of(message: &SqsMessage) -> Option<QueueName> {
@@ -95,15 +93,8 @@ fn queue_of(message: &SqsMessage) -> Option<QueueName> {
 }
 
 fn incoming(message: &SqsMessage, trusted: &Trusted) -> Option<Incoming> {
-    let id = message.message_id.clone().filter(|id| !id.is_empty())?;
-    let sender = message.attributes.get("SenderId").map(String::as_str);
-    Some(Incoming { id, body: message.body.clone().unwrap_or_default(), trusted: trusted.sent(sender) })
-}
-
-fn failure(id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = id;
-    failure
+    let trusted = trusted.sent(batch::sender(message));
+    Some(Incoming { id: batch::id(message)?, body: message.body.clone().unwrap_or_default(), trusted })
 }
 
 fn retention_days(config: &Config) -> Result<u32, EnvError> {

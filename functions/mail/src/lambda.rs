@@ -3,8 +3,8 @@
 
 use crate::{Incoming, KeepsToken, NoToken, Post};
 use async_trait::async_trait;
-use aws::{Access, Limits, Link};
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws::{Access, Limits, Link, batch};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use ledger::Time;
 use platform::config::{MAIL_FROM, MAIL_STREAM, MAIL_TOKEN_PARAMETER, POSTMARK, STAGE};
@@ -84,24 +84,15 @@ async fn answer(
     event: SqsEvent,
     until: tokio::time::Instant,
 ) -> Result<SqsBatchResponse, Error> {
-    let messages: Option<Vec<Incoming>> = event.records.into_iter().map(incoming).collect();
-    let messages = messages.ok_or("a message without an id, which no answer could name")?;
-    let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = post.handle(&messages, until).await.into_iter().map(failure).collect();
-    Ok(response)
+    let messages: Option<Vec<Incoming>> = event.records.iter().map(incoming).collect();
+    let messages = messages.ok_or(batch::NO_ID)?;
+    Ok(batch::response(post.handle(&messages, until).await))
 }
 
-fn incoming(message: SqsMessage) -> Option<Incoming> {
-    let id = message.message_id.filter(|id| !id.is_empty())?;
+fn incoming(message: &SqsMessage) -> Option<Incoming> {
     let sent_at = message.attributes.get("SentTimestamp").and_then(|at| at.parse::<i64>().ok());
     let sent_at = sent_at.and_then(|millis| Some(Time::from_micros(millis.checked_mul(1_000)?)));
-    Some(Incoming { id, body: message.body.unwrap_or_default(), sent_at })
-}
-
-fn failure(id: String) -> BatchItemFailure {
-    let mut failure = BatchItemFailure::default();
-    failure.item_identifier = id;
-    failure
+    Some(Incoming { id: batch::id(message)?, body: message.body.clone().unwrap_or_default(), sent_at })
 }
 
 #[cfg(test)]
@@ -151,7 +142,7 @@ mod tests {
     fn when_a_message_was_put_down_is_as_sqs_tells_it() {
         let message = |attributes| {
             let record = json!({ "messageId": "one", "body": "x", "attributes": attributes });
-            incoming(event(json!([record])).records.remove(0)).unwrap().sent_at
+            incoming(&event(json!([record])).records[0]).unwrap().sent_at
         };
         let at = message(json!({ "SentTimestamp": "1795607990000" })).unwrap();
         assert_eq!(at.to_string(), "2026-11-25T11:59:50.000000Z");

@@ -23,7 +23,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use ledger::policy::SoftBouncePolicy;
 use ledger::{LedgerKey, ServerId, Time};
 use people::{Access, Brand, MemoryOutbox, NoMail, Outbox, Standing, User, user_id};
-use postmark_api::{Endpoint, Retries, Token, Transport};
+use postmark_api::{Endpoint, MemorySmtp, Retries, Token, Transport};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -112,6 +112,7 @@ pub(crate) struct Bench {
     pub(crate) outbox: Arc<MemoryOutbox>,
     /// The Postmark that is asked, unless a test has one of its own.
     pub(crate) postmark: Arc<postmark::Owner>,
+    pub(crate) smtp: Arc<MemorySmtp>,
     /// The servers' Postmark tokens.
     pub(crate) vault: Arc<account::MemoryVault>,
     pub(crate) connects: Arc<Connects>,
@@ -147,7 +148,8 @@ impl Bench {
         let once = Retries { attempts: 1, first_pause: Duration::ZERO, most_pause: Duration::ZERO };
         let owner = Arc::new(postmark::Owner::default());
         let postmark = postmark.unwrap_or_else(|| owner.clone());
-        let postmark = Endpoint::new(postmark).with_retries(once);
+        let smtp = Arc::new(MemorySmtp::default());
+        let postmark = Endpoint::new(postmark).with_retries(once).with_smtp(smtp.clone());
         let mail: Arc<dyn Outbox> = if sends { outbox.clone() } else { Arc::new(NoMail) };
         let known = Known { url: url.to_owned(), outbox: mail, brand: Brand::default() };
         let parts = Parts {
@@ -178,6 +180,7 @@ impl Bench {
             postmark: owner,
             vault,
             outbox,
+            smtp,
             connects: connecting,
             moved,
             calls,

@@ -5,6 +5,8 @@ use crate::respond::{Answer, fixed};
 use crate::{Portal, colour, statics};
 use people::{Branding, Logo};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::sync::Arc;
+use store::StoreError;
 
 /// What is kept as it is in the address of a link that writes a mail.
 const MAILTO: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@');
@@ -47,14 +49,23 @@ impl Portal {
     /// already that this one does not know of.
     pub(crate) async fn branded(&self, path: &str) -> Option<Answer> {
         let (brand, now) = (&self.settings.known.brand, (self.clock)());
-        let known = brand.now(&*self.store, now).await;
+        let known = self.read(brand.now(&*self.store, now).await);
         if !path.starts_with(statics::FOLDER) {
             return None;
         }
         match file(&known, path) {
             Some(file) => Some(file),
-            None => file(&*brand.anew(&*self.store, now).await, path),
+            None => file(&self.read(brand.anew(&*self.store, now).await), path),
         }
+    }
+
+    /// Where it cannot be read, the last one: a page without its colours is better than none.
+    fn read(&self, read: Result<Arc<Branding>, StoreError>) -> Arc<Branding> {
+        read.unwrap_or_else(|error| {
+            let call = platform::counted(&error);
+            tracing::error!(call.kind = call.kind, call.code = call.code, error = %error, "the branding cannot be read");
+            self.settings.known.brand.last()
+        })
     }
 }
 

@@ -92,12 +92,18 @@ mod tests {
     #[derive(Default)]
     struct Gateway {
         api: OnceLock<Api>,
+        /// What it answers itself.
+        itself: Mutex<Option<(u16, &'static str)>>,
         asked: Mutex<Vec<(String, String)>>,
     }
 
     #[async_trait]
     impl Transport for Gateway {
         async fn call(&self, request: Request<Bytes>) -> Result<Response<Chunks>, TransportError> {
+            if let Some((status, body)) = *self.itself.lock().unwrap() {
+                let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body))]));
+                return Ok(Response::builder().status(status).body(body).unwrap());
+            }
             let Some(api) = self.api.get() else { return Err(TransportError::TooSlow) };
             let path = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8().unwrap();
             let session = request.headers()[AUTHORIZATION].to_str().unwrap().to_owned();
@@ -190,6 +196,36 @@ mod tests {
         let t = Texts::default();
         assert!(seen.text().contains(&t.elsewhere_silent()), "{}", seen.text());
         assert!(seen.text().contains("ida@x.example"), "{}", seen.text());
+        assert!(seen.text().contains(&t.change_uncertain_title()), "{}", seen.text());
+        assert!(!seen.text().contains(&t.change_problem_title()), "it may have been done: {}", seen.text());
+    }
+
+    #[tokio::test]
+    async fn what_a_gateway_says_itself_is_no_answer_of_the_api() {
+        let (bench, gateway) = bench().await;
+        let mut browser = bench.signed_in(ADMIN).await;
+        let (t, target) = (Texts::default(), format!("/servers/{OWN}/suppress"));
+        let typed = [&TYPED[..], &[("action", "carry-out")]].concat();
+        for (status, body) in [
+            (502, r#"{"message":"Internal server error"}"#),
+            (503, r#"{"message":"Service Unavailable"}"#),
+            (504, ""),
+            (403, "<html>"),
+        ] {
+            *gateway.itself.lock().unwrap() = Some((status, body));
+            let seen = browser.post(&target, &typed).await;
+            assert_eq!(seen.status, 503, "{status}");
+            assert!(seen.text().contains(&t.elsewhere_silent()), "{status}: {}", seen.text());
+        }
+        let over = r#"{"type":"urn:postledger:problem:unauthorized","status":401,"title":"t","detail":"d","next":"n"}"#;
+        *gateway.itself.lock().unwrap() = Some((401, over));
+        let seen = browser.post(&target, &typed).await;
+        assert_eq!(seen.status, 401);
+        assert!(
+            seen.text().contains(&t.signed_out_title()) && seen.text().contains("ida@x.example"),
+            "{}",
+            seen.text()
+        );
     }
 
     #[tokio::test]

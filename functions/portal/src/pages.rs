@@ -87,6 +87,8 @@ pub enum Page {
     PostmarkServer,
     /// When soft bounces count at it.
     Policy,
+    /// How its programs send by SMTP, and with which keys.
+    Smtp,
     /// Everybody who may sign in.
     AllPeople,
     /// What the portal is called and looks like.
@@ -108,7 +110,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 28] = [
+    pub const ALL: [Page; 29] = [
         Page::Servers,
         // Before the pages of servers: it is no number of one.
         Page::NewServer,
@@ -135,6 +137,7 @@ impl Page {
         Page::PostmarkToken,
         Page::PostmarkServer,
         Page::Policy,
+        Page::Smtp,
         Page::AllPeople,
         Page::Branding,
         Page::Account,
@@ -168,6 +171,7 @@ impl Page {
             Page::PostmarkToken => "/servers/{server}/settings/postmark",
             Page::PostmarkServer => "/servers/{server}/settings/postmark-server",
             Page::Policy => "/servers/{server}/settings/policy",
+            Page::Smtp => "/servers/{server}/settings/smtp",
             Page::AllPeople => "/people",
             Page::Branding => "/branding",
             Page::Account => "/account",
@@ -191,7 +195,8 @@ impl Page {
             | Page::Tokens
             | Page::PostmarkToken
             | Page::PostmarkServer
-            | Page::Policy => Standing::At(Role::Admin),
+            | Page::Policy
+            | Page::Smtp => Standing::At(Role::Admin),
             _ => Standing::At(Role::Viewer),
         }
     }
@@ -210,9 +215,12 @@ impl Page {
             Page::Webhooks => "webhooks",
             Page::SetUp => "set-up",
             Page::Audit => "audit",
-            Page::Settings | Page::Tokens | Page::PostmarkToken | Page::PostmarkServer | Page::Policy => {
-                "settings"
-            }
+            Page::Settings
+            | Page::Tokens
+            | Page::PostmarkToken
+            | Page::PostmarkServer
+            | Page::Policy
+            | Page::Smtp => "settings",
             Page::Servers
             | Page::NewServer
             | Page::Overview
@@ -317,6 +325,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::PostmarkToken, posts) => settings::postmark::routed(&at, posts).await,
         (Page::PostmarkServer, posts) => settings::server::routed(&at, posts).await,
         (Page::Policy, posts) => settings::policy::routed(&at, posts).await,
+        (Page::Smtp, posts) => Box::pin(settings::smtp::routed(&at, posts)).await,
         _ => Err(Failed::not_found()),
     }
 }

@@ -16,6 +16,7 @@ mod sessions;
 mod set_up;
 mod settings;
 mod sign_in;
+mod smtp;
 mod walk;
 mod webhooks;
 mod words;

@@ -53,6 +53,7 @@ mod report;
 mod set_up;
 mod settings;
 mod signing_in;
+mod smtp;
 mod statistics;
 mod suppressions;
 mod truth;

@@ -17,9 +17,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ledger::{ServerId, Time};
 use people::Secret;
-use postmark_api::TransportError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt::Display;
 use store::StoreError;
 
 /// The cookie of a session.
@@ -82,7 +82,7 @@ impl Failed {
     }
 
     /// The API, which is asked elsewhere, does not answer: what was asked for may have been done.
-    fn silent(error: &TransportError) -> Failed {
+    fn silent(error: &impl Display) -> Failed {
         tracing::error!(error = %error, "the API does not answer");
         Failed::new(StatusCode::SERVICE_UNAVAILABLE, Why::Silent)
     }
@@ -104,6 +104,12 @@ impl Failed {
         }
     }
 
+    /// What is the matter and what to do, as sentences.
+    pub(crate) fn sentences(&self, t: Texts) -> String {
+        let [_, detail, next] = self.words(t);
+        [detail, next].map(|words| sentence(&words)).join(" ")
+    }
+
     /// The page that says so.
     pub(crate) fn page(&self, portal: &Portal, request: &Request<'_>) -> Answer {
         let t = portal.texts();
@@ -123,6 +129,14 @@ impl Failed {
     }
 }
 
+/// Words of the API, which begin small and have no full stop, as a sentence.
+fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    let first: String = rest.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if words.ends_with(['.', '!', '?']) || words.is_empty() { "" } else { "." };
+    format!("{first}{}{end}", rest.as_str())
+}
+
 /// What a query chooses beside the time: not the page of a list, which is another one then, nor a file.
 fn chosen(query: &str) -> Vec<[String; 2]> {
     const NOT_KEPT: [&str; 5] = ["at", "known_at", "cursor", "as", "reveal"];
@@ -135,7 +149,7 @@ fn chosen(query: &str) -> Vec<[String; 2]> {
 /// What somebody typed into a form, field by field; nothing that is secret.
 fn typed(request: &Request<'_>) -> Vec<[String; 2]> {
     // A file is chosen again, and not copied from a page.
-    const NOT_SHOWN: [&str; 4] = ["code", "link", "token", "upload"];
+    const NOT_SHOWN: [&str; 6] = ["code", "link", "token", "upload", "access_key", "secret_key"];
     let mut typed = request.typed();
     typed.retain(|[name, value]| !value.is_empty() && !NOT_SHOWN.contains(&name.as_str()));
     typed
@@ -363,9 +377,10 @@ impl<'a> Visit<'a> {
             headers: &ask.headers,
             body: &ask.body,
         };
-        let answer = match self.elsewhere(&caller, &call) {
+        let elsewhere = self.elsewhere(&caller, &call);
+        let answer = match &elsewhere {
             Some((elsewhere, server)) => {
-                let answer = elsewhere.answer((&self.secret, &server), &call).await;
+                let answer = elsewhere.answer((&self.secret, server), &call).await;
                 answer.map_err(|error| Failed::silent(&error))?
             }
             None => self.portal.api.answer_to_page(caller, &call).await,
@@ -374,9 +389,13 @@ impl<'a> Visit<'a> {
         if status.is_success() {
             return Ok(body);
         }
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Err(Failed::new(status, Why::Problem(Box::new(problem)))),
-            Err(_) => Err(Failed::fault("the API's problem is not understood")),
+        match (serde_json::from_slice::<Problem>(&body), elsewhere) {
+            // The session ended between this portal's look at it and the API's.
+            (Ok(_), Some(_)) if status == StatusCode::UNAUTHORIZED => Err(Failed::signed_out()),
+            (Ok(problem), _) => Err(Failed::new(status, Why::Problem(Box::new(problem)))),
+            // A gateway before the API, or its runtime, says so in words of its own: whether it was done is not known.
+            (Err(_), Some(_)) => Err(Failed::silent(&format!("a gateway answers {status}"))),
+            (Err(_), None) => Err(Failed::fault("the API's problem is not understood")),
         }
     }
 

@@ -94,7 +94,10 @@ impl Rounds {
 
     async fn one(&self, entry: &ServerEntry) -> Result<Report, WatchError> {
         let report = self.look(entry).await?;
-        Found::keep(&*self.store, &report, (self.clock)()).await?;
+        // What was found is told and counted, whether it can be remembered or not.
+        if let Err(error) = Found::keep(&*self.store, &report, (self.clock)()).await {
+            platform::logs::not_remembered("what was found at a server", &error);
+        }
         Ok(report)
     }
 

@@ -4,13 +4,16 @@ pub mod api;
 pub mod beside;
 pub mod branding;
 pub mod doctor;
+pub mod keys;
 pub mod postmark_settings;
 pub mod reconcile;
+pub mod smtp;
 pub mod user;
 
 pub use api::{Access, Ask};
-pub use beside::{Connect, Rotate, Servers, Watch};
+pub use beside::{Connect, Servers, Watch};
 pub use doctor::Doctor;
+pub use keys::{Keys, Rotate};
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
 
 use crate::format::{Form, Format};
@@ -364,31 +367,6 @@ pub struct Backup {
     /// Make a backup though the keys that sign webhooks' passwords are not in --home; after a restore, webhooks need new passwords.
     #[arg(long)]
     pub without_keys: bool,
-}
-
-/// `keys`.
-#[derive(Debug, Subcommand)]
-pub enum Keys {
-    /// Create a key. There may be a second one beside the first while webhooks move to it.
-    New,
-    /// List the public keys.
-    List,
-    /// Create what a deployment needs, if it is missing: a key of yours, and on AWS the stack's ledger key. Prints the template's parameters.
-    Prepare(OnAws),
-    /// Move all webhooks to a new signing key, step by step.
-    ///
-    /// Run it again and again until it says that the old key is retired: it says what it waits for.
-    Rotate(Rotate),
-    /// Forget a key; credentials that it signed are wrong from then on.
-    Retire {
-        /// The key's id, as `keys list` shows it.
-        // It is base64url, which may begin with a hyphen.
-        #[arg(allow_hyphen_values = true)]
-        key_id: String,
-        /// The ledger whose audit notes it.
-        #[command(flatten)]
-        target: Target,
-    },
 }
 
 /// `url`.

@@ -419,6 +419,35 @@ pub fn prepare(args: &OnAws, stack: &str) -> Result<(String, bool), Failure> {
     })
 }
 
+/// Where the key of the function that sets up webhooks is kept.
+pub fn signing_key_parameter(stack: &str) -> String {
+    format!("/postledger/{stack}/signing-key")
+}
+
+/// Stores that key over the one that may be there, or removes it. Whether there is another state now.
+///
+/// # Errors
+/// Where there is no access, or it is refused.
+pub fn store_signing_key(args: &OnAws, stack: &str, key: Option<&str>) -> Result<bool, Failure> {
+    runtime()?.block_on(async {
+        let (access, meant) = meant(args, stack).await?;
+        let (link, name) = (Link::new(access, Limits::COMMAND), signing_key_parameter(stack));
+        // A parameter that is written over keeps what it held before in its history.
+        let removed = match link.delete_parameter(&name).await {
+            Err(ParameterError::Missing(_)) => Ok(false),
+            removed => removed.map(|()| true),
+        };
+        let stored = match (removed, key) {
+            (Ok(_), Some(key)) => link.put_parameter(&name, key).await,
+            (removed, _) => removed,
+        };
+        stored.map_err(|error| match error {
+            ParameterError::Failed(_, failed) => meant.failed("signing key", &failed),
+            ParameterError::Missing(_) => meant.missing("signing key"),
+        })
+    })
+}
+
 async fn put_ledger_key(link: &Link, meant: &Meant) -> Result<(String, bool), Failure> {
     let key: [u8; LEDGER_KEY_BYTES] = ring::rand::generate(&SystemRandom::new())
         .map_err(|_| Failure::new("the system has no random numbers to give"))?

@@ -46,7 +46,8 @@ impl As {
                 | Ask::Audit(_)
                 | Ask::Token(_)
                 | Ask::User(_)
-                | Ask::Branding(_),
+                | Ask::Branding(_)
+                | Ask::Smtp(_),
             )
             | Command::Completeness(_)
             | Command::Server(Servers::Policy(_) | Servers::PostmarkSettings(_)) => (As::Bearer, None),
@@ -62,7 +63,12 @@ impl As {
             Command::Url(_)
             | Command::Post(_)
             | Command::Keys(
-                Keys::New | Keys::List | Keys::Prepare(_) | Keys::Rotate(_) | Keys::Retire { .. },
+                Keys::New
+                | Keys::List
+                | Keys::Prepare(_)
+                | Keys::Rotate(_)
+                | Keys::Store(_)
+                | Keys::Retire { .. },
             )
             | Command::Server(
                 Servers::Add(_)
@@ -113,7 +119,7 @@ pub fn as_operator(file: Option<&Path>, config: &Config) -> Result<(), Failure> 
     Err(Failure::new(format!("a token is given by {given}, and this is asked as the operator of the ledger only"))
         .next(format!(
             "leave it out to ask as the operator: {}. By a token there are recipient, check, suppressions, suppress, \
-             reactivate, erase, export, stats, timeline, message, activity, audit with --server, completeness, and token",
+             reactivate, erase, export, stats, timeline, message, activity, audit with --server, completeness, smtp and token",
             match &*given {
                 TOKEN => format!("`env -u {TOKEN} postledger …`"),
                 "--token-file" => "without --token-file".to_owned(),

@@ -6,7 +6,7 @@ use crate::endpoint::endpoint;
 use crate::format::Format;
 use crate::keys::KeyRing;
 use crate::progress::busy;
-use crate::prompt::agreed;
+use crate::prompt::must_agree;
 use crate::registry::entry;
 use crate::several::{self, Done};
 use crate::target::{self, Context};
@@ -17,6 +17,7 @@ use account::Finding;
 use account::audit::Who;
 use account::audited::{self, Change};
 use account::connect::{Connect, ConnectError, Outcome, form, look};
+use account::connecting::{ConnectingError, alone};
 use account::rotate::Keys as _;
 use account::webhooks::{self, Plan};
 use account::{ConnectForm, Doors, ServerEntry, Vault};
@@ -42,6 +43,12 @@ impl From<ConnectError> for Failure {
             Some(next) => failure.next(next),
             None => failure,
         }
+    }
+}
+
+impl From<ConnectingError> for Failure {
+    fn from(error: ConnectingError) -> Failure {
+        Failure::new(error.to_string()).next(error.next())
     }
 }
 
@@ -131,11 +138,7 @@ async fn carry_out(
         return Ok(None);
     }
     let steps = plan.steps();
-    if steps > 0 && !args.yes && !agreed(&format!("do these {steps} steps at Postmark?"))? {
-        return Err(
-            Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked")
-        );
-    }
+    must_agree(args.yes || steps == 0, &format!("do these {steps} steps at Postmark?"))?;
     let work = async {
         let bar = busy("asking Postmark to do it");
         let done = if args.remove {
@@ -156,7 +159,9 @@ async fn carry_out(
         let failed = done.steps.iter().filter(|step| step.failed.is_some()).count();
         json!({ "done": done.steps.len() - failed, "failed": failed })
     };
-    audited::change(connect.store, who, change, &platform::clock(), work, told).await.map(Some)
+    let clock = platform::clock();
+    let noted = audited::change(connect.store, who, change, &clock, work, told);
+    alone(connect.store, &clock, entry.server, 0, noted).await.map(Some)
 }
 
 /// A plan, as people read it before they agree.

@@ -11,7 +11,10 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
         &["recipient", "check", "timeline", "message", "activity", "suppressions", "stats", "audit"],
     ),
     ("Decide", &["suppress", "reactivate", "erase", "export", "token", "user", "branding"]),
-    ("Connect Postmark", &["server", "connect", "url", "watch", "reconcile", "backfill", "completeness"]),
+    (
+        "Connect Postmark",
+        &["server", "connect", "url", "watch", "reconcile", "backfill", "completeness", "smtp"],
+    ),
     ("Operate", &["run", "backup", "restore", "doctor", "queues", "quarantine", "rebuild", "keys", "revoke"]),
     ("Try and develop", &["sample", "event", "post", "fold", "tables", "completions", "man"]),
 ];

@@ -105,6 +105,11 @@ impl KeyRing {
         })
     }
 
+    /// The key that signs.
+    pub fn newest(&self) -> Option<&PrivateKey> {
+        self.keys.last()
+    }
+
     /// The public keys, the newest first.
     pub fn public(&self) -> Vec<PublicKey> {
         self.keys.iter().rev().map(PrivateKey::public).collect()
@@ -116,7 +121,7 @@ impl KeyRing {
     /// Where there is no key.
     pub fn credential(&self, server: ServerId, generation: u32) -> Result<(User, String), Failure> {
         let user = User { server, generation };
-        let key = self.keys.last().ok_or_else(|| {
+        let key = self.newest().ok_or_else(|| {
             Failure::new(format!("stack {} has no key in {}", self.stack, self.path.display()))
                 .next("make one by `postledger keys new`, or name the stack by --stack")
         })?;

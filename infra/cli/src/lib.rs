@@ -40,6 +40,7 @@ pub mod sample;
 pub mod server;
 pub mod several;
 pub mod show;
+pub mod store_key;
 pub mod target;
 pub mod terminal;
 pub mod trial;
@@ -121,6 +122,7 @@ failures!(
     account::watch::WatchError,
     account::VaultError,
     account::RegistryError,
+    account::smtp::ForgetError,
     credential::CredentialError,
     ledger::server::NotAServer,
     ledger::time::TimeError,

@@ -15,7 +15,7 @@ use postledger::sample::SERVER;
 use postledger::target::{self, Context, Deployment};
 use postledger::{
     Failure, USAGE, ask, aws, backup, bearer, connect, doctor, help, is_unwritten, operate, post, rebuild,
-    reconcile, report, revoke, rotate, run, say, server, show, tell, terminal, trial, watch,
+    reconcile, report, revoke, rotate, run, say, server, show, store_key, tell, terminal, trial, watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -75,6 +75,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Keys(args::Keys::Rotate(args)) => {
             return rotate::run(&args, &context, form.json()?).map(status);
         }
+        Command::Keys(args::Keys::Store(args)) => store_key::run(&args, &context, form.json()?)?,
         Command::Keys(command) => key_command(command, ring()?, &context, form)?,
         Command::Url(args) => url(&args, &context, form.json()?)?,
         Command::Server(command) => server::run(command, &context, form)?,
@@ -139,7 +140,7 @@ fn key_command(command: args::Keys, mut ring: KeyRing, context: &Context, form: 
             operate::retire(&mut ring, &key_id, &target, context)?;
             tell(format!("retired key {key_id} of stack {stack}"), &ring)?;
         }
-        args::Keys::List | args::Keys::Prepare(_) | args::Keys::Rotate(_) => {}
+        args::Keys::List | args::Keys::Prepare(_) | args::Keys::Rotate(_) | args::Keys::Store(_) => {}
     }
     let public = ring.public();
     let keys = public.iter().map(|key| Key { key_id: key.id().to_owned(), public_key: key.to_string() });

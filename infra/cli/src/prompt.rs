@@ -14,6 +14,17 @@ pub fn agreed(question: &str) -> Result<bool, Failure> {
     Ok(matches!(&*answer.to_lowercase(), "y" | "yes"))
 }
 
+/// Asks on the terminal whether to go on, unless `--yes` was given.
+///
+/// # Errors
+/// Where there is nobody to ask, or the answer is no.
+pub fn must_agree(yes: bool, question: &str) -> Result<(), Failure> {
+    if yes || agreed(question)? {
+        return Ok(());
+    }
+    Err(Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked"))
+}
+
 /// What is answered on the terminal.
 ///
 /// # Errors
@@ -29,11 +40,11 @@ pub fn asked(question: &str, instead: &str) -> Result<String, Failure> {
     Ok(answer.trim().to_owned())
 }
 
-/// A token: from the terminal without showing it, else a line of standard input.
+/// A token: from the terminal without showing it, else a line of standard input. It is told where at Postmark it stands.
 ///
 /// # Errors
 /// Where it is none.
-pub fn secret(what: &str) -> Result<Token, Failure> {
+pub fn secret(what: &str, place: &str) -> Result<Token, Failure> {
     let text = if stdin().is_terminal() {
         rpassword::prompt_password(format!("{what} (it is not shown): "))?
     } else {
@@ -43,7 +54,7 @@ pub fn secret(what: &str) -> Result<Token, Failure> {
     };
     Token::new(&text).map_err(|error| {
         Failure::new(format!("{what}: {error}"))
-            .next("it stands under API Tokens at Postmark; give it on standard input, never as an argument")
+            .next(format!("it stands {place}; give it on standard input, never as an argument"))
     })
 }
 

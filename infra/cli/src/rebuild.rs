@@ -4,7 +4,7 @@
 use crate::api::{Api, Request};
 use crate::args::Rebuild;
 use crate::progress::progress;
-use crate::prompt::agreed;
+use crate::prompt::must_agree;
 use crate::target::Context;
 use crate::{Failure, say, show};
 use http::Method;
@@ -29,9 +29,7 @@ pub fn run(args: &Rebuild, context: &Context, json: bool) -> Result<bool, Failur
     }
     let views = report.recipients().len();
     let question = format!("write {views} views and their rows as the events say?");
-    if views > 0 && !args.yes && !agreed(&question)? {
-        return Err(Failure::new("nothing was written"));
-    }
+    must_agree(args.yes || views == 0, &question)?;
     let (repaired, after) = if views > 0 {
         let request = Request::operator(Method::POST, &["servers", &server.to_string(), "rebuild"]);
         let repaired = ledger.read::<Repaired>(&request.json(&report))?.repaired;

@@ -4,7 +4,7 @@
 use crate::api::{Api, Request};
 use crate::args::{self, Target};
 use crate::format::{self, Columns, Form};
-use crate::prompt::agreed;
+use crate::prompt::must_agree;
 use crate::target::{Context, Deployment};
 use crate::{Failure, registry, say, show, tell};
 use account::Registry;
@@ -124,9 +124,7 @@ fn revoke(
         }
         return Ok(());
     }
-    if !args.yes && !agreed(&format!("revoke the password of generation {generation}?"))? {
-        return Err(Failure::new("nothing was revoked"));
-    }
+    must_agree(args.yes, &format!("revoke the password of generation {generation}?"))?;
     let (next, takes_next) = (plan.next(), plan.is_registered());
     let request = Request::operator(Method::POST, &["revocations"]);
     ledger.read::<Revoke>(&request.json(&Revoke { server, generation, from: from.into() }))?;
@@ -154,9 +152,7 @@ fn undo(
             .next("`postledger revoke --list` shows those that are")
     })?;
     let question = format!("take back that {server}.{generation} is revoked from {}?", show::time(from));
-    if !args.yes && !agreed(&question)? {
-        return Err(Failure::new("nothing was taken back"));
-    }
+    must_agree(args.yes, &question)?;
     let password = ["revocations", &server.to_string(), &generation.to_string()];
     ledger.read::<Revoke>(&Request::operator(Method::DELETE, &password))?;
     let denied = if ledger.aws().is_some() { "; take it out of `Denied` where it stands there" } else { "" };

@@ -7,7 +7,7 @@ use crate::endpoint::endpoint;
 use crate::keys::KeyRing;
 use crate::operate::adopt;
 use crate::progress::busy;
-use crate::prompt::agreed;
+use crate::prompt::must_agree;
 use crate::target::Context;
 use crate::vault::vault;
 use crate::{Failure, registry, rfc3339, say, show};
@@ -73,11 +73,7 @@ pub fn run(args: &Args, context: &Context, json: bool) -> Result<bool, Failure> 
         }
         let now = platform::now();
         let stage = Rotate { store, keys: &mut ring, doors: &doors, now }.progress().await?.stage;
-        if matches!(stage, Stage::Idle | Stage::Retired) && !args.yes && !agreed(BEGIN)? {
-            return Err(
-                Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked")
-            );
-        }
+        must_agree(args.yes || !matches!(stage, Stage::Idle | Stage::Retired), BEGIN)?;
         let asked = json!({ "stage": stage, "server": args.server });
         let change = Change { server: ServerId::NONE, what: "rotate", target: None, asked };
         let bar = busy("moving webhooks");
@@ -88,8 +84,9 @@ pub fn run(args: &Args, context: &Context, json: bool) -> Result<bool, Failure> 
                 return Ok(rotated?);
             }
             // Whatever became of it: passwords are minted by the newest key that there is now.
-            adopt(&ledger, &ring)?;
+            let adopted = adopt(&ledger, &ring);
             let mut progress = rotated?;
+            adopted?;
             if progress.stage == Stage::DoorsToLearn {
                 let mut rotate = Rotate { store, keys: &mut ring, doors: &doors, now };
                 progress = rotate.run(&servers, args.server).await?;
@@ -152,7 +149,12 @@ fn text(progress: &Progress, deployed: bool, stack: &str) -> String {
         text += &format!("\nwaits for {waits_for}{until}");
     }
     if progress.stage == Stage::Retired {
-        text += "\nthe old key is retired: its private half is gone";
+        text += "\nthe old key is retired: its private half is gone from this machine";
     }
-    text + &format!("\nnext: {next}")
+    text += &format!("\nnext: {next}");
+    if deployed && !matches!(progress.stage, Stage::Idle | Stage::DoorsToLearn) {
+        text += "\n  where people set up webhooks in the portal (PortalConnects=true), store the new key for that, too, over the \
+            old one: `postledger keys store`";
+    }
+    text
 }

@@ -150,6 +150,8 @@ impl Ledger {
             Some(_) => portal::outbox(&args.portal, &postmark)?,
             None => (Arc::new(NoMail) as Arc<dyn Outbox>, None),
         };
+        let signing = signing(args, home, name, here)?;
+        let base = Some(signing.first_base().to_owned());
         let parts = Parts {
             name: name.to_owned(),
             verifier: Arc::new(Verifier::new(name, keys.public(), [])?),
@@ -160,7 +162,7 @@ impl Ledger {
             postmark: postmark.clone(),
             clock: clock.clone(),
             portal: portal.map(|portal| Known { url: portal.url.clone(), outbox, brand: Brand::default() }),
-            signing: Some(signing(args, home, name, here)?),
+            signing: Some(signing),
         };
         let Some(Folder { database, store, ledger_key, is_new }) = folder else {
             return Ok(Ledger { stack: Arc::new(Stack::new(parts)), keys, timers: None, mail, is_new: true });
@@ -179,6 +181,7 @@ impl Ledger {
             vault,
             postmark,
             verifier: Arc::new(move || of.verifier()),
+            base,
             ledger_key,
             clock,
         };
@@ -189,16 +192,13 @@ impl Ledger {
 /// What webhooks are set up by for whoever asks for it in the portal. The keys are opened each time: a rotation by a command
 /// changes them.
 fn signing(args: &Run, home: &Path, stack: &str, here: &str) -> Result<Signing, Failure> {
-    let base = match &args.doors {
-        Some(url) => portal::checked(url, "--doors")?,
-        None => here.to_owned(),
-    };
+    let base = args.doors.as_deref().map(|url| portal::checked(url, "--doors")).transpose()?;
     let (home, stack) = (home.to_owned(), stack.to_owned());
     let ring = move || {
         let ring = KeyRing::open(&home, &stack).map_err(|failure| failure.to_string())?;
         Ok(Ring { public: ring.public(), keys: Box::new(ring) as Box<dyn Keys> })
     };
-    Ok(Signing { ring: Arc::new(ring), doors: connect::doors()?, base })
+    Ok(Signing { ring: Arc::new(ring), doors: connect::doors()?, base, here: here.to_owned() })
 }
 
 /// Runs it.

@@ -5,13 +5,14 @@ use crate::args::beside::{About, ServerAdd, ServerSet, Servers, YesNo};
 use crate::endpoint::{endpoint, refused};
 use crate::format::{self, Columns, Form, Format};
 use crate::progress::busy;
-use crate::prompt::{agreed, asked, secret};
+use crate::prompt::{asked, must_agree, secret};
 use crate::registry::{self, entry};
 use crate::target::Context;
 use crate::vault::vault;
 use crate::{Failure, ask, rfc3339, say, show};
 use account::adding::{self, AddError, Adding};
 use account::audited::{self, Change};
+use account::smtp::forget_pairs;
 use account::{Registry, ServerEntry, connect};
 use answers::Timestamp;
 use http::Method;
@@ -78,14 +79,14 @@ pub fn run(command: Servers, context: &Context, form: Form) -> Result<(), Failur
         }
         Servers::Remove { server, yes, target } => {
             let (server, json) = (server.id(context)?, form.json()?);
-            let question = format!("take server {server} out of the registry and forget its token?");
-            if !yes && !agreed(&question)? {
-                return Err(Failure::new("nothing was changed")
-                    .next("say y, or give --yes to go on without being asked"));
-            }
+            let question = format!(
+                "take server {server} out of the registry and forget its token and its keys for SMTP?"
+            );
+            must_agree(yes, &question)?;
             let vault = vault(&target, context)?;
             let ledger = Api::operated(&target, context)?;
             let work = async |store: &dyn AccountStore| {
+                forget_pairs(store, &*vault, server).await?;
                 vault.remove(server).await?;
                 Ok(Registry(store).remove(server).await?)
             };
@@ -155,7 +156,7 @@ impl Listed {
 fn add(args: &ServerAdd, context: &Context, json: bool) -> Result<(), Failure> {
     let (vault, endpoint) = (vault(&args.target, context)?, endpoint(&args.postmark.base)?);
     let what = if args.account { "the account's token" } else { "the server's token" };
-    let token = secret(what)?;
+    let token = secret(what, "under API Tokens at Postmark")?;
     let ledger = Api::operated(&args.target, context)?;
     let who = ledger.who();
     let added = registry::on(&ledger, async |store| {

@@ -87,6 +87,16 @@ pub fn prepare(_: &OnAws, _: &str) -> Result<(String, bool), Failure> {
     Err(without())
 }
 
+/// Nowhere.
+pub fn signing_key_parameter(_: &str) -> String {
+    String::new()
+}
+
+/// Stores none.
+pub fn store_signing_key(_: &OnAws, _: &str, _: Option<&str>) -> Result<bool, Failure> {
+    Err(without())
+}
+
 fn without() -> Failure {
     Failure::new("this `postledger` was built for the embedded mode alone, without AWS")
         .next("build the whole one by `make build`, then do this again")

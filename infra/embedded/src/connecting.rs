@@ -4,10 +4,9 @@
 
 use crate::LiveDoors;
 use account::connect::{Connect, Outcome};
-use account::connecting::{Connecting, ConnectingError, Planned};
+use account::connecting::{self, Asked, Connecting, ConnectingError, HasKey, Planned, SetUp, of_registry};
 use account::rotate::{Keys, Progress, Rotate, RotateError, Stage};
-use account::watch::{Found, Watch};
-use account::{Doors, Finding, Lease, Registry, RegistryError, ServerEntry, Vault, webhooks};
+use account::{Doors, Finding, Registry, ServerEntry, Vault, webhooks};
 use async_trait::async_trait;
 use credential::{PublicKey, Verifier};
 use ledger::ServerId;
@@ -15,9 +14,6 @@ use platform::Clock;
 use postmark_api::{Auth, Endpoint, ServerApi};
 use std::sync::Arc;
 use store::{AccountStore, Scan};
-
-/// For how many seconds nobody else sets up a server's webhooks: longer than it takes.
-const LEASE_SECONDS: i64 = 120;
 
 /// The operator's keys as they are now.
 pub struct Ring {
@@ -34,8 +30,23 @@ pub struct Signing {
     pub ring: Arc<dyn Fn() -> Result<Ring, String> + Send + Sync>,
     /// The way to the doors.
     pub doors: Doors,
-    /// Where Postmark reaches them: the base URL of a server's webhooks that was not connected before.
-    pub base: String,
+    /// Where Postmark reaches them, as the operator said: for every server.
+    pub base: Option<String>,
+    /// Where this machine reaches them: for a server that was not connected before, where the operator did not say.
+    pub here: String,
+}
+
+impl Signing {
+    /// Where webhooks lead of a server that was not connected before.
+    pub fn first_base(&self) -> &str {
+        self.base.as_deref().unwrap_or(&self.here)
+    }
+
+    /// Where a server's webhooks lead: what the operator says now counts more than where they led before.
+    fn base(&self, entry: &ServerEntry) -> String {
+        let known = self.base.as_deref().or(entry.doors.as_deref());
+        known.unwrap_or(&self.here).trim_end_matches('/').to_owned()
+    }
 }
 
 /// The doors of this process.
@@ -58,45 +69,25 @@ impl Here {
         (self.signing.ring)().map_err(ConnectingError::Keeper)
     }
 
-    fn auth(&self, entry: &ServerEntry) -> Result<Auth, ConnectingError> {
-        self.ring()?.keys.auth(entry.server, entry.generation).map_err(ConnectingError::Keeper)
+    /// What webhooks bear, and where they lead.
+    fn bears(&self, entry: &ServerEntry) -> Result<(Auth, String), ConnectingError> {
+        let auth = self.ring()?.keys.auth(entry.server, entry.generation).map_err(ConnectingError::Keeper)?;
+        Ok((auth, self.base(entry)))
     }
 
     fn base(&self, entry: &ServerEntry) -> String {
-        entry.doors.as_deref().unwrap_or(&self.signing.base).trim_end_matches('/').to_owned()
+        self.signing.base(entry)
     }
 
-    async fn api(&self, server: ServerId) -> Result<Option<ServerApi>, ConnectingError> {
-        let token = self.vault.token(server).await;
-        let token = token.map_err(|error| ConnectingError::Keeper(error.to_string()))?;
-        Ok(token.map(|token| self.postmark.server(token)))
+    async fn api(&self, server: ServerId) -> Result<ServerApi, ConnectingError> {
+        connecting::api(&*self.vault, &self.postmark, server).await
     }
 
-    async fn must_api(&self, server: ServerId) -> Result<ServerApi, ConnectingError> {
-        self.api(server).await?.ok_or(ConnectingError::NoToken(server))
-    }
-
-    async fn carry_out(&self, entry: &ServerEntry) -> Result<Outcome, ConnectingError> {
-        let (api, auth, base) = (self.must_api(entry.server).await?, self.auth(entry)?, self.base(entry));
-        let connect = Connect { store: self.store(), api: &api, doors: &self.signing.doors, auth: &auth };
-        let mut entry = entry.clone();
-        let plan = connect.look(&mut entry, &base).await?;
-        let outcome = connect.carry_out(&entry, &base, plan).await?;
-        // What is remembered of the last look would show what was before; the next one comes by itself.
-        let verifier = self.live.verifier();
-        let watch = Watch {
-            store: self.store(),
-            verifier: &verifier,
-            base: Some(&base),
-            repair: false,
-            now: (self.clock)(),
-        };
-        if let Some(known) = Registry(self.store()).get(entry.server).await.map_err(of_registry)?
-            && let Ok(report) = watch.look(&known, &api).await
-        {
-            Found::keep(self.store(), &report, (self.clock)()).await?;
+    async fn known_api(&self, server: ServerId) -> Result<Option<ServerApi>, ConnectingError> {
+        match self.api(server).await {
+            Err(ConnectingError::NoToken(_)) => Ok(None),
+            api => api.map(Some),
         }
-        Ok(outcome)
     }
 
     /// From now on the doors take passwords of the keys that there are.
@@ -121,37 +112,55 @@ fn unreachable_from_outside(server: ServerId, doors: &str) -> Option<Finding> {
     })
 }
 
-fn of_registry(error: RegistryError) -> ConnectingError {
-    ConnectingError::Connect(error.into())
-}
-
 #[async_trait]
 impl Connecting for Here {
     async fn plan(&self, entry: &ServerEntry) -> Result<Planned, ConnectingError> {
-        let (api, auth, doors) = (self.must_api(entry.server).await?, self.auth(entry)?, self.base(entry));
+        let (api, (auth, doors)) = (self.api(entry.server).await?, self.bears(entry)?);
         let connect = Connect { store: self.store(), api: &api, doors: &self.signing.doors, auth: &auth };
         let mut plan = connect.look(&mut entry.clone(), &doors).await?;
         plan.warnings.extend(unreachable_from_outside(entry.server, &doors));
         Ok(Planned { doors, plan })
     }
 
-    async fn connect(&self, entry: &ServerEntry) -> Result<Outcome, ConnectingError> {
-        let name = format!("connect#{}", entry.server);
-        let lease = Lease::take(self.store(), &name, (self.clock)(), LEASE_SECONDS).await?;
-        let lease = lease.ok_or(ConnectingError::Busy(entry.server))?;
-        let done = self.carry_out(entry).await;
-        lease.release(self.store()).await?;
-        done
+    async fn connect(&self, asked: &Asked<'_>) -> Result<Option<Outcome>, ConnectingError> {
+        let verifier = self.live.verifier();
+        let set_up = SetUp {
+            store: self.store(),
+            vault: &*self.vault,
+            postmark: &self.postmark,
+            doors: &self.signing.doors,
+            verifier: &verifier,
+            clock: &self.clock,
+        };
+        let server = asked.entry.server;
+        let work = async {
+            let outcome = set_up.carry_out(asked.entry, |entry| self.bears(entry)).await?;
+            set_up.look_again(server, &self.base(asked.entry)).await;
+            Ok(Some(outcome))
+        };
+        connecting::alone(self.store(), &self.clock, server, 0, work).await
     }
 
+    fn doors(&self, entry: &ServerEntry) -> String {
+        self.base(entry)
+    }
+
+    fn key(&self) -> Option<&dyn HasKey> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl HasKey for Here {
     async fn credential(&self, entry: &ServerEntry) -> Result<(Auth, String), ConnectingError> {
-        Ok((self.auth(entry)?, self.base(entry)))
+        self.bears(entry)
     }
 
     async fn rotate(&self, server: ServerId) -> Result<Progress, ConnectingError> {
         let mut servers = Vec::new();
         for entry in Registry(self.store()).list().await.map_err(of_registry)? {
-            let api = self.api(entry.server).await?;
+            // No other one is moved.
+            let api = if entry.server == server { self.known_api(server).await? } else { None };
             servers.push((entry, api));
         }
         let mut ring = self.ring()?;
@@ -160,11 +169,37 @@ impl Connecting for Here {
         let mut rotate = Rotate { store, keys: &mut *ring.keys, doors, now };
         let rotated: Result<Progress, RotateError> = rotate.run(&servers, Some(server)).await;
         // Whatever became of it: passwords are made by the newest key that there is now.
-        self.adopt()?;
+        let adopted = self.adopt();
+        if let Err(error) = &adopted {
+            platform::logs::not_remembered("which keys the doors take passwords of", error);
+        }
         let progress = rotated?;
-        if progress.stage == Stage::DoorsToLearn {
+        if progress.stage == Stage::DoorsToLearn && adopted.is_ok() {
             return Ok(rotate.run(&servers, Some(server)).await?);
         }
         Ok(progress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::Time;
+    use postmark_api::{Https, Timeouts};
+
+    #[test]
+    fn what_the_operator_says_now_counts_more_than_where_webhooks_led_before() {
+        let mut entry = ServerEntry::new(ServerId::new(7).unwrap(), "a", "a", Time::from_micros(0));
+        let signing = |base: Option<&str>| Signing {
+            ring: Arc::new(|| Err("no keys".to_owned())),
+            doors: Doors::new(Arc::new(Https::new(Timeouts::default()).unwrap())),
+            base: base.map(str::to_owned),
+            here: "http://127.0.0.1:8630".to_owned(),
+        };
+        assert_eq!(signing(None).base(&entry), "http://127.0.0.1:8630");
+        assert_eq!(signing(Some("https://new.example/")).base(&entry), "https://new.example");
+        entry.doors = Some("https://old.example".to_owned());
+        assert_eq!(signing(None).base(&entry), "https://old.example");
+        assert_eq!(signing(Some("https://new.example")).base(&entry), "https://new.example");
     }
 }

@@ -42,6 +42,8 @@ pub struct Timers {
     pub postmark: Endpoint,
     /// What verifies credentials now.
     pub verifier: Arc<dyn Fn() -> Arc<Verifier> + Send + Sync>,
+    /// Where webhooks lead of servers that nobody has connected yet.
+    pub base: Option<String>,
     /// What makes recipient ids.
     pub ledger_key: LedgerKey,
     /// What time it is.
@@ -74,7 +76,7 @@ impl Timers {
             vault: self.vault.clone(),
             postmark: self.postmark.clone(),
             verifier: (self.verifier)(),
-            base: None,
+            base: self.base.clone(),
             repair: true,
             clock: self.clock.clone(),
         };

@@ -90,6 +90,7 @@ pub fn collection(pk: &str) -> Result<Collection, Problem> {
         Collection::Rotation,
         Collection::Lease,
         Collection::Tokens,
+        Collection::Smtp,
     ];
     let of_server = || {
         let (collection, server) = pk.split_once('#')?;

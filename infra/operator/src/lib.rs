@@ -202,7 +202,7 @@ impl Operator {
     /// # Errors
     /// Where nothing of that key is there, a part is missing, or the store's own.
     pub async fn set_aside(&self, key: &str) -> Result<Listed, Problem> {
-        let kept = Kept::find(&*self.store, key).await?;
+        let kept = Kept::find(&*self.store, None, key).await?;
         Ok(Listed { body_base64: Some(STANDARD.encode(kept.aside.body)), ..Listed::of(&kept.listed) })
     }
 
@@ -212,7 +212,7 @@ impl Operator {
     /// Where nothing of that key is there, where it would be set aside again, where only an override records it, or the
     /// ports' own.
     pub async fn replay(&self, who: &Who, key: &str, replay: Replay) -> Result<Replayed, Problem> {
-        let kept = Kept::find(&*self.store, key).await?;
+        let kept = Kept::find(&*self.store, None, key).await?;
         let asked = json!({ "another_body": replay.body_base64.is_some(), "override": replay.overridden });
         let server = kept.aside.server;
         let change = Change { server, what: "quarantine.replay", target: Some(key.to_owned()), asked };

@@ -48,7 +48,7 @@ impl SetAside {
     pub(super) fn of(kept: &Quarantined) -> SetAside {
         let part = &kept.part;
         SetAside {
-            key: format!("{}.{}", part.received_at.key(), part.id),
+            key: part.key(),
             received_at: part.received_at.into(),
             server: part.server,
             generation: part.generation,

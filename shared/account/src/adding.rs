@@ -3,6 +3,7 @@
 use crate::connect;
 use crate::registry::{ConnectForm, Registry, RegistryError, ServerEntry};
 use crate::vault::{Vault, VaultError};
+use crate::watch::Found;
 use ledger::{ServerId, Time};
 use postmark_api::{ApiError, Endpoint, Token};
 use store::AccountStore;
@@ -79,6 +80,10 @@ impl Adding<'_> {
         entry.take_streams(&streams);
         self.vault.put(server, token).await?;
         Registry(self.store).put(&entry).await?;
+        // It is added, whether that can be remembered or not: the next look tells the same.
+        if let Err(error) = Found::keep_token(self.store, &entry, now).await {
+            platform::logs::not_remembered("that a token is its server's", &error);
+        }
         Ok(entry)
     }
 }

@@ -42,6 +42,19 @@ pub enum WhoKind {
     Operator,
 }
 
+impl WhoKind {
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            WhoKind::Token => "token",
+            WhoKind::User => "user",
+            WhoKind::Aws => "aws",
+            WhoKind::Local => "local",
+            WhoKind::Operator => "operator",
+        }
+    }
+}
+
 impl Who {
     /// Somebody of the agency, as clients are told.
     pub fn operator() -> Who {

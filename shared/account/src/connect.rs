@@ -13,6 +13,7 @@ use postmark_api::{
     ApiError, Auth, EditWebhook, NewWebhook, ServerApi, ServerInfo, Trigger, Verification, Webhook,
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::AccountStore;
 
@@ -103,6 +104,24 @@ pub async fn look(server: ServerId, api: &ServerApi) -> Result<Seen, ConnectErro
     Ok(Seen { info, streams: streams(api).await?, webhooks: api.webhooks(None).await? })
 }
 
+/// Looks at a server, and plans. `entry` is brought up to date, but not written; `valid` tells whether what a webhook bears is
+/// what it should.
+///
+/// # Errors
+/// As [`info`].
+pub async fn planned(
+    entry: &mut ServerEntry,
+    api: &ServerApi,
+    base: &str,
+    valid: &(dyn Fn(Option<&Auth>) -> bool + Sync),
+) -> Result<Plan, ConnectError> {
+    let seen = look(entry.server, api).await?;
+    entry.take_streams(&seen.streams);
+    let mut plan = webhooks::plan(entry, base, &seen.webhooks, &seen.info, valid);
+    plan.warnings.extend(in_flight(entry.server, &plan));
+    Ok(plan)
+}
+
 /// What one step did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -151,6 +170,12 @@ impl Outcome {
     pub fn complete(&self) -> bool {
         self.left.is_empty() && self.steps.iter().all(|step| step.failed.is_none())
     }
+
+    /// As it is noted in the audit.
+    pub fn noted(&self) -> Value {
+        let failed = self.steps.iter().filter(|step| step.failed.is_some()).count();
+        json!({ "done": self.steps.len() - failed, "failed": failed, "complete": self.complete() })
+    }
 }
 
 /// A server that is to be connected.
@@ -168,20 +193,17 @@ pub struct Connect<'a> {
 impl Connect<'_> {
     /// Looks at the server, and plans. `entry` is brought up to date, but not written.
     pub async fn look(&self, entry: &mut ServerEntry, base: &str) -> Result<Plan, ConnectError> {
-        let seen = look(entry.server, self.api).await?;
-        entry.take_streams(&seen.streams);
-        let mut plan = self.plan(entry, base, &seen);
-        plan.warnings.extend(in_flight(entry.server, &plan));
-        Ok(plan)
+        planned(entry, self.api, base, &|auth| self.is_ours(auth)).await
+    }
+
+    fn is_ours(&self, auth: Option<&Auth>) -> bool {
+        auth.is_some_and(|auth| {
+            (&auth.username, &auth.password) == (&self.auth.username, &self.auth.password)
+        })
     }
 
     fn plan(&self, entry: &ServerEntry, base: &str, seen: &Seen) -> Plan {
-        let valid = |auth: Option<&Auth>| {
-            auth.is_some_and(|auth| {
-                (&auth.username, &auth.password) == (&self.auth.username, &self.auth.password)
-            })
-        };
-        webhooks::plan(entry, base, &seen.webhooks, &seen.info, &valid)
+        webhooks::plan(entry, base, &seen.webhooks, &seen.info, &|auth| self.is_ours(auth))
     }
 
     /// Carries out a plan: asks our doors first, then changes Postmark's webhooks, then reads them back. Where one
@@ -199,7 +221,7 @@ impl Connect<'_> {
         self.probe_doors(base, &plan).await?;
         let registry = Registry(self.store);
         let mut entry = ServerEntry { doors: Some(base.trim_end_matches('/').to_owned()), ..entry.clone() };
-        registry.put(&entry).await?;
+        registry.put_connection(&entry).await?;
         let mut outcome = Outcome {
             server: entry.server,
             steps: Vec::new(),
@@ -217,7 +239,12 @@ impl Connect<'_> {
                 }
                 outcome.refused.push((stream.clone(), trigger.name()));
             }
-            registry.put(&entry).await?;
+            // What was done is done and told, whether this can be remembered or not: else it is refused the next time, too.
+            if !refused.is_empty()
+                && let Err(error) = registry.put_connection(&entry).await
+            {
+                platform::logs::not_remembered("what Postmark refuses on a stream", &error);
+            }
             let now = look(entry.server, self.api).await?;
             plan = self.plan(&entry, base, &now);
             seen = Some(now);

@@ -2,9 +2,18 @@
 //!
 //! Invariants:
 //! - Whoever is asked over the web holds no key that signs passwords. It asks through [`Connecting`], behind which stands
-//!   a process that has the key for its own doors, or nothing.
+//!   a process that has the key for its own doors, a job for a process that nobody asks over the web, or nothing.
 //! - No password is in a [`Job`].
 
+mod by_job;
+mod set_up;
+
+#[cfg(feature = "aws")]
+pub use by_job::QueuedJobs;
+pub use by_job::{ByJob, JobMessage, Jobs};
+pub use set_up::{SetUp, alone, api, must_lead_to, of_registry};
+
+use crate::audit::Who;
 use crate::connect::{ConnectError, Outcome};
 use crate::registry::{ConnectForm, ServerEntry};
 use crate::rotate::{Progress, RotateError};
@@ -17,6 +26,9 @@ use postmark_api::Auth;
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use store::{Collection, DocumentStore, Edit, StoreError, edit};
+
+/// For how many minutes a job that was handed over is worth carrying out: whoever asked for it looks no longer.
+pub const JOB_MINUTES: i64 = 15;
 
 /// Why webhooks are not set up. It quotes no token and no password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +51,27 @@ pub enum ConnectingError {
     /// Keys or tokens cannot be read, in their keeper's words.
     #[error("{0}")]
     Keeper(String),
+    /// The job could not be put down: nothing was begun.
+    #[error("the job could not be handed over, so nothing was begun")]
+    NotHandedOver,
+    /// It was asked for too long ago.
+    #[error("nobody took the job up within {0} minutes, so nothing was done")]
+    TooLate(i64),
+    /// It took too long.
+    #[error("Postmark took too long, so not everything was done; what was done stays")]
+    TooSlow,
+    /// They were set up to lead elsewhere.
+    #[error("the webhooks of this server lead to {0}, and not to this stack's own address")]
+    OtherDoors(String),
+    /// A password of a generation that this stack has not come to yet, or has left behind.
+    #[error("a password of generation {0} is not one that jobs make now")]
+    Generation(u32),
+    /// The operator has put down no key for such jobs.
+    #[error("the key that signs the webhooks' password is not where jobs take it from")]
+    NoKey,
+    /// The key is not the one that the doors would have passwords signed by.
+    #[error("the key that signs the webhooks' password is not the newest one that the doors know")]
+    OtherKey,
 }
 
 impl ConnectingError {
@@ -52,7 +85,29 @@ impl ConnectingError {
                 format!("give it by `postledger server add --server {server}`")
             }
             ConnectingError::Busy(_) => "wait two minutes, then look at what was done".to_owned(),
+            ConnectingError::NotHandedOver | ConnectingError::TooLate(_) | ConnectingError::TooSlow => {
+                "do this again".to_owned()
+            }
+            ConnectingError::OtherDoors(_) | ConnectingError::Generation(_) => {
+                "the operator of the ledger sets them up by `postledger connect`".to_owned()
+            }
+            ConnectingError::NoKey | ConnectingError::OtherKey => {
+                "the operator of the ledger runs `postledger keys store`, then do this again".to_owned()
+            }
             ConnectingError::Rotate(_) | ConnectingError::Store(_) | ConnectingError::Keeper(_) => usual(),
+        }
+    }
+}
+
+impl ConnectingError {
+    /// Why, and what to do, as everybody may know it who may ask: where keys are is for the logs.
+    pub fn told(&self) -> (String, String) {
+        match self {
+            ConnectingError::Keeper(_) => (
+                "the key or a token cannot be read where the ledger keeps it".to_owned(),
+                "the operator of the ledger has to look at its logs".to_owned(),
+            ),
+            other => (other.to_string(), other.next()),
         }
     }
 }
@@ -66,15 +121,37 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// Sets up webhooks, in a process that has the key for its own doors.
+/// Webhooks that somebody asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// In what form; the rest is as the registry has it by the time that it is done.
+    pub entry: &'a ServerEntry,
+    /// The job's id.
+    pub job: &'a str,
+    /// Who asked.
+    pub who: &'a Who,
+}
+
+/// Sets up webhooks, or has it done.
 #[async_trait]
 pub trait Connecting: Send + Sync {
     /// Looks at Postmark, and plans: nothing is changed. `entry` says in what form.
     async fn plan(&self, entry: &ServerEntry) -> Result<Planned, ConnectingError>;
 
-    /// Carries out what [`plan`](Self::plan) says now, reads it back, and remembers it.
-    async fn connect(&self, entry: &ServerEntry) -> Result<Outcome, ConnectingError>;
+    /// Carries out what [`plan`](Self::plan) says now, reads it back, and remembers it; or hands that over, and then says
+    /// nothing: whoever takes it up notes how it ends.
+    async fn connect(&self, asked: &Asked<'_>) -> Result<Option<Outcome>, ConnectingError>;
 
+    /// Where the server's webhooks lead, or would.
+    fn doors(&self, entry: &ServerEntry) -> String;
+
+    /// What the key is needed for at once, where this process has it.
+    fn key(&self) -> Option<&dyn HasKey>;
+}
+
+/// A process that has the key for its own doors.
+#[async_trait]
+pub trait HasKey: Send + Sync {
     /// What the server's webhooks bear, and the base URL that they lead to: for somebody who sets them up by hand.
     async fn credential(&self, entry: &ServerEntry) -> Result<(Auth, String), ConnectingError>;
 
@@ -159,14 +236,18 @@ impl Job {
         })
     }
 
+    /// Whether it asks for the same, and may still be taken up.
+    pub fn is_awaited(&self, entry: &ServerEntry, now: Time) -> bool {
+        let is_same = (self.form, self.native_tracking) == (entry.connect, entry.native_tracking);
+        is_same && self.state == JobState::Begun && now < self.asked_at.plus_seconds(JOB_MINUTES * 60)
+    }
+
     /// The same at its end.
     #[must_use]
     pub fn ended(self, done: &Result<Outcome, ConnectingError>, now: Time) -> Job {
         let ended = Job { ended_at: Some(now), ..self };
         match done {
-            Err(error) => {
-                Job { state: JobState::Failed, problem: Some((error.to_string(), error.next())), ..ended }
-            }
+            Err(error) => Job { state: JobState::Failed, problem: Some(error.told()), ..ended },
             Ok(outcome) => {
                 let verified = |one: &&crate::connect::Standing| one.status.eq_ignore_ascii_case("verified");
                 let steps = outcome.steps.iter().map(|step| JobStep {
@@ -198,6 +279,44 @@ impl Job {
         let text = serde_json::to_string(self).map_err(|_| StoreError::Damaged("registry"))?;
         edit(store, &Collection::Connections, &server.to_string(), |_| {
             Ok::<_, StoreError>(Edit::Write(text.clone(), ()))
+        })
+        .await
+    }
+
+    /// Remembers how it ended, unless another one was asked for meanwhile.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn keep_end(&self, store: &dyn DocumentStore, server: ServerId) -> Result<(), StoreError> {
+        self.instead_of_itself(store, server, self).await
+    }
+
+    /// Gives way to the one before it, since that one is still under way: unless it was remembered anew meanwhile.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn give_way(
+        &self,
+        store: &dyn DocumentStore,
+        server: ServerId,
+        to: &Job,
+    ) -> Result<(), StoreError> {
+        self.instead_of_itself(store, server, to).await
+    }
+
+    async fn instead_of_itself(
+        &self,
+        store: &dyn DocumentStore,
+        server: ServerId,
+        other: &Job,
+    ) -> Result<(), StoreError> {
+        let other = serde_json::to_string(other).map_err(|_| StoreError::Damaged("registry"))?;
+        edit(store, &Collection::Connections, &server.to_string(), |text| {
+            let last = text.and_then(|text| serde_json::from_str::<Job>(text).ok());
+            Ok::<_, StoreError>(match last.is_some_and(|last| last.id == self.id) {
+                true => Edit::Write(other.clone(), ()),
+                false => Edit::Keep(()),
+            })
         })
         .await
     }

@@ -16,6 +16,7 @@ mod finding;
 pub mod lease;
 pub mod registry;
 pub mod rotate;
+pub mod smtp;
 pub mod streams;
 pub mod test_mail;
 pub mod vault;
@@ -29,6 +30,6 @@ pub use lease::Lease;
 pub use registry::{ConnectForm, Registry, RegistryError, ServerEntry, StreamEntry};
 pub use rotate::{Keys, Rotate};
 pub use streams::{StreamError, Streams, Unknown};
-pub use vault::{FileVault, MemoryVault, Vault, VaultError};
+pub use vault::{FileVault, MemoryVault, SmtpPairs, Vault, VaultError};
 #[cfg(feature = "aws")]
 pub use vault::{ParameterVault, tokens_prefix};

@@ -114,7 +114,8 @@ pub enum RegistryError {
 pub struct Registry<'a>(pub &'a dyn AccountStore);
 
 fn read(name: &str, text: &str) -> Result<ServerEntry, RegistryError> {
-    serde_json::from_str(text).map_err(|_| RegistryError::Damaged(name.to_owned()))
+    let read = serde_json::from_str(text).ok().filter(|entry: &ServerEntry| entry.server.to_string() == name);
+    read.ok_or_else(|| RegistryError::Damaged(name.to_owned()))
 }
 
 impl Registry<'_> {
@@ -149,6 +150,16 @@ impl Registry<'_> {
             })
         });
         changed.await?.ok_or(RegistryError::Unknown(server))
+    }
+
+    /// Writes of an entry what connecting its webhooks settles: streams, form, whether without opens and clicks, and where they
+    /// lead. The rest of an entry that is there stays as others left it meanwhile.
+    pub async fn put_connection(&self, entry: &ServerEntry) -> Result<(), RegistryError> {
+        let connected = |known: &mut ServerEntry| {
+            let ServerEntry { streams, connect, native_tracking, doors, .. } = entry.clone();
+            *known = ServerEntry { streams, connect, native_tracking, doors, ..known.clone() };
+        };
+        self.update(entry.server, connected).await.map(drop)
     }
 
     /// Takes a server out of the registry; what is recorded of it stays. Whether it was there.

@@ -32,7 +32,7 @@ pub enum TestMailError {
 /// Sends it, once.
 ///
 /// # Errors
-/// [`TestMailError`]; with [`ApiError::Uncertain`] it may have been sent.
+/// [`TestMailError`]; with [`ApiError::Uncertain`] and [`ApiError::NotUnderstood`] it may have been sent.
 pub async fn send(api: &ServerApi, stream: &str, from: &str, to: &str) -> Result<Taken, TestMailError> {
     let mail = json!({
         "From": from,
@@ -46,10 +46,12 @@ pub async fn send(api: &ServerApi, stream: &str, from: &str, to: &str) -> Result
     let told = api.send(&mail).await?;
     let code = told["ErrorCode"].as_i64().unwrap_or_default();
     match told["MessageID"].as_str() {
-        Some(id) if code == 0 => {
+        _ if code != 0 => Err(TestMailError::NotTaken(code)),
+        Some(id) => {
             let at = told["SubmittedAt"].as_str().and_then(|at| at.parse().ok());
             Ok(Taken { message_id: id.to_owned(), at })
         }
-        _ => Err(TestMailError::NotTaken(code)),
+        // It says neither that the mail was taken nor that it was not.
+        None => Err(ApiError::NotUnderstood("no MessageID, and no ErrorCode".to_owned()).into()),
     }
 }

@@ -1,5 +1,5 @@
-//! Where the servers' Postmark tokens are kept: encrypted parameters on AWS, a file of mode 0600 beside the keys
-//! otherwise.
+//! Where the servers' Postmark tokens, and the pairs of keys that log in to their streams by SMTP, are kept: encrypted
+//! parameters on AWS, a file of mode 0600 beside the keys otherwise.
 
 use async_trait::async_trait;
 use ledger::ServerId;
@@ -10,7 +10,7 @@ use platform::config::TOKENS_PREFIX;
 #[cfg(feature = "aws")]
 use platform::env::EnvError;
 use platform::private::{self, PrivateError};
-use postmark_api::Token;
+use postmark_api::{SmtpPair, Token};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,43 @@ pub enum VaultError {
 /// One change of a file at a time: each writes what it read, and one token more.
 static WRITES: Mutex<()> = Mutex::new(());
 
-/// Keeps a token for each server.
+/// The pairs of a stream that are kept: the one that is used, and the one before, until that is seen to be revoked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SmtpPairs {
+    /// The one that is used.
+    pub now: SmtpPair,
+    /// The one before.
+    pub before: Option<SmtpPair>,
+}
+
+/// Pairs as they are written.
+#[derive(Clone, Serialize, Deserialize)]
+struct PairsText {
+    now: [String; 2],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<[String; 2]>,
+}
+
+impl PairsText {
+    fn of(pairs: &SmtpPairs) -> PairsText {
+        let text = |pair: &SmtpPair| [&pair.access, &pair.secret].map(|key| key.reveal().to_owned());
+        PairsText { now: text(&pairs.now), before: pairs.before.as_ref().map(text) }
+    }
+
+    /// None where it is damaged.
+    fn read(&self) -> Option<SmtpPairs> {
+        let pair = |[access, secret]: &[String; 2]| {
+            Some(SmtpPair { access: Token::new(access).ok()?, secret: Token::new(secret).ok()? })
+        };
+        let before = match &self.before {
+            Some(before) => Some(pair(before)?),
+            None => None,
+        };
+        Some(SmtpPairs { now: pair(&self.now)?, before })
+    }
+}
+
+/// Keeps a token for each server, and pairs for its streams.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// The token of a server, if it is kept.
@@ -48,6 +84,15 @@ pub trait Vault: Send + Sync {
 
     /// Forgets the token of a server, if it is kept.
     async fn remove(&self, server: ServerId) -> Result<(), VaultError>;
+
+    /// The pairs of a stream, if they are kept.
+    async fn smtp(&self, server: ServerId, stream: &str) -> Result<Option<SmtpPairs>, VaultError>;
+
+    /// Keeps the pairs of a stream, in place of those that were kept.
+    async fn put_smtp(&self, server: ServerId, stream: &str, pairs: &SmtpPairs) -> Result<(), VaultError>;
+
+    /// Forgets the pairs of a stream, if they are kept.
+    async fn remove_smtp(&self, server: ServerId, stream: &str) -> Result<(), VaultError>;
 }
 
 /// Tokens in a file that only its owner reads: one for each stack.
@@ -59,6 +104,8 @@ pub struct FileVault {
 #[derive(Default, Serialize, Deserialize)]
 struct TokenFile {
     tokens: BTreeMap<ServerId, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    smtp: BTreeMap<ServerId, BTreeMap<String, PairsText>>,
 }
 
 impl FileVault {
@@ -90,6 +137,13 @@ impl FileVault {
             |error: std::io::Error| VaultError::Unwritten(self.path.display().to_string(), error.to_string());
         private::write(&self.path, text.as_bytes()).map_err(unwritten)
     }
+
+    /// Changes the file, if there is anything to change.
+    fn change(&self, change: impl FnOnce(&mut TokenFile) -> bool) -> Result<(), VaultError> {
+        let _alone = WRITES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.read()?;
+        if change(&mut kept) { self.write(&kept) } else { Ok(()) }
+    }
 }
 
 #[async_trait]
@@ -101,39 +155,79 @@ impl Vault for FileVault {
     }
 
     async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError> {
-        let _alone = WRITES.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kept = self.read()?;
-        kept.tokens.insert(server, token.reveal().to_owned());
-        self.write(&kept)
+        self.change(|kept| {
+            kept.tokens.insert(server, token.reveal().to_owned());
+            true
+        })
     }
 
     async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
-        let _alone = WRITES.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kept = self.read()?;
-        if kept.tokens.remove(&server).is_some() {
-            self.write(&kept)?;
-        }
-        Ok(())
+        self.change(|kept| kept.tokens.remove(&server).is_some())
+    }
+
+    async fn smtp(&self, server: ServerId, stream: &str) -> Result<Option<SmtpPairs>, VaultError> {
+        let kept = self.read()?;
+        let Some(pairs) = kept.smtp.get(&server).and_then(|of| of.get(stream)) else { return Ok(None) };
+        pairs.read().map(Some).ok_or_else(|| self.damaged())
+    }
+
+    async fn put_smtp(&self, server: ServerId, stream: &str, pairs: &SmtpPairs) -> Result<(), VaultError> {
+        let (stream, pairs) = (stream.to_owned(), PairsText::of(pairs));
+        self.change(|kept| {
+            kept.smtp.entry(server).or_default().insert(stream, pairs);
+            true
+        })
+    }
+
+    async fn remove_smtp(&self, server: ServerId, stream: &str) -> Result<(), VaultError> {
+        self.change(|kept| {
+            let Some(of) = kept.smtp.get_mut(&server) else { return false };
+            let was = of.remove(stream).is_some();
+            if of.is_empty() {
+                kept.smtp.remove(&server);
+            }
+            was
+        })
     }
 }
 
-/// Tokens that live as long as the process: for simulations.
+/// Tokens and pairs that live as long as the process: for simulations.
 #[derive(Default)]
-pub struct MemoryVault(Mutex<BTreeMap<ServerId, Token>>);
+pub struct MemoryVault {
+    tokens: Mutex<BTreeMap<ServerId, Token>>,
+    smtp: Mutex<BTreeMap<(ServerId, String), SmtpPairs>>,
+}
 
 #[async_trait]
 impl Vault for MemoryVault {
     async fn token(&self, server: ServerId) -> Result<Option<Token>, VaultError> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&server).cloned())
+        Ok(self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&server).cloned())
     }
 
     async fn put(&self, server: ServerId, token: &Token) -> Result<(), VaultError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(server, token.clone());
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(server, token.clone());
         Ok(())
     }
 
     async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
+        Ok(())
+    }
+
+    async fn smtp(&self, server: ServerId, stream: &str) -> Result<Option<SmtpPairs>, VaultError> {
+        let kept = self.smtp.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(kept.get(&(server, stream.to_owned())).cloned())
+    }
+
+    async fn put_smtp(&self, server: ServerId, stream: &str, pairs: &SmtpPairs) -> Result<(), VaultError> {
+        let mut kept = self.smtp.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert((server, stream.to_owned()), pairs.clone());
+        Ok(())
+    }
+
+    async fn remove_smtp(&self, server: ServerId, stream: &str) -> Result<(), VaultError> {
+        let mut kept = self.smtp.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.remove(&(server, stream.to_owned()));
         Ok(())
     }
 }
@@ -166,6 +260,17 @@ impl ParameterVault {
     fn name(&self, server: ServerId) -> String {
         format!("{}/{server}", self.prefix)
     }
+
+    fn smtp_name(&self, server: ServerId, stream: &str) -> String {
+        format!("{}/{server}/smtp/{stream}", self.prefix)
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), VaultError> {
+        match self.link.delete_parameter(name).await {
+            Ok(()) | Err(aws::ParameterError::Missing(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 #[cfg(feature = "aws")]
@@ -187,10 +292,30 @@ impl Vault for ParameterVault {
     }
 
     async fn remove(&self, server: ServerId) -> Result<(), VaultError> {
-        match self.link.delete_parameter(&self.name(server)).await {
-            Ok(()) | Err(aws::ParameterError::Missing(_)) => Ok(()),
+        self.delete(&self.name(server)).await
+    }
+
+    async fn smtp(&self, server: ServerId, stream: &str) -> Result<Option<SmtpPairs>, VaultError> {
+        let name = self.smtp_name(server, stream);
+        match self.link.parameter(&name).await {
+            Ok(text) => {
+                let pairs = serde_json::from_str(&text).ok().and_then(|text: PairsText| text.read());
+                pairs.map(Some).ok_or_else(|| VaultError::Damaged(format!("the parameter {name}")))
+            }
+            Err(aws::ParameterError::Missing(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn put_smtp(&self, server: ServerId, stream: &str, pairs: &SmtpPairs) -> Result<(), VaultError> {
+        let name = self.smtp_name(server, stream);
+        let text = serde_json::to_string(&PairsText::of(pairs));
+        let text = text.map_err(|_| VaultError::Damaged(format!("the parameter {name}")))?;
+        Ok(self.link.replace_parameter(&name, &text).await?)
+    }
+
+    async fn remove_smtp(&self, server: ServerId, stream: &str) -> Result<(), VaultError> {
+        self.delete(&self.smtp_name(server, stream)).await
     }
 }
 
@@ -220,6 +345,39 @@ mod tests {
         vault.remove(one).await.unwrap();
         assert!(vault.token(one).await.unwrap().is_none());
         assert!(vault.token(other).await.unwrap().is_some());
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    fn pair(access: &str, secret: &str) -> SmtpPair {
+        SmtpPair { access: Token::new(access).unwrap(), secret: Token::new(secret).unwrap() }
+    }
+
+    #[tokio::test]
+    async fn pairs_are_kept_stream_by_stream_beside_tokens_and_each_is_forgotten_alone() {
+        let home = folder("pairs");
+        // A file of an earlier version has no pairs.
+        private::write(&home.join("local.tokens.json"), br#"{"tokens":{"7":"first"}}"#).unwrap();
+        let server = ServerId::new(7).unwrap();
+        let vaults: [Box<dyn Vault>; 2] =
+            [Box::new(FileVault::new(&home, "local")), Box::new(MemoryVault::default())];
+        for vault in vaults {
+            let one = SmtpPairs { now: pair("a", "b"), before: None };
+            let other = SmtpPairs { now: pair("c", "d"), before: Some(pair("e", "e")) };
+            assert!(vault.smtp(server, "outbound").await.unwrap().is_none());
+            vault.put(server, &Token::new("first").unwrap()).await.unwrap();
+            vault.put_smtp(server, "outbound", &one).await.unwrap();
+            vault.put_smtp(server, "news", &one).await.unwrap();
+            vault.put_smtp(server, "news", &other).await.unwrap();
+            assert!(vault.smtp(server, "news").await.unwrap() == Some(other));
+            assert!(vault.smtp(ServerId::new(8).unwrap(), "news").await.unwrap().is_none());
+            vault.remove_smtp(server, "news").await.unwrap();
+            vault.remove_smtp(server, "news").await.unwrap();
+            assert!(vault.smtp(server, "news").await.unwrap().is_none());
+            vault.remove(server).await.unwrap();
+            assert!(vault.smtp(server, "outbound").await.unwrap() == Some(one));
+        }
+        let mode = std::fs::metadata(home.join("local.tokens.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         std::fs::remove_dir_all(home).unwrap();
     }
 

@@ -25,6 +25,7 @@ mod ruling;
 mod schema;
 mod servers;
 mod settings;
+mod smtp;
 mod stats;
 mod suppressions;
 mod time;
@@ -63,10 +64,16 @@ pub use settings::{
     NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom,
     PolicyRequest, PostmarkTokenKept, PostmarkTokenRequest,
 };
+pub use smtp::{
+    SmtpCheck, SmtpKept, SmtpPairRequest, SmtpRemoved, SmtpResult, SmtpStream, SmtpStreams, SmtpTestRequest,
+    SmtpTested,
+};
 pub use stats::{Block, Bucket, By, Clicks, Opens, Rate, Stats, StatsOfStream};
 pub use suppressions::{Imported, ImportedCounts, ImportedLine, Suppression, Suppressions};
 pub use time::Timestamp;
-pub use token::{MadeToken, NewToken, RevokedChild, RevokedToken, Role, Server, Servers, Token, Tokens};
+pub use token::{
+    MadeToken, NewToken, RevokedChild, RevokedToken, Role, Server, Servers, TOKEN_NAME_MAX, Token, Tokens,
+};
 pub use webhooks::{
     ConnectRequest, Connected, TriggerState, Webhook, WebhookCommands, WebhookCredential, WebhookFinding,
     WebhookForm, WebhookJob, WebhookPassword, WebhookPlanned, WebhookRequests, WebhookRotation, WebhookStep,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 35] = [
+const CODES: [(&str, &str); 47] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -38,6 +38,10 @@ const CODES: [(&str, &str); 35] = [
          machine that has it.",
     ),
     ("not-registered", "409: the server is not registered, so its webhooks are not looked after."),
+    ("already-replayed", "409: the body was replayed already."),
+    ("held-back", "409: a rule still holds the body back; only an operator can overrule it."),
+    ("not-understood", "409: the body is still not understood; only an operator can mend it."),
+    ("incomplete-body", "409: a part of the body is missing. Its sender was told to repeat it."),
     ("unusable", "409: it cannot be done with what is there; `detail` says why."),
     ("refused", "409: nothing of the request may be done; `results` says why."),
     ("no-postmark-token", "409: Postmark should be told, but no token for it is kept here."),
@@ -59,8 +63,19 @@ const CODES: [(&str, &str); 35] = [
     ),
     ("too-many-policies", "409: a server has as many policies for one kind of stream as allowed."),
     ("too-many-users", "409: a server has as many users as allowed. Remove one who no longer needs access."),
+    ("no-smtp-pair", "409: no pair of keys for SMTP is stored for the stream."),
+    ("smtp-old-pair", "409: an older pair of keys is still stored, because it is not seen to be revoked."),
+    ("smtp-wrong-pair", "409: the pair of keys does not log in by SMTP: it is wrong, or was revoked."),
+    ("smtp-switched-off", "409: SMTP is switched off for the server at Postmark."),
+    ("smtp-tls-refused", "409: no TLS with a good certificate was offered, so no key was sent."),
+    ("smtp-unreachable", "409: nothing answers by SMTP; a port may be blocked."),
+    ("smtp-timed-out", "409: the answer by SMTP took too long."),
+    ("smtp-other", "409: SMTP was answered otherwise; `detail` has the code."),
     ("too-large", "413: the request has more than one request may have."),
-    ("too-many", "429: the token has reached its limit for today; `Retry-After` says for how long."),
+    (
+        "too-many",
+        "429: the token or the user has reached its limit for today; `Retry-After` says for how long.",
+    ),
     ("content-type", "415: the body does not have one of the expected media types."),
     (
         "fault",
@@ -116,7 +131,8 @@ impl Problem {
 
 /// The kinds of problems.
 fn kind_of_problem(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": CODES.iter().map(|(code, _)| format!("{URN}{code}")).collect::<Vec<_>>() })
+    let kinds: Vec<String> = CODES.iter().map(|(code, _)| format!("{URN}{code}")).collect();
+    json_schema!({ "type": "string", "enum": kinds })
 }
 
 /// What each kind of problem says.

@@ -6,8 +6,9 @@ use crate::{
     NewServer, NewToken, Policies, PolicyChanged, PolicyRequest, PortalLink, PortalLinkRequest,
     PostmarkSettings, PostmarkSettingsChanged, PostmarkSettingsRequest, PostmarkTokenKept,
     PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest, Reactivated, Recipient, Replayed,
-    RevokedToken, Servers, Stats, SuppressRequest, Suppressed, Suppressions, TestMail, TestMailRequest,
-    Timeline, Tokens, User, UserAccess, Users, WebhookPassword, WebhookRotation, Webhooks,
+    RevokedToken, Servers, SmtpPairRequest, SmtpRemoved, SmtpStream, SmtpStreams, SmtpTestRequest,
+    SmtpTested, Stats, SuppressRequest, Suppressed, Suppressions, TestMail, TestMailRequest, Timeline,
+    Tokens, User, UserAccess, Users, WebhookPassword, WebhookRotation, Webhooks,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -28,14 +29,14 @@ pub fn schemas() -> Map<String, Value> {
     of!(
         requests: CheckRequest, SuppressRequest, ReactivateRequest, EraseRequest, NewToken, InviteRequest, UserAccess,
         PortalLinkRequest, PostmarkTokenRequest, PolicyRequest, NewBranding, ConnectRequest,
-        PostmarkSettingsRequest, NewServer, TestMailRequest
+        PostmarkSettingsRequest, NewServer, TestMailRequest, SmtpPairRequest, SmtpTestRequest
     );
     let mut answers = settings().for_serialize().into_generator();
     of!(
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
         Imported, Erased, Export, Quarantine, Replayed, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
         PortalLink, PostmarkTokenKept, Policies, PolicyChanged, Branding, Webhooks, Connected, WebhookPassword,
-        WebhookRotation, AddedServer, TestMail, Problem, PostmarkSettings, PostmarkSettingsChanged
+        WebhookRotation, AddedServer, TestMail, SmtpStreams, SmtpStream, SmtpTested, SmtpRemoved, Problem, PostmarkSettings, PostmarkSettingsChanged
     );
     let mut all = Map::new();
     for (definitions, tidy) in [

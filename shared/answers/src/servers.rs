@@ -39,8 +39,10 @@ pub struct AddedServer {
     pub label: String,
     /// Its message streams, and what each is for.
     pub streams: BTreeMap<String, Word<StreamKind>>,
-    /// Whether it was registered before. If so, nothing was changed: neither its token nor its names.
+    /// Whether it was registered before. If so, its names were not changed.
     pub was_registered: bool,
+    /// Whether a token of it was kept before. If so, that one is still kept, and the one that was sent is not.
+    pub had_token: bool,
 }
 
 /// A plain mail to send, so that one can see whether what Postmark reports of it comes in.

@@ -142,12 +142,15 @@ pub struct Tokens {
     pub next: Option<String>,
 }
 
+/// The longest name of a token, in characters.
+pub const TOKEN_NAME_MAX: usize = 100;
+
 /// The token to create. `servers` is required; null means every server. `expires_at` must be in the future.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// Its name, without control characters.
-    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
+    #[schemars(length(min = 1, max = TOKEN_NAME_MAX), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     pub name: String,
     /// What it may do.
     pub role: Role,

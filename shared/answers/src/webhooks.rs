@@ -225,7 +225,7 @@ pub struct Webhooks {
     pub native_tracking: bool,
     /// The streams that webhooks are set up for.
     pub streams: Vec<String>,
-    /// The base of the webhooks' URLs. Absent until they were set up or seen.
+    /// The base of the webhooks' URLs. Absent until they were set up or seen, unless the API can set them up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doors: Option<String>,
     /// The webhooks that it should have, for people who set them up by hand. Empty until `doors` is known.
@@ -239,8 +239,8 @@ pub struct Webhooks {
     pub plan: Vec<WebhookPlanned>,
     /// What is wrong.
     pub findings: Vec<WebhookFinding>,
-    /// By event type, in Postmark's words: the hour of the last event. One that is not listed had none since the ledger
-    /// began to look.
+    /// By event type, in Postmark's words: the hour of the last event, however it came in: by webhook, or since the ledger asked
+    /// for it. One that is not listed had none since the ledger began to look.
     pub heard: BTreeMap<String, Timestamp>,
     /// The fewest retries that an event had left which came in during the last 24 hours, if that was one or none. After the
     /// last retry Postmark drops an event.

@@ -211,7 +211,7 @@ words! {
     /// How far a rotation is.
     RotationStage ["idle", "doors_to_learn", "moving", "quiet", "retired"];
     /// By what webhooks can be set up.
-    HowConnected ["here", "command"];
+    HowConnected ["here", "job", "command"];
     /// The formats of lists that are understood.
     Format [
         "postledger", "postmark", "postmark-bounces", "ses", "sendgrid-bounces", "sendgrid-invalid-emails",

@@ -5,6 +5,8 @@
 //! metadata service, no single sign-on. Those are an operator's (feature `operator`).
 
 mod access;
+#[cfg(feature = "batch")]
+pub mod batch;
 mod call;
 mod failure;
 #[cfg(feature = "operator")]

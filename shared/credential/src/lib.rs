@@ -158,7 +158,8 @@ impl FromStr for PublicKey {
     }
 }
 
-/// A private key. It stays with the operator; only the command line mints with it.
+/// A private key. It stays with the operator, whose command line mints with it, and with what the operator lets mint: the
+/// one-process mode, and the function that sets up webhooks.
 pub struct PrivateKey {
     seed: [u8; 32],
     pair: Ed25519KeyPair,
@@ -256,6 +257,17 @@ impl Verifier {
         }
         let denied = denied.into_iter().collect();
         Ok(Verifier { stack: checked_stack(stack)?, keys, denied, known: Mutex::default() })
+    }
+
+    /// The id of the newest key, which stands first: passwords are made by its private half.
+    pub fn newest(&self) -> &str {
+        self.keys.first().map_or("", |(id, _)| id)
+    }
+
+    /// The highest generation of a server's passwords that is denied; 0 where none is.
+    pub fn denied_up_to(&self, server: ServerId) -> u32 {
+        let of_server = self.denied.iter().filter(|user| user.server == server);
+        of_server.map(|user| user.generation).max().unwrap_or_default()
     }
 
     /// What a request's headers present.

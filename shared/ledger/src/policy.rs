@@ -88,15 +88,39 @@ impl fmt::Display for SoftBouncePolicy {
 )]
 pub struct PolicyError;
 
+/// A number of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyPart {
+    /// See [`SoftBouncePolicy::count`].
+    Count,
+    /// See [`SoftBouncePolicy::messages`].
+    Messages,
+    /// See [`SoftBouncePolicy::span_days`].
+    Span,
+    /// See [`SoftBouncePolicy::window_days`].
+    Window,
+    /// See [`SoftBouncePolicy::pause_days`].
+    Pause,
+}
+
 impl SoftBouncePolicy {
     /// The policy, if the evidence that a view keeps can decide it.
     pub fn checked(self) -> Result<SoftBouncePolicy, PolicyError> {
-        let sound = (1..=SOFT_COUNT_MAX).contains(&self.count)
-            && (1..=self.count).contains(&self.messages)
-            && self.window_days >= 1
-            && self.span_days <= self.window_days
-            && self.window_days.saturating_add(self.pause_days) <= SOFT_DAYS_MAX;
-        if sound { Ok(self) } else { Err(PolicyError) }
+        self.unsound().next().map_or(Ok(self), |_| Err(PolicyError))
+    }
+
+    /// Its numbers with which the evidence that a view keeps cannot decide it.
+    pub fn unsound(self) -> impl Iterator<Item = PolicyPart> {
+        let days = self.window_days.saturating_add(self.pause_days);
+        [
+            (PolicyPart::Count, (1..=SOFT_COUNT_MAX).contains(&self.count)),
+            (PolicyPart::Messages, (1..=self.count).contains(&self.messages)),
+            (PolicyPart::Span, self.span_days <= self.window_days),
+            (PolicyPart::Window, self.window_days >= 1),
+            (PolicyPart::Pause, days <= SOFT_DAYS_MAX),
+        ]
+        .into_iter()
+        .filter_map(|(part, is_sound)| (!is_sound).then_some(part))
     }
 }
 
@@ -182,14 +206,17 @@ mod tests {
     fn a_policy_that_kept_evidence_cannot_decide_is_refused() {
         let policy = SoftBouncePolicy::default();
         assert_eq!(policy.checked(), Ok(policy));
-        for unsound in [
-            SoftBouncePolicy { count: 0, ..policy },
-            SoftBouncePolicy { count: 101, ..policy },
-            SoftBouncePolicy { messages: 6, ..policy },
-            SoftBouncePolicy { window_days: 107, ..policy },
-            SoftBouncePolicy { pause_days: u32::MAX, ..policy },
-            SoftBouncePolicy { span_days: 31, ..policy },
+        for (unsound, part) in [
+            (SoftBouncePolicy { count: 0, ..policy }, PolicyPart::Count),
+            (SoftBouncePolicy { count: 101, ..policy }, PolicyPart::Count),
+            (SoftBouncePolicy { messages: 6, ..policy }, PolicyPart::Messages),
+            (SoftBouncePolicy { messages: 0, ..policy }, PolicyPart::Messages),
+            (SoftBouncePolicy { window_days: 0, span_days: 0, ..policy }, PolicyPart::Window),
+            (SoftBouncePolicy { window_days: 107, ..policy }, PolicyPart::Pause),
+            (SoftBouncePolicy { pause_days: u32::MAX, ..policy }, PolicyPart::Pause),
+            (SoftBouncePolicy { span_days: 31, ..policy }, PolicyPart::Span),
         ] {
+            assert_eq!(unsound.unsound().next(), Some(part));
             assert_eq!(unsound.checked(), Err(PolicyError));
             assert_eq!(PolicySchedule::new(vec![(Time::EARLIEST, unsound)]), Err(PolicyError));
         }

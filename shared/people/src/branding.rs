@@ -2,6 +2,7 @@
 //! document for the stack. It is on every page, so whoever shows pages keeps it for a minute ([`Brand`]).
 
 use crate::{parsed, text};
+use answers::NewBranding;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ledger::Time;
@@ -265,6 +266,21 @@ impl<'de> Deserialize<'de> for Logo {
     }
 }
 
+/// As it is given, each part as text.
+impl TryFrom<NewBranding> for Branding {
+    type Error = BrandingRefused;
+
+    fn try_from(given: NewBranding) -> Result<Branding, BrandingRefused> {
+        let NewBranding { name, accent, support, logo } = given;
+        Ok(Branding {
+            name: name.map(Name::try_from).transpose()?,
+            accent: accent.map(Accent::try_from).transpose()?,
+            support: support.map(Support::try_from).transpose()?,
+            logo: logo.map(|logo| Logo::of_base64(&logo)).transpose()?,
+        })
+    }
+}
+
 impl Branding {
     /// As it is kept; nothing of it where nobody gave any.
     ///
@@ -318,12 +334,18 @@ impl Brand {
     }
 
     /// As it is now, or was a minute ago.
-    pub async fn now(&self, store: &dyn DocumentStore, now: Time) -> Arc<Branding> {
+    ///
+    /// # Errors
+    /// The store's own, once a minute at most: the [`last`](Self::last) one holds until then.
+    pub async fn now(&self, store: &dyn DocumentStore, now: Time) -> Result<Arc<Branding>, StoreError> {
         self.read(store, now, HOLDS).await
     }
 
     /// As it is now, or was some seconds ago: for something that it does not have, which another process may know of.
-    pub async fn anew(&self, store: &dyn DocumentStore, now: Time) -> Arc<Branding> {
+    ///
+    /// # Errors
+    /// As [`now`](Self::now).
+    pub async fn anew(&self, store: &dyn DocumentStore, now: Time) -> Result<Arc<Branding>, StoreError> {
         self.read(store, now, HOLDS_LEAST).await
     }
 
@@ -338,25 +360,30 @@ impl Brand {
         });
     }
 
-    async fn read(&self, store: &dyn DocumentStore, now: Time, holds: i64) -> Arc<Branding> {
+    async fn read(
+        &self,
+        store: &dyn DocumentStore,
+        now: Time,
+        holds: i64,
+    ) -> Result<Arc<Branding>, StoreError> {
         let (known, is_fresh, changes) = self.with(|kept| {
             let age = kept.read_at.map(|at| now.seconds().saturating_sub(at.seconds()));
             (kept.branding.clone(), age.is_some_and(|age| age < holds), kept.changes)
         });
         if is_fresh {
-            return known;
+            return Ok(known);
         }
-        let branding = match Branding::get(store).await {
-            Ok(branding) => Arc::new(branding),
-            // A page without its colours is better than none; the next minute it is tried again.
-            Err(_) => known,
+        let (branding, failed) = match Branding::get(store).await {
+            Ok(branding) => (Arc::new(branding), None),
+            Err(error) => (known, Some(error)),
         };
-        self.with(|kept| {
+        let branding = self.with(|kept| {
             if kept.changes == changes {
                 (kept.branding, kept.read_at) = (branding, Some(now));
             }
             kept.branding.clone()
-        })
+        });
+        failed.map_or(Ok(branding), Err)
     }
 }
 
@@ -441,19 +468,19 @@ mod tests {
     async fn it_is_read_once_a_minute_and_at_once_where_it_was_changed_here() {
         let (store, brand) = (Memory::default(), Brand::default());
         named("One").keep(&store).await.unwrap();
-        assert_eq!(*brand.now(&store, at(0)).await, named("One"));
+        assert_eq!(*brand.now(&store, at(0)).await.unwrap(), named("One"));
         named("Two").keep(&store).await.unwrap();
-        assert_eq!(*brand.now(&store, at(HOLDS - 1)).await, named("One"));
+        assert_eq!(*brand.now(&store, at(HOLDS - 1)).await.unwrap(), named("One"));
         assert_eq!(
-            *brand.anew(&store, at(HOLDS_LEAST - 1)).await,
+            *brand.anew(&store, at(HOLDS_LEAST - 1)).await.unwrap(),
             named("One"),
             "asking often costs nothing"
         );
-        assert_eq!(*brand.anew(&store, at(HOLDS_LEAST)).await, named("Two"));
+        assert_eq!(*brand.anew(&store, at(HOLDS_LEAST)).await.unwrap(), named("Two"));
         brand.changed(named("Three"), at(HOLDS_LEAST));
-        assert_eq!(*brand.now(&store, at(HOLDS_LEAST + 1)).await, named("Three"));
+        assert_eq!(*brand.now(&store, at(HOLDS_LEAST + 1)).await.unwrap(), named("Three"));
         assert_eq!(
-            *brand.clone().now(&store, at(2 * HOLDS)).await,
+            *brand.clone().now(&store, at(2 * HOLDS)).await.unwrap(),
             named("Two"),
             "what is kept is what counts"
         );

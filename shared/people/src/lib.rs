@@ -28,7 +28,7 @@ pub use access::{Access, Standing, Standings};
 pub use branding::{
     Accent, Brand, Branding, BrandingRefused, LOGO_BYTES_MAX, Logo, NAME_CHARS_MAX, Name, Support,
 };
-pub use limit::{ASKED_AN_HOUR, ASKED_OF_SOURCE_AN_HOUR, Limited, asked};
+pub use limit::{ASKED_AN_HOUR, ASKED_OF_SOURCE_AN_HOUR, Limited, OnDay, asked, one_more};
 pub use link::{LINK_LASTS, Link, LinkFor};
 pub use mail::{Mail, MemoryOutbox, NoMail, Outbox, OutboxError};
 #[cfg(feature = "aws")]

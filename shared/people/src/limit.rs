@@ -27,6 +27,16 @@ pub enum Limited {
     Until(Time),
 }
 
+/// A day (UTC), and how many on that day.
+pub type OnDay = (String, u32);
+
+/// One more on the day of an instant; `None` where there were so many that day already.
+pub fn one_more(before: Option<&OnDay>, most: u32, now: Time) -> Option<OnDay> {
+    let today = now.day();
+    let count = before.filter(|(day, _)| *day == today).map_or(0, |(_, count)| *count);
+    (count < most).then(|| (today, count + 1))
+}
+
 /// Counts that somebody asks, unless they have asked so often within the hour. `whose` is a user's id, or a keyed hash of
 /// where the request came from: no address stands in it.
 ///

@@ -1,6 +1,7 @@
 //! Users: one document each in [`Users`](Collection::Users), under an id that is a keyed hash of the address.
 
 use crate::access::Access;
+use crate::limit::{OnDay, one_more};
 use crate::secret::mark;
 use crate::{parsed, read, text};
 use ledger::{LedgerKey, ServerId, Time, recipient_key};
@@ -36,6 +37,9 @@ pub struct User {
     /// The time zone that times are shown in, by its IANA name; UTC without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// How many people it last had erased on a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<OnDay>,
     /// What its sessions bear: another one ends all of them.
     pub(crate) mark: String,
 }
@@ -101,6 +105,7 @@ impl User {
             last_seen_at: None,
             here: BTreeMap::new(),
             zone: None,
+            erased: None,
             mark: mark()?,
         };
         user.give(access, by, now);
@@ -236,6 +241,30 @@ impl User {
             Ok(_) | Err(UserError::Unknown) => Ok(()),
             Err(UserError::Store(error)) => Err(error),
         }
+    }
+
+    /// Counts that it has somebody erased; false where it had `most` today already, or is no user any more.
+    ///
+    /// # Errors
+    /// The ledger's own.
+    pub async fn count_erasure(
+        store: &dyn DocumentStore,
+        id: &str,
+        most: u32,
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        edit(store, &Collection::Users, id, |document| {
+            let user: Option<User> = document.map(parsed).transpose()?;
+            let counted = user.and_then(|user| {
+                let erased = Some(one_more(user.erased.as_ref(), most, now)?);
+                Some(User { erased, ..user })
+            });
+            Ok::<_, StoreError>(match counted {
+                Some(user) => Edit::Write(text(&user), true),
+                None => Edit::Keep(false),
+            })
+        })
+        .await
     }
 
     /// Removes one of them: its sessions open nothing from then on, nor would they if it were invited again.

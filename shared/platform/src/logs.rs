@@ -130,6 +130,18 @@ pub fn run_failed(error: &(dyn std::error::Error + 'static)) {
     );
 }
 
+/// Tells that something was done, and that what is remembered of it could not be written: it stays done.
+pub fn not_remembered(what: &'static str, error: &(dyn std::error::Error + 'static)) {
+    let call = crate::counted(error);
+    tracing::error!(
+        call.kind = call.kind,
+        call.code = call.code,
+        call.action = call.action,
+        error = %error,
+        "it was done, and could not be remembered: {what}"
+    );
+}
+
 /// Tells why a function cannot start, in words; the runtime prints the error only as the compiler would. It does not
 /// live to count what it counts later, so that is printed too.
 pub fn cannot_start(error: &(dyn std::error::Error + Send + Sync + 'static)) {

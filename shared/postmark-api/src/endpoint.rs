@@ -2,6 +2,7 @@
 
 use crate::error::{ApiError, Cause};
 use crate::health;
+use crate::smtp::{NoSmtp, Smtp};
 use crate::token::Token;
 use crate::transport::{Chunks, Transport, TransportError};
 use crate::words;
@@ -52,6 +53,7 @@ impl Default for Retries {
 #[derive(Clone)]
 pub struct Endpoint {
     transport: Arc<dyn Transport>,
+    smtp: Arc<dyn Smtp>,
     base: String,
     retries: Retries,
 }
@@ -59,7 +61,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// Postmark itself.
     pub fn new(transport: Arc<dyn Transport>) -> Endpoint {
-        Endpoint { transport, base: POSTMARK.to_owned(), retries: Retries::default() }
+        Endpoint { transport, smtp: Arc::new(NoSmtp), base: POSTMARK.to_owned(), retries: Retries::default() }
     }
 
     /// Postmark over HTTPS, as a function is told to reach it.
@@ -76,6 +78,18 @@ impl Endpoint {
     pub fn with_base(mut self, base: &str) -> Endpoint {
         self.base = base.trim_end_matches('/').to_owned();
         self
+    }
+
+    /// The same where SMTP is spoken too.
+    #[must_use]
+    pub fn with_smtp(mut self, smtp: Arc<dyn Smtp>) -> Endpoint {
+        self.smtp = smtp;
+        self
+    }
+
+    /// Postmark by SMTP.
+    pub fn smtp(&self) -> &dyn Smtp {
+        &*self.smtp
     }
 
     /// The same with other retries.

@@ -27,6 +27,7 @@ mod lenient;
 mod lists;
 mod rows;
 mod server;
+mod smtp;
 mod suppressions;
 #[cfg(test)]
 mod testing;
@@ -45,6 +46,10 @@ pub use https::{Https, Timeouts};
 pub use lists::{BounceQuery, EngagementQuery, MessageQuery, OpenQuery, PAGE_MAX, Page, Stats, WINDOW_MAX};
 pub use rows::ROW_BYTES_MAX;
 pub use server::{SEND_BATCH_MAX, ServerApi, ServerInfo, Stream};
+pub use smtp::{
+    MemorySmtp, NoSmtp, STREAM_HEADER, Smtp, SmtpMail, SmtpOutcome, SmtpPair, SmtpPlace, TAG_HEADER,
+    Uncertain, smtp_place,
+};
 pub use suppressions::{CHANGES_MAX, Changed, Suppression, SuppressionDump, SuppressionFilter};
 pub use token::{TOKEN_BYTES_MAX, Token, TokenError};
 pub use transport::{Chunks, Nowhere, Transport, TransportError};

@@ -84,6 +84,24 @@ pub struct Part {
 }
 
 impl SetAside {
+    /// A body of a webhook, set aside for a reason.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn example(server: ServerId, received_at: Time, reason: &str, body: impl Into<Vec<u8>>) -> SetAside {
+        SetAside {
+            server,
+            generation: 1,
+            key_id: String::new(),
+            received_at,
+            source: Source::Webhook,
+            reason: reason.to_owned(),
+            detail: format!("it is an example of {reason}"),
+            record_type: None,
+            dropped: Vec::new(),
+            erased: None,
+            body: body.into(),
+        }
+    }
+
     /// The id that all parts bear.
     pub fn id(&self) -> String {
         let mut form = Canonical::default();
@@ -155,6 +173,17 @@ impl SetAside {
 }
 
 impl Part {
+    /// What people and programs know the whole body by: when it came in, and its id.
+    pub fn key(&self) -> String {
+        format!("{}.{}", self.received_at.key(), self.id)
+    }
+
+    /// When the body of a key came in, and its id; `None` where it is no key.
+    pub fn read_key(key: &str) -> Option<(Time, &str)> {
+        let (received_at, id) = key.split_once('.')?;
+        Some((Time::from_micros(received_at.parse().ok()?), id))
+    }
+
     /// Whether its body was taken out. Then those of its other parts are to be, too.
     pub fn is_stripped(&self) -> bool {
         self.v >= ERASED_VERSION
@@ -202,6 +231,15 @@ mod tests {
             dropped: vec!["Content".to_owned()],
             erased: None,
             body,
+        }
+    }
+
+    #[test]
+    fn a_key_tells_when_its_body_came_in_and_which_it_is() {
+        let part = set_aside(Vec::new()).parts().remove(0);
+        assert_eq!(Part::read_key(&part.key()), Some((part.received_at, part.id.as_str())));
+        for other in ["", "5", "x.y", "99999999999999999999.x"] {
+            assert_eq!(Part::read_key(other), None, "{other}");
         }
     }
 

@@ -51,6 +51,8 @@ pub enum Collection {
     Limits,
     /// What the portal is called and looks like, as the agency that runs it wants it.
     Branding,
+    /// Which pairs of keys for SMTP are kept, by server, and what came of trying them; none of the keys.
+    Smtp,
     /// What became of the last time that a server's webhooks were to be set up for somebody on a page.
     Connections,
 }
@@ -75,6 +77,7 @@ impl Collection {
             Collection::Links => "links".to_owned(),
             Collection::Limits => "limits".to_owned(),
             Collection::Branding => "branding".to_owned(),
+            Collection::Smtp => "smtp".to_owned(),
             Collection::Connections => "connections".to_owned(),
         }
     }
@@ -181,6 +184,7 @@ mod tests {
             (Collection::Links, "links"),
             (Collection::Limits, "limits"),
             (Collection::Branding, "branding"),
+            (Collection::Smtp, "smtp"),
             (Collection::Connections, "connections"),
         ];
         for (collection, pk) in frozen {

@@ -35,6 +35,9 @@ impl World {
     /// `postledger server add` and `postledger connect`, or `connect` again. Whether all is as it should be.
     pub(crate) async fn connect(&self, client: usize) -> bool {
         let (mut entry, of) = (self.entry(client).await, &self.clients[client]);
+        if Registry(&*self.store).put(&entry).await.is_err() {
+            return false;
+        }
         let auth = self.keys.auth_of(of.server);
         let connect = Connect { store: &*self.store, api: &of.api, doors: &self.doors, auth: &auth };
         let Ok(plan) = connect.look(&mut entry, BASE).await else { return false };

@@ -2,10 +2,11 @@
 
 use super::Reader;
 use crate::decision;
-use crate::kept::{self, Kept, Replay};
+use crate::kept::{Kept, Replay};
 use crate::problem::{self, Problem};
 use crate::token::{self, ERASURES_A_DAY};
-use account::audit::{Entry, Phase, WhoKind};
+use ::people::User;
+use account::audit::{Phase, WhoKind};
 use account::connect::{self, ConnectError};
 use ledger::{Event, Identity, RecipientId, Time};
 use postmark::Decision;
@@ -120,8 +121,7 @@ impl<'a> Admin<'a> {
     /// # Errors
     /// Where nothing is there, or it is not this server's, or the store's own.
     pub(crate) async fn kept(&self, key: &str) -> Result<Kept, Problem> {
-        let kept = Kept::find(self.store(), key).await?;
-        if kept.aside.server == self.server { Ok(kept) } else { Err(kept::unknown()) }
+        Kept::find(self.store(), Some(self.server), key).await
     }
 
     /// Puts it back on its queue.
@@ -151,18 +151,21 @@ impl<'a> Admin<'a> {
         Ok((erased.ok_or_else(Problem::unavailable)?, stripped.events))
     }
 
-    /// Counts an erasure, where a token asks for it.
+    /// Counts an erasure, where a token or a user asks for it.
     ///
     /// # Errors
     /// [`Problem::too_many`] where it has had so many today as it may; the registry's own.
     pub async fn count_erasure(&self) -> Result<(), Problem> {
-        let who = self.caller().who();
-        if who.kind != WhoKind::Token
-            || token::Token::count_erasure(self.store(), &who.name, self.now()).await?
-        {
+        let (who, store, now) = (self.caller().who(), self.store(), self.now());
+        let may = match who.kind {
+            WhoKind::Token => token::Token::count_erasure(store, &who.name, now).await?,
+            WhoKind::User => User::count_erasure(store, &who.name, ERASURES_A_DAY, now).await?,
+            WhoKind::Aws | WhoKind::Local | WhoKind::Operator => true,
+        };
+        if may {
             return Ok(());
         }
-        let detail = format!("a token may have {ERASURES_A_DAY} people erased in a day (UTC)");
+        let detail = format!("a token or a user may have {ERASURES_A_DAY} people erased in a day (UTC)");
         Err(Problem::too_many(detail, self.now()))
     }
 
@@ -221,15 +224,6 @@ impl<'a> Admin<'a> {
         asked: Value,
         change: impl Future<Output = (Phase, Value, Result<T, Problem>)>,
     ) -> Result<T, Problem> {
-        let begun = Entry::begun(self.caller().who().clone(), what, self.now())?;
-        let begun = Entry { target, before, after: asked, ..begun };
-        let store = self.store();
-        begun.note(store, self.server).await?;
-        let (phase, told, answer) = change.await;
-        let noted = begun.now(phase, told, self.now()).note(store, self.server).await;
-        // The change's own failure is what matters.
-        let answer = answer?;
-        noted?;
-        Ok(answer)
+        self.gate.noted(self.server, what, target, before, asked, change).await
     }
 }

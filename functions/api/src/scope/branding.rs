@@ -3,9 +3,9 @@
 use super::{Gate, Portal};
 use crate::problem::Problem;
 use ::people::Branding;
-use account::audit::{Entry, Phase};
+use account::audit::Phase;
 use ledger::ServerId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The branding of the portal, to be read and changed.
 pub struct Look<'a> {
@@ -15,9 +15,7 @@ pub struct Look<'a> {
 
 impl<'a> Look<'a> {
     pub(super) fn of(gate: &'a Gate<'a>) -> Result<Look<'a>, Problem> {
-        if !gate.is_unlimited() {
-            return Err(Problem::role("operator").next("use a token with the role operator, for all servers"));
-        }
+        gate.unlimited()?;
         let portal = gate.parts.portal.as_ref().ok_or_else(Problem::no_portal)?;
         Ok(Look { gate, portal })
     }
@@ -40,22 +38,25 @@ impl<'a> Look<'a> {
     /// # Errors
     /// The ledger's own.
     pub async fn put(&self, branding: &Branding) -> Result<(), Problem> {
-        let (store, clock) = (&*self.gate.parts.store, &self.gate.parts.clock);
+        let parts = self.gate.parts;
+        let changed = || self.portal.brand.changed(branding.clone(), (parts.clock)());
         let fields = branding.differs(&self.get().await?);
-        if !fields.is_empty() {
-            let begun = Entry::begun(self.gate.caller.who.clone(), "branding.set", clock())?;
-            let begun = Entry { after: json!({ "fields": fields }), ..begun };
-            begun.note(store, ServerId::NONE).await?;
-            if let Err(error) = branding.keep(store).await {
-                let problem = Problem::from(error);
-                let told = json!({ "problem": problem.code() });
-                // The change's own failure is what matters.
-                let _ = begun.now(Phase::Failed, told, clock()).note(store, ServerId::NONE).await;
-                return Err(problem);
-            }
-            begun.now(Phase::Done, json!({ "fields": fields }), clock()).note(store, ServerId::NONE).await?;
+        if fields.is_empty() {
+            changed();
+            return Ok(());
         }
-        self.portal.brand.changed(branding.clone(), clock());
-        Ok(())
+        let asked = json!({ "fields": fields });
+        let change = async {
+            match branding.keep(&*parts.store).await.map_err(Problem::from) {
+                Ok(()) => {
+                    // Pages show it, whether that can be noted or not.
+                    changed();
+                    (Phase::Done, asked.clone(), Ok(()))
+                }
+                Err(problem) => (Phase::Failed, json!({ "problem": problem.code() }), Err(problem)),
+            }
+        };
+        let server = ServerId::NONE;
+        self.gate.noted(server, "branding.set", None, Value::Null, asked.clone(), change).await
     }
 }

@@ -210,6 +210,12 @@ impl Caller {
         Some(Caller { who, grant, confirmed_until: None })
     }
 
+    /// The same, confirmed by a code until then.
+    #[cfg(test)]
+    pub(crate) fn confirmed_until(self, until: Option<Time>) -> Caller {
+        Caller { confirmed_until: until, ..self }
+    }
+
     /// Somebody at all servers that an access names, with the least that it may do at any of them.
     pub fn everywhere(who: Who, access: &Access) -> Caller {
         let grant = match access {
@@ -285,8 +291,12 @@ impl SignedIn {
         // What is let in for some hours lets in nobody for longer.
         let ends = self.user.is_none().then_some(self.session.ends_at);
         let caller = Caller::with(self.who.clone(), &self.access, server, ends);
-        let confirmed_until = self.user.is_some().then(|| self.session.confirmed_until());
-        caller.filter(|_| !self.is_signed_out_at(server)).map(|caller| Caller { confirmed_until, ..caller })
+        caller.filter(|_| !self.is_signed_out_at(server)).map(|caller| self.confirming(caller))
+    }
+
+    /// As somebody who may do what takes a code, for as long as the session counts as confirmed by one.
+    fn confirming(&self, caller: Caller) -> Caller {
+        Caller { confirmed_until: self.user.is_some().then(|| self.session.confirmed_until()), ..caller }
     }
 
     /// Whether a server's own people have signed them out there since they came.
@@ -296,6 +306,6 @@ impl SignedIn {
 
     /// As somebody at all of their servers, to list them.
     pub fn everywhere(&self) -> Caller {
-        Caller::everywhere(self.who.clone(), &self.access)
+        self.confirming(Caller::everywhere(self.who.clone(), &self.access))
     }
 }

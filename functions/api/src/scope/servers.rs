@@ -38,6 +38,15 @@ impl<'a> Adding<'a> {
         Ok(Registry(&*self.gate.parts.store).get(server).await?)
     }
 
+    /// Whether a token of a server is kept.
+    ///
+    /// # Errors
+    /// The vault's own.
+    pub async fn has_token(&self, server: ServerId) -> Result<bool, Problem> {
+        let token = self.gate.parts.vault.token(server).await;
+        Ok(token.map_err(|error| failed(AddError::Vault(error)))?.is_some())
+    }
+
     /// Adds a server, and notes that before and after, without its token.
     ///
     /// # Errors

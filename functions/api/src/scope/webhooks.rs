@@ -48,4 +48,14 @@ impl Admin<'_> {
     pub(crate) async fn keep_job(&self, job: &Job) -> Result<(), Problem> {
         Ok(job.keep(self.reader.store(), self.server).await?)
     }
+
+    /// Remembers one that is under way, in the place of another that could not begin for that.
+    pub(crate) async fn give_way(&self, job: &Job, to: &Job) -> Result<(), Problem> {
+        Ok(job.give_way(self.reader.store(), self.server, to).await?)
+    }
+
+    /// The last job.
+    pub(crate) async fn last_job(&self) -> Result<Option<Job>, Problem> {
+        Ok(Job::last(self.reader.store(), self.server).await?)
+    }
 }

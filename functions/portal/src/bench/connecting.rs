@@ -3,7 +3,7 @@
 use super::server;
 use super::texts::Texts;
 use account::connect::{Outcome, Standing, Step};
-use account::connecting::{Connecting, ConnectingError, Planned};
+use account::connecting::{Asked, Connecting, ConnectingError, HasKey, Planned};
 use account::rotate::{Progress, Rotation, Stage};
 use account::webhooks::{Change, Desired, Difference, Plan, WebhookRow};
 use account::{Finding, ServerEntry};
@@ -12,6 +12,7 @@ use ledger::{ServerId, Time};
 use postmark_api::{Auth, Trigger};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The password that it shows.
 pub(crate) const PASSWORD: &str = "t0p-s3cret-password";
@@ -23,6 +24,10 @@ pub(crate) struct Connects {
     pub(crate) texts: Mutex<BTreeMap<ServerId, Texts>>,
     /// In which form webhooks were set up, and whether without opens and clicks.
     pub(crate) asked: Mutex<Vec<(account::ConnectForm, bool)>>,
+    /// Whether somebody else has the key, and does it later.
+    pub(crate) hands_over: AtomicBool,
+    /// Whether every step goes well.
+    pub(crate) goes_well: AtomicBool,
 }
 
 impl Connects {
@@ -70,9 +75,13 @@ impl Connecting for Connects {
         Ok(Planned { doors: "https://hooks.example.com".to_owned(), plan })
     }
 
-    async fn connect(&self, entry: &ServerEntry) -> Result<Outcome, ConnectingError> {
+    async fn connect(&self, asked: &Asked<'_>) -> Result<Option<Outcome>, ConnectingError> {
+        let entry = asked.entry;
         self.asked.lock().unwrap().push((entry.connect, entry.native_tracking));
-        let texts = self.texts(entry.server);
+        if self.key().is_none() {
+            return Ok(None);
+        }
+        let (texts, goes_well) = (self.texts(entry.server), self.goes_well.load(Ordering::Relaxed));
         let step = |n, failed| Step {
             what: "created",
             stream: texts.of("webhook_stream", n),
@@ -80,9 +89,9 @@ impl Connecting for Connects {
             failed,
             next: None,
         };
-        Ok(Outcome {
+        Ok(Some(Outcome {
             server: entry.server,
-            steps: vec![step(0, None), step(1, Some(texts.of("webhook_failed", 1)))],
+            steps: vec![step(0, None), step(1, Some(texts.of("webhook_failed", 1)).filter(|_| !goes_well))],
             refused: vec![(texts.of("webhook_stream", 2), "SpamComplaint")],
             standing: vec![Standing {
                 stream: texts.of("webhook_stream", 0),
@@ -91,9 +100,20 @@ impl Connecting for Connects {
                 status: texts.of("webhook_status", 0),
             }],
             left: Plan::default(),
-        })
+        }))
     }
 
+    fn doors(&self, _: &ServerEntry) -> String {
+        "https://hooks.example.com".to_owned()
+    }
+
+    fn key(&self) -> Option<&dyn HasKey> {
+        (!self.hands_over.load(Ordering::Relaxed)).then_some(self as &dyn HasKey)
+    }
+}
+
+#[async_trait]
+impl HasKey for Connects {
     async fn credential(&self, entry: &ServerEntry) -> Result<(Auth, String), ConnectingError> {
         let username = format!("{}.{}", entry.server, entry.generation);
         Ok((Auth { username, password: PASSWORD.to_owned() }, "https://hooks.example.com".to_owned()))

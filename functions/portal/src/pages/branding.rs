@@ -131,15 +131,9 @@ pub(super) async fn page(visit: &Visit<'_>, posts: bool) -> Result<Answer, Faile
 
 /// What is kept, as the API tells it.
 fn kept(told: &answers::Branding) -> Result<Branding, Failed> {
-    let kept = || -> Result<Branding, BrandingRefused> {
-        Ok(Branding {
-            name: told.name.as_deref().map(str::parse).transpose()?,
-            accent: told.accent.as_deref().map(str::parse).transpose()?,
-            support: told.support.as_deref().map(str::parse).transpose()?,
-            logo: told.logo.as_deref().map(Logo::of_base64).transpose()?,
-        })
-    };
-    kept().map_err(|_| Failed::fault("the branding that is kept is not understood"))
+    let answers::Branding { name, accent, support, logo, .. } = told.clone();
+    let kept = NewBranding { name, accent, support, logo };
+    kept.try_into().map_err(|_: BrandingRefused| Failed::fault("the branding that is kept is not understood"))
 }
 
 /// What a form wants in the place of what there is, shown on the page again as it was typed.

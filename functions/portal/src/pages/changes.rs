@@ -39,6 +39,15 @@ enum Step {
 }
 
 impl Step {
+    /// As the API's answer says, where there is one.
+    fn of(dry_run: Option<bool>) -> Step {
+        match dry_run {
+            None => Step::Form,
+            Some(true) => Step::Plan,
+            Some(false) => Step::Done,
+        }
+    }
+
     fn is_form(self) -> bool {
         self == Step::Form
     }
@@ -48,24 +57,13 @@ impl Step {
     }
 }
 
-/// What a form asks for.
-enum Asked {
-    /// To be filled in.
-    Form,
-    /// What would be done.
-    Plan,
-    /// That it is done.
-    CarryOut,
-}
-
-impl Asked {
-    fn of(at: &AtServer<'_>, posts: bool) -> Result<Asked, Failed> {
-        match (posts, at.visit.request.form().text("action")) {
-            (false, _) | (true, Some("edit")) => Ok(Asked::Form),
-            (true, Some("plan")) => Ok(Asked::Plan),
-            (true, Some("carry-out")) => Ok(Asked::CarryOut),
-            (true, _) => Err(Failed::not_found()),
-        }
+/// What a form asks for: that it is done, or only what would be done, as the API takes that; `None` to be filled in.
+fn asked(at: &AtServer<'_>, posts: bool) -> Result<Option<bool>, Failed> {
+    match (posts, at.visit.request.form().text("action")) {
+        (false, _) | (true, Some("edit")) => Ok(None),
+        (true, Some("plan")) => Ok(Some(true)),
+        (true, Some("carry-out")) => Ok(Some(false)),
+        (true, _) => Err(Failed::not_found()),
     }
 }
 
@@ -119,10 +117,36 @@ fn why_words(t: Texts, why: Why) -> String {
     }
 }
 
+/// Why all of it was not done, or perhaps not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Whole {
+    title: String,
+    words: String,
+}
+
+impl Whole {
+    fn of(t: Texts, failed: &Failed) -> Whole {
+        let problem = match &failed.why {
+            WhyFailed::Problem(problem) => Some(problem),
+            _ => None,
+        };
+        // Only what is refused, and what Postmark was asked for first, is known to have changed nothing.
+        let is_refused = problem.is_some_and(|problem| problem.code() == "postmark-unavailable")
+            || failed.status.is_client_error();
+        let queued =
+            problem.and_then(|problem| problem.queued).map(|queued| t.import_queued_first(number(queued)));
+        let words = [Some(failed.sentences(t)), queued];
+        Whole {
+            title: if is_refused { t.change_problem_title() } else { t.change_uncertain_title() },
+            words: words.into_iter().flatten().collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
 /// What is wrong with what was sent, by field; `whole` is about none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Problems {
-    whole: Option<String>,
+    whole: Option<Whole>,
     stream: Option<String>,
     list: Option<String>,
     reason: Option<String>,
@@ -137,10 +161,7 @@ impl Problems {
     /// What no form can mend.
     fn of(t: Texts, stream: &str, failed: Failed) -> Result<(Problems, StatusCode), Failed> {
         let status = failed.status;
-        let whole = |failed: &Failed| {
-            let [_, detail, next] = failed.words(t);
-            Problems { whole: Some(format!("{detail} {next}")), ..Problems::default() }
-        };
+        let whole = |failed: &Failed| Problems { whole: Some(Whole::of(t, failed)), ..Problems::default() };
         let problem = match &failed.why {
             WhyFailed::Problem(problem) => problem,
             WhyFailed::Silent => return Ok((whole(&failed), status)),
@@ -153,6 +174,7 @@ impl Problems {
                 Problems { stream: Some(words), ..none }
             }
             _ if matches!(status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED) => return Err(failed),
+            "no-address" => Problems { postmark: Some(t.change_erased()), ..none },
             "no-postmark-token" => Problems { postmark: Some(t.change_no_token()), ..none },
             "too-large" => Problems { list: Some(t.change_too_large()), ..none },
             _ if about("reason") => Problems { reason: Some(t.change_reason_wrong()), ..none },

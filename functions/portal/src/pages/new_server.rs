@@ -71,7 +71,11 @@ async fn add(visit: &Visit<'_>) -> Result<Answer, Failed> {
     let ask = Ask::of(Method::POST, "/v1/servers").json(&new);
     match visit.ask::<AddedServer>(visit.who.everywhere(), ask).await {
         Ok(added) => {
-            let done = if added.was_registered { "there" } else { "added" };
+            let done = match (added.was_registered, added.had_token) {
+                (false, _) => "added",
+                (true, true) => "there",
+                (true, false) => "token",
+            };
             let page = format!("/servers/{}/{}", added.server, super::set_up::TAIL);
             Ok(respond::see(&link(&page, &[("done", Some(done.to_owned()))])))
         }

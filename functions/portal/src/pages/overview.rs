@@ -11,7 +11,7 @@ use super::{set_up, truth, webhooks};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{AtServer, Failed, Frame, Why};
-use answers::{EntryWithRecipient, Quarantine, Rate};
+use answers::{EntryWithRecipient, Quarantine, Rate, Webhooks};
 use askama::Template;
 use http::StatusCode;
 use ledger::Time;
@@ -77,7 +77,16 @@ pub(super) async fn page(at: &AtServer<'_>) -> Result<Answer, Failed> {
     let (now, was) = (Figures::of(&week.total), Figures::of(&before.total));
     let days = month.slots(Every::Day);
     let complete = complete(at).await?;
-    let todo = todo(at, &span, &now, &days, complete.as_ref()).await?;
+    // How they stand is told as of now, and to admins.
+    let hooks = match at.is_admin() && at.as_of.is_now() {
+        true => Some(webhooks::told(at).await?),
+        false => None,
+    };
+    let todo = todo(at, &span, &now, &days, complete.as_ref(), hooks.as_ref()).await?;
+    let is_open = match &hooks {
+        Some(hooks) => set_up::is_open(at, hooks).await?,
+        None => false,
+    };
     let (kind, sentence) = sentence(t, &todo, &month);
     let page = OverviewPage {
         t,
@@ -85,7 +94,7 @@ pub(super) async fn page(at: &AtServer<'_>) -> Result<Answer, Failed> {
         kind,
         sentence,
         todo,
-        set_up: set_up::is_open(at).await?.then(|| at.path(set_up::TAIL)),
+        set_up: is_open.then(|| at.path(set_up::TAIL)),
         complete,
         lines: lines(at, span, &now, &was),
         chart: chart(t, &days, &Figures::of(&month.total)).draw(),
@@ -124,6 +133,7 @@ async fn todo(
     now: &Figures,
     days: &[Slot],
     complete: Option<&(&'static str, String)>,
+    hooks: Option<&Webhooks>,
 ) -> Result<Vec<Todo>, Failed> {
     let t = at.visit.t();
     let mut todo = Vec::new();
@@ -143,11 +153,7 @@ async fn todo(
     if is_silent(days) {
         todo.push(Todo { kind: "risky", words: t.overview_silent(), path: truth(t.overview_silent_link()) });
     }
-    // How they stand is told as of now.
-    if at.is_admin()
-        && at.as_of.is_now()
-        && let Some(kind) = webhooks::in_short(at).await?
-    {
+    if let Some(kind) = hooks.and_then(webhooks::in_short) {
         let path = Some([at.path("webhooks"), t.overview_webhooks_link()]);
         todo.push(Todo { kind, words: t.overview_webhooks(), path });
     }

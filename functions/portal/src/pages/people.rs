@@ -14,12 +14,13 @@ mod users;
 pub(super) use users::{Names, all, labels};
 
 use crate::pages::shared;
-use crate::respond::Answer;
+use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::must_confirm;
-use crate::visit::{AtServer, Failed, Visit, Why};
+use crate::visit::{AtServer, Failed, Frame, Visit, Why};
 use ::people::User as Kept;
 use answers::{Role, User, Word};
+use askama::Template;
 use http::StatusCode;
 
 use crate::moment::Moment;
@@ -81,6 +82,17 @@ impl Trouble {
         Trouble { words, confirm: None, status: StatusCode::BAD_REQUEST }
     }
 
+    /// A refusal of the API in words of the page's own. That Postmark is silent is no fault of the page's.
+    pub(super) fn from_postmark(status: StatusCode, words: String) -> Trouble {
+        let status = if status.is_server_error() { StatusCode::CONFLICT } else { status };
+        Trouble { status, ..Trouble::typed(words) }
+    }
+
+    /// The status of a page that tells of it, or of none.
+    pub(super) fn status_of(trouble: Option<&Trouble>) -> StatusCode {
+        trouble.map_or(StatusCode::OK, |trouble| trouble.status)
+    }
+
     /// That the session has to be confirmed, where a redirect would lose what was typed; `back` is told where the other
     /// tab goes.
     pub(super) fn unconfirmed(visit: &Visit<'_>, back: &str) -> Option<Trouble> {
@@ -110,6 +122,37 @@ impl Trouble {
             _ => problem.detail.clone(),
         };
         Ok(Trouble { words, confirm: None, status })
+    }
+}
+
+/// The question whether to do what cannot be undone.
+#[derive(Template)]
+#[template(path = "question.html")]
+pub(super) struct Question {
+    pub(super) t: Texts,
+    pub(super) frame: Frame,
+    pub(super) title: String,
+    pub(super) done: Option<String>,
+    /// What is known of what it is about: what, and how it is.
+    pub(super) facts: Vec<[String; 2]>,
+    /// What would happen.
+    pub(super) what: Vec<String>,
+    pub(super) trouble: Option<Trouble>,
+    pub(super) to: String,
+    /// What is sent with the answer.
+    pub(super) hidden: Vec<(&'static str, String)>,
+    pub(super) action: &'static str,
+    pub(super) button: String,
+    pub(super) back: String,
+}
+
+impl Question {
+    /// The page that asks it.
+    ///
+    /// # Errors
+    /// A fault of ours.
+    pub(super) fn page(&self) -> Result<Answer, Failed> {
+        respond::page(Trouble::status_of(self.trouble.as_ref()), self)
     }
 }
 

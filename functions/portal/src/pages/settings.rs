@@ -1,5 +1,5 @@
 //! Settings of a server, for its admins: who asks the API about it, by which token Postmark is asked, what Postmark keeps of
-//! it, when soft bounces count, and what is kept and masked.
+//! it, when soft bounces count, with which keys its programs send by SMTP, and what is kept and masked.
 //!
 //! Invariant: whatever is changed here takes a session that was confirmed just now, but for what Postmark keeps, of which SMTP
 //! alone does. No token is shown but the one that was just made, once.
@@ -7,6 +7,7 @@
 pub(super) mod policy;
 pub(super) mod postmark;
 pub(super) mod server;
+pub(super) mod smtp;
 pub(super) mod tokens;
 
 use crate::pages::shared::link;
@@ -80,8 +81,13 @@ fn masked(t: Texts, at: &AtServer<'_>) -> Vec<Fact> {
 
 /// The way to confirm that it is oneself, where that has to be done before a form is sent.
 fn confirm(at: &AtServer<'_>, tail: &str) -> Option<String> {
+    confirm_for(at, &at.path(tail))
+}
+
+/// The same for a path with its query.
+fn confirm_for(at: &AtServer<'_>, path: &str) -> Option<String> {
     let visit = at.visit;
-    let back = link(&at.path(tail), &[("done", Some("again".to_owned()))]);
+    let back = link(path, &[("done", Some("again".to_owned()))]);
     must_confirm(&visit.who, visit.now, &back)?;
     Some(link("/confirm", &[("back", Some(back))]))
 }

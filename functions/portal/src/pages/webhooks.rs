@@ -12,6 +12,7 @@ use crate::moment::Moment;
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{AtServer, Failed, Frame, Why};
+use account::watch::code::GRAVE;
 use answers::{WebhookForm, WebhookPlanned, WebhookWanted, Webhooks};
 use askama::Template;
 use http::StatusCode;
@@ -19,18 +20,6 @@ use told::{Finding, Foreign, Job, Rotation, State};
 
 /// The path of these pages.
 const TAIL: &str = "webhooks";
-/// Codes of findings that keep events from coming in.
-const GRAVE: [&str; 9] = [
-    "not_connected",
-    "no_token",
-    "wrong_token",
-    "webhook_missing",
-    "webhook_credential",
-    "trigger_unverified",
-    "silent",
-    "retries_low",
-    "webhook_failing",
-];
 
 #[derive(Template)]
 #[template(path = "webhooks.html")]
@@ -103,13 +92,17 @@ pub(super) async fn page(at: &AtServer<'_>, posts: bool) -> Result<Answer, Faile
     if posts { acts::posted(at).await } else { main_page(at, None).await }
 }
 
-/// Whether something is wrong, and how grave that is, for the overview; nothing where all is well or nobody has looked.
+/// What is told of them.
 ///
 /// # Errors
 /// The API's own.
-pub(super) async fn in_short(at: &AtServer<'_>) -> Result<Option<&'static str>, Failed> {
-    let told: Webhooks = at.ask(at.get(TAIL)).await?;
-    Ok(Some(level(&told)).filter(|level| told.registered && told.looked_at.is_some() && *level != "send"))
+pub(super) async fn told(at: &AtServer<'_>) -> Result<Webhooks, Failed> {
+    at.ask(at.get(TAIL)).await
+}
+
+/// Whether something is wrong, and how grave that is, for the overview; nothing where all is well or nobody has looked.
+pub(super) fn in_short(told: &Webhooks) -> Option<&'static str> {
+    Some(level(told)).filter(|level| told.registered && told.looked_at.is_some() && *level != "send")
 }
 
 /// How good it is, by the style's name.
@@ -134,7 +127,7 @@ fn sentence(t: Texts, told: &Webhooks) -> (&'static str, String) {
 
 async fn main_page(at: &AtServer<'_>, trouble: Option<Trouble>) -> Result<Answer, Failed> {
     let (t, visit) = (at.visit.t(), at.visit);
-    let told: Webhooks = at.ask(at.get(TAIL)).await?;
+    let told = self::told(at).await?;
     let (kind, sentence) = sentence(t, &told);
     let is_here = told.connect == "here";
     let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
@@ -153,8 +146,8 @@ async fn main_page(at: &AtServer<'_>, trouble: Option<Trouble>) -> Result<Answer
         others: Foreign::all(&told),
         native: told.native_tracking,
         forms: forms(t, told.form == WebhookForm::OneUrl),
-        by_command: (!is_here).then(|| told.commands.connect.clone()),
-        job: told.job.as_ref().map(|job| Job::of(at, job)),
+        by_command: (told.connect == "command").then(|| told.commands.connect.clone()),
+        job: told.job.as_ref().map(|job| Job::of(at, &told, job)),
         wanted: told.wanted.iter().map(|one| wanted(t, one)).collect(),
         user: told.credential.as_ref().map(|credential| credential.user.clone()),
         password: match (is_here, visit.who.user.is_some()) {
@@ -173,6 +166,8 @@ fn done(at: &AtServer<'_>) -> Option<String> {
     let (t, asked) = (at.visit.t(), at.visit.request.asked());
     match asked.text("done")? {
         "connected" => Some(t.webhooks_done_connected()),
+        "asked" => Some(t.webhooks_done_handed()),
+        "incomplete" => Some(t.webhooks_done_incomplete()),
         "again" => Some(t.webhooks_done_again()),
         _ => None,
     }

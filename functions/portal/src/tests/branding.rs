@@ -174,6 +174,22 @@ async fn it_is_read_once_a_minute_however_many_pages_are_asked_for() {
 }
 
 #[tokio::test]
+async fn that_it_cannot_be_read_is_told_once_a_minute_and_pages_keep_the_last_one() {
+    let bench = Bench::default();
+    brand(&bench, Texts::Plain("agency")).await;
+    bench.browser().get("/sign-in").await;
+    bench.refuse(true);
+    let (brand, store) = (&bench.portal.settings.known.brand, &*bench.portal.store);
+    for _ in 0..2 {
+        bench.pass(61);
+        assert!(brand.now(store, bench.now()).await.is_err());
+        assert!(brand.now(store, bench.now()).await.is_ok_and(|last| last.name.is_some()), "once a minute");
+    }
+    bench.pass(61);
+    assert!(bench.browser().get("/sign-in").await.text().contains("¤The agency¤</a>"));
+}
+
+#[tokio::test]
 async fn a_file_that_another_process_tells_of_is_found_before_the_minute_is_over() {
     let bench = Bench::default();
     bench.browser().get("/sign-in").await;

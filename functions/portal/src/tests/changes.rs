@@ -6,6 +6,8 @@ use super::walk::Step;
 use crate::bench::{ADMIN, Bench, OWN, VIEWER, at, server};
 use crate::texts::Texts;
 use answers::Role;
+use api::call::Call;
+use api::scope::SignedIn;
 use ledger::Source;
 use serde_json::json;
 use store::Collection;
@@ -316,10 +318,18 @@ async fn what_was_set_aside_is_taken_in_again_where_it_can_be_recorded_now() {
     let done = browser.post(&of_own("truth"), &[("action", "carry-out"), ("key", &good)]).await;
     assert!(done.text().contains(&t.replay_done()), "{}", done.text());
     assert_eq!(bench.decided().await[0]["Email"], "ida@customer.example");
-    for key in [&good, &bad] {
+    let held = aside(&bench, OWN, "sender", &format!("{body} ")).await;
+    for (key, words) in
+        [(&good, t.replay_already()), (&bad, t.replay_not_understood()), (&held, t.replay_held_back())]
+    {
         let again = browser.post(&of_own("truth"), &[("action", "carry-out"), ("key", key)]).await;
         assert_eq!(again.status, 409);
-        assert!(again.text().contains(&t.replay_unusable()), "{}", again.text());
+        assert!(again.text().contains(&words), "{}", again.text());
+        assert!(
+            !again.text().contains(&t.change_do_button()),
+            "what is refused is not offered: {}",
+            again.text()
+        );
     }
     for key in [foreign.as_str(), "", "x", "1.x", "99999999999999999999.x"] {
         for action in ["replay", "carry-out"] {
@@ -333,23 +343,28 @@ async fn what_was_set_aside_is_taken_in_again_where_it_can_be_recorded_now() {
     assert!(bench.decided().await.is_empty());
 }
 
+#[tokio::test]
+async fn the_api_itself_takes_a_fresh_code_where_it_stands_beside_the_portal_too() {
+    let (bench, _) = bench().await;
+    let admin = bench.signed_in(ADMIN).await;
+    let secret = people::Secret::read(&admin.cookie("pl").unwrap()).unwrap();
+    let path = format!("/v1/servers/{OWN}/recipients/ida@customer.example/erase");
+    let erase = async || {
+        let who = SignedIn::find(&*bench.store, &secret, bench.now()).await.unwrap().unwrap();
+        let headers = http::HeaderMap::new();
+        let call = Call { method: &http::Method::POST, path: &path, query: "", headers: &headers, body: b"" };
+        bench.portal.api.answer_to(who.at(server(OWN)).unwrap(), &call).await.status()
+    };
+    assert_eq!(erase().await, 200);
+    bench.pass(301);
+    assert_eq!(erase().await, 403);
+}
+
 /// Sets a body aside for a reason; its key.
 async fn aside(bench: &Bench, id: i64, reason: &str, body: &str) -> String {
-    let whole = queue::SetAside {
-        server: server(id),
-        generation: 1,
-        key_id: String::new(),
-        received_at: bench.now().plus_seconds(-60),
-        source: Source::Webhook,
-        reason: reason.to_owned(),
-        detail: "d".to_owned(),
-        record_type: None,
-        dropped: Vec::new(),
-        erased: None,
-        body: body.as_bytes().to_vec(),
-    };
-    let part = whole.parts().remove(0);
-    let key = format!("{}.{}", part.received_at.key(), part.id);
+    let at = bench.now().plus_seconds(-60);
+    let part = queue::SetAside::example(server(id), at, reason, body).parts().remove(0);
+    let key = part.key();
     bench.store.quarantine(part, None).await.unwrap();
     key
 }

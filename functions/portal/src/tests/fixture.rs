@@ -57,6 +57,7 @@ pub(crate) async fn fill(bench: &Bench, id: i64, texts: Texts) -> Filled {
     webhooks(bench, id, texts).await;
     people(bench, id, texts).await;
     tokens(bench, id, texts).await;
+    smtp(bench, id).await;
     at_postmark(bench, id, texts).await;
     filled.recipients.dedup();
     filled
@@ -97,6 +98,7 @@ async fn registered(bench: &Bench, id: i64, texts: Texts, filled: &mut Filled) {
         entry.streams.insert(stream.to_owned(), kind.into());
         filled.streams.push(stream.to_owned());
     }
+    entry.doors = Some("https://hooks.example.com".to_owned());
     Registry(&*bench.store).put(&entry).await.unwrap();
 }
 
@@ -253,18 +255,13 @@ async fn completeness(bench: &Bench, id: i64, texts: Texts) {
 
 async fn set_aside(bench: &Bench, id: i64, texts: Texts) {
     for n in 0..4 {
+        let at = bench.now().plus_seconds(-3_600 * (1 + n));
+        let n = n as usize;
+        let reason = ["not_json", "bad_field", "probe", "missing_field"][n];
         let aside = queue::SetAside {
-            server: server(id),
-            generation: 1,
-            key_id: String::new(),
-            received_at: bench.now().plus_seconds(-3_600 * (1 + n)),
-            source: Source::Webhook,
-            reason: ["not_json", "bad_field", "probe", "missing_field"][n as usize].to_owned(),
-            detail: texts.of("detail", n as usize),
+            detail: texts.of("detail", n),
             record_type: (n == 1).then_some(ledger::Kind::Bounce),
-            dropped: Vec::new(),
-            body: texts.of("body", n as usize).into_bytes(),
-            erased: None,
+            ..queue::SetAside::example(server(id), at, reason, texts.of("body", n))
         };
         for part in aside.parts() {
             bench.store.quarantine(part, None).await.unwrap();
@@ -409,6 +406,19 @@ async fn tokens(bench: &Bench, id: i64, texts: Texts) {
             assert_eq!(bench.api(Method::DELETE, &path, Value::Null).await.0, 200);
         }
     }
+}
+
+/// Keys for SMTP: on one stream a pair with an older one beside it, and a test mail that was sent.
+async fn smtp(bench: &Bench, id: i64) {
+    let path = format!("/v1/servers/{id}/smtp/outbound");
+    for key in ["first", "second"] {
+        let (status, told) =
+            bench.api(Method::PUT, &path, json!({ "access_key": key, "secret_key": "good" })).await;
+        assert_eq!(status, 200, "{told}");
+    }
+    let mail = json!({ "from": "shop@client.example", "to": "somebody@client.example" });
+    let (status, told) = bench.api(Method::POST, &format!("{path}/test"), mail).await;
+    assert_eq!(status, 200, "{told}");
 }
 
 /// What Postmark keeps for the server, and the token that opens it.

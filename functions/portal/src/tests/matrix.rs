@@ -240,6 +240,9 @@ async fn all_of(browser: &mut Browser<'_>) -> BTreeMap<String, String> {
         "settings/postmark",
         "settings/postmark-server",
         "settings/policy",
+        "settings/smtp",
+        "settings/smtp?stream=outbound",
+        "settings/smtp?remove=outbound",
         "activity?at=2026-11-24T08:00",
         "suppressions?stream=outbound",
     ];

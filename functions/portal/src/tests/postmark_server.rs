@@ -205,6 +205,11 @@ async fn what_somebody_else_changes_meanwhile_stays_and_a_masked_name_is_not_sen
     post(&mut browser, &filled(&planned, &[], "carry-out")).await;
     assert_eq!(bench.postmark.kept.changes(), [json!({ "TrackOpens": false })]);
     assert_eq!(bench.postmark.kept.setting("own", "TrackLinks"), "HtmlOnly");
+    // An address that is typed is masked where it is told, and is written as it was typed.
+    let name = ("Name", "Post of bo@acme.example");
+    let planned = plan(&mut browser, &[name]).await;
+    post(&mut browser, &filled(&planned, &[], "carry-out")).await;
+    assert_eq!(bench.postmark.kept.setting("own", "Name"), "Post of bo@acme.example");
 }
 
 #[tokio::test]
@@ -212,7 +217,7 @@ async fn what_works_against_the_ledger_is_warned_of_and_no_password_of_a_hook_is
     let bench = bench().await;
     fill(&bench, OWN, Fixture::Plain("acme")).await;
     let mut kept = settings(OWN, "Shop");
-    kept["BounceHookUrl"] = json!("https://user:p4ss@old.example/hook?p4ss");
+    kept["BounceHookUrl"] = json!("https://user:p4ss@hooks.example.com/hook?p4ss");
     kept["PostFirstOpenOnly"] = json!(true);
     kept["DeliveryType"] = json!("Sandbox");
     bench.postmark.kept.keep("own", kept);
@@ -222,6 +227,6 @@ async fn what_works_against_the_ledger_is_warned_of_and_no_password_of_a_hook_is
     {
         assert!(seen.text().contains(&words), "{words}: {}", seen.text());
     }
-    assert!(seen.text().contains("https://old.example<"), "{}", seen.text());
+    assert!(seen.text().contains("https://hooks.example.com<"), "{}", seen.text());
     assert!(!["p4ss", "5ecret", "h4sh"].iter().any(|secret| seen.text().contains(secret)), "{}", seen.text());
 }

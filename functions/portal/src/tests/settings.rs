@@ -237,3 +237,31 @@ async fn what_is_wrong_with_a_policy_stands_beside_its_field_and_what_was_typed_
     }
     assert_eq!(bench.store.settings(server(OWN)).await.unwrap(), store::ServerSettings::default());
 }
+
+#[tokio::test]
+async fn a_plan_whose_instant_has_passed_comes_back_with_it_as_the_field_has_it() {
+    let bench = bench().await;
+    let mut browser = bench.signed_in(ADMIN).await;
+    let typed = crate::moment::Zone::default().field(bench.now().plus_seconds(60));
+    let fields = [
+        ("action", "plan"),
+        ("kind", "broadcast"),
+        ("count", "3"),
+        ("messages", "2"),
+        ("span", "1"),
+        ("window", "30"),
+        ("pause", "14"),
+        ("from", &typed),
+    ];
+    let plan = browser.post(POLICY, &fields).await;
+    assert_eq!(plan.status, 200, "{}", plan.text());
+    let html = Html::read(plan.text());
+    let sent = html.all("input").filter_map(|input| Some((input.get("name")?, input.get("value")?)));
+    let sent: Vec<(&str, &str)> = sent.filter(|(name, _)| *name != "action").collect();
+    bench.pass(120);
+    let seen = browser.post(POLICY, &[&sent[..], &[("action", "change")]].concat()).await;
+    assert_eq!(seen.status, 400, "{}", seen.text());
+    let html = Html::read(seen.text());
+    let field = html.all("input").find(|input| input.get("id") == Some("broadcast-from")).unwrap();
+    assert_eq!((field.get("value"), field.get("aria-invalid")), (Some(&*typed), Some("true")));
+}

@@ -123,6 +123,8 @@ fn usual(name: &str) -> &'static str {
         "list" => "email\nsomebody.new@client.example",
         "name" => "¤somebody’s program¤",
         "token" => "own-token",
+        "access_key" | "secret_key" => "own-key",
+        "sender" | "recipient" => "somebody@client.example",
         _ => "",
     }
 }

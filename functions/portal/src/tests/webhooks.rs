@@ -2,10 +2,12 @@
 //! just shown who they are.
 
 use super::fixture::{Texts, fill};
-use crate::bench::{ADMIN, Bench, OPERATOR, OWN, PASSWORD, Setup, server};
+use crate::bench::{ADMIN, Bench, OPERATOR, OWN, PASSWORD, Setup, now, server};
 use account::ConnectForm;
 use account::audit;
+use account::connecting::{ConnectingError, JOB_MINUTES, Job};
 use answers::Role;
+use std::sync::atomic::Ordering;
 use store::Collection;
 use store::prelude::*;
 
@@ -44,9 +46,44 @@ async fn webhooks_are_planned_then_asked_for_then_set_up_and_what_became_of_it_i
     assert_eq!(done.status, 303);
     assert_eq!(*bench.connects.asked.lock().unwrap(), [(ConnectForm::OneUrl, true)]);
     let told = browser.get(done.location().unwrap()).await;
-    assert!(told.text().contains("It was carried out") && told.text().contains("0 of 1"), "{}", told.text());
+    assert!(told.text().contains("Not everything could be carried out"), "{}", told.text());
+    assert!(!told.text().contains("It was carried out") && told.text().contains("0 of 1"), "{}", told.text());
     let noted = noted(&bench).await;
     assert_eq!((noted.len(), noted[0].after["form"].as_str()), (2, Some("one_url")));
+    bench.connects.goes_well.store(true, Ordering::Relaxed);
+    let done = browser.post(&page(), &[&chosen[..], &[("action", "connect")]].concat()).await;
+    let told = browser.get(done.location().unwrap()).await;
+    assert!(told.text().contains("It was carried out"), "{}", told.text());
+}
+
+#[tokio::test]
+async fn what_is_handed_over_is_said_to_be_under_way_until_its_end_is_noted_or_nobody_takes_it_up_any_more() {
+    let bench = bench(true).await;
+    bench.connects.hands_over.store(true, Ordering::Relaxed);
+    let mut browser = bench.signed_in(ADMIN).await;
+    let chosen = [("form", "one_url"), ("action", "plan")];
+    assert!(browser.post(&page(), &chosen).await.text().contains("Set up these webhooks?"));
+    let asked = browser.post(&page(), &[("form", "one_url"), ("action", "connect")]).await;
+    assert!(asked.location().unwrap().ends_with("?done=asked"), "{:?}", asked.location());
+    let seen = browser.get(asked.location().unwrap()).await;
+    for shown in ["It was asked for. The result will be below.", "and is being done", "data-watched"] {
+        assert!(seen.text().contains(shown), "{shown}: {}", seen.text());
+    }
+    // What takes the key at once is a command.
+    let command = format!("<code>postledger url --server {OWN}</code>");
+    assert!(seen.text().contains(&command) && !seen.text().contains("value=\"password\""));
+    assert_eq!(browser.post(&page(), &[("action", "password")]).await.status, 409);
+    let noted = noted(&bench).await;
+    assert_eq!((noted.len(), &noted[1].after["handed_over"]), (2, &serde_json::json!(true)));
+    let job = Job::last(&*bench.store, server(OWN)).await.unwrap().unwrap();
+    bench.pass(JOB_MINUTES * 60);
+    let mut browser = bench.signed_in(ADMIN).await;
+    let seen = browser.get(&page()).await;
+    assert!(seen.text().contains("its end was not noted") && !seen.text().contains("data-watched"));
+    let fails = Err(ConnectingError::NoKey);
+    job.ended(&fails, now()).keep_end(&*bench.store, server(OWN)).await.unwrap();
+    let seen = browser.get(&page()).await;
+    assert!(seen.text().contains("postledger keys store"), "{}", seen.text());
 }
 
 #[tokio::test]

@@ -65,9 +65,14 @@ texts! {
     audit_what_server_postmark_settings() "Changed the server at Postmark";
     audit_postmark_now(name, value) "{name}: Postmark says now: {value}";
     audit_what_server_policy() "Changed when soft bounces count";
+    audit_what_smtp_keep() "Stored keys for SMTP";
+    audit_what_smtp_check() "Checked the keys for SMTP";
+    audit_what_smtp_test() "Sent a test mail by SMTP";
+    audit_what_smtp_remove() "Removed the keys for SMTP";
     audit_what_server_test_mail() "Sent a test mail";
     audit_what_quarantine_replay() "Replayed what was set aside";
     audit_what_connect() "Set up webhooks";
+    audit_what_connect_job() "Carried out the set-up of webhooks";
     audit_what_connect_remove() "Removed webhooks";
     audit_what_webhooks_password() "Was shown the password of the webhooks";
     audit_what_rotate() "Moved webhooks to a new signing key";

@@ -25,6 +25,8 @@ texts! {
     change_no_token() "Postmark cannot be asked, because no Postmark token is kept for this server. Untick this box, or have your agency add the token.";
     change_too_large() "This is too much at once. Send it in parts.";
     change_problem_title() "Nothing was changed";
+    change_uncertain_title() "It is not certain what was changed";
+    change_erased() "The person was erased, so the ledger cannot name the address to Postmark. Untick this box, or give the address itself, as “postledger suppress” and “postledger reactivate” take it.";
     change_more(count) "And {count} more.";
     change_done() "Done";
     change_not_done() "NOT done";
@@ -64,7 +66,7 @@ texts! {
     suppress_done_title(done, count, scope) "{done} of {count} addresses are suppressed on {scope}";
     suppress_done_title_one(scope) "The address is suppressed on {scope}";
     suppress_done_title_none(scope) "The address is NOT suppressed on {scope}";
-    suppress_not_all() "Not everything was done. Read the table, and repeat what is missing: what is done already is done only once.";
+    suppress_not_all() "Not everything was done. Read the table, and repeat what is missing: to suppress an address twice does no harm.";
     suppress_again() "Suppress other addresses";
     reactivate_title(who) "Mail {who} again?";
     reactivate_intro() "You see first on which streams the rules allow it. A hard bounce, an entry that you made and a decision of yours can be undone. If the person unsubscribed, it takes their consent. A spam complaint cannot be undone here, nor can a third time within 90 days.";
@@ -103,9 +105,10 @@ texts! {
     import_cause() "Reason, where the list gives none";
     import_cause_told() "as the list says";
     import_plan_title(count, scope) "Bar {count} addresses on {scope}?";
-    import_done_title(count, scope) "{count} addresses are barred on {scope} by this import";
+    import_done_title(count, scope) "{count} addresses are taken in to be barred on {scope}";
     import_plan_title_one(scope) "Bar one address on {scope}?";
-    import_done_title_one(scope) "One address is barred on {scope} by this import";
+    import_done_title_one(scope) "One address is taken in to be barred on {scope}";
+    import_queued_first(count) "Before that, {count} addresses were taken in.";
     import_plan_what() "From now on, this ledger answers that they must not be mailed there. Postmark’s own list stays as it is.";
     import_count() "Rows";
     import_counts() "Rows of the list";

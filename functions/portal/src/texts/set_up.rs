@@ -36,13 +36,16 @@ texts! {
     set_up_left(done, all) "{done} of {all} steps are done.";
     set_up_added() "The server is added. Postmark knows its token.";
     set_up_there() "The server was registered before. Nothing was changed, and its token is the one that was kept before.";
+    set_up_there_token() "The server was registered before, but no token of it was kept. The one that you pasted is kept now; the names are as they were.";
     set_up_state_done() "Done";
     set_up_state_next() "Next";
     set_up_state_open() "Open";
+    set_up_state_optional() "If needed";
     set_up_go_on() "Go on with the set-up of this server";
     set_up_server() "The server and its token";
     set_up_server_done() "The server is registered. Postmark said that the token which is kept is this server’s.";
     set_up_server_unregistered() "The server is not registered, so no token of it is kept. An operator adds it.";
+    set_up_server_unseen() "The server is registered. Postmark has not said yet whose the token is that is kept; the ledger asks it every 15 minutes.";
     set_up_server_token() "The server is registered, but by the token that is kept Postmark cannot be asked:";
     set_up_server_link() "Replace the token";
     set_up_webhooks() "The webhooks";
@@ -52,6 +55,13 @@ texts! {
     set_up_webhooks_link() "Set up the webhooks";
     set_up_webhooks_look() "Look at the webhooks";
     set_up_as_of() "As of";
+    set_up_smtp() "SMTP";
+    set_up_smtp_none() "Only for programs that send by SMTP. No keys for it are stored.";
+    set_up_smtp_done(streams) "The stored keys log in at Postmark: {streams}.";
+    set_up_smtp_wrong(stream) "The stored keys of the stream {stream} do not log in at Postmark.";
+    set_up_smtp_checked() "Last checked";
+    set_up_smtp_link() "Store keys for SMTP";
+    set_up_smtp_look() "Look at SMTP";
     set_up_people() "The client’s people";
     set_up_people_one() "One person of the client may sign in.";
     set_up_people_many(count) "{count} people of the client may sign in.";
@@ -63,7 +73,7 @@ texts! {
     set_up_mail_waits() "A test mail was sent. Its report has not come in yet.";
     set_up_mail_done() "What Postmark reported of a test mail came in by webhook.";
     set_up_mail_heard() "What Postmark reports comes in by webhook.";
-    set_up_heard() "The last report came in the hour from";
+    set_up_heard() "The last webhook came in the hour from";
 }
 
 // The test mail.
@@ -99,7 +109,7 @@ texts! {
     test_mail_no_address() "This is not one address.";
     test_mail_no_stream() "Choose a stream of this server.";
     test_mail_no_token() "No Postmark token is kept for this server. Replace its token first.";
-    test_mail_uncertain() "Postmark did not answer, so nobody knows whether the mail was sent. Look at the server’s activity at Postmark before you send another one.";
+    test_mail_uncertain() "Postmark gave no usable answer, so nobody knows whether the mail was sent. Look at the server’s activity at Postmark before you send another one.";
     test_mail_unavailable() "Postmark did not answer, and nothing was sent. Try again in some minutes.";
     test_mail_not_taken(why) "Nothing was sent. {why}.";
 }

@@ -17,6 +17,8 @@ texts! {
     settings_server_what() "What Postmark itself keeps for it: tracking, SMTP, old-style hooks. Some of it can be changed here.";
     settings_policy() "Soft bounces";
     settings_policy_what() "How many of them speak against an address, and for how long.";
+    settings_smtp() "SMTP";
+    settings_smtp_what() "How your own programs send mail on each stream, and with which keys.";
     settings_kept() "What is kept, and for how long";
     settings_what() "What";
     settings_how_long() "How long";
@@ -31,7 +33,7 @@ texts! {
     settings_bodies() "The body of an event, as Postmark sent it";
     settings_bodies_how() "as long as its event";
     settings_aside() "What was set aside because it was not understood";
-    settings_aside_how() "until somebody takes it in again; what came with a revoked password, some weeks";
+    settings_aside_how() "a delivery, an open or a click as long as any other; what came with a revoked password some weeks; everything else without end. What is taken in again stays here, marked.";
     settings_counts() "Counts by hour";
     settings_for_good() "without end";
     settings_people() "Address, tag, subject and other words about a person";
@@ -39,7 +41,7 @@ texts! {
     settings_by_template(parameter) "by the operator: the parameter {parameter} of the stack’s template";
     settings_by_program() "it is built in; a stack on AWS can be given another value";
     settings_fixed() "it is always so";
-    settings_erase() "an admin erases a person by the command “postledger erase” or by the API";
+    settings_erase() "an admin erases a person on the recipient’s page, by the command “postledger erase” or by the API";
     settings_masked() "Who sees whole addresses";
     settings_masked_what() "Whoever sees masked addresses sees “i***@customer.example”, and no subjects, diagnostic texts, links and notes. Whoever types an address sees it as they typed it.";
     settings_whom() "Who";

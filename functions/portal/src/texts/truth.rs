@@ -11,7 +11,10 @@ texts! {
     replay_what() "The body goes the way of a webhook once more, as it was received then.";
     replay_once() "If it can be recorded now, it is recorded once, however often it is taken in. If not, it is set aside again.";
     replay_next() "It is recorded in a moment. If it is set aside again, it stands in the list anew.";
-    replay_unusable() "This body cannot be taken in as it is: it is still not understood, was taken in before, or a rule holds it back. An operator of your agency can mend it (“postledger quarantine replay”).";
+    replay_already() "This body was taken in already. If it could not be recorded, it stands in the list anew.";
+    replay_held_back() "A rule holds this body back, so it cannot be taken in here. If you know that it is genuine, ask an operator of your agency to record it (“postledger quarantine replay KEY --override”).";
+    replay_not_understood() "This body is still not understood, so it stays where it is. An operator of your agency can take in a corrected copy (“postledger quarantine replay KEY --body FILE”).";
+    replay_incomplete() "A part of this body is missing, so it cannot be taken in. Its sender was told to send it again, and then it comes in whole.";
     replay_back() "Back to what was set aside";
     truth_title() "Completeness";
     truth_complete(from, to) "Everything that Postmark counts from {from} to {to} has been recorded.";

@@ -26,7 +26,7 @@ texts! {
     webhooks_stream() "Message stream";
     webhooks_state() "State";
     webhooks_what_todo() "What to do";
-    webhooks_last() "Last event";
+    webhooks_last() "Last event of the type";
     webhooks_requests() "Requests in 24 hours";
     webhooks_where() "Leads to";
     webhooks_on() "reports";
@@ -77,6 +77,9 @@ texts! {
 texts! {
     webhooks_job() "The last time they were set up here";
     webhooks_job_begun() "It has begun, and its end was not noted. Look at the state above, and set them up again if something is missing.";
+    webhooks_job_handed() "It was asked for, and is being done. This mostly takes less than a minute.";
+    webhooks_job_by_itself() "This page shows the result by itself.";
+    webhooks_job_look() "Look again";
     webhooks_job_complete() "All is done. Read back from Postmark, everything is as it should be.";
     webhooks_job_incomplete() "Not everything is done. Set them up again: what is done is not done twice.";
     webhooks_job_failed(why) "It could not be done: {why}.";
@@ -90,6 +93,8 @@ texts! {
     webhooks_step_removed() "removed";
     webhooks_step_verified() "checked";
     webhooks_done_connected() "It was carried out. The result is below.";
+    webhooks_done_handed() "It was asked for. The result will be below.";
+    webhooks_done_incomplete() "Not everything could be carried out. What was done and what is missing is below.";
     webhooks_done_again() "You have confirmed that it is you. Nothing is shown or changed yet: send the form within five minutes.";
 }
 

@@ -1,6 +1,7 @@
 //! The arguments of the commands that ask the read API, and of those that change a ledger through it.
 
 use super::branding::Branding;
+use super::smtp::Smtp;
 use super::user::Users;
 use super::{By, Server, Several, Target, Unknown};
 use clap::{Args, Subcommand, ValueEnum};
@@ -99,6 +100,9 @@ pub enum Ask {
     /// Without options it is shown. Each option changes one part, and the others stay. People see the change within a
     /// minute, on every page. For operators.
     Branding(Branding),
+    /// Keys for mail by SMTP: list, store, check, test, remove.
+    #[command(subcommand)]
+    Smtp(Smtp),
 }
 
 /// `recipient`.

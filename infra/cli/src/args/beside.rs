@@ -48,7 +48,7 @@ pub enum Servers {
         #[command(flatten)]
         target: Target,
     },
-    /// Remove a server from the registry and forget its token; recorded events stay.
+    /// Remove a server from the registry and forget its token and its keys for SMTP; recorded events stay.
     Remove {
         /// The server.
         #[command(flatten)]
@@ -221,23 +221,6 @@ pub struct Connect {
     #[arg(long, conflicts_with = "one_url")]
     pub remove: bool,
     /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
-    /// Where Postmark is asked.
-    #[command(flatten)]
-    pub postmark: Postmark,
-    /// Where Postledger is reached.
-    #[command(flatten)]
-    pub target: Target,
-}
-
-/// `keys rotate`.
-#[derive(Debug, Args)]
-pub struct Rotate {
-    /// Move this server's webhooks only [default: all]; the old key stays until all are moved.
-    #[arg(long, value_name = "ID")]
-    pub server: Option<ServerId>,
-    /// Begin without asking.
     #[arg(long)]
     pub yes: bool,
     /// Where Postmark is asked.

@@ -9,6 +9,7 @@ pub(crate) mod policy;
 pub(crate) mod postmark_settings;
 pub(crate) mod recipient;
 mod ruling;
+mod smtp;
 mod stats;
 mod suppressions;
 mod token;
@@ -40,6 +41,7 @@ pub fn run(command: Ask, context: &Context, form: Form) -> Result<ExitCode, Fail
         Ask::Audit(args) => events::audit(&args, context, form)?,
         Ask::Token(command) => token::run(command, context, form)?,
         Ask::User(command) => user::run(command, context, form)?,
+        Ask::Smtp(command) => return smtp::run(command, context, form.json()?).map(status),
         Ask::Branding(args) => branding::run(&args, context, form.json()?)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@
 use super::time;
 use crate::api::{Api, Request};
 use crate::args::beside::ServerPolicy;
-use crate::prompt::agreed;
+use crate::prompt::must_agree;
 use crate::target::Context;
 use crate::terminal::visible;
 use crate::{Failure, say, show};
@@ -39,11 +39,7 @@ pub(crate) fn run(args: &ServerPolicy, context: &Context, json: bool) -> Result<
     if args.dry_run {
         return Ok(());
     }
-    if !args.yes && !agreed("change it?")? {
-        return Err(
-            Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked")
-        );
-    }
+    must_agree(args.yes, "change it?")?;
     let done = api.ask(&Request::put(&path).json(&PolicyRequest { dry_run: false, ..request }))?;
     say(if json { serde_json::to_string_pretty(&done.json()?)? } else { "the policy is set".to_owned() });
     Ok(())

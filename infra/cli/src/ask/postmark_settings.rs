@@ -2,7 +2,7 @@
 
 use crate::api::{Api, Request};
 use crate::args::postmark_settings::{ServerPostmarkSettings, together};
-use crate::prompt::agreed;
+use crate::prompt::must_agree;
 use crate::target::Context;
 use crate::terminal::visible;
 use crate::{Failure, say, show, tell};
@@ -42,11 +42,7 @@ pub(crate) fn run(args: &ServerPostmarkSettings, context: &Context, json: bool) 
     if args.dry_run {
         return Ok(());
     }
-    if !args.yes && !agreed("change it at Postmark?")? {
-        return Err(
-            Failure::new("nothing was changed").next("say y, or give --yes to go on without being asked")
-        );
-    }
+    must_agree(args.yes, "change it at Postmark?")?;
     let told = api.ask(&Request::put(&path).json(&PostmarkSettingsRequest { dry_run: false, ..request }))?;
     let done: PostmarkSettingsChanged = told.read()?;
     say(if json { serde_json::to_string_pretty(&told.json()?)? } else { outcome(&done) });

@@ -1,7 +1,7 @@
 //! Postmark's figures beside ours: what it says it told in a day against what was counted, mail that is sent while
 //! nothing comes in, events near their last try, and messages that Postmark does not know.
 
-use super::{Report, Watch, WatchError};
+use super::{Report, Watch, WatchError, code};
 use crate::registry::ServerEntry;
 use crate::webhooks::{self, WebhookRow};
 use ledger::Time;
@@ -57,7 +57,7 @@ impl Watch<'_> {
                     report.silent = true;
                     report.find(
                         None,
-                        "silent",
+                        code::SILENT,
                         format!("{sent} messages were sent in the last {SILENCE_HOURS} hours, and nothing was told of them"),
                         "see `postledger queues` and the doors' alarms, then whether the webhooks are there: `postledger \
                          connect --dry-run`",
@@ -138,7 +138,7 @@ impl Watch<'_> {
             );
             let next = "see why our doors refused the tries before it: their alarms, and `postledger queues`; then \
                         `postledger reconcile` for what did not come again";
-            report.find(None, "retries_low", words, next);
+            report.find(None, code::RETRIES_LOW, words, next);
         }
     }
 
@@ -192,7 +192,7 @@ fn failing(rows: &[(WebhookRow, WebhookStatistics)], report: &mut Report) {
                 row.id, row.url, statistics.retry
             );
             let next = "see the doors' alarms for that time; then `postledger reconcile` for what did not come again";
-            report.find(Some(&row.stream), "webhook_failing", words, next);
+            report.find(Some(&row.stream), code::WEBHOOK_FAILING, words, next);
         }
     }
 }

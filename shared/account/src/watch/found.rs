@@ -4,14 +4,15 @@
 //! Invariants: no password is in it, and of a webhook that is not ours no more than its host. What Postmark says is cut
 //! short, so that it always fits.
 
-use super::Report;
+use super::{Report, code};
 use crate::finding::Finding;
+use crate::registry::ServerEntry;
 use crate::webhooks::{self, Fate, PlanRow, WebhookRow};
 use ledger::{ServerId, Time};
 use postmark_api::{Trigger, WebhookStatistics};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::{Collection, DocumentStore, Edit, StoreError, edit};
+use store::{Collection, DOCUMENT_BYTES_MAX, DocumentStore, Edit, StoreError, edit};
 
 /// How many webhooks, rows of a plan and findings are remembered of each, and how many characters of a text.
 const ROWS_MAX: usize = 200;
@@ -175,10 +176,60 @@ impl Found {
                 found.webhooks = webhooks.into_iter().take(ROWS_MAX).collect();
                 found.plan = plan;
             }
-            let text = serde_json::to_string(&found).map_err(|_| StoreError::Damaged("registry"))?;
-            Ok(Edit::Write(text, ()))
+            Ok(Edit::Write(found.text()?, ()))
         })
         .await
+    }
+
+    /// Remembers that Postmark has just said that the token which is kept is the server's: of a server that nobody has looked
+    /// at with that, that it is not connected.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn keep_token(
+        store: &dyn DocumentStore,
+        entry: &ServerEntry,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        edit(store, &Collection::Watch, &name(entry.server), |text| {
+            let known: Option<Found> = text.and_then(|text| serde_json::from_str(text).ok());
+            let mut found = known.unwrap_or_else(|| {
+                let mut report = Report::new(entry.server);
+                if entry.doors.is_none() {
+                    super::not_connected(entry, &mut report);
+                }
+                let (doors, findings) = (entry.doors.clone(), &report.findings);
+                let findings = findings.iter().map(FoundFinding::from).collect();
+                Found {
+                    at: now,
+                    doors,
+                    webhooks: Vec::new(),
+                    plan: Vec::new(),
+                    findings,
+                    heard: BTreeMap::new(),
+                }
+            });
+            found.findings.retain(|finding| !code::OF_TOKENS.contains(&finding.code.as_str()));
+            Ok(Edit::Write(found.text()?, ()))
+        })
+        .await
+    }
+
+    /// Its document, with as much of it as a document may have.
+    fn text(&mut self) -> Result<String, StoreError> {
+        loop {
+            let text = serde_json::to_string(self).map_err(|_| StoreError::Damaged("registry"))?;
+            if text.len() <= DOCUMENT_BYTES_MAX {
+                return Ok(text);
+            }
+            let fewer = |rows: usize| rows * 3 / 4;
+            self.webhooks.truncate(fewer(self.webhooks.len()));
+            self.plan.truncate(fewer(self.plan.len()));
+            self.findings.truncate(fewer(self.findings.len()));
+            if self.webhooks.is_empty() && self.plan.is_empty() && self.findings.is_empty() {
+                return Err(StoreError::Damaged("registry"));
+            }
+        }
     }
 
     /// What was last found at a server; nothing where nobody has looked, or what is kept is a later version's.
@@ -241,5 +292,45 @@ mod tests {
         assert_eq!(found.webhooks[0].triggers["Open"], TriggerState::Verified);
         assert_eq!((&*found.webhooks[1].url, found.webhooks[1].ours), ("crm.example", false));
         assert_eq!(Found::of(&store, ServerId::new(8).unwrap()).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_found_fits_where_every_list_and_text_is_as_long_as_it_may_be() {
+        let (store, server) = (store::Memory::default(), ServerId::new(7).unwrap());
+        // What takes the most bytes of all in JSON.
+        let long = "\u{1}".repeat(5_000);
+        let mut report = report(false);
+        for _ in 0..ROWS_MAX {
+            report.find(Some(&long), "silent", long.clone(), long.clone());
+        }
+        let ours = WebhookRow { stream: long.clone(), url: long.clone(), ..row("") };
+        let webhooks = vec![FoundWebhook::ours(&ours, None); ROWS_MAX];
+        let planned = PlanRow {
+            what: Fate::Create,
+            stream: long.clone(),
+            triggers: vec!["Bounce"; 6].into_iter().map(Into::into).collect(),
+            url: long.clone(),
+            why: String::new(),
+        };
+        report.seen = Some((Some("https://h".to_owned()), webhooks, told(vec![planned; ROWS_MAX])));
+        Found::keep(&store, &report, Time::from_micros(1)).await.unwrap();
+        let found = Found::of(&store, server).await.unwrap().unwrap();
+        assert!(found.webhooks.len() > 10 && found.plan.len() > 10 && found.findings.len() > 10);
+    }
+
+    #[tokio::test]
+    async fn a_server_whose_token_was_just_checked_is_not_told_to_have_a_bad_one() {
+        let (store, server) = (store::Memory::default(), ServerId::new(7).unwrap());
+        let entry = ServerEntry::new(server, "acme", "Acme", Time::from_micros(0));
+        let codes = async || {
+            let found = Found::of(&store, server).await.unwrap().unwrap();
+            found.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+        };
+        Found::keep_token(&store, &entry, Time::from_micros(1)).await.unwrap();
+        assert_eq!(codes().await, [code::NOT_CONNECTED]);
+        Found::keep(&store, &super::super::Watch::without_token(&entry), Time::from_micros(2)).await.unwrap();
+        assert_eq!(codes().await, [code::NO_TOKEN]);
+        Found::keep_token(&store, &entry, Time::from_micros(3)).await.unwrap();
+        assert!(codes().await.is_empty());
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It needs no private key: whether a webhook's password is right is seen by the signature.
 
+pub mod code;
 mod figures;
 mod found;
 mod sent;
@@ -15,7 +16,7 @@ use crate::registry::{Registry, RegistryError, ServerEntry};
 use crate::vault::VaultError;
 use crate::webhooks::{self, Difference, Plan, PlanRow, WebhookRow};
 use credential::Verifier;
-use credential::{Presented, User, basic};
+use credential::{Credential, Presented, User, basic};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ledger::{ServerId, Time};
@@ -67,7 +68,7 @@ impl Report {
     /// Whether a server that was connected is silent: what somebody is woken for. One that is added and not connected yet
     /// is told as that.
     pub fn fell_silent(&self) -> bool {
-        self.silent && !self.findings.iter().any(|finding| finding.code == NOT_CONNECTED)
+        self.silent && !self.findings.iter().any(|finding| finding.code == code::NOT_CONNECTED)
     }
 
     fn find(&mut self, stream: Option<&str>, code: &'static str, words: String, next: impl Into<String>) {
@@ -78,9 +79,9 @@ impl Report {
     /// A call of Postmark's API failed: told once, counted each time.
     fn failed(&mut self, error: &ApiError) {
         self.api_errors += 1;
-        if !self.findings.iter().any(|finding| finding.code == "postmark_unanswered") {
+        if !self.findings.iter().any(|finding| finding.code == code::POSTMARK_UNANSWERED) {
             let next = error.next().unwrap_or("look again later; if it stays, check the server's token");
-            self.find(None, "postmark_unanswered", error.to_string(), next);
+            self.find(None, code::POSTMARK_UNANSWERED, error.to_string(), next);
         }
     }
 }
@@ -97,6 +98,17 @@ pub enum WatchError {
     /// Where tokens are kept.
     #[error(transparent)]
     Vault(#[from] VaultError),
+}
+
+/// What a webhook bears, where it is this server's, by its signature.
+pub fn signed(verifier: &Verifier, entry: &ServerEntry, auth: Option<&Auth>) -> Option<Credential> {
+    let user = User { server: entry.server, generation: entry.generation };
+    let auth = auth.filter(|auth| auth.username == user.to_string())?;
+    let headers = [(AUTHORIZATION, basic(user, &auth.password).parse().ok()?)];
+    match verifier.verify(&HeaderMap::from_iter(headers)) {
+        Presented::Valid(credential) => Some(credential),
+        _ => None,
+    }
 }
 
 /// One look at servers.
@@ -118,7 +130,12 @@ impl Watch<'_> {
     pub fn without_token(entry: &ServerEntry) -> Report {
         let mut report = Report::new(entry.server);
         let words = "no token of this server is kept: Postmark cannot be asked".to_owned();
-        report.find(None, "no_token", words, format!("`postledger server add --server {}`", entry.server));
+        report.find(
+            None,
+            code::NO_TOKEN,
+            words,
+            format!("`postledger server add --server {}`", entry.server),
+        );
         report
     }
 
@@ -130,13 +147,20 @@ impl Watch<'_> {
         let mut report = Report::new(entry.server);
         let seen = match connect::look(entry.server, api).await {
             Ok(seen) => seen,
+            Err(ConnectError::Api(error @ ApiError::Refused { status: 401 | 403, .. })) => {
+                report.api_errors += 1;
+                let words = format!("Postmark does not accept the token that is kept: {error}");
+                let next = format!("give another one by `postledger server add --server {}`", entry.server);
+                report.find(None, code::TOKEN_NOT_ACCEPTED, words, next);
+                return Ok(report);
+            }
             Err(ConnectError::Api(error)) => {
                 report.failed(&error);
                 return Ok(report);
             }
             Err(error) => {
                 let next = error.next().unwrap_or_default();
-                report.find(None, "wrong_token", error.to_string(), next);
+                report.find(None, code::WRONG_TOKEN, error.to_string(), next);
                 return Ok(report);
             }
         };
@@ -163,20 +187,6 @@ impl Watch<'_> {
         Ok(report)
     }
 
-    /// Whether a credential is one of this server's, by its signature.
-    fn valid(&self, entry: &ServerEntry, auth: Option<&Auth>) -> bool {
-        let user = User { server: entry.server, generation: entry.generation };
-        let mut headers = HeaderMap::new();
-        let header = auth
-            .filter(|auth| auth.username == user.to_string())
-            .and_then(|auth| basic(user, &auth.password).parse().ok());
-        let Some(header) = header else {
-            return false;
-        };
-        headers.insert(AUTHORIZATION, header);
-        matches!(self.verifier.verify(&headers), Presented::Valid(_))
-    }
-
     /// The webhooks beside what they should be. Our rows with their statistics of the last day.
     async fn webhooks(
         &self,
@@ -186,7 +196,7 @@ impl Watch<'_> {
         api: &ServerApi,
         report: &mut Report,
     ) -> Vec<(WebhookRow, WebhookStatistics)> {
-        let valid = |auth: Option<&Auth>| self.valid(entry, auth);
+        let valid = |auth: Option<&Auth>| signed(self.verifier, entry, auth).is_some();
         let plan = webhooks::plan(entry, base, &seen.webhooks, &seen.info, &valid);
         let mine = seen.webhooks.iter().filter(|webhook| webhooks::ours(&webhook.url, base, entry.server));
         let mine: Vec<WebhookRow> = mine.map(WebhookRow::from).collect();
@@ -266,7 +276,7 @@ impl Watch<'_> {
                         "when our doors answer again: `postledger watch --repair`, then `postledger reconcile`"
                     }
                 };
-                report.find(stream, "trigger_unverified", words, next);
+                report.find(stream, code::TRIGGER_UNVERIFIED, words, next);
             }
             Err(error) => report.failed(&error),
         }
@@ -276,12 +286,9 @@ impl Watch<'_> {
     }
 }
 
-/// The code of a server that is known, and whose webhooks were never made.
-const NOT_CONNECTED: &str = "not_connected";
-
 fn not_connected(entry: &ServerEntry, report: &mut Report) {
     let words = "no webhook of this server leads here: nothing of it comes in".to_owned();
-    report.find(None, NOT_CONNECTED, words, format!("`postledger connect --server {}`", entry.server));
+    report.find(None, code::NOT_CONNECTED, words, format!("`postledger connect --server {}`", entry.server));
 }
 
 /// What a plan would change, as findings.
@@ -294,7 +301,7 @@ fn differences(entry: &ServerEntry, plan: &Plan, report: &mut Report) {
     for (stream, triggers) in missing {
         let triggers: Vec<&str> = triggers.into_iter().collect();
         let words = format!("no webhook of ours tells {}", triggers.join(", "));
-        report.find(Some(stream), "webhook_missing", words, &*connect);
+        report.find(Some(stream), code::WEBHOOK_MISSING, words, &*connect);
     }
     for change in &plan.change {
         let (row, stream) = (&change.from, Some(change.from.stream.as_str()));
@@ -303,7 +310,7 @@ fn differences(entry: &ServerEntry, plan: &Plan, report: &mut Report) {
                 "webhook {} ({}) has no password of this server's that our keys signed: our doors put its events off",
                 row.id, row.url
             );
-            report.find(stream, "webhook_credential", words, &*connect);
+            report.find(stream, code::WEBHOOK_CREDENTIAL, words, &*connect);
         }
         let others: Vec<&str> = change.differs.iter().filter_map(difference).collect();
         if !others.is_empty() {

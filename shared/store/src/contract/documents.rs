@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 const SHELF: &Collection = &Collection::Reconcile;
 
-fn collections() -> [Collection; 10] {
+fn collections() -> [Collection; 11] {
     // One whose number begins with the server's, too.
     let other = ServerId::new(server().get() * 10).expect("a server id");
     let [one, other] = [server(), other].map(Collection::Completeness);
@@ -28,6 +28,7 @@ fn collections() -> [Collection; 10] {
         Collection::Sweep,
         Collection::Tokens,
         Collection::Branding,
+        Collection::Smtp,
     ]
 }
 

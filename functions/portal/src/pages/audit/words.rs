@@ -11,7 +11,7 @@ use ledger::{RecipientId, ServerId};
 use serde_json::{Map, Value};
 
 /// The kinds of changes at a server.
-pub(super) const KINDS: [&str; 28] = [
+pub(super) const KINDS: [&str; 33] = [
     "suppress",
     "reactivate",
     "import",
@@ -31,12 +31,17 @@ pub(super) const KINDS: [&str; 28] = [
     "server.postmark_token",
     "server.postmark_settings",
     "server.policy",
+    "smtp.keep",
+    "smtp.check",
+    "smtp.test",
+    "smtp.remove",
     "server.test_mail",
     "quarantine.replay",
     "revoke",
     "revoke.undo",
     "rebuild.repair",
     "connect",
+    "connect.job",
     "connect.remove",
     "webhooks.password",
     "rotate",
@@ -91,11 +96,16 @@ pub(super) fn what(t: Texts, what: &str) -> String {
         "server.postmark_token" => t.audit_what_server_postmark_token(),
         "server.postmark_settings" => t.audit_what_server_postmark_settings(),
         "server.policy" => t.audit_what_server_policy(),
+        "smtp.keep" => t.audit_what_smtp_keep(),
+        "smtp.check" => t.audit_what_smtp_check(),
+        "smtp.test" => t.audit_what_smtp_test(),
+        "smtp.remove" => t.audit_what_smtp_remove(),
         "server.test_mail" => t.audit_what_server_test_mail(),
         "quarantine.replay" => t.audit_what_quarantine_replay(),
         "revoke" => t.audit_what_revoke(),
         "revoke.undo" => t.audit_what_revoke_undo(),
         "connect" => t.audit_what_connect(),
+        "connect.job" => t.audit_what_connect_job(),
         "connect.remove" => t.audit_what_connect_remove(),
         "webhooks.password" => t.audit_what_webhooks_password(),
         "rotate" => t.audit_what_rotate(),
@@ -119,7 +129,9 @@ pub(super) fn target(at: &AtServer<'_>, change: &Change, names: &Names) -> Optio
             None => plain(t.audit_user_gone(target)),
         },
         "token.new" | "token.revoke" | "portal.link" => plain(t.audit_token(target)),
-        "import" | "server.forget_stream" => plain(stream(t, target)),
+        "import" | "server.forget_stream" | "smtp.keep" | "smtp.check" | "smtp.test" | "smtp.remove" => {
+            plain(stream(t, target))
+        }
         _ => plain(target.to_owned()),
     }
 }
@@ -161,11 +173,11 @@ fn lines(t: Texts, server: ServerId, change: &Change) -> Vec<String> {
         }
         "user.invite" | "user.access" | "user.remove" | "portal.link" => access(t, server, before, asked),
         "server.postmark_settings" => at_postmark(t, before, asked, result),
-        _ => [before, asked, result].into_iter().flat_map(|value| others(t, value)).collect(),
+        // That tells of a problem too.
+        _ => return [before, asked, result].into_iter().flat_map(|value| others(t, value)).collect(),
     };
     if change.state == State::Failed
-        && let Some(problem) = result.get("problem").and_then(Value::as_str)
-        && KINDS[..12].contains(&change.what.as_str())
+        && let Some(problem) = text(result, "problem")
     {
         lines.push(t.audit_problem(problem));
     }
@@ -313,7 +325,6 @@ fn at_postmark(t: Texts, before: &Value, asked: &Value, result: &Value) -> Vec<S
             lines.push(t.audit_postmark_now(name, told(now)));
         }
     }
-    lines.extend(text(result, "problem").map(|problem| t.audit_problem(problem)));
     lines
 }
 
@@ -422,6 +433,23 @@ mod tests {
             for value in &odd {
                 change(what, value.clone(), value.clone(), value.clone());
             }
+        }
+    }
+
+    #[test]
+    fn whatever_failed_is_told_with_its_reason_once() {
+        let problem = json!({ "problem": "postmark-unavailable" });
+        for what in KINDS {
+            let mut change = Change::known(
+                what,
+                Actor { kind: "user".to_owned(), name: "x".to_owned() },
+                Time::EARLIEST.into(),
+                [Value::Null, Value::Null, problem.clone()],
+            );
+            change.state = State::Failed;
+            let told = lines(Texts::default(), ServerId::new(7).unwrap(), &change);
+            let reasons = told.iter().filter(|line| line.contains("postmark-unavailable")).count();
+            assert_eq!(reasons, 1, "{what}: {told:?}");
         }
     }
 

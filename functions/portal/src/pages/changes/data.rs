@@ -11,7 +11,7 @@ use http::{Method, StatusCode};
 
 /// What an export is.
 const JSON: &str = "application/json";
-/// How many bytes of events an export has at most: an answer on AWS has 6 MB, in base64.
+/// How many bytes an export has at most: an answer on AWS has 6 MB, in base64.
 const BYTES_MAX: usize = 4_000_000;
 
 #[derive(Template)]
@@ -108,36 +108,34 @@ fn refused(at: &AtServer<'_>, whom: &Recipient, failed: Failed) -> Result<Answer
     if !is_told {
         return Err(failed);
     }
-    let [_, detail, next] = failed.words(at.visit.t());
-    shown(at, whom, (failed.status, Some(format!("{detail} {next}"))), None)
+    let words = failed.sentences(at.visit.t());
+    shown(at, whom, (failed.status, Some(words)), None)
 }
 
 /// All that is recorded of the person as one file; too much for one answer is said to be so, and nothing is given then:
 /// whoever takes a part for the whole answers somebody's question wrongly.
 async fn export(at: &AtServer<'_>, whom: &Recipient) -> Result<Answer, Failed> {
-    let of = |cursor: Option<String>| {
-        at.get(&format!("recipients/id:{}/export", whom.recipient_id)).with("cursor", cursor)
+    let t = at.visit.t();
+    let page = async |cursor: Option<String>| -> Result<(Export, usize), Failed> {
+        let ask = at.get(&format!("recipients/id:{}/export", whom.recipient_id)).with("cursor", cursor);
+        let text = at.visit.ask_text(at.caller.clone(), ask).await?;
+        let read = serde_json::from_slice(&text);
+        Ok((read.map_err(|_| Failed::fault("an export is not understood"))?, text.len()))
     };
-    let mut all: Export = match at.ask(of(None)).await {
+    let (mut all, mut bytes) = match page(None).await {
         Ok(first) => first,
         Err(failed) => return refused(at, whom, failed),
     };
-    let mut bytes = size(&all);
-    while let Some(next) = all.next.take() {
-        if bytes > BYTES_MAX {
-            let problem = Some(at.visit.t().data_too_much());
-            return shown(at, whom, (StatusCode::PAYLOAD_TOO_LARGE, problem), None);
-        }
-        let more: Export = at.ask(of(Some(next))).await?;
-        bytes += size(&more);
+    while let Some(next) = all.next.take().filter(|_| bytes <= BYTES_MAX) {
+        let (more, read) = page(Some(next)).await?;
+        bytes += read;
         all.items.extend(more.items);
         all.next = more.next;
     }
     let text = serde_json::to_vec_pretty(&all).map_err(|_| Failed::fault("an export cannot be written"))?;
+    if bytes > BYTES_MAX || text.len() > BYTES_MAX {
+        return shown(at, whom, (StatusCode::PAYLOAD_TOO_LARGE, Some(t.data_too_much())), None);
+    }
     // By its id: an address does not stand in the name of a file.
     Ok(respond::file(JSON, &format!("export-{}-{}.json", at.server, whom.recipient_id), text))
-}
-
-fn size(export: &Export) -> usize {
-    serde_json::to_vec(export).map_or(0, |text| text.len())
 }

@@ -2,7 +2,7 @@
 
 use super::super::shared::{Choice, number};
 use super::super::suppressions::cause_words;
-use super::{Asked, Problems, Step, scope_words, scopes};
+use super::{Problems, Step, asked, scope_words, scopes};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{Ask, AtServer, Failed, Frame, Why};
@@ -55,12 +55,11 @@ struct Told {
 /// # Errors
 /// The API's own.
 pub(in crate::pages) async fn page(at: &AtServer<'_>, posts: bool) -> Result<Answer, Failed> {
-    let asked = Asked::of(at, posts)?;
+    let dry_run = asked(at, posts)?;
     let form = Form::read(at, posts);
-    match asked {
-        Asked::Form => shown(at, form, Problems::default(), StatusCode::OK, None),
-        Asked::Plan => sent(at, form, true).await,
-        Asked::CarryOut => sent(at, form, false).await,
+    match dry_run {
+        None => shown(at, form, Problems::default(), StatusCode::OK, None),
+        Some(dry_run) => sent(at, form, dry_run).await,
     }
 }
 
@@ -121,11 +120,7 @@ fn shown(
     told: Option<Imported>,
 ) -> Result<Answer, Failed> {
     let t = at.visit.t();
-    let step = match &told {
-        None => Step::Form,
-        Some(told) if told.dry_run => Step::Plan,
-        Some(_) => Step::Done,
-    };
+    let step = Step::of(told.as_ref().map(|told| told.dry_run));
     let scope = scope_words(t, &form.stream);
     let new = told.as_ref().map(|told| if told.dry_run { told.counts.new } else { told.queued });
     let count = number(new.unwrap_or_default());

@@ -3,7 +3,7 @@
 use super::super::recipient::{remedies, told as told_of};
 use super::super::shared::Choice;
 use super::super::suppressions::cause_words;
-use super::{Asked, Grounds, Problems, Step, decision_words, postmark_words, scope_words, scopes};
+use super::{Grounds, Problems, Step, asked, decision_words, postmark_words, scope_words, scopes};
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{Ask, AtServer, Failed, Frame, Why};
@@ -57,13 +57,12 @@ pub(in crate::pages) async fn page(at: &AtServer<'_>, id: &str, posts: bool) -> 
     if id.parse::<ledger::RecipientId>().is_err() {
         return Err(Failed::not_found());
     }
-    let asked = Asked::of(at, posts)?;
+    let dry_run = asked(at, posts)?;
     let whom = told_of(at, &format!("id:{id}")).await?;
     let form = Form::read(at, posts);
-    match asked {
-        Asked::Form => shown(at, &whom, form, Problems::default(), (StatusCode::OK, None)),
-        Asked::Plan => sent(at, &whom, form, true).await,
-        Asked::CarryOut => sent(at, &whom, form, false).await,
+    match dry_run {
+        None => shown(at, &whom, form, Problems::default(), (StatusCode::OK, None)),
+        Some(dry_run) => sent(at, &whom, form, dry_run).await,
     }
 }
 
@@ -138,11 +137,7 @@ fn shown(
 ) -> Result<Answer, Failed> {
     let t = at.visit.t();
     let who = whom.address.clone().unwrap_or_else(|| t.recipient_unnamed());
-    let step = match &told {
-        None => Step::Form,
-        Some(told) if told.dry_run => Step::Plan,
-        Some(_) => Step::Done,
-    };
+    let step = Step::of(told.as_ref().map(|told| told.dry_run));
     let told = told.unwrap_or_else(nothing);
     let refused = told.results.iter().filter(|result| result.refused.is_some()).count();
     let decisions = told.decision.iter().chain(&told.other_decisions);

@@ -3,7 +3,7 @@
 use super::super::check::entries;
 use super::super::shared::{Choice, number};
 use super::{
-    Asked, ENTRY_SHOWN, Grounds, Problems, SHOWN_MAX, Step, Wrong, decision_words, more, postmark_words,
+    ENTRY_SHOWN, Grounds, Problems, SHOWN_MAX, Step, Wrong, asked, decision_words, more, postmark_words,
     scope_words, scopes, wrong,
 };
 use crate::pages::happened::short;
@@ -60,12 +60,11 @@ struct Form {
 /// # Errors
 /// The API's own.
 pub(in crate::pages) async fn page(at: &AtServer<'_>, posts: bool) -> Result<Answer, Failed> {
-    let asked = Asked::of(at, posts)?;
+    let dry_run = asked(at, posts)?;
     let form = Form::read(at, posts);
-    match asked {
-        Asked::Form => shown(at, form, Problems::default(), StatusCode::OK, None),
-        Asked::Plan => sent(at, form, true).await,
-        Asked::CarryOut => sent(at, form, false).await,
+    match dry_run {
+        None => shown(at, form, Problems::default(), StatusCode::OK, None),
+        Some(dry_run) => sent(at, form, dry_run).await,
     }
 }
 
@@ -132,11 +131,7 @@ fn shown(
     told: Option<Suppressed>,
 ) -> Result<Answer, Failed> {
     let t = at.visit.t();
-    let step = match &told {
-        None => Step::Form,
-        Some(told) if told.dry_run => Step::Plan,
-        Some(_) => Step::Done,
-    };
+    let step = Step::of(told.as_ref().map(|told| told.dry_run));
     let Suppressed { results, invalid, .. } = told.unwrap_or_default();
     let done = results.iter().filter(|result| result.done).count();
     let (wrong, wrong_more) = wrong(t, &invalid);

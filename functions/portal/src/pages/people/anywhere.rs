@@ -12,7 +12,6 @@ use crate::texts::Texts;
 use crate::visit::{Failed, Frame, Visit};
 use answers::{InviteRequest, NewStanding, User};
 use askama::Template;
-use http::StatusCode;
 use ledger::ServerId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,7 +129,7 @@ async fn list_page(
     let named = found.iter().flat_map(|user| user.servers.iter().take(NAMED)).map(|one| one.server);
     let labels = users::labels(visit, &named.collect()).await?;
     let chosen = Some(looked_for.show.as_str());
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = EverybodyPage {
         t,
         frame: visit.frame(),

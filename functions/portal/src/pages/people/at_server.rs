@@ -2,7 +2,7 @@
 
 use super::typed::{self, Typed};
 use super::users::{self, Names};
-use super::{Person, Stretch, Trouble, role_words, whole_words};
+use super::{Person, Question, Stretch, Trouble, role_words, whole_words};
 use crate::pages::shared::{Choice, link};
 use crate::request::Fields;
 use crate::respond::{self, Answer};
@@ -11,7 +11,6 @@ use crate::visit::must_confirm;
 use crate::visit::{AtServer, Failed, Frame};
 use answers::{InviteRequest, NewStanding, Role, Standing, User, UserAccess};
 use askama::Template;
-use http::StatusCode;
 
 #[derive(Template)]
 #[template(path = "people.html")]
@@ -57,22 +56,6 @@ struct PersonPage {
     may_reveal: bool,
     remove: String,
     back: String,
-}
-
-#[derive(Template)]
-#[template(path = "remove_person.html")]
-pub(super) struct RemovePage {
-    pub(super) t: Texts,
-    pub(super) frame: Frame,
-    pub(super) title: String,
-    pub(super) what: Vec<String>,
-    pub(super) to: String,
-    pub(super) id: String,
-    /// The server, where somebody is removed from one of several.
-    pub(super) server: Option<String>,
-    pub(super) back: String,
-    pub(super) done: Option<String>,
-    pub(super) trouble: Option<Trouble>,
 }
 
 /// Somebody of this server, and who else is there.
@@ -153,7 +136,7 @@ async fn list_page(at: &AtServer<'_>, typed: Typed, trouble: Option<Trouble>) ->
         whole: standing.reveal_addresses,
     });
     let place = |from: usize| path(at, &[("from", Some(from.to_string()))]);
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = PeoplePage {
         t,
         frame: at.frame(),
@@ -200,7 +183,7 @@ fn person_page(
         ],
         _ => Vec::new(),
     };
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = PersonPage {
         t,
         frame: at.frame(),
@@ -230,20 +213,21 @@ fn remove_page(at: &AtServer<'_>, found: Found, trouble: Option<Trouble>) -> Res
     if super::is_self(at.visit, &found.user.id) {
         what.insert(0, t.people_removes_you());
     }
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
-    let page = RemovePage {
+    let question = Question {
         t,
         frame: at.frame(),
         title: t.people_remove_question(&found.user.address, at.label()),
+        done: super::done(at.visit),
+        facts: Vec::new(),
         what,
+        trouble,
         to: at.path("people"),
         back: of(at, &found.user.id),
-        id: found.user.id,
-        server: None,
-        done: super::done(at.visit),
-        trouble,
+        hidden: vec![("user", found.user.id)],
+        action: "remove",
+        button: t.people_remove_button(),
     };
-    respond::page(status, &page)
+    question.page()
 }
 
 async fn invite(at: &AtServer<'_>, form: &Fields) -> Result<Answer, Failed> {

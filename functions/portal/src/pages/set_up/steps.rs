@@ -6,16 +6,16 @@ use crate::pages::people;
 use crate::pages::shared::number;
 use crate::texts::Texts;
 use crate::visit::{AtServer, Failed};
-use answers::{TriggerState, WebhookWanted, Webhooks, Word};
-
-/// Codes of findings that say that Postmark cannot be asked by the token that is kept.
-const TOKEN: [&str; 2] = ["no_token", "wrong_token"];
+use account::watch::code;
+use answers::{SmtpResult, SmtpStreams, TriggerState, WebhookWanted, Webhooks, Word};
 
 /// Whether a step is done, and what shows that.
 #[derive(Default)]
 pub(super) struct Proof {
     pub(super) title: String,
     pub(super) is_done: bool,
+    /// Whether many do without it: then it keeps nothing open.
+    pub(super) is_optional: bool,
     pub(super) words: String,
     /// What others say of it.
     pub(super) said: Option<String>,
@@ -39,25 +39,34 @@ impl Step {
         let step = |proof: Proof| {
             let (kind, state) = match (proof.is_done, is_next) {
                 (true, _) => ("send", t.set_up_state_done()),
+                (false, _) if proof.is_optional => ("", t.set_up_state_optional()),
                 (false, true) => ("risky", t.set_up_state_next()),
                 (false, false) => ("", t.set_up_state_open()),
             };
-            is_next &= proof.is_done;
+            is_next &= proof.is_done || proof.is_optional;
             Step { kind, state, proof }
         };
         proofs.into_iter().map(step).collect()
     }
 }
 
+/// All but the people: what is proven by what is told of the webhooks, and of the last test mail where it is looked for.
+pub(super) fn of_webhooks(at: &AtServer<'_>, told: &Webhooks, last: Option<&Mail>) -> [Proof; 3] {
+    [server(at, told), webhooks(at, told), mail(at, told, last)]
+}
+
 /// Whether it is registered, by a token that opens it.
-pub(super) fn server(at: &AtServer<'_>, told: &Webhooks) -> Proof {
+fn server(at: &AtServer<'_>, told: &Webhooks) -> Proof {
     let t = at.visit.t();
     let title = t.set_up_server();
     if !told.registered {
         let link = at.visit.is_operator().then(|| ["/servers/new".to_owned(), t.servers_add()]);
         return Proof { title, words: t.set_up_server_unregistered(), link, ..Proof::default() };
     }
-    match told.findings.iter().find(|finding| TOKEN.contains(&finding.code.as_str())) {
+    let has = |code: &str| told.findings.iter().any(|finding| finding.code == code);
+    // An answer of before is remembered with what it told.
+    let is_answered = !has(code::POSTMARK_UNANSWERED) || !told.webhooks.is_empty() || !told.plan.is_empty();
+    match told.findings.iter().find(|finding| code::OF_TOKENS.contains(&finding.code.as_str())) {
         Some(finding) => Proof {
             title,
             words: t.set_up_server_token(),
@@ -65,17 +74,21 @@ pub(super) fn server(at: &AtServer<'_>, told: &Webhooks) -> Proof {
             link: Some([at.path("settings/postmark"), t.set_up_server_link()]),
             ..Proof::default()
         },
+        None if told.looked_at.is_none() || !is_answered => {
+            Proof { title, words: t.set_up_server_unseen(), ..Proof::default() }
+        }
         None => Proof { title, is_done: true, words: t.set_up_server_done(), ..Proof::default() },
     }
 }
 
 /// Whether Postmark has verified every webhook that there should be.
-pub(super) fn webhooks(at: &AtServer<'_>, told: &Webhooks) -> Proof {
+fn webhooks(at: &AtServer<'_>, told: &Webhooks) -> Proof {
     let t = at.visit.t();
     let all: Vec<bool> = told.wanted.iter().flat_map(|wanted| verified(told, wanted)).collect();
     let good = all.iter().filter(|good| **good).count();
     let is_done = !all.is_empty() && good == all.len();
-    let words = match (is_done, all.is_empty()) {
+    let is_none = all.is_empty() || !told.webhooks.iter().any(|webhook| webhook.ours);
+    let words = match (is_done, is_none) {
         (true, _) => t.set_up_webhooks_done(number(all.len())),
         (false, true) => t.set_up_webhooks_none(),
         (false, false) => t.set_up_webhooks_some(number(good), number(all.len())),
@@ -85,9 +98,9 @@ pub(super) fn webhooks(at: &AtServer<'_>, told: &Webhooks) -> Proof {
         title: t.set_up_webhooks(),
         is_done,
         words,
-        said: None,
         at: told.looked_at.map(|looked| (t.set_up_as_of(), at.visit.show(looked))),
         link: Some([at.path("webhooks"), link]),
+        ..Proof::default()
     }
 }
 
@@ -100,6 +113,36 @@ fn verified<'t>(told: &'t Webhooks, wanted: &'t WebhookWanted) -> impl Iterator<
                 && webhook.stream == wanted.stream
                 && webhook.triggers.get(trigger) == Some(&Word::Known(TriggerState::Verified))
         })
+    })
+}
+
+/// Whether the keys for SMTP that are stored logged in when they were last checked. Most programs need none.
+///
+/// # Errors
+/// The API's own.
+pub(super) async fn smtp(at: &AtServer<'_>) -> Result<Proof, Failed> {
+    let t = at.visit.t();
+    let told: SmtpStreams = at.ask(at.get("smtp")).await?;
+    let kept: Vec<_> =
+        told.streams.iter().filter_map(|one| Some((&one.stream, one.pair.as_ref()?))).collect();
+    let wrong = kept.iter().find(|(_, pair)| pair.checked.result != SmtpResult::Accepted);
+    let checked = kept.iter().map(|(_, pair)| pair.checked.at).min();
+    let words = match (kept.len(), wrong) {
+        (0, _) => t.set_up_smtp_none(),
+        (_, Some((stream, _))) => t.set_up_smtp_wrong(stream),
+        (_, None) => {
+            t.set_up_smtp_done(kept.iter().map(|(stream, _)| stream.as_str()).collect::<Vec<_>>().join(", "))
+        }
+    };
+    let link = if kept.is_empty() { t.set_up_smtp_link() } else { t.set_up_smtp_look() };
+    Ok(Proof {
+        title: t.set_up_smtp(),
+        is_done: !kept.is_empty() && wrong.is_none(),
+        is_optional: kept.is_empty(),
+        words,
+        at: checked.map(|checked| (t.set_up_smtp_checked(), at.visit.show(checked))),
+        link: Some([at.path("settings/smtp"), link]),
+        ..Proof::default()
     })
 }
 
@@ -130,9 +173,10 @@ pub(super) async fn people(at: &AtServer<'_>) -> Result<Proof, Failed> {
 }
 
 /// Whether what Postmark reports comes in by webhook: of a test mail, or at all.
-pub(super) fn mail(at: &AtServer<'_>, told: &Webhooks, mail: Option<&Mail>) -> Proof {
+fn mail(at: &AtServer<'_>, told: &Webhooks, mail: Option<&Mail>) -> Proof {
     let t = at.visit.t();
-    let heard = told.heard.values().max();
+    // Only what came by webhook shows a key: what the ledger had to ask for proves nothing.
+    let heard = told.credential.iter().flat_map(|credential| credential.keys.values()).max();
     let is_proven = mail.is_some_and(|mail| mail.is_proven);
     let words = match (is_proven, heard, mail) {
         (true, _, _) => t.set_up_mail_done(),
@@ -141,7 +185,7 @@ pub(super) fn mail(at: &AtServer<'_>, told: &Webhooks, mail: Option<&Mail>) -> P
         (false, None, None) => t.set_up_mail_open(),
     };
     let at = heard.filter(|_| !is_proven).map(|heard| (t.set_up_heard(), at.visit.show(*heard)));
-    Proof { title: t.set_up_mail(), is_done: is_proven || heard.is_some(), words, said: None, at, link: None }
+    Proof { title: t.set_up_mail(), is_done: is_proven || heard.is_some(), words, at, ..Proof::default() }
 }
 
 #[cfg(test)]
@@ -155,5 +199,9 @@ mod tests {
         let steps = Step::all(t, [true, false, true, false].map(proof));
         let states: Vec<&str> = steps.iter().map(|step| step.state.as_str()).collect();
         assert_eq!(states, ["Done", "Next", "Done", "Open"]);
+        let optional = Proof { is_optional: true, ..Proof::default() };
+        let steps = Step::all(t, [proof(true), optional, proof(false)]);
+        let states: Vec<&str> = steps.iter().map(|step| step.state.as_str()).collect();
+        assert_eq!(states, ["Done", "If needed", "Next"]);
     }
 }

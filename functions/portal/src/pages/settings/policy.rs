@@ -7,11 +7,11 @@ use crate::request::Fields;
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{Ask, AtServer, Failed, Frame, Why};
-use answers::{NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyRequest, SoftPolicy};
+use answers::{NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyRequest, SoftPolicy, Word};
 use askama::Template;
 use http::{Method, StatusCode};
 use ledger::Time;
-use ledger::policy::{SOFT_COUNT_MAX, SOFT_DAYS_MAX, StreamKind};
+use ledger::policy::{PolicyPart, SOFT_COUNT_MAX, SOFT_DAYS_MAX, SoftBouncePolicy, StreamKind};
 
 /// The last parts of its path.
 const TAIL: &str = "settings/policy";
@@ -32,7 +32,7 @@ struct PolicyPage {
 
 /// What holds for a kind of stream, and the form to change it.
 struct KindSection {
-    name: &'static str,
+    name: String,
     title: String,
     now: String,
     own: Vec<(Moment, String)>,
@@ -51,7 +51,7 @@ struct PlanPage {
     uncounted: Option<String>,
     rows: Vec<[String; 4]>,
     to: String,
-    kind: &'static str,
+    kind: String,
     hidden: Vec<(&'static str, String)>,
     back: String,
 }
@@ -121,17 +121,24 @@ impl Form {
         }
         let [count, messages, span_days, window_days, pause_days] = read;
         if form.numbers.iter().all(|field| field.wrong.is_none()) {
-            let unsound = [
-                (1, messages > count, t.policy_messages_wrong()),
-                (2, span_days > window_days, t.policy_span_wrong()),
-                (4, window_days + pause_days > SOFT_DAYS_MAX, t.policy_pause_wrong(SOFT_DAYS_MAX)),
-            ];
-            for (place, _, words) in unsound.into_iter().filter(|(_, is_wrong, _)| *is_wrong) {
+            let policy = SoftBouncePolicy { count, messages, span_days, window_days, pause_days };
+            for part in policy.unsound() {
+                let (place, words) = match part {
+                    PolicyPart::Count => (0, t.policy_number(1, SOFT_COUNT_MAX)),
+                    PolicyPart::Messages => (1, t.policy_messages_wrong()),
+                    PolicyPart::Span => (2, t.policy_span_wrong()),
+                    PolicyPart::Window => (3, t.policy_number(1, SOFT_DAYS_MAX)),
+                    PolicyPart::Pause => (4, t.policy_pause_wrong(SOFT_DAYS_MAX)),
+                };
                 form.numbers[place].wrong = Some(words);
             }
         }
         let from = sent.text("from").map(|text| at.visit.zone.read(text));
-        form.from = sent.text("from").unwrap_or_default().to_owned();
+        // A plan hands it on as an instant, which is no value of the field.
+        form.from = match from {
+            Some(Some(from)) => at.visit.zone.field(from),
+            _ => sent.text("from").unwrap_or_default().to_owned(),
+        };
         form.from_wrong = match from {
             Some(None) => Some(t.policy_from_unread()),
             Some(Some(from)) if from < at.visit.now => Some(t.policy_from_past()),
@@ -148,11 +155,8 @@ fn words(t: Texts, policy: SoftPolicy) -> String {
     t.policy_words(count, messages, span_days, window_days, pause_days)
 }
 
-fn kind_name(kind: StreamKind) -> &'static str {
-    match kind {
-        StreamKind::Transactional => "transactional",
-        StreamKind::Broadcast => "broadcast",
-    }
+fn kind_name(kind: StreamKind) -> String {
+    Word::from(kind).to_string()
 }
 
 fn kind_words(t: Texts, kind: StreamKind) -> String {
@@ -171,7 +175,7 @@ pub(in crate::pages) async fn routed(at: &AtServer<'_>, posts: bool) -> Result<A
         return page(at, None).await;
     }
     let sent = at.visit.request.form();
-    let kind = KINDS.into_iter().find(|kind| sent.text("kind") == Some(kind_name(*kind)));
+    let kind = KINDS.into_iter().find(|kind| sent.text("kind") == Some(&kind_name(*kind)));
     let kind = kind.ok_or_else(Failed::not_found)?;
     let (policy, from) = match Form::read(at.visit.t(), at, &sent) {
         Ok(read) => read,
@@ -257,7 +261,7 @@ async fn plan(at: &AtServer<'_>, request: PolicyRequest, trouble: Option<Trouble
     let mut hidden: Vec<(&'static str, String)> =
         numbers.into_iter().map(|(name, number)| (name, number.to_string())).collect();
     hidden.extend(request.from.map(|from| ("from", from)));
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = PlanPage {
         t,
         frame: at.frame(),

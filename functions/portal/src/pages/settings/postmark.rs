@@ -7,7 +7,7 @@ use crate::texts::Texts;
 use crate::visit::{Ask, AtServer, Failed, Frame, Why, must_confirm};
 use answers::{PostmarkTokenKept, PostmarkTokenRequest};
 use askama::Template;
-use http::{Method, StatusCode};
+use http::Method;
 
 /// The last parts of its path.
 const TAIL: &str = "settings/postmark";
@@ -40,7 +40,7 @@ fn page(at: &AtServer<'_>, trouble: Option<Trouble>) -> Result<Answer, Failed> {
         Some("again") => Some(t.people_done_again()),
         _ => None,
     };
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = TokenPage {
         t,
         frame: at.frame(),
@@ -81,7 +81,5 @@ fn trouble(t: Texts, failed: Failed) -> Result<Trouble, Failed> {
         "postmark-unavailable" => t.postmark_unavailable(),
         _ => return Trouble::of(t, failed),
     };
-    // That Postmark is silent is no fault of this page's.
-    let status = if failed.status.is_server_error() { StatusCode::CONFLICT } else { failed.status };
-    Ok(Trouble { status, ..Trouble::typed(words) })
+    Ok(Trouble::from_postmark(failed.status, words))
 }

@@ -176,12 +176,12 @@ pub(in crate::pages) async fn routed(at: &AtServer<'_>, posts: bool) -> Result<A
         && let Some(trouble) = unconfirmed()
     {
         return match ask(at, &set, true).await {
-            Ok(told) => changed(at, &told, Some(trouble)),
+            Ok(told) => changed(at, &set, &told, Some(trouble)),
             Err(failed) => refused(at, &sent, failed).await,
         };
     }
     match ask(at, &set, plans).await {
-        Ok(told) => changed(at, &told, None),
+        Ok(told) => changed(at, &set, &told, None),
         Err(failed) => refused(at, &sent, failed).await,
     }
 }
@@ -244,6 +244,7 @@ async fn page(
 /// The plan, or what became of it.
 fn changed(
     at: &AtServer<'_>,
+    set: &NewPostmarkSettings,
     told: &PostmarkSettingsChanged,
     trouble: Option<Trouble>,
 ) -> Result<Answer, Failed> {
@@ -270,16 +271,16 @@ fn changed(
             now: show(now.as_ref()),
         })
     };
-    let hidden = told.changes.iter().filter_map(|change| match change.setting {
-        Word::Known(setting) => Some((setting.name(), change.after.to_string())),
-        Word::Other(_) => None,
-    });
+    // As it was sent: what is told may be masked, and would be written to Postmark with its stars.
+    let sent = set.named().into_iter();
+    let sent = sent.filter(|(setting, _)| told.changes.iter().any(|change| change.setting == *setting));
+    let hidden = sent.map(|(setting, value)| (setting.name(), value.to_string()));
     let title = match (told.dry_run, is_done) {
         (true, _) => t.keeps_plan_title(at.label()),
         (false, true) => t.keeps_done_title(at.label()),
         (false, false) => t.keeps_not_done_title(at.label()),
     };
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = PlanPage {
         t,
         frame: at.frame(),
@@ -312,7 +313,5 @@ fn trouble(t: Texts, failed: Failed) -> Result<(Trouble, bool), Failed> {
         "unconfirmed" => (t.keeps_confirm(), false),
         _ => return Ok((Trouble::of(t, failed)?, false)),
     };
-    // That Postmark is silent is no fault of this page's.
-    let status = if failed.status.is_server_error() { StatusCode::CONFLICT } else { failed.status };
-    Ok((Trouble { status, ..Trouble::typed(words) }, to_token))
+    Ok((Trouble::from_postmark(failed.status, words), to_token))
 }

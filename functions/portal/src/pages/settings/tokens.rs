@@ -2,13 +2,13 @@
 
 use super::is_operator;
 use crate::moment::Moment;
-use crate::pages::people::{self, Names, Stretch, Trouble, role_words, whole_words};
+use crate::pages::people::{self, Names, Question, Stretch, Trouble, role_words, whole_words};
 use crate::pages::shared::{Choice, link, number};
 use crate::request::Fields;
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{Ask, AtServer, Failed, Frame, Why, must_confirm};
-use answers::{MadeToken, NewToken, RevokedToken, Role, Token, Tokens, Word};
+use answers::{MadeToken, NewToken, RevokedToken, Role, TOKEN_NAME_MAX, Token, Tokens, Word};
 use askama::Template;
 use http::{Method, StatusCode};
 
@@ -16,8 +16,6 @@ use http::{Method, StatusCode};
 const TAIL: &str = "settings/tokens";
 /// How many tokens the API is asked for at once: as many as it tells.
 const ASKED: usize = 500;
-/// The longest name, in characters, as the API has it.
-const NAME_MAX: usize = 100;
 /// For how many days a token may be made, the usual first; none: until it is revoked.
 const DAYS: [Option<i64>; 4] = [Some(90), Some(30), Some(365), None];
 
@@ -68,20 +66,6 @@ struct MadePage {
     token: String,
     may: String,
     ends: Option<Moment>,
-    back: String,
-}
-
-#[derive(Template)]
-#[template(path = "revoke_token.html")]
-struct RevokePage {
-    t: Texts,
-    frame: Frame,
-    title: String,
-    done: Option<String>,
-    trouble: Option<Trouble>,
-    may: String,
-    to: String,
-    id: String,
     back: String,
 }
 
@@ -198,7 +182,7 @@ async fn list_page(at: &AtServer<'_>, typed: Typed, trouble: Option<Trouble>) ->
         let words = days.map_or_else(|| t.tokens_until_revoked(), |days| t.tokens_for_days(days));
         Choice::new(day_value(days), words, Some(&chosen))
     };
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = TokensPage {
         t,
         frame: at.frame(),
@@ -235,8 +219,8 @@ fn done(at: &AtServer<'_>) -> Option<String> {
 async fn make(at: &AtServer<'_>, form: &Fields) -> Result<Answer, Failed> {
     let (t, visit, typed) = (at.visit.t(), at.visit, Typed::of(form));
     let length = typed.name.chars().count();
-    if !(1..=NAME_MAX).contains(&length) || typed.name.chars().any(char::is_control) {
-        return list_page(at, typed, Some(Trouble::typed(t.tokens_name_wrong(NAME_MAX)))).await;
+    if !(1..=TOKEN_NAME_MAX).contains(&length) || typed.name.chars().any(char::is_control) {
+        return list_page(at, typed, Some(Trouble::typed(t.tokens_name_wrong(TOKEN_NAME_MAX)))).await;
     }
     if let Some(trouble) = Trouble::unconfirmed(visit, &at.path(TAIL)) {
         return list_page(at, typed, Some(trouble)).await;
@@ -279,19 +263,21 @@ fn trouble(t: Texts, failed: Failed) -> Result<Trouble, Failed> {
 
 fn revoke_page(at: &AtServer<'_>, token: Token, trouble: Option<Trouble>) -> Result<Answer, Failed> {
     let t = at.visit.t();
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
-    let page = RevokePage {
+    let question = Question {
         t,
         frame: at.frame(),
         title: t.tokens_revoke_question(&token.name),
         done: done(at),
+        facts: vec![[t.tokens_may(), may(t, &token)]],
+        what: vec![t.tokens_revoke_what(), t.tokens_revoke_children(), t.tokens_revoke_for_good()],
         trouble,
-        may: may(t, &token),
         to: at.path(TAIL),
-        id: token.id,
+        hidden: vec![("token", token.id)],
+        action: "revoke",
+        button: t.tokens_revoke_button(),
         back: at.path(TAIL),
     };
-    respond::page(status, &page)
+    question.page()
 }
 
 async fn revoke(at: &AtServer<'_>, id: &str) -> Result<Answer, Failed> {

@@ -5,6 +5,7 @@ use crate::moment::Moment;
 use crate::texts::Texts;
 use crate::visit::{AtServer, Failed};
 use answers::{Quarantine, SetAside, Word};
+use api::kept::is_held_back;
 use ledger::{Kind, Source, Time};
 
 /// How many bodies a page has.
@@ -52,6 +53,8 @@ pub(super) struct Row {
     pub detail: String,
     /// When it was replayed.
     pub replayed: Option<Moment>,
+    /// Whether taking it in again may be of use.
+    pub may_replay: bool,
     /// When it will be deleted.
     pub deleted: Option<Moment>,
     /// What commands know it by.
@@ -130,6 +133,7 @@ pub(super) fn row(at: &AtServer<'_>, item: SetAside) -> Row {
         kind: item.record_type.as_ref().map_or_else(|| t.aside_no_type(), |kind| kind_words(t, kind)),
         source: source_words(t, &item.source),
         detail: item.detail,
+        may_replay: !is_held_back(&item.reason),
         replayed: item.replayed_at.map(|at_that| at.visit.show(at_that)),
         deleted: item.expires_at.map(|at_that| at.visit.show(at_that)),
         key: item.key,

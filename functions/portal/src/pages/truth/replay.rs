@@ -5,6 +5,7 @@ use crate::respond::{self, Answer};
 use crate::texts::Texts;
 use crate::visit::{Ask, AtServer, Failed, Frame, Why};
 use answers::{Quarantine, Replayed, SetAside};
+use api::kept::is_held_back;
 use askama::Template;
 use http::{Method, StatusCode};
 use ledger::Time;
@@ -20,6 +21,8 @@ struct ReplayPage {
     words: String,
     todo: String,
     problem: Option<String>,
+    /// Whether it may be taken in: not where that was refused, or would be.
+    may_go_on: bool,
     back: String,
 }
 
@@ -51,9 +54,16 @@ pub(in crate::pages) async fn posted(at: &AtServer<'_>) -> Result<Answer, Failed
 
 /// Why it cannot be put back, where that is about this body.
 fn problem(t: Texts, failed: &Failed) -> Option<String> {
-    match &failed.why {
-        Why::Problem(problem) if problem.code() == "unusable" => Some(t.replay_unusable()),
-        Why::Silent => Some(t.elsewhere_silent()),
+    let code = match &failed.why {
+        Why::Problem(problem) => problem.code(),
+        Why::Silent => return Some(t.elsewhere_silent()),
+        _ => return None,
+    };
+    match code {
+        "already-replayed" => Some(t.replay_already()),
+        "held-back" => Some(t.replay_held_back()),
+        "not-understood" => Some(t.replay_not_understood()),
+        "incomplete-body" => Some(t.replay_incomplete()),
         _ => None,
     }
 }
@@ -84,6 +94,7 @@ fn shown(
 ) -> Result<Answer, Failed> {
     let t = at.visit.t();
     let [words, todo] = cause(t, &item.reason);
+    let problem = problem.or_else(|| is_held_back(&item.reason).then(|| t.replay_held_back()));
     let page = ReplayPage {
         t,
         frame: at.frame(),
@@ -92,6 +103,8 @@ fn shown(
         row: row(at, item),
         words,
         todo,
+        // What was perhaps taken in may be taken in once more: that counts once.
+        may_go_on: is_plan && (problem.is_none() || status.is_server_error()),
         problem,
         back: format!("{}#aside", at.path("truth")),
     };

@@ -7,7 +7,7 @@ use crate::pages::shared::{link, number};
 use crate::request::Fields;
 use crate::respond::{self, Answer};
 use crate::texts::Texts;
-use crate::visit::{Ask, AtServer, Failed, Frame, must_confirm};
+use crate::visit::{Ask, AtServer, Failed, Frame, Why, must_confirm};
 use answers::{ConnectRequest, Connected, Role, WebhookForm, WebhookPassword, WebhookRotation};
 use askama::Template;
 use http::{Method, StatusCode};
@@ -111,7 +111,17 @@ async fn plan(at: &AtServer<'_>, request: ConnectRequest) -> Result<Answer, Fail
 
 async fn connect(at: &AtServer<'_>, request: ConnectRequest) -> Result<Answer, Failed> {
     match at.ask::<Connected>(post(at, "").json(&request)).await {
-        Ok(_) => Ok(respond::see(&link(&at.path(TAIL), &[("done", Some("connected".to_owned()))]))),
+        Ok(told) => {
+            let done = match told.job {
+                Some(job) if job.complete => "connected",
+                Some(job) if job.state == "begun" => "asked",
+                _ => "incomplete",
+            };
+            Ok(respond::see(&link(&at.path(TAIL), &[("done", Some(done.to_owned()))])))
+        }
+        Err(Failed { why: Why::Problem(problem), .. }) if problem.code() == "unconfirmed" => {
+            Ok(respond::see(&link("/confirm", &[("back", Some(again(at)))])))
+        }
         Err(failed) => main_page(at, Some(Trouble::of(failed)?)).await,
     }
 }

@@ -6,6 +6,7 @@ use crate::pages::shared::number;
 use crate::pages::truth::type_words;
 use crate::texts::Texts;
 use crate::visit::AtServer;
+use account::connecting::JOB_MINUTES;
 use answers::{TriggerState, WebhookFinding, WebhookJob, WebhookRotation, WebhookStep, Webhooks, Word};
 
 /// Something that is wrong, and the next step.
@@ -90,6 +91,8 @@ pub(super) struct Job {
     pub(super) kind: &'static str,
     pub(super) words: String,
     pub(super) next: Option<String>,
+    /// Whether somebody does it now.
+    pub(super) is_watched: bool,
     pub(super) notes: Vec<String>,
     pub(super) steps: Vec<Step>,
 }
@@ -104,12 +107,17 @@ pub(super) struct Step {
 }
 
 impl Job {
-    pub(super) fn of(at: &AtServer<'_>, job: &WebhookJob) -> Job {
+    pub(super) fn of(at: &AtServer<'_>, told: &Webhooks, job: &WebhookJob) -> Job {
         let t = at.visit.t();
+        // Whoever takes jobs up notes each end, but does not take up one that is older.
+        let is_watched = told.connect == "job"
+            && job.state == "begun"
+            && at.visit.now < job.asked_at.0.plus_seconds(JOB_MINUTES * 60);
         let (kind, words) = match (&job.problem, job.state.as_str(), job.complete) {
             (Some(problem), _, _) => ("stop", t.webhooks_job_failed(problem)),
             (None, "done", true) => ("send", t.webhooks_job_complete()),
             (None, "done", false) => ("risky", t.webhooks_job_incomplete()),
+            (None, _, _) if is_watched => ("risky", t.webhooks_job_handed()),
             (None, _, _) => ("risky", t.webhooks_job_begun()),
         };
         let verified =
@@ -120,6 +128,7 @@ impl Job {
             kind,
             words,
             next: job.next.clone(),
+            is_watched,
             notes: verified.into_iter().chain(refused).collect(),
             steps: job.steps.iter().map(|one| step(t, one)).collect(),
         }

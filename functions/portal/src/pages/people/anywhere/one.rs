@@ -1,9 +1,8 @@
 //! The page of one of all people, for operators: what they may do at each server, and everywhere.
 
-use super::super::at_server::RemovePage;
 use super::super::typed::{role, server};
 use super::super::users::{self, Names};
-use super::super::{Person, Stretch, Trouble, is_self};
+use super::super::{Person, Question, Stretch, Trouble, is_self};
 use super::{PATH, of};
 use crate::pages::shared::{Choice, link};
 use crate::request::Fields;
@@ -13,7 +12,6 @@ use crate::visit::must_confirm;
 use crate::visit::{Failed, Frame, Visit};
 use answers::{NewStanding, Role, Standing, User, UserAccess};
 use askama::Template;
-use http::StatusCode;
 use ledger::ServerId;
 use std::collections::BTreeMap;
 
@@ -97,7 +95,7 @@ pub(super) async fn page(visit: &Visit<'_>, id: &str, trouble: Option<Trouble>) 
     let standings = &user.servers[stretch.from..stretch.to];
     let labels = users::labels(visit, &standings.iter().map(|one| one.server).collect()).await?;
     let place = |from: usize| link(&of(id), &[("from", Some(from.to_string()))]);
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
+    let status = Trouble::status_of(trouble.as_ref());
     let page = SomebodyPage {
         t,
         frame: visit.frame(),
@@ -150,20 +148,22 @@ pub(super) async fn remove_page(
         }
     };
     what.extend([t.people_history(), t.people_again()]);
-    let status = trouble.as_ref().map_or(StatusCode::OK, |trouble| trouble.status);
-    let page = RemovePage {
+    let hidden = [("user", Some(user.id.clone())), ("server", server)];
+    let question = Question {
         t,
         frame: visit.frame(),
         title,
-        what,
-        to: PATH.to_owned(),
-        back: of(&user.id),
-        id: user.id,
-        server,
         done: super::super::done(visit),
+        facts: Vec::new(),
+        what,
         trouble,
+        to: PATH.to_owned(),
+        hidden: hidden.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+        action: "remove",
+        button: t.people_remove_button(),
+        back: of(&user.id),
     };
-    respond::page(status, &page)
+    question.page()
 }
 
 /// What a form about somebody asks for.
