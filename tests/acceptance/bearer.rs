@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 69] = [
+const COMMANDS: [(&str, Given); 70] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -64,6 +64,7 @@ const COMMANDS: [(&str, Given); 69] = [
     ("server remove --server 8123456 --yes", Refused),
     ("server set --server 8123456 --label x", Refused),
     ("server show --server 8123456", Refused),
+    ("sent --server 8123456 bob@customer.example", Used),
     ("smtp check --server 8123456 --stream outbound", Used),
     ("smtp list --server 8123456", Used),
     ("smtp remove --server 8123456 --stream outbound --yes", Used),

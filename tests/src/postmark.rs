@@ -134,7 +134,8 @@ pub fn unreached() -> Endpoint {
 /// The token that [`owner`] knows.
 pub const OWNERS_TOKEN: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Postmark as it knows one token, which is [`SERVER`]'s, tells whose a token is and its streams, and takes mails.
+/// Postmark as it knows one token, which is [`SERVER`]'s, tells whose a token is and its streams, takes mails, and knows
+/// of every message that is asked about.
 struct Owner;
 
 #[async_trait]
@@ -144,6 +145,13 @@ impl Transport for Owner {
             "/server" => format!(r#"{{"ID":{SERVER},"Name":"Shop"}}"#),
             "/message-streams" => {
                 r#"{"MessageStreams":[{"ID":"outbound","MessageStreamType":"Transactional"}]}"#.to_owned()
+            }
+            "/messages/outbound" => r#"{"TotalCount":0,"Messages":[]}"#.to_owned(),
+            path if path.starts_with("/messages/outbound/") => {
+                let id = path.split('/').nth(3).unwrap_or_default();
+                format!(
+                    r#"{{"MessageID":"{id}","ReceivedAt":"2026-09-20T08:00:00Z","MessageStream":"outbound","Status":"Sent"}}"#
+                )
             }
             "/email" => {
                 let (id, at) = ("883953f4-6105-42a2-a16a-77a8eac79484", "2026-09-20T08:00:00Z");

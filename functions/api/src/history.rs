@@ -119,7 +119,7 @@ pub(crate) async fn message(reader: &Reader<'_>, call: &Call<'_>, name: &str) ->
 
 /// A MessageID as it may have been recorded. It is kept as it was told: Postmark writes UUIDs in lower case, and
 /// whoever copies one from elsewhere may bring capitals.
-fn spellings(name: &str) -> Vec<String> {
+pub(crate) fn spellings(name: &str) -> Vec<String> {
     if name.len() > MESSAGE_ID_BYTES_MAX {
         return Vec::new();
     }

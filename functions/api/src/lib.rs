@@ -46,6 +46,7 @@ mod replay;
 pub mod route;
 mod ruling;
 pub mod scope;
+mod sent;
 mod smtp;
 mod stack;
 mod stats;
@@ -186,7 +187,9 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Check => check::check(reader, call).await,
         Route::Recipient => recipient::recipient(reader, call, name).await,
         Route::Timeline => history::timeline(reader, call, name).await,
+        Route::Sent => Box::pin(sent::to(reader, call, name)).await,
         Route::Message => history::message(reader, call, name).await,
+        Route::SentMessage => Box::pin(sent::one(reader, call, name)).await,
         Route::Activity => history::activity(reader, call, name).await,
         Route::Suppressions => suppressions::suppressions(reader, call, name).await,
         Route::Stats => stats::stats(reader, call, name).await,

@@ -118,7 +118,7 @@ async fn look(admin: &Admin<'_>, api: &ServerApi) -> Result<ServerInfo, Problem>
 const AGAIN: &str = "copy the token that stands under API Tokens of this very server at Postmark, and send it to \
     `PUT …/postmark-token`";
 
-fn not_accepted() -> Problem {
+pub(crate) fn not_accepted() -> Problem {
     let words = "Postmark does not accept the token that is kept for this server";
     Problem::conflict("token-not-accepted", "Postmark does not accept the token", words).next(AGAIN)
 }

@@ -262,6 +262,13 @@ impl Problem {
         self
     }
 
+    /// Somebody was erased, and is named by an id where Postmark has to be asked by the address.
+    pub fn no_address() -> Problem {
+        let detail = "the person was erased, so the address is not known here any more";
+        Problem::conflict("no-address", "The address is not known", detail)
+            .next("name the recipient by its address, not by its id")
+    }
+
     /// Postmark did not answer, or not in time.
     pub fn postmark_unavailable() -> Problem {
         Problem::new(

@@ -18,8 +18,12 @@ pub enum Route {
     Recipient,
     /// What happened to a recipient.
     Timeline,
+    /// What Postmark says it sent to a recipient.
+    Sent,
     /// What happened to a message.
     Message,
+    /// What Postmark says of a message.
+    SentMessage,
     /// What happened at a server.
     Activity,
     /// Whom a stream must not mail.
@@ -100,14 +104,16 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 45] = [
+    pub const ALL: [Route; 47] = [
         Route::OpenApi,
         Route::Servers,
         Route::NewServer,
         Route::Check,
         Route::Recipient,
         Route::Timeline,
+        Route::Sent,
         Route::Message,
+        Route::SentMessage,
         Route::Activity,
         Route::Suppressions,
         Route::Stats,
@@ -156,7 +162,9 @@ impl Route {
             Route::Check => "/v1/servers/{server}/check",
             Route::Recipient => "/v1/servers/{server}/recipients/{address}",
             Route::Timeline => "/v1/servers/{server}/recipients/{address}/timeline",
+            Route::Sent => "/v1/servers/{server}/recipients/{address}/sent",
             Route::Message => "/v1/servers/{server}/messages/{message_id}",
+            Route::SentMessage => "/v1/servers/{server}/messages/{message_id}/postmark",
             Route::Activity => "/v1/servers/{server}/activity",
             Route::Suppressions => "/v1/servers/{server}/streams/{stream}/suppressions",
             Route::Stats => "/v1/servers/{server}/stats",
@@ -247,6 +255,8 @@ impl Route {
                 | Route::RotateWebhooks
                 | Route::NewServer
                 | Route::TestMail
+                | Route::Sent
+                | Route::SentMessage
         )
     }
 
@@ -288,7 +298,9 @@ impl Route {
             | Route::Check
             | Route::Recipient
             | Route::Timeline
+            | Route::Sent
             | Route::Message
+            | Route::SentMessage
             | Route::Activity
             | Route::Suppressions
             | Route::Stats

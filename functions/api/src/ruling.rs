@@ -11,7 +11,7 @@ pub(crate) use suppress::suppress;
 
 use crate::check::stream_named;
 use crate::problem::Problem;
-use crate::scope::Admin;
+use crate::scope::{Admin, Reader};
 use answers::AtPostmark;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -104,9 +104,9 @@ fn worded(name: &str, text: &str) -> Result<(), Problem> {
 }
 
 /// That no token is kept for a server of which Postmark is to be asked something.
-pub(crate) fn no_postmark_token(admin: &Admin<'_>, otherwise: &str) -> Problem {
+pub(crate) fn no_postmark_token(reader: &Reader<'_>, otherwise: &str) -> Problem {
     let detail = "no Postmark token is kept for this server, so Postmark cannot be asked";
-    let next = format!("`postledger server add --server {}` stores one; {otherwise}", admin.server());
+    let next = format!("`postledger server add --server {}` stores one; {otherwise}", reader.server());
     Problem::conflict("no-postmark-token", "There is no Postmark token", detail).next(next)
 }
 

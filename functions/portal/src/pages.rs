@@ -16,6 +16,7 @@ mod people;
 mod rates;
 mod recipient;
 mod report;
+mod sent;
 mod servers;
 mod set_up;
 mod settings;
@@ -51,6 +52,8 @@ pub enum Page {
     Recipient,
     /// What happened to a message.
     Message,
+    /// What Postmark says it sent.
+    Sent,
     /// Whom a stream must not mail.
     Suppressions,
     /// Stops mail to addresses.
@@ -110,7 +113,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 29] = [
+    pub const ALL: [Page; 30] = [
         Page::Servers,
         // Before the pages of servers: it is no number of one.
         Page::NewServer,
@@ -119,6 +122,7 @@ impl Page {
         Page::Find,
         Page::Recipient,
         Page::Message,
+        Page::Sent,
         Page::Suppressions,
         Page::Suppress,
         Page::Reactivate,
@@ -153,6 +157,7 @@ impl Page {
             Page::Find => "/servers/{server}/recipients",
             Page::Recipient => "/servers/{server}/recipients/{id}",
             Page::Message => "/servers/{server}/messages/{id}",
+            Page::Sent => "/servers/{server}/sent",
             Page::Suppressions => "/servers/{server}/suppressions",
             Page::Suppress => "/servers/{server}/suppress",
             Page::Reactivate => "/servers/{server}/recipients/{id}/reactivate",
@@ -205,7 +210,7 @@ impl Page {
     const fn here(self) -> &'static str {
         match self {
             Page::Activity => "activity",
-            Page::Find | Page::Recipient | Page::Reactivate | Page::Data => "recipients",
+            Page::Find | Page::Recipient | Page::Sent | Page::Reactivate | Page::Data => "recipients",
             Page::Message => "messages",
             Page::Suppressions | Page::Suppress | Page::Import => "suppressions",
             Page::Check => "check",
@@ -306,6 +311,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Find, false) => recipient::empty(&at),
         (Page::Recipient, false) => recipient::page(&at, id).await,
         (Page::Message, false) => message::page(&at, id).await,
+        (Page::Sent, posts) => sent::page(&at, posts).await,
         (Page::Suppressions, false) => suppressions::page(&at).await,
         (Page::Suppress, posts) => changes::suppress(&at, posts).await,
         (Page::Reactivate, posts) => changes::reactivate(&at, id, posts).await,

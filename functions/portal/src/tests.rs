@@ -12,6 +12,7 @@ mod matrix;
 mod postmark_server;
 mod report;
 mod robust;
+mod sent;
 mod sessions;
 mod set_up;
 mod settings;

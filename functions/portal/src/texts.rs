@@ -50,6 +50,7 @@ mod pages;
 mod people;
 mod postmark;
 mod report;
+mod sent;
 mod set_up;
 mod settings;
 mod signing_in;

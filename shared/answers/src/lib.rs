@@ -23,6 +23,7 @@ mod rate;
 mod recipient;
 mod ruling;
 mod schema;
+mod sent;
 mod servers;
 mod settings;
 mod smtp;
@@ -59,6 +60,7 @@ pub use ruling::{
     SuppressRequest, Suppressed, SuppressedAddress, SuppressedAtPostmark,
 };
 pub use schema::schemas;
+pub use sent::{PostmarkEvent, PostmarkMessage, SentMessage, SentMessages};
 pub use servers::{AddedServer, NewServer, TestMail, TestMailRequest};
 pub use settings::{
     NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom,

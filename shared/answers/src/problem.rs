@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 47] = [
+const CODES: [(&str, &str); 48] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -23,6 +23,7 @@ const CODES: [(&str, &str); 47] = [
         "404: there is nothing of that name, or it is not in the token's scope; the answer does not say which.",
     ),
     ("missing", "404: nothing was set aside under that key."),
+    ("no-such-message", "404: Postmark does not have a message of that id, or no longer."),
     ("unknown-server", "404: the server is in scope, but unknown: it is not registered and has no event."),
     (
         "unknown-stream",

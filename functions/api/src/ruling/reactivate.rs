@@ -156,9 +156,7 @@ pub(crate) async fn reactivate(admin: &Admin<'_>, call: &Call<'_>, name: &str) -
     }
     let open = || held.iter().filter(|held| held.refused.is_none());
     if open().any(|held| spellings[held.spelling].address.is_none()) {
-        let detail = "the person was erased, so the address is not known here any more";
-        let problem = Problem::conflict("no-address", "The address is not known", detail);
-        return Err(problem.next("name the recipient by its address, not by its id"));
+        return Err(Problem::no_address());
     }
     let api = if open().any(|held| !held.listed.is_empty()) {
         let otherwise = "or take it off the list in Postmark's own pages";

@@ -10,7 +10,7 @@ use account::audit::{Phase, WhoKind};
 use account::connect::{self, ConnectError};
 use ledger::{Event, Identity, RecipientId, Time};
 use postmark::Decision;
-use postmark_api::{ServerApi, ServerInfo, Token};
+use postmark_api::{ServerInfo, Token};
 use queue::QueueName;
 use serde_json::Value;
 use std::ops::Deref;
@@ -60,13 +60,6 @@ impl<'a> Admin<'a> {
     /// Waits a little until a decision is recorded; whether it is.
     pub(crate) async fn recorded(&self, event: &Event) -> bool {
         decision::recorded(self.store(), event, decision::WAIT).await
-    }
-
-    /// Postmark, by the server's own token; none where no token is kept.
-    pub async fn postmark(&self) -> Result<Option<ServerApi>, Problem> {
-        let token = self.gate.parts.vault.token(self.server).await;
-        let token = token.map_err(|error| problem::failed(&error, "the token of a server cannot be read"))?;
-        Ok(token.map(|token| self.gate.parts.postmark.server(token)))
     }
 
     /// What Postmark says of the server that a token opens, if it is this one.

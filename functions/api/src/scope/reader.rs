@@ -1,7 +1,7 @@
 //! A server, for reading.
 
 use super::{Admin, Caller, Gate, Stream};
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::token::Role;
 use account::completeness::{Completeness, completeness};
 use account::{Registry, ServerEntry};
@@ -11,6 +11,7 @@ use ledger::given::Recipient;
 use ledger::policy::SoftBouncePolicy;
 use ledger::verdict::{Deliveries, Question};
 use ledger::{Class, Identity, RecipientId, ServerId, Time, recipient_key};
+use postmark_api::ServerApi;
 use queue::{Depth, QueueName};
 use std::collections::{BTreeMap, BTreeSet};
 use store::ask::{self, Ask, RecipientReport};
@@ -79,6 +80,13 @@ impl<'a> Reader<'a> {
 
     pub(super) fn store(&self) -> &'a dyn Store {
         &*self.gate.parts.store
+    }
+
+    /// Postmark, by the server's own token; none where no token is kept.
+    pub async fn postmark(&self) -> Result<Option<ServerApi>, Problem> {
+        let token = self.gate.parts.vault.token(self.server).await;
+        let token = token.map_err(|error| problem::failed(&error, "the token of a server cannot be read"))?;
+        Ok(token.map(|token| self.gate.parts.postmark.server(token)))
     }
 
     /// What the registry has of it.

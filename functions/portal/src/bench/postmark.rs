@@ -10,7 +10,7 @@ use serde_json::json;
 pub(crate) const SENT: &str = "7dc0521c-a785-4c7b-b689-00000000abcd";
 
 /// By how a token begins: `own` opens [`OWN`], `other` [`FOREIGN`], `silent` gets no answer, and Postmark knows no other one. Each
-/// server has one stream, and sends mails, all with the id [`SENT`].
+/// server has one stream, and sends mails, all with the id [`SENT`], and knows of that one mail.
 pub(crate) struct Owner {
     /// What is kept, by the first word of a token.
     pub(crate) kept: Kept,
@@ -23,6 +23,14 @@ impl Default for Owner {
         kept.keep("other", settings(FOREIGN, "Shop"));
         Owner { kept }
     }
+}
+
+/// The mail that a server knows of.
+fn mail(whose: &str) -> serde_json::Value {
+    json!({
+        "MessageID": SENT, "ReceivedAt": "2026-11-25T06:00:00-05:00", "MessageStream": "outbound", "Status": "Sent",
+        "Tag": format!("¤{whose} tag¤"), "Subject": format!("¤{whose} subject¤"),
+    })
 }
 
 #[async_trait::async_trait]
@@ -41,6 +49,19 @@ impl Transport for Owner {
             "/email" if is_known => {
                 json!({ "ErrorCode": 0, "MessageID": SENT, "SubmittedAt": "2026-11-25T11:59:59Z" })
             }
+            "/messages/outbound" if is_known => json!({ "TotalCount": 1, "Messages": [mail(whose)] }),
+            path if is_known && path.contains(SENT) => {
+                let mut mail = mail(whose);
+                mail["TextBody"] = json!("c0ntent");
+                mail["MessageEvents"] = json!([{
+                    "Recipient": format!("ida@{whose}-customer.example"), "Type": "Delivered",
+                    "ReceivedAt": "2026-11-25T06:00:02-05:00", "Details": { "DeliveryMessage": format!("¤{whose} said¤") },
+                }]);
+                mail
+            }
+            path if is_known && path.starts_with("/messages/") => {
+                json!({ "ErrorCode": 701, "Message": "This message was not found." })
+            }
             path => {
                 if !is_known && path != "/server" {
                     *request.uri_mut() = http::Uri::from_static("/server");
@@ -52,7 +73,10 @@ impl Transport for Owner {
                 return self.kept.call(request).await;
             }
         };
+        let status = if body["ErrorCode"] == 701 { 422 } else { 200 };
         let body: Chunks = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body.to_string()))]));
-        Ok(Response::new(body))
+        let mut response = Response::new(body);
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        Ok(response)
     }
 }

@@ -1,6 +1,7 @@
 //! What happened to a message: to each of its recipients, and event by event, with what receiving servers said.
 
 use super::happened::{Detail, NO_ID, Row, is_past, row};
+use super::sent;
 use super::shared::{link, number};
 use crate::moment::Moment;
 use crate::respond::{self, Answer};
@@ -33,6 +34,8 @@ struct MessagePage {
     waits: bool,
     recipients: Vec<RecipientRow>,
     more: bool,
+    /// Where Postmark is asked about it.
+    at_postmark: String,
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -45,6 +48,8 @@ struct NoMessagePage {
     /// Whether one was looked for.
     is_missing: bool,
     problem: Option<String>,
+    /// Where Postmark is asked about it.
+    at_postmark: Option<String>,
 }
 
 /// What stands in the place of an id where a form asks for one.
@@ -134,15 +139,15 @@ pub(super) async fn page(at: &AtServer<'_>, id: &str) -> Result<Answer, Failed> 
     if let Some(wanted) = asked.text("id") {
         // What looks like an address leads nowhere: none may stand in a URL. And no segment has a slash in it.
         if wanted.contains(NO_ID) {
-            return none(at, Some(at.visit.t().message_no_id()), StatusCode::BAD_REQUEST);
+            return none(at, None, Some(at.visit.t().message_no_id()), StatusCode::BAD_REQUEST);
         }
         return Ok(respond::see(&at.path(&format!("messages/{}", segment(wanted)))));
     }
     if id == FIND {
-        return none(at, None, StatusCode::OK);
+        return none(at, None, None, StatusCode::OK);
     }
     if id.contains(NO_ID) {
-        return none(at, Some(at.visit.t().message_no_id()), StatusCode::NOT_FOUND);
+        return none(at, None, Some(at.visit.t().message_no_id()), StatusCode::NOT_FOUND);
     }
     let cursor = asked.text("cursor").map(str::to_owned);
     let is_first = cursor.is_none();
@@ -150,7 +155,7 @@ pub(super) async fn page(at: &AtServer<'_>, id: &str) -> Result<Answer, Failed> 
         Ok(listed) => listed,
         // Of this server's messages it may be told that nothing is known of one: that says nothing about other servers.
         Err(failed) if failed.status == StatusCode::NOT_FOUND => {
-            return none(at, None, StatusCode::NOT_FOUND);
+            return none(at, Some(sent::of_message(at, id)), None, StatusCode::NOT_FOUND);
         }
         Err(failed) => return Err(failed),
     };
@@ -170,9 +175,14 @@ async fn read(at: &AtServer<'_>, id: &str, limit: usize, cursor: Option<String>)
     at.ask(at.get(&format!("messages/{id}")).with("limit", Some(limit)).with("cursor", cursor)).await
 }
 
-fn none(at: &AtServer<'_>, problem: Option<String>, status: StatusCode) -> Result<Answer, Failed> {
-    let is_missing = status != StatusCode::OK;
-    respond::page(status, &NoMessagePage { t: at.visit.t(), frame: at.frame(), is_missing, problem })
+fn none(
+    at: &AtServer<'_>,
+    at_postmark: Option<String>,
+    problem: Option<String>,
+    status: StatusCode,
+) -> Result<Answer, Failed> {
+    let (t, frame, is_missing) = (at.visit.t(), at.frame(), status != StatusCode::OK);
+    respond::page(status, &NoMessagePage { t, frame, is_missing, problem, at_postmark })
 }
 
 fn shown(
@@ -196,6 +206,7 @@ fn shown(
         id: id.to_owned(),
         kind: if is_first { kind } else { "" },
         sentence,
+        at_postmark: sent::of_message(at, id),
         waits: is_first && found.values().all(|found| found.state() <= State::Delayed),
         more: more || found.len() > RECIPIENTS,
         recipients: found.iter().take(RECIPIENTS).map(|(id, found)| recipient(at, id, found)).collect(),

@@ -2,6 +2,7 @@
 //! then what can be done and what that does not mend.
 
 use super::happened::{SHORT, short};
+use super::sent;
 use super::shared::link;
 use super::smtp;
 use crate::moment::Moment;
@@ -44,6 +45,9 @@ struct RecipientPage {
     older: Option<String>,
     truncated: bool,
     actions: Option<Actions>,
+    /// Where Postmark is asked what it sent, of somebody that is known; of somebody else by the address, which stands in no URL.
+    sent: String,
+    unknown: Option<String>,
 }
 
 /// Where an admin changes something about the recipient.
@@ -201,7 +205,7 @@ async fn shown(at: &AtServer<'_>, found: Recipient, typed: Option<String>) -> Re
     };
     let events: BTreeMap<String, &Entry> =
         timeline.items.iter().map(|entry| (entry.event.to_string(), entry)).collect();
-    let who = typed.or_else(|| found.address.clone()).unwrap_or_else(|| t.recipient_unnamed());
+    let who = typed.clone().or_else(|| found.address.clone()).unwrap_or_else(|| t.recipient_unnamed());
     let streams: Vec<StreamRow> = found
         .streams
         .iter()
@@ -235,6 +239,8 @@ async fn shown(at: &AtServer<'_>, found: Recipient, typed: Option<String>) -> Re
         events: rows.collect(),
         older,
         truncated: timeline.truncated,
+        sent: link(&at.path(sent::TAIL), &[("of", Some(id.clone()))]),
+        unknown: typed.filter(|_| !found.known),
         who,
         id,
     };

@@ -83,6 +83,10 @@ pub enum Ask {
     Timeline(Timeline),
     /// What happened to a message.
     Message(Message),
+    /// What Postmark says it sent to an address, or of one message.
+    ///
+    /// Postmark is asked now, and nothing of its answer is stored. So mail is found of which no event has come in.
+    Sent(Sent),
     /// What happened at a server, latest first.
     ///
     /// The stack needs its index by time for this (the template's parameter `ByTime`).
@@ -528,6 +532,26 @@ pub struct Message {
     /// How much of it.
     #[command(flatten)]
     pub paging: Paging,
+    /// Where the API is asked.
+    #[command(flatten)]
+    pub access: Access,
+}
+
+/// `sent`.
+#[derive(Debug, Args)]
+pub struct Sent {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// The address, or `id:` and a recipient's id.
+    #[arg(value_parser = crate::whom, required_unless_present = "message", conflicts_with = "message")]
+    pub address: Option<String>,
+    /// Ask about this message: Postmark's MessageID.
+    #[arg(long, value_name = "MESSAGE_ID")]
+    pub message: Option<String>,
+    /// Only on this stream [default: all that are known].
+    #[arg(long, value_name = "STREAM", conflicts_with = "message")]
+    pub stream: Option<String>,
     /// Where the API is asked.
     #[command(flatten)]
     pub access: Access,

@@ -9,6 +9,7 @@ pub(crate) mod policy;
 pub(crate) mod postmark_settings;
 pub(crate) mod recipient;
 mod ruling;
+mod sent;
 mod smtp;
 mod stats;
 mod suppressions;
@@ -37,6 +38,7 @@ pub fn run(command: Ask, context: &Context, form: Form) -> Result<ExitCode, Fail
         Ask::Stats(args) => return stats::run(&args, context, form),
         Ask::Timeline(args) => events::timeline(&args, context, form)?,
         Ask::Message(args) => events::message(&args, context, form)?,
+        Ask::Sent(args) => sent::run(&args, context, form)?,
         Ask::Activity(args) => events::activity(&args, context, form)?,
         Ask::Audit(args) => events::audit(&args, context, form)?,
         Ask::Token(command) => token::run(command, context, form)?,

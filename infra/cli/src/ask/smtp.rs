@@ -3,7 +3,7 @@
 use super::time;
 use crate::api::{Api, Request};
 use crate::args::smtp::{Smtp, SmtpOf, SmtpSet, SmtpTest};
-use crate::prompt::{agreed, secret};
+use crate::prompt::{must_agree, secret};
 use crate::target::Context;
 use crate::terminal::visible;
 use crate::{Failure, say, show, tell};
@@ -36,10 +36,7 @@ pub(super) fn run(command: Smtp, context: &Context, json: bool) -> Result<bool, 
         Smtp::Test(args) => test(&args, context, json),
         Smtp::Remove { of, yes } => {
             let question = format!("forget the keys of the stream {}?", visible(&of.stream));
-            if !yes && !agreed(&question)? {
-                return Err(Failure::new("nothing was changed")
-                    .next("say y, or give --yes to go on without being asked"));
-            }
+            must_agree(yes, &question)?;
             let (api, path) = open(&of, context)?;
             let told = api.ask(&Request::delete(&segments(&path, &[])))?;
             say(match json {
