@@ -41,31 +41,36 @@ pub(crate) async fn to(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Resu
     let named = Named::of(reader, name).await?;
     let address = &address(reader, &named).await?;
     let api = &api(reader).await?;
-    // Those that Postmark has, and not those of which something is recorded: it is asked for what is not.
-    let mut streams: BTreeSet<String> = in_time(connect::streams(api)).await?.into_keys().collect();
-    if let Some(stream) = query.text("stream") {
-        stream_named(stream)?;
-        streams.retain(|one| one == stream);
-        if streams.is_empty() {
-            reader.stream(stream, UnknownStream::Refuse).await?;
-            return Err(not_at_postmark());
-        }
+    let only = query.text("stream");
+    only.map(stream_named).transpose()?;
+    // Both answers share one time: a caller behind a gateway does not wait for twice as long.
+    let asked = async {
+        // Those that Postmark has, and not those of which something is recorded: it is asked for what is not.
+        let mut streams: BTreeSet<String> = connect::streams(api).await?.into_keys().collect();
+        streams.retain(|stream| only.is_none_or(|only| stream == only));
+        // Postmark lists what waits to be sent apart.
+        let questions =
+            streams.iter().flat_map(|stream| [None, Some("queued")].map(|status| (stream, status)));
+        let asked = questions.map(|(stream, status)| async move {
+            let recipient = Some(address.as_str());
+            let query =
+                MessageQuery { stream, count: MESSAGES, recipient, status, ..MessageQuery::default() };
+            Ok::<_, ApiError>((stream.clone(), api.messages(&query).await?))
+        });
+        stream::iter(asked.collect::<Vec<_>>()).buffered(AT_ONCE[0]).try_collect().await
+    };
+    let pages: Vec<(String, Page<Value>)> = in_time(asked).await?;
+    // Every stream that there is has its pages, be they empty.
+    if let (Some(stream), true) = (only, pages.is_empty()) {
+        reader.stream(stream, UnknownStream::Refuse).await?;
+        return Err(not_at_postmark());
     }
-    // Postmark lists what waits to be sent apart.
-    let questions = streams.iter().flat_map(|stream| [None, Some("queued")].map(|status| (stream, status)));
-    let asked = questions.map(|(stream, status)| async move {
-        let recipient = Some(address.as_str());
-        let query = MessageQuery { stream, count: MESSAGES, recipient, status, ..MessageQuery::default() };
-        Ok::<_, ApiError>((stream, api.messages(&query).await?))
-    });
-    let asked = stream::iter(asked.collect::<Vec<_>>()).buffered(AT_ONCE[0]).try_collect();
-    let pages: Vec<(&String, Page<Value>)> = in_time(asked).await?;
     let truncated = pages.iter().any(|(_, page)| page.total > page.rows.len() as u64);
     let ids: BTreeSet<RecipientId> = named.ids.iter().copied().collect();
     let mut found = BTreeMap::new();
     for (stream, page) in pages {
         for row in page.rows.iter().filter(|row| is_to(row, address)) {
-            let message = message(reader, row, stream).ok_or_else(not_understood)?;
+            let message = message(reader, row, &stream).ok_or_else(not_understood)?;
             found.insert(message.message_id.clone(), message);
         }
     }

@@ -438,7 +438,8 @@ pub fn store_signing_key(args: &OnAws, stack: &str, key: Option<&str>) -> Result
             removed => removed.map(|()| true),
         };
         let stored = match (removed, key) {
-            (Ok(_), Some(key)) => link.put_parameter(&name, key).await,
+            // Over one that was stored meanwhile, too.
+            (Ok(_), Some(key)) => link.replace_parameter(&name, key).await.map(|()| true),
             (removed, _) => removed,
         };
         stored.map_err(|error| match error {

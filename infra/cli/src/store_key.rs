@@ -63,7 +63,10 @@ fn known_secret(ring: &KeyRing, on_aws: &crate::args::OnAws, stack: &str) -> Res
         Failure::new(format!("stack {stack} has no key in {}", ring.path().display()))
             .next("do this where the key is, or name its folder by --home")
     })?;
-    let known = aws::public_keys(on_aws, stack)?.unwrap_or_default();
+    let known = aws::public_keys(on_aws, stack)?.ok_or_else(|| {
+        Failure::new(format!("stack {stack} is not deployed there: it has no doors that know a key"))
+            .next("deploy (`make deploy`, which takes the keys along), then do this again")
+    })?;
     ring.must_have_one_of(&known)?;
     let newest = known.split(',').next().unwrap_or_default().trim();
     if newest != key.public().to_string() {
