@@ -22,19 +22,26 @@ fn view_key(recipient: usize) -> serde_json::Value {
     json!({ "pk": { "S": format!("{SERVER}#{id}") }, "sk": { "S": "*" } })
 }
 
-/// Makes the view of a recipient unreadable: whatever is about it cannot be consumed, until it is mended.
-fn damage(stack: &Deployed, recipient: usize) -> serde_json::Value {
-    let key = view_key(recipient);
-    let mut item = key.clone();
-    item["view"] = json!({ "S": "not a view" });
-    let table = format!("{}-recipients", stack.name);
-    aws_json("dynamodb", "DynamoDB_20120810.PutItem", &json!({ "TableName": table, "Item": item }));
-    key
+/// A recipient whose view is unreadable: whatever is about it cannot be consumed until this is dropped, which a test that
+/// fails does, too, so that the next one finds a stack that works.
+struct Damaged {
+    table: String,
+    key: serde_json::Value,
 }
 
-fn mend(stack: &Deployed, key: &serde_json::Value) {
-    let table = format!("{}-recipients", stack.name);
-    aws_json("dynamodb", "DynamoDB_20120810.DeleteItem", &json!({ "TableName": table, "Key": key }));
+fn damage(stack: &Deployed, recipient: usize) -> Damaged {
+    let damaged = Damaged { table: format!("{}-recipients", stack.name), key: view_key(recipient) };
+    let mut item = damaged.key.clone();
+    item["view"] = json!({ "S": "not a view" });
+    aws_json("dynamodb", "DynamoDB_20120810.PutItem", &json!({ "TableName": damaged.table, "Item": item }));
+    damaged
+}
+
+impl Drop for Damaged {
+    fn drop(&mut self) {
+        let input = json!({ "TableName": self.table, "Key": self.key });
+        aws_json("dynamodb", "DynamoDB_20120810.DeleteItem", &input);
+    }
 }
 
 fn is_recorded(stack: &Deployed, recipient: usize) -> bool {
@@ -49,7 +56,7 @@ fn is_recorded(stack: &Deployed, recipient: usize) -> bool {
 fn a_message_that_fails_for_a_while_comes_through_later_and_its_neighbours_are_not_repeated() {
     let stack = STACK.lock();
     stack.set_queue(QueueName::Critical, "VisibilityTimeout", "12");
-    let key = damage(&stack, 100);
+    let damaged = damage(&stack, 100);
     let (before, copies) =
         (stack.counted("consumer", "EventsProcessed"), stack.counted("consumer", "EventsDuplicate"));
     for recipient in 100..110 {
@@ -62,7 +69,7 @@ fn a_message_that_fails_for_a_while_comes_through_later_and_its_neighbours_are_n
     stack.wait_until("one waits for its next try", || {
         stack.depth(QueueName::Critical) == Depth { visible: 0, in_flight: 1 }
     });
-    mend(&stack, &key);
+    drop(damaged);
     stack.settled();
     assert!(is_recorded(&stack, 100));
     stack.wait_until("all are counted once", || stack.counted("consumer", "EventsProcessed") - before == 10);
@@ -72,7 +79,7 @@ fn a_message_that_fails_for_a_while_comes_through_later_and_its_neighbours_are_n
 #[test]
 fn what_fails_too_often_is_a_dead_letter_and_a_redrive_brings_it_into_the_ledger() {
     let stack = STACK.lock();
-    let key = damage(&stack, 200);
+    let damaged = damage(&stack, 200);
     let dead = |stack: &Deployed| stack.depth(QueueName::CriticalDead).visible;
     let region = postledger_tests::emulator::REGION;
     let redrive = |receives: u32| {
@@ -87,7 +94,7 @@ fn what_fails_too_often_is_a_dead_letter_and_a_redrive_brings_it_into_the_ledger
     stack.set_queue(QueueName::Critical, "RedrivePolicy", &redrive(queue::RECEIVES_MAX));
     assert_eq!(stack.told(&["queues"])[0]["dead"], 1);
 
-    mend(&stack, &key);
+    drop(damaged);
     let redriven = stack.told(&["queues", "redrive", "--queue", "critical"]);
     assert_eq!(redriven["moved"], 1);
     stack.settled();

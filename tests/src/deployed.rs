@@ -22,8 +22,8 @@ use store::DynamoDb;
 use tokio::runtime::Runtime;
 use ureq::Agent;
 
-/// How long anything may take that is waited for.
-const WAIT: Duration = Duration::from_secs(120);
+/// How long anything may take that is waited for: far longer than it takes on a machine with nothing else to do.
+const WAIT: Duration = Duration::from_secs(300);
 /// How often it is looked for.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -206,11 +206,16 @@ impl Deployed {
     /// Waits until something is so.
     ///
     /// # Panics
-    /// Where that takes too long.
+    /// Where that takes too long: with what is on the queues, and what the consumer printed last.
     pub fn wait_until(&self, what: &str, mut so: impl FnMut() -> bool) {
         let start = Instant::now();
         while !so() {
-            assert!(start.elapsed() < WAIT, "not in time: {what}");
+            if start.elapsed() >= WAIT {
+                let depths = QueueName::ALL.map(|name| (name, self.depth(name)));
+                let printed = self.printed("consumer");
+                let last = &printed[printed.len().saturating_sub(20)..];
+                panic!("not in time: {what}\n{depths:?}\n{}", last.join("\n"));
+            }
             std::thread::sleep(POLL);
         }
     }
