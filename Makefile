@@ -108,6 +108,7 @@ compile:
 	@$(CARGO) fmt --version >/dev/null 2>&1 && clippy-driver --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path $(SIMULATOR)/Cargo.toml --check
+	$(LINTED) build --locked $(EVERYTHING)
 	$(LINTED) test --locked $(EVERYTHING) --no-run
 
 lint-templates: sam ## the templates of CloudFormation, for both regions
