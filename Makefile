@@ -15,7 +15,7 @@ KILLS ?= 250
 EVENTS_DISK ?= 100000
 SEED ?= 1
 STARTS ?= 21
-# How many rows the suppression lists of `make reconcile-memory` and `make api-speed` have.
+# How many rows the suppression lists of `make reconcile-memory`, `make api-speed` and `make page-speed` have.
 ROWS ?= 1000000
 # The release of crawler-user-agents that `make crawlers` takes.
 CRAWLERS ?= 1.67.0
@@ -48,7 +48,7 @@ BROWSERS = .tools/browser/bin/python tests/browser/run.py --postledger target/de
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run demo install check local local-stop local-status test lint compile lint-templates functions build deploy adopt rollback releases rust aws node sam api-tools client-tools browser-tools browser-checks browsers picture likeness clients soak soak-aws soak-disk disk-speed blast sim sim-faults cost \
-	api-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
+	api-speed page-speed reconcile-memory body-memory crawlers cold-start throughput oracle fuzz fuzz-api openapi dictionary audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -217,6 +217,11 @@ api-speed: ## a check of 1,000 and of 10,000 addresses, and a million suppressio
 	$(CARGO) build --locked --release --package api
 	$(CARGO) build --locked --release --package postledger-tests --bin api-speed
 	target/release/api-speed --rows $(ROWS) --binary target/release/api
+
+page-speed: aws ## warm pages of the portal, of an agency with 1,000 servers and a million suppressions: time, weight and calls; its start beside the read API's (ROWS=)
+	$(CARGO) build --locked --release --package api --package portal
+	$(CARGO) build --locked --release --package postledger-tests --bin page-speed
+	target/release/page-speed --rows $(ROWS) --functions target/release
 
 reconcile-memory: ## memory and time of reconcile over a suppression list of a million rows (ROWS=)
 	$(CARGO) build --locked --release --package reconcile

@@ -7,4 +7,5 @@ mod commands;
 mod consumer;
 mod contracts;
 mod ingest;
+mod pages;
 mod soak;

@@ -4,7 +4,7 @@
 use crate::lambda::{Function, Lambda, queue_settings, table_settings};
 use crate::meter::{Meter, size};
 use crate::process::{cpu_ns, resident_kb};
-use crate::reconcile_memory::{PAGE_BYTES, SINCE, STREAM, address, index, listing, view, wire};
+use crate::reconcile_memory::{PAGE_BYTES, STREAM, address, index_page, listing, view, wire};
 use crate::wire::{Wire, at_once};
 use crate::{SERVER, STACK, server_id};
 use account::tokens_prefix;
@@ -78,29 +78,8 @@ impl ApiBench {
 
     /// Asks what a gateway would hand on: the body of the answer, which went well, and what it took.
     async fn ask(&mut self, method: &str, path: &str, query: &str, body: &str, into: &mut Measured) -> Value {
-        let event = json!({
-            "version": "2.0",
-            "routeKey": "$default",
-            "rawPath": path,
-            "rawQueryString": query,
-            "headers": {
-                "authorization": format!("Bearer {}", self.token),
-                "content-type": "application/json",
-                "host": "a1b2c3.execute-api.us-east-1.amazonaws.com",
-            },
-            "requestContext": {
-                "accountId": "123456789012",
-                "apiId": "a1b2c3",
-                "domainName": "a1b2c3.execute-api.us-east-1.amazonaws.com",
-                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
-                "requestId": "JKJaXmPLvHcESHA=",
-                "routeKey": "$default",
-                "stage": "$default",
-                "timeEpoch": platform::now().micros() / 1_000,
-            },
-            "body": body,
-            "isBase64Encoded": false,
-        });
+        let mut event = gateway_request(method, path, query, body);
+        event["headers"]["authorization"] = format!("Bearer {}", self.token).into();
         let (begun, before) = (Instant::now(), cpu_ns(self.pid()));
         let answer = self.lambda.invoke(event).await;
         into.elapsed.push(begun.elapsed());
@@ -160,6 +139,32 @@ impl ApiBench {
     }
 }
 
+/// A request as an HTTP API hands it to a function, in payload format 2.0.
+pub(crate) fn gateway_request(method: &str, path: &str, query: &str, body: &str) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {
+            "content-type": "application/json",
+            "host": "a1b2c3.execute-api.us-east-1.amazonaws.com",
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "a1b2c3",
+            "domainName": "a1b2c3.execute-api.us-east-1.amazonaws.com",
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "timeEpoch": platform::now().micros() / 1_000,
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
+}
+
 /// What AWS answers where a list has so many rows, and of the addresses that are checked one in ten is on it.
 fn answers(rows: u64, id: String, token: String) -> impl Fn(&str, &Value) -> Value + Send + Sync {
     let key = LedgerKey::for_tests();
@@ -181,12 +186,7 @@ fn answers(rows: u64, id: String, token: String) -> impl Fn(&str, &Value) -> Val
         "GetQueueAttributes" => json!({ "Attributes": {
             "ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0",
         } }),
-        "Query" if input["IndexName"] == "suppressed" => {
-            let since = input["ExclusiveStartKey"]["since"]["N"].as_str().and_then(|text| text.parse().ok());
-            let from = since.map_or(0, |since: i64| since - SINCE.micros() + 1);
-            let page = input["Limit"].as_u64().map_or(page, |limit| limit.min(page));
-            index(&key, u64::try_from(from).expect("one of its rows"), page, rows)
-        }
+        "Query" if input["IndexName"] == "suppressed" => index_page(&key, input, page, rows),
         // The streams of the server: of the registry nothing else is queried.
         "Query" if input["TableName"].as_str().is_some_and(|table| table.ends_with("registry")) => {
             json!({ "Items": [wire(item::stream_key(server, STREAM), Item::default())], "Count": 1 })

@@ -2,7 +2,7 @@
 
 use crate::{SERVER, now, server_id};
 use fastrand::Rng;
-use ledger::Source;
+use ledger::{Source, Time};
 use queue::{ENVELOPE_VERSION, Envelope, SetAside};
 use serde_json::{Value, json};
 use store::QuarantineStore;
@@ -12,13 +12,17 @@ use store::QuarantineStore;
 /// # Panics
 /// Where it is none.
 pub fn envelope(source: Source, body: &Value) -> Envelope {
+    envelope_at(source, body, now())
+}
+
+/// An event as the door puts it on a queue that takes it in at some time.
+///
+/// # Panics
+/// Where it is none.
+pub fn envelope_at(source: Source, body: &Value, received_at: Time) -> Envelope {
     let text = String::from_utf8(serde_json::to_vec(body).expect("a sound body")).expect("a sound body");
-    let context = postmark::Context {
-        server: server_id(SERVER),
-        received_at: now(),
-        source,
-        keep_engagement_detail: false,
-    };
+    let context =
+        postmark::Context { server: server_id(SERVER), received_at, source, keep_engagement_detail: false };
     let examined = postmark::examine(text.as_bytes(), &context).expect("a sound body");
     Envelope {
         v: ENVELOPE_VERSION,

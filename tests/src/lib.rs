@@ -21,6 +21,7 @@ pub mod heavy;
 pub mod lambda;
 pub mod meter;
 pub mod open_metrics;
+pub mod page_speed;
 pub mod postmark;
 pub mod process;
 pub mod reconcile_memory;

@@ -235,11 +235,7 @@ fn answers(rows: u64) -> impl Fn(&str, &Value) -> Value + Send + Sync {
         "GetParameter" if input["Name"] == format!("{}/{SERVER}", tokens_prefix(STACK)) => {
             json!({ "Parameter": { "Value": "token-of-a-server" } })
         }
-        "Query" if input["IndexName"] == "suppressed" => {
-            let since = input["ExclusiveStartKey"]["since"]["N"].as_str().and_then(|text| text.parse().ok());
-            let from = since.map_or(0, |since: i64| since - SINCE.micros() + 1);
-            index(&key, u64::try_from(from).expect("one of its rows"), page, rows)
-        }
+        "Query" if input["IndexName"] == "suppressed" => index_page(&key, input, page, rows),
         "Query" if input["ExpressionAttributeValues"][":pk"]["S"] == Collection::Servers.pk() => {
             json!({ "Items": [registered()], "Count": 1, "ScannedCount": 1 })
         }
@@ -260,8 +256,16 @@ fn registered() -> Value {
     wire((Collection::Servers.pk(), SERVER.to_string()), item)
 }
 
+/// The page of the index of our list that a query asks for, of at most so many rows.
+pub(crate) fn index_page(key: &LedgerKey, input: &Value, most: u64, rows: u64) -> Value {
+    let since = input["ExclusiveStartKey"]["since"]["N"].as_str().and_then(|text| text.parse().ok());
+    let from = since.map_or(0, |since: i64| since - SINCE.micros() + 1);
+    let page = input["Limit"].as_u64().map_or(most, |limit| limit.min(most));
+    index(key, u64::try_from(from).expect("one of its rows"), page, rows)
+}
+
 /// A page of the index of our list.
-pub(crate) fn index(key: &LedgerKey, from: u64, page: u64, rows: u64) -> Value {
+fn index(key: &LedgerKey, from: u64, page: u64, rows: u64) -> Value {
     let to = rows.min(from + page);
     let items: Vec<Value> = (from..to).map(|row| listing(key, row)).collect();
     let mut answer = json!({ "Count": items.len(), "ScannedCount": items.len() });
