@@ -19,7 +19,7 @@ import os
 import pathlib
 import tempfile
 
-from deployment import adoption, alarms, binaries, checks, emulated, portal, releases, stacks
+from deployment import adoption, alarms, binaries, checks, emulated, index, portal, releases, stacks
 from deployment.console import refuse, refuse_error, sam, say
 from deployment.parameters import Keys, all_of, chosen, pairs
 from deployment.template import parse, retained
@@ -94,6 +94,7 @@ class Deployment:
         self.stack = arguments.stack or config["global"]["parameters"]["stack_name"]
         self.common = ["--config-file", INFRA / "samconfig.toml", "--config-env", arguments.env]
         self.shelf = releases.Shelf(self.stack, config)
+        self.index = index.Notes(self.stack, region, arguments)
 
     def run(self):
         if self.arguments.list:
@@ -170,9 +171,24 @@ class Deployment:
         # In quotes, for a value with a space: rate(1 hour).
         overrides = [f'{name}="{value}"' for name, value in parameters.items()]
         before = stacks.described(self.stack)
+        # What is not named stays as it is, where the template knows it.
+        known = parse(template.read_text())["Parameters"]
+        kept = {name: value for name, value in stacks.parameters_of(before).items() if name in known}
+        if index.is_switched(stacks.outputs_in(before), {**kept, **parameters}):
+            self.index.off()
         if not sam("deploy", "--template-file", template, "--stack-name", self.stack, *self.common, "--parameter-overrides", *overrides):
             self.say_what_is_left(before)
         stacks.forget_failed_change_sets(self.stack)
+        self.note_index(before)
+
+    def note_index(self, before):
+        """Notes that the index by time is on, where it is."""
+        if stacks.outputs_of(self.stack).get("ByTime") != "true":
+            return
+        if before and not stacks.outputs_in(before):
+            # Taken over: what is noted in its tables is of an earlier stack's time.
+            self.index.off()
+        self.index.on(is_new=not before)
 
     def say_what_is_left(self, before):
         """Refuses, as a deployment failed: what that means for what ran before, and what is to be done."""

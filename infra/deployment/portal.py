@@ -25,7 +25,8 @@ def announcement(parameters, before, region):
     told = (f"the portal switches the index by time on: one more write unit for each event, about {UNIT_PRICES[place]} USD for a "
             f"million events in {place}, and each event is stored once more (docs/costs.md)")
     if before:
-        told += "\n  its list of activity is whole from this deployment on: events that were recorded before are not in that index"
+        told += ("\n  its list of activity is whole from this deployment on: `postledger index fill` adds the events that were recorded "
+                 "before, and says first what that costs")
     return told
 
 

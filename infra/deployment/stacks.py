@@ -55,7 +55,12 @@ def described(name):
 
 def outputs_of(name):
     """What a stack tells of itself; nothing if there is none."""
-    return {output["OutputKey"]: output["OutputValue"] for output in described(name).get("Outputs", [])}
+    return outputs_in(described(name))
+
+
+def outputs_in(stack):
+    """What a described stack tells of itself."""
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def parameters_of(stack):

@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 70] = [
+const COMMANDS: [(&str, Given); 72] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -33,6 +33,8 @@ const COMMANDS: [(&str, Given); 70] = [
     ("event", Nothing),
     ("export --server 8123456 bob@customer.example", Used),
     ("fold", Nothing),
+    ("index fill --yes", Refused),
+    ("index note", Refused),
     ("keys list", Refused),
     ("keys new", Refused),
     ("keys prepare --region eu-west-1", Refused),
@@ -101,8 +103,18 @@ fn all(of: &clap::Command, before: &str) -> BTreeSet<String> {
 
 fn names(words: &str) -> String {
     let is_name = |word: &&str| !word.starts_with('-') && !word.contains('@') && *word != "abc";
-    let subject =
-        ["keys", "quarantine", "queues", "server", "smtp", "suppressions", "tables", "token", "user"];
+    let subject = [
+        "index",
+        "keys",
+        "quarantine",
+        "queues",
+        "server",
+        "smtp",
+        "suppressions",
+        "tables",
+        "token",
+        "user",
+    ];
     let count = if subject.iter().any(|one| words.starts_with(&format!("{one} "))) { 2 } else { 1 };
     words.split(' ').take(count).filter(is_name).collect::<Vec<_>>().join(" ")
 }

@@ -466,6 +466,20 @@ fn a_whole_ledger_has_no_dead_letters_and_is_as_its_events_say() {
 }
 
 #[test]
+fn on_one_machine_the_index_by_time_is_whole_and_there_is_nothing_to_fill_in() {
+    let running = Running::start("index", &[]);
+    let whole = json!({ "state": "whole", "read": 0, "filled": 0 });
+    for words in [&["index", "fill"][..], &["index", "note"], &["index", "note", "--off"]] {
+        assert_eq!(running.json(&[words, &["--json"]].concat()), whole, "{words:?}");
+    }
+    let shown = running.ask(&["index", "fill"], b"");
+    assert_eq!(shown.status.code(), Some(0));
+    assert!(text(&shown.stdout).contains("it has all events"), "{}", text(&shown.stdout));
+    let activity = running.json(&["activity", "--server", "8123456", "--json"]);
+    assert_eq!(activity.get("whole_from"), None);
+}
+
+#[test]
 fn a_person_is_erased_by_a_command_and_stays_banned() {
     let running = Running::start("erase", &[]);
     let recipient = ["recipient", "--server", "8123456", "no.such.user@customer.example", "--json"];
@@ -604,6 +618,7 @@ fn every_command_has_complete_help() {
         "erase",
         "queues",
         "rebuild",
+        "index",
         "tables",
         "check",
         "suppressions",

@@ -17,7 +17,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Every call of operators, as one that changes nothing even if it were let in.
-const CALLS: [(&str, &str); 20] = [
+const CALLS: [(&str, &str); 23] = [
     ("GET", "operator/queues"),
     ("POST", "operator/queues/critical/redrive"),
     ("GET", "operator/quarantine?days=7"),
@@ -33,6 +33,9 @@ const CALLS: [(&str, &str); 20] = [
     ("POST", "operator/servers/8123456/reconcile"),
     ("GET", "operator/servers/8123456/rebuild"),
     ("POST", "operator/servers/8123456/rebuild"),
+    ("GET", "operator/index"),
+    ("PUT", "operator/index"),
+    ("POST", "operator/index/fill"),
     ("GET", "operator/documents/servers"),
     ("GET", "operator/documents/tokens/none"),
     ("PUT", "operator/stacks/test/keys"),

@@ -3,7 +3,8 @@
 use aws::Limits;
 use consumer::Consumer;
 use embedded::pump;
-use ledger::{LedgerKey, recipient_key};
+use ledger::event::What;
+use ledger::{LedgerKey, Time, recipient_key};
 use postledger::aws::ledger_key_parameter;
 use postledger::sample::sample;
 use postledger_tests::command::{Folder, command, run, text};
@@ -11,11 +12,13 @@ use postledger_tests::emulator::{Emulator, fresh_name, tables};
 use postledger_tests::{SERVER, World, server_id};
 use queue::{Queue, QueueName, Sender, Sqs};
 use serde_json::{Value, json};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use store::by_time::{self, Filled};
+use store::contract::recorded;
 use store::prelude::*;
-use store::{Action, DynamoDb};
+use store::{ACTIONS_MAX, Action, DynamoDb, Recorded};
 use tokio::sync::watch;
 
 /// A stack in the emulator, and an operator's folder of keys.
@@ -39,10 +42,15 @@ impl Operator {
         operator
     }
 
-    fn ask(&self, args: &[&str], input: &[u8], endpoint: &[&str]) -> Output {
+    fn command(&self, args: &[&str], endpoint: &[&str]) -> Command {
         let mut command = command();
         command.args(args).args(["--stack", &self.stack]).args(endpoint);
-        run(command.env("POSTLEDGER_HOME", self.home.path()), input)
+        command.env("POSTLEDGER_HOME", self.home.path());
+        command
+    }
+
+    fn ask(&self, args: &[&str], input: &[u8], endpoint: &[&str]) -> Output {
+        run(&mut self.command(args, endpoint), input)
     }
 
     fn on_aws(&self, args: &[&str], input: &[u8]) -> Output {
@@ -232,6 +240,100 @@ async fn a_view_that_is_not_as_its_events_say_is_named_and_mended() {
     assert_eq!((&mended["repaired"], &mended["after"]["differences"]), (&json!(1), &json!([])));
     assert!(operator.on_aws(&rebuild, b"").status.success());
     assert_eq!(store.views(server, &[recipient]).await.unwrap(), [Some(view)]);
+}
+
+/// So many events of the last hours, the latest first.
+fn recent(count: i64, now: Time) -> Vec<Recorded> {
+    let event = |n: i64| {
+        let mut recorded = recorded(n, What::Delivery, 10);
+        recorded.event.at = now.plus_seconds(-60 * n);
+        recorded
+    };
+    (0..count).map(event).collect()
+}
+
+async fn record(store: &DynamoDb, events: &[Recorded]) {
+    store.note_stream(server_id(SERVER), "outbound").await.unwrap();
+    for some in events.chunks(ACTIONS_MAX) {
+        store.commit(&some.iter().cloned().map(Action::Record).collect::<Vec<_>>()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn older_events_are_filled_into_the_index_by_a_command_that_was_killed_and_goes_on() {
+    let [always, later] = [(); 2].map(|()| {
+        let operator = Operator::new();
+        operator.json(&["tables", "create", "--by-time"]);
+        operator
+    });
+    let store = |of: &Operator, by_time| tables(&Emulator::shared().url, &of.stack, by_time);
+    let list = |of: &Operator| of.json(&["activity", "--server", "8123456", "--all"]);
+    let (now, before) = (platform::now(), platform::now().plus_seconds(-7_200));
+    let events = recent(450, now);
+    record(&store(&always, true), &events).await;
+    always.json(&["index", "note", "--new"]);
+    let whole = list(&always);
+    assert_eq!((whole["items"].as_array().unwrap().len(), whole.get("whole_from")), (450, None));
+
+    // The last ten minutes with the index, which was switched on two hours ago.
+    record(&store(&later, false), &events[10..]).await;
+    let with = store(&later, true);
+    record(&with, &events[..10]).await;
+    let unknown = list(&later);
+    assert!(unknown["whole_from"].is_string(), "nobody has noted anything: {unknown}");
+    by_time::note_on(&with, before, false).await.unwrap();
+    let partial = list(&later);
+    let from = before.plus_seconds(by_time::SETTLED_SECONDS).to_string();
+    assert_eq!((partial["items"].as_array().unwrap().len(), &partial["whole_from"]), (10, &json!(from)));
+    let shown = later.on_aws(&["activity", "--server", "8123456"], b"");
+    assert!(text(&shown.stderr).contains("postledger index fill"), "{}", text(&shown.stderr));
+
+    let unasked = later.on_aws(&["index", "fill"], b"");
+    let told = text(&unasked.stderr);
+    assert_eq!(unasked.status.code(), Some(1), "{told}");
+    assert!(told.contains("about 450 events") && told.contains("1.41 USD for a million events"), "{told}");
+    assert!(told.contains("--yes"), "a pipe is nobody to ask: {told}");
+    assert_eq!(by_time::so_far(&with).await.unwrap(), Filled::default());
+
+    let endpoint = ["--endpoint", &Emulator::shared().url];
+    let mut filling = later.command(&["index", "fill", "--yes", "--rate", "100"], &endpoint);
+    let mut filling =
+        filling.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while by_time::so_far(&with).await.unwrap().read == 0 {
+        assert!(filling.try_wait().unwrap().is_none(), "it ended before it was killed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    filling.kill().unwrap();
+    filling.wait().unwrap();
+    let so_far = by_time::so_far(&with).await.unwrap();
+    assert!((1..450).contains(&so_far.read), "{so_far:?}");
+    let partial = list(&later);
+    assert!((10..450).contains(&partial["items"].as_array().unwrap().len()));
+    assert_eq!(partial["whole_from"], from, "nothing is whole before the end");
+
+    let done = later.json(&["index", "fill", "--yes"]);
+    assert_eq!((&done["state"], &done["read"]), (&json!("whole"), &json!(450)), "{done}");
+    assert_eq!(list(&later), whole, "as if the index had been there from the start");
+    let again = later.json(&["index", "fill"]);
+    assert_eq!(again, json!({ "state": "whole", "read": 0, "filled": 0 }), "nobody is asked");
+    let audit = later.json(&["audit"]);
+    let whats: Vec<&Value> = audit["items"].as_array().unwrap().iter().map(|item| &item["what"]).collect();
+    assert_eq!(whats, ["index.fill"; 3], "begun twice, done once: {audit}");
+    assert!(!audit.to_string().contains('@'), "no address is noted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_is_not_there_or_was_switched_on_just_now_is_not_filled() {
+    let operator = Operator::with_stack();
+    assert_told(&operator.on_aws(&["index", "fill"], b""), "keeps no index by time", "ByTime=true");
+    let operator = Operator::new();
+    operator.json(&["tables", "create", "--by-time"]);
+    assert_eq!(operator.json(&["index", "note"])["state"], "partial");
+    let refused = operator.on_aws(&["index", "fill", "--yes"], b"");
+    assert_eq!(refused.status.code(), Some(1));
+    let told = text(&refused.stderr);
+    assert!(told.contains("switched on minutes ago") && told.contains("after that time"), "{told}");
+    assert_eq!(operator.json(&["index", "note", "--off"]).get("whole_from"), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

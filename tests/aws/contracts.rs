@@ -34,6 +34,18 @@ mod tables_with_by_time {
     store::store_contract!(async |case: &'static str| super::tables_for(case, true).await);
 }
 
+mod filling_by_time {
+    use super::*;
+
+    store::by_time_contract!(async || {
+        let stack = fresh_name();
+        let url = platform::env::text("POSTLEDGER_TEST_DYNAMODB");
+        let url = url.unwrap_or_else(|| Emulator::shared().url.clone());
+        make_tables(&url, &stack, true).await;
+        [false, true].map(|by_time| Arc::new(tables(&url, &stack, by_time)) as Arc<dyn Scan>)
+    });
+}
+
 mod stripping {
     erasure::erasure_contract!(async |case: &'static str| super::tables_for(case, true)
         .await

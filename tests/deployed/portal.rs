@@ -15,6 +15,7 @@ use postledger_tests::emulator::Emulator;
 use postledger_tests::{SERVER, server_id};
 use serde_json::{Value, json};
 use store::Collection;
+use store::by_time;
 use store::prelude::*;
 use ureq::Agent;
 
@@ -107,7 +108,7 @@ fn people_sign_in_over_http_and_see_why_an_address_must_not_be_mailed() {
     let from = "MailFrom=Acme <portal@agency.example>";
     let named = ["Portal=true", "PortalConnects=true", "ByTime=false", "PortalName=Mail of Acme", from, &at];
     let said = stack.redeploy(&named);
-    for words in ["switches the index by time on", "whole from this deployment on"] {
+    for words in ["switches the index by time on", "whole from this deployment on", "postledger index fill"] {
         assert!(said.contains(words), "{said}");
     }
     assert_eq!(stack.output("ByTime"), "true");
@@ -119,6 +120,7 @@ fn people_sign_in_over_http_and_see_why_an_address_must_not_be_mailed() {
     let mut operator = an_operator_lets_itself_in_by_a_link_that_works_once(&stack);
     the_first_sentence_says_that_a_bounced_address_must_not_be_mailed(&mut operator);
     activity_is_listed_from_the_day_of_the_portal_on(&mut operator);
+    older_events_are_filled_in_by_a_command_and_the_list_is_whole(&stack, &mut operator);
     what_is_suppressed_on_a_page_is_recorded_though_the_portal_writes_no_event(&stack, &mut operator);
     webhooks_are_set_up_on_a_page_by_a_function_that_alone_has_the_key(&stack, &postmark, &mut operator);
     a_message_is_found_whatever_its_id_is(&mut operator);
@@ -177,6 +179,28 @@ fn activity_is_listed_from_the_day_of_the_portal_on(browser: &mut Browser<'_>) {
         let listed = page.contains(&format!("/servers/{SERVER}/recipients/"));
         assert_eq!(listed, is_listed, "{day}: {page}");
     }
+}
+
+/// Proves that the deployment noted the switch, that the functions may read what is noted, and that a command makes it whole.
+fn older_events_are_filled_in_by_a_command_and_the_list_is_whole(
+    stack: &Deployed,
+    browser: &mut Browser<'_>,
+) {
+    let page = format!("/servers/{SERVER}/activity");
+    assert!(browser.page(&page).contains("This list is whole from"));
+    let refused = stack.ask_with(&["index", "fill", "--yes"], b"");
+    assert!(text(&refused.stderr).contains("switched on minutes ago"), "{}", text(&refused.stderr));
+    // As if that had been an hour ago.
+    let hour_ago = platform::now().plus_seconds(-3_600);
+    stack.block(by_time::note_off(&stack.store)).unwrap();
+    stack.block(by_time::note_on(&stack.store, hour_ago, false)).unwrap();
+    let filled = stack.told(&["index", "fill", "--yes"]);
+    assert_eq!((&filled["state"], &filled["filled"]), (&json!("whole"), &json!(1)), "{filled}");
+    assert!(!browser.page(&page).contains("This list is whole from"));
+    let event: Value = serde_json::from_str(BOUNCE).unwrap();
+    let day = &event["BouncedAt"].as_str().unwrap()[..10];
+    let listed = browser.page(&format!("{page}?day={day}"));
+    assert!(listed.contains(&format!("/servers/{SERVER}/recipients/")), "{day}: {listed}");
 }
 
 /// Proves that the portal's function, which may not write it, has the API do it as whoever is signed in.

@@ -4,6 +4,7 @@ use postledger_tests::command::{Folder, run, text};
 use postledger_tests::emulator::root;
 use postledger_tests::template::template;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,7 +12,7 @@ use std::process::Command;
 fn python(expression: &str, given: &Value) -> Value {
     let program = format!(
         "import json, pathlib, sys\n\
-         from deployment import adoption, alarms, binaries, concurrency, parameters, portal, releases, stacks, template\n\
+         from deployment import adoption, alarms, binaries, concurrency, index, parameters, portal, releases, stacks, template\n\
          given = json.load(sys.stdin)\n\
          print(json.dumps({expression}))"
     );
@@ -137,10 +138,35 @@ fn what_the_portals_index_costs_is_said_before_it_is_switched_on_and_only_then()
     let later = said(on.clone(), off.clone(), "eu-west-1");
     let later = later.as_str().unwrap();
     assert!(later.contains("0.705 USD") && later.contains("whole from this deployment on"), "{later}");
+    assert!(later.contains("postledger index fill"), "{later}");
+    let prices: BTreeMap<&str, f64> = postledger::index::UNIT_PRICES.into();
+    assert_eq!(python("portal.UNIT_PRICES", &Value::Null), json!(prices), "both tell the same");
     let by_time = json!({ "ByTime": "true" });
     for (parameters, before) in [(off.clone(), off.clone()), (on.clone(), on.clone()), (on.clone(), by_time)]
     {
         assert_eq!(said(parameters, before, "us-east-1"), Value::Null);
+    }
+}
+
+#[test]
+fn nothing_of_the_index_counts_as_whole_while_a_deployment_switches_it_on_or_off() {
+    let switched = |before: Value, parameters: Value| {
+        python("index.is_switched(*given)", &json!([before, parameters])) == true
+    };
+    let (on, off) = (json!({ "ByTime": "true" }), json!({ "ByTime": "false" }));
+    for (before, parameters, expected) in [
+        (json!({}), on.clone(), false),
+        (json!({}), off.clone(), false),
+        (on.clone(), on.clone(), false),
+        (on.clone(), json!({ "Portal": "true", "ByTime": "false" }), false),
+        (off.clone(), off.clone(), false),
+        (off.clone(), on.clone(), true),
+        (off.clone(), json!({ "Portal": "true" }), true),
+        (json!({ "ApiUrl": "of a release that told nothing of it" }), on.clone(), true),
+        (on.clone(), off.clone(), true),
+        (on.clone(), json!({}), true),
+    ] {
+        assert_eq!(switched(before.clone(), parameters.clone()), expected, "{before} {parameters}");
     }
 }
 

@@ -4,6 +4,7 @@ pub mod api;
 pub mod beside;
 pub mod branding;
 pub mod doctor;
+pub mod index;
 pub mod keys;
 pub mod postmark_settings;
 pub mod reconcile;
@@ -13,6 +14,7 @@ pub mod user;
 pub use api::{Access, Ask};
 pub use beside::{Connect, Servers, Watch};
 pub use doctor::Doctor;
+pub use index::Index;
 pub use keys::{Keys, Rotate};
 pub use reconcile::{Backfill, Completeness, Postmark, Reconcile};
 
@@ -246,6 +248,11 @@ pub enum Command {
     /// It computes a server's views (the stored state of recipients) and counters again from its events. Exit status 1:
     /// something differs.
     Rebuild(Rebuild),
+    /// The index of events by time: fill older events in.
+    ///
+    /// The list of activity is read from it. A stack on AWS has it with a portal, or with ByTime=true.
+    #[command(subcommand)]
+    Index(Index),
     /// Create a stack's tables and queues in an emulator of AWS.
     #[command(subcommand)]
     Tables(Tables),

@@ -168,6 +168,11 @@ impl Aws {
         self.who.clone()
     }
 
+    /// The region that it is in.
+    pub fn region(&self) -> &str {
+        &self.meant.region
+    }
+
     /// Its tables.
     pub fn store(&self) -> &dyn Store {
         &*self.operator.store
@@ -281,8 +286,11 @@ impl Deployed {
     async fn by_name(access: &Access, meant: &Meant) -> Result<Deployed, Failure> {
         let link = Link::new(access.clone(), Limits::COMMAND);
         let urls = Sqs::urls_of_stack(&link, &meant.stack).await.map_err(|error| meant.queue(&error))?;
+        let tables = |by_time| Tables::of_stack(&meant.stack, by_time);
+        // Where there are no tables, whoever reads them says so.
+        let by_time = DynamoDb::new(link, tables(false)).has_by_time().await.unwrap_or(false);
         Ok(Deployed {
-            tables: Tables::of_stack(&meant.stack, false),
+            tables: tables(by_time),
             urls,
             ledger_key_parameter: ledger_key_parameter(&meant.stack),
             trusted: Trusted::All,

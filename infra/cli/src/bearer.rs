@@ -6,7 +6,7 @@
 use crate::Failure;
 use crate::args::api::{Audit, Erase};
 use crate::args::user::Users;
-use crate::args::{Ask, Command, Keys, Quarantine, Servers, Tables};
+use crate::args::{Ask, Command, Index, Keys, Quarantine, Servers, Tables};
 use crate::config::{Config, TOKEN};
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,8 @@ impl As {
                 Quarantine::List { .. } | Quarantine::Show { .. } | Quarantine::Replay { .. },
             )
             | Command::Revoke(_)
-            | Command::Rebuild(_) => operator,
+            | Command::Rebuild(_)
+            | Command::Index(Index::Fill(_) | Index::Note(_)) => operator,
         }
     }
 }

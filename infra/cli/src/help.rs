@@ -15,7 +15,10 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
         "Connect Postmark",
         &["server", "connect", "url", "watch", "reconcile", "backfill", "completeness", "smtp"],
     ),
-    ("Operate", &["run", "backup", "restore", "doctor", "queues", "quarantine", "rebuild", "keys", "revoke"]),
+    (
+        "Operate",
+        &["run", "backup", "restore", "doctor", "queues", "quarantine", "rebuild", "index", "keys", "revoke"],
+    ),
     ("Try and develop", &["sample", "event", "post", "fold", "tables", "completions", "man"]),
 ];
 

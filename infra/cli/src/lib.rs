@@ -18,6 +18,7 @@ pub mod endpoint;
 pub mod fold;
 pub mod format;
 pub mod help;
+pub mod index;
 pub mod keys;
 pub mod listen;
 mod made;

@@ -14,8 +14,9 @@ use postledger::progress::progress;
 use postledger::sample::SERVER;
 use postledger::target::{self, Context, Deployment};
 use postledger::{
-    Failure, USAGE, ask, aws, backup, bearer, connect, doctor, help, is_unwritten, operate, post, rebuild,
-    reconcile, report, revoke, rotate, run, say, server, show, store_key, tell, terminal, trial, watch,
+    Failure, USAGE, ask, aws, backup, bearer, connect, doctor, help, index, is_unwritten, operate, post,
+    rebuild, reconcile, report, revoke, rotate, run, say, server, show, store_key, tell, terminal, trial,
+    watch,
 };
 use serde::Serialize;
 use std::io::{Read, stdin};
@@ -100,6 +101,7 @@ fn command(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Quarantine(command) => operate::of_quarantine(command, &context, form)?,
         Command::Revoke(args) => revoke::run(&args, &context, form)?,
         Command::Rebuild(args) => return rebuild::run(&args, &context, form.json()?).map(status),
+        Command::Index(command) => index::run(&command, &context, form.json()?)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut help::command(), "postledger", &mut script);

@@ -7,14 +7,15 @@
 //! function has it.
 
 pub mod documents;
+mod index;
 mod messages;
 mod progress;
 pub mod routes;
 mod streams;
 
 pub use messages::{
-    Forgotten, OnQueue, QuarantineQuery, Reconcile as ReconcileAsk, Redrive, Redriven, Repaired, Replay,
-    Replayed, Revoked, SetAside as Listed,
+    Forgotten, Index, IndexFill, IndexNote, IndexState, OnQueue, QuarantineQuery, Reconcile as ReconcileAsk,
+    Redrive, Redriven, Repaired, Replay, Replayed, Revoked, SetAside as Listed,
 };
 pub use progress::{Step, Watched};
 

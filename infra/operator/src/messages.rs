@@ -157,3 +157,52 @@ pub struct Reconcile {
     /// The server's token there.
     pub token: String,
 }
+
+/// What the index by time holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexState {
+    /// There is none.
+    Off,
+    /// All events.
+    Whole,
+    /// Not all: older events were recorded before it was switched on.
+    Partial,
+}
+
+/// The index by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// What it holds.
+    pub state: IndexState,
+    /// From when on it has all events, where not all are in it and that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_from: Option<Timestamp>,
+    /// About how many events are recorded; only where not all are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// How many events were read to fill it in, in all runs.
+    pub read: u64,
+    /// How many of them were filled in.
+    pub filled: u64,
+}
+
+/// What is noted of the index by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexNote {
+    /// It is on, in a stack that may have had events before.
+    On,
+    /// It is on, in a stack that has had no event without it.
+    New,
+    /// It is about to be switched on or off.
+    Off,
+}
+
+/// How the index by time is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexFill {
+    /// How many events a second at most.
+    pub rate: u32,
+}

@@ -3,8 +3,8 @@
 
 use crate::documents::{Counted, Delete, Done, Hours, Stated, Wanted, Write, collection};
 use crate::messages::{
-    Forgotten, OnQueue, QuarantineQuery, Reconcile, Redrive, Redriven, Repaired, Replay, Replayed, Revoked,
-    SetAside,
+    Forgotten, Index, IndexFill, IndexNote, OnQueue, QuarantineQuery, Reconcile, Redrive, Redriven, Repaired,
+    Replay, Replayed, Revoked, SetAside,
 };
 use crate::{OTHER_RELEASE, Operator, missing};
 use account::audit::Who;
@@ -44,6 +44,8 @@ pub fn routes(operator: Arc<Operator>) -> Router {
         .route("/revocations", get(revoked).post(revoke))
         .route("/revocations/{server}/{generation}", delete(unrevoke))
         .route("/sweep", post(sweep))
+        .route("/index", get(index).put(note_index))
+        .route("/index/fill", post(fill_index))
         .route("/users/{id}/link", post(user_link))
         .route("/servers/{server}/streams", get(streams))
         .route("/servers/{server}/streams/{stream}", delete(forget_stream))
@@ -182,6 +184,22 @@ async fn user_link(
     At(id): At<String>,
 ) -> Answer<PortalLink> {
     Ok(Json(operator.user_link(&who, &id).await?))
+}
+
+async fn index(State(operator): Here) -> Answer<Index> {
+    Ok(Json(operator.index().await?))
+}
+
+async fn note_index(State(operator): Here, Json(note): Json<IndexNote>) -> Answer<Index> {
+    Ok(Json(operator.note_index(note).await?))
+}
+
+async fn fill_index(
+    State(operator): Here,
+    Extension(who): Extension<Who>,
+    Json(fill): Json<IndexFill>,
+) -> Answer<Index> {
+    Ok(Json(operator.fill_index(&who, fill).await?))
 }
 
 async fn sweep(State(operator): Here) -> Answer<Swept> {

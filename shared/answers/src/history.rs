@@ -138,6 +138,10 @@ pub struct Activity {
     /// True if one instant had more events than can be read, so that some are left out. Absent otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// The list has all events that happened at this time or later. Earlier ones may be missing, until whoever runs the
+    /// ledger fills them in with `postledger index fill`. Absent if the list is whole for the time that you asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_from: Option<Timestamp>,
 }
 
 /// A page of everything that is kept about a person.

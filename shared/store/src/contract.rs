@@ -88,6 +88,26 @@ macro_rules! store_contract {
     };
 }
 
+/// The same for what fills the index by time: `$fresh` gives the same empty tables twice, before the index is switched on and
+/// with it.
+#[macro_export]
+macro_rules! by_time_contract {
+    ($fresh:expr) => {
+        $crate::by_time_contract!(
+            @ $fresh,
+            older_events_are_put_into_the_index_by_time_once_and_are_otherwise_as_they_were,
+            an_event_that_was_replaced_meanwhile_is_put_into_the_index_as_the_better_copy,
+            an_event_that_is_gone_is_not_made_anew_by_the_index
+        );
+    };
+    (@ $fresh:expr, $($case:ident),*) => {
+        $(#[tokio::test]
+        async fn $case() {
+            $crate::contract::$case(($fresh)().await).await;
+        })*
+    };
+}
+
 pub fn server() -> ServerId {
     ServerId::new(8_123_456).expect("a server id")
 }

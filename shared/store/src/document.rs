@@ -55,6 +55,8 @@ pub enum Collection {
     Smtp,
     /// What became of the last time that a server's webhooks were to be set up for somebody on a page.
     Connections,
+    /// From when on the index by time is whole, and how far filling it is.
+    Index,
 }
 
 impl Collection {
@@ -79,6 +81,7 @@ impl Collection {
             Collection::Branding => "branding".to_owned(),
             Collection::Smtp => "smtp".to_owned(),
             Collection::Connections => "connections".to_owned(),
+            Collection::Index => "index".to_owned(),
         }
     }
 
@@ -186,6 +189,7 @@ mod tests {
             (Collection::Branding, "branding"),
             (Collection::Smtp, "smtp"),
             (Collection::Connections, "connections"),
+            (Collection::Index, "index"),
         ];
         for (collection, pk) in frozen {
             assert_eq!(collection.pk(), pk);

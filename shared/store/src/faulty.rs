@@ -1,9 +1,9 @@
 //! A store that fails by plan, whatever implementation is behind it.
 
 use crate::{
-    Action, Cancel, Collection, CommitError, CounterStore, Cursor, Document, DocumentStore, Erased, ErasedAs,
-    EventStore, FreshnessStore, IndexStore, Listing, MessageKey, Page, QuarantineStore, Quarantined,
-    Recorded, RuleStore, Rules, ServerSettings, ServerStore, Store, StoreError, TimeRange,
+    Action, ByTime, Cancel, Collection, CommitError, CounterStore, Cursor, Document, DocumentStore, Erased,
+    ErasedAs, EventStore, FreshnessStore, IndexStore, Listing, MessageKey, Page, QuarantineStore,
+    Quarantined, Recorded, RuleStore, Rules, ServerSettings, ServerStore, Store, StoreError, TimeRange,
 };
 use async_trait::async_trait;
 use faults::{Fault, Plan};
@@ -125,7 +125,11 @@ under_plan! {
 }
 
 under_plan! {
-    IndexStore {}
+    IndexStore {
+        fn by_time(&self) -> ByTime {
+            self.inner.by_time()
+        }
+    }
     suppressed(
         server: ServerId,
         stream: &str,

@@ -1,11 +1,11 @@
-//! What is read through the indexes `suppressed` and `by_message`.
+//! What is read through the indexes `suppressed` and `by_message`, and what is not in `by_time`.
 //!
 //! On DynamoDB an index follows its table within about a second, not at once, and no read of it can be consistent:
 //! what was just written may be missing, and what was just deleted may be there. Whoever decides by it must ask
 //! the view again.
 
 use crate::item::{Item, Key};
-use crate::{Cursor, StoreError, item};
+use crate::{Cursor, Recorded, StoreError, item};
 use ledger::{Class, Identity, RecipientId, Time};
 
 /// A recipient on a stream's list: whom it must not mail.
@@ -32,6 +32,41 @@ pub struct MessageKey {
     pub identity: Identity,
     /// When it happened.
     pub at: Time,
+}
+
+/// An event that is not in the index by time, as far as its place there hangs on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unindexed {
+    /// Its key.
+    pub(crate) key: Key,
+    /// The stream of the copy that was seen.
+    pub(crate) stream: String,
+    /// When that happened, in microseconds.
+    pub(crate) at: i64,
+    /// Where in the index that copy belongs.
+    pub(crate) slot: String,
+}
+
+impl Unindexed {
+    /// An event as it was seen before the index was there.
+    pub fn of(recorded: &Recorded) -> Result<Unindexed, StoreError> {
+        let event = &recorded.event;
+        let key = item::event_key(event.server, event.recipient, event.class(), event.identity);
+        Unindexed::of_item(&key, &item::of_event(recorded, false))
+    }
+
+    /// From the item of one that is not in the index.
+    pub(crate) fn of_item(key: &Key, item: &Item) -> Result<Unindexed, StoreError> {
+        let slot = item::slot_of(key, item)?;
+        let read = || Some((item.text("stream")?.to_owned(), item.number("at")?));
+        let (stream, at) = read().ok_or(StoreError::Damaged("events"))?;
+        Ok(Unindexed { key: key.clone(), stream, at, slot })
+    }
+
+    /// From an event's item; nothing where it is in the index.
+    pub(crate) fn read(key: &Key, item: &Item) -> Result<Option<Unindexed>, StoreError> {
+        item.text(item::SLOT).is_none().then(|| Unindexed::of_item(key, item)).transpose()
+    }
 }
 
 fn recipient(key: &Key) -> Option<RecipientId> {

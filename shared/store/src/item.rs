@@ -3,6 +3,7 @@
 //! Keys and attribute names are frozen. What state, identity and counters need stands in attributes of its
 //! own, so that an event can be folded without its body, and a person erased without losing the ban.
 
+use crate::tables::BY_TIME;
 use crate::{Erased, ErasedAs, Recorded, Rules, ServerSettings, StoreError, pack};
 use ledger::counters::{Counts, Measure};
 use ledger::event::{Bar, Cause, Ruling, WHOLE_SERVER, What};
@@ -211,8 +212,26 @@ pub const TIME_SLOTS: u8 = 8;
 
 /// The partition of the index `by_time` that an event lies in.
 pub fn time_slot(event: &Event) -> String {
-    let slot = event.identity.bytes()[0] % TIME_SLOTS;
-    time_pk(event.server, &event.stream, &event.at.day(), slot)
+    time_pk(event.server, &event.stream, &event.at.day(), slot_number(event.identity))
+}
+
+/// The attribute that holds that partition, of an event that is in the index.
+pub(crate) const SLOT: &str = BY_TIME.pk;
+
+/// Where in the index `by_time` an event lies, by its item.
+pub(crate) fn slot_of(key: &Key, item: &Item) -> Result<String, StoreError> {
+    let read = || {
+        let (server, _) = key.0.split_once('#')?;
+        let (_, identity) = key.1.split_once('#')?;
+        let identity: Identity = identity.parse().ok()?;
+        let at = Time::from_micros(item.number("at")?);
+        Some(time_pk(server.parse().ok()?, item.text("stream")?, &at.day(), slot_number(identity)))
+    };
+    read().ok_or(StoreError::Damaged("events"))
+}
+
+fn slot_number(identity: Identity) -> u8 {
+    identity.bytes()[0] % TIME_SLOTS
 }
 
 /// A partition of the index `by_time`.
@@ -235,7 +254,7 @@ pub fn of_event(recorded: &Recorded, by_time: bool) -> Item {
         .with("stream", s(&*event.stream))
         .with("at", Value::N(event.at.micros()))
         .with_some("message", message)
-        .with_some("slot", by_time.then(|| s(time_slot(event))))
+        .with_some(SLOT, by_time.then(|| s(time_slot(event))))
         .with_some("address", event.address.as_deref().map(s))
         .with("source", s(event.source.name()))
         .with("received_at", Value::N(event.received_at.micros()))

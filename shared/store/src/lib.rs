@@ -7,6 +7,7 @@
 
 mod action;
 pub mod ask;
+pub mod by_time;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 mod document;
@@ -46,13 +47,13 @@ pub use dynamodb::DynamoDb;
 pub use edit::{Edit, edit};
 #[cfg(any(test, feature = "testing"))]
 pub use faulty::Faulty;
-pub use index::{Listing, MessageKey};
+pub use index::{Listing, MessageKey, Unindexed};
 pub use item::{Quarantined, RecipientItem};
 pub use memory::Memory;
 pub use page::{Cursor, Page, TimeRange};
 pub use ports::{
-    AccountStore, CounterStore, DocumentStore, EventStore, FreshnessStore, IndexStore, QuarantineStore,
-    RuleStore, Scan, ServerStore, Store,
+    AccountStore, ByTime, CounterStore, DocumentStore, EventStore, FreshnessStore, IndexStore,
+    QuarantineStore, RuleStore, Scan, ServerStore, Store,
 };
 pub use rules::{Erased, ErasedAs, Rules, ServerSettings};
 #[cfg(feature = "sqlite")]

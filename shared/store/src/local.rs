@@ -11,8 +11,8 @@ use crate::page::{Page, TimeRange};
 use crate::tables::{Index, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, CommitError, CounterStore, EventStore, ITEM_BYTES_MAX, Recorded, Seen, ServerSettings,
-    ServerStore, StoreError,
+    Action, ByTime, Cancel, CommitError, CounterStore, EventStore, ITEM_BYTES_MAX, Recorded, Seen,
+    ServerSettings, ServerStore, StoreError,
 };
 use async_trait::async_trait;
 use ledger::counters::Counts;
@@ -20,6 +20,8 @@ use ledger::fold::{Folded, View};
 use ledger::{Class, Identity, RecipientId, ServerId, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+#[cfg(any(test, feature = "testing"))]
+use std::sync::Arc;
 
 /// Shown one item after the other; false ends it.
 pub(crate) type Show<'a> = &'a mut dyn FnMut(&Key, &Item) -> Result<bool, StoreError>;
@@ -96,13 +98,44 @@ pub trait Backend: Send + Sync {
 pub struct Local<B> {
     pub(crate) backend: B,
     pub(crate) item_bytes_max: usize,
-    pub(crate) by_time: bool,
+    pub(crate) by_time: ByTime,
 }
 
 impl<B> Local<B> {
     /// With the index by time, which costs little here.
     pub(crate) fn over(backend: B) -> Local<B> {
-        Local { backend, item_bytes_max: ITEM_BYTES_MAX, by_time: true }
+        Local { backend, item_bytes_max: ITEM_BYTES_MAX, by_time: ByTime::Always }
+    }
+}
+
+/// Tables that two hold: for tests of what one writes and the other reads.
+#[cfg(any(test, feature = "testing"))]
+impl<B: Backend> Backend for Arc<B> {
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Items) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        (**self).read(work).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn ItemsMut) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        (**self).write(work).await
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl<B: Backend> Local<B> {
+    /// The same tables twice, as a stack has them on AWS: before it switches the index by time on, and then.
+    pub fn before_and_with_by_time(self) -> [Local<Arc<B>>; 2] {
+        let (backend, item_bytes_max) = (Arc::new(self.backend), self.item_bytes_max);
+        [ByTime::Never, ByTime::Switched].map(|by_time| Local {
+            backend: backend.clone(),
+            item_bytes_max,
+            by_time,
+        })
     }
 }
 
@@ -248,7 +281,7 @@ fn commit(
 #[async_trait]
 impl<B: Backend> EventStore for Local<B> {
     async fn commit(&self, actions: &[Action]) -> Result<(), CommitError> {
-        let writes = writes(actions, self.by_time, self.item_bytes_max)?;
+        let writes = writes(actions, self.by_time.is_kept(), self.item_bytes_max)?;
         let demands: Vec<Demand> = actions.iter().map(Demand::of).collect();
         match self.backend.write(move |items| commit(items, &demands, writes)).await? {
             None => Ok(()),

@@ -1,5 +1,7 @@
 //! The tables in memory: the same items under the same keys, the same conditions, the same limits.
 
+#[cfg(any(test, feature = "testing"))]
+use crate::ByTime;
 use crate::item::{self, Item, Key, Quarantined};
 use crate::local::{Backend, Items, ItemsMut, Local, Range, Show, Span};
 use crate::tables::{EXPIRES_AT, Index, Table};
@@ -78,7 +80,13 @@ impl Memory {
     /// Tables without the index by time, as a stack may choose.
     #[cfg(any(test, feature = "testing"))]
     pub fn without_by_time() -> Memory {
-        Memory { by_time: false, ..Memory::default() }
+        Memory { by_time: ByTime::Never, ..Memory::default() }
+    }
+
+    /// Tables whose index by time was switched on at some time, as a stack's on AWS.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn switched_by_time() -> Memory {
+        Memory { by_time: ByTime::Switched, ..Memory::default() }
     }
 
     fn each<T>(&self, table: Table, mut read: impl FnMut(&Key, &Item) -> Option<T>) -> Vec<T> {
@@ -298,4 +306,7 @@ mod tests {
     }
 
     crate::store_contract!(async |_: &str| Some(Arc::new(Memory::default()) as Arc<dyn Scan>));
+    crate::by_time_contract!(async || {
+        Memory::default().before_and_with_by_time().map(|store| Arc::new(store) as Arc<dyn Scan>)
+    });
 }

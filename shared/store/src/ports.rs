@@ -7,7 +7,7 @@ use crate::item::{Quarantined, RecipientItem};
 use crate::page::{Cursor, Page, TimeRange};
 use crate::{
     Action, Collection, CommitError, Document, Erased, ErasedAs, Listing, MessageKey, Recorded, Rules,
-    ServerSettings, StoreError,
+    ServerSettings, StoreError, Unindexed,
 };
 use async_trait::async_trait;
 use ledger::counters::Counts;
@@ -216,9 +216,30 @@ pub trait QuarantineStore: Send + Sync {
     async fn rewrite_quarantined(&self, part: Part) -> Result<(), StoreError>;
 }
 
+/// Whether tables keep the index by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByTime {
+    /// They keep none.
+    Never,
+    /// They have kept it from their first event on.
+    Always,
+    /// They keep it, and may have had events before: [`by_time`](crate::by_time) tells from when on it is whole.
+    Switched,
+}
+
+impl ByTime {
+    /// Whether events are written into it now.
+    pub const fn is_kept(self) -> bool {
+        !matches!(self, ByTime::Never)
+    }
+}
+
 /// Reads through indexes: what was written within the last seconds may not show yet.
 #[async_trait]
 pub trait IndexStore: Send + Sync {
+    /// Whether there is an index by time.
+    fn by_time(&self) -> ByTime;
+
     /// A page of whom a stream must not mail (`*`: whom no stream of the server must), longest first, by Postmark's
     /// list or by a decision of ours. Read through an index: what was written or deleted within the last seconds
     /// may not show yet. A recipient whose `since` moves while pages are read may come twice or not at all.
@@ -279,7 +300,8 @@ impl<S> Store for S where
 {
 }
 
-/// Whole tables, read from end to end: for [`rebuild`](crate::rebuild) only, since it costs as much as there is.
+/// Whole tables, read from end to end: for [`rebuild`](crate::rebuild) and [`by_time`](crate::by_time) only, since it costs
+/// as much as there is.
 #[async_trait]
 pub trait Scan: Store {
     /// A page of the events of a server.
@@ -295,4 +317,19 @@ pub trait Scan: Store {
         server: ServerId,
         after: Option<Cursor>,
     ) -> Result<Page<RecipientItem>, StoreError>;
+
+    /// About how many events are recorded, of all servers. DynamoDB counts them every six hours or so.
+    async fn events_about(&self) -> Result<u64, StoreError>;
+
+    /// A page of the events, of all servers, that are not in the index by time. At most `limit` events are read for it,
+    /// of which it may have none.
+    async fn scan_unindexed(
+        &self,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<Unindexed>, StoreError>;
+
+    /// Puts events into the index by time, each there where the copy of it that is stored now belongs: nothing else of it
+    /// changes. How many that were; others are in the index already, or gone.
+    async fn index_by_time(&self, events: &[Unindexed]) -> Result<u64, StoreError>;
 }

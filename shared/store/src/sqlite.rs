@@ -374,4 +374,8 @@ mod tests {
     crate::store_contract!(async |_: &str| {
         Some(Arc::new(Sqlite::new(Database::temporary().unwrap())) as Arc<dyn Scan>)
     });
+    crate::by_time_contract!(async || {
+        let tables = Sqlite::new(Database::temporary().unwrap());
+        tables.before_and_with_by_time().map(|store| Arc::new(store) as Arc<dyn Scan>)
+    });
 }

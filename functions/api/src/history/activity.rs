@@ -11,7 +11,7 @@ use crate::check::stream_named;
 use crate::cursor;
 use crate::problem::Problem;
 use crate::scope::{Reader, unknown_stream};
-use answers::{Activity, UNKNOWN_STREAM};
+use answers::{Activity, Timestamp, UNKNOWN_STREAM};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ledger::bounce::BounceClass;
 use ledger::event::{Fact, WHOLE_SERVER};
@@ -94,10 +94,13 @@ pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) 
     };
     let (mut found, next) = merge.page().await?;
     rulers(reader, found.iter_mut()).await?;
+    // Events that lie before may be missing; of what lies behind nothing is to be told.
+    let whole_from = reader.listed_whole_from().await?.filter(|whole_from| from < *whole_from);
     let reveal = reader.caller().reveals();
     let items = found.iter().map(|recorded| entry_of_recipient(recorded, reveal)).collect();
     let next = next.map(|place| cursor::write(&(place, since)));
-    Ok(Answer::json(&Activity { items, next, truncated: merge.spent.left_out }))
+    let (truncated, whole_from) = (merge.spent.left_out, whole_from.map(Timestamp));
+    Ok(Answer::json(&Activity { items, next, truncated, whole_from }))
 }
 
 fn names(names: [&str; 8]) -> String {
@@ -319,7 +322,9 @@ fn too_many_streams() -> Problem {
 fn activity_off() -> Problem {
     let words = "this stack keeps no index by time";
     Problem::conflict("activity-off", "Activity is not available here", words)
-        .next("deploy the stack with ByTime=true; events are listed from then on")
+        .next(
+            "deploy the stack with ByTime=true: events are listed from then on; `postledger index fill` adds the older ones",
+        )
 }
 
 #[cfg(test)]

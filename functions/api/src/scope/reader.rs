@@ -15,6 +15,7 @@ use postmark_api::ServerApi;
 use queue::{Depth, QueueName};
 use std::collections::{BTreeMap, BTreeSet};
 use store::ask::{self, Ask, RecipientReport};
+use store::by_time;
 use store::{Cursor, Listing, MessageKey, Page, Recorded, ServerSettings, Store, StoreError, TimeRange};
 
 /// A server that the caller may see. Everything that it reads is of this server.
@@ -180,6 +181,11 @@ impl<'a> Reader<'a> {
         limit: usize,
     ) -> Result<Option<Vec<Recorded>>, StoreError> {
         self.store().happened(self.server, stream, slot, within, limit).await
+    }
+
+    /// From when on [`happened`](Self::happened) tells all events; `None`: it tells all that there are.
+    pub async fn listed_whole_from(&self) -> Result<Option<Time>, StoreError> {
+        by_time::whole_from(self.store(), self.now()).await
     }
 
     /// See [`Store::suppressed`]; behind a recipient that stood in the list since an instant.

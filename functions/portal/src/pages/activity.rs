@@ -36,6 +36,8 @@ struct ActivityPage {
     too_many: Option<String>,
     rows: Vec<Row>,
     truncated: bool,
+    /// From when on it has all events, where older ones may be missing.
+    whole_from: Option<String>,
     is_cut: bool,
     known_at: bool,
     next: Option<String>,
@@ -114,6 +116,7 @@ fn empty(at: &AtServer<'_>, asked: &Fields, filter: &Filter) -> ActivityPage {
         too_many: None,
         rows: Vec::new(),
         truncated: false,
+        whole_from: None,
         is_cut: false,
         known_at: at.as_of.known_at.is_some(),
         next: None,
@@ -138,6 +141,7 @@ async fn list(
     page.next = read.next.map(|place| link(&here, &[("cursor", place.cursor), ("after", place.after)]));
     page.first = (!is_first).then_some(here);
     (page.truncated, page.is_cut) = (read.truncated, read.is_cut);
+    page.whole_from = read.whole_from.map(|from| at.visit.show(from).text());
     page.rows = read.items.iter().map(|item| row(at, item, Detail::Short)).collect();
     // What was known by another time is not counted.
     if is_first && page.next.is_some() && at.as_of.known_at.is_none() {

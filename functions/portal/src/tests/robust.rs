@@ -7,8 +7,10 @@ use crate::Page;
 use crate::bench::{Bench, OPERATOR, OWN, Setup, VIEWER};
 use crate::texts;
 use http::Method;
+use platform::Clock;
 use std::collections::BTreeSet;
-use store::Memory;
+use std::sync::Arc;
+use store::{Memory, by_time};
 
 /// Values that nobody means.
 const ODD: [&str; 16] = [
@@ -125,6 +127,23 @@ async fn where_the_stack_keeps_no_index_by_time_every_page_is_there_all_the_same
         .map(|step| format!("{}: {}", step.target, step.seen.status))
         .collect();
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[tokio::test]
+async fn the_list_of_activity_says_from_when_it_is_whole_until_older_events_are_filled_in() {
+    let bench = Bench::new(Setup { store: Memory::switched_by_time(), ..Setup::default() });
+    bench.invite_all().await;
+    fill(&bench, OWN, Texts::Plain("acme")).await;
+    let switched = bench.now().plus_days(-2);
+    by_time::note_on(&*bench.store, switched, false).await.unwrap();
+    let mut browser = bench.signed_in(VIEWER).await;
+    let list = format!("/servers/{OWN}/activity");
+    let seen = browser.get(&list).await;
+    assert_eq!(seen.status, 200);
+    assert!(seen.text().contains("This list is whole from "), "{}", seen.text());
+    let now = bench.now();
+    by_time::fill(&*bench.store, &(Arc::new(move || now) as Clock), 5_000, |_| ()).await.unwrap();
+    assert!(!browser.get(&list).await.text().contains("This list is whole from"));
 }
 
 #[tokio::test]

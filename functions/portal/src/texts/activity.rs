@@ -25,6 +25,7 @@ texts! {
     activity_cut() "The search stopped here so that you would not wait longer. There may be more further back.";
     activity_go_on() "Search further back";
     activity_truncated() "So many events happened in one instant that some of them are left out.";
+    activity_whole_from(from) "This list is whole from {from} on. Events that happened before may be missing here until whoever runs the ledger fills them in. All other pages show them.";
     activity_known_hint() "You are looking at what was known by another time: events that came in later are left out. A report that was replaced by a better one since then is shown as the better one.";
     activity_csv_hint(most) "The file has every event that matches, up to {most} rows, not just this page.";
     activity_file_cut(most) "More events match than this file holds (at most {most}): download the rest with an earlier end of time.";

@@ -164,6 +164,12 @@ fn tell_rest(rest: Rest) {
     if rest.more.get("truncated") == Some(&Value::Bool(true)) {
         tell("more happened than can be listed: some of it is left out");
     }
+    if let Some(from) = rest.more.get("whole_from").and_then(Value::as_str) {
+        tell(format!(
+            "the list is whole from {from} on: older events may be missing, until whoever runs the ledger has filled them in \
+             by `postledger index fill`"
+        ));
+    }
     if let Some(next) = rest.next {
         tell(format!("\nthere may be more: --all shows all, --cursor {next} goes on here"));
     }

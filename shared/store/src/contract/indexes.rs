@@ -3,7 +3,7 @@
 use super::{at, count, recorded, scanned, server, text_of};
 use crate::{
     Action, Cursor, ITEM_BYTES_MAX, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, SHARDS, Scan, Seen, Store,
-    StoreError, TimeRange, item,
+    StoreError, TimeRange, Unindexed, item,
 };
 use ledger::event::{Cause, WHOLE_SERVER, What};
 use ledger::fold::StreamRow;
@@ -256,4 +256,70 @@ pub async fn a_message_with_more_events_than_a_page_is_read_whole(store: Arc<dyn
         store.commit(&some.iter().cloned().map(Action::Record).collect::<Vec<_>>()).await.expect("commit");
     }
     assert_eq!(message(store, &message_id).await, events.iter().map(key_of).collect::<Vec<_>>());
+}
+
+async fn unindexed(store: &dyn Scan) -> Vec<Unindexed> {
+    scanned(async |after| store.scan_unindexed(after, 7).await).await
+}
+
+/// What the index by time has of a day of the stream of these events.
+async fn indexed(store: &dyn Scan, day: i64) -> Vec<Recorded> {
+    let day = TimeRange { from: at(day * 86_400), to: at(day * 86_400 + 86_399) };
+    let mut found = Vec::new();
+    for slot in 0..item::TIME_SLOTS {
+        let some = store.happened(server(), "outbound", slot, day, 1_000).await.expect("happened");
+        found.extend(some.expect("an index"));
+    }
+    found.sort_by_key(|recorded| recorded.event.identity);
+    found
+}
+
+pub async fn older_events_are_put_into_the_index_by_time_once_and_are_otherwise_as_they_were(
+    [before, with]: [Arc<dyn Scan>; 2],
+) {
+    let mut all: Vec<Recorded> = (0..40).map(|n| recorded(n, What::Delivery, 10)).collect();
+    for event in &mut all[30..35] {
+        event.event.server = others()[0];
+    }
+    let (new, old) = all.split_at(10);
+    let record = |events: &[Recorded]| events.iter().cloned().map(Action::Record).collect::<Vec<_>>();
+    before.commit(&record(old)).await.expect("commit");
+    with.commit(&record(new)).await.expect("commit");
+    assert_eq!(with.events_about().await.expect("a count"), 40);
+    let left = unindexed(&*with).await;
+    assert_eq!((left.len(), indexed(&*with, 0).await.len()), (30, 10));
+    assert_eq!(with.index_by_time(&left[..20]).await, Ok(20));
+    assert_eq!(unindexed(&*with).await.len(), 10);
+    assert_eq!(with.index_by_time(&left).await, Ok(10), "those that are not there yet");
+    assert_eq!((unindexed(&*with).await, with.index_by_time(&left).await), (Vec::new(), Ok(0)));
+    all.retain(|one| one.event.server == server());
+    all.sort_by_key(|one| one.event.identity);
+    assert_eq!(indexed(&*with, 0).await, all, "each once, whole");
+}
+
+pub async fn an_event_that_was_replaced_meanwhile_is_put_into_the_index_as_the_better_copy(
+    [before, with]: [Arc<dyn Scan>; 2],
+) {
+    let old: Vec<Recorded> = (0..2).map(|n| recorded(n, What::Delivery, 10)).collect();
+    before.commit(&old.iter().cloned().map(Action::Record).collect::<Vec<_>>()).await.expect("commit");
+    let seen: Vec<Unindexed> = old.iter().map(|one| Unindexed::of(one).expect("an event")).collect();
+    // Of another day: one by a release that knows of no index, one by one that does.
+    let mut better = old.clone();
+    for (one, by) in better.iter_mut().zip([&before, &with]) {
+        let was = Seen::from(&one.event);
+        (one.event.source, one.event.at) = (Source::Reconcile, at(2 * 86_400));
+        by.commit(&[Action::Replace(one.clone(), was)]).await.expect("commit");
+    }
+    assert_eq!(with.index_by_time(&seen).await, Ok(1));
+    better.sort_by_key(|one| one.event.identity);
+    assert_eq!((indexed(&*with, 0).await, indexed(&*with, 2).await), (Vec::new(), better));
+}
+
+pub async fn an_event_that_is_gone_is_not_made_anew_by_the_index([_, with]: [Arc<dyn Scan>; 2]) {
+    let gone = recorded(1, What::Delivery, 10);
+    let seen = Unindexed::of(&gone).expect("an event");
+    assert_eq!(with.index_by_time(&[seen]).await, Ok(0));
+    let event = &gone.event;
+    let found = with.event(event.server, event.recipient, event.class(), event.identity).await;
+    assert_eq!((found, with.events_about().await), (Ok(None), Ok(0)));
 }

@@ -22,6 +22,9 @@ const SAME_FOLD: &str = "#folded = :folded";
 const SAME_VERSION: &str = "#version = :expected";
 /// It is, or it is gone: of two who delete it at once both are done, and who has written it since keeps it.
 const SAME_VERSION_OR_GONE: &str = "attribute_not_exists(#pk) OR #version = :expected";
+/// The copy that was seen is there, as far as its place in the index by time hangs on it, and has no place there yet: a
+/// better copy that came in between is not given the wrong one, and nothing that is gone is made anew.
+pub(super) const UNINDEXED: &str = "#at = :at AND #stream = :stream AND attribute_not_exists(#slot)";
 /// An instant moves to an earlier one only: of several revocations the strictest holds, whatever their order.
 pub(super) const EARLIER: &str = "attribute_not_exists(#rule) OR #rule > :to";
 /// An instant moves to a later one only: an expiry floor never goes back, whatever the order.

@@ -2,7 +2,7 @@
 
 use super::{DynamoDb, failed};
 use crate::StoreError;
-use crate::tables::{EXPIRES_AT, Index, PK, Projection, SK, Table};
+use crate::tables::{BY_TIME, EXPIRES_AT, Index, PK, Projection, SK, Table};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, ProjectionType,
@@ -29,6 +29,17 @@ impl DynamoDb {
             }
         }
         Ok(made)
+    }
+
+    /// Whether the index by time was made.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub async fn has_by_time(&self) -> Result<bool, StoreError> {
+        let described = self.client.describe_table().table_name(self.tables.name(Table::Events));
+        let table = described.send().await.map_err(failed)?.table;
+        let indexes = table.and_then(|table| table.global_secondary_indexes).unwrap_or_default();
+        Ok(indexes.iter().any(|index| index.index_name.as_deref() == Some(BY_TIME.name)))
     }
 
     async fn create_table(&self, table: Table) -> Result<bool, StoreError> {

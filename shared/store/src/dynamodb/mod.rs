@@ -3,8 +3,9 @@
 //! Every read is consistent, but of an index, and reads all pages; keys that were left unprocessed are asked for
 //! again. A
 //! transaction that is cancelled tells of each action why, and returns the item that stood in its way, so that
-//! nothing is read a second time. Nothing scans but [`Scan`], which only a rebuild uses.
+//! nothing is read a second time. Nothing scans but [`Scan`](crate::Scan), which only a rebuild and filling an index use.
 
+mod by_time;
 mod clause;
 mod create;
 mod erasure;
@@ -16,10 +17,10 @@ use crate::item::{self, Item, Key};
 use crate::tables::{BY_MESSAGE, BY_TIME, PK, SK, SUPPRESSED, Table};
 use crate::write::{Change, Write, writes};
 use crate::{
-    Action, Cancel, Collection, CommitError, CounterStore, Cursor, Document, DocumentStore, Erased, ErasedAs,
-    EventStore, FreshnessStore, ITEM_BYTES_MAX, IndexStore, Listing, MessageKey, Page, QuarantineStore,
-    Quarantined, Recorded, RuleStore, Rules, ServerSettings, ServerStore, StoreError, TimeRange, document,
-    index,
+    Action, ByTime, Cancel, Collection, CommitError, CounterStore, Cursor, Document, DocumentStore, Erased,
+    ErasedAs, EventStore, FreshnessStore, ITEM_BYTES_MAX, IndexStore, Listing, MessageKey, Page,
+    QuarantineStore, Quarantined, Recorded, RuleStore, Rules, ServerSettings, ServerStore, StoreError,
+    TimeRange, document, index,
 };
 use async_trait::async_trait;
 use aws::{Limits, Link, Opened, ParameterError, Service};
@@ -655,6 +656,10 @@ impl QuarantineStore for DynamoDb {
 
 #[async_trait]
 impl IndexStore for DynamoDb {
+    fn by_time(&self) -> ByTime {
+        if self.tables.by_time { ByTime::Switched } else { ByTime::Never }
+    }
+
     async fn suppressed(
         &self,
         server: ServerId,

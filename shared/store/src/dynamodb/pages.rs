@@ -4,7 +4,7 @@ use super::wire::{attribute, failed, from_wire, key_of};
 use super::{Attributes, DynamoDb};
 use crate::item::{Item, Key, Value};
 use crate::tables::{Index, PK, SK, Table};
-use crate::{Cursor, Page, RecipientItem, Recorded, Scan, StoreError, TimeRange, index, item};
+use crate::{Cursor, Page, RecipientItem, Recorded, Scan, StoreError, TimeRange, Unindexed, index, item};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ledger::ServerId;
@@ -134,7 +134,7 @@ impl DynamoDb {
 }
 
 /// A page as the SDK has it.
-fn page_of<T>(
+pub(super) fn page_of<T>(
     table: Table,
     index: Option<&Index>,
     items: Option<Vec<Attributes>>,
@@ -174,5 +174,21 @@ impl Scan for DynamoDb {
         after: Option<Cursor>,
     ) -> Result<Page<RecipientItem>, StoreError> {
         self.scan(Table::Recipients, server, after, item::to_held).await
+    }
+
+    async fn events_about(&self) -> Result<u64, StoreError> {
+        self.count_events().await
+    }
+
+    async fn scan_unindexed(
+        &self,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<Unindexed>, StoreError> {
+        self.unindexed(after, limit).await
+    }
+
+    async fn index_by_time(&self, events: &[Unindexed]) -> Result<u64, StoreError> {
+        self.put_slots(events).await
     }
 }

@@ -5,13 +5,18 @@ use crate::item::{self, Item, Key, RecipientItem};
 use crate::page::{Cursor, Page, TimeRange};
 use crate::tables::{BY_MESSAGE, BY_TIME, SUPPRESSED, Table};
 use crate::{
-    FreshnessStore, IndexStore, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, Scan, StoreError, index,
+    ByTime, FreshnessStore, IndexStore, Listing, MessageKey, PAGE_BYTES_MAX, Recorded, Scan, StoreError,
+    Unindexed, index,
 };
 use async_trait::async_trait;
 use ledger::{ServerId, Time};
 
 #[async_trait]
 impl<B: Backend> IndexStore for Local<B> {
+    fn by_time(&self) -> ByTime {
+        self.by_time
+    }
+
     async fn suppressed(
         &self,
         server: ServerId,
@@ -48,7 +53,7 @@ impl<B: Backend> IndexStore for Local<B> {
         within: TimeRange,
         limit: usize,
     ) -> Result<Option<Vec<Recorded>>, StoreError> {
-        if !self.by_time {
+        if !self.by_time.is_kept() {
             return Ok(None);
         }
         let pk = item::time_pk(server, stream, &within.to.day(), slot);
@@ -161,5 +166,55 @@ impl<B: Backend> Scan for Local<B> {
         after: Option<Cursor>,
     ) -> Result<Page<RecipientItem>, StoreError> {
         self.scan(Table::Recipients, server, after, item::to_held).await
+    }
+
+    async fn events_about(&self) -> Result<u64, StoreError> {
+        let count = |items: &dyn Items| {
+            let mut count = 0;
+            items.scan(Table::Events, None, &mut |_, _| {
+                count += 1;
+                Ok(true)
+            })?;
+            Ok(count)
+        };
+        self.backend.read(count).await
+    }
+
+    async fn scan_unindexed(
+        &self,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<Unindexed>, StoreError> {
+        let scan = move |items: &dyn Items| {
+            let mut page = Page::default();
+            items.scan(Table::Events, after.map(|cursor| cursor.key), &mut |key, item| {
+                page.read += 1;
+                page.items.extend(Unindexed::read(key, item)?);
+                let full = page.read >= limit as u64;
+                if full {
+                    page.next = Some(Cursor { key: key.clone(), at: None });
+                }
+                Ok(!full)
+            })?;
+            Ok(page)
+        };
+        self.backend.read(scan).await
+    }
+
+    async fn index_by_time(&self, events: &[Unindexed]) -> Result<u64, StoreError> {
+        let keys: Vec<Key> = events.iter().map(|event| event.key.clone()).collect();
+        let index = move |items: &mut dyn ItemsMut| {
+            let mut indexed = 0;
+            for key in &keys {
+                // The copy that is stored, whichever was seen.
+                let Some(mut item) = items.get(Table::Events, key)? else { continue };
+                let Some(Unindexed { slot, .. }) = Unindexed::read(key, &item)? else { continue };
+                item.set(item::SLOT, item::Value::S(slot));
+                items.set(Table::Events, key, Some(item))?;
+                indexed += 1;
+            }
+            Ok(indexed)
+        };
+        self.backend.write(index).await
     }
 }

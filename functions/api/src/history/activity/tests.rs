@@ -7,6 +7,7 @@ use account::audit::{Who, WhoKind};
 use ledger::event::{Cause, What};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use store::by_time;
 use store::prelude::*;
 
 fn at(text: &str) -> Time {
@@ -352,4 +353,28 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(holds(trial));
     }
+}
+
+#[tokio::test]
+async fn a_list_says_from_when_it_is_whole_where_older_events_are_not_filled_in_and_nothing_more_then() {
+    let bench = Bench::beside(store::Memory::switched_by_time(), crate::bench::nobody());
+    bench.keep(&[recorded(0, "a@b.example", "outbound", now(), What::Delivery)]).await;
+    let whole_from = async |query: &str| {
+        let told = bench.get(&format!("activity{query}")).await;
+        assert_eq!(told.status(), 200, "{}", told.text());
+        told.json().get("whole_from").cloned()
+    };
+    assert_eq!(whole_from("").await, Some(json!(now().to_string())), "nobody has noted what it has");
+    let switched = now().plus_days(-3);
+    by_time::note_on(&*bench.store, switched, false).await.unwrap();
+    let from = switched.plus_seconds(by_time::SETTLED_SECONDS);
+    assert_eq!(whole_from("").await, Some(json!(from.to_string())));
+    assert_eq!(whole_from(&format!("?from={}", from.plus_seconds(-1))).await, Some(json!(from.to_string())));
+    assert_eq!(whole_from(&format!("?from={from}")).await, None, "all of that time is in it");
+    by_time::fill(&*bench.store, &platform_clock(), 1_000, |_| ()).await.unwrap();
+    assert_eq!(whole_from("").await, None);
+}
+
+fn platform_clock() -> platform::Clock {
+    std::sync::Arc::new(now)
 }

@@ -7,7 +7,7 @@ use crate::pages::happened::is_past;
 use crate::pages::rates::Counts;
 use crate::texts::Texts;
 use crate::visit::{AtServer, Failed};
-use answers::{Activity, EntryWithRecipient};
+use answers::{Activity, EntryWithRecipient, Timestamp};
 use ledger::{Kind, Time};
 use std::collections::BTreeSet;
 
@@ -184,6 +184,8 @@ pub(in crate::pages) struct Read {
     pub is_cut: bool,
     /// Whether the API left events of an instant out.
     pub truncated: bool,
+    /// From when on all events are listed, where older ones may be missing.
+    pub whole_from: Option<Time>,
 }
 
 /// What an event is known by in a list: two recipients' events may bear one id.
@@ -211,6 +213,7 @@ pub(in crate::pages) async fn read(
         let answer: Activity =
             at.ask(ask.with("to", Some(filter.to)).with("cursor", cursor.as_ref())).await?;
         read.truncated |= answer.truncated;
+        read.whole_from = answer.whole_from.map(|Timestamp(from)| from);
         let items = behind(answer.items, after.take().as_deref());
         let last = items.len();
         for (nth, item) in items.into_iter().enumerate() {
