@@ -24,6 +24,8 @@ pub enum Route {
     Message,
     /// What Postmark says of a message.
     SentMessage,
+    /// What is written in a message, as Postmark has it.
+    Content,
     /// What happened at a server.
     Activity,
     /// Whom a stream must not mail.
@@ -104,7 +106,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 47] = [
+    pub const ALL: [Route; 48] = [
         Route::OpenApi,
         Route::Servers,
         Route::NewServer,
@@ -114,6 +116,7 @@ impl Route {
         Route::Sent,
         Route::Message,
         Route::SentMessage,
+        Route::Content,
         Route::Activity,
         Route::Suppressions,
         Route::Stats,
@@ -165,6 +168,7 @@ impl Route {
             Route::Sent => "/v1/servers/{server}/recipients/{address}/sent",
             Route::Message => "/v1/servers/{server}/messages/{message_id}",
             Route::SentMessage => "/v1/servers/{server}/messages/{message_id}/postmark",
+            Route::Content => "/v1/servers/{server}/messages/{message_id}/content",
             Route::Activity => "/v1/servers/{server}/activity",
             Route::Suppressions => "/v1/servers/{server}/streams/{stream}/suppressions",
             Route::Stats => "/v1/servers/{server}/stats",
@@ -257,6 +261,7 @@ impl Route {
                 | Route::TestMail
                 | Route::Sent
                 | Route::SentMessage
+                | Route::Content
         )
     }
 
@@ -290,7 +295,7 @@ impl Route {
         )
     }
 
-    /// The least role that it takes; `None`: anybody may ask.
+    /// The least role that it takes; `None`: anybody may ask. [`Content`](Route::Content) takes a right of its own besides.
     pub const fn role(self) -> Option<Role> {
         match self {
             Route::OpenApi => None,
@@ -301,6 +306,7 @@ impl Route {
             | Route::Sent
             | Route::Message
             | Route::SentMessage
+            | Route::Content
             | Route::Activity
             | Route::Suppressions
             | Route::Stats

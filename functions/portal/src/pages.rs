@@ -7,6 +7,7 @@ mod branding;
 mod changes;
 mod chart;
 mod check;
+mod content;
 mod counted;
 mod happened;
 mod message;
@@ -27,6 +28,9 @@ mod summary;
 mod suppressions;
 mod truth;
 mod webhooks;
+
+#[cfg(test)]
+pub(crate) use content::MAIL_CSP;
 
 use crate::Portal;
 use crate::request::Request;
@@ -52,6 +56,8 @@ pub enum Page {
     Recipient,
     /// What happened to a message.
     Message,
+    /// What is written in a message.
+    Content,
     /// What Postmark says it sent.
     Sent,
     /// Whom a stream must not mail.
@@ -113,7 +119,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 30] = [
+    pub const ALL: [Page; 31] = [
         Page::Servers,
         // Before the pages of servers: it is no number of one.
         Page::NewServer,
@@ -122,6 +128,7 @@ impl Page {
         Page::Find,
         Page::Recipient,
         Page::Message,
+        Page::Content,
         Page::Sent,
         Page::Suppressions,
         Page::Suppress,
@@ -157,6 +164,7 @@ impl Page {
             Page::Find => "/servers/{server}/recipients",
             Page::Recipient => "/servers/{server}/recipients/{id}",
             Page::Message => "/servers/{server}/messages/{id}",
+            Page::Content => "/servers/{server}/messages/{id}/content",
             Page::Sent => "/servers/{server}/sent",
             Page::Suppressions => "/servers/{server}/suppressions",
             Page::Suppress => "/servers/{server}/suppress",
@@ -211,7 +219,7 @@ impl Page {
         match self {
             Page::Activity => "activity",
             Page::Find | Page::Recipient | Page::Sent | Page::Reactivate | Page::Data => "recipients",
-            Page::Message => "messages",
+            Page::Message | Page::Content => "messages",
             Page::Suppressions | Page::Suppress | Page::Import => "suppressions",
             Page::Check => "check",
             Page::Statistics | Page::Report => "statistics",
@@ -311,6 +319,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Find, false) => recipient::empty(&at),
         (Page::Recipient, false) => recipient::page(&at, id).await,
         (Page::Message, false) => message::page(&at, id).await,
+        (Page::Content, posts) => content::page(&at, id, posts).await,
         (Page::Sent, posts) => sent::page(&at, posts).await,
         (Page::Suppressions, false) => suppressions::page(&at).await,
         (Page::Suppress, posts) => changes::suppress(&at, posts).await,

@@ -2,6 +2,7 @@
 
 mod branding;
 mod changes;
+mod content;
 mod cross_site;
 pub(crate) mod fixture;
 mod forms;

@@ -44,6 +44,7 @@ mod audit;
 mod branding;
 mod changes;
 mod check;
+mod content;
 mod message;
 mod overview;
 mod pages;

@@ -60,7 +60,7 @@ pub use ruling::{
     SuppressRequest, Suppressed, SuppressedAddress, SuppressedAtPostmark,
 };
 pub use schema::schemas;
-pub use sent::{PostmarkEvent, PostmarkMessage, SentMessage, SentMessages};
+pub use sent::{MessageContent, PostmarkEvent, PostmarkMessage, SentMessage, SentMessages};
 pub use servers::{AddedServer, NewServer, TestMail, TestMailRequest};
 pub use settings::{
     NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom,

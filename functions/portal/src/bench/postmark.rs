@@ -52,7 +52,11 @@ impl Transport for Owner {
             "/messages/outbound" if is_known => json!({ "TotalCount": 1, "Messages": [mail(whose)] }),
             path if is_known && path.contains(SENT) => {
                 let mut mail = mail(whose);
-                mail["TextBody"] = json!("c0ntent");
+                mail["TextBody"] = json!(format!("¤{whose} c0ntent¤ <script>alert(1)</script>"));
+                mail["HtmlBody"] = json!(format!(
+                    "<p>¤{whose} c0ntent¤</p><script>alert(1)</script><link rel=preconnect href=//tracker.example>"
+                ));
+                mail["Attachments"] = json!([format!("¤{whose} attachment¤")]);
                 mail["MessageEvents"] = json!([{
                     "Recipient": format!("ida@{whose}-customer.example"), "Type": "Delivered",
                     "ReceivedAt": "2026-11-25T06:00:02-05:00", "Details": { "DeliveryMessage": format!("¤{whose} said¤") },
