@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 70] = [
+const COMMANDS: [(&str, Given); 71] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -33,6 +33,7 @@ const COMMANDS: [(&str, Given); 70] = [
     ("event", Nothing),
     ("export --server 8123456 bob@customer.example", Used),
     ("fold", Nothing),
+    ("inbound --server 8123456", Used),
     ("keys list", Refused),
     ("keys new", Refused),
     ("keys prepare --region eu-west-1", Refused),

@@ -115,6 +115,8 @@ PAGES = [
     Page("sent", OF_SERVER + "/sent", EVERYBODY, ledgers=(FULL,)),
     Page("sent: nothing", OF_SERVER + "/sent?of={recipient}", (ADMIN,), ledgers=(HOSTILE,)),
     Page("sent: Postmark cannot be asked", OF_SERVER + "/sent?of={recipient}", (VIEWER,), ledgers=(FULL,), status=409),
+    Page("inbound", OF_SERVER + "/inbound", EVERYBODY, ledgers=(HOSTILE,)),
+    Page("inbound: Postmark cannot be asked", OF_SERVER + "/inbound", (VIEWER,), ledgers=(FULL,), status=409),
     Page("suppressions", OF_SERVER + "/suppressions?stream={stream}", EVERYBODY),
     Page("suppressions: a day that is none", OF_SERVER + "/suppressions?from=yesterday", (ADMIN,), ledgers=(FULL,), status=400),
     Page("suppress", OF_SERVER + "/suppress?recipient={recipient}", ADMINS, ledgers=(FULL, HOSTILE)),

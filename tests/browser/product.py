@@ -317,7 +317,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
             day = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["fromdate"][0]
             answer = {"Days": [{"Date": day, "Unique": 3, "Opens": 9}]}
         else:
-            answer = {"TotalCount": 0, "Bounces" if path == "/bounces" else path.split("/")[-1].title().replace("Outbound", "Messages"): []}
+            answer = {"TotalCount": 0, "Bounces" if path == "/bounces" else path.split("/")[-1].title().replace("Outbound", "Messages").replace("Inbound", "InboundMessages"): []}
         self.tell(answer)
 
     def kept(self, server):

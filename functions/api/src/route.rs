@@ -26,6 +26,8 @@ pub enum Route {
     SentMessage,
     /// What is written in a message, as Postmark has it.
     Content,
+    /// What Postmark says came in.
+    Inbound,
     /// What happened at a server.
     Activity,
     /// Whom a stream must not mail.
@@ -106,7 +108,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 48] = [
+    pub const ALL: [Route; 49] = [
         Route::OpenApi,
         Route::Servers,
         Route::NewServer,
@@ -117,6 +119,7 @@ impl Route {
         Route::Message,
         Route::SentMessage,
         Route::Content,
+        Route::Inbound,
         Route::Activity,
         Route::Suppressions,
         Route::Stats,
@@ -169,6 +172,7 @@ impl Route {
             Route::Message => "/v1/servers/{server}/messages/{message_id}",
             Route::SentMessage => "/v1/servers/{server}/messages/{message_id}/postmark",
             Route::Content => "/v1/servers/{server}/messages/{message_id}/content",
+            Route::Inbound => "/v1/servers/{server}/inbound",
             Route::Activity => "/v1/servers/{server}/activity",
             Route::Suppressions => "/v1/servers/{server}/streams/{stream}/suppressions",
             Route::Stats => "/v1/servers/{server}/stats",
@@ -262,6 +266,7 @@ impl Route {
                 | Route::Sent
                 | Route::SentMessage
                 | Route::Content
+                | Route::Inbound
         )
     }
 
@@ -307,6 +312,7 @@ impl Route {
             | Route::Message
             | Route::SentMessage
             | Route::Content
+            | Route::Inbound
             | Route::Activity
             | Route::Suppressions
             | Route::Stats

@@ -171,13 +171,13 @@ fn not_at_postmark() -> Problem {
     .next("leave `stream` out to ask about all that there are")
 }
 
-async fn api(reader: &Reader<'_>) -> Result<ServerApi, Problem> {
+pub(crate) async fn api(reader: &Reader<'_>) -> Result<ServerApi, Problem> {
     let otherwise = "or look in Postmark's own pages";
     reader.postmark().await?.ok_or_else(|| no_postmark_token(reader, otherwise))
 }
 
 /// What Postmark says, if it says something in time.
-async fn in_time<T>(asked: impl Future<Output = Result<T, ApiError>>) -> Result<T, Problem> {
+pub(crate) async fn in_time<T>(asked: impl Future<Output = Result<T, ApiError>>) -> Result<T, Problem> {
     let told = tokio::time::timeout(PATIENCE, asked).await;
     told.map_err(|_| Problem::postmark_unavailable())?.map_err(|error| match error {
         ApiError::Refused { status: 401, .. } | ApiError::NotSent(_) => not_accepted(),

@@ -10,6 +10,7 @@ mod check;
 mod content;
 mod counted;
 mod happened;
+mod inbound;
 mod message;
 mod new_server;
 mod overview;
@@ -60,6 +61,8 @@ pub enum Page {
     Content,
     /// What Postmark says it sent.
     Sent,
+    /// What Postmark says came in.
+    Inbound,
     /// Whom a stream must not mail.
     Suppressions,
     /// Stops mail to addresses.
@@ -119,7 +122,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 31] = [
+    pub const ALL: [Page; 32] = [
         Page::Servers,
         // Before the pages of servers: it is no number of one.
         Page::NewServer,
@@ -130,6 +133,7 @@ impl Page {
         Page::Message,
         Page::Content,
         Page::Sent,
+        Page::Inbound,
         Page::Suppressions,
         Page::Suppress,
         Page::Reactivate,
@@ -166,6 +170,7 @@ impl Page {
             Page::Message => "/servers/{server}/messages/{id}",
             Page::Content => "/servers/{server}/messages/{id}/content",
             Page::Sent => "/servers/{server}/sent",
+            Page::Inbound => "/servers/{server}/inbound",
             Page::Suppressions => "/servers/{server}/suppressions",
             Page::Suppress => "/servers/{server}/suppress",
             Page::Reactivate => "/servers/{server}/recipients/{id}/reactivate",
@@ -219,7 +224,7 @@ impl Page {
         match self {
             Page::Activity => "activity",
             Page::Find | Page::Recipient | Page::Sent | Page::Reactivate | Page::Data => "recipients",
-            Page::Message | Page::Content => "messages",
+            Page::Message | Page::Content | Page::Inbound => "messages",
             Page::Suppressions | Page::Suppress | Page::Import => "suppressions",
             Page::Check => "check",
             Page::Statistics | Page::Report => "statistics",
@@ -321,6 +326,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Message, false) => message::page(&at, id).await,
         (Page::Content, posts) => content::page(&at, id, posts).await,
         (Page::Sent, posts) => sent::page(&at, posts).await,
+        (Page::Inbound, false) => inbound::page(&at).await,
         (Page::Suppressions, false) => suppressions::page(&at).await,
         (Page::Suppress, posts) => changes::suppress(&at, posts).await,
         (Page::Reactivate, posts) => changes::reactivate(&at, id, posts).await,

@@ -9,6 +9,7 @@ mod forms;
 mod headers;
 mod hostile;
 mod html;
+mod inbound;
 mod matrix;
 mod postmark_server;
 mod report;

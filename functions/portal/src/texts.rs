@@ -45,6 +45,7 @@ mod branding;
 mod changes;
 mod check;
 mod content;
+mod inbound;
 mod message;
 mod overview;
 mod pages;

@@ -14,6 +14,7 @@
 mod branding;
 mod check;
 mod history;
+mod inbound;
 mod named;
 mod operations;
 mod people;
@@ -39,6 +40,7 @@ pub use check::{AsOf, CheckRequest, Checked, CheckedAddress, CheckedCounts, Crit
 pub use history::{
     Activity, Details, Entry, EntryRecipient, EntryWithBody, EntryWithRecipient, Events, Export, Timeline,
 };
+pub use inbound::{InboundMessage, InboundMessages};
 pub use operations::{
     Actor, Audit, Completeness, CompletenessLine, CompletenessOfStream, Quarantine, Replayed, SetAside, Step,
 };

@@ -88,6 +88,11 @@ pub enum Ask {
     /// Postmark is asked now, and nothing of its answer is stored. So mail is found of which no event has come in. With
     /// --content it tells what is written in a message.
     Sent(Sent),
+    /// What Postmark says came in, and why it was not taken.
+    ///
+    /// The latest 50 mails that came to the server's inbound stream. Postmark is asked now, and nothing of its answer is
+    /// stored.
+    Inbound(Inbound),
     /// What happened at a server, latest first.
     ///
     /// The stack needs its index by time for this (the template's parameter `ByTime`).
@@ -561,6 +566,20 @@ pub struct Sent {
     /// Only on this stream [default: all that are known].
     #[arg(long, value_name = "STREAM", conflicts_with = "message")]
     pub stream: Option<String>,
+    /// Where the API is asked.
+    #[command(flatten)]
+    pub access: Access,
+}
+
+/// `inbound`.
+#[derive(Debug, Args)]
+pub struct Inbound {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// Only mail of this status.
+    #[arg(long, value_name = "STATUS", value_parser = ["processed", "blocked", "queued", "failed", "scheduled"])]
+    pub status: Option<String>,
     /// Where the API is asked.
     #[command(flatten)]
     pub access: Access,
