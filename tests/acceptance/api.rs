@@ -230,7 +230,9 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
             409
         }
         // No token of it is kept; the other one's is by then.
-        Route::TestMail | Route::Sent | Route::SentMessage if server == FOREIGN => 409,
+        Route::TestMail | Route::Sent | Route::SentMessage | Route::Inbound if server == FOREIGN => 409,
+        // None of these tokens was given the right to it.
+        Route::Content => 403,
         _ => well,
     }
 }

@@ -17,7 +17,7 @@ enum Given {
 }
 use Given::{Nothing, Refused, Used};
 
-const COMMANDS: [(&str, Given); 72] = [
+const COMMANDS: [(&str, Given); 73] = [
     ("activity --server 8123456", Used),
     ("audit --server 8123456", Used),
     ("audit", Refused),
@@ -33,6 +33,7 @@ const COMMANDS: [(&str, Given); 72] = [
     ("event", Nothing),
     ("export --server 8123456 bob@customer.example", Used),
     ("fold", Nothing),
+    ("inbound --server 8123456", Used),
     ("index fill --yes", Refused),
     ("index note", Refused),
     ("keys list", Refused),

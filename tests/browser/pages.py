@@ -107,9 +107,16 @@ PAGES = [
          ledgers=(FULL, HOSTILE)),
     Page("message", OF_SERVER + "/messages/{message}", EVERYBODY, ledgers=(FULL, HOSTILE)),
     Page("no message", OF_SERVER + "/messages/none", (VIEWER,), ledgers=(FULL, EMPTY), status=404),
+    Page("content", OF_SERVER + "/messages/{message}/content", EVERYBODY, ledgers=(FULL,)),
+    Page("content: Postmark cannot be asked", OF_SERVER + "/messages/{message}/content", (ADMIN,), ledgers=(FULL,), status=409,
+         act=sends("Show the mail")),
+    Page("content: shown", OF_SERVER + "/messages/00000000-0000-0000-0000-000000000001/content", (ADMIN,), ledgers=(HOSTILE,),
+         act=lambda visit, _: shows_a_mail(visit)),
     Page("sent", OF_SERVER + "/sent", EVERYBODY, ledgers=(FULL,)),
     Page("sent: nothing", OF_SERVER + "/sent?of={recipient}", (ADMIN,), ledgers=(HOSTILE,)),
     Page("sent: Postmark cannot be asked", OF_SERVER + "/sent?of={recipient}", (VIEWER,), ledgers=(FULL,), status=409),
+    Page("inbound", OF_SERVER + "/inbound", EVERYBODY, ledgers=(HOSTILE,)),
+    Page("inbound: Postmark cannot be asked", OF_SERVER + "/inbound", (VIEWER,), ledgers=(FULL,), status=409),
     Page("suppressions", OF_SERVER + "/suppressions?stream={stream}", EVERYBODY),
     Page("suppressions: a day that is none", OF_SERVER + "/suppressions?from=yesterday", (ADMIN,), ledgers=(FULL,), status=400),
     Page("suppress", OF_SERVER + "/suppress?recipient={recipient}", ADMINS, ledgers=(FULL, HOSTILE)),
@@ -165,6 +172,12 @@ PAGES = [
     # What a viewer may not know of.
     Page("not found: not for a viewer", OF_SERVER + "/people", (VIEWER,), ledgers=(FULL,), status=404),
 ]
+
+
+def shows_a_mail(visit):
+    clicks(visit, visit.page.get_by_role("button", name="Show the mail", exact=True))
+    visit.page.get_by_role("button", name="Show the HTML below", exact=True).click()
+    visit.page.frame_locator("iframe[name=mail]").get_by_text("words of the mail", exact=True).wait_for()
 
 
 def plans_at_postmark(visit, name):

@@ -90,7 +90,7 @@ class Ledger(contextlib.ExitStack):
 
     def invite(self, role, *addresses, server=SERVER):
         what = ["--operator"] if role == "operator" else [f"--{role}-of", server]
-        self.command("user", "invite", *what, *(["--reveal"] if role == "admin" else []), of=addresses)
+        self.command("user", "invite", *what, *(["--reveal", "--content"] if role == "admin" else []), of=addresses)
 
     def link(self, address):
         """A link that signs somebody in once."""
@@ -309,11 +309,15 @@ class Answers(http.server.BaseHTTPRequestHandler):
             answer = {"MessageStreams": [{"ID": name, "Name": name, "MessageStreamType": kind} for name, kind in kinds.items()]}
         elif path.endswith("/suppressions/dump"):
             answer = {"Suppressions": []}
+        elif path.startswith("/messages/outbound/") and path.endswith("/details"):
+            answer = {"MessageID": path.split("/")[3], "ReceivedAt": "2026-01-01T00:00:00Z", "MessageStream": "outbound", "Status": "Sent",
+                      "Subject": hostile.LABEL, "TextBody": hostile.CLIENT, "HtmlBody": hostile.MAIL, "Attachments": [hostile.LONG_WORD],
+                      "MessageEvents": []}
         elif path.startswith("/stats/"):
             day = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["fromdate"][0]
             answer = {"Days": [{"Date": day, "Unique": 3, "Opens": 9}]}
         else:
-            answer = {"TotalCount": 0, "Bounces" if path == "/bounces" else path.split("/")[-1].title().replace("Outbound", "Messages"): []}
+            answer = {"TotalCount": 0, "Bounces" if path == "/bounces" else path.split("/")[-1].title().replace("Outbound", "Messages").replace("Inbound", "InboundMessages"): []}
         self.tell(answer)
 
     def kept(self, server):

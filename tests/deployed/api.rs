@@ -30,6 +30,7 @@ impl<'a> Client<'a> {
             role,
             servers: Some([server_id(server)].into()),
             reveal_addresses: true,
+            read_content: false,
             expires_at: None,
             created_by: "test".to_owned(),
             parent: None,

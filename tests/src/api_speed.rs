@@ -55,6 +55,7 @@ impl ApiBench {
             role: Role::Admin,
             servers: Some([server_id(SERVER)].into()),
             reveal_addresses: true,
+            read_content: false,
             expires_at: None,
             created_by: "measured".to_owned(),
             parent: None,

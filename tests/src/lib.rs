@@ -285,7 +285,7 @@ impl World {
     /// # Panics
     /// Where the machine has no random number to give.
     pub fn user(&self, address: &str, server: i64) -> String {
-        let standing = Standing { role: Role::Viewer, reveal_addresses: false };
+        let standing = Standing { role: Role::Viewer, reveal_addresses: false, read_content: false };
         let access = Access::Servers([(server_id(server), standing)].into());
         let key = LedgerKey::for_tests();
         let user = people::User::invited(&key, address, access, "test", now()).expect("a user");
@@ -309,6 +309,7 @@ impl World {
             role,
             servers: servers.map(|servers| servers.iter().copied().map(server_id).collect()),
             reveal_addresses,
+            read_content: false,
             expires_at,
             created_by: "test".to_owned(),
             parent: None,

@@ -147,6 +147,7 @@ impl Transport for Owner {
                 r#"{"MessageStreams":[{"ID":"outbound","MessageStreamType":"Transactional"}]}"#.to_owned()
             }
             "/messages/outbound" => r#"{"TotalCount":0,"Messages":[]}"#.to_owned(),
+            "/messages/inbound" => r#"{"TotalCount":0,"InboundMessages":[]}"#.to_owned(),
             path if path.starts_with("/messages/outbound/") => {
                 let id = path.split('/').nth(3).unwrap_or_default();
                 format!(

@@ -226,6 +226,7 @@ impl Bench {
             role,
             servers,
             reveal_addresses,
+            read_content: false,
             expires_at: None,
             created_by: "test".to_owned(),
             parent: None,

@@ -18,11 +18,13 @@ mod bench;
 mod branding;
 pub mod call;
 pub mod check;
+mod content;
 mod cursor;
 pub mod decision;
 mod erase;
 mod history;
 mod import;
+mod inbound;
 pub mod kept;
 #[cfg(feature = "lambda")]
 mod lambda;
@@ -190,6 +192,8 @@ async fn of_server(reader: Reader<'_>, route: Route, call: &Call<'_>, name: &str
         Route::Sent => Box::pin(sent::to(reader, call, name)).await,
         Route::Message => history::message(reader, call, name).await,
         Route::SentMessage => Box::pin(sent::one(reader, call, name)).await,
+        Route::Content => Box::pin(content::content(reader, call, name)).await,
+        Route::Inbound => Box::pin(inbound::list(reader, call)).await,
         Route::Activity => history::activity(reader, call, name).await,
         Route::Suppressions => suppressions::suppressions(reader, call, name).await,
         Route::Stats => stats::stats(reader, call, name).await,

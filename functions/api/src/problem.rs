@@ -120,6 +120,25 @@ impl Problem {
         .next("ask for no more than this token has, or use a token that has more")
     }
 
+    /// A right to content is asked for that would show nothing: see [`crate::token::Grant::reads_content`].
+    pub fn content_without_addresses() -> Problem {
+        Problem::bad_request(
+            "read_content: a mail has addresses in it, so that it takes `reveal_addresses` too",
+        )
+        .next("set `reveal_addresses` to true as well, or leave `read_content` out")
+    }
+
+    /// Whoever asks was not given the right to the content of mails.
+    pub fn no_content() -> Problem {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "content-right",
+            "The content of mails is not for this caller",
+            "this needs the right to see the content of mails, and whole addresses with it",
+        )
+        .next("ask an operator, or an admin who has that right, for it")
+    }
+
     /// There is no portal to sign in to.
     pub fn no_portal() -> Problem {
         Problem::conflict("no-portal", "There is no portal", "this ledger is served without a portal")

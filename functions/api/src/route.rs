@@ -24,6 +24,10 @@ pub enum Route {
     Message,
     /// What Postmark says of a message.
     SentMessage,
+    /// What is written in a message, as Postmark has it.
+    Content,
+    /// What Postmark says came in.
+    Inbound,
     /// What happened at a server.
     Activity,
     /// Whom a stream must not mail.
@@ -104,7 +108,7 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Route; 47] = [
+    pub const ALL: [Route; 49] = [
         Route::OpenApi,
         Route::Servers,
         Route::NewServer,
@@ -114,6 +118,8 @@ impl Route {
         Route::Sent,
         Route::Message,
         Route::SentMessage,
+        Route::Content,
+        Route::Inbound,
         Route::Activity,
         Route::Suppressions,
         Route::Stats,
@@ -165,6 +171,8 @@ impl Route {
             Route::Sent => "/v1/servers/{server}/recipients/{address}/sent",
             Route::Message => "/v1/servers/{server}/messages/{message_id}",
             Route::SentMessage => "/v1/servers/{server}/messages/{message_id}/postmark",
+            Route::Content => "/v1/servers/{server}/messages/{message_id}/content",
+            Route::Inbound => "/v1/servers/{server}/inbound",
             Route::Activity => "/v1/servers/{server}/activity",
             Route::Suppressions => "/v1/servers/{server}/streams/{stream}/suppressions",
             Route::Stats => "/v1/servers/{server}/stats",
@@ -257,6 +265,8 @@ impl Route {
                 | Route::TestMail
                 | Route::Sent
                 | Route::SentMessage
+                | Route::Content
+                | Route::Inbound
         )
     }
 
@@ -290,7 +300,7 @@ impl Route {
         )
     }
 
-    /// The least role that it takes; `None`: anybody may ask.
+    /// The least role that it takes; `None`: anybody may ask. [`Content`](Route::Content) takes a right of its own besides.
     pub const fn role(self) -> Option<Role> {
         match self {
             Route::OpenApi => None,
@@ -301,6 +311,8 @@ impl Route {
             | Route::Sent
             | Route::Message
             | Route::SentMessage
+            | Route::Content
+            | Route::Inbound
             | Route::Activity
             | Route::Suppressions
             | Route::Stats

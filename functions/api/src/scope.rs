@@ -144,6 +144,11 @@ impl Caller {
     pub fn reveals(&self) -> bool {
         self.grant.reveal_addresses
     }
+
+    /// Whether the content of mails is shown.
+    pub fn reads_content(&self) -> bool {
+        self.grant.reads_content()
+    }
 }
 
 /// How a session is borne: `Authorization: Session SECRET SERVER`, with what the portal's cookie holds, and the server at

@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! - Nothing of an answer is stored.
-//! - No content of a mail is told.
+//! - No content of a mail is told here: that is for [`crate::content`].
 
 use crate::call::{Answer, Call};
 use crate::check::stream_named;
@@ -93,10 +93,30 @@ pub(crate) async fn to(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Resu
 /// As [`to`]; a problem of its own where Postmark does not have it, or no longer.
 pub(crate) async fn one(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
+    let told = details(reader, name).await?;
+    let message = message(reader, &told, "").ok_or_else(not_understood)?;
+    let recorded = recorded(reader, &message.message_id, None).await?;
+    let mut events: Vec<PostmarkEvent> =
+        told["MessageEvents"].as_array().into_iter().flatten().filter_map(|row| event(reader, row)).collect();
+    events.sort_by_key(|event| event.at);
+    let message = SentMessage { recorded, ..message };
+    Ok(Answer::json(&PostmarkMessage {
+        server: reader.server(),
+        asked_at: reader.now().into(),
+        message,
+        events,
+    }))
+}
+
+/// All that Postmark tells of a message, by its id in any spelling; its content is part of it.
+///
+/// # Errors
+/// As [`one`].
+pub(crate) async fn details(reader: &Reader<'_>, name: &str) -> Result<Value, Problem> {
     // What is the path of something else at Postmark is no message.
     let spelled = spellings(name);
     if spelled.is_empty() || [".", "..", "opens", "clicks"].contains(&name) {
-        return Err(Problem::bad_request("the message in the path: expected Postmark's MessageID"));
+        return Err(no_message_id());
     }
     let api = &api(reader).await?;
     let asked = async {
@@ -112,19 +132,12 @@ pub(crate) async fn one(reader: &Reader<'_>, call: &Call<'_>, name: &str) -> Res
         }
         Ok::<_, ApiError>(told)
     };
-    let told: Value = in_time(asked).await??;
-    let message = message(reader, &told, "").ok_or_else(not_understood)?;
-    let recorded = recorded(reader, &message.message_id, None).await?;
-    let mut events: Vec<PostmarkEvent> =
-        told["MessageEvents"].as_array().into_iter().flatten().filter_map(|row| event(reader, row)).collect();
-    events.sort_by_key(|event| event.at);
-    let message = SentMessage { recorded, ..message };
-    Ok(Answer::json(&PostmarkMessage {
-        server: reader.server(),
-        asked_at: reader.now().into(),
-        message,
-        events,
-    }))
+    in_time(asked).await?
+}
+
+/// That what stands in the path in the place of a message is none.
+pub(crate) fn no_message_id() -> Problem {
+    Problem::bad_request("the message in the path: expected Postmark's MessageID")
 }
 
 /// The address that Postmark is asked for.
@@ -158,13 +171,13 @@ fn not_at_postmark() -> Problem {
     .next("leave `stream` out to ask about all that there are")
 }
 
-async fn api(reader: &Reader<'_>) -> Result<ServerApi, Problem> {
+pub(crate) async fn api(reader: &Reader<'_>) -> Result<ServerApi, Problem> {
     let otherwise = "or look in Postmark's own pages";
     reader.postmark().await?.ok_or_else(|| no_postmark_token(reader, otherwise))
 }
 
 /// What Postmark says, if it says something in time.
-async fn in_time<T>(asked: impl Future<Output = Result<T, ApiError>>) -> Result<T, Problem> {
+pub(crate) async fn in_time<T>(asked: impl Future<Output = Result<T, ApiError>>) -> Result<T, Problem> {
     let told = tokio::time::timeout(PATIENCE, asked).await;
     told.map_err(|_| Problem::postmark_unavailable())?.map_err(|error| match error {
         ApiError::Refused { status: 401, .. } | ApiError::NotSent(_) => not_accepted(),
@@ -181,7 +194,7 @@ fn no_such_message() -> Problem {
         .next("compare the id with the one that Postmark's API answered when the message was sent")
 }
 
-fn not_understood() -> Problem {
+pub(crate) fn not_understood() -> Problem {
     tracing::warn!("Postmark tells of a message in a way that is not understood");
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -62,6 +62,7 @@ async fn servers(gate: &Gate<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
         });
     }
     let caller = gate.caller();
-    let (role, reveal_addresses) = (caller.role().into(), caller.reveals());
-    Ok(Answer::json(&Servers { items, next: None, role, reveal_addresses }))
+    let (role, reveal_addresses, read_content) =
+        (caller.role().into(), caller.reveals(), caller.reads_content());
+    Ok(Answer::json(&Servers { items, next: None, role, reveal_addresses, read_content }))
 }

@@ -43,6 +43,9 @@ pub struct Token {
     pub servers: Option<BTreeSet<ServerId>>,
     /// Whether addresses in lists are shown whole.
     pub reveal_addresses: bool,
+    /// Whether the content of mails is shown; no older release gave that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_content: bool,
     /// When it was made.
     pub created_at: Time,
     /// Who made it.
@@ -118,6 +121,8 @@ pub struct New {
     /// See [`Token`].
     pub reveal_addresses: bool,
     /// See [`Token`].
+    pub read_content: bool,
+    /// See [`Token`].
     pub expires_at: Option<Time>,
     /// See [`Token`].
     pub created_by: String,
@@ -130,13 +135,14 @@ impl Token {
     pub fn make(new: New, now: Time) -> Result<(Token, String), StoreError> {
         let (id, secret) = (random(BYTES[0])?, random(BYTES[1])?);
         let text = format!("{PREFIX}{id}_{secret}");
-        let New { name, role, servers, reveal_addresses, expires_at, created_by, parent } = new;
+        let New { name, role, servers, reveal_addresses, read_content, expires_at, created_by, parent } = new;
         let token = Token {
             id,
             name,
             role,
             servers,
             reveal_addresses,
+            read_content,
             created_at: now,
             created_by,
             parent,
@@ -166,6 +172,7 @@ impl Token {
             role: self.role,
             servers: self.servers.clone(),
             reveal_addresses: self.reveal_addresses,
+            read_content: self.read_content,
             expires_at: self.expires_at,
         }
     }
@@ -353,6 +360,7 @@ mod tests {
             role: Role::Viewer,
             servers: None,
             reveal_addresses: false,
+            read_content: false,
             expires_at: Some(Time::EARLIEST.plus_days(2)),
             created_by: "test".to_owned(),
             parent: None,

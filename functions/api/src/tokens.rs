@@ -25,6 +25,7 @@ fn told(token: &Token, created_by: &str) -> answers::Token {
         role: token.role.into(),
         servers: token.servers.clone(),
         reveal_addresses: token.reveal_addresses,
+        read_content: token.read_content,
         created_at: token.created_at.into(),
         created_by: created_by.to_owned(),
         // A token that the caller may know of, and no other one.
@@ -41,6 +42,7 @@ fn noted(token: &Token) -> Value {
         "role": token.role,
         "servers": token.servers,
         "reveal_addresses": token.reveal_addresses,
+        "read_content": token.read_content,
     });
     if let Some(at) = token.expires_at {
         noted["expires_at"] = rfc3339(at).into();
@@ -87,14 +89,19 @@ pub(crate) async fn make(tokens: &Tokens<'_>, call: &Call<'_>) -> Result<Answer,
         servers: asked.servers.map(scope).transpose()?,
         // What is left out is as the role has it, and never more than the caller has itself.
         reveal_addresses: asked.reveal_addresses.unwrap_or(asked.role > Role::Viewer && own.reveal_addresses),
+        read_content: asked.read_content.unwrap_or(false),
         expires_at: asked.expires_at.as_deref().map(|text| ends(text, now)).transpose()?.or(own.expires_at),
     };
+    if grant.read_content && !grant.reveal_addresses {
+        return Err(Problem::content_without_addresses());
+    }
     tokens.may_make(&grant)?;
     let who = tokens.caller().who().clone();
-    let Grant { role, servers, reveal_addresses, expires_at } = grant;
+    let Grant { role, servers, reveal_addresses, read_content, expires_at } = grant;
     let parent = tokens.caller().token().map(str::to_owned);
     let created_by = who.name.clone();
-    let new = New { name: asked.name, role, servers, reveal_addresses, expires_at, created_by, parent };
+    let name = asked.name;
+    let new = New { name, role, servers, reveal_addresses, read_content, expires_at, created_by, parent };
     let (token, text) = Token::make(new, now)?;
     tokens.room(&token).await?;
     let begun = Entry::begun(who.clone(), "token.new", now)?;
@@ -283,6 +290,7 @@ mod tests {
             role: Role::Admin,
             servers: Some([ServerId::new(SERVER).unwrap()].into()),
             reveal_addresses: true,
+            read_content: false,
             expires_at: days.map(|days| now().plus_days(days)),
             created_by: created_by.to_owned(),
             parent: None,

@@ -57,12 +57,15 @@ async fn told(
         server: *server,
         role: standing.role.into(),
         reveal_addresses: standing.reveal_addresses,
+        read_content: standing.read_content,
     });
+    let everywhere = seen.everywhere();
     Ok(answers::User {
         id: user.id.clone(),
         address: user.address.clone(),
         operator: seen.is_operator(),
-        reveal_addresses: matches!(seen, Access::Operator { reveal_addresses: true, .. }),
+        reveal_addresses: everywhere.is_some_and(|all| all.reveal_addresses),
+        read_content: everywhere.is_some_and(|all| all.read_content),
         servers: if seen.is_operator() { Vec::new() } else { servers.collect() },
         invited_at: invited_at.into(),
         invited_by: by.name,
@@ -74,14 +77,17 @@ async fn told(
 /// What is noted of somebody's access.
 fn noted(access: &Access) -> Value {
     let standings = access.given().iter().map(|(server, standing)| {
-        let Standing { role, reveal_addresses } = standing;
-        json!({ "server": server, "role": role, "reveal_addresses": reveal_addresses })
+        let Standing { role, reveal_addresses, read_content } = standing;
+        json!({
+            "server": server, "role": role, "reveal_addresses": reveal_addresses, "read_content": read_content,
+        })
     });
     let standings: Vec<Value> = standings.collect();
     match access {
-        Access::Operator { reveal_addresses, .. } => {
-            json!({ "role": Role::Operator, "reveal_addresses": reveal_addresses, "standings": standings })
-        }
+        Access::Operator { reveal_addresses, read_content, .. } => json!({
+            "role": Role::Operator, "reveal_addresses": reveal_addresses, "read_content": read_content,
+            "standings": standings,
+        }),
         Access::Servers(_) => json!({ "standings": standings }),
     }
 }
@@ -95,17 +101,24 @@ fn about(before: Option<&Access>, after: Option<&Access>) -> BTreeSet<ServerId> 
 }
 
 /// The access that a request means.
-fn wanted(operator: bool, reveal_addresses: bool, servers: &[NewStanding]) -> Result<Access, Problem> {
-    if operator {
+fn wanted(wanted: &UserAccess) -> Result<Access, Problem> {
+    let UserAccess { operator, reveal_addresses, read_content, servers } = wanted;
+    let (reveal_addresses, read_content) = (*reveal_addresses, *read_content);
+    if *operator {
         if !servers.is_empty() {
             let words = "servers: an operator is one at every server, so none is named";
             return Err(Problem::bad_request(words));
         }
-        return Ok(Access::operator(reveal_addresses));
+        if read_content && !reveal_addresses {
+            return Err(Problem::content_without_addresses());
+        }
+        return Ok(Access::operator(reveal_addresses, read_content));
     }
-    if reveal_addresses {
-        let words = "reveal_addresses: give it for each of `servers`; by itself it is for operators";
-        return Err(Problem::bad_request(words));
+    for (name, given) in [("reveal_addresses", reveal_addresses), ("read_content", read_content)] {
+        if given {
+            let words = format!("{name}: give it for each of `servers`; by itself it is for operators");
+            return Err(Problem::bad_request(words));
+        }
     }
     standings(servers).map(Access::Servers)
 }
@@ -116,14 +129,18 @@ fn standings(servers: &[NewStanding]) -> Result<Standings, Problem> {
         return Err(wrong(&format!("expected at most {SERVERS_MAX}")));
     }
     let mut all = BTreeMap::new();
-    for NewStanding { server, role, reveal_addresses } in servers {
+    for NewStanding { server, role, reveal_addresses, read_content } in servers {
         let server = ServerId::new(*server).ok().filter(|server| *server != ServerId::NONE);
         let server = server.ok_or_else(|| wrong("expected Postmark's server ids"))?;
         if *role == Role::Operator {
             return Err(wrong("role: expected viewer or admin; an operator is one at every server")
                 .next("leave `servers` out, and set `operator` to true"));
         }
-        let standing = Standing { role: *role, reveal_addresses: *reveal_addresses };
+        if *read_content && !reveal_addresses {
+            return Err(Problem::content_without_addresses());
+        }
+        let standing =
+            Standing { role: *role, reveal_addresses: *reveal_addresses, read_content: *read_content };
         // Named twice, it is the more of both.
         all.entry(server).and_modify(|had: &mut Standing| *had = had.or(standing)).or_insert(standing);
     }
@@ -164,8 +181,8 @@ pub(crate) async fn list(people: &People<'_>, call: &Call<'_>) -> Result<Answer,
 /// As [`People::may_change`]; then nobody is invited.
 pub(crate) async fn invite(people: &People<'_>, call: &Call<'_>) -> Result<Answer, Problem> {
     call.query(&[])?;
-    let InviteRequest { addresses, operator, reveal_addresses, servers } = call.json()?;
-    let access = wanted(operator, reveal_addresses, &servers)?;
+    let InviteRequest { addresses, operator, reveal_addresses, read_content, servers } = call.json()?;
+    let access = wanted(&UserAccess { operator, reveal_addresses, read_content, servers })?;
     if access.servers().is_some_and(Standings::is_empty) {
         return Err(Problem::bad_request("servers: name at least one, or set `operator` to true"));
     }
@@ -305,8 +322,7 @@ fn of_user(error: UserError) -> Problem {
 /// [`Problem::not_found`], or as [`People::may_change`].
 pub(crate) async fn change(people: &People<'_>, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
     call.query(&[])?;
-    let UserAccess { operator, reveal_addresses, servers } = call.json()?;
-    let wanted = wanted(operator, reveal_addresses, &servers)?;
+    let wanted = wanted(&call.json()?)?;
     let (user, _) = people.get(id).await?;
     let after = people.merged(Some(&user.access), &wanted);
     if after.servers().is_some_and(Standings::is_empty) {
@@ -404,6 +420,11 @@ pub(crate) async fn portal_link(people: &People<'_>, call: &Call<'_>) -> Result<
         if standing.reveal_addresses && !own.reveal_addresses {
             return Err(Problem::beyond_own(
                 "addresses are masked for this token, so that no link of it can show them",
+            ));
+        }
+        if standing.read_content && !own.reads_content() {
+            return Err(Problem::beyond_own(
+                "this token does not see the content of mails, so that no link of it can show that",
             ));
         }
     }

@@ -62,7 +62,8 @@ pub(crate) fn server(id: i64) -> ServerId {
 
 /// What somebody may do and see at one server.
 pub(crate) fn at(id: i64, role: Role, reveal_addresses: bool) -> Access {
-    Access::Servers([(server(id), Standing { role, reveal_addresses })].into())
+    let standing = Standing { role, reveal_addresses, read_content: false };
+    Access::Servers([(server(id), standing)].into())
 }
 
 /// What the viewer, the admin and the operator of most tests may do and see.
@@ -70,7 +71,7 @@ pub(crate) fn access(address: &str) -> Access {
     match address {
         VIEWER => at(OWN, Role::Viewer, true),
         ADMIN => at(OWN, Role::Admin, true),
-        _ => Access::operator(true),
+        _ => Access::operator(true, true),
     }
 }
 

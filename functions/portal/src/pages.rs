@@ -7,8 +7,10 @@ mod branding;
 mod changes;
 mod chart;
 mod check;
+mod content;
 mod counted;
 mod happened;
+mod inbound;
 mod message;
 mod new_server;
 mod overview;
@@ -27,6 +29,9 @@ mod summary;
 mod suppressions;
 mod truth;
 mod webhooks;
+
+#[cfg(test)]
+pub(crate) use content::MAIL_CSP;
 
 use crate::Portal;
 use crate::request::Request;
@@ -52,8 +57,12 @@ pub enum Page {
     Recipient,
     /// What happened to a message.
     Message,
+    /// What is written in a message.
+    Content,
     /// What Postmark says it sent.
     Sent,
+    /// What Postmark says came in.
+    Inbound,
     /// Whom a stream must not mail.
     Suppressions,
     /// Stops mail to addresses.
@@ -113,7 +122,7 @@ pub enum Standing {
 
 impl Page {
     /// All of them.
-    pub const ALL: [Page; 30] = [
+    pub const ALL: [Page; 32] = [
         Page::Servers,
         // Before the pages of servers: it is no number of one.
         Page::NewServer,
@@ -122,7 +131,9 @@ impl Page {
         Page::Find,
         Page::Recipient,
         Page::Message,
+        Page::Content,
         Page::Sent,
+        Page::Inbound,
         Page::Suppressions,
         Page::Suppress,
         Page::Reactivate,
@@ -157,7 +168,9 @@ impl Page {
             Page::Find => "/servers/{server}/recipients",
             Page::Recipient => "/servers/{server}/recipients/{id}",
             Page::Message => "/servers/{server}/messages/{id}",
+            Page::Content => "/servers/{server}/messages/{id}/content",
             Page::Sent => "/servers/{server}/sent",
+            Page::Inbound => "/servers/{server}/inbound",
             Page::Suppressions => "/servers/{server}/suppressions",
             Page::Suppress => "/servers/{server}/suppress",
             Page::Reactivate => "/servers/{server}/recipients/{id}/reactivate",
@@ -211,7 +224,7 @@ impl Page {
         match self {
             Page::Activity => "activity",
             Page::Find | Page::Recipient | Page::Sent | Page::Reactivate | Page::Data => "recipients",
-            Page::Message => "messages",
+            Page::Message | Page::Content | Page::Inbound => "messages",
             Page::Suppressions | Page::Suppress | Page::Import => "suppressions",
             Page::Check => "check",
             Page::Statistics | Page::Report => "statistics",
@@ -311,7 +324,9 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<Answer, Failed> {
         (Page::Find, false) => recipient::empty(&at),
         (Page::Recipient, false) => recipient::page(&at, id).await,
         (Page::Message, false) => message::page(&at, id).await,
+        (Page::Content, posts) => content::page(&at, id, posts).await,
         (Page::Sent, posts) => sent::page(&at, posts).await,
+        (Page::Inbound, false) => inbound::page(&at).await,
         (Page::Suppressions, false) => suppressions::page(&at).await,
         (Page::Suppress, posts) => changes::suppress(&at, posts).await,
         (Page::Reactivate, posts) => changes::reactivate(&at, id, posts).await,

@@ -12,9 +12,10 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use std::io::Write as _;
 
-/// What pages may load and do: their own style, script and forms, and nothing of anybody else.
+/// What pages may load and do: their own style, script and forms, and nothing of anybody else. None has a frame, but for the one
+/// that [`may_frame`] is for.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-    form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+    form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 /// Below this many bytes packing saves nothing.
 const PACKED_FROM: usize = 512;
 
@@ -28,6 +29,13 @@ pub type Answer = Response<Vec<u8>>;
 pub(crate) fn page(status: StatusCode, template: &impl Template) -> Result<Answer, Failed> {
     let text = template.render().map_err(|_| Failed::fault("a page cannot be written"))?;
     Ok(with(status, "text/html; charset=utf-8", text.into_bytes()))
+}
+
+/// Lets a page show another answer of ours in a frame: one that says of itself that it may be shown so.
+pub(crate) fn may_frame(answer: &mut Answer) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{CSP}; frame-src 'self'")) {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
+    }
 }
 
 /// A body of a kind.

@@ -2,12 +2,14 @@
 
 mod branding;
 mod changes;
+mod content;
 mod cross_site;
 pub(crate) mod fixture;
 mod forms;
 mod headers;
 mod hostile;
 mod html;
+mod inbound;
 mod matrix;
 mod postmark_server;
 mod report;

@@ -44,6 +44,8 @@ mod audit;
 mod branding;
 mod changes;
 mod check;
+mod content;
+mod inbound;
 mod message;
 mod overview;
 mod pages;

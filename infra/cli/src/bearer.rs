@@ -43,6 +43,7 @@ impl As {
                 | Ask::Timeline(_)
                 | Ask::Message(_)
                 | Ask::Sent(_)
+                | Ask::Inbound(_)
                 | Ask::Activity(_)
                 | Ask::Audit(_)
                 | Ask::Token(_)
@@ -121,7 +122,7 @@ pub fn as_operator(file: Option<&Path>, config: &Config) -> Result<(), Failure> 
     Err(Failure::new(format!("a token is given by {given}, and this is asked as the operator of the ledger only"))
         .next(format!(
             "leave it out to ask as the operator: {}. By a token there are recipient, check, suppressions, suppress, \
-             reactivate, erase, export, stats, timeline, message, sent, activity, audit with --server, completeness, smtp and token",
+             reactivate, erase, export, stats, timeline, message, sent, inbound, activity, audit with --server, completeness, smtp and token",
             match &*given {
                 TOKEN => format!("`env -u {TOKEN} postledger …`"),
                 "--token-file" => "without --token-file".to_owned(),

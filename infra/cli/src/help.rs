@@ -8,7 +8,18 @@ use std::fmt::Write as _;
 pub const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Ask the ledger",
-        &["recipient", "check", "timeline", "message", "sent", "activity", "suppressions", "stats", "audit"],
+        &[
+            "recipient",
+            "check",
+            "timeline",
+            "message",
+            "sent",
+            "inbound",
+            "activity",
+            "suppressions",
+            "stats",
+            "audit",
+        ],
     ),
     ("Decide", &["suppress", "reactivate", "erase", "export", "token", "user", "branding"]),
     (

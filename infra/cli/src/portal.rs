@@ -119,12 +119,13 @@ pub async fn sample_people(
     now: ledger::Time,
 ) -> Result<(), Failure> {
     let server = ServerId::new(SERVER)?;
-    let one =
-        |role, reveal_addresses| Access::Servers([(server, Standing { role, reveal_addresses })].into());
+    let one = |role, reveal_addresses| {
+        Access::Servers([(server, Standing { role, reveal_addresses, read_content: false })].into())
+    };
     let all = [
         ("viewer", one(Role::Viewer, false)),
         ("admin", one(Role::Admin, true)),
-        ("operator", Access::operator(true)),
+        ("operator", Access::operator(true, true)),
     ];
     let who = Who { kind: WhoKind::Local, name: "sample".to_owned() };
     for (role, access) in all {

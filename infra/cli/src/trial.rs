@@ -94,6 +94,7 @@ pub fn ask(base: &str, ledger: &Api) -> Result<(), Failure> {
         role: Role::Viewer,
         servers: Some(vec![SERVER]),
         reveal_addresses: None,
+        read_content: None,
         expires_at: None,
     };
     let made: MadeToken = ledger.read(&Request::post(&["tokens"]).json(&new))?;

@@ -15,7 +15,8 @@ use serde_json::Value;
 use store::{Collection, DocumentStore, StoreError};
 
 /// What an entry about a token tells of it. Its id is the target.
-const TOKEN_TOLD: [&str; 6] = ["role", "servers", "reveal_addresses", "created_at", "expires_at", "problem"];
+const TOKEN_TOLD: [&str; 7] =
+    ["role", "servers", "reveal_addresses", "read_content", "created_at", "expires_at", "problem"];
 
 /// Who changes something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

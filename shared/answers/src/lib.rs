@@ -14,6 +14,7 @@
 mod branding;
 mod check;
 mod history;
+mod inbound;
 mod named;
 mod operations;
 mod people;
@@ -39,6 +40,7 @@ pub use check::{AsOf, CheckRequest, Checked, CheckedAddress, CheckedCounts, Crit
 pub use history::{
     Activity, Details, Entry, EntryRecipient, EntryWithBody, EntryWithRecipient, Events, Export, Timeline,
 };
+pub use inbound::{InboundMessage, InboundMessages};
 pub use operations::{
     Actor, Audit, Completeness, CompletenessLine, CompletenessOfStream, Quarantine, Replayed, SetAside, Step,
 };
@@ -60,7 +62,7 @@ pub use ruling::{
     SuppressRequest, Suppressed, SuppressedAddress, SuppressedAtPostmark,
 };
 pub use schema::schemas;
-pub use sent::{PostmarkEvent, PostmarkMessage, SentMessage, SentMessages};
+pub use sent::{MessageContent, PostmarkEvent, PostmarkMessage, SentMessage, SentMessages};
 pub use servers::{AddedServer, NewServer, TestMail, TestMailRequest};
 pub use settings::{
     NewPolicy, Policies, PoliciesOfKind, PolicyChanged, PolicyEffect, PolicyEffectOnStream, PolicyFrom,

@@ -16,6 +16,9 @@ pub struct Standing {
     pub role: Word<Role>,
     /// Whether they see whole addresses in lists.
     pub reveal_addresses: bool,
+    /// Whether they see the content of mails.
+    #[serde(default)]
+    pub read_content: bool,
 }
 
 /// Somebody who may sign in to the portal.
@@ -30,6 +33,9 @@ pub struct User {
     pub operator: bool,
     /// For an operator: whether they see whole addresses in lists. Otherwise false: `servers` says it for each server.
     pub reveal_addresses: bool,
+    /// For an operator: whether they see the content of mails. Otherwise false: `servers` says it for each server.
+    #[serde(default)]
+    pub read_content: bool,
     /// What they may do and see at the servers that the caller manages. Empty for an operator.
     pub servers: Vec<Standing>,
     /// When they were invited.
@@ -67,6 +73,9 @@ pub struct NewStanding {
     /// Whether they shall see whole addresses in lists.
     #[serde(default)]
     pub reveal_addresses: bool,
+    /// Whether they shall see the content of mails. It takes `reveal_addresses`, since a mail has addresses in it.
+    #[serde(default)]
+    pub read_content: bool,
 }
 
 /// What somebody is to do and see.
@@ -79,6 +88,9 @@ pub struct UserAccess {
     /// For an operator: whether they shall see whole addresses in lists.
     #[serde(default)]
     pub reveal_addresses: bool,
+    /// For an operator: whether they shall see the content of mails. It takes `reveal_addresses`.
+    #[serde(default)]
+    pub read_content: bool,
     /// What they shall do and see at each server. What they have at servers that the caller does not manage stays.
     #[serde(default)]
     #[schemars(length(max = 1_000))]
@@ -98,6 +110,9 @@ pub struct InviteRequest {
     /// For operators: whether they shall see whole addresses in lists.
     #[serde(default)]
     pub reveal_addresses: bool,
+    /// For operators: whether they shall see the content of mails. It takes `reveal_addresses`.
+    #[serde(default)]
+    pub read_content: bool,
     /// What they shall do and see at each server.
     #[serde(default)]
     #[schemars(length(max = 1_000))]

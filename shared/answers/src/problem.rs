@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const URN: &str = "urn:postledger:problem:";
 
 /// The codes of problems, and what each says.
-const CODES: [(&str, &str); 48] = [
+const CODES: [(&str, &str); 49] = [
     ("bad-request", "400: the request is not understood; `detail` says where."),
     ("bad-cursor", "400: the cursor does not come from this list. Start again without one."),
     ("unauthorized", "401: there is no token, or it is unknown, expired or revoked."),
@@ -16,8 +16,10 @@ const CODES: [(&str, &str); 48] = [
     ("role", "403: the token may see the server, but its role is too low."),
     (
         "beyond-own",
-        "403: the new token would reveal addresses or be valid for longer than the token that creates it.",
+        "403: the new token would reveal addresses, show the content of mails or be valid for longer than the token that \
+         creates it.",
     ),
+    ("content-right", "403: the caller was not given the right to see the content of mails."),
     (
         "not-found",
         "404: there is nothing of that name, or it is not in the token's scope; the answer does not say which.",

@@ -2,11 +2,11 @@
 
 use crate::{
     Activity, AddedServer, Audit, Branding, CheckRequest, Checked, Completeness, ConnectRequest, Connected,
-    EraseRequest, Erased, Events, Export, Imported, InviteRequest, Invited, MadeToken, NewBranding,
-    NewServer, NewToken, Policies, PolicyChanged, PolicyRequest, PortalLink, PortalLinkRequest,
-    PostmarkMessage, PostmarkSettings, PostmarkSettingsChanged, PostmarkSettingsRequest, PostmarkTokenKept,
-    PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest, Reactivated, Recipient, Replayed,
-    RevokedToken, SentMessages, Servers, SmtpPairRequest, SmtpRemoved, SmtpStream, SmtpStreams,
+    EraseRequest, Erased, Events, Export, Imported, InboundMessages, InviteRequest, Invited, MadeToken,
+    MessageContent, NewBranding, NewServer, NewToken, Policies, PolicyChanged, PolicyRequest, PortalLink,
+    PortalLinkRequest, PostmarkMessage, PostmarkSettings, PostmarkSettingsChanged, PostmarkSettingsRequest,
+    PostmarkTokenKept, PostmarkTokenRequest, Problem, Quarantine, ReactivateRequest, Reactivated, Recipient,
+    Replayed, RevokedToken, SentMessages, Servers, SmtpPairRequest, SmtpRemoved, SmtpStream, SmtpStreams,
     SmtpTestRequest, SmtpTested, Stats, SuppressRequest, Suppressed, Suppressions, TestMail, TestMailRequest,
     Timeline, Tokens, User, UserAccess, Users, WebhookPassword, WebhookRotation, Webhooks,
 };
@@ -36,7 +36,7 @@ pub fn schemas() -> Map<String, Value> {
         answers: Servers, Checked, Recipient, Timeline, Events, Activity, Suppressions, Stats, Suppressed, Reactivated,
         Imported, Erased, Export, Quarantine, Replayed, Completeness, Audit, Tokens, MadeToken, RevokedToken, Users, Invited, User,
         PortalLink, PostmarkTokenKept, Policies, PolicyChanged, Branding, Webhooks, Connected, WebhookPassword,
-        WebhookRotation, AddedServer, TestMail, SmtpStreams, SmtpStream, SmtpTested, SmtpRemoved, SentMessages, PostmarkMessage, Problem, PostmarkSettings, PostmarkSettingsChanged
+        WebhookRotation, AddedServer, TestMail, SmtpStreams, SmtpStream, SmtpTested, SmtpRemoved, SentMessages, PostmarkMessage, MessageContent, InboundMessages, Problem, PostmarkSettings, PostmarkSettingsChanged
     );
     let mut all = Map::new();
     for (definitions, tidy) in [

@@ -60,6 +60,32 @@ pub struct PostmarkEvent {
     pub said: Option<String>,
 }
 
+/// The content of a message, as Postmark tells it. It is for those who have the right to it, and each look is noted in the
+/// audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageContent {
+    /// The server.
+    #[schemars(with = "OfServer")]
+    pub server: ServerId,
+    /// Postmark's id of the message.
+    pub message_id: String,
+    /// When Postmark was asked.
+    pub asked_at: Timestamp,
+    /// Its subject, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Its body as plain text. Absent if it has none; without `html` too, Postmark does not keep the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Its body as HTML, as its sender wrote it: do not trust it. Absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// The names of its attachments, which Postmark does not keep.
+    pub attachments: Vec<String>,
+    /// Whether a body goes on behind what is told of it.
+    pub truncated: bool,
+}
+
 /// What Postmark says of one message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PostmarkMessage {

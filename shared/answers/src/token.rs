@@ -95,6 +95,9 @@ pub struct Servers {
     pub role: Word<Role>,
     /// Whether the token sees whole addresses in lists.
     pub reveal_addresses: bool,
+    /// Whether the token sees the content of mails.
+    #[serde(default)]
+    pub read_content: bool,
 }
 
 /// A token. If `servers` is null, it is for every server.
@@ -112,6 +115,9 @@ pub struct Token {
     pub servers: Option<BTreeSet<ServerId>>,
     /// Whether it sees whole addresses in lists.
     pub reveal_addresses: bool,
+    /// Whether it sees the content of mails.
+    #[serde(default)]
+    pub read_content: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// Who created it; callers who are not operators see only `operator`.
@@ -163,6 +169,10 @@ pub struct NewToken {
     /// that creates it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reveal_addresses: Option<bool>,
+    /// Whether it sees the content of mails. Default: it does not, whatever the token that creates it does. It takes
+    /// `reveal_addresses`, since a mail has addresses in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_content: Option<bool>,
     /// Default: as for the token that creates it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
@@ -240,6 +250,9 @@ mod tests {
         later["colour"] = "blue".into();
         let made: MadeToken = serde_json::from_value(later).unwrap();
         assert_eq!(made.made.role.to_string(), "auditor");
-        assert_eq!(serde_json::to_value(made).unwrap(), told);
+        // An older release told of no right to content: nobody had it.
+        let mut as_told = told;
+        as_told["read_content"] = false.into();
+        assert_eq!(serde_json::to_value(made).unwrap(), as_told);
     }
 }

@@ -15,6 +15,9 @@ pub struct Standing {
     pub role: Role,
     /// Whether addresses in lists are shown whole.
     pub reveal_addresses: bool,
+    /// Whether the content of mails is shown; no older release gave that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_content: bool,
 }
 
 impl Standing {
@@ -24,6 +27,7 @@ impl Standing {
         Standing {
             role: self.role.max(other.role),
             reveal_addresses: self.reveal_addresses || other.reveal_addresses,
+            read_content: self.read_content || other.read_content,
         }
     }
 }
@@ -36,6 +40,9 @@ pub enum Access {
     Operator {
         /// Whether addresses in lists are shown whole.
         reveal_addresses: bool,
+        /// Whether the content of mails is shown; no older release gave that.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read_content: bool,
         /// What clients have given them at their own servers, not knowing that they are of the agency.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         servers: Standings,
@@ -51,17 +58,25 @@ impl Access {
     }
 
     /// Everything at every server.
-    pub fn operator(reveal_addresses: bool) -> Access {
-        Access::Operator { reveal_addresses, servers: BTreeMap::new() }
+    pub fn operator(reveal_addresses: bool, read_content: bool) -> Access {
+        Access::Operator { reveal_addresses, read_content, servers: BTreeMap::new() }
     }
 
     /// What it may do and see at a server; nothing where it may not know of it.
     pub fn at(&self, server: ServerId) -> Option<Standing> {
         match self {
-            Access::Operator { reveal_addresses, .. } => {
-                Some(Standing { role: Role::Operator, reveal_addresses: *reveal_addresses })
-            }
             Access::Servers(servers) => servers.get(&server).copied(),
+            Access::Operator { .. } => self.everywhere(),
+        }
+    }
+
+    /// What it may do and see at every server; nothing where it is for some of them only.
+    pub fn everywhere(&self) -> Option<Standing> {
+        match *self {
+            Access::Operator { reveal_addresses, read_content, .. } => {
+                Some(Standing { role: Role::Operator, reveal_addresses, read_content })
+            }
+            Access::Servers(_) => None,
         }
     }
 
@@ -88,9 +103,9 @@ impl Access {
     /// The same with other standings at servers.
     #[must_use]
     pub fn with_given(&self, servers: Standings) -> Access {
-        match self {
-            Access::Operator { reveal_addresses, .. } => {
-                Access::Operator { reveal_addresses: *reveal_addresses, servers }
+        match *self {
+            Access::Operator { reveal_addresses, read_content, .. } => {
+                Access::Operator { reveal_addresses, read_content, servers }
             }
             Access::Servers(_) => Access::Servers(servers),
         }

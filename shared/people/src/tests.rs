@@ -24,7 +24,9 @@ fn server(id: i64) -> ServerId {
 }
 
 fn viewer() -> Access {
-    Access::Servers([(server(7), Standing { role: Role::Viewer, reveal_addresses: false })].into())
+    Access::Servers(
+        [(server(7), Standing { role: Role::Viewer, reveal_addresses: false, read_content: false })].into(),
+    )
 }
 
 async fn invited(store: &Memory) -> User {
@@ -110,11 +112,14 @@ async fn that_somebody_is_here_is_written_once_an_hour() {
 #[tokio::test]
 async fn access_is_what_is_named_and_nothing_at_any_other_server() {
     let access = viewer();
-    assert_eq!(access.at(server(7)), Some(Standing { role: Role::Viewer, reveal_addresses: false }));
+    assert_eq!(
+        access.at(server(7)),
+        Some(Standing { role: Role::Viewer, reveal_addresses: false, read_content: false })
+    );
     assert_eq!(access.at(server(8)), None);
     assert!(!access.is_operator() && access.servers().is_some());
-    let operator = Access::operator(false);
-    let everywhere = Some(Standing { role: Role::Operator, reveal_addresses: false });
+    let operator = Access::operator(false, false);
+    let everywhere = Some(Standing { role: Role::Operator, reveal_addresses: false, read_content: false });
     assert_eq!(operator.at(server(8)), everywhere, "an operator too sees addresses only where that is said");
     assert!(operator.is_operator() && operator.servers().is_none());
 }

@@ -43,7 +43,9 @@ pub use error::{ApiError, Cause};
 pub use health::{ProbeResult, TriggerMetrics, Verification, WebhookStatistics};
 pub use http;
 pub use https::{Https, Timeouts};
-pub use lists::{BounceQuery, EngagementQuery, MessageQuery, OpenQuery, PAGE_MAX, Page, Stats, WINDOW_MAX};
+pub use lists::{
+    BounceQuery, EngagementQuery, InboundQuery, MessageQuery, OpenQuery, PAGE_MAX, Page, Stats, WINDOW_MAX,
+};
 pub use rows::ROW_BYTES_MAX;
 pub use server::{SEND_BATCH_MAX, ServerApi, ServerInfo, Stream};
 pub use smtp::{

@@ -69,6 +69,17 @@ pub struct MessageQuery<'a> {
     pub tag: Option<&'a str>,
 }
 
+/// Which mail that came in.
+#[derive(Clone, Copy, Default)]
+pub struct InboundQuery<'a> {
+    /// Rows to give, up to [`PAGE_MAX`].
+    pub count: u32,
+    /// Rows to leave out; with `count` up to [`WINDOW_MAX`].
+    pub offset: u32,
+    /// `blocked`, `processed`, `queued`, `failed` or `scheduled`.
+    pub status: Option<&'a str>,
+}
+
 /// Which opens or clicks. Postmark filters them by no time.
 #[derive(Clone, Copy, Default)]
 pub struct EngagementQuery<'a> {
@@ -124,7 +135,14 @@ impl Stats {
 struct Listed {
     #[serde(rename = "TotalCount", deserialize_with = "number")]
     total: u64,
-    #[serde(alias = "Bounces", alias = "Messages", alias = "Opens", alias = "Clicks", rename = "Rows")]
+    #[serde(
+        alias = "Bounces",
+        alias = "Messages",
+        alias = "InboundMessages",
+        alias = "Opens",
+        alias = "Clicks",
+        rename = "Rows"
+    )]
     rows: Vec<Value>,
 }
 
@@ -180,6 +198,20 @@ impl ServerApi {
     /// See [`ApiError`]; code 701 if Postmark does not have it (any more).
     pub async fn message_details(&self, id: &str) -> Result<Value, ApiError> {
         self.session.ask(Call::get("/messages/outbound/{}/details", &[id])).await
+    }
+
+    /// A page of mail that came in, newest first.
+    pub async fn inbound(&self, query: &InboundQuery<'_>) -> Result<Page<Value>, ApiError> {
+        let call = paged("/messages/inbound", &[], query.count, query.offset);
+        self.page(call.with_some("status", query.status)).await
+    }
+
+    /// A mail that came in, with its body, and with the reason why it was blocked.
+    ///
+    /// # Errors
+    /// See [`ApiError`]; code 701 if Postmark does not have it (any more).
+    pub async fn inbound_details(&self, id: &str) -> Result<Value, ApiError> {
+        self.session.ask(Call::get("/messages/inbound/{}/details", &[id])).await
     }
 
     /// A page of opens: the first of each message and recipient.
@@ -246,9 +278,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_has_its_rows_as_postmark_tells_them_and_its_total_as_number_or_text() {
-        for (total, name) in
-            [("7", "Bounces"), (r#""7""#, "Messages"), ("7", "Opens"), (r#"" 7 ""#, "Clicks")]
-        {
+        for (total, name) in [
+            ("7", "Bounces"),
+            (r#""7""#, "Messages"),
+            ("7", "Opens"),
+            (r#"" 7 ""#, "Clicks"),
+            ("7", "InboundMessages"),
+        ] {
             let (api, _) =
                 server([told(200, format!(r#"{{"TotalCount":{total},"{name}":[{{"New":[1]}}]}}"#))]);
             let page = api.bounces(&BounceQuery::default()).await.unwrap();
@@ -266,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn queries_name_what_they_ask_for_and_nothing_else() {
         let page = || told(200, r#"{"TotalCount":0,"Rows":[]}"#);
-        let (api, script) = server((0..7).map(|_| page()));
+        let (api, script) = server((0..9).map(|_| page()));
         let bounces = BounceQuery {
             stream: "outbound",
             from: Some("2026-11-01T00:59:59"),
@@ -293,6 +329,9 @@ mod tests {
         api.message_opens("m-1", 1, 0).await.unwrap();
         api.message_clicks("m-1", 1, 0).await.unwrap();
         api.stats(Stats::Bounces, Some("bulk"), "2026-11-01", "2026-11-02").await.unwrap();
+        let failed = InboundQuery { count: 50, offset: 0, status: Some("failed") };
+        api.inbound(&failed).await.unwrap();
+        api.inbound_details("m-1").await.unwrap();
         assert_eq!(
             script.lines(),
             [
@@ -304,6 +343,8 @@ mod tests {
                 "GET /messages/outbound/opens/m-1?count=1&offset=0",
                 "GET /messages/outbound/clicks/m-1?count=1&offset=0",
                 "GET /stats/outbound/bounces?fromdate=2026-11-01&todate=2026-11-02&messagestream=bulk",
+                "GET /messages/inbound?count=50&offset=0&status=failed",
+                "GET /messages/inbound/m-1/details",
             ]
         );
     }

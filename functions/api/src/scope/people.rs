@@ -85,14 +85,9 @@ impl People<'_> {
         for (server, standing) in given.given() {
             all.entry(*server).and_modify(|had| *had = had.or(*standing)).or_insert(*standing);
         }
-        match (before, given) {
-            (
-                Access::Operator { reveal_addresses: one, .. },
-                Access::Operator { reveal_addresses: other, .. },
-            ) => Access::operator(*one || *other).with_given(all),
-            (operator @ Access::Operator { .. }, Access::Servers(_))
-            | (Access::Servers(_), operator @ Access::Operator { .. }) => operator.with_given(all),
-            (Access::Servers(_), Access::Servers(_)) => Access::Servers(all),
+        match before.everywhere().into_iter().chain(given.everywhere()).reduce(Standing::or) {
+            Some(more) => Access::operator(more.reveal_addresses, more.read_content).with_given(all),
+            None => Access::Servers(all),
         }
     }
 
@@ -114,18 +109,12 @@ impl People<'_> {
     /// not.
     pub fn may_change(&self, before: Option<&Access>, after: &Access) -> Result<(), Problem> {
         let own = self.caller().grant();
-        let reveals = |access: Option<&Access>| match access {
-            Some(Access::Operator { reveal_addresses, .. }) => Some(*reveal_addresses),
-            Some(Access::Servers(_)) | None => None,
-        };
-        let (was, is) = (reveals(before), reveals(Some(after)));
+        let (was, is) = (before.and_then(Access::everywhere), after.everywhere());
         if was != is {
             if !self.is_unlimited() {
                 return Err(Problem::role("operator"));
             }
-            if is == Some(true) && !own.reveal_addresses {
-                return Err(beyond());
-            }
+            sees_no_more(own, was.as_ref(), is.as_ref())?;
         }
         let (none, given) = (Standings::new(), after.given());
         let had = before.map_or(&none, Access::given);
@@ -133,7 +122,7 @@ impl People<'_> {
         for server in touched {
             self.may_give(server, had.get(&server), given.get(&server))?;
         }
-        let gives = is > was
+        let gives = is.is_some_and(|is| was.is_none_or(|was| was.or(is) != was))
             || given.iter().any(|(server, one)| had.get(server).is_none_or(|had| had.or(*one) != *had));
         if gives && own.expires_at.is_some() {
             let words = "a token or a session that ends by itself cannot let somebody in for good";
@@ -161,11 +150,7 @@ impl People<'_> {
                 return Err(Problem::role("operator"));
             }
         }
-        let reveals = |standing: Option<&Standing>| standing.is_some_and(|one| one.reveal_addresses);
-        if reveals(after) && !reveals(before) && !own.reveal_addresses {
-            return Err(beyond());
-        }
-        Ok(())
+        sees_no_more(own, before, after)
     }
 
     /// A user that the caller manages, and what of its access the caller may know.
@@ -191,9 +176,18 @@ impl People<'_> {
     }
 }
 
-fn beyond() -> Problem {
-    Problem::beyond_own("addresses are masked for you, so that you cannot let others see them")
-        .next("leave `reveal_addresses` out, or ask an operator")
+/// That nobody comes to see what whoever gives it does not; what they saw before, they keep.
+fn sees_no_more(own: &Grant, before: Option<&Standing>, after: Option<&Standing>) -> Result<(), Problem> {
+    let comes_by = |sees: fn(&Standing) -> bool| after.is_some_and(sees) && !before.is_some_and(sees);
+    if comes_by(|one| one.reveal_addresses) && !own.reveal_addresses {
+        let words = "addresses are masked for you, so that you cannot let others see them";
+        return Err(Problem::beyond_own(words).next("leave `reveal_addresses` out, or ask an operator"));
+    }
+    if comes_by(|one| one.read_content && one.reveal_addresses) && !own.reads_content() {
+        let words = "you do not see the content of mails, so that you cannot let others see it";
+        return Err(Problem::beyond_own(words).next("leave `read_content` out, or ask an operator"));
+    }
+    Ok(())
 }
 
 impl Caller {
@@ -204,9 +198,9 @@ impl Caller {
         server: ServerId,
         expires_at: Option<Time>,
     ) -> Option<Caller> {
-        let Standing { role, reveal_addresses } = access.at(server)?;
+        let Standing { role, reveal_addresses, read_content } = access.at(server)?;
         let servers = Some(BTreeSet::from([server]));
-        let grant = Grant { role, servers, reveal_addresses, expires_at };
+        let grant = Grant { role, servers, reveal_addresses, read_content, expires_at };
         Some(Caller { who, grant, confirmed_until: None })
     }
 
@@ -219,13 +213,14 @@ impl Caller {
     /// Somebody at all servers that an access names, with the least that it may do at any of them.
     pub fn everywhere(who: Who, access: &Access) -> Caller {
         let grant = match access {
-            Access::Operator { reveal_addresses, .. } => {
-                Grant { reveal_addresses: *reveal_addresses, ..Grant::ALL }
+            Access::Operator { reveal_addresses, read_content, .. } => {
+                Grant { reveal_addresses: *reveal_addresses, read_content: *read_content, ..Grant::ALL }
             }
             Access::Servers(servers) => Grant {
                 role: Role::Viewer,
                 servers: Some(servers.keys().copied().collect()),
                 reveal_addresses: false,
+                read_content: false,
                 expires_at: None,
             },
         };

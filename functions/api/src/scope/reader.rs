@@ -3,6 +3,7 @@
 use super::{Admin, Caller, Gate, Stream};
 use crate::problem::{self, Problem};
 use crate::token::Role;
+use account::audit::Phase;
 use account::completeness::{Completeness, completeness};
 use account::{Registry, ServerEntry};
 use ledger::counters::Counts;
@@ -13,6 +14,7 @@ use ledger::verdict::{Deliveries, Question};
 use ledger::{Class, Identity, RecipientId, ServerId, Time, recipient_key};
 use postmark_api::ServerApi;
 use queue::{Depth, QueueName};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::ask::{self, Ask, RecipientReport};
 use store::by_time;
@@ -77,6 +79,27 @@ impl<'a> Reader<'a> {
             return Err(Problem::role("admin"));
         }
         Ok(Admin { reader: self })
+    }
+
+    /// Looks at something that is not for everybody who may see the server, and notes that before and after. `target` is no
+    /// address.
+    ///
+    /// # Errors
+    /// The look's own; where it cannot be noted, it is not begun.
+    pub(crate) async fn looked<T>(
+        &self,
+        what: &str,
+        target: &str,
+        look: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let look = Box::pin(look);
+        let look = async {
+            match look.await {
+                Ok(seen) => (Phase::Done, Value::Null, Ok(seen)),
+                Err(problem) => (Phase::Failed, json!({ "problem": problem.code() }), Err(problem)),
+            }
+        };
+        self.gate.noted(self.server, what, Some(target.to_owned()), Value::Null, Value::Null, look).await
     }
 
     pub(super) fn store(&self) -> &'a dyn Store {

@@ -50,6 +50,10 @@ impl Tokens<'_> {
                 "leave `reveal_addresses` out, or ask the person who gave you the token for one that \
                 shows them",
             ),
+            Exceeds::Content => Problem::beyond_own(
+                "this token does not see the content of mails, so it cannot create one that does",
+            )
+            .next("leave `read_content` out, or ask an operator"),
             Exceeds::Expiry => Problem::beyond_own("the new token would be valid for longer than this one")
                 .next("leave `expires_at` out, so that it expires with this token, or give an earlier time"),
         })

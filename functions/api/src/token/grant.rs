@@ -13,6 +13,8 @@ pub struct Grant {
     pub servers: Option<BTreeSet<ServerId>>,
     /// Whether addresses in lists are shown whole.
     pub reveal_addresses: bool,
+    /// Whether it was given the right to the content of mails, see [`reads_content`](Self::reads_content).
+    pub read_content: bool,
     /// When it ends, if it does.
     pub expires_at: Option<Time>,
 }
@@ -26,14 +28,26 @@ pub enum Exceeds {
     Role,
     /// It shows addresses.
     Reveal,
+    /// It shows the content of mails.
+    Content,
     /// It ends later, or never.
     Expiry,
 }
 
 impl Grant {
     /// Everything, for ever.
-    pub const ALL: Grant =
-        Grant { role: Role::Operator, servers: None, reveal_addresses: true, expires_at: None };
+    pub const ALL: Grant = Grant {
+        role: Role::Operator,
+        servers: None,
+        reveal_addresses: true,
+        read_content: true,
+        expires_at: None,
+    };
+
+    /// Whether the content of mails is shown. A mail has addresses in it, so that this takes the right to those too.
+    pub fn reads_content(&self) -> bool {
+        self.read_content && self.reveal_addresses
+    }
 
     /// Whether all of these servers are among its own; `None` are all that there are.
     pub fn covers(&self, servers: Option<&BTreeSet<ServerId>>) -> bool {
@@ -67,6 +81,10 @@ impl Grant {
         if other.reveal_addresses && !self.reveal_addresses {
             return Err(Exceeds::Reveal);
         }
+        // By what is shown and not by what was given: a right that shows nothing cannot be handed on to show something.
+        if other.read_content && !self.reads_content() {
+            return Err(Exceeds::Content);
+        }
         let within = |end: Time| other.expires_at.is_some_and(|other| other <= end);
         if !self.expires_at.is_none_or(within) {
             return Err(Exceeds::Expiry);
@@ -87,9 +105,10 @@ mod tests {
         let mut all = Vec::new();
         for role in Role::ALL {
             for servers in scopes.iter().cloned().chain([None]) {
-                for reveal_addresses in [false, true] {
+                for [reveal_addresses, read_content] in [[false, false], [true, false], [true, true]] {
                     for expires_at in ends {
-                        all.push(Grant { role, servers: servers.clone(), reveal_addresses, expires_at });
+                        let servers = servers.clone();
+                        all.push(Grant { role, servers, reveal_addresses, read_content, expires_at });
                     }
                 }
             }
@@ -108,6 +127,7 @@ mod tests {
             (1..=3).all(|id| !reaches(child, id) || reaches(parent, id))
                 && child.role <= parent.role
                 && child.reveal_addresses <= parent.reveal_addresses
+                && child.read_content <= parent.read_content
                 && ends(child) <= ends(parent)
         };
         let (all, mut granted) = (all(), 0);
@@ -124,6 +144,14 @@ mod tests {
             }
         }
         assert!(granted > 500 && granted < all.len() * all.len() / 2, "{granted}");
+    }
+
+    #[test]
+    fn the_right_to_content_shows_nothing_and_is_handed_on_by_nobody_without_the_right_to_addresses() {
+        let blind = Grant { reveal_addresses: false, ..Grant::ALL };
+        assert!(Grant::ALL.reads_content() && !blind.reads_content());
+        assert_eq!(blind.grants(&blind), Err(Exceeds::Content));
+        assert_eq!(blind.grants(&Grant { read_content: false, ..blind.clone() }), Ok(()));
     }
 
     #[test]

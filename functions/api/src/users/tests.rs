@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const OTHER: i64 = SERVER + 1;
 
 fn at(server: i64, role: &str) -> Value {
-    json!({ "server": server, "role": role, "reveal_addresses": false })
+    json!({ "server": server, "role": role, "reveal_addresses": false, "read_content": false })
 }
 
 async fn ask(bench: &Bench, by: &str, method: Method, path: &str, body: &Value) -> Answered {

@@ -137,7 +137,8 @@ async fn as_user(bench: &Bench, role: Role, path: &str) -> Answered {
 /// The same, with a session that is confirmed until then.
 async fn as_session(bench: &Bench, role: Role, path: &str, body: &Value, until: Option<Time>) -> Answered {
     let who = Who { kind: WhoKind::User, name: "u".repeat(22) };
-    let access = Access::Servers([(server(), Standing { role, reveal_addresses: true })].into());
+    let access =
+        Access::Servers([(server(), Standing { role, reveal_addresses: true, read_content: false })].into());
     let path = format!("/v1/servers/{SERVER}/{path}");
     let (method, headers) = (Method::POST, HeaderMap::new());
     let body = body.to_string();

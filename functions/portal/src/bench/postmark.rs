@@ -50,9 +50,27 @@ impl Transport for Owner {
                 json!({ "ErrorCode": 0, "MessageID": SENT, "SubmittedAt": "2026-11-25T11:59:59Z" })
             }
             "/messages/outbound" if is_known => json!({ "TotalCount": 1, "Messages": [mail(whose)] }),
+            "/messages/inbound" if is_known => {
+                let row = |status: &str| {
+                    json!({
+                        "MessageID": format!("in-{status}"), "Status": status, "Date": "Mon, 21 Sep 2026 10:14:05 +0200",
+                        "FromFull": { "Email": format!("ida@{whose}-customer.example") },
+                        "OriginalRecipient": format!("help@{whose}-client.example"),
+                        "Subject": format!("¤{whose} inbound subject¤"),
+                    })
+                };
+                json!({ "TotalCount": 2, "InboundMessages": [row("Processed"), row("Blocked")] })
+            }
+            "/messages/inbound/in-Blocked/details" if is_known => {
+                json!({ "BlockedReason": format!("¤{whose} rule¤") })
+            }
             path if is_known && path.contains(SENT) => {
                 let mut mail = mail(whose);
-                mail["TextBody"] = json!("c0ntent");
+                mail["TextBody"] = json!(format!("¤{whose} c0ntent¤ <script>alert(1)</script>"));
+                mail["HtmlBody"] = json!(format!(
+                    "<p>¤{whose} c0ntent¤</p><script>alert(1)</script><link rel=preconnect href=//tracker.example>"
+                ));
+                mail["Attachments"] = json!([format!("¤{whose} attachment¤")]);
                 mail["MessageEvents"] = json!([{
                     "Recipient": format!("ida@{whose}-customer.example"), "Type": "Delivered",
                     "ReceivedAt": "2026-11-25T06:00:02-05:00", "Details": { "DeliveryMessage": format!("¤{whose} said¤") },

@@ -3,7 +3,7 @@
 //! The time zone and one's own sessions are the only things that a page changes without the API, which knows servers and
 //! those who manage others.
 
-use super::people::{labels, role_words, whole_words};
+use super::people::{labels, role_words, sight_words};
 use super::shared::link;
 use crate::moment::Moment;
 use crate::respond::{self, Answer, cookie};
@@ -50,6 +50,7 @@ struct AccountPage {
     idle_hours: i64,
     operator: bool,
     whole: bool,
+    content: bool,
     rows: Vec<Row>,
     next: Option<String>,
     zones: Vec<Region>,
@@ -135,7 +136,7 @@ async fn page(visit: &Visit<'_>, problem: Option<String>) -> Result<Answer, Fail
         shows_id: labels.get(server).is_some_and(|label| *label != visit.unnamed(**server)),
         standing: t.people_role_and(
             role_words(t, &Word::Known(standing.role)),
-            whole_words(t, standing.reveal_addresses),
+            sight_words(t, standing.reveal_addresses, standing.read_content),
         ),
     });
     let is_done = asked.text("done") == Some("zone") && problem.is_none();
@@ -151,6 +152,7 @@ async fn page(visit: &Visit<'_>, problem: Option<String>) -> Result<Answer, Fail
         idle_hours: IDLE / 3_600,
         operator: visit.is_operator(),
         whole: who.everywhere().reveals(),
+        content: who.everywhere().reads_content(),
         rows: rows.collect(),
         next: next.map(|next| link(PATH, &[("from", Some(next.to_string()))])),
         zones: regions(names(), visit.zone.name()),

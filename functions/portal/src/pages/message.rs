@@ -1,5 +1,6 @@
 //! What happened to a message: to each of its recipients, and event by event, with what receiving servers said.
 
+use super::content;
 use super::happened::{Detail, NO_ID, Row, is_past, row};
 use super::sent;
 use super::shared::{link, number};
@@ -36,6 +37,8 @@ struct MessagePage {
     more: bool,
     /// Where Postmark is asked about it.
     at_postmark: String,
+    /// Where its content is shown, to whoever may see it.
+    content: Option<String>,
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -207,6 +210,7 @@ fn shown(
         kind: if is_first { kind } else { "" },
         sentence,
         at_postmark: sent::of_message(at, id),
+        content: content::of_message(at, id),
         waits: is_first && found.values().all(|found| found.state() <= State::Delayed),
         more: more || found.len() > RECIPIENTS,
         recipients: found.iter().take(RECIPIENTS).map(|(id, found)| recipient(at, id, found)).collect(),

@@ -4,13 +4,14 @@
 //! - No address stands in a URL: people are named by their ids there, and looked for by POST.
 //! - What somebody may do at one server is changed by asking as somebody at that server alone, so that what others change
 //!   meanwhile elsewhere is not written over.
-//! - Whatever gives a role or whole addresses, or takes anything away, takes a session that was confirmed just now.
+//! - Whatever gives a role, whole addresses or the content of mails, or takes anything away, takes a session that was confirmed just now.
 
 mod anywhere;
 mod at_server;
 mod typed;
 mod users;
 
+pub(super) use typed::sees;
 pub(super) use users::{Names, all, labels};
 
 use crate::pages::shared;
@@ -170,9 +171,13 @@ pub(super) fn role_words(t: Texts, role: &Word<Role>) -> String {
     }
 }
 
-/// Whether somebody sees whole addresses, in words.
-pub(super) fn whole_words(t: Texts, whole: bool) -> String {
-    if whole { t.people_whole_yes() } else { t.people_whole_no() }
+/// Whether somebody sees whole addresses, and the content of mails, in words.
+pub(super) fn sight_words(t: Texts, whole: bool, content: bool) -> String {
+    match (whole, content) {
+        (true, true) => t.people_whole_and_content(),
+        (true, false) => t.people_whole_yes(),
+        (false, _) => t.people_whole_no(),
+    }
 }
 
 /// What became of a form, as the page that it leads to says it.

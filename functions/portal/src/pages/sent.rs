@@ -3,6 +3,7 @@
 //!
 //! Invariant: an address that is typed here stands in no URL of ours.
 
+use super::content;
 use super::happened::NO_ID;
 use super::shared::link;
 use crate::moment::Moment;
@@ -59,6 +60,8 @@ struct MessagePage {
     asked_at: Moment,
     row: Row,
     events: Vec<Event>,
+    /// Where its content is shown, to whoever may see it.
+    content: Option<String>,
 }
 
 /// Something that happened to it.
@@ -130,6 +133,7 @@ async fn one(at: &AtServer<'_>, id: &str) -> Result<Answer, Failed> {
         asked_at: at.visit.show(told.asked_at),
         row: row(at, &told.message),
         events: told.events.iter().map(|one| event(at, one)).collect(),
+        content: content::of_message(at, &told.message.message_id),
     };
     respond::page(StatusCode::OK, &page)
 }
@@ -138,7 +142,7 @@ async fn one(at: &AtServer<'_>, id: &str) -> Result<Answer, Failed> {
 ///
 /// # Errors
 /// What is no fault of the question.
-fn refused(at: &AtServer<'_>, failed: Failed) -> Result<(StatusCode, String), Failed> {
+pub(super) fn refused(at: &AtServer<'_>, failed: Failed) -> Result<(StatusCode, String), Failed> {
     let t = at.visit.t();
     let Why::Problem(problem) = &failed.why else { return Err(failed) };
     let words = match problem.code() {

@@ -102,7 +102,7 @@ async fn ledgers() -> Ledgers {
 /// The path of a page at a server, with what is there of it.
 fn path(page: Page, server: &str, filled: &Filled) -> String {
     let id = match page {
-        Page::Message => filled.messages[0].as_str(),
+        Page::Message | Page::Content => filled.messages[0].as_str(),
         _ => filled.recipients[0].1.as_str(),
     };
     page.pattern().replace("{server}", server).replace("{id}", id)
@@ -299,7 +299,7 @@ async fn what_a_client_sees_does_not_depend_on_what_another_one_has() {
     }
     let (user, standing) = (
         bench.id_of("user1@acme-office.example"),
-        people::Standing { role: Role::Admin, reveal_addresses: true },
+        people::Standing { role: Role::Admin, reveal_addresses: true, read_content: false },
     );
     people::User::change(&*bench.store, &user, |user| {
         if let Access::Servers(servers) = &mut user.access {
@@ -330,8 +330,14 @@ async fn who_is_at_several_servers_has_at_each_what_was_given_there() {
     let Ledgers { bench, own, foreign } = ledgers().await;
     let both = Access::Servers(
         [
-            (server(OWN), people::Standing { role: Role::Admin, reveal_addresses: true }),
-            (server(FOREIGN), people::Standing { role: Role::Viewer, reveal_addresses: false }),
+            (
+                server(OWN),
+                people::Standing { role: Role::Admin, reveal_addresses: true, read_content: false },
+            ),
+            (
+                server(FOREIGN),
+                people::Standing { role: Role::Viewer, reveal_addresses: false, read_content: false },
+            ),
         ]
         .into(),
     );

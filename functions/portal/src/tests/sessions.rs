@@ -87,7 +87,7 @@ async fn who_signs_out_everywhere_by_themselves_is_out_in_every_browser() {
 #[tokio::test]
 async fn whom_a_client_signs_out_is_out_at_the_clients_server_and_nowhere_else() {
     let bench = bench().await;
-    let standing = people::Standing { role: Role::Viewer, reveal_addresses: false };
+    let standing = people::Standing { role: Role::Viewer, reveal_addresses: false, read_content: false };
     let both = Access::Servers([OWN, FOREIGN].map(|id| (crate::bench::server(id), standing)).into());
     let user = bench.invite("both@agency.example", both).await;
     let mut browser = bench.signed_in("both@agency.example").await;
@@ -359,7 +359,7 @@ async fn one_goes_back_to_a_page_of_ours_and_to_nobody_elses() {
 #[tokio::test]
 async fn an_operator_who_sees_no_addresses_sees_none_in_the_portal_either() {
     let bench = Bench::default();
-    bench.invite(OPERATOR, Access::operator(false)).await;
+    bench.invite(OPERATOR, Access::operator(false, false)).await;
     let filled = super::fixture::fill(&bench, OWN, super::fixture::Texts::Plain("acme")).await;
     let mut browser = bench.signed_in(OPERATOR).await;
     for seen in super::walk::walk(&mut browser, "/", 400).await {

@@ -2,6 +2,7 @@
 
 use super::html::Html;
 use crate::bench::{Browser, OWN_TEXT, Seen, access};
+use crate::pages::MAIL_CSP;
 use people::User;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,7 +19,9 @@ pub(crate) struct Step {
 
 impl Step {
     pub(crate) fn new(target: &str, seen: Seen) -> Step {
-        let html = seen.is_html().then(|| Html::read(seen.text()));
+        // A mail that is shown in a frame is no page of ours.
+        let is_mail = seen.header("content-security-policy") == Some(MAIL_CSP);
+        let html = (seen.is_html() && !is_mail).then(|| Html::read(seen.text()));
         Step { target: target.to_owned(), seen, html }
     }
 

@@ -12,6 +12,7 @@ texts! {
     account_access() "What you may see";
     account_operator() "You are an operator: you may do everything, at every server.";
     account_operator_whole() "You see whole addresses.";
+    account_operator_content() "You see the content of mails.";
     account_operator_masked() "Addresses in lists are masked for you.";
     account_no_servers() "You may see no server at the moment. Ask the person who invited you.";
     account_zone_title() "Time zone";

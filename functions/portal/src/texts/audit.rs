@@ -50,6 +50,7 @@ texts! {
     audit_what_import() "Imported a list";
     audit_what_erase() "Erased a person’s data";
     audit_what_export() "Exported a person’s data";
+    audit_what_message_content() "Looked at the content of a mail";
     audit_what_token_new() "Created an API token";
     audit_what_token_revoke() "Revoked an API token";
     audit_what_user_invite() "Invited somebody";

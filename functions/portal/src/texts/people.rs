@@ -15,7 +15,9 @@ texts! {
     people_address() "Address";
     people_role() "Role";
     people_whole() "Sees whole addresses";
+    people_content() "Sees the content of mails";
     people_whole_yes() "sees whole addresses";
+    people_whole_and_content() "sees whole addresses and the content of mails";
     people_whole_no() "sees masked addresses";
     people_role_and(role, addresses) "{role}, {addresses}";
     people_invited() "Invited";
@@ -29,6 +31,8 @@ texts! {
     people_save() "Save";
     people_reveal_label() "May see whole addresses";
     people_reveal_hint() "Without this, addresses in lists are masked, such as i***@customer.example.";
+    people_content_label() "May see the content of mails, and whole addresses with it";
+    people_content_hint() "What was written in a mail, as far as Postmark still has it. Each look is listed under “Changes”.";
     people_role_label() "What they may do";
     people_role_viewer() "Viewer: sees the mail, and changes nothing";
     people_role_admin() "Admin: also lists and reactivates addresses, imports, erases, and invites viewers";
@@ -71,7 +75,7 @@ texts! {
     people_confirm_first() "Nothing is changed yet: this needs a fresh code. What you typed is kept below. Confirm in a new tab that it is you, then come back and send the form again.";
     people_confirm_link() "Confirm that it is you (opens a new tab)";
     people_refused_role() "You may not do this: only the agency invites, changes and removes admins and operators.";
-    people_refused_reveal() "You see masked addresses yourself, so you cannot let others see whole ones.";
+    people_refused_reveal() "You cannot let others see what you do not see yourself: whole addresses, or the content of mails.";
     people_refused_busy() "The ledger did not answer, or somebody else changed this at the same moment. Look at the list to see what was done, then try again.";
 }
 
@@ -129,6 +133,7 @@ texts! {
     everybody_add_button() "Add";
     everybody_role_at(server) "Role at {server}";
     everybody_whole_at(server) "Sees whole addresses at {server}";
+    everybody_content_at(server) "Sees the content of mails, and whole addresses, at {server}";
     everybody_save_at(server) "Save for {server}";
     everybody_remove_at(server) "Remove from {server}";
     everybody_remove_question(who) "Remove {who}?";

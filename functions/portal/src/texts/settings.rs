@@ -85,6 +85,7 @@ texts! {
     tokens_until_revoked() "until it is revoked";
     tokens_reveal() "It sees whole addresses";
     tokens_reveal_hint() "Without this it sees masked addresses.";
+    tokens_content() "It sees the content of mails, and whole addresses with it";
     tokens_make_button() "Make it";
     tokens_made_title(name) "The token {name} is made";
     tokens_made_once() "Copy it now: it is shown this once, and nobody can find it out later.";

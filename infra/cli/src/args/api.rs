@@ -85,8 +85,14 @@ pub enum Ask {
     Message(Message),
     /// What Postmark says it sent to an address, or of one message.
     ///
-    /// Postmark is asked now, and nothing of its answer is stored. So mail is found of which no event has come in.
+    /// Postmark is asked now, and nothing of its answer is stored. So mail is found of which no event has come in. With
+    /// --content it tells what is written in a message.
     Sent(Sent),
+    /// What Postmark says came in, and why it was not taken.
+    ///
+    /// The latest 50 mails that came to the server's inbound stream. Postmark is asked now, and nothing of its answer is
+    /// stored.
+    Inbound(Inbound),
     /// What happened at a server, latest first.
     ///
     /// The stack needs its index by time for this (the template's parameter `ByTime`).
@@ -549,9 +555,31 @@ pub struct Sent {
     /// Ask about this message: Postmark's MessageID.
     #[arg(long, value_name = "MESSAGE_ID")]
     pub message: Option<String>,
+    /// Print what is written in the message, if Postmark still has it: for whoever was given the right to it.
+    ///
+    /// Each look is noted in the audit.
+    #[arg(long, requires = "message")]
+    pub content: bool,
+    /// Print the message's HTML alone.
+    #[arg(long, requires = "content")]
+    pub html: bool,
     /// Only on this stream [default: all that are known].
     #[arg(long, value_name = "STREAM", conflicts_with = "message")]
     pub stream: Option<String>,
+    /// Where the API is asked.
+    #[command(flatten)]
+    pub access: Access,
+}
+
+/// `inbound`.
+#[derive(Debug, Args)]
+pub struct Inbound {
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+    /// Only mail of this status.
+    #[arg(long, value_name = "STATUS", value_parser = ["processed", "blocked", "queued", "failed", "scheduled"])]
+    pub status: Option<String>,
     /// Where the API is asked.
     #[command(flatten)]
     pub access: Access,
@@ -680,6 +708,9 @@ pub struct TokenNew {
     /// Let a viewer see whole addresses, and texts of mail servers.
     #[arg(long)]
     pub reveal: bool,
+    /// Let it see the content of mails. It takes --reveal: a mail has addresses in it.
+    #[arg(long, requires = "reveal")]
+    pub content: bool,
     /// Write it to this file, which only you can read, as an HTTP header: for `--token-file FILE` and
     /// `curl --header @FILE`.
     #[arg(long, value_name = "FILE")]

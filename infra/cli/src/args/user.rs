@@ -68,6 +68,9 @@ pub struct UserAccessArgs {
     /// Let them see whole addresses in lists, and texts of mail servers.
     #[arg(long)]
     pub reveal: bool,
+    /// Let them see the content of mails. It takes --reveal: a mail has addresses in it.
+    #[arg(long, requires = "reveal")]
+    pub content: bool,
 }
 
 /// `user invite`.

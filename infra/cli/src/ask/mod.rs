@@ -3,6 +3,7 @@
 mod branding;
 mod check;
 mod events;
+mod inbound;
 mod pages;
 mod person;
 pub(crate) mod policy;
@@ -39,6 +40,7 @@ pub fn run(command: Ask, context: &Context, form: Form) -> Result<ExitCode, Fail
         Ask::Timeline(args) => events::timeline(&args, context, form)?,
         Ask::Message(args) => events::message(&args, context, form)?,
         Ask::Sent(args) => sent::run(&args, context, form)?,
+        Ask::Inbound(args) => inbound::run(&args, context, form)?,
         Ask::Activity(args) => events::activity(&args, context, form)?,
         Ask::Audit(args) => events::audit(&args, context, form)?,
         Ask::Token(command) => token::run(command, context, form)?,

@@ -5,9 +5,9 @@ use crate::api::{Api, Request};
 use crate::args::api::Sent;
 use crate::format::{self, Columns, Form, Format};
 use crate::target::Context;
-use crate::terminal::visible;
+use crate::terminal::{visible, visible_lines};
 use crate::{Failure, say, show, tell};
-use answers::{PostmarkMessage, SentMessage, SentMessages};
+use answers::{MessageContent, PostmarkMessage, SentMessage, SentMessages};
 
 /// What a CSV has of a message.
 const MESSAGE: Columns = &["sent_at", "stream", "status", "message_id", "tag", "subject", "recorded"];
@@ -21,6 +21,16 @@ pub(super) fn run(args: &Sent, context: &Context, form: Form) -> Result<(), Fail
     let api = Api::open(&args.access, context)?;
     let Some(address) = &args.address else {
         let id = args.message.as_deref().unwrap_or_default();
+        if args.content {
+            let told = api.ask(&Request::get(&["servers", &server, "messages", id, "content"]))?;
+            if form.json()? {
+                say(serde_json::to_string_pretty(&told.json()?)?);
+                return Ok(());
+            }
+            let content: MessageContent = told.read()?;
+            say(if args.html { html(content)? } else { written(&content) });
+            return Ok(());
+        }
         let told = api.ask(&Request::get(&["servers", &server, "messages", id, "postmark"]))?;
         let json = form.json()?;
         say(if json { serde_json::to_string_pretty(&told.json()?)? } else { message(&told.read()?) });
@@ -47,6 +57,36 @@ pub(super) fn run(args: &Sent, context: &Context, form: Form) -> Result<(), Fail
         tell("Postmark has more than these, which are the latest of each stream");
     }
     Ok(())
+}
+
+/// What is written in a message, for people.
+fn written(content: &MessageContent) -> String {
+    let mut text = format!("subject: {}\n", content.subject.as_deref().map(visible).unwrap_or_default());
+    for name in &content.attachments {
+        text += &format!("attachment, which Postmark does not keep: {}\n", visible(name));
+    }
+    text += &match (&content.text, &content.html) {
+        (Some(body), _) => format!("\n{}", lines(body)),
+        (None, Some(_)) => "\nIt has HTML only: --html prints that.".to_owned(),
+        (None, None) => "\nPostmark keeps no content of this message.".to_owned(),
+    };
+    text + if content.truncated { "\n\n(cut: it is longer than this)" } else { "" }
+}
+
+fn html(content: MessageContent) -> Result<String, Failure> {
+    let html = content.html.ok_or_else(|| {
+        Failure::new("the message has no HTML, or Postmark does not keep it")
+            .next("leave --html out to print its plain text")
+    })?;
+    if content.truncated {
+        tell("it is longer than what is printed");
+    }
+    Ok(lines(&html))
+}
+
+/// A text of a stranger, line by line, as a terminal may show it.
+fn lines(text: &str) -> String {
+    visible_lines(&text.replace("\r\n", "\n")).into_owned()
 }
 
 fn list(items: &[SentMessage], none: &str) -> String {

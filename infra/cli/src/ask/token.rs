@@ -22,6 +22,7 @@ const TOKEN: Columns = &[
     "role",
     "servers",
     "reveal_addresses",
+    "read_content",
     "created_at",
     "expires_at",
     "revoked_at",
@@ -91,6 +92,7 @@ fn new(args: &TokenNew, context: &Context, json: bool) -> Result<(), Failure> {
         servers: (!args.all_servers).then(|| args.servers.iter().map(|server| server.get()).collect()),
         // Left out, it is as the role has it.
         reveal_addresses: args.reveal.then_some(true),
+        read_content: args.content.then_some(true),
         expires_at: args.expires.map(|expires| expires.to_string()),
     };
     let api = Api::open(&args.access, context)?;
@@ -147,8 +149,12 @@ fn list(paging: &Paging, access: &Access, context: &Context, form: Form) -> Resu
             (Some(revoked), _) => format!("revoked {}", time(revoked)),
             (None, expires) => expires.map(time).unwrap_or_default(),
         };
-        let masked = if token.reveal_addresses { "" } else { ", addresses masked" };
-        let role = format!("{}{masked}", token.role);
+        let sees = match (token.reveal_addresses, token.read_content) {
+            (true, true) => ", content of mails",
+            (true, false) => "",
+            (false, _) => ", addresses masked",
+        };
+        let role = format!("{}{sees}", token.role);
         let used = token.last_used_on.clone().unwrap_or_default();
         [token.id.clone(), token.name.clone(), role, servers, time(token.created_at), ends, used]
     };

@@ -46,6 +46,7 @@ fn standings(args: &UserAccessArgs) -> Vec<NewStanding> {
         server: server.get(),
         role,
         reveal_addresses: args.reveal,
+        read_content: args.content,
     };
     let viewers = args.viewer_of.iter().map(|server| one(server, Role::Viewer));
     viewers.chain(args.admin_of.iter().map(|server| one(server, Role::Admin))).collect()
@@ -56,6 +57,7 @@ fn invite(args: &UserInvite, context: &Context, json: bool) -> Result<(), Failur
         addresses: args.addresses.clone(),
         operator: args.access_of.operator,
         reveal_addresses: args.access_of.operator && args.access_of.reveal,
+        read_content: args.access_of.operator && args.access_of.content,
         servers: standings(&args.access_of),
     };
     let api = Api::open(&args.access, context)?;
@@ -79,6 +81,7 @@ fn set(args: &UserSet, context: &Context, json: bool) -> Result<(), Failure> {
     let body = UserAccess {
         operator: args.access_of.operator,
         reveal_addresses: args.access_of.operator && args.access_of.reveal,
+        read_content: args.access_of.operator && args.access_of.content,
         servers: standings(&args.access_of),
     };
     let api = Api::open(&args.access, context)?;
@@ -109,12 +112,18 @@ fn link(user: &str, access: &Access, context: &Context, json: bool) -> Result<()
 
 /// What somebody may do, in words.
 fn may(user: &User) -> String {
-    let whole = |reveals: bool| if reveals { "" } else { ", addresses masked" };
+    let sees = |whole: bool, content: bool| match (whole, content) {
+        (true, true) => ", content of mails",
+        (true, false) => "",
+        (false, _) => ", addresses masked",
+    };
     if user.operator {
-        return format!("everything, at every server{}", whole(user.reveal_addresses));
+        let sees = sees(user.reveal_addresses, user.read_content);
+        return format!("everything, at every server{sees}");
     }
     let one = |standing: &answers::Standing| {
-        format!("{} of {}{}", standing.role, standing.server, whole(standing.reveal_addresses))
+        let sees = sees(standing.reveal_addresses, standing.read_content);
+        format!("{} of {}{sees}", standing.role, standing.server)
     };
     user.servers.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use store::{Collection, Memory};
 
 fn standing(role: Role, reveal_addresses: bool) -> Standing {
-    Standing { role, reveal_addresses }
+    Standing { role, reveal_addresses, read_content: false }
 }
 
 /// A viewer at two servers: at the second one since a minute later.
@@ -63,7 +63,7 @@ async fn who_is_signed_out_at_a_server_is_so_there_alone_until_they_sign_in_anew
 async fn a_client_signs_out_nobody_of_the_agency() {
     let store = Memory::default();
     let user = invited(&store).await;
-    let operator = Access::operator(true).with_given(user.access.given().clone());
+    let operator = Access::operator(true, false).with_given(user.access.given().clone());
     User::change(&store, &user.id, |user| user.access = operator.clone()).await.unwrap();
     let out = User::sign_out_at(&store, &user.id, &[server(7)].into(), later(10)).await.unwrap();
     assert!(out.is_in(server(7), now()));
@@ -117,7 +117,7 @@ fn of_two_standings_the_more_counts_in_each_respect() {
 #[test]
 fn what_clients_gave_somebody_of_the_agency_is_kept_and_opens_no_more_and_no_less() {
     let given: Standings = [(server(7), standing(Role::Viewer, true))].into();
-    let operator = Access::operator(false).with_given(given.clone());
+    let operator = Access::operator(false, false).with_given(given.clone());
     assert_eq!((operator.given(), operator.servers()), (&given, None));
     assert_eq!(operator.at(server(7)), Some(standing(Role::Operator, false)));
     assert_eq!(operator.at(server(8)), Some(standing(Role::Operator, false)));
@@ -126,5 +126,5 @@ fn what_clients_gave_somebody_of_the_agency_is_kept_and_opens_no_more_and_no_les
     assert_eq!(Access::nothing().at(server(7)), None);
     // As an older release wrote it.
     let old: Access = serde_json::from_str(r#"{"operator":{"reveal_addresses":true}}"#).unwrap();
-    assert_eq!(old, Access::operator(true));
+    assert_eq!(old, Access::operator(true, false));
 }

@@ -1,22 +1,23 @@
 //! Changes in words: what was done to what, what was before, and what came of it.
 
 use super::joined::{Change, State};
-use crate::pages::people::{Names, role_words, whole_words};
+use crate::pages::people::{Names, role_words, sight_words};
 use crate::pages::shared::{link, number};
 use crate::texts::Texts;
-use crate::visit::AtServer;
+use crate::visit::{AtServer, segment};
 use answers::{Role, Word};
 use ledger::event::WHOLE_SERVER;
 use ledger::{RecipientId, ServerId};
 use serde_json::{Map, Value};
 
 /// The kinds of changes at a server.
-pub(super) const KINDS: [&str; 33] = [
+pub(super) const KINDS: [&str; 34] = [
     "suppress",
     "reactivate",
     "import",
     "erase",
     "export",
+    "message.content",
     "token.new",
     "token.revoke",
     "user.invite",
@@ -82,6 +83,7 @@ pub(super) fn what(t: Texts, what: &str) -> String {
         "import" => t.audit_what_import(),
         "erase" => t.audit_what_erase(),
         "export" => t.audit_what_export(),
+        "message.content" => t.audit_what_message_content(),
         "token.new" => t.audit_what_token_new(),
         "token.revoke" => t.audit_what_token_revoke(),
         "user.invite" => t.audit_what_user_invite(),
@@ -129,6 +131,10 @@ pub(super) fn target(at: &AtServer<'_>, change: &Change, names: &Names) -> Optio
             None => plain(t.audit_user_gone(target)),
         },
         "token.new" | "token.revoke" | "portal.link" => plain(t.audit_token(target)),
+        "message.content" => {
+            let href = Some(at.path(&format!("messages/{}", segment(target))));
+            Some(Target { words: t.audit_message(target), href })
+        }
         "import" | "server.forget_stream" | "smtp.keep" | "smtp.check" | "smtp.test" | "smtp.remove" => {
             plain(stream(t, target))
         }
@@ -281,11 +287,12 @@ fn token(t: Texts, value: &Value) -> Vec<String> {
     vec![standing, expires]
 }
 
-/// A role and whether addresses are whole, in words.
+/// A role, and whether addresses are whole and the content of mails is seen, in words.
 fn standing(t: Texts, value: &Value) -> Option<String> {
     let role: Word<Role> = serde_json::from_value(value.get("role")?.clone()).ok()?;
-    let whole = value.get("reveal_addresses") == Some(&Value::Bool(true));
-    Some(t.people_role_and(role_words(t, &role), whole_words(t, whole)))
+    let [whole, content] =
+        ["reveal_addresses", "read_content"].map(|name| value.get(name) == Some(&Value::Bool(true)));
+    Some(t.people_role_and(role_words(t, &role), sight_words(t, whole, content)))
 }
 
 /// What somebody's access was and is at this server. Of others nothing is told, whatever stands in the entry.

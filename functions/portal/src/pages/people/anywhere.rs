@@ -37,6 +37,7 @@ struct EverybodyPage {
     typed: Typed,
     trouble: Option<Trouble>,
     may_reveal: bool,
+    may_content: bool,
     sends: bool,
 }
 
@@ -148,6 +149,7 @@ async fn list_page(
         typed,
         trouble,
         may_reveal: visit.who.everywhere().reveals(),
+        may_content: visit.who.everywhere().reads_content(),
         sends: visit.portal.settings.known.outbox.sends(),
     };
     respond::page(status, &page)
@@ -193,6 +195,7 @@ async fn invited_to(visit: &Visit<'_>, typed: &Typed) -> Result<Result<Vec<NewSt
         server: server.get(),
         role: typed.role(),
         reveal_addresses: typed.reveal,
+        read_content: typed.content,
     };
     Ok(Ok(servers.into_iter().map(standing).collect()))
 }
@@ -226,6 +229,7 @@ async fn invite(visit: &Visit<'_>, form: &Fields) -> Result<Answer, Failed> {
         addresses,
         operator: typed.operator,
         reveal_addresses: typed.operator && typed.reveal,
+        read_content: typed.operator && typed.content,
         servers,
     };
     match users::invite(visit, visit.who.everywhere(), &request).await {
@@ -248,12 +252,14 @@ mod tests {
             server: ServerId::new(*id).unwrap(),
             role: Role::Viewer.into(),
             reveal_addresses: false,
+            read_content: false,
         };
         User {
             id: "x".to_owned(),
             address: address.to_owned(),
             operator: servers.is_empty(),
             reveal_addresses: false,
+            read_content: false,
             servers: servers.iter().map(standing).collect(),
             invited_at: ledger::Time::EARLIEST.into(),
             invited_by: "ida".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::typed::{self, Typed};
 use super::users::{self, Names};
-use super::{Person, Question, Stretch, Trouble, role_words, whole_words};
+use super::{Person, Question, Stretch, Trouble, role_words, sight_words};
 use crate::pages::shared::{Choice, link};
 use crate::request::Fields;
 use crate::respond::{self, Answer};
@@ -28,6 +28,7 @@ struct PeoplePage {
     trouble: Option<Trouble>,
     may_invite_admins: bool,
     may_reveal: bool,
+    may_content: bool,
     sends: bool,
 }
 
@@ -37,6 +38,7 @@ struct Row {
     link: String,
     role: String,
     whole: bool,
+    content: bool,
 }
 
 #[derive(Template)]
@@ -52,10 +54,37 @@ struct PersonPage {
     may_sign_out: bool,
     /// The roles to choose from, where there is a choice.
     roles: Vec<Choice>,
-    reveal: bool,
+    chosen: Chosen,
     may_reveal: bool,
+    may_content: bool,
     remove: String,
     back: String,
+}
+
+/// What a form about somebody has chosen.
+#[derive(Clone, Copy)]
+struct Chosen {
+    admin: bool,
+    reveal: bool,
+    content: bool,
+}
+
+impl Chosen {
+    /// What holds.
+    fn of(standing: &Standing) -> Chosen {
+        let Standing { reveal_addresses: reveal, read_content: content, .. } = *standing;
+        Chosen { admin: standing.role == Role::Admin, reveal, content }
+    }
+
+    /// What a form says.
+    fn typed(form: &Fields) -> Chosen {
+        let [reveal, content] = typed::sees(form);
+        Chosen { admin: typed::role(form) == Role::Admin, reveal, content }
+    }
+
+    fn role(self) -> Role {
+        if self.admin { Role::Admin } else { Role::Viewer }
+    }
 }
 
 /// Somebody of this server, and who else is there.
@@ -97,8 +126,8 @@ pub(super) async fn shown(at: &AtServer<'_>) -> Result<Answer, Failed> {
         let found = find(at, id).await?;
         // What was chosen before the session was confirmed is chosen still.
         let chosen = match asked.is_set("role") {
-            true => (typed::role(&asked) == Role::Admin, asked.is_set("reveal")),
-            false => (found.standing.role == Role::Admin, found.standing.reveal_addresses),
+            true => Chosen::typed(&asked),
+            false => Chosen::of(&found.standing),
         };
         return person_page(at, found, chosen, None);
     }
@@ -134,6 +163,7 @@ async fn list_page(at: &AtServer<'_>, typed: Typed, trouble: Option<Trouble>) ->
         link: of(at, &user.id),
         role: role_words(t, &standing.role),
         whole: standing.reveal_addresses,
+        content: standing.read_content,
     });
     let place = |from: usize| path(at, &[("from", Some(from.to_string()))]);
     let status = Trouble::status_of(trouble.as_ref());
@@ -151,6 +181,7 @@ async fn list_page(at: &AtServer<'_>, typed: Typed, trouble: Option<Trouble>) ->
         trouble,
         may_invite_admins: at.caller.role() == Role::Operator,
         may_reveal: at.caller.reveals(),
+        may_content: at.caller.reads_content(),
         sends: visit.portal.settings.known.outbox.sends(),
     };
     respond::page(status, &page)
@@ -164,18 +195,18 @@ async fn find(at: &AtServer<'_>, id: &str) -> Result<Found, Failed> {
     Ok(Found { user, standing, names })
 }
 
-/// The page of somebody; `chosen` is whether admin is chosen, and whole addresses.
+/// The page of somebody.
 fn person_page(
     at: &AtServer<'_>,
     found: Found,
-    chosen: (bool, bool),
+    chosen: Chosen,
     trouble: Option<Trouble>,
 ) -> Result<Answer, Failed> {
     let (t, visit) = (at.visit.t(), at.visit);
     let Found { user, standing, names } = found;
     let person = Person::of(visit, &user, &names);
     let may_change = may_change(at, &standing);
-    let role = if chosen.0 { Role::Admin.name() } else { Role::Viewer.name() };
+    let role = chosen.role().name();
     let roles = match at.caller.role() {
         Role::Operator => vec![
             Choice::new(Role::Viewer.name(), t.people_role_viewer(), Some(role)),
@@ -189,13 +220,17 @@ fn person_page(
         frame: at.frame(),
         done: super::done(visit),
         trouble,
-        standing: t.people_role_and(role_words(t, &standing.role), whole_words(t, standing.reveal_addresses)),
+        standing: t.people_role_and(
+            role_words(t, &standing.role),
+            sight_words(t, standing.reveal_addresses, standing.read_content),
+        ),
         may_change,
         may_sign_out: may_change || person.is_self,
         roles,
-        reveal: chosen.1,
+        chosen,
         // Whoever has it keeps it, unless it is taken away.
         may_reveal: at.caller.reveals() || standing.reveal_addresses,
+        may_content: at.caller.reads_content() || standing.read_content,
         remove: path(at, &[("remove", Some(user.id.clone()))]),
         back: at.path("people"),
         person,
@@ -242,10 +277,15 @@ async fn invite(at: &AtServer<'_>, form: &Fields) -> Result<Answer, Failed> {
     {
         return list_page(at, typed, Some(trouble)).await;
     }
-    let standing =
-        NewStanding { server: at.server.get(), role: typed.role(), reveal_addresses: typed.reveal };
+    let standing = NewStanding {
+        server: at.server.get(),
+        role: typed.role(),
+        reveal_addresses: typed.reveal,
+        read_content: typed.content,
+    };
+    let servers = vec![standing];
     let request =
-        InviteRequest { addresses, operator: false, reveal_addresses: false, servers: vec![standing] };
+        InviteRequest { addresses, operator: false, reveal_addresses: false, read_content: false, servers };
     match users::invite(visit, at.caller.clone(), &request).await {
         Ok(invited) => {
             let done = if invited.mailed { "invited" } else { "unmailed" };
@@ -259,23 +299,28 @@ async fn invite(at: &AtServer<'_>, form: &Fields) -> Result<Answer, Failed> {
 async fn change(at: &AtServer<'_>, form: &Fields, id: &str) -> Result<Answer, Failed> {
     let (t, visit) = (at.visit.t(), at.visit);
     let found = find(at, id).await?;
-    let (role, reveal_addresses) = (typed::role(form), form.is_set("reveal"));
-    let chosen = [
-        ("role", Some(role.name().to_owned())),
-        ("reveal", reveal_addresses.then(|| "on".to_owned())),
+    let chosen = Chosen::typed(form);
+    let on = |chosen: bool| chosen.then(|| "on".to_owned());
+    let again = [
+        ("role", Some(chosen.role().name().to_owned())),
+        ("reveal", on(chosen.reveal)),
+        ("content", on(chosen.content)),
         ("done", Some("again".to_owned())),
     ];
-    if let Some(answer) = must_confirm(&visit.who, visit.now, &link(&of(at, id), &chosen)) {
+    if let Some(answer) = must_confirm(&visit.who, visit.now, &link(&of(at, id), &again)) {
         return Ok(answer);
     }
-    let servers = vec![NewStanding { server: at.server.get(), role, reveal_addresses }];
-    let access = UserAccess { operator: false, reveal_addresses: false, servers };
+    let standing = NewStanding {
+        server: at.server.get(),
+        role: chosen.role(),
+        reveal_addresses: chosen.reveal,
+        read_content: chosen.content,
+    };
+    let servers = vec![standing];
+    let access = UserAccess { operator: false, reveal_addresses: false, read_content: false, servers };
     match users::change(visit, at.caller.clone(), id, &access).await {
         Ok(_) => Ok(respond::see(&link(&of(at, id), &[("done", Some("changed".to_owned()))]))),
-        Err(failed) => {
-            let chosen = (role == Role::Admin, reveal_addresses);
-            person_page(at, found, chosen, Some(Trouble::of(t, failed)?))
-        }
+        Err(failed) => person_page(at, found, chosen, Some(Trouble::of(t, failed)?)),
     }
 }
 
@@ -287,7 +332,7 @@ async fn sign_out(at: &AtServer<'_>, id: &str) -> Result<Answer, Failed> {
         Ok(()) if super::is_self(visit, id) => Ok(respond::see("/sign-in")),
         Ok(()) => Ok(respond::see(&link(&of(at, id), &[("done", Some("signed-out".to_owned()))]))),
         Err(failed) => {
-            let chosen = (found.standing.role == Role::Admin, found.standing.reveal_addresses);
+            let chosen = Chosen::of(&found.standing);
             person_page(at, found, chosen, Some(Trouble::of(visit.t(), failed)?))
         }
     }

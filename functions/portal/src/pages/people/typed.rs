@@ -25,16 +25,20 @@ pub(super) struct Typed {
     pub admin: bool,
     /// Whether they may see whole addresses.
     pub reveal: bool,
+    /// Whether they may see the content of mails.
+    pub content: bool,
 }
 
 impl Typed {
     pub(super) fn of(form: &Fields) -> Typed {
+        let [reveal, content] = sees(form);
         Typed {
             addresses: form.text("addresses").unwrap_or_default().to_owned(),
             operator: form.text("kind") == Some("operator"),
             servers: form.text("servers").unwrap_or_default().to_owned(),
             admin: role(form) == Role::Admin,
-            reveal: form.is_set("reveal"),
+            reveal,
+            content,
         }
     }
 
@@ -84,6 +88,13 @@ impl Typed {
 /// The role that a form says, at a server.
 pub(super) fn role(form: &Fields) -> Role {
     if form.text("role") == Some("admin") { Role::Admin } else { Role::Viewer }
+}
+
+/// Whether a form lets somebody see whole addresses, and the content of mails. A mail has addresses in it, so that whoever
+/// chooses that chooses both, as it says there.
+pub(in crate::pages) fn sees(form: &Fields) -> [bool; 2] {
+    let content = form.is_set("content");
+    [form.is_set("reveal") || content, content]
 }
 
 /// The number of a server.

@@ -65,7 +65,7 @@ pub(in crate::pages) async fn labels(
     visit: &Visit<'_>,
     servers: &BTreeSet<ServerId>,
 ) -> Result<BTreeMap<ServerId, String>, Failed> {
-    let least = Standing { role: Role::Viewer, reveal_addresses: false };
+    let least = Standing { role: Role::Viewer, reveal_addresses: false, read_content: false };
     let own = servers.iter().filter(|server| visit.who.access.at(**server).is_some());
     let access = Access::Servers(own.map(|server| (*server, least)).collect());
     if access.servers().is_none_or(BTreeMap::is_empty) {

@@ -2,7 +2,7 @@
 
 use super::is_operator;
 use crate::moment::Moment;
-use crate::pages::people::{self, Names, Question, Stretch, Trouble, role_words, whole_words};
+use crate::pages::people::{self, Names, Question, Stretch, Trouble, role_words, sees, sight_words};
 use crate::pages::shared::{Choice, link, number};
 use crate::request::Fields;
 use crate::respond::{self, Answer};
@@ -36,6 +36,7 @@ struct TokensPage {
     days: Vec<Choice>,
     may_make_admins: bool,
     may_reveal: bool,
+    may_content: bool,
 }
 
 /// A token.
@@ -75,15 +76,18 @@ struct Typed {
     name: String,
     admin: bool,
     reveal: bool,
+    content: bool,
     days: Option<String>,
 }
 
 impl Typed {
     fn of(form: &Fields) -> Typed {
+        let [reveal, content] = sees(form);
         Typed {
             name: form.text("name").unwrap_or_default().to_owned(),
             admin: form.text("role") == Some(Role::Admin.name()),
-            reveal: form.is_set("reveal"),
+            reveal,
+            content,
             days: form.text("days").map(str::to_owned),
         }
     }
@@ -146,7 +150,8 @@ fn may_revoke(at: &AtServer<'_>, token: &Token) -> bool {
 }
 
 fn may(t: Texts, token: &Token) -> String {
-    t.people_role_and(role_words(t, &token.role), whole_words(t, token.reveal_addresses))
+    let sight = sight_words(t, token.reveal_addresses, token.read_content);
+    t.people_role_and(role_words(t, &token.role), sight)
 }
 
 fn row(at: &AtServer<'_>, token: &Token, names: &Names) -> Row {
@@ -198,6 +203,7 @@ async fn list_page(at: &AtServer<'_>, typed: Typed, trouble: Option<Trouble>) ->
         trouble,
         may_make_admins: is_operator(at),
         may_reveal: at.caller.reveals(),
+        may_content: at.caller.reads_content(),
     };
     respond::page(status, &page)
 }
@@ -230,6 +236,7 @@ async fn make(at: &AtServer<'_>, form: &Fields) -> Result<Answer, Failed> {
         role: if typed.admin { Role::Admin } else { Role::Viewer },
         servers: Some(vec![at.server.get()]),
         reveal_addresses: Some(typed.reveal),
+        read_content: Some(typed.content),
         // Whoever was let in for some hours lets in nobody for longer: the API knows until when.
         expires_at: match at.caller.grant().expires_at {
             Some(_) => None,

@@ -1,6 +1,6 @@
 //! The page of one of all people, for operators: what they may do at each server, and everywhere.
 
-use super::super::typed::{role, server};
+use super::super::typed::{role, sees, server};
 use super::super::users::{self, Names};
 use super::super::{Person, Question, Stretch, Trouble, is_self};
 use super::{PATH, of};
@@ -25,6 +25,7 @@ struct SomebodyPage {
     trouble: Option<Trouble>,
     operator: bool,
     whole: bool,
+    content: bool,
     rows: Vec<Row>,
     stretch: Option<String>,
     earlier: Option<String>,
@@ -33,6 +34,7 @@ struct SomebodyPage {
     typed: String,
     roles: Vec<Choice>,
     may_reveal: bool,
+    may_content: bool,
     remove: String,
 }
 
@@ -45,6 +47,8 @@ struct Row {
     roles: Vec<Choice>,
     whole: bool,
     may_reveal: bool,
+    content: bool,
+    may_content: bool,
     remove: String,
 }
 
@@ -80,6 +84,8 @@ fn row(visit: &Visit<'_>, id: &str, one: &Standing, labels: &BTreeMap<ServerId, 
         roles: roles(t, chosen),
         whole: one.reveal_addresses,
         may_reveal: one.reveal_addresses || visit.who.everywhere().reveals(),
+        content: one.read_content,
+        may_content: one.read_content || visit.who.everywhere().reads_content(),
         remove: link(PATH, &place),
     }
 }
@@ -104,6 +110,7 @@ pub(super) async fn page(visit: &Visit<'_>, id: &str, trouble: Option<Trouble>) 
         trouble,
         operator: user.operator,
         whole: user.reveal_addresses,
+        content: user.read_content,
         rows: standings.iter().map(|one| row(visit, id, one, &labels)).collect(),
         stretch: stretch.words(t),
         earlier: stretch.before().map(place),
@@ -111,6 +118,7 @@ pub(super) async fn page(visit: &Visit<'_>, id: &str, trouble: Option<Trouble>) 
         typed: form.text("server").unwrap_or_default().to_owned(),
         roles: roles(t, role(&form)),
         may_reveal: visit.who.everywhere().reveals(),
+        may_content: visit.who.everywhere().reads_content(),
         remove: link(PATH, &[("remove", Some(user.id.clone()))]),
     };
     respond::page(status, &page)
@@ -187,8 +195,9 @@ pub(super) async fn changed(visit: &Visit<'_>, form: &Fields, action: &str) -> R
     }
     let asked = match action {
         "operator" => {
-            let reveal_addresses = form.is_set("reveal");
-            let access = UserAccess { operator: true, reveal_addresses, servers: Vec::new() };
+            let [reveal_addresses, read_content] = sees(form);
+            let servers = Vec::new();
+            let access = UserAccess { operator: true, reveal_addresses, read_content, servers };
             users::change(visit, visit.who.everywhere(), id, &access).await
         }
         action => {
@@ -201,7 +210,9 @@ pub(super) async fn changed(visit: &Visit<'_>, form: &Fields, action: &str) -> R
                 "demote" if find(visit, id).await?.user.operator => visit.who.everywhere(),
                 _ => visit.who.at(server).ok_or_else(Failed::not_found)?,
             };
-            let access = UserAccess { operator: false, reveal_addresses: false, servers: vec![standing] };
+            let servers = vec![standing];
+            let access =
+                UserAccess { operator: false, reveal_addresses: false, read_content: false, servers };
             users::change(visit, caller, id, &access).await
         }
     };
@@ -226,8 +237,8 @@ async fn standing(
     if let Some(unknown) = super::unknown(visit, &[server].into()).await? {
         return Ok(Err(t.everybody_servers_unknown(unknown)));
     }
-    let reveal_addresses = form.is_set("reveal");
-    let standing = NewStanding { server: server.get(), role: role(form), reveal_addresses };
+    let [reveal_addresses, read_content] = sees(form);
+    let standing = NewStanding { server: server.get(), role: role(form), reveal_addresses, read_content };
     Ok(Ok((server, standing)))
 }
 
