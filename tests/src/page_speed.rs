@@ -228,8 +228,8 @@ async fn register(store: &Arc<DynamoDb>, servers: i64) {
 /// The cookie of an operator who is signed in.
 async fn sign_in(store: &Arc<DynamoDb>) -> String {
     let (key, now) = (LedgerKey::for_tests(), platform::now());
-    let user =
-        User::invited(&key, "operator@agency.example", Access::operator(true), "test", now).expect("a user");
+    let user = User::invited(&key, "operator@agency.example", Access::operator(true, false), "test", now)
+        .expect("a user");
     assert!(user.keep(&**store).await.expect("the registry"), "nobody had its id");
     let (_, secret) = Session::of_user(&**store, &user, now).await.expect("a session");
     format!("__Host-pl={}", secret.text())

@@ -65,7 +65,7 @@ async fn why_postmark_cannot_be_asked_what_came_in_stands_on_the_page() {
     ] {
         let bench = bench(token).await;
         let seen = bench.signed_in(VIEWER).await.get(PAGE).await;
-        assert_eq!(seen.status, 409, "{token}");
+        assert_eq!(seen.status, 200, "{token}");
         assert!(seen.text().contains(&words), "{}", seen.text());
     }
 }

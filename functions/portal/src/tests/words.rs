@@ -28,6 +28,7 @@ impl Data {
             format!("{server}/quarantine"),
             format!("{server}/completeness"),
             format!("{server}/audit"),
+            format!("{server}/inbound"),
             format!("{server}/webhooks"),
             "/v1/users".to_owned(),
             "/v1/tokens".to_owned(),
