@@ -173,12 +173,13 @@ ALL_SETTINGS = tuple(
 class Watch:
     """Records what must not happen in a context. `findings()` gives it as sentences, each with its place.
 
-    `allow(404)`: answers with this status are what the test is about.
+    `allow(404)`: answers with this status are what the test is about. `may_say(text)`: so are messages on the console with this
+    text, as where the browser stops what it should stop.
     """
 
     def __init__(self, context, base):
         self._origin = origin(base)
-        self._found, self._failed, self._downloads, self._allowed = [], [], set(), set()
+        self._found, self._failed, self._downloads, self._allowed, self._said = [], [], set(), set(), []
         context.on("request", self._on_request)
         context.on("response", self._on_response)
         context.on("requestfailed", lambda request: self._failed.append((request.url, request.failure)))
@@ -190,6 +191,9 @@ class Watch:
 
     def allow(self, status):
         self._allowed.add(status)
+
+    def may_say(self, *texts):
+        self._said += texts
 
     def findings(self):
         # A navigation that becomes a download is told as one that failed.
@@ -227,7 +231,7 @@ class Watch:
 
     def _on_console(self, message):
         refused = REFUSED.match(message.text)
-        if refused and int(refused.group(1)) in self._allowed:
+        if refused and int(refused.group(1)) in self._allowed or any(text in message.text for text in self._said):
             return
         if message.type == "error" or "Content Security Policy" in message.text:
             location = message.location

@@ -422,10 +422,11 @@ class Harmless(OnPages):
 
 
 class Watching(OnPages):
-    def findings(self, body="", head="", setting=harness.USUAL, path="/", **answers):
+    def findings(self, body="", head="", setting=harness.USUAL, path="/", may_say=(), **answers):
         site.answers["/"] = html(BODY + body, head=head)
         site.answers.update({f"/{name.replace('_', '.')}": answer for name, answer in answers.items()})
         visit = self.visit(setting)
+        visit.watch.may_say(*may_say)
         visit.open(path)
         return visit.findings()
 
@@ -444,6 +445,11 @@ class Watching(OnPages):
         self.assert_found("console: it went wrong", found)
         self.assert_found("/a.js:1", found)
         self.assertEqual(self.findings(**self.script('console.log("all is well")')), [])
+
+    def test_what_the_browser_is_to_stop_is_no_finding_and_everything_else_still_is(self):
+        found = self.findings(may_say=["it was stopped"], **self.script('console.error("it was stopped here"); console.error("oh")'))
+        self.assertEqual(len(found), 1, found)
+        self.assert_found("console: oh", found)
 
     def test_exceptions_that_nothing_caught(self):
         self.assert_found("uncaught exception: ", self.findings(**self.script('throw new Error("oh")')))
