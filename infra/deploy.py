@@ -185,17 +185,14 @@ class Deployment:
         """Notes that the index by time is on, where it is."""
         if stacks.outputs_of(self.stack).get("ByTime") != "true":
             return
-        if before and not stacks.outputs_in(before):
-            # Taken over: what is noted in its tables is of an earlier stack's time.
-            self.index.off()
-        self.index.on(is_new=not before)
+        self.index.on(is_new=not before, is_taken_over=bool(before) and not stacks.outputs_in(before))
 
     def say_what_is_left(self, before):
         """Refuses, as a deployment failed: what that means for what ran before, and what is to be done."""
         stack = stacks.described(self.stack)
         status = stack.get("StackStatus")
         if all(stack.get(key) == before.get(key) for key in ("StackStatus", "LastUpdatedTime")):
-            refuse("nothing was deployed; sam says why above" + (f"\n  stack {self.stack} is as it was" if before else ""),
+            refuse("nothing was deployed; sam says why above" + (f"\n  stack {self.stack} is as it was" + self.index.left() if before else ""),
                    "fix that and run this again")
         if status == "REVIEW_IN_PROGRESS":
             refuse("nothing was deployed; sam says why above", "fix that and run this again: it removes what was left")

@@ -262,7 +262,7 @@ fn table(bearers: &[Bearer], rows: &[(Route, Vec<[u16; 3]>)]) -> String {
         "# Who may ask what\n\nA test generates this table. Each cell has the status that a route answers to a token: for a server \
          of the token's own, for\nanother server, and for one that does not exist. If all three are equal, the cell has one status. \
          `own`, `other` and `all` say\nwhich servers the token is for. A server out of a token's scope is answered, byte for byte, \
-         as one that does not exist.\n\n| route |",
+         as one that does not exist.\nOnly operators' tokens have the right to the content of mails here.\n\n| route |",
     );
     let mut rule = String::from("\n| --- |");
     for bearer in bearers {

@@ -12,6 +12,7 @@ CLIENT = f"</title></textarea></style></script>--><script>{RUN}</script>\"><img 
 LABEL = f"\"><svg data-pwn onload={RUN}> &lt;b&gt; \u202egpj.pwn\u2066 {{{{7*7}}}} {LONG_WORD}"
 # A mail's HTML, which has words that are looked for where it is shown.
 MAIL = (f"<h1>{LONG_WORD}</h1><p>words of the mail</p><script>{RUN};parent.{RUN};top.{RUN}</script><img src=x onerror=\"top.{RUN}\">"
+        f"<link rel=preconnect href=//tracker.example><iframe srcdoc='&lt;link rel=preconnect href=//tracker.example&gt;<script>{RUN}</script>'></iframe>"
         f"<meta http-equiv=refresh content='0;url=/account'><a href=/account target=_top>x</a><form action=/account target=_top></form>")
 ADDRESSES = (
     f"\"<script>{RUN}</script>\"@customer.example",

@@ -111,6 +111,8 @@ pub(crate) fn guarded(mut answer: Answer, settings: &Settings, asked: &HeaderMap
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Names of links are looked up when they are clicked: what is shown of a mail can ask for more, but not against this.
+    headers.insert(HeaderName::from_static("x-dns-prefetch-control"), HeaderValue::from_static("off"));
     headers.insert(
         HeaderName::from_static("cross-origin-opener-policy"),
         HeaderValue::from_static("same-origin"),

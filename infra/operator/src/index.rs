@@ -1,7 +1,7 @@
 //! The index by time: what it holds, and filling older events into it.
 
 use crate::messages::{Index, IndexFill, IndexNote, IndexState};
-use crate::{GO_ON, Operator, unusable};
+use crate::{Operator, unusable};
 use account::audit::Who;
 use account::audited::Change;
 use api::problem::Problem;
@@ -15,7 +15,10 @@ fn of_fill(error: FillError) -> Problem {
         FillError::Store(error) => error.into(),
         FillError::Off => unusable(error).next("deploy the stack with ByTime=true, or with a portal"),
         FillError::TooSoon(_) => unusable(error).next("run it again after that time"),
-        FillError::Switched => unusable(error).next(GO_ON),
+        FillError::Switched => {
+            unusable(error).next("deploy to its end, then run it again: it reads all events anew")
+        }
+        FillError::Elsewhere => unusable(error).next("let that run come to its end"),
     }
 }
 

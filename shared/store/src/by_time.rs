@@ -86,9 +86,12 @@ pub enum FillError {
     /// Functions that know of no index may still write until this instant.
     #[error("the index was switched on minutes ago, and until {0} events may still be recorded without it")]
     TooSoon(Time),
-    /// The index was switched off or on meanwhile.
-    #[error("the index was switched off or on meanwhile")]
+    /// The index is being switched off or on, or was meanwhile.
+    #[error("a deployment is switching the index by time off or on, or did not come to its end")]
     Switched,
+    /// Another run fills it.
+    #[error("the index is being filled by another run")]
+    Elsewhere,
 }
 
 fn parse(text: &str) -> Result<Noted, StoreError> {
@@ -150,8 +153,8 @@ pub async fn note_on(store: &dyn DocumentStore, now: Time, has_no_event: bool) -
 pub async fn note_off(store: &dyn DocumentStore) -> Result<(), StoreError> {
     edit(store, &Collection::Index, NAME, |known| {
         Ok(match known.map(parse).transpose()? {
-            None | Some(Noted::Off) => Edit::Keep(()),
-            Some(_) => Edit::Write(text(&Noted::Off), ()),
+            Some(Noted::Off) => Edit::Keep(()),
+            None | Some(_) => Edit::Write(text(&Noted::Off), ()),
         })
     })
     .await
@@ -180,7 +183,11 @@ pub async fn fill(
         Wholeness::Off => return Err(FillError::Off),
         Wholeness::Whole => return Ok(Filled::default()),
         Wholeness::From(_) => {}
-        Wholeness::Unknown => note_on(store, clock(), false).await?,
+        Wholeness::Unknown => match noted(store).await? {
+            // An older release switched it on, and noted nothing.
+            None => note_on(store, clock(), false).await?,
+            Some(_) => return Err(FillError::Switched),
+        },
     }
     let Some(Noted::From { from, fill: mut place }) = noted(store).await? else {
         return Err(FillError::Switched);
@@ -190,6 +197,7 @@ pub async fn fill(
         return Err(FillError::TooSoon(settled));
     }
     let (began, before) = (Instant::now(), place.so_far);
+    let mut kept = place.clone();
     progress(place.so_far);
     loop {
         let after = place.after.take().map(|key| Cursor { key, at: None });
@@ -203,11 +211,12 @@ pub async fn fill(
         progress(place.so_far);
         let so_far = place.so_far;
         let Some(next) = page.next else {
-            keep(store, from, Noted::Whole).await?;
+            keep(store, from, None, Noted::Whole).await?;
             return Ok(so_far);
         };
         place.after = Some(next.key);
-        keep(store, from, Noted::From { from, fill: place.clone() }).await?;
+        keep(store, from, Some(&kept), Noted::From { from, fill: place.clone() }).await?;
+        kept = place.clone();
         tokio::time::sleep_until(began + due(before, so_far, rate)).await;
     }
 }
@@ -219,10 +228,13 @@ fn due(before: Filled, so_far: Filled, rate: u32) -> Duration {
     filled.max(seconds(so_far.read - before.read, rate.saturating_mul(READS_TO_A_FILL)))
 }
 
-/// Notes how far filling is, unless the index was switched meanwhile.
-async fn keep(store: &dyn Scan, since: i64, now: Noted) -> Result<(), FillError> {
+/// Notes how far filling is, unless the index was switched meanwhile, or another run was further than `before`.
+async fn keep(store: &dyn Scan, since: i64, before: Option<&Place>, now: Noted) -> Result<(), FillError> {
     edit(store, &Collection::Index, NAME, |known| match known.map(parse).transpose()? {
-        Some(Noted::From { from, .. }) if from == since => Ok(Edit::Write(text(&now), ())),
+        Some(Noted::From { from, fill }) if from == since => match before {
+            Some(before) if *before != fill => Err(FillError::Elsewhere),
+            _ => Ok(Edit::Write(text(&now), ())),
+        },
         // Another run came to the end first.
         Some(Noted::Whole) => Ok(Edit::Keep(())),
         None | Some(_) => Err(FillError::Switched),
@@ -348,6 +360,31 @@ mod tests {
         fill(&new, &later(), 50, |_| ()).await.unwrap();
         let seconds = began.elapsed().as_secs_f64();
         assert!((5.5..=6.5).contains(&seconds), "{seconds}");
+    }
+
+    #[tokio::test]
+    async fn while_a_deployment_switches_the_index_nothing_is_filled_and_nothing_is_noted() {
+        let store = Memory::switched_by_time();
+        note_off(&store).await.unwrap();
+        assert_eq!(fill(&store, &later(), 1, |_| ()).await, Err(FillError::Switched));
+        assert_eq!(wholeness(&store).await, Ok(Wholeness::Unknown));
+        // Rolled back: what ran meanwhile may have written without it.
+        note_on(&store, at(7), false).await.unwrap();
+        assert_eq!(whole_from(&store, at(5)).await, Ok(Some(at(7 + SETTLED_SECONDS))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_runs_one_stops_and_takes_nothing_back() {
+        let [old, new] = Memory::default().before_and_with_by_time();
+        record(&old, 0..650).await;
+        note_on(&new, at(0), false).await.unwrap();
+        let clock = later();
+        let [one, other] = [100, 50].map(|rate| fill(&new, &clock, rate, |_| ()));
+        let mut ends = <[_; 2]>::from(tokio::join!(one, other));
+        ends.sort_by_key(Result::is_err);
+        assert_eq!(ends[0].as_ref().map(|done| done.read), Ok(650));
+        assert_eq!(ends[1], Err(FillError::Elsewhere));
+        assert_eq!((listed(&new).await, whole_from(&new, at(5)).await), (650, Ok(None)));
     }
 
     #[tokio::test]

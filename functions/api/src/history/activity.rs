@@ -92,10 +92,11 @@ pub(crate) async fn activity(reader: &Reader<'_>, call: &Call<'_>, _name: &str) 
         budget: BUDGET,
         spent: Spent::default(),
     };
+    // Events that lie before may be missing; of what lies behind nothing is to be told. Asked first: filled in meanwhile, the
+    // index is whole, and this page is not.
+    let whole_from = reader.listed_whole_from().await?.filter(|whole_from| from < *whole_from);
     let (mut found, next) = merge.page().await?;
     rulers(reader, found.iter_mut()).await?;
-    // Events that lie before may be missing; of what lies behind nothing is to be told.
-    let whole_from = reader.listed_whole_from().await?.filter(|whole_from| from < *whole_from);
     let reveal = reader.caller().reveals();
     let items = found.iter().map(|recorded| entry_of_recipient(recorded, reveal)).collect();
     let next = next.map(|place| cursor::write(&(place, since)));

@@ -21,8 +21,9 @@ pub(crate) const MAIL_CSP: &str = "default-src 'none'; img-src data:; style-src 
     base-uri 'none'; frame-ancestors 'self'; sandbox";
 /// How many bytes of a text are shown on the page; escaped, they are a few times as many.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
-/// Elements by which a document has something fetched, or connected to, that no policy of its own stops.
-const FETCHES: &str = "<link";
+/// What a document has something fetched by, or connected to, that no policy of its own stops; and what stands there instead.
+/// A `srcdoc` is a document in an attribute, where any character may be written in many ways.
+const FETCHES: [(&str, &str); 2] = [("<link", "<x-link"), ("srcdoc", "x-srcdoc")];
 
 #[derive(Template)]
 #[template(path = "content.html")]
@@ -176,17 +177,20 @@ fn words(t: Texts, words: String) -> Result<String, Failed> {
 
 /// HTML without `<link>`: the policy that it is shown under stops everything else that would be loaded, but browsers look names
 /// up, and connect, for a `<link rel=preconnect>` whatever a policy says. Whoever wrote the mail would learn who looks at it.
+/// That names of other links are not looked up either says a header of every answer.
 fn harmless(html: &str) -> String {
-    let lower = html.to_ascii_lowercase();
-    let mut all = String::with_capacity(html.len());
-    let mut from = 0;
-    for (place, found) in lower.match_indices(FETCHES) {
-        all.push_str(&html[from..place]);
-        all.push_str("<x-link");
-        from = place + found.len();
-    }
-    all.push_str(&html[from..]);
-    all
+    FETCHES.iter().fold(html.to_owned(), |html, (fetches, instead)| {
+        let lower = html.to_ascii_lowercase();
+        let mut all = String::with_capacity(html.len());
+        let mut from = 0;
+        for (place, found) in lower.match_indices(fetches) {
+            all.push_str(&html[from..place]);
+            all.push_str(instead);
+            from = place + found.len();
+        }
+        all.push_str(&html[from..]);
+        all
+    })
 }
 
 #[cfg(test)]
@@ -201,9 +205,11 @@ mod tests {
             "<p>ü</p><lInK/rel=preload>",
             "<<link>",
             "<lin<link>k rel=preconnect>",
+            "<iframe srcdoc=\"&lt;link rel=preconnect href=//tracker.example&gt;\">",
+            "<iframe\nSrcDoc='&#60;link rel=dns-prefetch href=//tracker.example>'>",
         ] {
-            let told = harmless(html);
-            assert!(!told.to_ascii_lowercase().contains("<link"), "{told}");
+            let told = harmless(html).to_ascii_lowercase();
+            assert!(!told.contains("<link") && !told.replace("x-srcdoc", "").contains("srcdoc"), "{told}");
         }
         assert_eq!(harmless("<p>A <b>link</b> &lt;link</p>"), "<p>A <b>link</b> &lt;link</p>");
         assert_eq!(harmless("ä<Link>ß"), "ä<x-link>ß");

@@ -213,7 +213,8 @@ pub(in crate::pages) async fn read(
         let answer: Activity =
             at.ask(ask.with("to", Some(filter.to)).with("cursor", cursor.as_ref())).await?;
         read.truncated |= answer.truncated;
-        read.whole_from = answer.whole_from.map(|Timestamp(from)| from);
+        // Of several answers the latest: the index may be filled meanwhile, and the first did not have all.
+        read.whole_from = read.whole_from.max(answer.whole_from.map(|Timestamp(from)| from));
         let items = behind(answer.items, after.take().as_deref());
         let last = items.len();
         for (nth, item) in items.into_iter().enumerate() {
