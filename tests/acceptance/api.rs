@@ -229,10 +229,14 @@ fn expected(route: Route, bearer: &Bearer, server: i64) -> u16 {
         {
             409
         }
+        // Of these tokens only operators' were given the right to it.
+        Route::Content if role < Role::Operator => 403,
         // No token of it is kept; the other one's is by then.
-        Route::TestMail | Route::Sent | Route::SentMessage | Route::Inbound if server == FOREIGN => 409,
-        // None of these tokens was given the right to it.
-        Route::Content => 403,
+        Route::TestMail | Route::Sent | Route::SentMessage | Route::Content | Route::Inbound
+            if server == FOREIGN =>
+        {
+            409
+        }
         _ => well,
     }
 }
