@@ -28,6 +28,11 @@ impl Aws {
         match self.0 {}
     }
 
+    /// The region that it would be in.
+    pub fn region(&self) -> &str {
+        match self.0 {}
+    }
+
     /// Its tables.
     pub fn store(&self) -> &dyn Store {
         match self.0 {}
