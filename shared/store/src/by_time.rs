@@ -27,7 +27,7 @@ pub const SETTLED_SECONDS: i64 = FUNCTION_SECONDS_MAX + FUTURE_SECONDS_MAX;
 /// How many events are read at once; then the place is kept.
 const PAGE_EVENTS: usize = 200;
 /// How many events are put into the index before the rate is looked at.
-const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 /// How many events are read in the time in which one may be put into the index.
 const READS_TO_A_FILL: u32 = 10;
 

@@ -24,6 +24,7 @@ fn is_guarded(target: &str, seen: &Seen) {
         ("content-security-policy", CSP),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
+        ("x-dns-prefetch-control", "off"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("strict-transport-security", "max-age=31536000"),

@@ -3,6 +3,7 @@
 use super::pages::page_of;
 use super::wire::{attribute, failed, from_wire, key_of};
 use super::{DynamoDb, clause};
+use crate::by_time::AT_ONCE;
 use crate::item::{SLOT, Value};
 use crate::tables::{PK, SK, Table};
 use crate::{Cursor, Page, StoreError, Unindexed};
@@ -10,8 +11,6 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-/// How many events are put into the index at once.
-const AT_ONCE: usize = 16;
 /// How often an event is put into the index again whose copy was replaced in between.
 const TRIES_MAX: u32 = 8;
 
